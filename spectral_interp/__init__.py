@@ -1,0 +1,16 @@
+"""Train eigenvalue models ``f(z) = λ_k(A_0 + Σ z_i A_i)`` and explain them exactly."""
+
+from .attribution import Attribution, explain
+from .estimators import SpectralClassifier, SpectralRegressor, load
+from .pencil import DensePencil, Pencil
+
+__all__ = [
+    "Attribution",
+    "DensePencil",
+    "Pencil",
+    "SpectralClassifier",
+    "SpectralRegressor",
+    "explain",
+    "load",
+]
+__version__ = "0.1.0"

@@ -1,0 +1,102 @@
+"""What every attribution method returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..eigen.checks import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import shap
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Contributions of the columns to each prediction, ``prediction = base_values + Σ values``.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n, c)
+        Contribution of every column, in ``unit``.
+    base_values : ndarray, shape (n,)
+    prediction : ndarray, shape (n,)
+        f at the rows, computed apart from the contributions.
+    diagonal, coupling : ndarray, shape (n, c), or None
+        The parts of ``values`` that come from the diagonals and from the couplings of the matrices.
+    base_diagonal, base_coupling : ndarray, shape (n,), or None
+        The same parts of ``base_values`` (method "local" only).
+    standard_error : ndarray, shape (n, c), or None
+        Of sampled values.
+    degenerate : ndarray of bool, shape (n,)
+        Rows whose eigenvalue is multiple to 1e-8: their contributions are one choice of several.
+    columns : tuple of str, length c
+    data : ndarray, shape (n, c)
+        The rows in the user's units.
+    method, unit : str
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, explain
+    >>> pencil = Pencil(diag=[[0.0, 1.0], [1.0, 2.0]], off=[[0.0], [0.5]], k=1)
+    >>> att = explain(pencil, [[1.0], [2.0]])
+    >>> bool(att.completeness_gap.max() < 1e-14)
+    True
+    """
+
+    values: FloatArray
+    base_values: FloatArray
+    prediction: FloatArray
+    degenerate: npt.NDArray[np.bool_]
+    columns: tuple[str, ...]
+    data: npt.NDArray[Any]
+    method: str
+    unit: str
+    diagonal: FloatArray | None = None
+    coupling: FloatArray | None = None
+    base_diagonal: FloatArray | None = None
+    base_coupling: FloatArray | None = None
+    standard_error: FloatArray | None = None
+
+    @property
+    def completeness_gap(self) -> FloatArray:
+        """``|base_values + Σ values − prediction|`` of every row, shape (n,)."""
+        return np.abs(self.base_values + self.values.sum(axis=1) - self.prediction)
+
+    def to_shap(self) -> shap.Explanation:
+        """Return the contributions as a ``shap.Explanation``, for SHAP's own plots."""
+        import shap  # its import takes seconds, and only this method needs it
+
+        return shap.Explanation(
+            values=self.values,
+            base_values=self.base_values,
+            data=self.data,
+            feature_names=list(self.columns),
+            output_names=self.unit,
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy table: one line per (row, column), with the parts where the method has them."""
+        import pandas as pd  # only here do arrays become a table
+
+        n, c = self.values.shape
+        parts = {
+            name: getattr(self, name).ravel()
+            for name in ("diagonal", "coupling", "standard_error")
+            if getattr(self, name) is not None
+        }
+        return pd.DataFrame(
+            {
+                "row": np.repeat(np.arange(n), c),
+                "column": np.tile(np.array(self.columns, dtype=object), n),
+                "value": self.data.ravel(),
+                "contribution": self.values.ravel(),
+                **parts,
+                "method": self.method,
+                "unit": self.unit,
+            }
+        )

@@ -1,0 +1,491 @@
+"""Eigenvalue models as scikit-learn estimators, and the way back from ``model.pt``."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
+from sklearn.model_selection import train_test_split
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import artifact
+from .eigen.checks import FloatArray
+from .models import STRUCTURES
+from .pencil import AnyPencil, Inputs
+from .tables import NumericColumn, TableEncoder, as_frame
+from .training import epochs, restore_best, show_progress, stop_early
+
+BACKGROUND_ROWS = 100
+
+
+class _SpectralEstimator(BaseEstimator):
+    """Parameters, fitting, encoding and saving shared by the regressor and the classifier."""
+
+    _task: str
+    _loss: str
+
+    def __init__(
+        self,
+        dim: int = 15,
+        *,
+        structure: str = "tridiagonal",
+        k: int | None = None,
+        n_epochs: int = 300,
+        batch_size: int = 512,
+        learning_rate: float = 0.03,
+        weight_decay: float = 0.3,
+        validation_fraction: float = 0.15,
+        patience: int = 100,
+        random_state: int | np.random.Generator | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.dim = dim
+        self.structure = structure
+        self.k = k
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit encoder and model.
+
+        Parameters
+        ----------
+        X : DataFrame or array_like, shape (n, columns)
+        y : array_like, shape (n,)
+
+        Returns
+        -------
+        self
+        """
+        frame, y = self._check_table(X, y, reset=True)
+        targets = self._encode_targets(y)
+        seed = _seed(self.random_state)
+        rows, held = self._split(targets, seed)
+        self.encoder_ = TableEncoder.fit(frame.iloc[rows])
+        self.module_ = self._new_module(self.encoder_.column_of.size, seed)
+        center, scale = self._target_scale(targets[rows])
+        z, t = self.encoder_.encode(frame), (targets - center) / scale
+        events = epochs(
+            self.module_,
+            (torch.tensor(z[rows]), torch.tensor(t[rows])),
+            (torch.tensor(z[held]), torch.tensor(t[held])),
+            loss=self._loss,
+            n_epochs=self.n_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        events = restore_best(stop_early(events, patience=self.patience), self.module_)
+        if self.verbose:
+            events = show_progress(events, self.n_epochs)
+        self.history_ = [asdict(event) for event in events]
+        self.module_.rescale_(scale, center)
+        chosen = np.random.default_rng(seed).permutation(rows)[:BACKGROUND_ROWS]
+        self.background_ = frame.iloc[np.sort(chosen)].reset_index(drop=True)
+        self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
+        return self
+
+    @property
+    def pencil_(self) -> AnyPencil:
+        """The fitted coefficients; predictions are its values, in the target's unit or log-odds."""
+        check_is_fitted(self)
+        return self.module_.pencil()
+
+    def encode(self, X: Any) -> FloatArray:
+        """Return the features of the rows ``X``, shape (n, p)."""
+        check_is_fitted(self)
+        return self.encoder_.encode(self._check_table(X, reset=False))
+
+    def inputs(self, X: Any) -> Inputs:
+        """Return the rows ``X`` in the form that analyses start from."""
+        z = self.encode(X)
+        frame = self.encoder_.select(as_frame(X, self.encoder_.names))
+        reference = self.encoder_.encode(self.background_)
+        return Inputs(
+            self.pencil_,
+            z,
+            self.encoder_.names,
+            self.encoder_.column_of,
+            frame.to_numpy(),
+            self.unit_,
+            reference,
+        )
+
+    def save(self, path: str | Path, *, heldout: tuple[Any, Any] | None = None) -> None:
+        """Write the fitted model to ``path``.
+
+        Parameters
+        ----------
+        path : str or Path
+        heldout : (X, y), optional
+            Rows that were not trained on, with their targets; ``analyze`` explains them.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was there before stays.
+        """
+        check_is_fitted(self)
+        held = heldout if heldout is not None else self.heldout_
+        state = {
+            "task": self._task,
+            "parameters": {**self.get_params(), "random_state": _plain_seed(self.random_state)},
+            "weights": self.module_.state_dict(),
+            "encoder": self.encoder_.state(),
+            "target": self.target_name_,
+            "classes": self._plain_classes(),
+            "background": artifact.pack_table(self.background_),
+            "heldout": None if held is None else _pack_rows(as_frame(held[0], self.encoder_.names), held[1]),
+            "history": {key: [event[key] for event in self.history_] for key in (self.history_ or [{}])[0]},
+            "made_by": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
+        }
+        artifact.write(path, state)
+
+    def _check_table(self, X: Any, y: Any = None, *, reset: bool) -> Any:
+        """Validate as scikit-learn does; return the table, or (table, targets) when fitting."""
+        skip = isinstance(X, pd.DataFrame)
+        targets = {} if y is None else {"y": y}
+        if not skip:
+            checked = validate_data(self, X, reset=reset, dtype=np.float64, **targets, **self._y_options())
+        else:
+            if reset:
+                validate_data(self, X, reset=True, skip_check_array=True)
+            checked = X if y is None else (X, self._check_target_column(X, y))
+        if y is None:
+            return as_frame(checked, None if reset else self.encoder_.names)
+        frame, checked_y = checked
+        self.target_name_ = str(getattr(y, "name", None) or "target")
+        return as_frame(frame), np.asarray(checked_y)
+
+    def _y_options(self) -> dict[str, Any]:
+        return {}
+
+    def _check_target_column(self, frame: pd.DataFrame, y: Any) -> npt.NDArray[Any]:
+        values = np.asarray(y)
+        if values.ndim != 1 or len(values) != len(frame):
+            raise ValueError(f"expected y of shape ({len(frame)},) to go with X; got {values.shape}")
+        missing = np.flatnonzero(pd.isna(values))
+        if missing.size:
+            name = getattr(y, "name", None) or "y"
+            raise ValueError(
+                f"expected targets without gaps; got {missing.size} missing in {name!r}, the first in row "
+                f"{missing[0]}; drop those rows"
+            )
+        return values
+
+    def _split(self, targets: FloatArray, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Return the rows to train on and the rows to validate on, both ascending."""
+        stratify = targets if self._loss == "logistic" else None
+        try:
+            rows, held = train_test_split(
+                np.arange(len(targets)),
+                test_size=self.validation_fraction,
+                random_state=seed,
+                stratify=stratify,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"expected rows enough to set {self.validation_fraction:.0%} aside for validation; "
+                f"got n_samples={len(targets)}: {error}"
+            ) from error
+        return np.sort(rows), np.sort(held)
+
+    def _new_module(self, n_features: int, seed: int) -> Any:
+        if self.structure not in STRUCTURES:
+            raise ValueError(
+                f"expected structure to be one of {', '.join(STRUCTURES)}; got {self.structure!r}"
+            )
+        generator = torch.Generator().manual_seed(seed)
+        module = STRUCTURES[self.structure]
+        return module(n_features, self.dim, self.k, generator=generator, dtype=torch.float64)
+
+    def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
+        raise NotImplementedError
+
+    def _target_scale(self, targets: FloatArray) -> tuple[float, float]:
+        raise NotImplementedError
+
+    def _plain_classes(self) -> list[Any] | None:
+        return None
+
+    @property
+    def unit_(self) -> str:
+        """Unit of the predictions that analyses explain."""
+        return self.target_name_
+
+
+class SpectralRegressor(RegressorMixin, _SpectralEstimator):
+    """Regression by one eigenvalue of a matrix that is affine in the columns.
+
+    Parameters
+    ----------
+    dim : int, default 15
+        Order d of the matrices.
+    structure : {"tridiagonal", "diagonal", "dense"}
+    k : int, optional
+        0-based index of the eigenvalue, ascending, negative from the top; ``dim // 2`` by default.
+    n_epochs, batch_size : int
+        Length of training and rows per step.
+    learning_rate : float
+        Peak of the one-cycle schedule of AdamW.
+    weight_decay : float
+        Decoupled weight decay of AdamW.
+    validation_fraction : float
+        Share of the rows set aside to choose the epoch.
+    patience : int
+        Epochs without improvement on those rows after which training ends.
+    random_state : int, Generator or RandomState, optional
+        Seed of split, initial weights and order of rows.
+    verbose : bool
+        Whether to show a progress bar (on a terminal only).
+
+    Attributes
+    ----------
+    module_ : Module
+        Predicts in the target's unit.
+    pencil_ : Pencil or DensePencil
+    encoder_ : TableEncoder
+    history_ : list of dict, one an epoch
+    background_ : DataFrame
+        100 training rows, the default background of explanations.
+    heldout_ : (DataFrame, Series) or None
+        Held-out rows that came with a loaded model.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, for tables and targets that cannot be used; the message names the column.
+
+    Examples
+    --------
+    >>> from spectral_interp.tables import read_table, split_target
+    >>> X, y = split_target(read_table("diabetes"), "progression", "diabetes")
+    >>> est = SpectralRegressor(dim=5, n_epochs=20, random_state=0).fit(X, y)
+    >>> est.predict(X).shape
+    (442,)
+    """
+
+    _task, _loss = "regression", "squared"
+
+    def predict(self, X: Any) -> FloatArray:
+        """Return predictions in the target's unit, shape (n,)."""
+        return self.pencil_.values(self.encode(X))
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """Return R² and root mean squared error (in the target's unit) on the rows ``X``."""
+        prediction = self.predict(X)
+        return {
+            "R²": float(r2_score(y, prediction)),
+            "RMSE": float(root_mean_squared_error(y, prediction)),
+        }
+
+    def _y_options(self) -> dict[str, Any]:
+        return {"y_numeric": True}
+
+    def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
+        try:
+            targets = y.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"expected numbers in the target {self.target_name_!r}; got {y.dtype}; for labels use "
+                "SpectralClassifier"
+            ) from None
+        if not np.isfinite(targets).all():
+            raise ValueError(f"expected finite targets in {self.target_name_!r}; got NaN or infinity")
+        return targets
+
+    def _target_scale(self, targets: FloatArray) -> tuple[float, float]:
+        return float(targets.mean()), float(targets.std()) or 1.0
+
+
+class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
+    """Binary classification: the eigenvalue is the log-odds of the second class.
+
+    Parameters and attributes are those of :class:`SpectralRegressor`; ``classes_`` holds the two labels.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, also for targets with other than two classes.
+
+    Examples
+    --------
+    >>> from spectral_interp.tables import read_table, split_target
+    >>> X, y = split_target(read_table("breast_cancer"), "diagnosis", "breast_cancer")
+    >>> est = SpectralClassifier(dim=5, n_epochs=20, random_state=0).fit(X, y)
+    >>> est.classes_.tolist(), est.predict_proba(X).shape
+    (['benign', 'malignant'], (569, 2))
+    """
+
+    _task, _loss = "classification", "logistic"
+
+    def decision_function(self, X: Any) -> FloatArray:
+        """Return the log-odds of ``classes_[1]``, shape (n,)."""
+        return self.pencil_.values(self.encode(X))
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probabilities of the two classes, shape (n, 2)."""
+        log_odds = self.decision_function(X)
+        second = 0.5 * (1 + np.tanh(0.5 * log_odds))
+        return np.column_stack([1 - second, second])
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Return the likelier class of every row, shape (n,)."""
+        return self.classes_[(self.decision_function(X) > 0).astype(np.intp)]
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """Return accuracy and log loss on the rows ``X``."""
+        return {
+            "accuracy": float(accuracy_score(y, self.predict(X))),
+            "log loss": float(log_loss(y, self.predict_proba(X), labels=self.classes_)),
+        }
+
+    def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
+        if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
+            raise ValueError(
+                f"Unknown label type: expected class labels in y; got {type_of_target(y)} values"
+            )
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) != 2:
+            raise ValueError(
+                f"expected a target with 2 classes; got {len(self.classes_)} "
+                f"{'class' if len(self.classes_) == 1 else 'classes'}; for more than 2 wrap the estimator in "
+                "sklearn.multiclass.OneVsRestClassifier"
+            )
+        return codes.astype(np.float64)
+
+    def _target_scale(self, targets: FloatArray) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def _plain_classes(self) -> list[Any]:
+        return self.classes_.tolist()
+
+    @property
+    def unit_(self) -> str:
+        """Unit of the predictions that analyses explain."""
+        return f"log-odds of {self.target_name_} = {self.classes_[1]}"
+
+
+def estimator_for(y: pd.Series) -> type[SpectralRegressor] | type[SpectralClassifier]:
+    """Return the classifier for labels or exactly two distinct values, the regressor for other numbers.
+
+    Examples
+    --------
+    >>> estimator_for(pd.Series([0.5, 1.0, 2.0])).__name__
+    'SpectralRegressor'
+    """
+    numeric = pd.api.types.is_numeric_dtype(y.dtype) and not pd.api.types.is_bool_dtype(y.dtype)
+    return SpectralRegressor if numeric and y.nunique() != 2 else SpectralClassifier
+
+
+def load(
+    path: str | Path, *, k: int | None = None, columns: list[str] | None = None
+) -> SpectralRegressor | SpectralClassifier:
+    """Load a fitted estimator from ``model.pt``.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that ``save`` wrote, or a bare state dict of the published tridiagonal module.
+    k : int, optional
+        Index of the eigenvalue, for a bare state dict only (which does not hold it).
+    columns : list of str, optional
+        Column names, for a bare state dict only; x0, x1, … if not given. Columns enter as they are.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or not a model, or ``k`` or ``columns`` do not fit it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     est.save(f"{folder}/model.pt")
+    ...     bool((load(f"{folder}/model.pt").predict(np.eye(20)) == est.predict(np.eye(20))).all())
+    True
+    """
+    state = artifact.read(path)
+    if "format" not in state:
+        return _from_published(state, path, k, columns)
+    if k is not None:
+        raise ValueError(f"expected k only for a bare state dict; got k={k} for {path}, which holds its own")
+    est = {"regression": SpectralRegressor, "classification": SpectralClassifier}[state["task"]]()
+    est.set_params(**state["parameters"])
+    est.encoder_ = TableEncoder.from_state(state["encoder"])
+    est.module_ = est._new_module(est.encoder_.column_of.size, 0)
+    est.module_.load_state_dict(state["weights"])
+    est.target_name_ = state["target"]
+    if state["classes"] is not None:
+        est.classes_ = np.array(state["classes"])
+    est.background_ = artifact.unpack_table(state["background"])
+    est.heldout_ = None if state["heldout"] is None else _unpack_rows(state["heldout"], state["target"])
+    est.history_ = [
+        dict(zip(state["history"], row, strict=True)) for row in zip(*state["history"].values(), strict=True)
+    ]
+    _set_names(est)
+    return est
+
+
+def _from_published(
+    weights: dict[str, torch.Tensor], path: str | Path, k: int | None, columns: list[str] | None
+) -> SpectralRegressor:
+    dim, n_features = weights["diag.weight"].shape
+    names = columns or [f"x{i}" for i in range(n_features)]
+    if len(names) != n_features:
+        raise ValueError(f"expected {n_features} columns, the inputs of {path}; got {len(names)}")
+    est = SpectralRegressor(dim, k=k)
+    est.encoder_ = TableEncoder(tuple(NumericColumn(name, 0.0, 1.0) for name in names))
+    est.module_ = est._new_module(n_features, 0)
+    est.module_.load_state_dict({key: weights[key] for key in sorted(artifact.PUBLISHED_KEYS)})
+    est.target_name_ = "prediction"
+    est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
+    est.heldout_, est.history_ = None, []
+    _set_names(est)
+    return est
+
+
+def _set_names(est: _SpectralEstimator) -> None:
+    est.feature_names_in_ = np.array(est.encoder_.names, dtype=object)
+    est.n_features_in_ = len(est.encoder_.names)
+
+
+def _pack_rows(frame: pd.DataFrame, y: Any) -> dict[str, Any]:
+    return {
+        "rows": artifact.pack_table(frame),
+        "targets": artifact.pack_table(pd.DataFrame({"y": np.asarray(y)})),
+    }
+
+
+def _unpack_rows(state: dict[str, Any], target: str) -> tuple[pd.DataFrame, pd.Series]:
+    return artifact.unpack_table(state["rows"]), artifact.unpack_table(state["targets"])["y"].rename(target)
+
+
+def _seed(random_state: Any) -> int:
+    """Return a seed without touching the global generator."""
+    if random_state is None or isinstance(random_state, Integral):
+        return int(np.random.default_rng(_plain_seed(random_state)).integers(2**31))
+    draw = getattr(random_state, "integers", None) or random_state.randint
+    return int(draw(2**31 - 1))
+
+
+def _plain_seed(random_state: Any) -> int | None:
+    return int(random_state) if isinstance(random_state, Integral) else None

@@ -1,0 +1,54 @@
+"""Mean size of the contributions, split into what the diagonals and what the couplings make."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ..attribution import Attribution
+from .style import COUPLING, DIAGONAL, NEUTRAL, TOP, shorten
+
+
+def importance_table(attribution: Attribution) -> pd.DataFrame:
+    """Return mean |contribution| per column and, where the method splits, of its two parts; largest first."""
+    parts = {"contribution": attribution.values}
+    if attribution.diagonal is not None and attribution.coupling is not None:
+        parts |= {"diagonal": attribution.diagonal, "coupling": attribution.coupling}
+    means = {f"mean_abs_{name}": np.abs(values).mean(axis=0) for name, values in parts.items()}
+    table = pd.DataFrame({"column": list(attribution.columns), **means, "unit": attribution.unit})
+    return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")
+
+
+def importance(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel."""
+    shown = table.head(TOP)
+    y = np.arange(len(shown))
+    if "mean_abs_diagonal" in shown:
+        ax.barh(y, shown["mean_abs_diagonal"], color=DIAGONAL, label="diagonal part")
+        ax.barh(
+            y,
+            shown["mean_abs_coupling"],
+            left=shown["mean_abs_diagonal"],
+            color=COUPLING,
+            hatch="//",
+            edgecolor="white",
+            linewidth=0,
+            label="coupling part",
+        )
+    ax.plot(
+        shown["mean_abs_contribution"],
+        y,
+        "o",
+        color=NEUTRAL,
+        markeredgecolor="white",
+        label="whole contribution (parts may cancel)",
+    )
+    ax.set_yticks(y, [shorten(name) for name in shown["column"]])
+    ax.invert_yaxis()
+    ax.set_xlim(left=0)
+    ax.set_xlabel(f"mean |contribution| ({table['unit'][0]})")
+    more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
+    ax.set_title(f"What drives the predictions{more}")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    return ax

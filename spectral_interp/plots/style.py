@@ -1,0 +1,49 @@
+"""One look for every figure: sizes, fonts and a palette that survives colour blindness and grey print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+
+DIAGONAL, COUPLING, NEUTRAL = "#0072B2", "#E69F00", "#333333"
+VALUE_MAP = "cividis"
+"""Colours of low to high column values."""
+
+TOP = 20
+"""Columns drawn one by one; the rest are counted in the figure's title."""
+
+_RC: dict[Any, Any] = {
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "legend.frameon": False,
+    "text.parse_math": False,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Apply the package's matplotlib settings inside a ``with`` block."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def shorten(name: str, width: int = 28) -> str:
+    """Return ``name`` cut to ``width`` characters, the cut marked by an ellipsis.
+
+    Examples
+    --------
+    >>> shorten("average number of bedrooms per household", 12)
+    'average num…'
+    """
+    return name if len(name) <= width else name[: width - 1] + "…"

@@ -1,0 +1,37 @@
+"""Training and validation loss per epoch."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from .style import COUPLING, DIAGONAL, NEUTRAL
+
+
+def training_curve_table(history: list[dict[str, float]]) -> pd.DataFrame:
+    """Return one line per epoch: losses, learning rate, seconds."""
+    return pd.DataFrame(history)
+
+
+def training_curve(table: pd.DataFrame, ax: Axes, *, loss: str) -> Axes:
+    """Draw both losses on a log scale and mark the epoch whose weights were kept.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`training_curve_table`.
+    ax : Axes
+    loss : str
+        What the loss is, with its unit.
+    """
+    best = table.iloc[int(table["validation_loss"].argmin())]
+    ax.plot(table["epoch"], table["train_loss"], color=DIAGONAL, label="training rows")
+    ax.plot(table["epoch"], table["validation_loss"], color=COUPLING, linestyle="--", label="validation rows")
+    ax.plot(
+        best["epoch"], best["validation_loss"], "o", color=NEUTRAL, label=f"kept: epoch {int(best['epoch'])}"
+    )
+    ax.set(xlabel="epoch", ylabel=loss, yscale="log", title="Training")
+    for which in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+        which(lambda value, _: f"{value:.3g}")
+    ax.legend()
+    return ax

@@ -1,0 +1,56 @@
+"""``python -m spectral_interp.train DATA --target NAME --out model.pt``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sklearn.model_selection import train_test_split
+
+from . import cli
+from .estimators import estimator_for
+from .models import STRUCTURES
+from .tables import BUNDLED, read_table, split_target
+
+TEST_FRACTION = 0.2
+STORED_ROWS = 1000
+
+
+def main() -> None:
+    """Parse, fit, save, print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m spectral_interp.train", description="Train a spectral model."
+    )
+    parser.add_argument("data", help=f"a CSV or Parquet file, or one of {', '.join(BUNDLED)}")
+    parser.add_argument("--target", help="the column to predict; may be left out for a bundled data set")
+    parser.add_argument("--out", type=Path, required=True, help="where to write the model, e.g. model.pt")
+    parser.add_argument("--dim", type=int, default=15, help="order of the matrices (default: 15)")
+    parser.add_argument("--structure", choices=list(STRUCTURES), default="tridiagonal")
+    parser.add_argument("--k", type=int, help="index of the eigenvalue (default: the middle one)")
+    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
+    args = parser.parse_args()
+
+    target = args.target or BUNDLED.get(args.data, (None, None))[1]
+    if target is None:
+        raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")
+    X, y = split_target(read_table(args.data), target, args.data)
+    est = estimator_for(y)(
+        args.dim,
+        structure=args.structure,
+        k=args.k,
+        n_epochs=args.epochs,
+        random_state=args.seed,
+        verbose=True,
+    )
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=TEST_FRACTION, random_state=args.seed)
+    est.fit(X_train, y_train)
+    est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
+
+    metrics = ", ".join(f"{name} {value:.4g}" for name, value in est.evaluate(X_test, y_test).items())
+    print(f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: {metrics}")
+    print(f"model: {args.out}")
+
+
+if __name__ == "__main__":
+    cli.run("spectral_interp.train", main)
