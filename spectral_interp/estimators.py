@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
@@ -73,11 +74,11 @@ class _SpectralEstimator(BaseEstimator):
         -------
         self
         """
-        frame, y = self._check_table(X, y, reset=True)
+        frame, y = self._check_training(X, y)
         targets = self._encode_targets(y)
         seed = _seed(self.random_state)
         rows, held = self._split(targets, seed)
-        self.encoder_ = TableEncoder.fit(frame.iloc[rows])
+        self.encoder_ = TableEncoder.fit(frame)
         self.module_ = self._new_module(self.encoder_.column_of.size, seed)
         center, scale = self._target_scale(targets[rows])
         z, t = self.encoder_.encode(frame), (targets - center) / scale
@@ -111,21 +112,20 @@ class _SpectralEstimator(BaseEstimator):
     def encode(self, X: Any) -> FloatArray:
         """Return the features of the rows ``X``, shape (n, p)."""
         check_is_fitted(self)
-        return self.encoder_.encode(self._check_table(X, reset=False))
+        return self.encoder_.encode(self._check_rows(X))
 
     def inputs(self, X: Any) -> Inputs:
         """Return the rows ``X`` in the form that analyses start from."""
-        z = self.encode(X)
-        frame = self.encoder_.select(as_frame(X, self.encoder_.names))
-        reference = self.encoder_.encode(self.background_)
+        check_is_fitted(self)
+        frame = self.encoder_.select(self._check_rows(X))
         return Inputs(
-            self.pencil_,
-            z,
-            self.encoder_.names,
-            self.encoder_.column_of,
-            frame.to_numpy(),
-            self.unit_,
-            reference,
+            pencil=self.pencil_,
+            z=self.encoder_.encode(frame),
+            columns=self.encoder_.names,
+            column_of=self.encoder_.column_of,
+            data=frame.to_numpy(),
+            unit=self.unit_,
+            reference=self.encoder_.encode(self.background_),
         )
 
     def save(self, path: str | Path, *, heldout: tuple[Any, Any] | None = None) -> None:
@@ -158,24 +158,21 @@ class _SpectralEstimator(BaseEstimator):
         }
         artifact.write(path, state)
 
-    def _check_table(self, X: Any, y: Any = None, *, reset: bool) -> Any:
-        """Validate as scikit-learn does; return the table, or (table, targets) when fitting."""
-        skip = isinstance(X, pd.DataFrame)
-        targets = {} if y is None else {"y": y}
-        if not skip:
-            checked = validate_data(self, X, reset=reset, dtype=np.float64, **targets, **self._y_options())
-        else:
-            if reset:
-                validate_data(self, X, reset=True, skip_check_array=True)
-            checked = X if y is None else (X, self._check_target_column(X, y))
-        if y is None:
-            return as_frame(checked, None if reset else self.encoder_.names)
-        frame, checked_y = checked
+    def _check_training(self, X: Any, y: Any) -> tuple[pd.DataFrame, npt.NDArray[Any]]:
+        """Validate as scikit-learn does; return the table and its targets."""
         self.target_name_ = str(getattr(y, "name", None) or "target")
-        return as_frame(frame), np.asarray(checked_y)
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, skip_check_array=True)
+            return X, self._check_target_column(X, y)
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=self._task == "regression")
+        return as_frame(X), y
 
-    def _y_options(self) -> dict[str, Any]:
-        return {}
+    def _check_rows(self, X: Any) -> pd.DataFrame:
+        """Validate rows to predict or explain; tables are matched by column name in :meth:`encode`."""
+        if isinstance(X, pd.DataFrame):
+            return X
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        return as_frame(X, self.encoder_.names)
 
     def _check_target_column(self, frame: pd.DataFrame, y: Any) -> npt.NDArray[Any]:
         values = np.asarray(y)
@@ -186,7 +183,7 @@ class _SpectralEstimator(BaseEstimator):
             name = getattr(y, "name", None) or "y"
             raise ValueError(
                 f"expected targets without gaps; got {missing.size} missing in {name!r}, the first in row "
-                f"{missing[0]}; drop those rows"
+                f"{frame.index[missing[0]]}; drop those rows"
             )
         return values
 
@@ -296,9 +293,6 @@ class SpectralRegressor(RegressorMixin, _SpectralEstimator):
             "RMSE": float(root_mean_squared_error(y, prediction)),
         }
 
-    def _y_options(self) -> dict[str, Any]:
-        return {"y_numeric": True}
-
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
         try:
             targets = y.astype(np.float64)
@@ -343,8 +337,7 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probabilities of the two classes, shape (n, 2)."""
         log_odds = self.decision_function(X)
-        second = 0.5 * (1 + np.tanh(0.5 * log_odds))
-        return np.column_stack([1 - second, second])
+        return np.column_stack([expit(-log_odds), expit(log_odds)])
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the likelier class of every row, shape (n,)."""
@@ -417,10 +410,11 @@ def load(
     Examples
     --------
     >>> import tempfile
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> X = np.eye(20)
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X, np.arange(20.0))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     est.save(f"{folder}/model.pt")
-    ...     bool((load(f"{folder}/model.pt").predict(np.eye(20)) == est.predict(np.eye(20))).all())
+    ...     bool((load(f"{folder}/model.pt").predict(X) == est.predict(X)).all())
     True
     """
     state = artifact.read(path)

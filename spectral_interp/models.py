@@ -12,6 +12,25 @@ from .eigen import kth_eigenvalue
 from .eigen.checks import FloatArray, check_index
 from .pencil import DensePencil, Pencil
 
+START = 0.1
+"""Scale of the features' initial diagonals, against a spread of A_0 from -1 to 1."""
+
+
+class Affine(nn.Module):
+    """An affine map with weights from N(0, scale²/p) and zero bias, drawn from ``generator`` alone."""
+
+    def __init__(
+        self, p: int, entries: int, generator: torch.Generator, dtype: torch.dtype | None, *, scale: float
+    ) -> None:
+        super().__init__()
+        weight = torch.empty(entries, p, dtype=dtype).normal_(std=scale * p**-0.5, generator=generator)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(entries, dtype=dtype))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (..., p) to (..., entries)."""
+        return nn.functional.linear(z, self.weight, self.bias)
+
 
 class _Spectral(nn.Module):
     """What the three structures share: options, the diagonal's affine map, and rescaling."""
@@ -32,7 +51,7 @@ class _Spectral(nn.Module):
         self.n_features, self.dim = n_features, dim
         self.k = dim // 2 if k is None else check_index(k, dim)
         generator = generator or torch.Generator().manual_seed(0)
-        self.diag = _affine(n_features, dim, generator, dtype, scale=1.0)
+        self.diag = Affine(n_features, dim, generator, dtype, scale=START)
         with torch.no_grad():
             self.diag.bias.copy_(torch.linspace(-1, 1, dim) if dim > 1 else torch.zeros(1))
         self._add_couplings(generator, dtype)
@@ -76,7 +95,8 @@ class TridiagonalSpectral(_Spectral):
     -----
     The state dict holds ``diag.weight`` (d, p), ``diag.bias`` (d,), ``off_diag.weight`` (d - 1, p) and
     ``off_diag.bias`` (d - 1,), the names of the published module. The start is a spread spectrum: ``A_0``
-    diagonal over [-1, 1], the entries of A_i drawn from N(0, 1/p), couplings at half that scale.
+    diagonal over [-1, 1], and features that hardly move it, their diagonals drawn from N(0, 0.01/p), their
+    couplings at half that scale, so that training begins close to a linear model.
 
     Examples
     --------
@@ -86,7 +106,7 @@ class TridiagonalSpectral(_Spectral):
     """
 
     def _add_couplings(self, generator: torch.Generator, dtype: torch.dtype | None) -> None:
-        self.off_diag = _affine(self.n_features, self.dim - 1, generator, dtype, scale=0.5)
+        self.off_diag = Affine(self.n_features, self.dim - 1, generator, dtype, scale=0.5 * START)
 
     def forward(self, z: Tensor) -> Tensor:
         """Map features (..., p) to predictions (...)."""
@@ -131,7 +151,9 @@ class DenseSpectral(_Spectral):
     """
 
     def _add_couplings(self, generator: torch.Generator, dtype: torch.dtype | None) -> None:
-        self.upper = _affine(self.n_features, self.dim * (self.dim - 1) // 2, generator, dtype, scale=0.5)
+        self.upper = Affine(
+            self.n_features, self.dim * (self.dim - 1) // 2, generator, dtype, scale=0.5 * START
+        )
 
     def _matrix(self, diag: Tensor, upper: Tensor) -> Tensor:
         rows, cols = torch.triu_indices(self.dim, self.dim, offset=1)
@@ -156,18 +178,7 @@ STRUCTURES: dict[str, type[TridiagonalSpectral | DiagonalSpectral | DenseSpectra
 }
 
 
-@torch.no_grad()
-def _affine(
-    p: int, entries: int, generator: torch.Generator, dtype: torch.dtype | None, *, scale: float
-) -> nn.Linear:
-    """Return an affine map with weights from N(0, scale²/p) and zero bias, global generator untouched."""
-    layer = nn.utils.skip_init(nn.Linear, p, entries, dtype=dtype)
-    layer.weight.normal_(std=scale * p**-0.5, generator=generator)
-    layer.bias.zero_()
-    return layer
-
-
-def _coefficients(layer: nn.Linear) -> FloatArray:
+def _coefficients(layer: Affine) -> FloatArray:
     """Return an affine map as pencil rows (p + 1, entries): the bias first, then one row a feature."""
     rows = torch.cat([layer.bias.detach()[None], layer.weight.detach().T])
     return rows.double().cpu().numpy()

@@ -100,6 +100,14 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[pd.DataFrame, pd.Series]:
     """Return the table without its target column, and that column.
 
+    Parameters
+    ----------
+    frame : DataFrame
+    target : str
+        Name of the column to predict.
+    source : str or Path
+        Where the table is from, for messages.
+
     Raises
     ------
     ValueError
@@ -244,12 +252,13 @@ def _numbers(series: pd.Series, name: str) -> FloatArray:
         numbers = pd.to_numeric(series, errors="coerce")
         row = int(np.flatnonzero((numbers.isna() & series.notna()).to_numpy())[0])
         raise ValueError(
-            f"expected numbers in column {name!r}; got {series.iloc[row]!r} in row {row}; drop or encode it"
+            f"expected numbers in column {name!r}; got {series.iloc[row]!r} in row {series.index[row]}; "
+            "drop or encode it"
         ) from None
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise ValueError(
-            f"expected finite numbers in column {name!r}; got {values[bad[0]]} in row {bad[0]} "
+            f"expected finite numbers in column {name!r}; got {values[bad[0]]} in row {series.index[bad[0]]} "
             f"({bad.size} such rows); drop the rows or fill the values"
         )
     return values

@@ -31,11 +31,33 @@ class _Eigenpair(torch.autograd.Function):
 
 
 def kth_eigenpair(diag: Tensor, off: Tensor, k: SupportsIndex) -> tuple[Tensor, Tensor]:
-    """Return the k-th smallest eigenvalue and eigenvector of each symmetric tridiagonal matrix."""
+    """Return the k-th smallest eigenvalue and eigenvector of each symmetric tridiagonal matrix.
+
+    Parameters are those of :func:`kth_eigenvalue`.
+
+    Examples
+    --------
+    >>> kth_eigenpair(torch.tensor([1.0, 3.0]), torch.tensor([0.0]), -1)
+    (tensor(3.), tensor([0., 1.]))
+    """
     check_bands(diag.shape, off.shape)
     return _Eigenpair.apply(diag, off, check_index(k, diag.shape[-1]))
 
 
 def kth_eigenvalue(diag: Tensor, off: Tensor, k: SupportsIndex) -> Tensor:
-    """Return the k-th smallest eigenvalue of each symmetric tridiagonal matrix, differentiable."""
+    """Return the k-th smallest eigenvalue of each symmetric tridiagonal matrix, differentiable.
+
+    Parameters
+    ----------
+    diag : Tensor, shape (..., d)
+    off : Tensor, shape (..., d - 1)
+    k : int
+
+    Examples
+    --------
+    >>> diag = torch.tensor([2.0, 2.0], requires_grad=True)
+    >>> kth_eigenvalue(diag, torch.tensor([1.0]), 0).backward()
+    >>> diag.grad
+    tensor([0.5000, 0.5000])
+    """
     return kth_eigenpair(diag, off, k)[0]

@@ -1,0 +1,59 @@
+"""Fixtures that several test files share."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, cli
+from spectral_interp.tables import read_table, split_target
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def diabetes():
+    return split_target(read_table("diabetes"), "progression", "diabetes")
+
+
+@pytest.fixture(scope="session")
+def breast_cancer():
+    return split_target(read_table("breast_cancer"), "diagnosis", "breast_cancer")
+
+
+@pytest.fixture(scope="session")
+def regressor(diabetes):
+    X, y = diabetes
+    return SpectralRegressor(dim=6, n_epochs=40, random_state=0).fit(X, y)
+
+
+@pytest.fixture(scope="session")
+def classifier(breast_cancer):
+    X, y = breast_cancer
+    return SpectralClassifier(dim=4, n_epochs=30, random_state=0).fit(X, y)
+
+
+@pytest.fixture
+def random_pencil(rng):
+    """Return a function that draws a tridiagonal pencil with p features of order d."""
+    return lambda p, d, k=None: Pencil(
+        rng.normal(size=(p + 1, d)), rng.normal(size=(p + 1, d - 1)), d // 2 if k is None else k
+    )
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Return a function that calls a command line here: (module, *arguments) → status, out, err."""
+
+    def call(module, *arguments):
+        name = module.__name__
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.run(name, module.main)
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return call

@@ -1,0 +1,159 @@
+"""Both command lines: results, and one line and status 2 for bad input."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from spectral_interp import analyze, train
+from spectral_interp.models import TridiagonalSpectral
+
+FIGURES = ["beeswarm.png", "importance.png", "sensitivity.png", "training_curve.png"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, regressor, diabetes):
+    X, y = diabetes
+    path = tmp_path_factory.mktemp("model") / "model.pt"
+    regressor.save(path, heldout=(X[:80], y[:80]))
+    return path
+
+
+def test_train_then_analyze(tmp_path, run):
+    out = tmp_path / "model.pt"
+    status, text, _ = run(train, "diabetes", "--out", out, "--dim", 4, "--epochs", 10)
+    assert status == 0
+    assert "89 held out: R²" in text
+    status, text, err = run(analyze, out)
+    assert (status, err) == (0, "")
+    folder = tmp_path / "model-analysis"
+    assert sorted(p.name for p in (folder / "figures").iterdir()) == FIGURES
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["completeness_gap_relative"] <= 1e-10
+    assert summary["rows"] == 89
+    assert f"{summary['completeness_gap']:.1e}" in text
+    importance = pd.read_csv(folder / "tables" / "importance.csv")
+    assert importance["column"].head(5).tolist() == summary["top_columns"]
+    assert 0 < summary["coupling_share"] < 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model-analysis", "model.pt"]
+
+
+def test_two_runs_of_train_give_identical_tensors(tmp_path, run):
+    files = [tmp_path / name for name in ("a.pt", "b.pt")]
+    for file in files:
+        run(train, "breast_cancer", "--out", file, "--dim", 3, "--epochs", 3, "--seed", 7)
+    one, two = (torch.load(file, weights_only=True)["weights"] for file in files)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_rows_seed_out_and_a_second_run(tmp_path, run, model, diabetes):
+    X, y = diabetes
+    X.assign(progression=y).to_csv(tmp_path / "rows.csv", index=False)
+    arguments = (model, "--data", tmp_path / "rows.csv", "--rows", 30, "--seed", 3, "--out", tmp_path / "out")
+    assert run(analyze, *arguments)[0] == 0
+    first = {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()}
+    (tmp_path / "out" / "tables" / "stale.csv").write_text("old")
+    assert run(analyze, *arguments)[0] == 0
+    assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()} == first
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"] == 30
+    X.to_csv(tmp_path / "rows.csv", index=False)
+    status, text, _ = run(analyze, *arguments)
+    assert status == 0
+    assert "no targets given" in text
+
+
+def test_bare_state_dict(tmp_path, run, rng):
+    torch.save(TridiagonalSpectral(2, 5).state_dict(), tmp_path / "bare.pt")
+    pd.DataFrame(rng.normal(size=(20, 2)), columns=["u", "v"]).to_parquet(tmp_path / "rows.parquet")
+    status, _, err = run(analyze, tmp_path / "bare.pt", "--data", tmp_path / "rows.parquet", "--k", 1)
+    assert (status, err) == (0, "")
+    table = pd.read_csv(tmp_path / "bare-analysis" / "tables" / "importance.csv")
+    assert sorted(table["column"]) == ["u", "v"]
+
+
+CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (None, ["--target", "y"], "data.csv"),
+        (CSV, ["--target", "price"], "target column 'price' in"),
+        (CSV, [], "expected --target NAME"),
+        ("a,b,y\n", ["--target", "y"], "with rows in"),
+        ("", ["--target", "y"], "readable table"),
+        (CSV.replace("7,1,", "7,one,"), ["--target", "y"], "column 'b'; got 'one' in row 7"),
+        (CSV.replace("7,1,", "7,,"), ["--target", "y"], "column 'b'; got nan"),
+        (CSV.replace("7,1,", "7,inf,"), ["--target", "y"], "column 'b'; got inf"),
+        (CSV.replace("7,1,2", "7,1,"), ["--target", "y"], "missing in 'y'"),
+        ("a,b,y\n" + "1,2,3\n4,2,5\n" * 30, ["--target", "y"], "column 'b' to vary"),
+        (CSV, ["--target", "y", "--dim", "0"], "dim >= 1"),
+        (CSV, ["--target", "y", "--k", "15"], r"k in [-15, 15)"),
+    ],
+)
+def test_train_refuses(tmp_path, run, content, arguments, message):
+    if content is not None:
+        (tmp_path / "data.csv").write_text(content)
+    status, _, err = run(train, tmp_path / "data.csv", "--out", tmp_path / "m.pt", *arguments)
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "m.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "arguments", "message"),
+    [
+        (lambda d: (d / "m.pt").write_text("no"), ["m.pt"], "m.pt, which torch cannot read"),
+        (lambda d: None, ["absent.pt"], "absent.pt"),
+        (lambda d: None, ["{model}", "--data", "absent.csv"], "absent.csv"),
+        (
+            lambda d: (d / "r.csv").write_text("age\n1\n"),
+            ["{model}", "--data", "r.csv"],
+            "column 'sex' is missing",
+        ),
+        (lambda d: None, ["{model}", "--rows", "0"], "at least 1 row"),
+        (lambda d: None, ["{model}", "--out", "nowhere/out"], "create nowhere"),
+        (lambda d: (d / "keep.txt").write_text("mine"), ["{model}", "--out", "."], "holds other files"),
+    ],
+)
+def test_analyze_refuses(tmp_path, monkeypatch, run, model, break_it, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    break_it(tmp_path)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    status, _, err = run(analyze, *[a.format(model=model) for a in arguments])
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_a_failing_figure_keeps_the_previous_analysis(tmp_path, monkeypatch, run, model):
+    from spectral_interp import plots
+
+    assert run(analyze, model, "--out", tmp_path / "out")[0] == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(plots, "beeswarm", fail)
+    status, _, err = run(analyze, model, "--out", tmp_path / "out")
+    assert (status, "disk full" in err) == (2, True)
+    assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_model_without_rows_asks_for_data(tmp_path, run, regressor):
+    regressor.save(tmp_path / "m.pt")
+    status, _, err = run(analyze, tmp_path / "m.pt")
+    assert status == 2
+    assert "pass --data" in err
+
+
+def test_a_single_row_and_a_column_of_one_value(tmp_path, run, model, diabetes):
+    diabetes[0][:1].to_csv(tmp_path / "one.csv", index=False)
+    assert run(analyze, model, "--data", tmp_path / "one.csv", "--out", tmp_path / "out")[0] == 0
+    assert np.isfinite(pd.read_csv(tmp_path / "out" / "tables" / "beeswarm.csv")["contribution"]).all()

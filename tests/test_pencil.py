@@ -1,0 +1,96 @@
+"""The pencil against dense matrices built entry by entry."""
+
+import numpy as np
+import pytest
+
+from spectral_interp import DensePencil, Pencil
+from spectral_interp.pencil import as_inputs
+
+
+def dense(pencil):
+    return DensePencil(
+        [np.diag(a) + np.diag(b, 1) + np.diag(b, -1) for a, b in zip(pencil.diag, pencil.off, strict=True)],
+        pencil.k,
+    )
+
+
+@pytest.mark.parametrize(("p", "d", "k"), [(1, 1, 0), (3, 2, -1), (4, 7, 3), (2, 12, 0)])
+def test_tridiagonal_equals_dense(random_pencil, rng, p, d, k):
+    pencil = random_pencil(p, d, k)
+    other, z = dense(pencil), rng.normal(size=(30, p))
+    np.testing.assert_allclose(pencil.values(z), other.values(z), atol=1e-12)
+    value, v = pencil.eigenpairs(z)
+    other_value, other_v = other.eigenpairs(z)
+    np.testing.assert_allclose(value, other_value, atol=1e-12)
+    np.testing.assert_allclose(v, other_v, atol=1e-9)
+    np.testing.assert_allclose(pencil.gap(z), other.gap(z), atol=1e-12)
+    for mine, theirs in zip(pencil.extremes(), other.extremes(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-12)
+    u = rng.normal(size=v.shape)
+    for mine, theirs in zip(pencil.forms(u, v), other.forms(u, v), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-12)
+
+
+def test_forms_are_the_gradient(random_pencil, rng):
+    pencil, z, h = random_pencil(3, 6), rng.normal(size=(20, 3)), 1e-6
+    _, v = pencil.eigenpairs(z)
+    diagonal, coupling = pencil.forms(v, v)
+    for i in range(3):
+        step = h * np.eye(3)[i]
+        slope = (pencil.values(z + step) - pencil.values(z - step)) / (2 * h)
+        np.testing.assert_allclose((diagonal + coupling)[:, i + 1], slope, atol=1e-7)
+
+
+def test_structure_and_index():
+    assert Pencil([[0, 1], [1, 0]], [[0], [0]], -1).structure == "diagonal"
+    assert Pencil([[0, 1], [1, 0]], [[0], [2]], -1).structure == "tridiagonal"
+    assert Pencil([[0, 1], [1, 0]], [[0], [2]], -1).k == 1
+
+
+def test_degenerate_rows():
+    pencil = Pencil([[0.0, 0.0], [1.0, -1.0]], [[0.0], [0.0]], 0)
+    np.testing.assert_array_equal(pencil.degenerate([[0.0], [1e-9], [1.0]]), [True, False, False])
+    np.testing.assert_array_equal(dense(pencil).degenerate([[0.0], [1.0]]), [True, False])
+    near = Pencil([[1.0, 1.0], [1.0, -1.0]], [[0.0], [0.0]], 0)
+    np.testing.assert_array_equal(near.degenerate([[1e-10], [1e-6]]), [True, False])
+
+
+def test_coefficients_are_read_only_copies():
+    diag = np.ones((2, 3))
+    pencil = Pencil(diag, np.zeros((2, 2)), 0)
+    diag[:] = 5
+    assert pencil.diag.max() == 1
+    with pytest.raises(ValueError, match="read-only"):
+        pencil.diag[0, 0] = 2
+
+
+@pytest.mark.parametrize(
+    ("diag", "off", "k", "message"),
+    [
+        ([1.0], [1.0], 0, "2 axes"),
+        ([[1.0, 2.0]], [[1.0]], 0, "at least 2 rows"),
+        ([[1.0, 2.0]] * 2, [[1.0, 1.0]] * 2, 0, r"off of shape \(2, 1\)"),
+        ([[1.0, 2.0]] * 2, [[1.0]] * 2, 2, r"k in \[-2, 2\)"),
+        ([[1.0, 2.0], [np.nan, 0.0]], [[1.0]] * 2, 0, "nan in row 1"),
+    ],
+)
+def test_bad_coefficients(diag, off, k, message):
+    with pytest.raises(ValueError, match=message):
+        Pencil(diag, off, k)
+
+
+def test_bad_matrices_and_features(random_pencil):
+    with pytest.raises(ValueError, match="symmetric"):
+        DensePencil([[[0.0, 1.0], [0.0, 0.0]]] * 2, 0)
+    with pytest.raises(ValueError, match=r"shape \(n, 3\); got \(2, 4\)"):
+        random_pencil(3, 4).values(np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="inf in row 1"):
+        random_pencil(1, 4).values([[0.0], [np.inf]])
+    with pytest.raises(TypeError, match="estimator or a Pencil; got str"):
+        as_inputs("model", [[0.0]])
+
+
+def test_empty_rows(random_pencil):
+    pencil = random_pencil(3, 4)
+    assert pencil.values(np.empty((0, 3))).shape == (0,)
+    assert pencil.eigenpairs(np.empty((0, 3)))[1].shape == (0, 4)
