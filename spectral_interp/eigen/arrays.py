@@ -6,8 +6,8 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh_tridiagonal
 
+from . import engine
 from .checks import check_bands, check_finite, check_index
 
 Reals = npt.NDArray[Any]  # float32 or float64, as given
@@ -20,14 +20,15 @@ def eigenvalues(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> Re
     ----------
     diag : array_like of float32 or float64, shape (..., d)
         Diagonals.
-    off : array_like, shape (..., d - 1)
-        Off-diagonals, of the same dtype as ``diag``.
+    off : array_like of the same dtype, shape (..., d - 1)
+        Off-diagonals.
     k : int
         0-based index in ascending order; negative values count from the top.
 
     Returns
     -------
     ndarray of the input dtype, shape (...)
+        Accurate to a few units of rounding of the matrix norm.
 
     Raises
     ------
@@ -38,11 +39,13 @@ def eigenvalues(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> Re
 
     Examples
     --------
-    >>> eigenvalues([2.0, 2.0], [1.0], 0)
-    array(1.)
+    >>> eigenvalues([[2.0, 2.0], [5.0, 5.0]], [[1.0], [0.0]], 0).round(12)
+    array([1., 5.])
     """
-    values, _ = eigenpairs(diag, off, k)
-    return values
+    a, b, index = _rows(diag, off, k)
+    values = engine.values(a, b, index)
+    _check_result(values, diag, off)
+    return values.reshape(np.shape(diag)[:-1])
 
 
 def eigenpairs(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Reals, Reals]:
@@ -59,31 +62,13 @@ def eigenpairs(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tup
 
     Examples
     --------
-    >>> value, vector = eigenpairs([1.0, 3.0], [0.0], 1)
-    >>> value, vector
-    (array(3.), array([0., 1.]))
+    >>> eigenpairs([[1.0, 3.0]], [[0.0]], -1)
+    (array([3.]), array([[0., 1.]]))
     """
-    a, b = _bands(diag, off)
-    index = check_index(k, a.shape[-1])
-    lead, dim = a.shape[:-1], a.shape[-1]
-    values, vectors = np.empty(lead, a.dtype), np.empty(a.shape, a.dtype)
-    for at in np.ndindex(lead):
-        if dim == 1:
-            values[at], vectors[at] = a[at][0], 1.0
-            continue
-        w, v = eigh_tridiagonal(a[at], b[at], select="i", select_range=(index, index))
-        values[at], vectors[at] = w[0], v[:, 0] * np.sign(v[np.argmax(np.abs(v[:, 0])), 0])
-    return values, vectors
-
-
-def _bands(diag: npt.ArrayLike, off: npt.ArrayLike) -> tuple[Reals, Reals]:
-    a, b = np.asarray(diag), np.asarray(off)
-    if a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
-        raise TypeError(f"expected diag and off both float32 or both float64; got {a.dtype} and {b.dtype}")
-    check_bands(a.shape, b.shape)
-    check_finite("diag", a)
-    check_finite("off", b)
-    return a, b
+    a, b, index = _rows(diag, off, k)
+    values, vectors = engine.pairs(a, b, index)
+    _check_result(values, diag, off)
+    return values.reshape(np.shape(diag)[:-1]), vectors.reshape(np.shape(diag))
 
 
 def neighbours(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Reals, Reals, Reals]:
@@ -93,11 +78,29 @@ def neighbours(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tup
 
     Examples
     --------
-    >>> neighbours([2.0, 2.0], [1.0], 0)
-    (array(-inf), array(1.), array(3.))
+    >>> [values.round(12) for values in neighbours([[2.0, 2.0]], [[1.0]], 0)]
+    [array([-inf]), array([1.]), array([3.])]
     """
-    a, b = _bands(diag, off)
-    index, dim = check_index(k, a.shape[-1]), a.shape[-1]
-    below = eigenvalues(a, b, index - 1) if index > 0 else np.full(a.shape[:-1], -np.inf, a.dtype)
-    above = eigenvalues(a, b, index + 1) if index < dim - 1 else np.full(a.shape[:-1], np.inf, a.dtype)
-    return below, eigenvalues(a, b, index), above
+    a, b, index = _rows(diag, off, k)
+    below, values, above = engine.neighbours(a, b, index)
+    _check_result(values, diag, off)
+    lead = np.shape(diag)[:-1]
+    return below.reshape(lead), values.reshape(lead), above.reshape(lead)
+
+
+def _rows(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Reals, Reals, int]:
+    """Validate; return C-contiguous rows (n, d) and (n, d - 1) and a non-negative index."""
+    a, b = np.ascontiguousarray(diag), np.ascontiguousarray(off)
+    if a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
+        raise TypeError(f"expected diag and off both float32 or both float64; got {a.dtype} and {b.dtype}")
+    check_bands(np.shape(diag), np.shape(off))
+    d = a.shape[-1]
+    n = a.size // d
+    return a.reshape(n, d), b.reshape(n, d - 1), check_index(k, d)
+
+
+def _check_result(values: Reals, diag: npt.ArrayLike, off: npt.ArrayLike) -> None:
+    """Name the row with a NaN or infinite entry: it is the one whose eigenvalue is NaN."""
+    if np.isnan(values).any():
+        check_finite("diag", np.asarray(diag))
+        check_finite("off", np.asarray(off))
