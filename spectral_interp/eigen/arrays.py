@@ -43,8 +43,9 @@ def eigenvalues(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> Re
     array([1., 5.])
     """
     a, b, index = _rows(diag, off, k)
-    values = engine.values(a, b, index)
-    _check_result(values, diag, off)
+    values, bad = engine.values(a, b, index)
+    if bad:
+        _name_bad_row(diag, off)
     return values.reshape(np.shape(diag)[:-1])
 
 
@@ -66,9 +67,11 @@ def eigenpairs(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tup
     (array([3.]), array([[0., 1.]]))
     """
     a, b, index = _rows(diag, off, k)
-    values, vectors = engine.pairs(a, b, index)
-    _check_result(values, diag, off)
-    return values.reshape(np.shape(diag)[:-1]), vectors.reshape(np.shape(diag))
+    values, vectors, bad = engine.pairs(a, b, index)
+    if bad:
+        _name_bad_row(diag, off)
+    shape = np.shape(diag)
+    return values.reshape(shape[:-1]), vectors.reshape(shape)
 
 
 def neighbours(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Reals, Reals, Reals]:
@@ -82,25 +85,24 @@ def neighbours(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tup
     [array([-inf]), array([1.]), array([3.])]
     """
     a, b, index = _rows(diag, off, k)
-    below, values, above = engine.neighbours(a, b, index)
-    _check_result(values, diag, off)
+    below, values, above, bad = engine.neighbours(a, b, index)
+    if bad:
+        _name_bad_row(diag, off)
     lead = np.shape(diag)[:-1]
     return below.reshape(lead), values.reshape(lead), above.reshape(lead)
 
 
 def _rows(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Reals, Reals, int]:
     """Validate; return C-contiguous rows (n, d) and (n, d - 1) and a non-negative index."""
-    a, b = np.ascontiguousarray(diag), np.ascontiguousarray(off)
-    if a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
+    a, b = np.asarray(diag, order="C"), np.asarray(off, order="C")
+    if a.dtype != b.dtype or a.dtype.char not in "fd":
         raise TypeError(f"expected diag and off both float32 or both float64; got {a.dtype} and {b.dtype}")
-    check_bands(np.shape(diag), np.shape(off))
+    check_bands(a.shape, b.shape)
     d = a.shape[-1]
     n = a.size // d
     return a.reshape(n, d), b.reshape(n, d - 1), check_index(k, d)
 
 
-def _check_result(values: Reals, diag: npt.ArrayLike, off: npt.ArrayLike) -> None:
-    """Name the row with a NaN or infinite entry: it is the one whose eigenvalue is NaN."""
-    if np.isnan(values).any():
-        check_finite("diag", np.asarray(diag))
-        check_finite("off", np.asarray(off))
+def _name_bad_row(diag: npt.ArrayLike, off: npt.ArrayLike) -> None:
+    check_finite("diag", np.asarray(diag))
+    check_finite("off", np.asarray(off))

@@ -22,7 +22,6 @@ from typing import Any, SupportsIndex
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.nn import Parameter
 
 from . import engine
 from .checks import check_bands, check_index
@@ -112,12 +111,6 @@ def _call(rule: type[Function], op: Callable[..., Any], *args: Any) -> Any:
     return op(*args) if torch.compiler.is_compiling() else rule.apply(*args)
 
 
-def _run(kernel: Callable[..., Any], op: Callable[..., Any], *args: Any) -> Any:
-    """Call the kernel on real tensors, the operator on tensors that stand for others (tracing, fake modes)."""
-    real = all(type(arg) in (Tensor, Parameter, int) for arg in args)
-    return kernel(*args) if real else op(*args)
-
-
 def _bilinear(u: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
     """Return the derivatives of ``uᵀ T w`` with respect to the diagonal and the off-diagonal of T."""
     return u * w, u[..., :-1] * w[..., 1:] + u[..., 1:] * w[..., :-1]
@@ -149,7 +142,7 @@ def _lead(size: int, dims: tuple[int | None, ...], args: tuple[Any, ...]) -> lis
 class _Eigenvalue(Function):
     @staticmethod
     def forward(diag: Tensor, off: Tensor, k: int) -> Tensor:
-        return _run(_eigenvalue_kernel, _ops.eigenvalue, diag, off, k)
+        return _ops.eigenvalue(diag, off, k)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -175,7 +168,7 @@ class _Eigenvalue(Function):
 class _Eigenpair(Function):
     @staticmethod
     def forward(diag: Tensor, off: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        return _run(_eigenpair_kernel, _ops.eigenpair, diag, off, k)
+        return _ops.eigenpair(diag, off, k)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -221,7 +214,7 @@ class _Resolvent(Function):
 
     @staticmethod
     def forward(diag: Tensor, off: Tensor, value: Tensor, vector: Tensor, rhs: Tensor) -> Tensor:
-        return _run(_resolvent_kernel, _ops.resolvent, diag, off, value, vector, rhs)
+        return _ops.resolvent(diag, off, value, vector, rhs)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -280,11 +273,12 @@ def _register(name: str, rule: Any, kernel: Callable[..., Any], fake: Callable[.
 
 
 def _eigenvalue_kernel(diag: Tensor, off: Tensor, k: int) -> Tensor:
-    return torch.from_numpy(engine.values(_rows(diag), _rows(off), k)).view(diag.shape[:-1])
+    values, _ = engine.values(_rows(diag), _rows(off), k)
+    return torch.from_numpy(values).view(diag.shape[:-1])
 
 
 def _eigenpair_kernel(diag: Tensor, off: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    values, vectors = engine.pairs(_rows(diag), _rows(off), k)
+    values, vectors, _ = engine.pairs(_rows(diag), _rows(off), k)
     return torch.from_numpy(values).view(diag.shape[:-1]), torch.from_numpy(vectors).view(diag.shape)
 
 

@@ -26,52 +26,45 @@ THREADED = 12_000
 _pool: ThreadPoolExecutor | None = None
 
 
-def values(diag: Rows, off: Rows, k: int) -> Rows:
-    """Return eigenvalue ``k`` of n matrices, diag (n, d), off (n, d - 1), 0 <= k < d; NaN for bad rows."""
-    out = np.empty(len(diag), diag.dtype)
-    _split(diag.shape, lambda rows: kernel.values(diag[rows], off[rows], k, out[rows]))
-    return out
+def values(diag: Rows, off: Rows, k: int) -> tuple[Rows, int]:
+    """Return eigenvalue ``k`` of n matrices and how many rows are bad.
+
+    diag is (n, d), off (n, d - 1), both C-contiguous, and 0 <= k < d. Bad rows hold a NaN or infinite entry; their results are NaN.
+    """
+    lam = np.empty(len(diag), diag.dtype)
+    return lam, _run(kernel.values, (k,), (diag, off, lam))
 
 
-def pairs(diag: Rows, off: Rows, k: int) -> tuple[Rows, Rows]:
-    """Return eigenvalue ``k`` and its unit eigenvector of n matrices; NaN for bad rows."""
+def pairs(diag: Rows, off: Rows, k: int) -> tuple[Rows, Rows, int]:
+    """Return eigenvalue ``k`` and its unit eigenvector of n matrices, and how many rows are bad."""
     lam, vec = np.empty(len(diag), diag.dtype), np.empty(diag.shape, diag.dtype)
-    _split(diag.shape, lambda rows: kernel.pairs(diag[rows], off[rows], k, lam[rows], vec[rows]))
-    return lam, vec
+    return lam, vec, _run(kernel.pairs, (k,), (diag, off, lam, vec))
 
 
-def neighbours(diag: Rows, off: Rows, k: int) -> tuple[Rows, Rows, Rows]:
-    """Return eigenvalues k - 1, k, k + 1 of n matrices, infinite beyond the ends; NaN for bad rows."""
+def neighbours(diag: Rows, off: Rows, k: int) -> tuple[Rows, Rows, Rows, int]:
+    """Return eigenvalues k - 1, k, k + 1, infinite beyond the ends, and how many rows are bad."""
     below, lam, above = (np.empty(len(diag), diag.dtype) for _ in range(3))
-    _split(
-        diag.shape,
-        lambda rows: kernel.neighbours(diag[rows], off[rows], k, below[rows], lam[rows], above[rows]),
-    )
-    return below, lam, above
+    return below, lam, above, _run(kernel.neighbours, (k,), (diag, off, below, lam, above))
 
 
 def resolvent(diag: Rows, off: Rows, lam: Rows, vec: Rows, rhs: Rows) -> Rows:
     """Return ``(λI − T)⁺ rhs`` of n matrices with eigenpairs lam (n,), vec (n, d); rhs (n, d)."""
     out = np.empty_like(rhs)
-    _split(
-        diag.shape,
-        lambda rows: resolvent_kernel(diag[rows], off[rows], lam[rows], vec[rows], rhs[rows], out[rows]),
-    )
+    _run(resolvent_kernel, (), (diag, off, lam, vec, rhs, out))
     return out
 
 
-def _split(shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
-    """Call ``work`` on slices that cover the rows, one slice a thread, whole lanes in each."""
-    n, d = shape
+def _run(function: Callable[..., int], scalars: tuple[int, ...], arrays: tuple[Rows, ...]) -> int:
+    """Call a kernel on all rows, or on a slice of them per thread, and add up its results."""
+    n, d = arrays[0].shape
     workers = torch.get_num_threads() if n * d >= THREADED else 1
     size = -(-n // (workers * kernel.LANES)) * kernel.LANES
     if size >= n:
-        return work(slice(None))
-    first, *others = (slice(start, min(start + size, n)) for start in range(0, n, size))
-    futures = [_threads().submit(work, rows) for rows in others]
-    work(first)
-    for future in futures:
-        future.result()
+        return function(*scalars, *arrays)
+    slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    first, *others = ([array[rows] for array in arrays] for rows in slices)
+    futures = [_threads().submit(function, *scalars, *part) for part in others]
+    return function(*scalars, *first) + sum(future.result() for future in futures)
 
 
 def _threads() -> ThreadPoolExecutor:

@@ -58,8 +58,8 @@ BIAS = 1023
 MAGNITUDE = 0x7FFFFFFFFFFFFFFF
 INFINITE = 0x7FF0000000000000
 
-# State of a bracketing loop.  Point A is the latest one, B the other end, C the point discarded last.
-XA, FA, XB, FB, XC, FC, X, F = range(8)
+# State of a bracketing loop: point A is the latest one, B the other end, X the one to try next.
+XA, FA, XB, FB, X, F = range(6)
 CA, CB, EA, C, E = range(5)
 # Lanes of a block: the eigenvalue, its bracket, results of the factorisation; binary scale, kind, twist row.
 LAM, LOW, HIGH, ROOT, GAMMA, NORM, SIGN = range(7)
@@ -121,14 +121,8 @@ def power(exponent: int) -> float:
 @njit(**HELPER)
 def gather(source: Reals, first: int, used: int, target: Reals) -> None:
     """Transpose rows ``first`` to ``first + used`` of ``source`` into lanes: target[j, lane]."""
-    width = source.shape[1]
-    whole = width - width % STRIDE
-    for start in range(0, whole, STRIDE):
-        for lane in range(used):
-            for j in range(STRIDE):
-                target[start + j, lane] = source[first + lane, start + j]
     for lane in range(used):
-        for j in range(whole, width):
+        for j in range(source.shape[1]):
             target[j, lane] = source[first + lane, j]
 
 
@@ -188,11 +182,12 @@ def measure(a: Reals, b: Reals, ints: Ints) -> None:
 
 
 @njit(**HELPER)
-def rescale(a: Reals, b: Reals, b2: Reals, ints: Ints, reals: Reals) -> None:
+def rescale(a: Reals, b: Reals, b2: Reals, d: int, ints: Ints, reals: Reals) -> None:
     """Scale the lanes in place, square the couplings and bound the spectrum.
 
     The power of two is applied as two factors, as it may exceed the range of a float64.  Non-finite lanes
-    become zero.  Writes ``b2``, and the Gershgorin bounds into rows LOW and HIGH of ``reals``.
+    become zero, and rows from d on get an eigenvalue of their own above all others.  Writes ``b2``, and the
+    Gershgorin bounds into rows LOW and HIGH of ``reals``.
     """
     local = carray(stack_reals(), (FIELDS, LANES))
     for lane in range(LANES):
@@ -237,23 +232,13 @@ def rescale(a: Reals, b: Reals, b2: Reals, ints: Ints, reals: Reals) -> None:
         margin = WIDENING * (high - low) + MARGIN
         reals[LOW, lane] = low - margin
         reals[HIGH, lane] = high + margin
-
-
-# --------------------------------------------------------------------------------------------- Sturm sweep
-
-
-@njit(**HELPER)
-def prepare(
-    diag: Reals, off: Reals, first: int, a: Reals, b: Reals, b2: Reals, ints: Ints, reals: Reals
-) -> None:
-    """Load and scale one block; rows from d on get an eigenvalue of their own that is above all others."""
-    load(diag, off, first, a, b)
-    measure(a, b, ints)
-    rescale(a, b, b2, ints, reals)
-    for j in range(diag.shape[1], a.shape[0]):
+    for j in range(d, a.shape[0]):
         for lane in range(LANES):
             a[j, lane] = PADDING
             b2[j, lane] = 0.0
+
+
+# --------------------------------------------------------------------------------------------- Sturm sweep
 
 
 # The leading principal minors of T - x I satisfy p_j = (a_j - x) p_{j-1} - b_j^2 p_{j-2} with p_{-1} = 0 and
@@ -308,42 +293,12 @@ def begin(k: int, d: int, ends: Reals, reals: Reals, ints: Ints) -> None:
     for lane in range(LANES):
         reals[XA, lane] = ends[LOW, lane]
         reals[XB, lane] = ends[HIGH, lane]
-        reals[XC, lane] = ends[HIGH, lane]
         reals[FA, lane] = math.nan
         reals[FB, lane] = math.nan
-        reals[FC, lane] = math.nan
         reals[X, lane] = ends[LOW, lane] + t * (ends[HIGH, lane] - ends[LOW, lane])
         ints[CA, lane] = 0
         ints[CB, lane] = d
         ints[EA, lane] = 0
-
-
-@njit(**HELPER)
-def update(k: int, tol: float, reals: Reals, ints: Ints) -> None:
-    """Replace one end of every bracket wider than ``tol`` by the point X: it becomes A, the loser becomes C.
-
-    All three polynomial values are kept relative to the exponent of A.
-    """
-    for lane in range(LANES):
-        gap = min(max(ints[EA, lane] - ints[E, lane], -CLIP), CLIP)
-        scale = power(gap)
-        x, f, c, e = reals[X, lane], reals[F, lane], ints[C, lane], ints[E, lane]
-        xa, fa, ca = reals[XA, lane], reals[FA, lane] * scale, ints[CA, lane]
-        xb, fb, cb = reals[XB, lane], reals[FB, lane] * scale, ints[CB, lane]
-        same = (c <= k) == (ca <= k)
-        wide = abs(xb - xa) > tol
-        moved = wide & ((c <= k) != (ca <= k))
-        xc = xa if same else xb
-        fc = fa if same else fb
-        xb = xa if moved else xb
-        fb = fa if moved else fb
-        cb = ca if moved else cb
-        reals[XA, lane] = x if wide else xa
-        reals[FA, lane] = f if wide else fa
-        ints[CA, lane] = c if wide else ca
-        ints[EA, lane] = e
-        reals[XB, lane], reals[FB, lane], ints[CB, lane] = xb, fb, cb
-        reals[XC, lane], reals[FC, lane] = xc, fc
 
 
 # Let w = xb - xa, u = xc - xa and v = w - u; u and w have opposite signs.  The parabola fa + P y + Q y^2
@@ -355,19 +310,36 @@ def update(k: int, tol: float, reals: Reals, ints: Ints) -> None:
 
 
 @njit(**HELPER)
-def propose(k: int, number: int, tol: float, reals: Reals, ints: Ints) -> int:
-    """Next point of every lane after ``number`` sweeps; returns how many brackets are wider than ``tol``."""
+def advance(k: int, number: int, tol: float, reals: Reals, ints: Ints) -> int:
+    """Update every bracket wider than ``tol`` after sweep ``number`` and propose its next point.
+
+    The point X becomes A and the end that it replaces becomes C; all polynomial values are kept relative to
+    the exponent of A.  Returns how many brackets are still wider than ``tol``.
+    """
     guess = number < GUESSES and number % 3 != 2
     bold = number < PATIENCE
     active = 0
     for lane in range(LANES):
-        xa, fa = reals[XA, lane], reals[FA, lane]
-        w, u = reals[XB, lane] - xa, reals[XC, lane] - xa
-        g, h = reals[FB, lane] - fa, reals[FC, lane] - fa
-        ca, cb = ints[CA, lane], ints[CB, lane]
-        between = abs(cb - ca)
-        active += abs(w) > tol
+        scale = power(min(max(ints[EA, lane] - ints[E, lane], -CLIP), CLIP))
+        x, f, c = reals[X, lane], reals[F, lane], ints[C, lane]
+        xa, fa, ca = reals[XA, lane], reals[FA, lane] * scale, ints[CA, lane]
+        xb, fb, cb = reals[XB, lane], reals[FB, lane] * scale, ints[CB, lane]
+        wide = abs(xb - xa) > tol
+        crossed = (c <= k) != (ca <= k)
+        xc = xb if crossed else xa
+        fc = fb if crossed else fa
+        xb = xa if wide & crossed else xb
+        fb = fa if wide & crossed else fb
+        cb = ca if wide & crossed else cb
+        xa = x if wide else xa
+        fa = f if wide else fa
+        ca = c if wide else ca
+        reals[XA, lane], reals[FA, lane], ints[CA, lane], ints[EA, lane] = xa, fa, ca, ints[E, lane]
+        reals[XB, lane], reals[FB, lane], ints[CB, lane] = xb, fb, cb
 
+        w, u = xb - xa, xc - xa
+        g, h = fb - fa, fc - fa
+        active += abs(w) > tol
         v = w - u
         q = g * u - h * w
         p = g * u * v - q * w
@@ -378,6 +350,7 @@ def propose(k: int, number: int, tol: float, reals: Reals, ints: Ints) -> int:
         m = g - h  # fb - fc
         trusted = (g * g * abs(v) < m * m * abs(w)) & (h * h * abs(v) < m * m * abs(u))
         trusted |= fa == 0.0
+        between = abs(cb - ca)
         inside = (y > 0.0) & (y < abs(w)) & trusted & (between == 1) & bold
 
         t = (k + 0.5 - ca) / (cb - ca) if (between >= 4) & guess else 0.5
@@ -408,9 +381,8 @@ def bracket(a: Reals, b2: Reals, k: int, d: int, tol: float, ends: Reals) -> int
     number, active = 0, LANES
     while active > 0:
         sweep(a, b2, reals, ints)
-        update(k, tol, reals, ints)
         number += 1
-        active = propose(k, number, tol, reals, ints)
+        active = advance(k, number, tol, reals, ints)
     for lane in range(LANES):
         ends[LOW, lane] = min(reals[XA, lane], reals[XB, lane])
         ends[HIGH, lane] = max(reals[XA, lane], reals[XB, lane])
@@ -570,13 +542,16 @@ def correct(tol: float, reals: Reals) -> int:
 
 
 @njit(**HELPER)
-def store_values(first: int, reals: Reals, ints: Ints, lam: Reals) -> None:
-    """Undo the scaling of row ROOT; zero lanes give 0 exactly and non-finite lanes NaN."""
+def store_values(first: int, reals: Reals, ints: Ints, lam: Reals) -> int:
+    """Undo the scaling of row ROOT; zero lanes give 0, non-finite lanes NaN. Returns how many gave NaN."""
+    spoilt = 0
     for lane in range(min(LANES, lam.shape[0] - first)):
         half = -(ints[SHIFT, lane] >> 1)
         value = reals[ROOT, lane] * power(half) * power(-ints[SHIFT, lane] - half)
         bad = ints[BAD, lane]
         lam[first + lane] = value if bad == 0 else (math.nan if bad > 0 else 0.0)
+        spoilt += bad > 0
+    return spoilt
 
 
 @njit(**HELPER)
@@ -587,26 +562,25 @@ def store_vectors(first: int, z: Reals, reals: Reals, ints: Ints, vec: Reals) ->
     for lane in range(LANES):
         length = math.copysign(math.sqrt(reals[NORM, lane]), reals[SIGN, lane])
         reals[NORM, lane] = 1.0 / length if ints[BAD, lane] <= 0 else math.nan
-    whole = d - d % STRIDE
-    for start in range(0, whole, STRIDE):
-        for lane in range(used):
-            scale = reals[NORM, lane]
-            for j in range(STRIDE):
-                vec[first + lane, start + j] = z[start + j, lane] * scale
     for lane in range(used):
-        for j in range(whole, d):
-            vec[first + lane, j] = z[j, lane] * reals[NORM, lane]
+        scale = reals[NORM, lane]
+        for j in range(d):
+            vec[first + lane, j] = z[j, lane] * scale
 
 
 @compiled
-def values(diag: Reals, off: Reals, k: int, lam: Reals) -> None:
+def values(k: int, diag: Reals, off: Reals, lam: Reals) -> int:
     """Eigenvalue ``k`` (ascending, from 0) of every matrix.
 
     Parameters
     ----------
-    diag, off : (n, d) and (n, d - 1) arrays of float32 or float64
     k : int, 0 <= k < d
+    diag, off : (n, d) and (n, d - 1) arrays of float32 or float64
     lam : (n,) array, written
+
+    Returns
+    -------
+    int : how many rows have a NaN or infinite entry; their results are NaN
     """
     n, d = diag.shape
     tol = FINE if diag.itemsize == 8 else COARSE
@@ -614,23 +588,31 @@ def values(diag: Reals, off: Reals, k: int, lam: Reals) -> None:
     a, b, b2 = np.empty((rows, LANES)), np.empty((rows, LANES)), np.empty((rows, LANES))
     reals = carray(stack_reals(), (FIELDS, LANES))
     ints = carray(stack_ints(), (FIELDS, LANES))
+    spoilt = 0
     for first in range(0, n, LANES):
-        prepare(diag, off, first, a, b, b2, ints, reals)
+        load(diag, off, first, a, b)
+        measure(a, b, ints)
+        rescale(a, b, b2, d, ints, reals)
         bracket(a, b2, k, d, tol, reals)
-        store_values(first, reals, ints, lam)
+        spoilt += store_values(first, reals, ints, lam)
+    return spoilt
 
 
 @compiled
-def pairs(diag: Reals, off: Reals, k: int, lam: Reals, vec: Reals) -> None:
+def pairs(k: int, diag: Reals, off: Reals, lam: Reals, vec: Reals) -> int:
     """Eigenvalue ``k`` (ascending, from 0) of every matrix and its eigenvector.
 
     Parameters
     ----------
-    diag, off : (n, d) and (n, d - 1) arrays of float32 or float64
     k : int, 0 <= k < d
+    diag, off : (n, d) and (n, d - 1) arrays of float32 or float64
     lam : (n,) array, written
     vec : (n, d) array, written
         Rows of unit length whose entry of largest magnitude is positive.
+
+    Returns
+    -------
+    int : how many rows have a NaN or infinite entry; their results are NaN
     """
     n, d = diag.shape
     tol = FINE if diag.itemsize == 8 else COARSE
@@ -643,8 +625,11 @@ def pairs(diag: Reals, off: Reals, k: int, lam: Reals, vec: Reals) -> None:
     )
     reals = carray(stack_reals(), (FIELDS, LANES))
     ints = carray(stack_ints(), (FIELDS, LANES))
+    spoilt = 0
     for first in range(0, n, LANES):
-        prepare(diag, off, first, a, b, b2, ints, reals)
+        load(diag, off, first, a, b)
+        measure(a, b, ints)
+        rescale(a, b, b2, d, ints, reals)
         bracket(a, b2, k, d, tol, reals)
         for _ in range(ATTEMPTS):
             factor(a, b, z, b2, reals)
@@ -653,19 +638,24 @@ def pairs(diag: Reals, off: Reals, k: int, lam: Reals, vec: Reals) -> None:
             descend(z, b2, reals, ints)
             if correct(tol, reals) == 0:
                 break
-        store_values(first, reals, ints, lam)
+        spoilt += store_values(first, reals, ints, lam)
         store_vectors(first, z, reals, ints, vec)
+    return spoilt
 
 
 @compiled
-def neighbours(diag: Reals, off: Reals, k: int, below: Reals, lam: Reals, above: Reals) -> None:
+def neighbours(k: int, diag: Reals, off: Reals, below: Reals, lam: Reals, above: Reals) -> int:
     """Eigenvalues ``k - 1``, ``k`` and ``k + 1`` of every matrix, -inf or +inf where there is none.
 
     Parameters
     ----------
-    diag, off : (n, d) and (n, d - 1) arrays of float32 or float64
     k : int, 0 <= k < d
+    diag, off : (n, d) and (n, d - 1) arrays of float32 or float64
     below, lam, above : (n,) arrays, written
+
+    Returns
+    -------
+    int : how many rows have a NaN or infinite entry; their results are NaN
     """
     n, d = diag.shape
     tol = FINE if diag.itemsize == 8 else COARSE
@@ -676,11 +666,16 @@ def neighbours(diag: Reals, off: Reals, k: int, below: Reals, lam: Reals, above:
     ints = carray(stack_ints(), (FIELDS, LANES))
     below[:] = -math.inf
     above[:] = math.inf
+    spoilt = 0
     for first in range(0, n, LANES):
-        prepare(diag, off, first, a, b, b2, ints, bounds)
+        load(diag, off, first, a, b)
+        measure(a, b, ints)
+        rescale(a, b, b2, d, ints, bounds)
         for j in range(max(k - 1, 0), min(k + 2, d)):
             for lane in range(LANES):
                 reals[LOW, lane] = bounds[LOW, lane]
                 reals[HIGH, lane] = bounds[HIGH, lane]
             bracket(a, b2, j, d, tol, reals)
-            store_values(first, reals, ints, below if j < k else (lam if j == k else above))
+            found = store_values(first, reals, ints, below if j < k else (lam if j == k else above))
+            spoilt += found if j == k else 0
+    return spoilt

@@ -96,7 +96,7 @@ def pivot_and_scale(diag: Reals, off: Reals, v: Reals) -> tuple[int, float]:
 
 
 @compiled
-def resolvent(diag: Reals, off: Reals, lam: Reals, vec: Reals, rhs: Reals, out: Reals) -> None:
+def resolvent(diag: Reals, off: Reals, lam: Reals, vec: Reals, rhs: Reals, out: Reals) -> int:
     """Reduced resolvent (λI - T)^+ applied to one right-hand side per matrix.
 
     Parameters
@@ -107,6 +107,10 @@ def resolvent(diag: Reals, off: Reals, lam: Reals, vec: Reals, rhs: Reals, out: 
     rhs : (n, d) array
         Components along the eigenvectors are ignored.
     out : (n, d) array, written
+
+    Returns
+    -------
+    int : 0
     """
     n, d = diag.shape
     work = np.empty((5, d))
@@ -122,3 +126,4 @@ def resolvent(diag: Reals, off: Reals, lam: Reals, vec: Reals, rhs: Reals, out: 
         project(vec[i], x)
         for j in range(d):
             out[i, j] = x[j] * scale
+    return 0

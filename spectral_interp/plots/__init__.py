@@ -3,10 +3,11 @@
 from .beeswarm import beeswarm, beeswarm_table
 from .importance import importance, importance_table
 from .sensitivity import sensitivity, sensitivity_table
-from .style import style
+from .style import COLOURS, style
 from .training_curve import training_curve, training_curve_table
 
 __all__ = [
+    "COLOURS",
     "beeswarm",
     "beeswarm_table",
     "importance",

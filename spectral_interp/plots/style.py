@@ -9,6 +9,9 @@ from typing import Any
 import matplotlib as mpl
 
 DIAGONAL, COUPLING, NEUTRAL = "#0072B2", "#E69F00", "#333333"
+COLOURS = (DIAGONAL, COUPLING, "#009E73", "#CC79A7", NEUTRAL)
+"""Categories, from the palette of Okabe and Ito."""
+
 VALUE_MAP = "cividis"
 """Colours of low to high column values."""
 

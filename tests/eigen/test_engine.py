@@ -1,0 +1,100 @@
+"""Threads, forks and the cache of compiled code."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from spectral_interp.eigen import eigenpairs, engine
+
+
+@pytest.fixture
+def batch(rng):
+    return rng.normal(size=(5000, 15)), rng.normal(size=(5000, 14))
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_threads_do_not_change_a_bit(batch, two_threads):
+    split = eigenpairs(*batch, 7)
+    torch.set_num_threads(1)
+    for mine, theirs in zip(split, eigenpairs(*batch, 7), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_slices_cover_the_rows_once(two_threads, monkeypatch):
+    monkeypatch.setattr(engine, "THREADED", 1)
+    for n in (0, 1, 16, 17, 31, 32, 33, 100):
+        seen = []
+        total = engine._run(
+            lambda rows, seen=seen: seen.append(rows) or len(rows), (), (np.arange(n)[:, None],)
+        )
+        assert sorted(i for rows in seen for i in rows[:, 0]) == list(range(n))
+        assert total == n
+        assert len(seen) == (2 if n > 16 else 1)
+
+
+def test_an_error_in_a_thread_surfaces(two_threads, monkeypatch):
+    monkeypatch.setattr(engine, "THREADED", 1)
+
+    def fail(rows):
+        if rows[0, 0]:
+            raise RuntimeError("in the second slice")
+        return 0
+
+    with pytest.raises(RuntimeError, match="second slice"):
+        engine._run(fail, (), (np.arange(100)[:, None],))
+
+
+def test_many_python_threads_at_once(batch, two_threads):
+    expected = eigenpairs(*batch, 7)[0]
+    with ThreadPoolExecutor(8) as pool:
+        for result in pool.map(lambda _: eigenpairs(*batch, 7)[0], range(40)):
+            np.testing.assert_array_equal(result, expected)
+
+
+def _solve_in_child(batch, expected, status):
+    status.put(bool(np.array_equal(eigenpairs(*batch, 7)[0], expected)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_works_after_fork(batch, two_threads):
+    expected = eigenpairs(*batch, 7)[0]  # the parent's pool runs
+    context = multiprocessing.get_context("fork")
+    status = context.Queue()
+    children = [context.Process(target=_solve_in_child, args=(batch, expected, status)) for _ in range(3)]
+    for child in children:
+        child.start()
+    assert [status.get(timeout=60) for _ in children] == [True] * 3
+    for child in children:
+        child.join(timeout=60)
+        assert child.exitcode == 0
+
+
+SCRIPT = """
+import numba.core.caching as caching
+for locator in caching.CacheImpl._locator_classes:
+    locator.from_function = classmethod(lambda *_: None)
+from spectral_interp.eigen import eigenvalues
+print(eigenvalues([0.0, 0.0], [2.0], 1))
+"""
+
+
+def test_an_unwritable_cache_only_costs_time():
+    """In a process in which numba finds no folder for its cache, the kernels compile in memory."""
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(2)
