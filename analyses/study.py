@@ -39,8 +39,10 @@ def interleave(
     """Return the median seconds per call of each contestant, all taking turns in one process.
 
     Each turn repeats a fast contestant often enough to be measured; turns go on for ``seconds`` and number at
-    least five, after one that is not counted.
+    least five, after two calls that are not counted.
     """
+    for call in contestants.values():  # compiles what wants compiling
+        call()
     repeats = {name: max(1, int(2e-3 / max(_clock(call, 1), 1e-7))) for name, call in contestants.items()}
     turns: dict[Hashable, list[float]] = {name: [] for name in contestants}
     start = time.perf_counter()

@@ -20,7 +20,7 @@ from .resolvent import resolvent as resolvent_kernel
 
 Rows = npt.NDArray[Any]
 
-THREADED = 12_000
+THREADED = 32_000
 """Matrix entries from which a second thread pays for its wake-up."""
 
 _pool: ThreadPoolExecutor | None = None
@@ -29,7 +29,8 @@ _pool: ThreadPoolExecutor | None = None
 def values(diag: Rows, off: Rows, k: int) -> tuple[Rows, int]:
     """Return eigenvalue ``k`` of n matrices and how many rows are bad.
 
-    diag is (n, d), off (n, d - 1), both C-contiguous, and 0 <= k < d. Bad rows hold a NaN or infinite entry; their results are NaN.
+    The arrays are C-contiguous, diag (n, d) and off (n, d - 1), and 0 <= k < d. Bad rows hold a NaN or
+    infinite entry; their results are NaN.
     """
     lam = np.empty(len(diag), diag.dtype)
     return lam, _run(kernel.values, (k,), (diag, off, lam))
