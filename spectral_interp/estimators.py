@@ -44,7 +44,7 @@ class _SpectralEstimator(BaseEstimator):
         n_epochs: int = 300,
         batch_size: int = 512,
         learning_rate: float = 0.03,
-        weight_decay: float = 0.3,
+        alpha: float = 50.0,
         validation_fraction: float = 0.15,
         patience: int = 100,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
@@ -56,7 +56,7 @@ class _SpectralEstimator(BaseEstimator):
         self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.alpha = alpha
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
@@ -90,7 +90,7 @@ class _SpectralEstimator(BaseEstimator):
             n_epochs=self.n_epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
+            weight_decay=self.alpha / len(rows),
             generator=torch.Generator().manual_seed(seed),
         )
         events = restore_best(stop_early(events, patience=self.patience), self.module_)
@@ -242,8 +242,9 @@ class SpectralRegressor(RegressorMixin, _SpectralEstimator):
         Length of training and rows per step.
     learning_rate : float
         Peak of the one-cycle schedule of AdamW.
-    weight_decay : float
-        Decoupled weight decay of AdamW.
+    alpha : float
+        Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows: like the penalty
+        of ridge regression it matters less, the more rows there are.
     validation_fraction : float
         Share of the rows set aside to choose the epoch.
     patience : int

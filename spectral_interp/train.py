@@ -28,6 +28,8 @@ def main() -> None:
     parser.add_argument("--structure", choices=list(STRUCTURES), default="tridiagonal")
     parser.add_argument("--k", type=int, help="index of the eigenvalue (default: the middle one)")
     parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--batch-size", type=int, default=512)
+    parser.add_argument("--alpha", type=float, default=50.0, help="strength of regularisation (default: 50)")
     parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
     args = parser.parse_args()
 
@@ -40,6 +42,8 @@ def main() -> None:
         structure=args.structure,
         k=args.k,
         n_epochs=args.epochs,
+        batch_size=args.batch_size,
+        alpha=args.alpha,
         random_state=args.seed,
         verbose=True,
     )
