@@ -14,26 +14,31 @@ import pandas as pd
 import torch
 
 FORMAT, VERSION = "spectral-interp", 1
+MODEL, CHECKPOINT = "model", "checkpoint"
+"""Kinds of file."""
 
 PUBLISHED_KEYS = {"diag.weight", "diag.bias", "off_diag.weight", "off_diag.bias"}
 """Keys of a bare state dict of the published tridiagonal module."""
 
-_REQUIRED: dict[str, type | tuple[type, ...]] = {
-    "task": str,
-    "parameters": dict,
-    "weights": dict,
-    "encoder": list,
-    "target": str,
-    "classes": (list, type(None)),
-    "background": dict,
-    "heldout": (dict, type(None)),
-    "history": dict,
-    "made_by": dict,
+_REQUIRED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    MODEL: {
+        "task": str,
+        "parameters": dict,
+        "weights": dict,
+        "encoder": list,
+        "target": str,
+        "classes": (list, type(None)),
+        "background": dict,
+        "heldout": (dict, type(None)),
+        "history": dict,
+        "made_by": dict,
+    },
+    CHECKPOINT: {"run": dict, "identity": dict},
 }
 
 
-def write(path: str | Path, state: dict[str, Any]) -> None:
-    """Write a model's state to ``path``; an interrupted write leaves the old file, or none.
+def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None:
+    """Write a model's or checkpoint's state to ``path``; an interrupted write leaves the old file, or none.
 
     Raises
     ------
@@ -46,14 +51,14 @@ def write(path: str | Path, state: dict[str, Any]) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            torch.save({"format": FORMAT, "version": VERSION, **state}, file)
+            torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, file)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
     """Return the state in ``path``: from :func:`write`, or a bare state dict of the published module.
 
     Raises
@@ -63,7 +68,7 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"expected a model file; got {str(path)!r}, which is not a file; check the path")
+        raise ValueError(f"expected a {kind} file; got {str(path)!r}, which is not a file; check the path")
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except (
@@ -74,18 +79,18 @@ def read(path: str | Path) -> dict[str, Any]:
         zipfile.BadZipFile,
         KeyError,
     ) as error:
-        raise ValueError(f"expected a model file; got {path}, which torch cannot read as tensors") from error
-    if isinstance(state, dict) and state.keys() >= PUBLISHED_KEYS:
+        raise ValueError(f"expected a {kind} file; got {path}, which torch cannot read as tensors") from error
+    if kind == MODEL and isinstance(state, dict) and state.keys() >= PUBLISHED_KEYS:
         return state
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise ValueError(f"expected a model that spectral_interp saved; got {path}, which is something else")
+    if not isinstance(state, dict) or (state.get("format"), state.get("kind")) != (FORMAT, kind):
+        raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
     if state.get("version") != VERSION:
         raise ValueError(
-            f"expected a model of format version {VERSION}; got {state.get('version')!r} in {path}; "
+            f"expected a {kind} of format version {VERSION}; got {state.get('version')!r} in {path}; "
             "install the version of spectral-interp that wrote it"
         )
-    for key, kind in _REQUIRED.items():
-        if not isinstance(state.get(key, ...), kind):
+    for key, expected in _REQUIRED[kind].items():
+        if not isinstance(state.get(key, ...), expected):
             raise ValueError(f"expected {key!r} in {path}; got none of the right type; the file is damaged")
     return state
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
@@ -14,17 +17,17 @@ import pandas as pd
 import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import artifact
+from . import artifact, training
 from .eigen.checks import FloatArray
 from .models import STRUCTURES
 from .pencil import AnyPencil, Inputs
 from .tables import NumericColumn, TableEncoder, as_frame
-from .training import epochs, restore_best, show_progress, stop_early
 
 BACKGROUND_ROWS = 100
 
@@ -45,6 +48,8 @@ class _SpectralEstimator(BaseEstimator):
         batch_size: int = 512,
         learning_rate: float = 0.03,
         alpha: float = 50.0,
+        norm_penalty: float = 0.0,
+        log: Sequence[str] | None = None,
         validation_fraction: float = 0.15,
         patience: int = 100,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
@@ -57,51 +62,124 @@ class _SpectralEstimator(BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.alpha = alpha
+        self.norm_penalty = norm_penalty
+        self.log = log
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        checkpoint: str | Path | None = None,
+        every: int = 10,
+        resume: str | Path | None = None,
+    ) -> Self:
         """Fit encoder and model.
 
         Parameters
         ----------
         X : DataFrame or array_like, shape (n, columns)
         y : array_like, shape (n,)
+        sample_weight : array_like, shape (n,), optional
+            Non-negative. A weight of two means the row twice; a weight of zero, that it is not there.
+        checkpoint : str or Path, optional
+            File that training writes its state to, after every ``every`` epochs and at the end.
+        every : int
+            Epochs between checkpoints.
+        resume : str or Path, optional
+            Checkpoint of the same fit to continue from; the result is the same to the bit.
 
         Returns
         -------
         self
         """
+        self._check_parameters()
         frame, y = self._check_training(X, y)
-        targets = self._encode_targets(y)
+        weight = _check_weights(sample_weight, len(frame))
+        frame, targets, weight = _distinct(frame, self._encode_targets(y), weight)
+        if len(frame) < 2:
+            raise ValueError(
+                "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
+            )
         seed = _seed(self.random_state)
+        self.encoder_ = TableEncoder.fit(frame, log=self.log or ())
+        z = self.encoder_.encode(frame)
         rows, held = self._split(targets, seed)
-        self.encoder_ = TableEncoder.fit(frame)
-        self.module_ = self._new_module(self.encoder_.column_of.size, seed)
-        center, scale = self._target_scale(targets[rows])
-        z, t = self.encoder_.encode(frame), (targets - center) / scale
-        events = epochs(
+        center, scale = self._target_scale(targets[rows], weight[rows])
+        columns = [torch.tensor(column) for column in (z, (targets - center) / scale, weight)]
+        train, validation = (training.Rows(*(c[part] for c in columns)) for part in (rows, held))
+        self.module_ = self._new_module(z.shape[1], seed)
+        run = training.Run.start(
             self.module_,
-            (torch.tensor(z[rows]), torch.tensor(t[rows])),
-            (torch.tensor(z[held]), torch.tensor(t[held])),
+            self._options(float(weight[rows].sum())),
+            n_rows=len(rows),
+            generator=torch.Generator().manual_seed(seed),
+        )
+        identity = self._identity(seed, columns)
+        if resume is not None:
+            training.resume(run, Path(resume), identity)
+        events = training.stop_early(training.epochs(run, train, validation), run, patience=self.patience)
+        if checkpoint is not None:
+            events = training.save_checkpoints(events, run, Path(checkpoint), every=every, identity=identity)
+        self._consume(events, run)
+        if self.norm_penalty:
+            training.prune(self.module_, train, run.options)
+        self.history_ = [asdict(event) for event in run.history]
+        self.module_.rescale_(scale, center)
+        self.background_ = frame.iloc[np.sort(rows[:BACKGROUND_ROWS])].reset_index(drop=True)
+        self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
+        return self
+
+    def _consume(self, events: Iterable[training.Epoch], run: training.Run) -> None:
+        """Train to the end and load the best weights; a diverging run that had some ends with a warning."""
+        try:
+            for _ in training.show_progress(events, run) if self.verbose else events:
+                pass
+        except FloatingPointError as error:
+            if not run.history:
+                raise
+            warnings.warn(
+                f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=3
+            )
+        run.module.load_state_dict(run.best_weights)
+
+    def _options(self, n: float) -> training.Options:
+        return training.Options(
             loss=self._loss,
             n_epochs=self.n_epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            weight_decay=self.alpha / len(rows),
-            generator=torch.Generator().manual_seed(seed),
+            weight_decay=self.alpha / n,
+            norm_penalty=self.norm_penalty,
         )
-        events = restore_best(stop_early(events, patience=self.patience), self.module_)
-        if self.verbose:
-            events = show_progress(events, self.n_epochs)
-        self.history_ = [asdict(event) for event in events]
-        self.module_.rescale_(scale, center)
-        chosen = np.random.default_rng(seed).permutation(rows)[:BACKGROUND_ROWS]
-        self.background_ = frame.iloc[np.sort(chosen)].reset_index(drop=True)
-        self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
-        return self
+
+    def _identity(self, seed: int, columns: list[torch.Tensor]) -> dict[str, Any]:
+        """Return what a checkpoint must share with the fit that resumes from it."""
+        options = {k: v for k, v in self.get_params().items() if k not in ("random_state", "verbose")}
+        digest = hashlib.sha256(b"".join(c.numpy().tobytes() for c in columns)).hexdigest()
+        return {"task": self._task, "seed": seed, "options": options, "table": digest}
+
+    def _check_parameters(self) -> None:
+        """Raise ValueError for values that no fit can use; scikit-learn wants this in ``fit``."""
+        at_least = {"dim": 1, "n_epochs": 1, "batch_size": 1, "patience": 1, "alpha": 0, "norm_penalty": 0}
+        for name, low in at_least.items():
+            if not getattr(self, name) >= low:
+                raise ValueError(f"expected {name} >= {low}; got {getattr(self, name)!r}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"expected learning_rate > 0; got {self.learning_rate!r}")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"expected 0 < validation_fraction < 1; got {self.validation_fraction!r}")
+
+    @property
+    def feature_importances_(self) -> FloatArray:
+        """Spectral norm ``‖A_i‖₂`` of every feature, shape (p,): a unit of z_i changes f by no more."""
+        low, high = self.pencil_.extremes()
+        return np.maximum(-low, high)[1:]
 
     @property
     def pencil_(self) -> AnyPencil:
@@ -152,7 +230,9 @@ class _SpectralEstimator(BaseEstimator):
             "target": self.target_name_,
             "classes": self._plain_classes(),
             "background": artifact.pack_table(self.background_),
-            "heldout": None if held is None else _pack_rows(as_frame(held[0], self.encoder_.names), held[1]),
+            "heldout": None
+            if held is None
+            else _pack_rows(as_frame(held[0], self.encoder_.table_names), held[1]),
             "history": {key: [event[key] for event in self.history_] for key in (self.history_ or [{}])[0]},
             "made_by": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
         }
@@ -172,7 +252,7 @@ class _SpectralEstimator(BaseEstimator):
         if isinstance(X, pd.DataFrame):
             return X
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        return as_frame(X, self.encoder_.names)
+        return as_frame(X, self.encoder_.table_names)
 
     def _check_target_column(self, frame: pd.DataFrame, y: Any) -> npt.NDArray[Any]:
         values = np.asarray(y)
@@ -188,21 +268,15 @@ class _SpectralEstimator(BaseEstimator):
         return values
 
     def _split(self, targets: FloatArray, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Return the rows to train on and the rows to validate on, both ascending."""
-        stratify = targets if self._loss == "logistic" else None
-        try:
-            rows, held = train_test_split(
-                np.arange(len(targets)),
-                test_size=self.validation_fraction,
-                random_state=seed,
-                stratify=stratify,
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"expected rows enough to set {self.validation_fraction:.0%} aside for validation; "
-                f"got n_samples={len(targets)}: {error}"
-            ) from error
-        return np.sort(rows), np.sort(held)
+        """Return the rows to train on and those to validate on, with both classes in each where possible."""
+        n = len(targets)
+        smallest = np.unique(targets, return_counts=True)[1].min() if self._loss == "logistic" else 0
+        return train_test_split(
+            np.arange(n),
+            test_size=max(round(self.validation_fraction * n), 2 if smallest > 1 else 1),
+            random_state=seed,
+            stratify=targets if smallest > 1 else None,
+        )
 
     def _new_module(self, n_features: int, seed: int) -> Any:
         if self.structure not in STRUCTURES:
@@ -216,7 +290,7 @@ class _SpectralEstimator(BaseEstimator):
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
         raise NotImplementedError
 
-    def _target_scale(self, targets: FloatArray) -> tuple[float, float]:
+    def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
         raise NotImplementedError
 
     def _plain_classes(self) -> list[Any] | None:
@@ -243,8 +317,13 @@ class SpectralRegressor(RegressorMixin, _SpectralEstimator):
     learning_rate : float
         Peak of the one-cycle schedule of AdamW.
     alpha : float
-        Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows: like the penalty
-        of ridge regression it matters less, the more rows there are.
+        Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows: like the
+        penalty of ridge regression it matters less, the more rows there are.
+    norm_penalty : float
+        Strength of ``norm_penalty · Σ_i ‖A_i‖₂`` in the loss (of the standardised target, or the log loss),
+        which removes whole features: the norms of useless ones become exactly zero.
+    log : list of str, optional
+        Columns whose logarithm enters, for skewed positive ones.
     validation_fraction : float
         Share of the rows set aside to choose the epoch.
     patience : int
@@ -306,8 +385,9 @@ class SpectralRegressor(RegressorMixin, _SpectralEstimator):
             raise ValueError(f"expected finite targets in {self.target_name_!r}; got NaN or infinity")
         return targets
 
-    def _target_scale(self, targets: FloatArray) -> tuple[float, float]:
-        return float(targets.mean()), float(targets.std()) or 1.0
+    def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
+        center = np.average(targets, weights=weight)
+        return float(center), float(np.sqrt(np.average((targets - center) ** 2, weights=weight))) or 1.0
 
 
 class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
@@ -331,6 +411,11 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
 
     _task, _loss = "classification", "logistic"
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
     def decision_function(self, X: Any) -> FloatArray:
         """Return the log-odds of ``classes_[1]``, shape (n,)."""
         return self.pencil_.values(self.encode(X))
@@ -342,7 +427,8 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the likelier class of every row, shape (n,)."""
-        return self.classes_[(self.decision_function(X) > 0).astype(np.intp)]
+        second = self.decision_function(X) > 0
+        return self.classes_[second.astype(np.intp)]
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """Return accuracy and log loss on the rows ``X``."""
@@ -360,12 +446,12 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
         if len(self.classes_) != 2:
             raise ValueError(
                 f"expected a target with 2 classes; got {len(self.classes_)} "
-                f"{'class' if len(self.classes_) == 1 else 'classes'}; for more than 2 wrap the estimator in "
-                "sklearn.multiclass.OneVsRestClassifier"
+                f"{'class' if len(self.classes_) == 1 else 'classes'}. Only binary classification is supported. "
+                "For more classes wrap the estimator in sklearn.multiclass.OneVsRestClassifier"
             )
         return codes.astype(np.float64)
 
-    def _target_scale(self, targets: FloatArray) -> tuple[float, float]:
+    def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
         return 0.0, 1.0
 
     def _plain_classes(self) -> list[Any]:
@@ -459,8 +545,8 @@ def _from_published(
 
 
 def _set_names(est: _SpectralEstimator) -> None:
-    est.feature_names_in_ = np.array(est.encoder_.names, dtype=object)
-    est.n_features_in_ = len(est.encoder_.names)
+    est.feature_names_in_ = np.array(est.encoder_.table_names, dtype=object)
+    est.n_features_in_ = len(est.encoder_.table_names)
 
 
 def _pack_rows(frame: pd.DataFrame, y: Any) -> dict[str, Any]:
@@ -472,6 +558,39 @@ def _pack_rows(frame: pd.DataFrame, y: Any) -> dict[str, Any]:
 
 def _unpack_rows(state: dict[str, Any], target: str) -> tuple[pd.DataFrame, pd.Series]:
     return artifact.unpack_table(state["rows"]), artifact.unpack_table(state["targets"])["y"].rename(target)
+
+
+def _check_weights(sample_weight: Any, n: int) -> FloatArray:
+    """Return weights (n,), one where none are given."""
+    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
+        raise ValueError(
+            f"expected sample_weight of shape ({n},), finite, non-negative and not all zero; "
+            f"got shape {weight.shape}"
+        )
+    return weight
+
+
+def _distinct(
+    frame: pd.DataFrame, targets: FloatArray, weight: FloatArray
+) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
+    """Merge equal rows and add up their weights, in an order that depends on nothing but their content.
+
+    So a fit depends neither on the order of the rows nor on whether a row is repeated or weighted.
+    """
+    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
+    numeric = [pd.api.types.is_numeric_dtype(column.dtype) for column in columns]
+    content = pd.DataFrame(
+        {
+            i: column.astype(np.float64) if number else column
+            for i, (column, number) in enumerate(zip(columns, numeric, strict=True))
+        }
+    ).assign(target=targets)
+    keys = pd.util.hash_pandas_object(content, index=False).to_numpy()
+    keys, first, group = np.unique(np.where(weight > 0, keys, 0), return_index=True, return_inverse=True)
+    total = np.bincount(group, weights=weight).astype(np.float64)
+    kept = total > 0
+    return frame.iloc[first[kept]], targets[first[kept]], total[kept]
 
 
 def _seed(random_state: Any) -> int:

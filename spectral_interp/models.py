@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import SupportsIndex
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .eigen import kth_eigenvalue
+from .eigen.autograd import eigenpair_untaped
 from .eigen.checks import FloatArray, check_index
 from .pencil import DensePencil, Pencil
 
@@ -30,6 +32,10 @@ class Affine(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Map (..., p) to (..., entries)."""
         return nn.functional.linear(z, self.weight, self.bias)
+
+    def set_gradient(self, cotangent: Tensor, z: Tensor) -> None:
+        """Set the gradients for the cotangent (n, entries) of the map's values at features (n, p)."""
+        self.weight.grad, self.bias.grad = cotangent.T @ z, cotangent.sum(0)
 
 
 class _Spectral(nn.Module):
@@ -65,6 +71,21 @@ class _Spectral(nn.Module):
         for parameter in self.parameters():
             parameter.mul_(scale)
         self.diag.bias.add_(shift)
+
+    def feature_norms(self) -> Tensor:
+        """Return the spectral norms ``‖A_1‖₂ … ‖A_p‖₂``, shape (p,), differentiable."""
+        low, high = self._extremes()
+        return torch.maximum(-low, high)
+
+    def _extremes(self) -> tuple[Tensor, Tensor]:
+        """Return the smallest and the largest eigenvalue of every A_i, shapes (p,)."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def drop_feature_(self, feature: int) -> None:
+        """Set the matrix of one feature to zero."""
+        for layer in self.children():
+            layer.get_parameter("weight")[:, feature] = 0.0
 
     def extra_repr(self) -> str:
         return f"n_features={self.n_features}, dim={self.dim}, k={self.k}"
@@ -112,6 +133,26 @@ class TridiagonalSpectral(_Spectral):
         """Map features (..., p) to predictions (...)."""
         return kth_eigenvalue(self.diag(z), self.off_diag(z), self.k)
 
+    @torch.no_grad()
+    def with_pullback(self, z: Tensor) -> tuple[Tensor, Callable[[Tensor], None]]:
+        """Return predictions and a function that sets the gradients: the training step, without a tape.
+
+        With g the cotangent of the predictions (n,) and v the eigenvectors, the bands receive ``g v_j²`` and
+        ``2 g v_j v_{j+1}``, and the affine maps their products with the features.
+        """
+        values, v = eigenpair_untaped(self.diag(z), self.off_diag(z), self.k)
+
+        def pull_back(g: Tensor) -> None:
+            gv = g.unsqueeze(-1) * v
+            self.diag.set_gradient(gv * v, z)
+            self.off_diag.set_gradient(2 * gv[:, :-1] * v[:, 1:], z)
+
+        return values, pull_back
+
+    def _extremes(self) -> tuple[Tensor, Tensor]:
+        diag, off = self.diag.weight.T, self.off_diag.weight.T
+        return kth_eigenvalue(diag, off, 0), kth_eigenvalue(diag, off, -1)
+
     def pencil(self) -> Pencil:
         """Return the coefficients as a float64 pencil."""
         return Pencil(_coefficients(self.diag), _coefficients(self.off_diag), self.k)
@@ -132,6 +173,9 @@ class DiagonalSpectral(_Spectral):
     def forward(self, z: Tensor) -> Tensor:
         """Map features (..., p) to predictions (...)."""
         return self.diag(z).kthvalue(self.k + 1, dim=-1).values
+
+    def _extremes(self) -> tuple[Tensor, Tensor]:
+        return self.diag.weight.amin(0), self.diag.weight.amax(0)
 
     def pencil(self) -> Pencil:
         """Return the coefficients as a float64 pencil with zero couplings."""
@@ -164,6 +208,10 @@ class DenseSpectral(_Spectral):
     def forward(self, z: Tensor) -> Tensor:
         """Map features (..., p) to predictions (...)."""
         return torch.linalg.eigvalsh(self._matrix(self.diag(z), self.upper(z)))[..., self.k]
+
+    def _extremes(self) -> tuple[Tensor, Tensor]:
+        spectra = torch.linalg.eigvalsh(self._matrix(self.diag.weight.T, self.upper.weight.T))
+        return spectra[:, 0], spectra[:, -1]
 
     def pencil(self) -> DensePencil:
         """Return the coefficients as a float64 pencil of dense matrices."""

@@ -54,7 +54,7 @@ def choose_rows(
     Examples
     --------
     >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
-    >>> X, y = choose_rows(est, pd.DataFrame(np.eye(20), columns=est.encoder_.names), limit=5, seed=0)
+    >>> X, y = choose_rows(est, pd.DataFrame(np.eye(20), columns=est.encoder_.table_names), limit=5, seed=0)
     >>> len(X), y
     (5, None)
     """
@@ -88,7 +88,7 @@ def analyze(est: Estimator, X: pd.DataFrame, y: pd.Series | None, *, seed: int) 
     Examples
     --------
     >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
-    >>> analysis = analyze(est, pd.DataFrame(np.eye(20), columns=est.encoder_.names), None, seed=0)
+    >>> analysis = analyze(est, pd.DataFrame(np.eye(20), columns=est.encoder_.table_names), None, seed=0)
     >>> sorted(analysis.figures)
     ['beeswarm', 'importance', 'sensitivity', 'training_curve']
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import codecs
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn import datasets
 
+from .columns import CategoricalColumn, Column, DroppedColumn, NumericColumn, fit_column
 from .eigen.checks import FloatArray
 
 
@@ -38,25 +41,34 @@ BUNDLED = {
 }
 """Name → (loader, target column)."""
 
+MAX_FILE_BYTES = 2 * 2**30
+"""Larger files are refused before they are read: training holds the whole table in memory."""
+
 
 def read_table(source: str | Path) -> pd.DataFrame:
     """Read a CSV or Parquet file, or a bundled data set by name.
 
+    CSV is UTF-8 text separated by commas, or by semicolons or tabs if the header has no comma. A nameless
+    first column, which pandas writes for row labels, becomes the row labels.
+
     Parameters
     ----------
     source : str or Path
-        Path ending in ``.csv``, ``.parquet`` or ``.pq``; or "diabetes" (442 patients, target
-        ``progression``), "breast_cancer" (569 tumours, target ``diagnosis``) or "two_or_five" (all 4,096
-        words of 12 bits, target ``two_or_five``: 1 where exactly two or exactly five bits are set).
+        Path ending in ``.csv``, ``.parquet`` or ``.pq``, of at most :data:`MAX_FILE_BYTES`; or "diabetes"
+        (442 patients, target ``progression``), "breast_cancer" (569 tumours, target ``diagnosis``) or
+        "two_or_five" (all 4,096 words of 12 bits, target ``two_or_five``: 1 where exactly two or exactly
+        five bits are set).
 
     Returns
     -------
     DataFrame
+        Column names are text.
 
     Raises
     ------
     ValueError
-        If the file is missing, of another type, unreadable, empty, or repeats a column name.
+        If the file is missing, of another type, too large, unreadable, not UTF-8, without rows, or leaves out
+        or repeats a column name. Names the file.
 
     Examples
     --------
@@ -71,17 +83,18 @@ def read_table(source: str | Path) -> pd.DataFrame:
             f"expected a CSV or Parquet file or one of {', '.join(BUNDLED)}; got {str(source)!r}, "
             "which is not a file; check the path"
         )
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": _read_csv,
-        ".parquet": pd.read_parquet,
-        ".pq": pd.read_parquet,
-    }
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"expected a file named .csv, .parquet or .pq; got {path}; convert or rename it")
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise ValueError(
+            f"expected a table of at most {MAX_FILE_BYTES / 2**30:.3g} GiB in {path}; "
+            f"got {size / 2**30:.3g} GiB; write a sample of its rows to a new file"
+        )
     try:
-        frame = reader(path)
-    except (ValueError, OSError, UnicodeError) as error:  # pandas' and pyarrow's parse errors are ValueErrors
+        frame = _named(reader(path))
+    except (ValueError, TypeError, KeyError, NotImplementedError, OSError) as error:  # pandas' and pyarrow's
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"expected a readable table in {path}; got: {reason}") from error
     if frame.empty:
@@ -90,11 +103,59 @@ def read_table(source: str | Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
-    if header.duplicated().any():
-        name = header[header.duplicated()].iloc[0]
-        raise ValueError(f"column {name!r} appears more than once; rename one of them")
-    return pd.read_csv(path)
+    _check_text(path)
+    separator, header = _read_header(path)
+    labels = 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
+    for place, name in enumerate(header, start=1):
+        if not name.strip() and place - 1 != labels:
+            raise ValueError(f"an empty name for column {place}; name every column")
+        if name in header[: place - 1]:
+            raise ValueError(f"column {name!r} appears more than once; rename one of them")
+    frame = pd.read_csv(path, sep=separator, index_col=labels, low_memory=False, skipinitialspace=True)
+    return frame if labels is None else frame.rename_axis(index=None)
+
+
+def _check_text(path: Path) -> None:
+    """Refuse a file that is empty, binary or in another encoding than UTF-8."""
+    with path.open("rb") as file:
+        head = file.read(2**16)
+        if not head:
+            raise ValueError("an empty file")
+        if b"\0" in head:
+            raise ValueError("bytes that are no UTF-8 text; save the table as CSV in UTF-8")
+        decode = codecs.getincrementaldecoder("utf-8")().decode
+        while head:
+            try:
+                decode(head)
+            except UnicodeDecodeError as error:
+                byte = error.object[error.start]
+                raise ValueError(
+                    f"byte 0x{byte:02x}, which is not UTF-8 (Latin-1?); save the table as CSV in UTF-8"
+                ) from error
+            head = file.read(2**24)
+
+
+def _read_header(path: Path) -> tuple[str, list[str]]:
+    """Return the separator and the names in the first line; ValueError if the second has more fields."""
+    for separator in (",", ";", "\t"):
+        first = pd.read_csv(
+            path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, skipinitialspace=True
+        )
+        if first.shape[1] > 1:
+            break
+    else:
+        separator = ","
+    top = pd.read_csv(
+        path, sep=separator, header=None, nrows=2, dtype=str, keep_default_na=False, skipinitialspace=True
+    )
+    return separator, top.iloc[0].tolist()
+
+
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _read_csv,
+    ".parquet": pd.read_parquet,
+    ".pq": pd.read_parquet,
+}
 
 
 def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[pd.DataFrame, pd.Series]:
@@ -128,54 +189,71 @@ def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[
 
 
 @dataclass(frozen=True)
-class NumericColumn:
-    """One numeric column, standardised: ``z = (x - mean) / scale``; one feature."""
-
-    name: str
-    mean: float
-    scale: float
-
-    @classmethod
-    def fit(cls, name: str, values: FloatArray) -> NumericColumn:
-        """Learn mean and population standard deviation from ``values`` (n,)."""
-        scale = float(values.std())
-        if not scale > 1e-12 * np.abs(values).max(initial=0.0):
-            raise ValueError(
-                f"expected column {name!r} to vary; got a constant, {values[0]:.6g}; drop the column"
-            )
-        return cls(name, float(values.mean()), scale)
-
-    def encode(self, values: FloatArray) -> FloatArray:
-        """Map column values (n,) to features (n, 1)."""
-        return ((values - self.mean) / self.scale)[:, None]
-
-
-@dataclass(frozen=True)
 class TableEncoder:
     """Columns of a table as the features of a pencil.
 
-    Build it with :meth:`fit`; its state (:meth:`state`) is plain values.
+    Build it with :meth:`fit`; its state (:meth:`state`) is plain values. Every feature is zero for an
+    average row of the training table: numbers are standardised, indicators of levels and gaps have their mean
+    taken off.
+
+    Attributes
+    ----------
+    columns : tuple of NumericColumn and CategoricalColumn
+        The columns that the model uses.
+    table_names : tuple of str
+        All columns of the training table in its order; `columns` without the dropped ones if not given.
 
     Examples
     --------
-    >>> encoder = TableEncoder.fit(pd.DataFrame({"age": [20.0, 40.0], "bmi": [21.0, 25.0]}))
-    >>> encoder.encode(pd.DataFrame({"bmi": [25.0], "age": [30.0]}))
-    array([[0., 1.]])
+    >>> encoder = TableEncoder.fit(pd.DataFrame({"age": [20.0, 40.0], "smoker": [True, False]}))
+    >>> encoder.feature_names
+    ('age', 'smoker = False', 'smoker = True')
+    >>> encoder.encode(pd.DataFrame({"smoker": [True], "age": [30.0]}))
+    array([[ 0. , -0.5,  0.5]])
     """
 
-    columns: tuple[NumericColumn, ...]
+    columns: tuple[Column, ...]
+    table_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table_names", self.table_names or self.names)
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame) -> TableEncoder:
+    def fit(cls, frame: pd.DataFrame, *, log: Iterable[str] = ()) -> TableEncoder:
         """Learn the encoding of every column of ``frame``.
+
+        Parameters
+        ----------
+        frame : DataFrame, shape (n, columns)
+            Its column names are taken as text.
+        log : iterable of str, optional
+            Numeric columns of positive numbers whose logarithm is standardised instead.
 
         Raises
         ------
         ValueError
-            If a column is not numeric, holds NaN or infinity, is constant, or repeats another's name.
+            If the table has no rows, a column has no name or that of another, ``log`` names an unknown
+            column, no column varies, or a column cannot be encoded (see
+            :func:`~spectral_interp.columns.fit_column`).
+
+        Warns
+        -----
+        UserWarning
+            If columns without two different values are dropped; it names them.
         """
-        _check_names(frame)
-        return cls(tuple(NumericColumn.fit(str(n), _numbers(frame[n], str(n))) for n in frame.columns))
+        frame = _named(frame)
+        logged = _check_log(log, frame)
+        if not len(frame):
+            raise ValueError("expected a table with rows; got 0 rows")
+        fitted = [fit_column(frame[name], log=name in logged) for name in frame.columns]
+        dropped = [f"{c.name!r} ({c.why})" for c in fitted if isinstance(c, DroppedColumn)]
+        if len(dropped) == len(fitted):
+            raise ValueError(f"expected a column that varies; got only {_listed(dropped)}")
+        if dropped:
+            text = "columns that do not vary over the training rows are left out of the model"
+            warnings.warn(f"{text}: {_listed(dropped)}", UserWarning, stacklevel=2)
+        columns = tuple(column for column in fitted if not isinstance(column, DroppedColumn))
+        return cls(columns, tuple(frame.columns))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -183,35 +261,72 @@ class TableEncoder:
         return tuple(column.name for column in self.columns)
 
     @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, length p."""
+        return tuple(name for column in self.columns for name in column.feature_names)
+
+    @property
     def column_of(self) -> npt.NDArray[np.intp]:
         """Column of every feature, shape (p,)."""
-        return np.arange(len(self.columns))
+        counts = [column.n_features for column in self.columns]
+        return np.repeat(np.arange(len(counts), dtype=np.intp), counts)
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the encoder's columns of ``frame``, in its order; ValueError names missing or extra ones."""
-        _check_names(frame)
-        present = [str(name) for name in frame.columns]
-        for problem, names in (
-            ("is missing", [n for n in self.names if n not in present]),
-            ("is not one the model knows", [n for n in present if n not in self.names]),
-        ):
-            if names:
-                raise ValueError(f"column {names[0]!r} {problem}; expected columns {', '.join(self.names)}")
-        return frame.set_axis(present, axis=1)[list(self.names)]
+        frame = _named(frame)
+        missing = [name for name in self.names if name not in frame.columns]
+        extra = [name for name in frame.columns if name not in self.table_names]
+        problems = []
+        if missing:
+            problems.append(f"{_column_is(missing)} missing")
+        if extra:
+            problems.append(f"{_column_is(extra)} not known to the model; drop or rename")
+        if problems:
+            raise ValueError(f"{'; '.join(problems)}; expected columns {_listed(self.names)}")
+        return frame[list(self.names)]
 
     def encode(self, frame: pd.DataFrame) -> FloatArray:
-        """Map rows of a table to features, shape (n, p)."""
+        """Map rows of a table to features, shape (n, p).
+
+        Raises
+        ------
+        ValueError
+            If a column is missing or unknown, holds text where training had numbers or the reverse, infinity,
+            numbers <= 0 under a logarithm, or has gaps though a numeric column had none in training.
+        """
         frame = self.select(frame)
-        return np.hstack([c.encode(_numbers(frame[c.name], c.name)) for c in self.columns])
+        return np.hstack([column.encode(frame[column.name]) for column in self.columns])
 
     def state(self) -> list[dict[str, Any]]:
-        """Return the encoding as plain values, one dict a column."""
-        return [{"kind": "numeric", **asdict(column)} for column in self.columns]
+        """Return the encoding as plain values, one dict a column of the training table."""
+        states: dict[str, dict[str, Any]] = {
+            name: {"kind": "dropped", "name": name} for name in self.table_names
+        }
+        for column in self.columns:
+            plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(column).items()}
+            states[column.name] = {"kind": _KIND_OF[type(column)], **plain}
+        return list(states.values())
 
     @classmethod
     def from_state(cls, state: Sequence[dict[str, Any]]) -> TableEncoder:
-        """Rebuild an encoder from :meth:`state`."""
-        return cls(tuple(NumericColumn(s["name"], s["mean"], s["scale"]) for s in state))
+        """Rebuild an encoder from :meth:`state`; ValueError if a kind of column is unknown."""
+        columns: list[Column] = []
+        for entry in state:
+            values: dict[str, Any] = {
+                key: tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "kind"
+            }
+            if entry["kind"] in _KINDS:
+                columns.append(_KINDS[entry["kind"]](**values))
+            elif entry["kind"] != "dropped":
+                known = ", ".join([*_KINDS, "dropped"])
+                raise ValueError(
+                    f"expected kinds of column {known}; got {entry['kind']!r} for {entry['name']!r}"
+                )
+        return cls(tuple(columns), tuple(entry["name"] for entry in state))
+
+
+_KINDS: dict[str, type[Column]] = {"numeric": NumericColumn, "categorical": CategoricalColumn}
+_KIND_OF = {column: kind for kind, column in _KINDS.items()}
 
 
 def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -238,27 +353,39 @@ def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame(array, columns=names)
 
 
-def _check_names(frame: pd.DataFrame) -> None:
-    if frame.columns.duplicated().any():
-        name = frame.columns[frame.columns.duplicated()][0]
-        raise ValueError(f"column {name!r} appears more than once; rename one of them")
-
-
-def _numbers(series: pd.Series, name: str) -> FloatArray:
-    """Return a column as float64 (n,), or name it, the row and the value that is not a finite number."""
-    try:
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError):
-        numbers = pd.to_numeric(series, errors="coerce")
-        row = int(np.flatnonzero((numbers.isna() & series.notna()).to_numpy())[0])
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with text for column names, or refuse names that are empty, repeated or nested."""
+    if frame.columns.nlevels > 1:
         raise ValueError(
-            f"expected numbers in column {name!r}; got {series.iloc[row]!r} in row {series.index[row]}; "
-            "drop or encode it"
-        ) from None
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise ValueError(
-            f"expected finite numbers in column {name!r}; got {values[bad[0]]} in row {series.index[bad[0]]} "
-            f"({bad.size} such rows); drop the rows or fill the values"
+            f"expected one name per column; got {frame.columns.nlevels} levels; join them into one"
         )
-    return values
+    names = pd.Index([str(name) for name in frame.columns], dtype=object)
+    empty = [place for place, name in enumerate(names, start=1) if not name.strip()]
+    if empty:
+        raise ValueError(f"expected a name for every column; got an empty one for column {empty[0]}; name it")
+    if names.has_duplicates:
+        repeated = names[names.duplicated()][0]
+        raise ValueError(f"column {repeated!r} appears more than once; rename one of them")
+    return frame if all(isinstance(name, str) for name in frame.columns) else frame.set_axis(names, axis=1)
+
+
+def _check_log(log: Iterable[str], frame: pd.DataFrame) -> set[str]:
+    if isinstance(log, str):
+        raise TypeError(f"expected log as a list of column names; got the text {log!r}; write [{log!r}]")
+    logged = [str(name) for name in log]
+    unknown = [name for name in logged if name not in frame.columns]
+    if unknown:
+        raise ValueError(f"expected log to name columns of {_listed(frame.columns)}; got {unknown[0]!r}")
+    return set(logged)
+
+
+def _column_is(names: Sequence[str]) -> str:
+    """Return the subject and verb of what is wrong with the columns."""
+    quoted = _listed([repr(name) for name in names])
+    return f"column {quoted} is" if len(names) == 1 else f"columns {quoted} are"
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(names[:20]) + more

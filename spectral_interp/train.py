@@ -30,6 +30,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--alpha", type=float, default=50.0, help="strength of regularisation (default: 50)")
+    parser.add_argument(
+        "--norm-penalty", type=float, default=0.0, help="> 0 removes useless features (default: 0)"
+    )
+    parser.add_argument("--log", nargs="+", metavar="COLUMN", help="positive columns whose logarithm enters")
+    parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
+    parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
+    parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
     parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
     args = parser.parse_args()
 
@@ -44,11 +51,13 @@ def main() -> None:
         n_epochs=args.epochs,
         batch_size=args.batch_size,
         alpha=args.alpha,
+        norm_penalty=args.norm_penalty,
+        log=args.log,
         random_state=args.seed,
         verbose=True,
     )
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=TEST_FRACTION, random_state=args.seed)
-    est.fit(X_train, y_train)
+    est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
     metrics = ", ".join(f"{name} {value:.4g}" for name, value in est.evaluate(X_test, y_test).items())

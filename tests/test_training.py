@@ -1,87 +1,199 @@
-"""The loop and its stages."""
+"""The loop, its stages, and what a checkpoint holds."""
+
+import math
 
 import pytest
 import torch
 from torch import nn
 
-from spectral_interp.training import Epoch, epochs, restore_best, stop_early
+from spectral_interp import training
+from spectral_interp.models import STRUCTURES, TridiagonalSpectral
+from spectral_interp.training import Epoch, Options, Rows, Run
 
 
-def linear(generator):
+def rows(n=64, p=2, seed=0, target=lambda z: 2 * z[:, 0] - z[:, 1]):
+    z = torch.randn(n, p, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return Rows(z, target(z), torch.ones(n, dtype=torch.float64))
+
+
+def linear():
     module = nn.Sequential(nn.utils.skip_init(nn.Linear, 2, 1, dtype=torch.float64), nn.Flatten(0))
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.normal_(generator=generator)
+            parameter.fill_(0.1)
     return module
 
 
-def train(loss="squared", n_epochs=60, seed=0, learning_rate=0.3, target=lambda z: 2 * z[:, 0] - z[:, 1]):
+def start(module=None, n=64, seed=0, **options):
+    defaults = {"loss": "squared", "n_epochs": 60, "batch_size": 16, "learning_rate": 0.3}
     generator = torch.Generator().manual_seed(seed)
-    module = linear(generator)
-    z = torch.randn(64, 2, generator=generator, dtype=torch.float64)
-    rows = (z, target(z))
-    options = {"batch_size": 16, "learning_rate": learning_rate, "weight_decay": 0.0}
-    events = epochs(module, rows, rows, loss=loss, n_epochs=n_epochs, generator=generator, **options)
-    return module, events
+    return Run.start(module or linear(), Options(**defaults | options), n_rows=n, generator=generator)
 
 
 def test_learns_a_linear_function():
-    module, events = train()
-    history = list(events)
+    run, data = start(), rows()
+    history = list(training.epochs(run, data, data))
+    assert history == run.history
     assert history[-1].validation_loss < 1e-6 < history[0].validation_loss
-    torch.testing.assert_close(
-        module[0].weight.detach(), torch.tensor([[2.0, -1.0]]).double(), atol=1e-3, rtol=0
-    )
+    expected = torch.tensor([[2.0, -1.0]], dtype=torch.float64)
+    torch.testing.assert_close(run.module[0].weight.detach(), expected, atol=1e-3, rtol=0)
 
 
 def test_logistic_loss_separates():
-    _, events = train(loss="logistic", target=lambda z: (z[:, 0] > 0).double())
-    assert list(events)[-1].validation_loss < 0.1
+    run, data = start(loss="logistic"), rows(target=lambda z: (z[:, 0] > 0).double())
+    assert list(training.epochs(run, data, data))[-1].validation_loss < 0.1
+
+
+@pytest.mark.parametrize("loss", training.LOSSES)
+def test_losses_are_torchs_and_slopes_their_derivatives(loss):
+    f = torch.linspace(-3, 3, 9, dtype=torch.float64, requires_grad=True)
+    y = (torch.arange(9) % 2).double()
+    values, slopes = training.LOSSES[loss](f, y)
+    twin = {"squared": nn.MSELoss(reduction="none"), "logistic": nn.BCEWithLogitsLoss(reduction="none")}[loss]
+    torch.testing.assert_close(values, twin(f, y))
+    torch.testing.assert_close(slopes, torch.autograd.grad(values.sum(), f)[0])
+
+
+@pytest.mark.parametrize("d", [1, 2, 7])
+@pytest.mark.parametrize("loss", training.LOSSES)
+def test_tape_free_step_has_autograds_gradient(d, loss):
+    module, data = TridiagonalSpectral(2, d, dtype=torch.float64), rows(n=30)
+    weight = torch.linspace(0.5, 2, 30, dtype=torch.float64)
+    prediction, pull_back = module.with_pullback(data.z)
+    values, slopes = training.LOSSES[loss](prediction, data.y)
+    pull_back(weight * slopes / weight.sum())
+    mine = [parameter.grad.clone() for parameter in module.parameters()]
+    module.zero_grad()
+    values, _ = training.LOSSES[loss](module(data.z), data.y)
+    (values @ weight / weight.sum()).backward()
+    for gradient, parameter in zip(mine, module.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, rtol=0, atol=1e-13)
+
+
+def test_a_weight_of_two_is_the_row_twice():
+    data = rows(n=8)
+    double = Rows(*(torch.cat([column, column[:3]]) for column in data))
+    weighted = data._replace(weight=torch.tensor([2.0, 2, 2, 1, 1, 1, 1, 1], dtype=torch.float64))
+    runs = []
+    for batch in (double, weighted):
+        run = start(n=len(batch.z), batch_size=100, n_epochs=20)
+        list(training.epochs(run, batch, batch))
+        runs.append(run)
+    torch.testing.assert_close(runs[0].module[0].weight, runs[1].module[0].weight, rtol=0, atol=1e-9)
+    assert runs[0].history[-1].train_loss == pytest.approx(runs[1].history[-1].train_loss)
 
 
 def test_learning_rate_rises_for_a_tenth_and_then_falls():
-    rates = [event.learning_rate for event in train(n_epochs=100)[1]]
+    data = rows()
+    rates = [event.learning_rate for event in training.epochs(start(n_epochs=100), data, data)]
     assert rates.index(max(rates)) == pytest.approx(10, abs=1)
     assert max(rates) == pytest.approx(0.3, rel=0.02)
     assert rates[-1] < 1e-3
 
 
-def test_training_is_lazy_and_repeatable():
-    one, events = train(n_epochs=5)
-    next(iter(events))
-    two, events = train(n_epochs=5)
-    next(iter(events))
-    assert torch.equal(one[0].weight, two[0].weight)
+def test_training_is_lazy_and_leaves_the_global_generator_alone():
+    run, data = start(n_epochs=5), rows()
     state = torch.get_rng_state()
+    events = training.epochs(run, data, data)
+    next(events)
+    assert [event.epoch for event in run.history] == [1]
     list(events)
+    assert len(run.history) == 5
     assert torch.equal(torch.get_rng_state(), state)
-    assert not torch.equal(one[0].weight, two[0].weight)
 
 
-def test_non_finite_loss_stops():
-    _, events = train(target=lambda z: torch.full((64,), torch.inf, dtype=torch.float64))
-    with pytest.raises(FloatingPointError, match="not finite in epoch 1"):
-        list(events)
+def test_non_finite_loss_names_epoch_batch_and_cause():
+    data = rows()
+    data.y[5] = torch.inf
+    with pytest.raises(FloatingPointError, match=r"epoch 1, batch \d+: the rows hold NaN or infinity"):
+        list(training.epochs(start(), data, data))
+    run = start(learning_rate=1e200)
+    with pytest.raises(FloatingPointError, match=r"epoch \d+, .*lower learning_rate"):
+        list(training.epochs(run, rows(), rows()))
+    assert all(torch.isfinite(tensor).all() for tensor in run.best_weights.values())
 
 
-def fake(losses, module):
-    for i, loss in enumerate(losses, 1):
+def test_best_weights_are_those_of_the_best_epoch():
+    run = start()
+    for epoch, loss in enumerate([3.0, 1.0, 2.0], 1):
         with torch.no_grad():
-            module[0].weight.fill_(i)
-        yield Epoch(i, 0.0, loss, 0.0, 0.0)
+            run.module[0].weight.fill_(epoch)
+        run.record(Epoch(epoch, 0.0, loss, 0.0, 0.0))
+    assert run.best_epoch == 2
+    assert float(run.best_weights["0.weight"][0, 0]) == 2
 
 
-def test_best_weights_return_at_the_end_and_when_interrupted():
-    module = linear(torch.Generator())
-    list(restore_best(fake([3.0, 1.0, 2.0], module), module))
-    assert float(module[0].weight.detach()[0, 0]) == 2
-    events = restore_best(fake([3.0, 4.0, 2.0], module), module)
-    next(events), next(events)
+def test_early_stop_counts_from_the_best_and_asks_for_nothing_more():
+    run, asked = start(), []
+
+    def fake():
+        for epoch, loss in enumerate([5.0, 4.0, 4.5, 3.0, 3.1, 3.2, 3.3, 0.0], 1):
+            asked.append(epoch)
+            run.record(event := Epoch(epoch, 0.0, loss, 0.0, 0.0))
+            yield event
+
+    assert len(list(training.stop_early(fake(), run, patience=3))) == 7
+    assert asked == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("structure", list(STRUCTURES))
+@pytest.mark.parametrize("stop", [1, 4, 7])
+def test_a_resumed_run_is_the_same_to_the_bit(tmp_path, structure, stop):
+    data, path, identity = rows(n=40), tmp_path / "run.pt", {"seed": 0}
+
+    def fresh():
+        module = STRUCTURES[structure](2, 4, dtype=torch.float64)
+        return start(module, n=40, n_epochs=7, norm_penalty=0.01)
+
+    whole = fresh()
+    list(training.epochs(whole, data, data))
+    broken = fresh()
+    events = training.epochs(broken, data, data)
+    events = training.save_checkpoints(events, broken, path, every=1, identity=identity)
+    for _ in range(stop):
+        next(events)
     events.close()
-    assert float(module[0].weight.detach()[0, 0]) == 1
+    resumed = fresh()
+    training.resume(resumed, path, identity)
+    assert len(resumed.history) == stop
+    list(training.epochs(resumed, data, data))
+    for mine, theirs in zip(resumed.module.parameters(), whole.module.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert [e.validation_loss for e in resumed.history] == [e.validation_loss for e in whole.history]
+    assert resumed.best_epoch == whole.best_epoch
 
 
-def test_early_stop_counts_from_the_best():
-    module = linear(torch.Generator())
-    losses = [5.0, 4.0, 4.5, 3.0, 3.1, 3.2, 3.3, 0.0]
-    assert len(list(stop_early(fake(losses, module), patience=3))) == 7
+def test_checkpoints_come_every_so_many_epochs_and_at_the_end(tmp_path):
+    run, data, path, seen = start(n_epochs=5), rows(), tmp_path / "run.pt", []
+    for _ in training.save_checkpoints(training.epochs(run, data, data), run, path, every=2, identity={}):
+        seen.append(len(torch.load(path, weights_only=True)["run"]["history"]) if path.exists() else 0)
+    assert seen == [0, 2, 2, 4, 4]
+    assert len(torch.load(path, weights_only=True)["run"]["history"]) == 5
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, regressor):
+    run, data, path = start(n_epochs=1), rows(), tmp_path / "run.pt"
+    events = training.epochs(run, data, data)
+    list(training.save_checkpoints(events, run, path, every=1, identity={"seed": 0}))
+    with pytest.raises(ValueError, match="another seed: 0 instead of 1"):
+        training.resume(start(), path, {"seed": 1})
+    regressor.save(tmp_path / "model.pt")
+    with pytest.raises(
+        ValueError, match=r"expected a checkpoint .* got .*model\.pt, which is something else"
+    ):
+        training.resume(start(), tmp_path / "model.pt", {})
+
+
+def test_pruning_drops_what_does_not_pay_and_nothing_else():
+    module, data = TridiagonalSpectral(2, 1, dtype=torch.float64), rows(target=lambda z: 2 * z[:, 0])
+    with torch.no_grad():
+        module.diag.weight.copy_(torch.tensor([[1.9, 1e-3]]))
+        module.diag.bias.zero_()
+    options = Options("squared", 1, 1, 1.0, norm_penalty=0.01)
+    before = training.mean_loss(module, data, "squared") + 0.01 * float(module.feature_norms().sum())
+    training.prune(module, data, options)
+    after = training.mean_loss(module, data, "squared") + 0.01 * float(module.feature_norms().sum())
+    assert module.diag.weight[0].tolist() == pytest.approx([1.9, 0.0], abs=1e-6)
+    assert module.diag.weight[0, 1] == 0
+    assert after <= before
+    assert math.isfinite(after)

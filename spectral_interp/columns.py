@@ -1,0 +1,410 @@
+"""Columns of a table as features of the pencil: one encoder per kind of column, and how the kind is found."""
+
+from __future__ import annotations
+
+import datetime
+import numbers
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api import types
+
+from .eigen.checks import FloatArray
+
+RARE_ROWS, RARE_SHARE = 5, 0.05
+"""A level is rare, and counts as "other", in fewer than 5 training rows that are less than 5 % of them."""
+
+MAX_LEVELS = 50
+"""Levels of a column that are features of their own, the most frequent first; further ones are "other"."""
+
+TYPO_SHARE = 0.95
+"""A text column of which at least this share looks like numbers or dates is refused."""
+
+OTHER, MISSING = "other", "missing"
+
+_DATES = (
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    np.datetime64,
+    np.timedelta64,
+    pd.Period,
+)
+_DATE_TEXT = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([ T].*)?")
+_SIGNS_IN_NUMBERS = re.compile(r"[\s,%$€£']")
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """One numeric column, standardised: ``z = (x - mean) / scale``, or of ``log x``.
+
+    Build it with :func:`fit_column`. If the training table had gaps there is a second feature, the indicator
+    of a missing value less its mean: ``1 - missing`` where the value is missing, and ``-missing`` elsewhere.
+    It stays within [-1, 1] however rare the gaps are, and its mean over the training table is zero.
+
+    Attributes
+    ----------
+    name : str
+    mean, scale : float
+        Mean and population standard deviation of the training values that are not missing, of their
+        logarithm if ``log``.
+    log : bool
+    median : float or None
+        What missing values are replaced with, in the column's unit; None if training had none.
+    missing : float
+        Share of the training rows that have no value.
+
+    Examples
+    --------
+    >>> age = fit_column(pd.Series([20.0, 40.0, np.nan, 30.0], name="age"))
+    >>> age.feature_names
+    ('age', 'age missing')
+    >>> age.encode(pd.Series([30.0, np.nan]))
+    array([[ 0.  , -0.25],
+           [ 0.  ,  0.75]])
+    """
+
+    name: str
+    mean: float
+    scale: float
+    log: bool = False
+    median: float | None = None
+    missing: float = 0.0
+
+    @classmethod
+    def fit(
+        cls, column: pd.Series, values: FloatArray, log: bool
+    ) -> NumericColumn | CategoricalColumn | DroppedColumn:
+        """Learn the encoding of ``column`` from its ``values`` (n,), NaN where missing.
+
+        A constant is dropped; a constant with gaps is encoded as the two levels that it has.
+        """
+        _refuse_infinite(column, values)
+        gaps = np.isnan(values)
+        present = values[~gaps]
+        mean, scale, median = _moments(present)
+        if not scale > max(1e-12 * np.abs(present).max(), 1e-300):
+            if gaps.any():
+                return CategoricalColumn.fit(column)
+            return DroppedColumn(str(column.name), f"always {present[0]:.6g}")
+        if log:
+            mean, scale, _ = _moments(_log(column, values)[~gaps])
+        if not gaps.any():
+            return cls(str(column.name), mean, scale, log)
+        return cls(str(column.name), mean, scale, log, median, float(gaps.mean()))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return (self.name,) if self.median is None else (self.name, f"{self.name} {MISSING}")
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return len(self.feature_names)
+
+    @property
+    def unit_scale(self) -> float | None:
+        """Change of the first feature per unit of the column, ``1 / scale``; None under a logarithm."""
+        return None if self.log else 1 / self.scale
+
+    def encode(self, column: pd.Series) -> FloatArray:
+        """Map a column (n,) to features (n, n_features); ValueError names the row of an unusable value."""
+        column = _clean(column, self.name)
+        values = _numbers(column)
+        gaps = np.isnan(values)
+        if self.median is None:
+            if gaps.any():
+                raise ValueError(
+                    f"column {self.name!r} has missing values in row {column.index[int(gaps.argmax())]} "
+                    "but had none in training; fill them or drop the rows"
+                )
+            return self._standardise(column, values)[:, None]
+        z = self._standardise(column, np.where(gaps, self.median, values))
+        return np.column_stack([z, gaps - self.missing])
+
+    def _standardise(self, column: pd.Series, values: FloatArray) -> FloatArray:
+        _refuse_infinite(column, values)
+        x = _log(column, values) if self.log else values
+        with np.errstate(over="ignore"):
+            z = (x - self.mean) / self.scale
+        bad = np.flatnonzero(~np.isfinite(z))
+        if bad.size:
+            expected = f"numbers that (x - {self.mean:.6g}) / {self.scale:.6g} does not overflow for"
+            _refuse(column, bad[0], expected, "correct it or change the unit of the column")
+        return z
+
+
+@dataclass(frozen=True)
+class CategoricalColumn:
+    """One column of text, categories or booleans: a feature per level, the indicator less its training mean.
+
+    Build it with :func:`fit_column`. Values become text, and missing ones the level "missing". Rare levels
+    (:data:`RARE_ROWS`, :data:`RARE_SHARE`), those beyond :data:`MAX_LEVELS` and values unseen in training
+    count as "other". Where training saw nothing to learn "other" from, it is no level: an unseen value
+    then counts as the average training row, z = 0. The texts "other" and "missing" mean these levels.
+
+    Attributes
+    ----------
+    name : str
+    levels : tuple of str
+        The most frequent first, then "other" and "missing" where training saw them.
+    shares : tuple of float
+        Share of the training rows in every level, the mean of its indicator.
+
+    Examples
+    --------
+    >>> city = fit_column(pd.Series(["Oslo", "Bergen", "Oslo", None], name="city"))
+    >>> city.feature_names
+    ('city = Oslo', 'city = Bergen', 'city = missing')
+    >>> city.encode(pd.Series(["Bergen", "Rome"]))
+    array([[-0.5 ,  0.75, -0.25],
+           [ 0.  ,  0.  ,  0.  ]])
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, column: pd.Series) -> CategoricalColumn | DroppedColumn:
+        """Learn the levels of ``column``; a column with a single one is dropped."""
+        counts = pd.Series(_texts(column)).value_counts()
+        frequent = (counts >= RARE_ROWS) | (counts / len(column) >= RARE_SHARE)
+        own = [text for text in counts.index[frequent] if text not in (OTHER, MISSING)]
+        own = sorted(own, key=lambda text: (-counts[text], text))[:MAX_LEVELS]
+        sizes = {text: int(counts[text]) for text in own}
+        sizes[OTHER] = len(column) - sum(sizes.values()) - int(counts.get(MISSING, 0))
+        sizes[MISSING] = int(counts.get(MISSING, 0))
+        sizes = {text: size for text, size in sizes.items() if size}
+        if len(sizes) == 1:
+            why = f"always {_shown(counts.index[0])}" if len(counts) == 1 else "every value is rare"
+            return DroppedColumn(str(column.name), why)
+        return cls(str(column.name), tuple(sizes), tuple(size / len(column) for size in sizes.values()))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(f"{self.name} = {level}" for level in self.levels)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return len(self.levels)
+
+    @property
+    def unit_scale(self) -> float | None:
+        """None: the column has no unit."""
+        return None
+
+    def encode(self, column: pd.Series) -> FloatArray:
+        """Map a column (n,) to features (n, n_features); ValueError if it holds numbers now, but did not."""
+        column = _clean(column, self.name)
+        self._refuse_numbers(column)
+        level = pd.Index(self.levels, dtype=object).get_indexer(pd.Index(_texts(column), dtype=object))
+        if OTHER in self.levels:
+            level[level < 0] = self.levels.index(OTHER)
+        z = (level[:, None] == np.arange(self.n_features)) - np.array(self.shares)
+        z[level < 0] = 0.0
+        return z
+
+    def _refuse_numbers(self, column: pd.Series) -> None:
+        present = np.flatnonzero(column.notna())
+        if not present.size or not _is_numeric(column.dtype):
+            return
+        if pd.to_numeric(pd.Series(self.levels), errors="coerce").isna().all():
+            expected = f"values such as {_shown(self.levels[0])}"
+            _refuse(
+                column, present[0], expected, f"convert the {column.dtype} column to what it was in training"
+            )
+
+
+@dataclass(frozen=True)
+class DroppedColumn:
+    """A column that training could not learn from, and why."""
+
+    name: str
+    why: str
+
+
+Column = NumericColumn | CategoricalColumn
+
+
+def fit_column(column: pd.Series, *, log: bool = False) -> Column | DroppedColumn:
+    """Learn how to encode a column, from all rows of the training table.
+
+    Numbers, and text that is a number in every row, are numeric. Booleans, pandas categories and other text
+    are categorical. Blank text is missing. A column without two different values is dropped.
+
+    Parameters
+    ----------
+    column : Series, shape (n,)
+        Its name goes into messages and feature names.
+    log : bool, default False
+        Whether to standardise log x instead of x; the numbers must be positive.
+
+    Raises
+    ------
+    ValueError
+        If the column holds infinity, dates, complex numbers or other objects, is text of which most looks
+        like numbers or dates, or is to enter as a logarithm and holds text or numbers <= 0. Names the column,
+        the row and the value.
+
+    Examples
+    --------
+    >>> fit_column(pd.Series([1.0, 3.0], name="bmi"))
+    NumericColumn(name='bmi', mean=2.0, scale=1.0, log=False, median=None, missing=0.0)
+    """
+    column = _clean(column, str(column.name))
+    values = _numbers_or_none(column)
+    if values is not None:
+        if np.isnan(values).all():
+            return DroppedColumn(str(column.name), "no values")
+        return NumericColumn.fit(column, values, log)
+    if log:
+        row = int(column.notna().to_numpy().argmax())
+        _refuse(column, row, "positive numbers for log", "leave the column out of log")
+    return CategoricalColumn.fit(column)
+
+
+def _clean(column: pd.Series, name: str) -> pd.Series:
+    """Return the column with blank text missing, or refuse what is neither number, text nor boolean."""
+    column = column.rename(name)
+    dtype = column.dtype
+    if _is_numeric(dtype) or isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
+        return column
+    if not isinstance(dtype, pd.StringDtype):
+        known = column.map(lambda value: isinstance(value, str | bool | np.bool_ | numbers.Real | Decimal))
+        odd = np.flatnonzero(~known.to_numpy(dtype=bool) & column.notna().to_numpy(dtype=bool))
+        if odd.size:
+            _refuse(column, odd[0], "numbers, text or booleans", _advice(column.iloc[odd[0]]))
+    blank = column.map(lambda value: isinstance(value, str) and not value.strip())
+    return column.mask(blank.to_numpy(dtype=bool))
+
+
+def _advice(value: Any) -> str:
+    if isinstance(value, _DATES):
+        return "turn dates and times into numbers, such as days since a first day, or drop the column"
+    if isinstance(value, numbers.Complex):
+        return "split complex numbers into two columns of real numbers"
+    return f"turn {type(value).__name__} values into numbers or text, or drop the column"
+
+
+def _is_numeric(dtype: Any) -> bool:
+    return (
+        types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
+    )
+
+
+def _parse(column: pd.Series) -> FloatArray:
+    """Return float64 (n,), NaN where a value is missing or not a number."""
+    if _is_numeric(column.dtype):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if isinstance(column.dtype, pd.CategoricalDtype) or types.is_bool_dtype(column.dtype):
+        return np.full(len(column), np.nan)
+    boolean = column.map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
+    try:
+        parsed = pd.to_numeric(column.astype(object).mask(boolean), errors="coerce")
+    except OverflowError as error:
+        raise ValueError(
+            f"expected numbers within ±1.8e308 in column {column.name!r}; got: {error}"
+        ) from error
+    return parsed.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _not_numbers(column: pd.Series, values: FloatArray) -> npt.NDArray[np.intp]:
+    """Return the rows whose value is present but, by its parsed ``values``, no number."""
+    if _is_numeric(column.dtype):
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(np.isnan(values) & column.notna().to_numpy(dtype=bool))
+
+
+def _numbers(column: pd.Series) -> FloatArray:
+    """Return a numeric column as float64 (n,), NaN where missing, or name the row that is no number."""
+    values = _parse(column)
+    bad = _not_numbers(column, values)
+    if bad.size:
+        _refuse(
+            column,
+            bad[0],
+            "numbers",
+            f"correct it or convert the {column.dtype} column to numbers, as in training",
+        )
+    return values
+
+
+def _numbers_or_none(column: pd.Series) -> FloatArray | None:
+    """Return the numbers of a column to fit, None if it is categorical; refuse mistyped numbers and dates."""
+    values = _parse(column)
+    bad = _not_numbers(column, values)
+    if not bad.size:
+        return values
+    if isinstance(column.dtype, pd.CategoricalDtype) or types.is_bool_dtype(column.dtype):
+        return None
+    needed = TYPO_SHARE * column.notna().sum()
+    texts = column.astype(object).map(lambda value: value if isinstance(value, str) else "")
+    if texts.map(lambda text: _DATE_TEXT.fullmatch(text.strip()) is not None).sum() >= needed:
+        _refuse(column, bad[0], "numbers, text or booleans", _advice(datetime.date.min))
+    stripped = pd.to_numeric(texts.map(lambda text: _SIGNS_IN_NUMBERS.sub("", text)), errors="coerce")
+    if (stripped.notna().to_numpy() | np.isfinite(values)).sum() >= needed:
+        advice = "write it as a plain number like the rest of the column, or leave it empty"
+        _refuse(column, bad[0], "numbers", advice)
+    return None
+
+
+def _refuse_infinite(column: pd.Series, values: FloatArray) -> None:
+    infinite = np.flatnonzero(np.isinf(values))
+    if infinite.size:
+        _refuse(column, infinite[0], "finite numbers", "correct it or leave it empty")
+
+
+def _log(column: pd.Series, values: FloatArray) -> FloatArray:
+    bad = np.flatnonzero(values <= 0)
+    if bad.size:
+        advice = "correct it or leave the column out of log"
+        _refuse(column, bad[0], "positive numbers for log", advice)
+    return np.log(values)
+
+
+def _moments(values: FloatArray) -> tuple[float, float, float]:
+    """Return mean, population standard deviation and median (n >= 1), safe from overflow and underflow.
+
+    Multiplying by a power of two is exact: where nothing overflows the result is that of plain sums.
+    """
+    exponent = int(np.frexp(np.abs(values).max())[1])
+    scaled = np.ldexp(values, -exponent)
+    mean, scale, median = (
+        float(np.ldexp(x, exponent)) for x in (scaled.mean(), scaled.std(), np.median(scaled))
+    )
+    return mean, scale, median
+
+
+def _texts(column: pd.Series) -> npt.NDArray[np.object_]:
+    """Return every value as text (n,), "missing" where there is none."""
+    if column.dtype == object:
+        column = column.map(_text, na_action="ignore")
+    codes, values = pd.factorize(column)
+    return np.array([*map(_text, values), MISSING], dtype=object)[codes]  # the code of a missing value is -1
+
+
+def _text(value: Any) -> str:
+    """Return a value as text; whole numbers look the same whether a gap made their column float or not."""
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value)) if whole else str(value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:
+    raise ValueError(
+        f"expected {expected} in column {column.name!r}; got {_shown(column.iloc[int(row)])} in row "
+        f"{column.index[int(row)]}; {advice}"
+    )
