@@ -26,5 +26,8 @@ lint: .venv/installed-test
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+figures: .venv/installed-test
+	$(BIN)/python analyses/solver_speed.py
+
 clean:
 	rm -rf .venv model.pt model-analysis

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import pickle
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,9 @@ import pandas as pd
 import torch
 
 FORMAT, VERSION = "spectral-interp", 1
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+
 MODEL, CHECKPOINT = "model", "checkpoint"
 """Kinds of file."""
 
@@ -27,6 +28,7 @@ _REQUIRED: dict[str, dict[str, type | tuple[type, ...]]] = {
         "weights": dict,
         "encoder": list,
         "target": str,
+        "named": bool,
         "classes": (list, type(None)),
         "background": dict,
         "heldout": (dict, type(None)),
@@ -44,18 +46,27 @@ def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None
     ------
     OSError
         If the folder does not exist or cannot be written.
+    ValueError
+        If the state holds anything but tensors and plain values, so that nobody could read it.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"expected an existing folder for {path}; got {path.parent}; create it first")
+    check_folder(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, file)
+        read(temporary, kind=kind)
+        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def check_folder(path: Path) -> None:
+    """Raise FileNotFoundError unless the folder that ``path`` is to be written in exists."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"expected an existing folder for {path}; got {path.parent}; create it first")
 
 
 def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
@@ -71,18 +82,11 @@ def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
         raise ValueError(f"expected a {kind} file; got {str(path)!r}, which is not a file; check the path")
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        zipfile.BadZipFile,
-        KeyError,
-    ) as error:
+    except Exception as error:  # a stranger's file: torch raises what its bytes provoke
         raise ValueError(f"expected a {kind} file; got {path}, which torch cannot read as tensors") from error
     if kind == MODEL and isinstance(state, dict) and state.keys() >= PUBLISHED_KEYS:
         return state
-    if not isinstance(state, dict) or (state.get("format"), state.get("kind")) != (FORMAT, kind):
+    if not isinstance(state, dict) or (state.get("format"), state.get("kind", MODEL)) != (FORMAT, kind):
         raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
     if state.get("version") != VERSION:
         raise ValueError(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import math
 import numbers
 import re
+import warnings
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -55,7 +57,8 @@ class NumericColumn:
         logarithm if ``log``.
     log : bool
     median : float or None
-        What missing values are replaced with, in the column's unit; None if training had none.
+        What missing values are replaced with, in the column's unit. None if training had none: missing values
+        then count as average, z = 0, with a warning.
     missing : float
         Share of the training rows that have no value.
 
@@ -118,15 +121,18 @@ class NumericColumn:
         column = _clean(column, self.name)
         values = _numbers(column)
         gaps = np.isnan(values)
-        if self.median is None:
-            if gaps.any():
-                raise ValueError(
-                    f"column {self.name!r} has missing values in row {column.index[int(gaps.argmax())]} "
-                    "but had none in training; fill them or drop the rows"
-                )
-            return self._standardise(column, values)[:, None]
-        z = self._standardise(column, np.where(gaps, self.median, values))
-        return np.column_stack([z, gaps - self.missing])
+        if self.median is not None:
+            z = self._standardise(column, np.where(gaps, self.median, values))
+            return np.column_stack([z, gaps - self.missing])
+        if gaps.any():
+            warnings.warn(
+                f"column {self.name!r} has {int(gaps.sum())} missing values, the first in row "
+                f"{column.index[int(gaps.argmax())]}, but had none in training; they count as average",
+                stacklevel=2,
+            )
+        average = math.exp(self.mean) if self.log else self.mean
+        z = self._standardise(column, np.where(gaps, average, values))
+        return np.where(gaps, 0.0, z)[:, None]
 
     def _standardise(self, column: pd.Series, values: FloatArray) -> FloatArray:
         _refuse_infinite(column, values)

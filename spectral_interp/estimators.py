@@ -47,7 +47,7 @@ class _SpectralEstimator(BaseEstimator):
         n_epochs: int = 300,
         batch_size: int = 512,
         learning_rate: float = 0.03,
-        alpha: float = 50.0,
+        alpha: float = 200.0,
         norm_penalty: float = 0.0,
         log: Sequence[str] | None = None,
         validation_fraction: float = 0.15,
@@ -151,8 +151,8 @@ class _SpectralEstimator(BaseEstimator):
     def _options(self, n: float) -> training.Options:
         return training.Options(
             loss=self._loss,
-            n_epochs=self.n_epochs,
-            batch_size=self.batch_size,
+            n_epochs=int(self.n_epochs),
+            batch_size=int(self.batch_size),
             learning_rate=self.learning_rate,
             weight_decay=self.alpha / n,
             norm_penalty=self.norm_penalty,
@@ -224,19 +224,23 @@ class _SpectralEstimator(BaseEstimator):
         held = heldout if heldout is not None else self.heldout_
         state = {
             "task": self._task,
-            "parameters": {**self.get_params(), "random_state": _plain_seed(self.random_state)},
+            "parameters": {k: _plain(v) for k, v in self.get_params().items()},
             "weights": self.module_.state_dict(),
             "encoder": self.encoder_.state(),
             "target": self.target_name_,
+            "named": hasattr(self, "feature_names_in_"),
             "classes": self._plain_classes(),
             "background": artifact.pack_table(self.background_),
-            "heldout": None
-            if held is None
-            else _pack_rows(as_frame(held[0], self.encoder_.table_names), held[1]),
+            "heldout": None if held is None else self._pack_heldout(*held),
             "history": {key: [event[key] for event in self.history_] for key in (self.history_ or [{}])[0]},
             "made_by": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
         }
         artifact.write(path, state)
+
+    def _pack_heldout(self, X: Any, y: Any) -> dict[str, Any]:
+        frame = self.encoder_.select(as_frame(X, self.encoder_.table_names))
+        targets = pd.DataFrame({"y": np.asarray(y)})
+        return {"rows": artifact.pack_table(frame), "targets": artifact.pack_table(targets)}
 
     def _check_training(self, X: Any, y: Any) -> tuple[pd.DataFrame, npt.NDArray[Any]]:
         """Validate as scikit-learn does; return the table and its targets."""
@@ -443,11 +447,17 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
                 f"Unknown label type: expected class labels in y; got {type_of_target(y)} values"
             )
         self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) != 2:
+        if not all(isinstance(label, str | bool | int | float) for label in self.classes_.tolist()):
             raise ValueError(
-                f"expected a target with 2 classes; got {len(self.classes_)} "
-                f"{'class' if len(self.classes_) == 1 else 'classes'}. Only binary classification is supported. "
-                "For more classes wrap the estimator in sklearn.multiclass.OneVsRestClassifier"
+                f"expected class labels that are text, numbers or booleans; got {self.classes_.dtype}; "
+                "turn them into text"
+            )
+        if len(self.classes_) != 2:
+            plural = "class" if len(self.classes_) == 1 else "classes"
+            raise ValueError(
+                f"expected a target with 2 classes; got {len(self.classes_)} {plural}. "
+                "Only binary classification is supported. For more classes wrap the estimator in "
+                "sklearn.multiclass.OneVsRestClassifier"
             )
         return codes.astype(np.float64)
 
@@ -487,7 +497,8 @@ def load(
     k : int, optional
         Index of the eigenvalue, for a bare state dict only (which does not hold it).
     columns : list of str, optional
-        Column names, for a bare state dict only; x0, x1, … if not given. Columns enter as they are.
+        Column names for a bare state dict; x0, x1, … if not given. Its columns enter as they are. Other models
+        know their own names.
 
     Raises
     ------
@@ -505,12 +516,20 @@ def load(
     True
     """
     state = artifact.read(path)
-    if "format" not in state:
-        return _from_published(state, path, k, columns)
-    if k is not None:
+    if "format" in state and k is not None:
         raise ValueError(f"expected k only for a bare state dict; got k={k} for {path}, which holds its own")
-    est = {"regression": SpectralRegressor, "classification": SpectralClassifier}[state["task"]]()
-    est.set_params(**state["parameters"])
+    try:
+        return _from_state(state) if "format" in state else _from_published(state, path, k, columns)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"expected an undamaged model in {path}; got one that cannot be rebuilt: {reason}"
+        ) from error
+
+
+def _from_state(state: dict[str, Any]) -> SpectralRegressor | SpectralClassifier:
+    kind = {"regression": SpectralRegressor, "classification": SpectralClassifier}[state["task"]]
+    est = kind(**state["parameters"])
     est.encoder_ = TableEncoder.from_state(state["encoder"])
     est.module_ = est._new_module(est.encoder_.column_of.size, 0)
     est.module_.load_state_dict(state["weights"])
@@ -522,7 +541,7 @@ def load(
     est.history_ = [
         dict(zip(state["history"], row, strict=True)) for row in zip(*state["history"].values(), strict=True)
     ]
-    _set_names(est)
+    _set_names(est, named=state["named"])
     return est
 
 
@@ -540,20 +559,15 @@ def _from_published(
     est.target_name_ = "prediction"
     est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
     est.heldout_, est.history_ = None, []
-    _set_names(est)
+    _set_names(est, named=columns is not None)
     return est
 
 
-def _set_names(est: _SpectralEstimator) -> None:
-    est.feature_names_in_ = np.array(est.encoder_.table_names, dtype=object)
+def _set_names(est: _SpectralEstimator, *, named: bool) -> None:
+    """Set what scikit-learn keeps of the training table; names only if the table had some."""
+    if named:
+        est.feature_names_in_ = np.array(est.encoder_.table_names, dtype=object)
     est.n_features_in_ = len(est.encoder_.table_names)
-
-
-def _pack_rows(frame: pd.DataFrame, y: Any) -> dict[str, Any]:
-    return {
-        "rows": artifact.pack_table(frame),
-        "targets": artifact.pack_table(pd.DataFrame({"y": np.asarray(y)})),
-    }
 
 
 def _unpack_rows(state: dict[str, Any], target: str) -> tuple[pd.DataFrame, pd.Series]:
@@ -603,3 +617,12 @@ def _seed(random_state: Any) -> int:
 
 def _plain_seed(random_state: Any) -> int | None:
     return int(random_state) if isinstance(random_state, Integral) else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as a plain value; generators, whose state has moved on, as None."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.random.Generator | np.random.RandomState):
+        return None
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

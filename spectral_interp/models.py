@@ -14,7 +14,7 @@ from .eigen.autograd import eigenpair_untaped
 from .eigen.checks import FloatArray, check_index
 from .pencil import DensePencil, Pencil
 
-START = 0.1
+START = 0.05
 """Scale of the features' initial diagonals, against a spread of A_0 from -1 to 1."""
 
 
@@ -116,7 +116,7 @@ class TridiagonalSpectral(_Spectral):
     -----
     The state dict holds ``diag.weight`` (d, p), ``diag.bias`` (d,), ``off_diag.weight`` (d - 1, p) and
     ``off_diag.bias`` (d - 1,), the names of the published module. The start is a spread spectrum: ``A_0``
-    diagonal over [-1, 1], and features that hardly move it, their diagonals drawn from N(0, 0.01/p), their
+    diagonal over [-1, 1], and features that hardly move it, their diagonals drawn from N(0, 0.0025/p), their
     couplings at half that scale, so that training begins close to a linear model.
 
     Examples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -19,8 +20,12 @@ from matplotlib.figure import Figure
 from . import plots
 from .attribution import Attribution, explain
 from .estimators import SpectralClassifier, SpectralRegressor
+from .tables import split_target
 
 Estimator = SpectralRegressor | SpectralClassifier
+SUMMARY = "summary.json"
+MADE_BY = "spectral_interp.analyze"
+"""What an earlier analysis is recognised by."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,8 @@ def choose_rows(
         if est.heldout_ is None:
             raise ValueError("expected rows to explain; got a model that stores none; pass --data ROWS")
         X, y = est.heldout_
-    elif est.target_name_ in data.columns:
-        X, y = data.drop(columns=est.target_name_), data[est.target_name_]
+    elif est.target_name_ in data.columns and est.target_name_ not in est.encoder_.names:
+        X, y = split_target(data, est.target_name_, "the rows to explain")
     else:
         X, y = data, None
     X = est.encoder_.select(X)
@@ -121,6 +126,7 @@ def _summary(
     scale = float(np.abs(attribution.prediction).max())
     gap = float(attribution.completeness_gap.max())
     return {
+        "made_by": MADE_BY,
         "target": est.target_name_,
         "unit": attribution.unit,
         "structure": est.pencil_.structure,
@@ -128,7 +134,7 @@ def _summary(
         "k": est.pencil_.k,
         "rows": len(X),
         "seed": seed,
-        "metrics": None if y is None else est.evaluate(X, y),
+        "metrics": None if y is None else _finite(est.evaluate(X, y)),
         "method": attribution.method,
         "background": f"mean of {len(est.background_)} training rows",
         "top_columns": ranking["column"].head(5).tolist(),
@@ -139,19 +145,30 @@ def _summary(
     }
 
 
+def _finite(metrics: dict[str, float]) -> dict[str, float | None]:
+    """Return the metrics with None for those that are undefined, such as R² of a single row."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+
+
 def check_folder(folder: Path) -> None:
-    """Raise ValueError unless ``folder`` is absent, empty or an earlier analysis."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"expected a folder for --out; got {folder}, which is a file")
+    """Raise ValueError unless ``folder`` is absent, empty or an earlier analysis and nothing else."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ValueError(f"expected a folder for --out; got {folder}, which is a file or a link")
     if not folder.parent.is_dir():
-        raise ValueError(
-            f"expected an existing parent folder for --out; got {folder}; create {folder.parent}"
-        )
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "summary.json").is_file():
+        raise ValueError(f"expected an existing folder to put {folder.name} in; create {folder.parent}")
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if found and not (found <= {"tables", "figures", SUMMARY} and _is_ours(folder / SUMMARY)):
         raise ValueError(
             f"expected --out to be new, empty or an earlier analysis; got {folder}, which holds other files; "
             "choose another folder"
         )
+
+
+def _is_ours(summary: Path) -> bool:
+    try:
+        return json.loads(summary.read_text(encoding="utf-8")).get("made_by") == MADE_BY
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def write(analysis: Analysis, folder: Path) -> None:
@@ -164,23 +181,35 @@ def write(analysis: Analysis, folder: Path) -> None:
     OSError
         If it cannot be written; an earlier analysis stays.
     """
+    folder = folder.absolute()
     check_folder(folder)
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        new = staging / "new"
+        new, old = staging / "new", staging / "old"
         for name in ("tables", "figures"):
             (new / name).mkdir(parents=True)
         for name, table in analysis.tables.items():
             table.to_csv(new / "tables" / f"{name}.csv", index=False)
         for name, draw in analysis.figures.items():
             _save_figure(draw, new / "figures" / f"{name}.png")
-        text = json.dumps(analysis.summary, indent=2, ensure_ascii=False)
-        (new / "summary.json").write_text(text + "\n", encoding="utf-8")
-        if folder.exists():
-            os.replace(folder, staging / "old")
-        os.replace(new, folder)
+        text = json.dumps(analysis.summary, indent=2, ensure_ascii=False, allow_nan=False)
+        (new / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        _swap(new, folder, old)
     finally:
         shutil.rmtree(staging)
+
+
+def _swap(new: Path, folder: Path, old: Path) -> None:
+    """Put ``new`` in the place of ``folder``; if that fails, what was there returns."""
+    had = folder.exists()
+    if had:
+        os.replace(folder, old)
+    try:
+        os.replace(new, folder)
+    except OSError:
+        if had:
+            os.replace(old, folder)
+        raise
 
 
 def _save_figure(draw: Callable[[Axes], Axes], path: Path) -> None:
@@ -202,7 +231,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     """
     metrics = summary["metrics"] or {}
     rows = {
-        "metric": ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()) or "no targets given",
+        "metric": ", ".join(f"{name} {_number(value)}" for name, value in metrics.items())
+        or "no targets given",
         "top columns": ", ".join(summary["top_columns"]),
         "share of coupling": f"{summary['coupling_share']:.0%}",
         "largest completeness gap": f"{summary['completeness_gap']:.1e} ({summary['unit']}), "
@@ -211,3 +241,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     if summary["degenerate_rows"]:
         rows["degenerate rows"] = str(summary["degenerate_rows"])
     return [f"{name:<25} {text}" for name, text in rows.items()]
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"

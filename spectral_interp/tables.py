@@ -185,7 +185,17 @@ def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[
         raise ValueError(f"expected the target column {target!r} in {source}; got columns {known}")
     if frame.shape[1] == 1:
         raise ValueError(f"expected columns besides the target {target!r} in {source}; got none")
-    return frame.drop(columns=target), frame[target]
+    y = frame[target]
+    bad = y.isna().to_numpy()
+    if pd.api.types.is_numeric_dtype(y.dtype):
+        bad = bad | np.isinf(y.to_numpy(dtype=np.float64, na_value=np.nan))
+    if bad.any():
+        row = y.index[int(bad.argmax())]
+        raise ValueError(
+            f"expected a target without missing or infinite values in {source}; got {int(bad.sum())} in "
+            f"{target!r}, the first in row {row}; drop those rows"
+        )
+    return frame.drop(columns=target), y
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sklearn.model_selection import train_test_split
 
-from . import cli
+from . import artifact, cli
 from .estimators import estimator_for
 from .models import STRUCTURES
 from .tables import BUNDLED, read_table, split_target
@@ -29,7 +29,9 @@ def main() -> None:
     parser.add_argument("--k", type=int, help="index of the eigenvalue (default: the middle one)")
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=512)
-    parser.add_argument("--alpha", type=float, default=50.0, help="strength of regularisation (default: 50)")
+    parser.add_argument(
+        "--alpha", type=float, default=200.0, help="strength of regularisation (default: 200)"
+    )
     parser.add_argument(
         "--norm-penalty", type=float, default=0.0, help="> 0 removes useless features (default: 0)"
     )
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
     args = parser.parse_args()
 
+    artifact.check_folder(args.out)
     target = args.target or BUNDLED.get(args.data, (None, None))[1]
     if target is None:
         raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")
@@ -58,9 +61,9 @@ def main() -> None:
     )
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=TEST_FRACTION, random_state=args.seed)
     est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
+    metrics = ", ".join(f"{name} {value:.4g}" for name, value in est.evaluate(X_test, y_test).items())
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
-    metrics = ", ".join(f"{name} {value:.4g}" for name, value in est.evaluate(X_test, y_test).items())
     print(f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: {metrics}")
     print(f"model: {args.out}")
 

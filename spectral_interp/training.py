@@ -39,6 +39,9 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {
 """Loss of every row and its derivative, for predictions (n,) and targets (n,): numbers, or 0 and 1."""
 
 
+MIN_STEPS = 20  # of the learning rate's cycle: shorter ones would have no warm-up
+
+
 class Rows(NamedTuple):
     """Rows to train or to validate on: features (n, p), targets (n,), weights (n,)."""
 
@@ -92,7 +95,7 @@ class Run:
         )
         steps = options.n_epochs * math.ceil(n_rows / options.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=options.learning_rate, total_steps=steps + 1, pct_start=0.1
+            optimizer, max_lr=options.learning_rate, total_steps=max(steps + 1, MIN_STEPS), pct_start=0.1
         )
         return cls(module, options, optimizer, schedule, generator, best_weights=_copy(module))
 

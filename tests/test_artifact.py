@@ -1,13 +1,14 @@
 """Model files: what is read, what is refused, and that writes are whole."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from spectral_interp import artifact, load
+from spectral_interp import SpectralRegressor, artifact, load
 from spectral_interp.models import TridiagonalSpectral
 
 
@@ -63,7 +64,7 @@ def test_versions_and_damaged_keys(tmp_path, regressor):
     torch.save(state | {"version": 99}, path)
     with pytest.raises(ValueError, match="version 1; got 99"):
         load(path)
-    for key in artifact._REQUIRED:
+    for key in artifact._REQUIRED[artifact.MODEL]:
         torch.save({k: v for k, v in state.items() if k != key}, path)
         with pytest.raises(ValueError, match=f"expected '{key}'"):
             load(path)
@@ -87,3 +88,74 @@ def test_an_interrupted_write_keeps_the_old_file(tmp_path, monkeypatch, regresso
 def test_missing_folder(tmp_path, regressor):
     with pytest.raises(FileNotFoundError, match="create it first"):
         regressor.save(tmp_path / "absent" / "m.pt")
+
+
+def test_what_cannot_be_read_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="cannot read as tensors"):
+        artifact.write(
+            tmp_path / "m.pt", {"run": {}, "identity": {"when": Command()}}, kind=artifact.CHECKPOINT
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_numpy_parameters_and_permissions(tmp_path, diabetes):
+    X, y = diabetes
+    options = {
+        "dim": np.int64(3),
+        "n_epochs": np.int64(9),
+        "alpha": np.float64(2.0),
+        "verbose": np.bool_(False),
+    }
+    est = SpectralRegressor(**options, random_state=np.random.default_rng(0)).fit(X, y)
+    est.save(tmp_path / "m.pt")
+    assert load(tmp_path / "m.pt").get_params()["alpha"] == 2.0
+    assert (tmp_path / "m.pt").stat().st_mode & 0o777 == 0o666 & ~artifact._UMASK
+
+
+def test_small_foreign_files_of_every_kind_are_refused(tmp_path, rng):
+    path = tmp_path / "strange.pt"
+    for text in ("batch,order\n1,2\n", "{}", "x", "I1\n.", "c__builtin__\nexec\n.", "(lp0\n."):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"strange\.pt"):
+            load(path)
+    for n in range(1, 60):
+        path.write_bytes(rng.bytes(n))
+        with pytest.raises(ValueError, match=r"strange\.pt"):
+            load(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"weights": {}},
+        {"task": "poetry"},
+        {"encoder": [{"kind": "magic"}]},
+        {"history": {"epoch": 3}},
+        {"parameters": {"depth": 3}},
+        {"heldout": {"rows": 1}},
+    ],
+)
+def test_damaged_models_are_refused(tmp_path, regressor, damage):
+    path = tmp_path / "m.pt"
+    regressor.save(path)
+    torch.save(torch.load(path, weights_only=True) | damage, path)
+    with pytest.raises(ValueError, match="expected"):
+        load(path)
+
+
+def test_damaged_bare_state_dicts_are_refused(tmp_path):
+    path = tmp_path / "bare.pt"
+    state = TridiagonalSpectral(3, 6).state_dict()
+    for wrong in (torch.zeros(2, 2), "text"):
+        torch.save(state | {"off_diag.weight": wrong}, path)
+        with pytest.raises(ValueError, match=r"bare\.pt"):
+            load(path)
+
+
+def test_loading_keeps_whether_columns_had_names(tmp_path, diabetes):
+    X, y = diabetes
+    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(X.to_numpy(), y)
+    est.save(tmp_path / "m.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(tmp_path / "m.pt").predict(X.to_numpy())

@@ -107,7 +107,7 @@ def table(n=40):
         (SpectralRegressor(), table(), [np.nan] * 40, "targets without gaps; got 40 missing"),
         (SpectralRegressor(), table(), [np.inf] * 40, "finite targets"),
         (SpectralRegressor(), table(), np.zeros(39), r"y of shape \(40,\)"),
-        (SpectralRegressor(), table(1), [0.0], "rows enough"),
+        (SpectralRegressor(), table(1), [0.0], "n_samples=1"),
         (
             SpectralRegressor(structure="ring"),
             table(),

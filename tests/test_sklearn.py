@@ -163,3 +163,15 @@ def test_missing_values_and_words_in_tables():
         warnings.simplefilter("error")
         est = SpectralRegressor(dim=3, random_state=0).fit(X, y.fillna(0.0))
     assert est.score(X, y.fillna(0.0)) > 0.9
+
+
+def test_alpha_shrinks_the_weights(diabetes):
+    norms = [
+        np.linalg.norm(
+            SpectralRegressor(dim=4, alpha=alpha, patience=300, random_state=0)
+            .fit(*diabetes)
+            .pencil_.diag[1:]
+        )
+        for alpha in (0.0, 2000.0)
+    ]
+    assert norms[1] < 0.9 * norms[0]

@@ -11,6 +11,7 @@ from . import engine
 from .checks import check_bands, check_finite, check_index
 
 Reals = npt.NDArray[Any]  # float32 or float64, as given
+_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def eigenvalues(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> Reals:
@@ -89,15 +90,18 @@ def neighbours(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tup
     if bad:
         _name_bad_row(diag, off)
     lead = np.shape(diag)[:-1]
+    below, above = np.minimum(below, values), np.maximum(above, values)  # rounding may swap close ones
     return below.reshape(lead), values.reshape(lead), above.reshape(lead)
 
 
 def _rows(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Reals, Reals, int]:
     """Validate; return C-contiguous rows (n, d) and (n, d - 1) and a non-negative index."""
     a, b = np.asarray(diag, order="C"), np.asarray(off, order="C")
-    if a.dtype != b.dtype or a.dtype.char not in "fd":
+    if a.dtype != b.dtype or a.dtype not in _DTYPES:
         raise TypeError(f"expected diag and off both float32 or both float64; got {a.dtype} and {b.dtype}")
     check_bands(a.shape, b.shape)
+    if not (a.flags.writeable and b.flags.writeable):
+        a, b = a.copy(), b.copy()  # read-only arrays would want kernels of their own
     d = a.shape[-1]
     n = a.size // d
     return a.reshape(n, d), b.reshape(n, d - 1), check_index(k, d)

@@ -21,6 +21,7 @@ from typing import Any, SupportsIndex
 
 import torch
 from torch import Tensor
+from torch._C._functorch import TransformType, get_interpreter_stack, maybe_current_level
 from torch.autograd import Function
 
 from . import engine
@@ -36,8 +37,9 @@ _ops = torch.ops.spectral_interp
 def kth_eigenvalue(diag: Tensor, off: Tensor, k: SupportsIndex) -> Tensor:
     """Return the k-th smallest eigenvalue of each symmetric tridiagonal matrix, differentiable.
 
-    Without gradients no eigenvector is computed. Derivatives of every order exist where the eigenvalue is
-    simple; where it is multiple, the gradient is the one of some unit eigenvector (a Clarke subgradient).
+    Without gradients no eigenvector is computed. Where the eigenvalue is simple it can be differentiated as
+    often as wanted, with at most one level of forward mode; where it is multiple, the gradient is the one of
+    some unit eigenvector (a Clarke subgradient).
 
     Parameters
     ----------
@@ -107,8 +109,28 @@ def _check(diag: Tensor, off: Tensor, k: SupportsIndex) -> int:
 
 
 def _call(rule: type[Function], op: Callable[..., Any], *args: Any) -> Any:
-    """Apply a derivative rule; a compiler sees the operator instead, to which the same rule is attached."""
-    return op(*args) if torch.compiler.is_compiling() else rule.apply(*args)
+    """Apply a derivative rule; a compiler sees the operator instead, to which it is attached.
+
+    Operators know no forward mode, so under a transform of ``torch.func`` the compiler is left for the rule.
+    """
+    if not torch.compiler.is_compiling():
+        return rule.apply(*args)
+    return _apply_uncompiled(rule, *args) if maybe_current_level() is not None else op(*args)
+
+
+@torch.compiler.disable
+def _apply_uncompiled(rule: type[Function], *args: Any) -> Any:
+    return rule.apply(*args)
+
+
+def _refuse_nested_forward_mode() -> None:
+    """Raise where torch would give zeros: a custom function's jvp loses outer forward-mode levels."""
+    stack = get_interpreter_stack() or []
+    if sum(level.key() == TransformType.Jvp for level in stack) > 1:
+        raise NotImplementedError(
+            "expected at most one level of forward mode over an eigenvalue; got nested ones, which torch "
+            "does not carry through custom functions; use jacfwd(jacrev(f)) or torch.func.hessian"
+        )
 
 
 def _bilinear(u: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,6 +179,7 @@ class _Eigenvalue(Function):
 
     @staticmethod
     def jvp(ctx: Any, diag_dot: Tensor, off_dot: Tensor, _: None) -> Tensor:
+        _refuse_nested_forward_mode()
         _, v = _Eigenpair.apply(*ctx.saved_tensors, ctx.k)
         return _dot(v, _multiply(diag_dot, off_dot, v)).squeeze(-1)
 
@@ -191,6 +214,7 @@ class _Eigenpair(Function):
 
     @staticmethod
     def jvp(ctx: Any, diag_dot: Tensor | None, off_dot: Tensor | None, _: None) -> tuple[Tensor, Tensor]:
+        _refuse_nested_forward_mode()
         diag, off, value, v = ctx.saved_tensors
         step = _multiply(_or_zeros(diag_dot, diag), _or_zeros(off_dot, off), v)
         return _dot(v, step).squeeze(-1), _Resolvent.apply(diag, off, value, v, step)
@@ -237,6 +261,7 @@ class _Resolvent(Function):
     def jvp(
         ctx: Any, diag_dot: Tensor, off_dot: Tensor, _value: Any, _vector: Any, rhs_dot: Tensor
     ) -> Tensor:
+        _refuse_nested_forward_mode()
         diag, off, value, v, w, x = ctx.saved_tensors
         diag_dot, off_dot = _or_zeros(diag_dot, diag), _or_zeros(off_dot, off)
         value_dot = _dot(v, _multiply(diag_dot, off_dot, v))
@@ -284,7 +309,7 @@ def eigenpair_untaped(diag: Tensor, off: Tensor, k: int) -> tuple[Tensor, Tensor
 
 
 def _resolvent_kernel(diag: Tensor, off: Tensor, value: Tensor, vector: Tensor, rhs: Tensor) -> Tensor:
-    values = value.reshape(-1).numpy()
+    values = value.reshape(-1).contiguous().numpy()
     out = engine.resolvent(_rows(diag), _rows(off), values, _rows(vector), _rows(rhs))
     return torch.from_numpy(out).view(rhs.shape)
 

@@ -225,3 +225,30 @@ def test_devices_without_an_engine_are_named():
             kth_eigenvalue(diag, off, 0)
     meta = kth_eigenpair(torch.empty(4, 3, device="meta"), torch.empty(4, 2, device="meta"), 0)
     assert [t.shape for t in meta] == [(4,), (4, 3)]
+
+
+@pytest.mark.parametrize("transform", ["jvp", "grad", "vmap", "hessian"])
+def test_transforms_inside_compiled_code(transform):
+    diag, off = matrices(4)
+
+    def value(a):
+        return kth_eigenvalue(a, off[0], 2)
+
+    functions = {
+        "jvp": lambda d: torch.func.jvp(value, (d[0],), (d[1],))[1],
+        "grad": lambda d: torch.func.grad(value)(d[0]),
+        "vmap": lambda d: torch.func.vmap(torch.func.grad(value))(d),
+        "hessian": lambda d: torch.func.hessian(value)(d[0]),
+    }
+    function = functions[transform]
+    torch._dynamo.reset()
+    compiled = torch.compile(function, backend="aot_eager")
+    torch.testing.assert_close(compiled(diag), function(diag), rtol=0, atol=1e-12)
+    assert function(diag).abs().max() > 0
+
+
+def test_nested_forward_mode_is_refused_not_wrong():
+    diag, off = matrices()
+    for function in (lambda a: kth_eigenvalue(a, off, 2), lambda a: kth_eigenpair(a, off, 2)[1].sum()):
+        with pytest.raises(NotImplementedError, match=r"use jacfwd\(jacrev\(f\)\)"):
+            torch.func.jacfwd(torch.func.jacfwd(function))(diag)

@@ -1,0 +1,110 @@
+"""Which rows are explained, what the summary says, and that nobody's files are lost."""
+
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spectral_interp import Pencil, explain, report
+from spectral_interp.plots import beeswarm_table
+
+
+def test_rows_are_chosen_by_the_seed(regressor, diabetes):
+    X, y = diabetes
+    data = X.assign(progression=y)
+    one, target = report.choose_rows(regressor, data, limit=20, seed=1)
+    two, _ = report.choose_rows(regressor, data, limit=20, seed=1)
+    other, _ = report.choose_rows(regressor, data, limit=20, seed=2)
+    pd.testing.assert_frame_equal(one, two)
+    assert not one.equals(other)
+    merged = one.assign(progression=target).merge(data, how="left", indicator=True)
+    assert (merged["_merge"] == "both").all()
+
+
+def test_a_column_named_like_the_target_is_a_column(tmp_path):
+    from spectral_interp import SpectralRegressor
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"target": rng.normal(size=60), "b": rng.normal(size=60)})
+    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(X, X["b"].to_numpy())
+    rows, y = report.choose_rows(est, X, limit=10, seed=0)
+    assert list(rows) == ["target", "b"]
+    assert y is None
+
+
+def test_summary_and_sensitivity_against_their_definitions(regressor, diabetes):
+    X, y = diabetes
+    analysis = report.analyze(regressor, X, y, seed=0)
+    att = explain(regressor, X)
+    diagonal, coupling = np.abs(att.diagonal).mean(axis=0).sum(), np.abs(att.coupling).mean(axis=0).sum()
+    assert analysis.summary["coupling_share"] == pytest.approx(coupling / (diagonal + coupling))
+    assert analysis.summary["completeness_gap"] == att.completeness_gap.max()
+    bounds = analysis.tables["sensitivity"].set_index("column")["bound"]
+    pencil = regressor.pencil_
+    for i, name in enumerate(X.columns):
+        dense = np.diag(pencil.diag[i + 1]) + np.diag(pencil.off[i + 1], 1) + np.diag(pencil.off[i + 1], -1)
+        assert bounds[name] == pytest.approx(np.linalg.norm(dense, 2))
+
+
+def test_beeswarm_levels_are_ranks_within_the_column(regressor, diabetes):
+    X, _ = diabetes
+    table = beeswarm_table(explain(regressor, X))
+    for name in X.columns:
+        levels = table.loc[table["column"] == name, "level"].to_numpy()
+        np.testing.assert_allclose(levels, X[name].rank(pct=True))
+
+
+def test_degenerate_counts_the_norm_of_negative_matrices_too():
+    pencil = Pencil([[-1e9, -1e9], [1.0, -1.0]], [[0.0], [0.0]], 0)
+    np.testing.assert_array_equal(pencil.degenerate([[1.0], [1e3]]), [True, False])
+
+
+def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, regressor, diabetes):
+    X, y = diabetes
+    with pytest.warns(UserWarning, match="R.2 score is not well-defined"):
+        analysis = report.analyze(regressor, X[:1], y[:1], seed=0)
+    report.write(analysis, tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["metrics"]["R²"] is None
+    assert "R² undefined" in report.summary_lines(summary)[0]
+
+
+def test_other_peoples_files_are_never_replaced(tmp_path, regressor, diabetes):
+    analysis = report.analyze(regressor, diabetes[0][:20], None, seed=0)
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "summary.json").write_text("{}")
+    with pytest.raises(ValueError, match="holds other files"):
+        report.write(analysis, folder)
+    (folder / "summary.json").unlink()
+    report.write(analysis, folder)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds other files"):
+        report.write(analysis, folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    with pytest.raises(ValueError, match="a file or a link"):
+        report.write(analysis, link)
+
+
+def test_a_failed_swap_brings_the_earlier_analysis_back(tmp_path, monkeypatch, regressor, diabetes):
+    analysis = report.analyze(regressor, diabetes[0][:20], None, seed=0)
+    folder = tmp_path / "out"
+    report.write(analysis, folder)
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    replace, calls = os.replace, []
+
+    def fail_once(source, target):
+        calls.append(source)
+        if len(calls) == 2:
+            raise OSError("disk full")
+        replace(source, target)
+
+    monkeypatch.setattr(report.os, "replace", fail_once)
+    with pytest.raises(OSError, match="disk full"):
+        report.write(analysis, folder)
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
