@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/python -m spectral_interp.analyze model.pt
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -497,8 +497,8 @@ def load(
     k : int, optional
         Index of the eigenvalue, for a bare state dict only (which does not hold it).
     columns : list of str, optional
-        Column names for a bare state dict; x0, x1, … if not given. Its columns enter as they are. Other models
-        know their own names.
+        Column names for a bare state dict, whose columns enter as they are; x0, x1, … if not given. Other
+        models know their own names.
 
     Raises
     ------
