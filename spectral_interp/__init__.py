@@ -1,7 +1,8 @@
 """Train eigenvalue models ``f(z) = λ_k(A_0 + Σ z_i A_i)`` and explain them exactly."""
 
 from .attribution import Attribution, explain
-from .estimators import SpectralClassifier, SpectralRegressor, load
+from .estimators import SpectralClassifier, SpectralRegressor
+from .loading import load
 from .pencil import DensePencil, Pencil
 
 __all__ = [

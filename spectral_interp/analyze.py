@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from . import cli, report
-from .estimators import load
+from .loading import load
 from .tables import read_table
 
 

@@ -14,6 +14,7 @@ from .tables import BUNDLED, read_table, split_target
 
 TEST_FRACTION = 0.2
 STORED_ROWS = 1000
+MIN_ROWS = 10
 
 
 def main() -> None:
@@ -47,6 +48,8 @@ def main() -> None:
     if target is None:
         raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")
     X, y = split_target(read_table(args.data), target, args.data)
+    if len(X) < MIN_ROWS:
+        raise ValueError(f"expected at least {MIN_ROWS} rows in {args.data}; got {len(X)}; add rows")
     est = estimator_for(y)(
         args.dim,
         structure=args.structure,

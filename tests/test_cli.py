@@ -84,6 +84,7 @@ CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
         (CSV, [], "expected --target NAME"),
         ("a,b,y\n", ["--target", "y"], "with rows in"),
         ("", ["--target", "y"], "readable table"),
+        ("a,b,y\n1,2,3\n", ["--target", "y"], "at least 10 rows in"),
         (CSV.replace("7,1,", "7,one,"), ["--target", "y"], "column 'b'; got 'one' in row 7"),
         (CSV.replace("7,1,", "7,inf,"), ["--target", "y"], "column 'b'; got inf"),
         (CSV.replace("7,1,2", "7,1,"), ["--target", "y"], "in 'y', the first in row 7"),

@@ -77,10 +77,14 @@ def test_works_after_fork(batch, two_threads):
     children = [context.Process(target=_solve_in_child, args=(batch, expected, status)) for _ in range(3)]
     for child in children:
         child.start()
-    assert [status.get(timeout=60) for _ in children] == [True] * 3
-    for child in children:
-        child.join(timeout=60)
-        assert child.exitcode == 0
+    try:
+        assert [status.get(timeout=60) for _ in children] == [True] * 3
+        for child in children:
+            child.join(timeout=60)
+            assert child.exitcode == 0
+    finally:
+        for child in children:
+            child.kill()
 
 
 SCRIPT = """
