@@ -98,11 +98,11 @@ def analyze(est: Estimator, X: pd.DataFrame, y: pd.Series | None, *, seed: int) 
     ['beeswarm', 'importance', 'sensitivity', 'training_curve']
     """
     attribution = explain(est, X)
-    inputs = est.inputs(X)
-    low, high = (inputs.per_column(bound[None, 1:])[0] for bound in est.pencil_.extremes())
     tables = {
         "importance": plots.importance_table(attribution),
-        "sensitivity": plots.sensitivity_table(inputs.columns, np.maximum(-low, high), inputs.unit),
+        "sensitivity": plots.sensitivity_table(
+            est.encoder_.feature_names, est.feature_importances_, attribution.unit
+        ),
         "beeswarm": plots.beeswarm_table(attribution),
     }
     figures: dict[str, Callable[[Axes], Axes]] = {

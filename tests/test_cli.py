@@ -160,3 +160,27 @@ def test_a_single_row_and_a_column_of_one_value(tmp_path, run, model, diabetes):
     diabetes[0][:1].to_csv(tmp_path / "one.csv", index=False)
     assert run(analyze, model, "--data", tmp_path / "one.csv", "--out", tmp_path / "out")[0] == 0
     assert np.isfinite(pd.read_csv(tmp_path / "out" / "tables" / "beeswarm.csv")["contribution"]).all()
+
+
+def test_words_booleans_and_gaps_go_all_the_way(tmp_path, run, rng):
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(size=120),
+            "city": rng.choice(["Oslo", "Rome"], 120),
+            "flag": rng.random(120) < 0.5,
+        }
+    )
+    frame.loc[::7, "size"] = np.nan
+    frame["y"] = frame["size"].fillna(0.0) + 2.0 * (frame["city"] == "Rome")
+    frame.to_csv(tmp_path / "mixed.csv", index=False)
+    assert (
+        run(train, tmp_path / "mixed.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 20)[0]
+        == 0
+    )
+    status, _, err = run(analyze, tmp_path / "m.pt")
+    assert (status, err) == (0, "")
+    table = pd.read_csv(tmp_path / "m-analysis" / "tables" / "beeswarm.csv")
+    assert sorted(table["column"].unique()) == ["city", "flag", "size"]
+    assert table["level"].between(0, 1).all()
+    summary = json.loads((tmp_path / "m-analysis" / "summary.json").read_text())
+    assert summary["completeness_gap_relative"] <= 1e-10

@@ -41,7 +41,7 @@ def test_summary_and_sensitivity_against_their_definitions(regressor, diabetes):
     diagonal, coupling = np.abs(att.diagonal).mean(axis=0).sum(), np.abs(att.coupling).mean(axis=0).sum()
     assert analysis.summary["coupling_share"] == pytest.approx(coupling / (diagonal + coupling))
     assert analysis.summary["completeness_gap"] == att.completeness_gap.max()
-    bounds = analysis.tables["sensitivity"].set_index("column")["bound"]
+    bounds = analysis.tables["sensitivity"].set_index("feature")["bound"]
     pencil = regressor.pencil_
     for i, name in enumerate(X.columns):
         dense = np.diag(pencil.diag[i + 1]) + np.diag(pencil.off[i + 1], 1) + np.diag(pencil.off[i + 1], -1)

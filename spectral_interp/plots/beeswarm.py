@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -15,9 +18,15 @@ _BINS, _HALF_WIDTH = 80, 0.42
 
 def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
     """Return one line per (row, column), with ``level``: the value's rank within its column, 0 to 1."""
-    table = attribution.to_frame()
-    ranks = table.groupby("column", sort=False)["value"].rank(pct=True)
-    return table.assign(level=ranks.fillna(0.5))
+    levels = np.column_stack([_level(values) for values in attribution.data.T])
+    return attribution.to_frame().assign(level=levels.ravel())
+
+
+def _level(values: npt.NDArray[Any]) -> FloatArray:
+    """Return ranks from 0 to 1 of one column's values (n,); text by alphabet, gaps in the middle."""
+    series = pd.Series(values).infer_objects()
+    comparable = series if pd.api.types.is_numeric_dtype(series.dtype) else series.astype("string")
+    return np.asarray(comparable.rank(pct=True).fillna(0.5), dtype=np.float64)
 
 
 def beeswarm(table: pd.DataFrame, ax: Axes) -> Axes:

@@ -35,10 +35,10 @@ def test_beeswarm_places_every_contribution(regressor, diabetes):
 
 def test_sensitivity_and_training_curve(regressor):
     table = plots.sensitivity_table(["a", "b"], np.array([1.0, 2.0]), "dollars")
-    assert table["column"].tolist() == ["b", "a"]
+    assert table["feature"].tolist() == ["b", "a"]
     ax = axes()
     assert plots.sensitivity(table, ax) is ax
-    assert ax.get_xlabel() == "largest possible change (dollars per standard deviation)"
+    assert ax.get_xlabel() == "largest possible change (dollars per unit of the feature)"
     ax = axes()
     assert plots.training_curve(plots.training_curve_table(regressor.history_), ax, loss="mse") is ax
     assert ax.get_ylabel() == "mse"
