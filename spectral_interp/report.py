@@ -115,13 +115,17 @@ def analyze(est: Estimator, X: pd.DataFrame, y: pd.Series | None, *, seed: int) 
         figures["training_curve"] = lambda ax: plots.training_curve(
             tables["training_curve"], ax, loss=loss[est._task]
         )
-    return Analysis(tables, figures, _summary(est, attribution, X, y, seed))
+    return Analysis(tables, figures, _summary(est, attribution, tables["importance"], X, y, seed))
 
 
 def _summary(
-    est: Estimator, attribution: Attribution, X: pd.DataFrame, y: pd.Series | None, seed: int
+    est: Estimator,
+    attribution: Attribution,
+    ranking: pd.DataFrame,
+    X: pd.DataFrame,
+    y: pd.Series | None,
+    seed: int,
 ) -> dict[str, Any]:
-    ranking = plots.importance_table(attribution)
     diagonal, coupling = ranking["mean_abs_diagonal"].sum(), ranking["mean_abs_coupling"].sum()
     scale = float(np.abs(attribution.prediction).max())
     gap = float(attribution.completeness_gap.max())
