@@ -111,7 +111,7 @@ class _SpectralEstimator(BaseEstimator):
         z = self.encoder_.encode(frame)
         rows, held = self._split(targets, seed)
         center, scale = self._target_scale(targets[rows], weight[rows])
-        columns = [torch.tensor(column) for column in (z, (targets - center) / scale, weight)]
+        columns = [z, (targets - center) / scale, weight]
         train, validation = (training.Rows(*(c[part] for c in columns)) for part in (rows, held))
         self.module_ = self.new_module(z.shape[1], seed)
         run = training.Run.start(
@@ -136,7 +136,7 @@ class _SpectralEstimator(BaseEstimator):
         return self
 
     def _consume(self, events: Iterable[training.Epoch], run: training.Run) -> None:
-        """Train to the end and load the best weights; a diverging run that had some ends with a warning."""
+        """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
         try:
             for _ in training.show_progress(events, run) if self.verbose else events:
                 pass
@@ -146,7 +146,7 @@ class _SpectralEstimator(BaseEstimator):
             warnings.warn(
                 f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=3
             )
-        run.module.load_state_dict(run.best_weights)
+        run.finish()
 
     def _options(self, n: float) -> training.Options:
         return training.Options(
@@ -158,10 +158,10 @@ class _SpectralEstimator(BaseEstimator):
             norm_penalty=self.norm_penalty,
         )
 
-    def _identity(self, seed: int, columns: list[torch.Tensor]) -> dict[str, Any]:
+    def _identity(self, seed: int, columns: list[FloatArray]) -> dict[str, Any]:
         """Return what a checkpoint must share with the fit that resumes from it."""
         options = {k: v for k, v in self.get_params().items() if k not in ("random_state", "verbose")}
-        digest = hashlib.sha256(b"".join(c.numpy().tobytes() for c in columns)).hexdigest()
+        digest = hashlib.sha256(b"".join(c.tobytes() for c in columns)).hexdigest()
         return {"task": self._task, "seed": seed, "options": options, "table": digest}
 
     def _check_parameters(self) -> None:

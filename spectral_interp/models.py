@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .eigen import kth_eigenvalue
-from .eigen.autograd import eigenpair_untaped
+from .eigen import engine, kth_eigenvalue
 from .eigen.checks import FloatArray, check_index
 from .pencil import DensePencil, Pencil
 
@@ -33,9 +32,15 @@ class Affine(nn.Module):
         """Map (..., p) to (..., entries)."""
         return nn.functional.linear(z, self.weight, self.bias)
 
-    def set_gradient(self, cotangent: Tensor, z: Tensor) -> None:
-        """Set the gradients for the cotangent (n, entries) of the map's values at features (n, p)."""
-        self.weight.grad, self.bias.grad = cotangent.T @ z, cotangent.sum(0)
+    def rows(self, z: FloatArray) -> FloatArray:
+        """Map an array (n, p) to (n, entries), past torch's dispatcher."""
+        return z @ self.weight.detach().numpy().T + self.bias.detach().numpy()
+
+    def add_gradient(self, cotangent: FloatArray, z: FloatArray) -> None:
+        """Add to the gradients what the cotangent (n, entries) of the map's values at z (n, p) makes them."""
+        for parameter, gradient in ((self.weight, cotangent.T @ z), (self.bias, cotangent.sum(axis=0))):
+            total = parameter.grad.numpy()  # type: ignore[union-attr]
+            total += gradient
 
 
 class _Spectral(nn.Module):
@@ -133,19 +138,18 @@ class TridiagonalSpectral(_Spectral):
         """Map features (..., p) to predictions (...)."""
         return kth_eigenvalue(self.diag(z), self.off_diag(z), self.k)
 
-    @torch.no_grad()
-    def with_pullback(self, z: Tensor) -> tuple[Tensor, Callable[[Tensor], None]]:
-        """Return predictions and a function that sets the gradients: the training step, without a tape.
+    def with_pullback(self, z: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], None]]:
+        """Return predictions and a function that adds to the gradients: the training step, without a tape.
 
         With g the cotangent of the predictions (n,) and v the eigenvectors, the bands receive ``g v_j²`` and
         ``2 g v_j v_{j+1}``, and the affine maps their products with the features.
         """
-        values, v = eigenpair_untaped(self.diag(z), self.off_diag(z), self.k)
+        values, v, _ = engine.pairs(self.diag.rows(z), self.off_diag.rows(z), self.k)
 
-        def pull_back(g: Tensor) -> None:
-            gv = g.unsqueeze(-1) * v
-            self.diag.set_gradient(gv * v, z)
-            self.off_diag.set_gradient(2 * gv[:, :-1] * v[:, 1:], z)
+        def pull_back(g: FloatArray) -> None:
+            gv = g[:, None] * v
+            self.diag.add_gradient(gv * v, z)
+            self.off_diag.add_gradient(2 * gv[:, :-1] * v[:, 1:], z)
 
         return values, pull_back
 

@@ -302,8 +302,7 @@ def _eigenvalue_kernel(diag: Tensor, off: Tensor, k: int) -> Tensor:
     return torch.from_numpy(values).view(diag.shape[:-1])
 
 
-def eigenpair_untaped(diag: Tensor, off: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return what :func:`kth_eigenpair` does for CPU tensors and 0 <= k < d, without checks or a tape."""
+def _eigenpair_kernel(diag: Tensor, off: Tensor, k: int) -> tuple[Tensor, Tensor]:
     values, vectors, _ = engine.pairs(_rows(diag), _rows(off), k)
     return torch.from_numpy(values).view(diag.shape[:-1]), torch.from_numpy(vectors).view(diag.shape)
 
@@ -325,7 +324,7 @@ _register("eigenvalue", _Eigenvalue, _eigenvalue_kernel, lambda diag, off, k: di
 _register(
     "eigenpair",
     _Eigenpair,
-    eigenpair_untaped,
+    _eigenpair_kernel,
     lambda diag, off, k: (diag.new_empty(diag.shape[:-1]), diag.new_empty(diag.shape)),
 )
 _register(
