@@ -13,7 +13,7 @@ from .eigen import engine, kth_eigenvalue
 from .eigen.checks import FloatArray, check_index
 from .pencil import DensePencil, Pencil
 
-START = 0.05
+START = 1.0
 """Scale of the features' initial diagonals, against a spread of A_0 from -1 to 1."""
 
 
@@ -121,8 +121,7 @@ class TridiagonalSpectral(_Spectral):
     -----
     The state dict holds ``diag.weight`` (d, p), ``diag.bias`` (d,), ``off_diag.weight`` (d - 1, p) and
     ``off_diag.bias`` (d - 1,), the names of the published module. The start is a spread spectrum: ``A_0``
-    diagonal over [-1, 1], and features that hardly move it, their diagonals drawn from N(0, 0.0025/p), their
-    couplings at half that scale, so that training begins close to a linear model.
+    diagonal over [-1, 1], the features' diagonals drawn from N(0, 1/p), their couplings at half that scale.
 
     Examples
     --------
