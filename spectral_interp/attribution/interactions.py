@@ -33,7 +33,8 @@ def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any
 
         of the game ``v(S) = mean over background rows b of f(z_S, b_{not S})`` is split in half, I_ij / 2
         on either side of the diagonal, and the diagonal holds what is left of the Shapley value: rows add up
-        to the Shapley values, and all entries to the prediction less the base value (Lundberg et al. 2020).
+        to the Shapley values, and all entries to the prediction less the base value (the convention of
+        ``shap.TreeExplainer``, Lundberg et al. 2020; ``shap.ExactExplainer`` has Shapley–Taylor values).
     background : DataFrame or array_like, shape (b, columns), optional
         For "shapley", as in :func:`explain`.
 

@@ -25,6 +25,7 @@ DIFFERENCE = SHARES * np.repeat([1 / 3, -5 / 3, 4 / 3], [1, 2, 4])
 
 OVERLAP = 0.7  # least uᵀw of a secant
 SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
+NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
 NARROWEST = 2.0**-40
 CROWDED = 256  # cells of one path in one round: its eigenvalue is multiple all along
@@ -121,6 +122,7 @@ class Paths:
         Eigenvalues of A(t) move with speeds between those of ``λ_min(Δ)`` and ``λ_max(Δ)``, λ_k itself with
         about the speed c of its chord. A neighbour above needs ``gap / (c − λ_min)`` to come down to it from
         the left node and ``gap / (λ_max − c)`` from the right one; a neighbour below the other way round.
+        A crossing just beyond a node turns the eigenvector as well, so every gap counts by itself, too.
         """
         apart = cells.width / 4
         chord = np.diff(cells.values) / apart[:, None]
@@ -128,7 +130,9 @@ class Paths:
         up = np.maximum(self.fastest[cells.pair, None] - chord, 0)
         left, right = cells.gaps[:, :-1], cells.gaps[:, 1:]
         needed = SAFETY * apart[:, None] * down * up
-        return ((left * up + right * down >= needed) & (left * down + right * up >= needed)).all(axis=1)
+        above, below = left * up + right * down >= needed, left * down + right * up >= needed
+        speed = (self.fastest - self.slowest)[cells.pair]
+        return (above & below).all(axis=1) & (cells.gaps.min(axis=1) >= NEAR * speed * apart)
 
     def _tangents(self, cells: Cells) -> tuple[FloatArray, FloatArray]:
         """Return contributions (m, 2, c) of cells with a kink where the tangents of their ends intersect.
