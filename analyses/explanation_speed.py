@@ -201,6 +201,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
             f" {line['ms_per_row']:.3g} ms, gap {line['worst_gap']:.0e}", (line["ms_per_row"], i), va="center"
         )
     ax.set(xscale="log", xlabel="milliseconds per row", title="One row against the background")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     ax.set_xlim(right=30 * shown["ms_per_row"].max())
     return ax
 
