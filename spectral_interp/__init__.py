@@ -1,6 +1,6 @@
 """Train eigenvalue models ``f(z) = λ_k(A_0 + Σ z_i A_i)`` and explain them exactly."""
 
-from .attribution import Attribution, explain
+from .attribution import Attribution, explain, interactions
 from .estimators import SpectralClassifier, SpectralRegressor
 from .loading import load
 from .pencil import DensePencil, Pencil
@@ -12,6 +12,7 @@ __all__ = [
     "SpectralClassifier",
     "SpectralRegressor",
     "explain",
+    "interactions",
     "load",
 ]
 __version__ = "0.1.0"

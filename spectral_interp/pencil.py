@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from .eigen import eigenpairs, eigenvalues, neighbours
 from .eigen.checks import FloatArray, check_bands, check_finite, check_index
+from .eigen.engine import resolvent
+from .eigen.products import chord_products
 
 DEGENERATE = 1e-8
 """Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
@@ -46,6 +48,14 @@ class AnyPencil(Protocol):
     def forms(self, u: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the diagonal and the coupling part of ``uᵀ A_i w``: two arrays of shape (n, p + 1)."""
 
+    def chord_forms(
+        self, vectors: FloatArray, chords: npt.NDArray[np.intp], weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return both parts of ``Σ_q weight_q u_qᵀ A_i w_q``, u_q and w_q two of the vectors: (m, p + 1)."""
+
+    def hessian(self, z: npt.ArrayLike) -> FloatArray:
+        """Return the second derivatives of f at every row: shape (n, p, p)."""
+
     def gap(self, z: npt.ArrayLike) -> FloatArray:
         """Return the distance from λ_k to its nearest neighbour at every row: shape (n,), inf where d = 1."""
 
@@ -54,6 +64,9 @@ class AnyPencil(Protocol):
 
     def extremes(self) -> tuple[FloatArray, FloatArray]:
         """Return (λ_min(A_i), λ_max(A_i)) for i = 0 … p: two arrays of shape (p + 1,)."""
+
+    def step_extremes(self, step: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of ``Σ_i step_i A_i`` for steps (n, p): two arrays of shape (n,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +159,35 @@ class Pencil:
         coupling = u[:, :-1] * w[:, 1:] + u[:, 1:] * w[:, :-1]
         return (u * w) @ self.diag.T, coupling @ self.off.T
 
+    def chord_forms(
+        self, vectors: FloatArray, chords: npt.NDArray[np.intp], weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return ``Σ_q weight_q u_qᵀ A_i w_q`` for i = 0 … p, split like :meth:`forms`.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (m, s, d)
+        chords : ndarray of int, shape (q, 2)
+            Which of the s vectors are u_q and w_q.
+        weights : ndarray, shape (m, q)
+
+        Returns
+        -------
+        diagonal, coupling : ndarray, shape (m, p + 1)
+        """
+        diagonal, coupling = chord_products(vectors, chords, weights)
+        return diagonal @ self.diag.T, coupling @ self.off.T
+
+    def hessian(self, z: npt.ArrayLike) -> FloatArray:
+        """Return ``∂²f/∂z_i∂z_l = 2 (A_i v)ᵀ (λI − A)⁺ (A_l v)``: shape (n, p, p)."""
+        a, b = self.bands(z)
+        value, v = eigenpairs(a, b, self.k)
+        images = self.diag[1:, None] * v
+        images[:, :, 1:] += self.off[1:, None] * v[:, :-1]
+        images[:, :, :-1] += self.off[1:, None] * v[:, 1:]
+        solved = np.array([resolvent(a, b, value, v, image) for image in images])
+        return 2 * np.einsum("inj,lnj->nil", images, solved, optimize=True)
+
     def gap(self, z: npt.ArrayLike) -> FloatArray:
         """Return the distance from λ_k to its nearest neighbour: shape (n,), inf where d = 1."""
         below, value, above = neighbours(*self.bands(z), self.k)
@@ -160,6 +202,11 @@ class Pencil:
     def extremes(self) -> tuple[FloatArray, FloatArray]:
         """Return λ_min(A_i) and λ_max(A_i) for i = 0 … p: shapes (p + 1,)."""
         return eigenvalues(self.diag, self.off, 0), eigenvalues(self.diag, self.off, -1)
+
+    def step_extremes(self, step: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of ``Σ_i step_i A_i`` for steps (n, p): shapes (n,)."""
+        a, b = step @ self.diag[1:], step @ self.off[1:]
+        return eigenvalues(a, b, 0), eigenvalues(a, b, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +283,27 @@ class DensePencil:
         total = np.einsum("nj,ijl,nl->ni", u, self.matrices, w, optimize=True)
         return diagonal, total - diagonal
 
+    def chord_forms(
+        self, vectors: FloatArray, chords: npt.NDArray[np.intp], weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what :meth:`Pencil.chord_forms` returns, split into entries on and off the diagonal."""
+        u, w = vectors[:, chords[:, 0]], vectors[:, chords[:, 1]]
+        forms = self.forms(u.reshape(-1, self.dim), w.reshape(-1, self.dim))
+        diagonal, coupling = (
+            np.einsum("mq,mqi->mi", weights, form.reshape(*weights.shape, form.shape[1])) for form in forms
+        )
+        return diagonal, coupling
+
+    def hessian(self, z: npt.ArrayLike) -> FloatArray:
+        """Return ``∂²f/∂z_i∂z_l = 2 (A_i v)ᵀ (λI − A)⁺ (A_l v)``: shape (n, p, p)."""
+        values, vectors = np.linalg.eigh(self._matrix(z))
+        v = vectors[:, :, self.k]
+        distance = values[:, [self.k]] - values
+        far = np.abs(distance) > np.finfo(np.float64).eps * np.abs(values).max(axis=1, keepdims=True)
+        inverse = np.divide(1.0, distance, out=np.zeros_like(distance), where=far)
+        images = np.einsum("ijl,nl,njm->nim", self.matrices[1:], v, vectors, optimize=True)
+        return 2 * np.einsum("nim,nm,nlm->nil", images, inverse, images, optimize=True)
+
     def gap(self, z: npt.ArrayLike) -> FloatArray:
         """Return the distance from λ_k to its nearest neighbour: shape (n,), inf where d = 1."""
         spectrum = self._spectra(z)
@@ -250,6 +318,12 @@ class DensePencil:
     def extremes(self) -> tuple[FloatArray, FloatArray]:
         """Return λ_min(A_i) and λ_max(A_i) for i = 0 … p: shapes (p + 1,)."""
         spectra = np.linalg.eigvalsh(self.matrices).astype(np.float64, copy=False)
+        return spectra[:, 0], spectra[:, -1]
+
+    def step_extremes(self, step: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of ``Σ_i step_i A_i`` for steps (n, p): shapes (n,)."""
+        moves = np.tensordot(step, self.matrices[1:], axes=1)
+        spectra = np.linalg.eigvalsh(moves).astype(np.float64, copy=False)
         return spectra[:, 0], spectra[:, -1]
 
 

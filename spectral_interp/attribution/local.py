@@ -49,4 +49,5 @@ def local(inputs: Inputs, reference: FloatArray) -> Attribution:
         coupling=coupling,
         base_diagonal=base_diagonal,
         base_coupling=base_coupling,
+        evaluations=len(z),
     )

@@ -31,13 +31,18 @@ class Attribution:
     base_diagonal, base_coupling : ndarray, shape (n,), or None
         The same parts of ``base_values`` (method "local" only).
     standard_error : ndarray, shape (n, c), or None
-        Of sampled values.
+        Of sampled values; None where values are exact.
     degenerate : ndarray of bool, shape (n,)
-        Rows whose eigenvalue is multiple to 1e-8: their contributions are one choice of several.
+        Rows whose eigenvalue is multiple to 1e-8: f has a kink there. Local contributions are then one choice
+        of several; path contributions only if a whole path is degenerate, which is warned of.
     columns : tuple of str, length c
     data : ndarray, shape (n, c)
         The rows in the user's units.
     method, unit : str
+    evaluations : int
+        Eigenvalues or eigenpairs that were computed: the cost.
+    background : str
+        What the contributions are measured against, in words.
 
     Examples
     --------
@@ -61,6 +66,8 @@ class Attribution:
     base_diagonal: FloatArray | None = None
     base_coupling: FloatArray | None = None
     standard_error: FloatArray | None = None
+    evaluations: int = 0
+    background: str = ""
 
     @property
     def completeness_gap(self) -> FloatArray:
@@ -98,5 +105,6 @@ class Attribution:
                 **parts,
                 "method": self.method,
                 "unit": self.unit,
+                "background": self.background,
             }
         )

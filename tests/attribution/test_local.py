@@ -115,6 +115,7 @@ def test_shap_explanation_and_tidy_table(regressor, diabetes):
         "coupling",
         "method",
         "unit",
+        "background",
     ]
     second = frame[(frame["row"] == 2) & (frame["column"] == "bmi")].iloc[0]
     assert second["contribution"] == att.values[2, 2]
@@ -123,7 +124,7 @@ def test_shap_explanation_and_tidy_table(regressor, diabetes):
 
 def test_bad_arguments(random_pencil, regressor, diabetes):
     pencil = random_pencil(2, 3)
-    with pytest.raises(ValueError, match="one of local; got 'magic'"):
+    with pytest.raises(ValueError, match="one of local, path, shapley; got 'magic'"):
         explain(pencil, [[0.0, 0.0]], method="magic")
     with pytest.raises(ValueError, match="at least one row"):
         explain(pencil, [[0.0, 0.0]], background=np.empty((0, 2)))

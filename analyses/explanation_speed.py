@@ -1,0 +1,225 @@
+"""How fast are the explanations, and do they add up? Ours against SHAP's explainers and Captum, one model.
+
+A tridiagonal model of dimension 15 is trained on the California housing table (8 columns), and single rows
+are explained against a background of 100 training rows. SHAP's explainers call the model as a function: once
+with the published forward, SciPy's ``eigh_tridiagonal`` row by row, and once with ours. Captum's integrated
+gradients with 50 steps take all 100 (row, reference) pairs of a row as one batch. All contestants take turns
+in one process on the same rows; medians. The completeness gap is the largest difference between a prediction
+and base value plus contributions, as a share of the spread (largest less smallest) of the test predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shap
+import study
+import torch
+from captum.attr import IntegratedGradients
+from matplotlib.axes import Axes
+from scipy.linalg import eigh_tridiagonal
+from sklearn.datasets import fetch_california_housing
+from sklearn.model_selection import train_test_split
+
+from spectral_interp import Pencil, SpectralRegressor, explain, plots
+from spectral_interp.eigen import kth_eigenvalue
+from spectral_interp.tables import read_table, split_target
+
+LOG = ("total_rooms", "total_bedrooms", "population", "households")  # as in the published study
+STEPS = 50
+TOGETHER = 20  # rows that our methods explain in one call
+COLUMNS = {"local": "ours: local", "path": "ours: path", "shapley": "ours: exact Shapley"}
+KERNEL, PERMUTATION, EXACT = "shap Kernel", "shap Permutation", "shap Exact"
+CAPTUM = f"Captum IG, {STEPS} steps"
+PUBLISHED, OURS = "published forward", "our forward"
+
+ASKED = [  # ours, contestant, forward, times faster at least
+    ("shapley", KERNEL, PUBLISHED, 100),
+    ("shapley", KERNEL, OURS, 8),
+    ("path", CAPTUM, PUBLISHED, 10),
+]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pencil, rows to explain (n, p), a background (b, p) and the spread of the test predictions."""
+
+    pencil: Pencil
+    z: np.ndarray
+    background: np.ndarray
+    spread: float
+
+
+def published_values(pencil: Pencil, z: np.ndarray) -> np.ndarray:
+    """Return predictions as the published module makes them: one LAPACK call a row."""
+    a, b = pencil.bands(z)
+    select = {"eigvals_only": True, "select": "i", "select_range": (pencil.k, pencil.k)}
+    return np.array([eigh_tridiagonal(*row, **select)[0] for row in zip(a, b, strict=True)])
+
+
+class PublishedEigenvalue(torch.autograd.Function):
+    """The published forward with its eigenvector gradient."""
+
+    @staticmethod
+    def forward(ctx, diag, off, k):
+        """Solve row by row, eigenvector included."""
+        pairs = [
+            eigh_tridiagonal(a, b, select="i", select_range=(k, k))
+            for a, b in zip(diag.detach().numpy(), off.detach().numpy(), strict=True)
+        ]
+        ctx.save_for_backward(torch.tensor(np.array([v[:, 0] for _, v in pairs])))
+        return torch.tensor(np.array([value[0] for value, _ in pairs]))
+
+    @staticmethod
+    def backward(ctx, grad):
+        """Return ``v_j²`` and ``2 v_j v_{j+1}`` times the cotangent."""
+        (v,) = ctx.saved_tensors
+        gv = grad[:, None] * v
+        return gv * v, 2 * gv[:, :-1] * v[:, 1:], None
+
+
+def torch_forward(pencil: Pencil, solve: Callable) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the model as a differentiable function of features."""
+    diag, off = torch.tensor(pencil.diag), torch.tensor(pencil.off)
+    return lambda z: solve(diag[0] + z @ diag[1:], off[0] + z @ off[1:], pencil.k)
+
+
+def load_tables(train: Path | None, test: Path | None, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training and test tables, the target in the last column."""
+    if (train is None) != (test is None):
+        raise SystemExit("expected --train and --test together; got one of them")
+    if train is not None and test is not None:
+        return pd.read_csv(train), pd.read_csv(test)
+    frame = fetch_california_housing(as_frame=True).frame
+    return tuple(train_test_split(frame, test_size=0.15, random_state=seed))
+
+
+def california(args) -> Task:
+    """Train on California housing; rows of the test table, background of the training table."""
+    train, test = load_tables(args.train, args.test, seed=args.seed)
+    X, y = train.iloc[:, :-1], train.iloc[:, -1]
+    est = SpectralRegressor(dim=15, log=[c for c in LOG if c in X], random_state=args.seed).fit(X, y)
+    print(f"R² on the test rows: {est.score(test.iloc[:, :-1], test.iloc[:, -1]):.3f}")
+    return task_of(est, test.iloc[:, :-1], n_rows=TOGETHER, n_background=100, seed=args.seed)
+
+
+def small(args) -> Task:
+    """Return a small task from a bundled table."""
+    X, y = split_target(read_table("diabetes"), "progression", "diabetes")
+    X = X[["age", "bmi", "bp", "s5"]]
+    est = SpectralRegressor(dim=5, n_epochs=10, random_state=args.seed).fit(X, y)
+    return task_of(est, X, n_rows=4, n_background=10, seed=args.seed)
+
+
+def task_of(est: SpectralRegressor, X: pd.DataFrame, *, n_rows: int, n_background: int, seed: int) -> Task:
+    """Draw rows to explain."""
+    z = est.encode(X)
+    rows = np.random.default_rng(seed).choice(len(z), n_rows, replace=False)
+    background = est.encode(est.background_)[:n_background]
+    return Task(est.pencil_, z[rows], background, float(np.ptp(est.pencil_.values(z))))
+
+
+def ours(task: Task, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return contributions and base values of all rows by one of our methods."""
+    att = explain(task.pencil, task.z, method=method, background=task.background)
+    return att.values, att.base_values
+
+
+def by_shap(task: Task, name: str, values: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """Return contributions and base value of the first row by one of SHAP's explainers."""
+    row = task.z[:1]
+    if name == KERNEL:
+        explainer = shap.KernelExplainer(values, task.background, silent=True)
+        return explainer.shap_values(row, silent=True), np.atleast_1d(explainer.expected_value)
+    masker = shap.maskers.Independent(task.background, max_samples=len(task.background))
+    kind = shap.ExactExplainer if name == EXACT else shap.PermutationExplainer
+    explanation = kind(values, masker)(row, silent=True)
+    return explanation.values, np.atleast_1d(explanation.base_values)
+
+
+def by_captum(task: Task, forward: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """Return contributions of the first row against each background row, and the base values."""
+    references = torch.tensor(task.background)
+    rows = torch.tensor(task.z[:1]).expand_as(references).clone()
+    values = IntegratedGradients(forward).attribute(rows, references, n_steps=STEPS)
+    return values.numpy(), task.pencil.values(task.background)
+
+
+def contestants(task: Task) -> dict[tuple[str, str], Callable]:
+    """Return a call per (method, forward)."""
+    forwards = {PUBLISHED: lambda z: published_values(task.pencil, z), OURS: task.pencil.values}
+    solvers = {PUBLISHED: PublishedEigenvalue.apply, OURS: kth_eigenvalue}
+    calls: dict[tuple[str, str], Callable] = {
+        (label, OURS): lambda method=method: ours(task, method) for method, label in COLUMNS.items()
+    }
+    for forward, values in forwards.items():
+        for name in (KERNEL, PERMUTATION, EXACT):
+            calls[name, forward] = lambda name=name, values=values: by_shap(task, name, values)
+        model = torch_forward(task.pencil, solvers[forward])
+        calls[CAPTUM, forward] = lambda model=model: by_captum(task, model)
+    return calls
+
+
+def measure(task: Task, *, seconds: float) -> pd.DataFrame:
+    """Return one line per contestant: milliseconds per row and per pair, and the worst gap."""
+    calls = contestants(task)
+    times = study.interleave(calls, seconds=seconds)
+    prediction = task.pencil.values(task.z)
+    lines = []
+    for (name, forward), call in calls.items():
+        values, base = call()
+        mine = name in COLUMNS.values()
+        rows = len(task.z) if mine else 1
+        target = prediction if mine else prediction[0]
+        ms = 1e3 * times[name, forward] / rows
+        lines.append(
+            {
+                "method": name,
+                "forward": forward,
+                "ms_per_row": ms,
+                "us_per_pair": 1e3 * ms / len(task.background),
+                "worst_gap": np.abs(base + values.sum(axis=1) - target).max() / task.spread,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def draw(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw milliseconds per row, a bar per contestant."""
+    shown = table.iloc[::-1].reset_index(drop=True)
+    mine = shown["method"].isin(COLUMNS.values())
+    colours = np.where(mine, plots.COLOURS[0], np.where(shown["forward"] == OURS, *plots.COLOURS[1:3]))
+    ax.barh(range(len(shown)), shown["ms_per_row"], color=colours)
+    labels = shown["method"].where(mine, shown["method"] + ", " + shown["forward"])
+    ax.set_yticks(range(len(shown)), labels)
+    for i, line in shown.iterrows():
+        ax.annotate(
+            f" {line['ms_per_row']:.3g} ms, gap {line['worst_gap']:.0e}", (line["ms_per_row"], i), va="center"
+        )
+    ax.set(xscale="log", xlabel="milliseconds per row", title="One row against the background")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    ax.set_xlim(right=30 * shown["ms_per_row"].max())
+    return ax
+
+
+def main() -> None:
+    """Measure, print, save, and compare with what was asked."""
+    parser = study.arguments(__doc__)
+    parser.add_argument("--train", type=Path, help="CSV to train on, the target last; with --test")
+    parser.add_argument("--test", type=Path, help="CSV whose rows are explained")
+    args = parser.parse_args()
+    task = small(args) if args.quick else california(args)
+    table = measure(task, seconds=0.2 if args.quick else 60.0)
+    study.save("explanation_speed", table, lambda ax: draw(table, ax), out=args.out, seed=args.seed)
+    times = table.set_index(["method", "forward"])["ms_per_row"]
+    for method, name, forward, asked in ASKED:
+        ratio = times[name, forward] / times[COLUMNS[method], OURS]
+        print(f"{COLUMNS[method]}: {ratio:.0f}× faster than {name}, {forward} (asked {asked}×)")
+
+
+if __name__ == "__main__":
+    main()

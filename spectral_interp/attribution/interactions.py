@@ -1,0 +1,115 @@
+"""Interactions between columns: the exact Hessian, and Shapley interaction values."""
+
+from __future__ import annotations
+
+import warnings
+from math import factorial
+from typing import Any
+
+import numpy as np
+
+from ..eigen.checks import FloatArray
+from ..pencil import Inputs
+from .background import background_of
+from .shapley import MOST_PLAYERS, all_masks, coalition_values, shapley_weights
+
+
+def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any = None) -> FloatArray:
+    """Return how the columns act together, for every row.
+
+    Parameters
+    ----------
+    model : SpectralRegressor, SpectralClassifier, Pencil or DensePencil
+    X : DataFrame or array_like, shape (n, columns)
+    method : {"hessian", "shapley"}
+        "hessian": the second derivatives ``∂²f/∂z_i∂z_l = 2 (A_i v)ᵀ (λI − A)⁺ (A_l v)``, in the unit of the
+        prediction per unit of each encoded feature, summed over the features of both columns. Zero between
+        kinks for diagonal pencils.
+
+        "shapley": Shapley interaction values, in the unit of the prediction, up to 14 columns. The
+        interaction index (Grabisch and Roubens 1999)
+
+            I_ij = Σ_{S ∌ i, j} |S|! (c − |S| − 2)! / (c − 1)! · (v(S ∪ ij) − v(S ∪ i) − v(S ∪ j) + v(S))
+
+        of the game ``v(S) = mean over background rows b of f(z_S, b_{not S})`` is split in half, I_ij / 2
+        on either side of the diagonal, and the diagonal holds what is left of the Shapley value: rows add up
+        to the Shapley values, and all entries to the prediction less the base value (the convention of
+        ``shap.TreeExplainer``, Lundberg et al. 2020; ``shap.ExactExplainer`` has Shapley–Taylor values).
+    background : DataFrame or array_like, shape (b, columns), optional
+        For "shapley", as in :func:`explain`.
+
+    Returns
+    -------
+    ndarray, shape (n, columns, columns)
+        Symmetric in the last two axes.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is neither an estimator nor a pencil.
+    ValueError
+        If ``method`` is unknown, there are more than 14 columns for "shapley", ``X`` or ``background`` do not
+        fit the model, ``background`` has no rows, or one is given for "hessian".
+
+    Warns
+    -----
+    UserWarning
+        If rows are degenerate: f has a kink there, and no second derivative.
+
+    Examples
+    --------
+    The larger eigenvalue of [[0, z], [z, 1]] is 1/2 + sqrt(1/4 + z²):
+
+    >>> from spectral_interp import Pencil
+    >>> pencil = Pencil(diag=[[0.0, 1.0], [0.0, 0.0]], off=[[0.0], [1.0]], k=1)
+    >>> interactions(pencil, [[0.0]])
+    array([[[2.]]])
+    """
+    if method not in METHODS:
+        raise ValueError(f"expected method to be one of {', '.join(METHODS)}; got {method!r}")
+    if method == "hessian" and background is not None:
+        raise ValueError(
+            "expected no background with method='hessian'; got one; it is a derivative at the row"
+        )
+    inputs, reference, _ = background_of(model, X, background)
+    return METHODS[method](inputs, reference)
+
+
+def _hessian(inputs: Inputs, _: FloatArray) -> FloatArray:
+    degenerate = inputs.pencil.degenerate(inputs.z)
+    if degenerate.any():
+        warnings.warn(
+            f"{int(degenerate.sum())} of {len(inputs.z)} rows are degenerate: the eigenvalue is multiple "
+            "there and has no second derivative",
+            stacklevel=3,
+        )
+    rows = inputs.per_column(inputs.pencil.hessian(inputs.z))
+    return inputs.per_column(rows.transpose(0, 2, 1))
+
+
+def _shapley(inputs: Inputs, reference: FloatArray) -> FloatArray:
+    """Return the interaction index as a weighted sum over all coalitions S.
+
+    S, with ``s`` players besides i and j, counts ``± s! (c − s − 2)! / (c − 1)!``, positive if it holds both
+    or neither of them. The Shapley values are read off the same table.
+    """
+    n, c = len(inputs.z), len(inputs.columns)
+    if c > MOST_PLAYERS:
+        raise ValueError(f"expected at most {MOST_PLAYERS} columns for Shapley interactions; got {c}")
+    masks = all_masks(c)
+    first, second = np.triu_indices(c, k=1)
+    one, other = masks[:, first], masks[:, second]
+    others = masks.sum(axis=1, keepdims=True) - one - other
+    weight = np.array([factorial(s) * factorial(c - s - 2) / factorial(c - 1) for s in range(c - 1)])
+    pairs = np.where(one == other, 1.0, -1.0) * weight[others] if c > 1 else np.empty((2, 0))
+    single = shapley_weights(masks)
+    result = np.zeros((n, c, c))
+    for group, table in coalition_values(inputs, reference, masks):
+        half = table @ pairs / 2
+        block = result[group]
+        block[:, first, second] = block[:, second, first] = half
+        block[:, np.arange(c), np.arange(c)] = table @ single - block.sum(axis=2)
+    return result
+
+
+METHODS = {"hessian": _hessian, "shapley": _shapley}

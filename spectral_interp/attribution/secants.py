@@ -1,0 +1,170 @@
+"""Adaptive integration of ``v(t)ᵀ A_i v(t)`` along straight paths, by secants whose sum is exact.
+
+Nodes of all paths advance together: each round solves for the eigenpairs of every unsettled cell at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..eigen.checks import FloatArray
+from ..pencil import Inputs
+
+NODES = np.arange(5) / 4
+CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
+"""A cell as 1, 2 and 4 equal parts, between five nodes."""
+SHARES = np.array([1, 1 / 2, 1 / 2, 1 / 4, 1 / 4, 1 / 4, 1 / 4])
+SUM = SHARES * np.repeat([1 / 45, -20 / 45, 64 / 45], [1, 2, 4])
+"""Romberg's weights of the chords, sixth order in the width; they add up to one."""
+DIFFERENCE = SHARES * np.repeat([1 / 3, -5 / 3, 4 / 3], [1, 2, 4])
+"""Between the fourth-order sums of 2 and 4 parts: 15 times the correction that the last step makes."""
+
+OVERLAP = 0.7  # least uᵀw of a secant
+SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
+NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
+SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
+NARROWEST = 2.0**-40
+CROWDED = 256  # cells of one path in one round: its eigenvalue is multiple all along
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Parts of paths with five equidistant nodes each.
+
+    ``pair``, ``left`` and ``width`` have shape (m,), ``values`` and ``gaps`` (m, 5), ``vectors`` (m, 5, d).
+    """
+
+    pair: npt.NDArray[np.intp]
+    left: FloatArray
+    width: FloatArray
+    values: FloatArray
+    gaps: FloatArray
+    vectors: FloatArray
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Cells:
+        """Return some of the cells."""
+        return Cells(*(array[rows] for array in vars(self).values()))
+
+
+class Paths:
+    """Straight paths from ``origin`` (m, p) to ``origin + step``, integrated together.
+
+    ``error`` bounds the error of every contribution of every path.
+    """
+
+    def __init__(self, inputs: Inputs, origin: FloatArray, step: FloatArray, *, error: float) -> None:
+        self.inputs, self.pencil = inputs, inputs.pencil
+        self.origin, self.step, self.error = origin, step, error
+        self.slowest, self.fastest = self.pencil.step_extremes(step)
+        low, high = self.pencil.extremes()
+        self.range = inputs.per_column(np.abs(step) * (high - low)[1:]).max(axis=1)
+        self.evaluations = 0
+
+    def integrate(self) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Return diagonal and coupling contributions (m, 2, c), and which paths had to be given up (m,)."""
+        m = len(self.step)
+        total, given_up = np.zeros((m, 2, len(self.inputs.columns))), np.zeros(m, dtype=bool)
+        pair = np.arange(m)
+        cells = Cells(pair, np.zeros(m), np.ones(m), *self._solve(pair, np.tile(NODES, (m, 1))))
+        while True:
+            parts, settled, lost = self._settle(cells)
+            np.add.at(total, cells.pair[settled], parts[settled])
+            given_up[cells.pair[lost]] = True
+            if settled.all():
+                return total, given_up
+            cells = self._bisect(cells.take(np.flatnonzero(~settled)))
+
+    def _solve(self, pair: npt.NDArray[np.intp], t: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return eigenvalues (m, s), gaps (m, s) and eigenvectors (m, s, d) at the positions t (m, s)."""
+        z = self.origin[pair, None] + t[:, :, None] * self.step[pair, None]
+        z = z.reshape(t.size, -1)
+        self.evaluations += len(z)
+        values, vectors = self.pencil.eigenpairs(z)
+        return values.reshape(t.shape), self.pencil.gap(z).reshape(t.shape), vectors.reshape(*t.shape, -1)
+
+    def _settle(self, cells: Cells) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Return the contributions of the cells (m, 2, c), which of them are final, and which a guess."""
+        parts, difference, overlap = self._extrapolate(cells)
+        smooth = overlap >= OVERLAP
+        converged = smooth & (difference <= self.error / 2 * np.sqrt(cells.width))
+        small = cells.width * self.range[cells.pair] <= SMALL * self.error
+        settled = smooth & small
+        tested = np.flatnonzero(converged & ~small)
+        settled[tested] = self._isolated(cells.take(tested))
+        crowded = (np.bincount(cells.pair) > CROWDED)[cells.pair]
+        kinks = np.flatnonzero(~smooth & (small | crowded))
+        parts[kinks], residual = self._tangents(cells.take(kinks))
+        settled[kinks] = (residual <= 1e-10 * self.error) | (cells.width[kinks] <= NARROWEST)
+        return parts, settled | crowded, crowded & ~(settled | converged)
+
+    def _extrapolate(self, cells: Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the Romberg sums of the secants (m, 2, c), their error (m,) and the least overlap (m,)."""
+        gram = cells.vectors @ cells.vectors.transpose(0, 2, 1)
+        overlap = gram[:, CHORDS[:, 0], CHORDS[:, 1]]
+        inverse = 1 / np.where(np.abs(overlap) < OVERLAP, OVERLAP, overlap)  # smaller ones are not used
+        sums = self._contributions(cells, CHORDS, SUM * inverse)
+        difference = self._contributions(cells, CHORDS, DIFFERENCE * inverse)
+        return sums, np.abs(difference).max(axis=(1, 2)), np.abs(overlap).min(axis=1)
+
+    def _contributions(self, cells: Cells, chords: npt.NDArray[np.intp], weights: FloatArray) -> FloatArray:
+        """Return ``width · step_i Σ_q weight_q u_qᵀ A_i w_q`` per column, both parts: shape (m, 2, c)."""
+        step = cells.width[:, None] * self.step[cells.pair]
+        forms = self.pencil.chord_forms(cells.vectors, chords, weights)
+        return np.stack([self.inputs.per_column(step * form[:, 1:]) for form in forms], axis=1)
+
+    def _isolated(self, cells: Cells) -> Any:
+        """Return in which cells no neighbour of λ_k can touch it between two nodes.
+
+        Eigenvalues of A(t) move with speeds between those of ``λ_min(Δ)`` and ``λ_max(Δ)``, λ_k itself with
+        about the speed c of its chord. A neighbour above needs ``gap / (c − λ_min)`` to come down to it from
+        the left node and ``gap / (λ_max − c)`` from the right one; a neighbour below the other way round.
+        A crossing just beyond a node turns the eigenvector as well, so every gap counts by itself, too.
+        """
+        apart = cells.width / 4
+        chord = np.diff(cells.values) / apart[:, None]
+        down = np.maximum(chord - self.slowest[cells.pair, None], 0)
+        up = np.maximum(self.fastest[cells.pair, None] - chord, 0)
+        left, right = cells.gaps[:, :-1], cells.gaps[:, 1:]
+        needed = SAFETY * apart[:, None] * down * up
+        above, below = left * up + right * down >= needed, left * down + right * up >= needed
+        speed = (self.fastest - self.slowest)[cells.pair]
+        return (above & below).all(axis=1) & (cells.gaps.min(axis=1) >= NEAR * speed * apart)
+
+    def _tangents(self, cells: Cells) -> tuple[FloatArray, FloatArray]:
+        """Return contributions (m, 2, c) of cells with a kink where the tangents of their ends intersect.
+
+        The sum is exact if the intersection lies within the cell; what it misses otherwise is the residual
+        (m,).
+        """
+        one = np.ones((len(cells.pair), 1))
+        first = self._contributions(cells, np.array([[0, 0]]), one)
+        last = self._contributions(cells, np.array([[4, 4]]), one)
+        rise = cells.values[:, 4] - cells.values[:, 0] - last.sum(axis=(1, 2))
+        bend = (first - last).sum(axis=(1, 2))
+        share = np.divide(rise, bend, out=np.full(len(bend), 0.5), where=np.abs(rise) < np.abs(bend))
+        share = share.clip(0, 1)
+        weight = share[:, None, None]
+        return weight * first + (1 - weight) * last, np.abs(rise - share * bend)
+
+    def _bisect(self, cells: Cells) -> Cells:
+        """Return the halves of every cell, with the nodes it has and new ones between them."""
+        m, half = len(cells.pair), cells.width / 2
+        new = self._solve(cells.pair, cells.left[:, None] + cells.width[:, None] * (NODES[:4] + 1 / 8))
+        left = np.stack([cells.left, cells.left + half], axis=1).ravel()
+        old = (cells.values, cells.gaps, cells.vectors)
+        nodes = (
+            _halves(*arrays).reshape(2 * m, 5, *arrays[0].shape[2:]) for arrays in zip(old, new, strict=True)
+        )
+        return Cells(np.repeat(cells.pair, 2), left, np.repeat(half, 2), *nodes)
+
+
+def _halves(old: FloatArray, new: FloatArray) -> FloatArray:
+    """Return five nodes for each half of a cell, (m, 2, 5, …), from five old and the four between them."""
+    nodes = np.empty((len(old), 2, *old.shape[1:]))
+    nodes[:, 0, ::2], nodes[:, 1, ::2] = old[:, :3], old[:, 2:]
+    nodes[:, 0, 1::2], nodes[:, 1, 1::2] = new[:, :2], new[:, 2:]
+    return nodes

@@ -1,0 +1,219 @@
+"""Shapley values of columns (interventional): exact up to 14 columns, sampled with standard errors beyond.
+
+The game of a row z against background rows b is ``v(S) = mean_b f(z_S, b_{not S})``, and with c players
+
+    φ_i = Σ_{S ∌ i} |S|! (c − |S| − 1)! / c! · (v(S ∪ i) − v(S)),
+
+the mean over all orders of the columns of what i adds to those before it (Shapley 1953). Σ φ_i telescopes
+to ``v(all) − v(none)``, over all orders as over some of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from math import factorial
+
+import numpy as np
+import numpy.typing as npt
+
+from ..eigen.checks import FloatArray
+from ..pencil import Inputs
+from .cost import progress
+from .result import Attribution
+
+MOST_PLAYERS = 14
+ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
+MATRICES = 2**13  # solved together
+TABLE = 2**22  # entries of a table of coalition values
+SECONDS_PER_ENTRY = 2e-8  # of a matrix, roughly, to decide whether progress is shown
+
+Masks = npt.NDArray[np.bool_]
+
+
+def shapley(
+    inputs: Inputs,
+    reference: FloatArray,
+    *,
+    exact: bool | None = None,
+    max_evaluations: int | None = None,
+    random_state: int | np.random.Generator = 0,
+) -> Attribution:
+    """Return Shapley values, each column one player.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    reference : ndarray, shape (b, p)
+        Background rows.
+    exact : bool, optional
+        True: all 2^c coalitions. False: sampled orders. By default exact up to 14 columns.
+    max_evaluations : int, optional
+        Most eigenvalues to compute. Where exact values would need more, orders are sampled, with a warning.
+        Sampling uses the whole budget; without one, 32 orders and their reverses.
+    random_state : int or Generator
+        Of the sampled orders, which all rows share.
+
+    Returns
+    -------
+    Attribution
+        ``standard_error`` is None where the values are exact. ``base_values`` is the mean prediction of the
+        background.
+
+    Raises
+    ------
+    ValueError
+        If ``exact=True`` with more than 14 columns or a budget too small, or a budget under two samples.
+
+    Warns
+    -----
+    UserWarning
+        If the budget cuts exact values to sampled ones.
+    """
+    pencil, z = inputs.pencil, inputs.z
+    n, b, c = len(z), len(reference), len(inputs.columns)
+    prediction, base = pencil.values(z), float(pencil.values(reference).mean())
+    all_coalitions = n * b * 2**c
+    if _is_exact(c, all_coalitions, exact, max_evaluations):
+        values, error, cost = _exact(inputs, reference), None, all_coalitions
+    else:
+        orders = _sample_size(n, b, c, max_evaluations)
+        values, error = _sampled(inputs, reference, orders, prediction, base, random_state)
+        cost = n * b * 2 * (c - 1) * orders
+    return Attribution(
+        values=values,
+        base_values=np.full(n, base),
+        prediction=prediction,
+        degenerate=pencil.degenerate(z),
+        columns=inputs.columns,
+        data=inputs.data,
+        method="shapley",
+        unit=inputs.unit,
+        standard_error=error,
+        evaluations=cost + n + b,
+    )
+
+
+def all_masks(c: int) -> Masks:
+    """Return all coalitions of c columns, shape (2^c, c)."""
+    return (np.arange(2**c)[:, None] >> np.arange(c)) % 2 == 1
+
+
+def shapley_weights(masks: Masks) -> FloatArray:
+    """Return what each coalition's value counts in each Shapley value, shape (2^c, c)."""
+    c = masks.shape[1]
+    size = masks.sum(axis=1, keepdims=True)
+    arrangements = [factorial(s) * factorial(c - s - 1) / factorial(c) for s in range(c)]
+    with_player, without = np.array([0.0, *arrangements]), np.array([*arrangements, 0.0])
+    return np.where(masks, with_player[size], -without[size])
+
+
+def coalition_values(
+    inputs: Inputs, reference: FloatArray, masks: Masks
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield some rows and their ``mean_b f(z_S, b_{not S})`` for every coalition S, (rows, coalitions).
+
+    Memory is bounded: a table of at most 2²² values, and 2¹³ matrices at a time.
+    """
+    n, b, total = len(inputs.z), len(reference), len(masks)
+    rows = max(1, TABLE // max(total, 1))
+    together = max(1, MATRICES // b)
+    seconds = SECONDS_PER_ENTRY * inputs.pencil.dim * n * b * total
+    size = f"shapley: {n:,} rows × {b:,} background rows × {total:,} coalitions"
+    with progress(n * b * total, seconds=seconds, size=size, unit="eigenvalue") as bar:
+        for start in range(0, n, rows):
+            group = slice(start, min(start + rows, n))
+            table = np.empty((group.stop - start, total))
+            for first in range(0, total, together):
+                part = slice(first, min(first + together, total))
+                table[:, part] = _means(inputs, group, reference, masks[part])
+                bar.update((group.stop - start) * b * (part.stop - first))
+            yield group, table
+
+
+def _means(inputs: Inputs, group: slice, reference: FloatArray, masks: Masks) -> FloatArray:
+    """Return the mean over the background for some rows and coalitions, (rows, coalitions)."""
+    from_row = masks[:, inputs.column_of]
+    from_background = np.where(from_row, 0.0, reference[:, None])
+    shape = from_background.shape
+    means = np.empty((group.stop - group.start, len(masks)))
+    for mean, z in zip(means, inputs.z[group], strict=True):
+        mixed = from_background + from_row * z
+        mean[:] = inputs.pencil.values(mixed.reshape(-1, shape[-1])).reshape(shape[:2]).mean(axis=0)
+    return means
+
+
+def _is_exact(c: int, cost: int, exact: bool | None, budget: int | None) -> bool:
+    """Return whether to evaluate all coalitions; they cost ``cost`` eigenvalues."""
+    if exact and c > MOST_PLAYERS:
+        raise ValueError(
+            f"expected at most {MOST_PLAYERS} columns with exact=True; got {c}; leave it out to sample orders"
+        )
+    if exact is False or c > MOST_PLAYERS:
+        return False
+    if budget is None or cost <= budget:
+        return True
+    if exact:
+        raise ValueError(f"expected max_evaluations >= {cost} with exact=True; got {budget}")
+    warnings.warn(
+        f"exact Shapley values would need {cost:,} eigenvalues, more than max_evaluations={budget:,}; orders "
+        "are sampled instead (see Attribution.standard_error)",
+        stacklevel=4,
+    )
+    return False
+
+
+def _sample_size(n: int, b: int, c: int, budget: int | None) -> int:
+    """Return the number of orders, each with its reverse, that a budget allows."""
+    if budget is None:
+        return ORDERS
+    each = max(1, n * b * 2 * (c - 1))
+    orders = (budget - n - b) // each
+    if orders < 2:
+        raise ValueError(
+            f"expected max_evaluations >= {2 * each + n + b}, two samples for {n} rows, {b} background rows "
+            f"and {c} columns; got {budget}; explain fewer rows or take a smaller background"
+        )
+    return orders
+
+
+def _exact(inputs: Inputs, reference: FloatArray) -> FloatArray:
+    """Return the Shapley values from all coalitions, (n, c)."""
+    c = len(inputs.columns)
+    masks = all_masks(c)
+    weights = shapley_weights(masks)
+    values = np.empty((len(inputs.z), c))
+    for group, table in coalition_values(inputs, reference, masks):
+        values[group] = table @ weights
+    return values
+
+
+def _sampled(
+    inputs: Inputs,
+    reference: FloatArray,
+    orders: int,
+    prediction: FloatArray,
+    base: float,
+    random_state: int | np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Return estimates from random orders and their reverses, and standard errors, (n, c) each.
+
+    An order and its reverse make one sample: their errors tend to cancel (antithetic variates).
+    """
+    c = len(inputs.columns)
+    rng = np.random.default_rng(random_state)
+    order = rng.permuted(np.tile(np.arange(c), (orders, 1)), axis=1)
+    rank = order.argsort(axis=1)
+    prefixes = rank[:, None, :] < np.arange(1, c)[:, None]
+    masks = np.stack([prefixes, ~prefixes], axis=1).reshape(-1, c)
+    values, errors = np.empty((len(inputs.z), c)), np.empty((len(inputs.z), c))
+    for group, table in coalition_values(inputs, reference, masks):
+        n = len(table)
+        none, everyone = np.full((n, orders, 1), base), np.tile(prediction[group, None, None], (1, orders, 1))
+        grown, shrunk = table.reshape(n, orders, 2, c - 1).transpose(2, 0, 1, 3)
+        forward = np.diff(np.concatenate([none, grown, everyone], axis=2))
+        reverse = -np.diff(np.concatenate([everyone, shrunk, none], axis=2))
+        samples = np.take_along_axis((forward + reverse) / 2, rank[None], axis=2)
+        values[group] = samples.mean(axis=1)
+        errors[group] = samples.std(axis=1, ddof=1) / np.sqrt(orders)
+    return values, errors
