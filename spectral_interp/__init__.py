@@ -1,6 +1,7 @@
 """Train eigenvalue models ``f(z) = λ_k(A_0 + Σ z_i A_i)`` and explain them exactly."""
 
 from .attribution import Attribution, explain
+from .certificates import certify
 from .estimators import SpectralClassifier, SpectralRegressor
 from .loading import load
 from .pencil import DensePencil, Pencil
@@ -11,6 +12,7 @@ __all__ = [
     "Pencil",
     "SpectralClassifier",
     "SpectralRegressor",
+    "certify",
     "explain",
     "load",
 ]

@@ -193,9 +193,9 @@ class _SpectralEstimator(BaseEstimator):
         return self.encoder_.encode(self._check_rows(X))
 
     def inputs(self, X: Any) -> Inputs:
-        """Return the rows ``X`` in the form that analyses start from."""
+        """Return the rows ``X``, or no rows if None, in the form that analyses start from."""
         check_is_fitted(self)
-        frame = self.encoder_.select(self._check_rows(X))
+        frame = self.encoder_.select(self.background_.iloc[:0] if X is None else self._check_rows(X))
         return Inputs(
             pencil=self.pencil_,
             z=self.encoder_.encode(frame),
@@ -204,6 +204,8 @@ class _SpectralEstimator(BaseEstimator):
             data=frame.to_numpy(),
             unit=self.unit_,
             reference=self.encoder_.encode(self.background_),
+            axes=self.encoder_.axes,
+            decides=self._task == "classification",
         )
 
     def save(self, path: str | Path, *, heldout: tuple[Any, Any] | None = None) -> None:

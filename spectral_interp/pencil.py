@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -54,6 +55,16 @@ class AnyPencil(Protocol):
 
     def extremes(self) -> tuple[FloatArray, FloatArray]:
         """Return (λ_min(A_i), λ_max(A_i)) for i = 0 … p: two arrays of shape (p + 1,)."""
+
+    @property
+    def matrices(self) -> FloatArray:
+        """A_0 … A_p in full, shape (p + 1, d, d)."""
+
+    def spectra(self, z: npt.ArrayLike) -> FloatArray:
+        """Return all eigenvalues of A(z), ascending, at every row of ``z``: shape (n, d)."""
+
+    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return (λ_min, λ_max) of ``Σ s_i A_i`` for every row of ``s``: two arrays of shape (m,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +172,27 @@ class Pencil:
         """Return λ_min(A_i) and λ_max(A_i) for i = 0 … p: shapes (p + 1,)."""
         return eigenvalues(self.diag, self.off, 0), eigenvalues(self.diag, self.off, -1)
 
+    @property
+    def matrices(self) -> FloatArray:
+        """A_0 … A_p in full, shape (p + 1, d, d)."""
+        full = np.zeros((self.n_features + 1, self.dim, self.dim))
+        j = np.arange(self.dim)
+        full[:, j, j] = self.diag
+        full[:, j[:-1], j[1:]] = full[:, j[1:], j[:-1]] = self.off
+        return full
+
+    def spectra(self, z: npt.ArrayLike) -> FloatArray:
+        """Return all eigenvalues of A(z), ascending: shape (n, d)."""
+        bands = self.bands(z)
+        found = np.stack([eigenvalues(*bands, k) for k in range(self.dim)], axis=1)
+        return np.sort(found, axis=1)  # rounding may swap close ones
+
+    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of ``Σ s_i A_i``, s (m, p): shapes (m,). A step s changes f within it."""
+        s = self.check_features(s)
+        bands = s @ self.diag[1:], s @ self.off[1:]
+        return eigenvalues(*bands, 0), eigenvalues(*bands, -1)
+
 
 @dataclass(frozen=True, eq=False)
 class DensePencil:
@@ -216,12 +248,13 @@ class DensePencil:
     def _matrix(self, z: npt.ArrayLike) -> FloatArray:
         return self.matrices[0] + np.tensordot(self.check_features(z), self.matrices[1:], axes=1)
 
-    def _spectra(self, z: npt.ArrayLike) -> FloatArray:
+    def spectra(self, z: npt.ArrayLike) -> FloatArray:
+        """Return all eigenvalues of A(z), ascending: shape (n, d)."""
         return np.linalg.eigvalsh(self._matrix(z)).astype(np.float64, copy=False)
 
     def values(self, z: npt.ArrayLike) -> FloatArray:
         """Return f at every row of ``z``, shape (n, p): shape (n,)."""
-        return self._spectra(z)[:, self.k]
+        return self.spectra(z)[:, self.k]
 
     def eigenpairs(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return λ (n,) and v (n, d), of unit norm with its largest entry positive."""
@@ -238,19 +271,113 @@ class DensePencil:
 
     def gap(self, z: npt.ArrayLike) -> FloatArray:
         """Return the distance from λ_k to its nearest neighbour: shape (n,), inf where d = 1."""
-        spectrum = self._spectra(z)
+        spectrum = self.spectra(z)
         others = np.delete(spectrum, self.k, axis=1)
         return np.abs(others - spectrum[:, [self.k]]).min(axis=1, initial=np.inf)
 
     def degenerate(self, z: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Return which rows have ``gap <= 1e-8 ‖A(z)‖₂``: shape (n,)."""
-        norm = np.abs(self._spectra(z)).max(axis=1)
+        norm = np.abs(self.spectra(z)).max(axis=1)
         return self.gap(z) <= DEGENERATE * norm
 
     def extremes(self) -> tuple[FloatArray, FloatArray]:
         """Return λ_min(A_i) and λ_max(A_i) for i = 0 … p: shapes (p + 1,)."""
         spectra = np.linalg.eigvalsh(self.matrices).astype(np.float64, copy=False)
         return spectra[:, 0], spectra[:, -1]
+
+    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of ``Σ s_i A_i``, s (m, p): shapes (m,). A step s changes f within it."""
+        change = np.tensordot(self.check_features(s), self.matrices[1:], axes=1)
+        spectra = np.linalg.eigvalsh(change).astype(np.float64, copy=False)
+        return spectra[:, 0], spectra[:, -1]
+
+
+def values_and_gradients(pencil: AnyPencil, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return f (n,) and ``∂f/∂z_i = vᵀA_i v`` (n, p) at every row of ``z`` (Hellmann–Feynman).
+
+    Where λ_k is multiple the gradient is one of Clarke's subgradients.
+
+    Examples
+    --------
+    >>> values_and_gradients(Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0), [[3.0]])
+    (array([6.]), array([[2.]]))
+    """
+    values, v = pencil.eigenpairs(z)
+    diagonal, coupling = pencil.forms(v, v)
+    return values, (diagonal + coupling)[:, 1:]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One column as features: where it stands in z, and how its values become features.
+
+    A number x is ``z = (x - mean) / scale`` in the first feature, of log x if ``log``. A column of levels has
+    one feature a level, its indicator less its share.
+
+    Attributes
+    ----------
+    name : str
+    first : int
+        Its first feature.
+    mean, scale : float
+    log : bool
+    rest : tuple of float
+        Further features of a numeric column where it has a value (the indicator of a gap).
+    levels : tuple of str
+        Empty for a numeric column.
+    shares : tuple of float
+
+    Examples
+    --------
+    >>> age = Axis("age", first=0, mean=50.0, scale=10.0)
+    >>> age.value(np.array([-1.0, 2.0])), age.step
+    (array([40., 70.]), 'standard deviation of age')
+    >>> age.place(np.array([0.0, 7.0]), np.array([-1.0, 2.0]))
+    array([[-1.,  7.],
+           [ 2.,  7.]])
+    """
+
+    name: str
+    first: int
+    mean: float = 0.0
+    scale: float = 1.0
+    log: bool = False
+    rest: tuple[float, ...] = ()
+    levels: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    @property
+    def step(self) -> str:
+        """What a step of one in its first feature is: a standard deviation, or the column's own unit."""
+        return f"standard deviation of {self.quantity}" if self.scale != 1 else self.own_unit
+
+    @property
+    def own_unit(self) -> str:
+        """The unit of the column, or of its logarithm."""
+        return f"unit of {self.quantity}"
+
+    @property
+    def quantity(self) -> str:
+        """What is standardised: the column or its logarithm."""
+        return f"log {self.name}" if self.log else self.name
+
+    def value(self, z: FloatArray) -> FloatArray:
+        """Return the numbers of the column, in its own unit, whose first feature is ``z``."""
+        x = self.mean + self.scale * z
+        return np.exp(x) if self.log else x
+
+    def place(self, row: FloatArray, z: FloatArray) -> FloatArray:
+        """Return ``row`` (p,) with the column's first feature set to each of ``z`` (m,): shape (m, p)."""
+        rows = np.repeat(row[None], len(z), axis=0)
+        rows[:, self.first] = z
+        rows[:, self.first + 1 : self.first + 1 + len(self.rest)] = self.rest
+        return rows
+
+    def place_levels(self, row: FloatArray) -> FloatArray:
+        """Return ``row`` (p,) with the column at each of its levels: shape (levels, p)."""
+        rows = np.repeat(row[None], len(self.levels), axis=0)
+        rows[:, self.first : self.first + len(self.levels)] = np.eye(len(self.levels)) - np.array(self.shares)
+        return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,6 +399,10 @@ class Inputs:
         Unit of the predictions.
     reference : ndarray, shape (b, p)
         Background rows, encoded, when the caller names none.
+    axes : tuple of Axis, length c
+        How every column becomes features.
+    decides : bool
+        Whether the sign of f is a class.
     """
 
     pencil: AnyPencil
@@ -281,6 +412,15 @@ class Inputs:
     data: npt.NDArray[Any]
     unit: str
     reference: FloatArray
+    axes: tuple[Axis, ...] = ()
+    decides: bool = False
+
+    def axis(self, name: str) -> Axis:
+        """Return the axis of a column; ValueError suggests the nearest name if there is none."""
+        if name in self.columns:
+            return self.axes[self.columns.index(name)]
+        near = difflib.get_close_matches(str(name), self.columns, n=1, cutoff=0.0)
+        raise ValueError(f"expected one of the {len(self.columns)} columns; got {name!r}; is it {near[0]!r}?")
 
     def per_column(self, per_feature: FloatArray) -> FloatArray:
         """Sum numbers per feature, shape (n, p), over the features of each column: shape (n, c)."""
@@ -295,7 +435,8 @@ def as_inputs(model: Any, X: Any) -> Inputs:
     ----------
     model : fitted estimator, Pencil or DensePencil
         With a pencil each feature is its own column, and the reference is the origin.
-    X : DataFrame or array_like, shape (n, columns)
+    X : DataFrame or array_like, shape (n, columns), or None
+        None stands for no rows.
 
     Raises
     ------
@@ -305,10 +446,11 @@ def as_inputs(model: Any, X: Any) -> Inputs:
         If ``X`` does not fit the model.
     """
     if isinstance(model, Pencil | DensePencil):
-        z = model.check_features(X)
         p = model.n_features
+        z = model.check_features(np.empty((0, p)) if X is None else X)
         names = tuple(f"z{i}" for i in range(p))
-        return Inputs(model, z, names, np.arange(p), z, "prediction", np.zeros((1, p)))
+        axes = tuple(Axis(name, i) for i, name in enumerate(names))
+        return Inputs(model, z, names, np.arange(p), z, "prediction", np.zeros((1, p)), axes)
     if hasattr(model, "inputs"):
         return model.inputs(X)
     raise TypeError(f"expected a fitted spectral estimator or a Pencil; got {type(model).__name__}")
