@@ -5,6 +5,7 @@ from .certificates import certify
 from .estimators import SpectralClassifier, SpectralRegressor
 from .loading import load
 from .pencil import DensePencil, Pencil
+from .regions import linear_regions
 
 __all__ = [
     "Attribution",
@@ -14,6 +15,7 @@ __all__ = [
     "SpectralRegressor",
     "certify",
     "explain",
+    "linear_regions",
     "load",
 ]
 __version__ = "0.1.0"

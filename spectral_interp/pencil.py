@@ -361,6 +361,13 @@ class Axis:
         """What is standardised: the column or its logarithm."""
         return f"log {self.name}" if self.log else self.name
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of its features."""
+        if self.levels:
+            return tuple(f"{self.name} = {level}" for level in self.levels)
+        return (self.name, f"{self.name} missing")[: 1 + len(self.rest)]
+
     def value(self, z: FloatArray) -> FloatArray:
         """Return the numbers of the column, in its own unit, whose first feature is ``z``."""
         x = self.mean + self.scale * z
@@ -414,6 +421,11 @@ class Inputs:
     reference: FloatArray
     axes: tuple[Axis, ...] = ()
     decides: bool = False
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, length p."""
+        return tuple(name for axis in self.axes for name in axis.feature_names)
 
     def axis(self, name: str) -> Axis:
         """Return the axis of a column; ValueError suggests the nearest name if there is none."""
