@@ -7,6 +7,9 @@ import pytest
 from spectral_interp import DensePencil, Pencil, SpectralRegressor, linear_regions
 from spectral_interp.pencil import values_and_gradients
 from spectral_interp.regions import (
+    Cover,
+    _counts,
+    _pick,
     active_latents,
     line_boundaries,
     linear_cover,
@@ -159,6 +162,13 @@ def test_counts_are_those_of_the_covers(random_pencil, rng):
     for tolerance, size in zip(eps[::9], pieces[::9], strict=True):
         assert len(regions.pieces(tolerance)[0]) == size
     assert counts["skeleton"][1][0] <= len(np.unique(regions.active_latent))
+
+
+def test_where_a_greedy_cover_grows_the_smaller_one_is_kept():
+    sizes = (4, 2, 3, 1)
+    ladder = [Cover(float(eps), np.arange(size), np.zeros(5, dtype=int)) for eps, size in enumerate(sizes)]
+    assert [len(_pick(ladder, eps)[0]) for eps in (0, 0.9, 1, 2, 2.5, 3, 9)] == [4, 4, 2, 2, 2, 1, 1]
+    np.testing.assert_array_equal(_counts(ladder)[1], [4, 2, 2, 1])
 
 
 def test_small_covers_against_brute_force(rng):
