@@ -190,17 +190,19 @@ class Certificate:
     def _line(self, axis: Axis) -> dict[str, Any]:
         """Return what is certified of one column."""
         if axis.levels:
+            kind, factor = "levels", np.nan
             step, low, high, observed = self._worst_pair(axis)
-            verdict, factor = _verdict(low, high), np.nan
+            verdict = _verdict(low, high)
         else:
+            kind, factor = "number with gaps" if axis.rest else "number", 1 / axis.scale
             i, step = axis.first, axis.step
             low, high = float(self.gradient_low[i]), float(self.gradient_high[i])
-            verdict, factor = int(self.monotone[i]), 1 / axis.scale
+            verdict = int(self.monotone[i])
             observed = None if self.margins is None else self.margins.gradient[:, i]
         norm = max(-low, high)
         line = {
             "column": axis.name,
-            "kind": "levels" if axis.levels else "number",
+            "kind": kind,
             "step": step,
             "norm": norm,
             "low": low,
@@ -344,10 +346,17 @@ def _monotone_sentence(line: dict[str, Any]) -> str:
         return f"Predictions do not depend on `{name}`."
     if line["kind"] == "levels":
         return f"Changing `{name}` ({line['step']}) never lowers a prediction." if verdict else ""
-    return f"Predictions never {'fall' if verdict > 0 else 'rise'} when `{name}` rises." if verdict else ""
+    where = ", between rows that have a value" if line["kind"] == "number with gaps" else ""
+    return (
+        f"Predictions never {'fall' if verdict > 0 else 'rise'} when `{name}` rises{where}."
+        if verdict
+        else ""
+    )
 
 
 def _norm_sentence(line: dict[str, Any]) -> str:
+    if not line["norm"]:
+        return ""
     most = f"{line['norm']:.4g} ({line['unit']})"
     if line["kind"] == "levels":
         return f"No change of `{line['column']}` moves a prediction by more than {most}."

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from spectral_interp import DensePencil, Pencil, SpectralRegressor, certify
-from spectral_interp.certificates import _ball_radius
+from spectral_interp.certificates import _ball_radius, _monotone_sentence
 from spectral_interp.pencil import values_and_gradients
 
 SLACK = 1e-9
@@ -258,6 +258,7 @@ def test_the_table_speaks_in_columns_and_their_units():
     assert np.isnan(table["norm_per_unit"]["city"])
     dose = est.encoder_.feature_names.index("dose")
     assert table["low"]["dose"] == cert.gradient_low[dose]
+    assert table["kind"].tolist() == ["number", "number", "number with gaps", "levels", "levels"]
     assert (table["low"] <= table["observed_min"] + 1e-9).all()
     assert (table["observed_min"] <= table["observed_median"]).all()
     assert (table["observed_max"] <= table["high"] + 1e-9).all()
@@ -306,6 +307,17 @@ def test_sentences_say_what_is_certified():
     )
     est, _ = mixed()
     assert any("False → True" in sentence for sentence in certify(est).sentences())
+
+
+def test_sentences_about_gaps_and_columns_without_effect():
+    line = {"column": "dose", "kind": "number with gaps", "monotone": -1, "norm": 2.0}
+    assert (
+        _monotone_sentence(line)
+        == "Predictions never rise when `dose` rises, between rows that have a value."
+    )
+    silent = certify(Pencil([[0.0, 1.0], [0.0, 0.0]], [[0.0], [0.0]], 0)).sentences()
+    assert silent[0] == "Predictions do not depend on `z0`."
+    assert not any("One unit" in sentence for sentence in silent)
 
 
 def test_classifiers_speak_of_classes(classifier, breast_cancer):

@@ -65,5 +65,5 @@ def _label(line: pd.Series) -> str:
 def _step(shown: pd.DataFrame) -> str:
     """Return what the derivatives are per, for all columns shown."""
     scaled = shown["step"].str.startswith("standard deviation").any()
-    parts = ["standard deviation" if scaled else "unit"] if (shown["kind"] == "number").any() else []
+    parts = ["standard deviation" if scaled else "unit"] if (shown["kind"] != "levels").any() else []
     return " or ".join(parts + ["change of level"] * bool((shown["kind"] == "levels").any()))
