@@ -28,6 +28,7 @@ lint: .venv/installed-test
 
 figures: .venv/installed-test
 	$(BIN)/python analyses/solver_speed.py
+	$(BIN)/python analyses/diagonal_collapse.py
 
 clean:
 	rm -rf .venv model.pt model-analysis

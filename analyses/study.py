@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from spectral_interp import plots
 
 PAUSE = 0.02  # seconds in which the idle threads of the last contestant stop spinning
+PRINTED = 120  # lines of a table; its file has all
 FIGURES = Path(__file__).parents[1] / "figures"
 
 
@@ -62,7 +63,7 @@ def _clock(call: Callable[[], object], repeats: int) -> float:
 
 def save(name: str, table: pd.DataFrame, draw: Callable[[Axes], Axes], *, out: Path, seed: int) -> None:
     """Print the table and write it as ``NAME.csv``, and the figure as ``NAME.png``, into ``out``."""
-    print(table.to_string(index=False, float_format=lambda x: f"{x:.4g}"))
+    print(table.to_string(index=False, max_rows=PRINTED, float_format=lambda x: f"{x:.4g}"))
     out.mkdir(parents=True, exist_ok=True)
     versions = f"python {platform.python_version()} numpy {np.__version__} torch {torch.__version__}"
     stamped = table.assign(seed=seed, versions=versions, cores=os.cpu_count())

@@ -1,9 +1,11 @@
 """Train eigenvalue models ``f(z) = λ_k(A_0 + Σ z_i A_i)`` and explain them exactly."""
 
 from .attribution import Attribution, explain, interactions
+from .certificates import certify
 from .estimators import SpectralClassifier, SpectralRegressor
 from .loading import load
 from .pencil import DensePencil, Pencil
+from .regions import linear_regions
 
 __all__ = [
     "Attribution",
@@ -11,8 +13,10 @@ __all__ = [
     "Pencil",
     "SpectralClassifier",
     "SpectralRegressor",
+    "certify",
     "explain",
     "interactions",
+    "linear_regions",
     "load",
 ]
 __version__ = "0.1.0"

@@ -17,6 +17,7 @@ import pandas as pd
 from pandas.api import types
 
 from .eigen.checks import FloatArray
+from .inputs import Axis
 
 RARE_ROWS, RARE_SHARE = 5, 0.05
 """A level is rare, and counts as "other", in fewer than 5 training rows that are less than 5 % of them."""
@@ -116,6 +117,11 @@ class NumericColumn:
         """Change of the first feature per unit of the column, ``1 / scale``; None under a logarithm."""
         return None if self.log else 1 / self.scale
 
+    def axis(self, first: int) -> Axis:
+        """Return the column as an axis of the features, the ``first`` of which is its value."""
+        rest = () if self.median is None else (-self.missing,)
+        return Axis(self.name, first, self.mean, self.scale, self.log, rest)
+
     def encode(self, column: pd.Series) -> FloatArray:
         """Map a column (n,) to features (n, n_features); ValueError names the row of an unusable value."""
         column = _clean(column, self.name)
@@ -207,6 +213,10 @@ class CategoricalColumn:
     def unit_scale(self) -> float | None:
         """None: the column has no unit."""
         return None
+
+    def axis(self, first: int) -> Axis:
+        """Return the column as an axis of the features, one a level from the ``first`` on."""
+        return Axis(self.name, first, levels=self.levels, shares=self.shares)
 
     def encode(self, column: pd.Series) -> FloatArray:
         """Map a column (n,) to features (n, n_features); ValueError if it holds numbers now, but did not."""

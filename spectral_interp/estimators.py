@@ -25,8 +25,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import artifact, training
 from .eigen.checks import FloatArray
+from .inputs import Inputs
 from .models import STRUCTURES
-from .pencil import AnyPencil, Inputs
+from .pencil import AnyPencil
 from .tables import TableEncoder, as_frame
 
 BACKGROUND_ROWS = 100
@@ -46,8 +47,8 @@ class _SpectralEstimator(BaseEstimator):
         k: int | None = None,
         n_epochs: int = 300,
         batch_size: int = 512,
-        learning_rate: float = 0.04,
-        alpha: float = 200.0,
+        learning_rate: float = 0.035,
+        alpha: float = 250.0,
         norm_penalty: float = 0.0,
         log: Sequence[str] | None = None,
         validation_fraction: float = 0.1,
@@ -193,9 +194,9 @@ class _SpectralEstimator(BaseEstimator):
         return self.encoder_.encode(self._check_rows(X))
 
     def inputs(self, X: Any) -> Inputs:
-        """Return the rows ``X`` in the form that analyses start from."""
+        """Return the rows ``X``, or no rows if None, in the form that analyses start from."""
         check_is_fitted(self)
-        frame = self.encoder_.select(self._check_rows(X))
+        frame = self.encoder_.select(self.background_.iloc[:0] if X is None else self._check_rows(X))
         return Inputs(
             pencil=self.pencil_,
             z=self.encoder_.encode(frame),
@@ -204,6 +205,8 @@ class _SpectralEstimator(BaseEstimator):
             data=frame.to_numpy(),
             unit=self.unit_,
             reference=self.encoder_.encode(self.background_),
+            axes=self.encoder_.axes,
+            decides=self._task == "classification",
         )
 
     def save(self, path: str | Path, *, heldout: tuple[Any, Any] | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -65,8 +65,15 @@ class AnyPencil(Protocol):
     def extremes(self) -> tuple[FloatArray, FloatArray]:
         """Return (λ_min(A_i), λ_max(A_i)) for i = 0 … p: two arrays of shape (p + 1,)."""
 
-    def step_extremes(self, step: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return λ_min and λ_max of ``Σ_i step_i A_i`` for steps (n, p): two arrays of shape (n,)."""
+    @property
+    def matrices(self) -> FloatArray:
+        """A_0 … A_p in full, shape (p + 1, d, d)."""
+
+    def spectra(self, z: npt.ArrayLike) -> FloatArray:
+        """Return all eigenvalues of A(z), ascending, at every row of ``z``: shape (n, d)."""
+
+    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return (λ_min, λ_max) of ``Σ s_i A_i`` for every row of ``s``: two arrays of shape (m,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,10 +210,26 @@ class Pencil:
         """Return λ_min(A_i) and λ_max(A_i) for i = 0 … p: shapes (p + 1,)."""
         return eigenvalues(self.diag, self.off, 0), eigenvalues(self.diag, self.off, -1)
 
-    def step_extremes(self, step: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return λ_min and λ_max of ``Σ_i step_i A_i`` for steps (n, p): shapes (n,)."""
-        a, b = step @ self.diag[1:], step @ self.off[1:]
-        return eigenvalues(a, b, 0), eigenvalues(a, b, -1)
+    @property
+    def matrices(self) -> FloatArray:
+        """A_0 … A_p in full, shape (p + 1, d, d)."""
+        full = np.zeros((self.n_features + 1, self.dim, self.dim))
+        j = np.arange(self.dim)
+        full[:, j, j] = self.diag
+        full[:, j[:-1], j[1:]] = full[:, j[1:], j[:-1]] = self.off
+        return full
+
+    def spectra(self, z: npt.ArrayLike) -> FloatArray:
+        """Return all eigenvalues of A(z), ascending: shape (n, d)."""
+        bands = self.bands(z)
+        found = np.stack([eigenvalues(*bands, k) for k in range(self.dim)], axis=1)
+        return np.sort(found, axis=1)  # rounding may swap close ones
+
+    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of ``Σ s_i A_i``, s (m, p): shapes (m,). A step s changes f within it."""
+        s = self.check_features(s)
+        bands = s @ self.diag[1:], s @ self.off[1:]
+        return eigenvalues(*bands, 0), eigenvalues(*bands, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,12 +286,13 @@ class DensePencil:
     def _matrix(self, z: npt.ArrayLike) -> FloatArray:
         return self.matrices[0] + np.tensordot(self.check_features(z), self.matrices[1:], axes=1)
 
-    def _spectra(self, z: npt.ArrayLike) -> FloatArray:
+    def spectra(self, z: npt.ArrayLike) -> FloatArray:
+        """Return all eigenvalues of A(z), ascending: shape (n, d)."""
         return np.linalg.eigvalsh(self._matrix(z)).astype(np.float64, copy=False)
 
     def values(self, z: npt.ArrayLike) -> FloatArray:
         """Return f at every row of ``z``, shape (n, p): shape (n,)."""
-        return self._spectra(z)[:, self.k]
+        return self.spectra(z)[:, self.k]
 
     def eigenpairs(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return λ (n,) and v (n, d), of unit norm with its largest entry positive."""
@@ -306,13 +330,13 @@ class DensePencil:
 
     def gap(self, z: npt.ArrayLike) -> FloatArray:
         """Return the distance from λ_k to its nearest neighbour: shape (n,), inf where d = 1."""
-        spectrum = self._spectra(z)
+        spectrum = self.spectra(z)
         others = np.delete(spectrum, self.k, axis=1)
         return np.abs(others - spectrum[:, [self.k]]).min(axis=1, initial=np.inf)
 
     def degenerate(self, z: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Return which rows have ``gap <= 1e-8 ‖A(z)‖₂``: shape (n,)."""
-        norm = np.abs(self._spectra(z)).max(axis=1)
+        norm = np.abs(self.spectra(z)).max(axis=1)
         return self.gap(z) <= DEGENERATE * norm
 
     def extremes(self) -> tuple[FloatArray, FloatArray]:
@@ -320,72 +344,26 @@ class DensePencil:
         spectra = np.linalg.eigvalsh(self.matrices).astype(np.float64, copy=False)
         return spectra[:, 0], spectra[:, -1]
 
-    def step_extremes(self, step: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return λ_min and λ_max of ``Σ_i step_i A_i`` for steps (n, p): shapes (n,)."""
-        moves = np.tensordot(step, self.matrices[1:], axes=1)
-        spectra = np.linalg.eigvalsh(moves).astype(np.float64, copy=False)
+    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of ``Σ s_i A_i``, s (m, p): shapes (m,). A step s changes f within it."""
+        change = np.tensordot(self.check_features(s), self.matrices[1:], axes=1)
+        spectra = np.linalg.eigvalsh(change).astype(np.float64, copy=False)
         return spectra[:, 0], spectra[:, -1]
 
 
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """Rows of one model in the form that every analysis starts from.
+def values_and_gradients(pencil: AnyPencil, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return f (n,) and ``∂f/∂z_i = vᵀA_i v`` (n, p) at every row of ``z`` (Hellmann–Feynman).
 
-    Attributes
-    ----------
-    pencil : Pencil or DensePencil
-    z : ndarray, shape (n, p)
-        Encoded features.
-    columns : tuple of str, length c
-        The user's columns.
-    column_of : ndarray of int, shape (p,)
-        Column of every feature.
-    data : ndarray, shape (n, c)
-        The rows in the user's units.
-    unit : str
-        Unit of the predictions.
-    reference : ndarray, shape (b, p)
-        Background rows, encoded, when the caller names none.
+    Where λ_k is multiple the gradient is one of Clarke's subgradients.
+
+    Examples
+    --------
+    >>> values_and_gradients(Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0), [[3.0]])
+    (array([6.]), array([[2.]]))
     """
-
-    pencil: AnyPencil
-    z: FloatArray
-    columns: tuple[str, ...]
-    column_of: npt.NDArray[np.intp]
-    data: npt.NDArray[Any]
-    unit: str
-    reference: FloatArray
-
-    def per_column(self, per_feature: FloatArray) -> FloatArray:
-        """Sum numbers per feature, shape (n, p), over the features of each column: shape (n, c)."""
-        membership = self.column_of[:, None] == np.arange(len(self.columns))
-        return per_feature @ membership.astype(np.float64)
-
-
-def as_inputs(model: Any, X: Any) -> Inputs:
-    """Return the rows ``X`` of ``model`` as :class:`Inputs`.
-
-    Parameters
-    ----------
-    model : fitted estimator, Pencil or DensePencil
-        With a pencil each feature is its own column, and the reference is the origin.
-    X : DataFrame or array_like, shape (n, columns)
-
-    Raises
-    ------
-    TypeError
-        If ``model`` is neither.
-    ValueError
-        If ``X`` does not fit the model.
-    """
-    if isinstance(model, Pencil | DensePencil):
-        z = model.check_features(X)
-        p = model.n_features
-        names = tuple(f"z{i}" for i in range(p))
-        return Inputs(model, z, names, np.arange(p), z, "prediction", np.zeros((1, p)))
-    if hasattr(model, "inputs"):
-        return model.inputs(X)
-    raise TypeError(f"expected a fitted spectral estimator or a Pencil; got {type(model).__name__}")
+    values, v = pencil.eigenpairs(z)
+    diagonal, coupling = pencil.forms(v, v)
+    return values, (diagonal + coupling)[:, 1:]
 
 
 def _check_features(z: npt.ArrayLike, n_features: int) -> FloatArray:

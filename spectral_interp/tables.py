@@ -16,6 +16,7 @@ from sklearn import datasets
 
 from .columns import CategoricalColumn, Column, DroppedColumn, NumericColumn, fit_column
 from .eigen.checks import FloatArray
+from .inputs import Axis
 
 
 def _diabetes() -> pd.DataFrame:
@@ -280,6 +281,12 @@ class TableEncoder:
         """Column of every feature, shape (p,)."""
         counts = [column.n_features for column in self.columns]
         return np.repeat(np.arange(len(counts), dtype=np.intp), counts)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Every column as an axis of the features."""
+        firsts = np.cumsum([0, *(column.n_features for column in self.columns)])
+        return tuple(column.axis(int(first)) for column, first in zip(self.columns, firsts, strict=False))
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the encoder's columns of ``frame``, in its order; ValueError names missing or extra ones."""

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument(
-        "--alpha", type=float, default=200.0, help="strength of regularisation (default: 200)"
+        "--alpha", type=float, default=250.0, help="strength of regularisation (default: 250)"
     )
     parser.add_argument(
         "--norm-penalty", type=float, default=0.0, help="> 0 removes useless features (default: 0)"

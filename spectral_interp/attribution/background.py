@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..eigen.checks import FloatArray
-from ..pencil import Inputs, as_inputs
+from ..inputs import Inputs, as_inputs
 
 
 def background_of(model: Any, X: Any, background: Any) -> tuple[Inputs, FloatArray, str]:

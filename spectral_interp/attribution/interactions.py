@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..eigen.checks import FloatArray
-from ..pencil import Inputs
+from ..inputs import Inputs
 from .background import background_of
 from .shapley import MOST_PLAYERS, all_masks, coalition_values, shapley_weights
 

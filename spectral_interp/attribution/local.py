@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..eigen.checks import FloatArray
-from ..pencil import Inputs
+from ..inputs import Inputs
 from .result import Attribution
 
 

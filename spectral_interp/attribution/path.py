@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..eigen.checks import FloatArray
-from ..pencil import Inputs, Pencil
+from ..inputs import Inputs
+from ..pencil import Pencil
 from .breakpoints import active_shares
 from .cost import progress
 from .result import Attribution
@@ -102,7 +103,7 @@ def _spread(inputs: Inputs, reference: FloatArray, predictions: FloatArray) -> f
 
 def _largest_step(inputs: Inputs, r: FloatArray) -> float:
     """Return the largest ``‖A(z) − A(r)‖₂`` over the rows."""
-    low, high = inputs.pencil.step_extremes(inputs.z - r)
+    low, high = inputs.pencil.step_range(inputs.z - r)
     return float(np.maximum(-low, high).max())
 
 

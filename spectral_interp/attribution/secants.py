@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..eigen.checks import FloatArray
-from ..pencil import Inputs
+from ..inputs import Inputs
 
 NODES = np.arange(5) / 4
 CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
@@ -59,7 +59,7 @@ class Paths:
     def __init__(self, inputs: Inputs, origin: FloatArray, step: FloatArray, *, error: float) -> None:
         self.inputs, self.pencil = inputs, inputs.pencil
         self.origin, self.step, self.error = origin, step, error
-        self.slowest, self.fastest = self.pencil.step_extremes(step)
+        self.slowest, self.fastest = self.pencil.step_range(step)
         low, high = self.pencil.extremes()
         self.range = inputs.per_column(np.abs(step) * (high - low)[1:]).max(axis=1)
         self.evaluations = 0

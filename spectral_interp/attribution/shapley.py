@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..eigen.checks import FloatArray
-from ..pencil import Inputs
+from ..inputs import Inputs
 from .cost import progress
 from .result import Attribution
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 DIAGONAL, COUPLING, NEUTRAL = "#0072B2", "#E69F00", "#333333"
 COLOURS = (DIAGONAL, COUPLING, "#009E73", "#CC79A7", NEUTRAL)
@@ -39,6 +41,16 @@ def style() -> Iterator[None]:
     """Apply the package's matplotlib settings inside a ``with`` block."""
     with mpl.rc_context(_RC):
         yield
+
+
+def label_log(axis: Axis) -> None:
+    """Label a logarithmic axis, its limits set, with a few plain numbers, also over less than a decade."""
+    low, high = axis.get_view_interval()
+    decades = high / low
+    steps = (1.0,) if decades > 1e3 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=steps, numticks=9) if decades > 4 else MaxNLocator(5))
+    axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def shorten(name: str, width: int = 28) -> str:

@@ -9,8 +9,8 @@ from captum.attr import IntegratedGradients
 
 from spectral_interp import DensePencil, Pencil, explain
 from spectral_interp.attribution.path import path
+from spectral_interp.inputs import Inputs
 from spectral_interp.models import TridiagonalSpectral
-from spectral_interp.pencil import Inputs
 from tests.attribution.references import dense, path_by_quadrature
 
 
@@ -29,7 +29,7 @@ def as_dense(pencil):
 def spread(pencil, z, r):
     """Return what the tolerance refers to, for paths from the rows r to the rows z."""
     steps = (z[:, None] - r).reshape(-1, z.shape[1])
-    low, high = pencil.step_extremes(steps)
+    low, high = pencil.step_range(steps)
     return max(np.ptp(pencil.values(np.vstack([z, r]))), 1e-3 * np.maximum(-low, high).max())
 
 

@@ -1,10 +1,12 @@
 """Tables behind the figures, and that drawing returns the Axes it was given."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from spectral_interp import explain, plots
+from spectral_interp import SpectralRegressor, certify, explain, linear_regions, plots
+from spectral_interp.slices import slice_plane, slice_spectrum
 
 
 def axes():
@@ -57,3 +59,100 @@ def test_many_columns_and_odd_names(rng, n):
         figure.canvas.draw()
     assert len(ax.get_yticks()) == min(n, 20)
     assert ("top 20 of 200" in ax.get_title(loc="left")) == (n == 200)
+
+
+def test_certified_intervals_hold_the_observed_derivatives(regressor, diabetes):
+    cert = certify(regressor, diabetes[0])
+    table = plots.certified_table(cert)
+    assert (np.diff(table["norm"]) <= 0).all()
+    ax = axes()
+    assert plots.certified(table, ax) is ax
+    assert [label.get_text() for label in ax.get_yticklabels()] == table["column"].tolist()
+    assert ax.get_xlabel() == "derivative (progression per standard deviation)"
+    bars = {round(bar.get_y() + bar.get_height() / 2): bar for bar in ax.patches}
+    for y, line in table.iterrows():
+        assert bars[y].get_x() == pytest.approx(line["low"])
+        assert bars[y].get_width() == pytest.approx(line["high"] - line["low"])
+    observed = ax.collections[0].get_segments()
+    assert observed[0][:, 0].tolist() == pytest.approx([table["observed_min"][0], table["observed_max"][0]])
+    without_rows = axes()
+    plots.certified(plots.certified_table(certify(regressor)), without_rows)
+    assert not without_rows.collections
+
+
+def test_spectrum_marks_the_prediction_and_the_closest_approaches(regressor, diabetes):
+    found = slice_spectrum(regressor, diabetes[0], "bmi", row=3)
+    table = plots.spectrum_table(found)
+    assert len(table) == found.spectra.size
+    ax = axes()
+    assert plots.spectrum(table, ax) is ax
+    lines = {line.get_label(): line for line in ax.lines}
+    chosen = lines[f"prediction: number {found.k} of 0–5"]
+    np.testing.assert_allclose(chosen.get_ydata(), found.spectra[:, found.k])
+    np.testing.assert_allclose(lines["value of the row"].get_xdata(), found.here)
+    circles = np.concatenate([points.get_offsets() for points in ax.collections] or [np.empty((0, 2))])
+    np.testing.assert_allclose(circles[:, 0], found.x[found.crossing])
+
+
+def test_region_map_draws_every_boundary(regressor, diabetes):
+    plane = slice_plane(regressor, diabetes[0], ("bmi", "s5"))
+    table = plots.region_map_table(plane)
+    ax = axes()
+    assert plots.region_map(table, ax, boundaries=plane.boundaries) is ax
+    drawn = ax.collections[0].get_array()
+    np.testing.assert_allclose(np.ravel(drawn), plane.values.ravel())
+    assert len(ax.lines) == len(plane.boundaries) + 1
+    numbers = {int(text.get_text()) for text in ax.texts}
+    assert numbers <= set(plane.active_latent.ravel())
+    assert numbers
+
+
+def test_pieces_and_margins(regressor, diabetes):
+    X = diabetes[0][:60]
+    table = plots.pieces_table(linear_regions(regressor, X))
+    assert set(table["of"]) == {"model", "skeleton"}
+    ax = axes()
+    assert plots.pieces(table, ax) is ax
+    assert ax.get_xlabel() == "tolerance ε (progression)"
+    table = plots.margins_table(certify(regressor, X), 5.0)
+    assert len(table) == 60
+    ax = axes()
+    assert plots.margins(table, ax) is ax
+    assert len(ax.lines[0].get_xdata()) == 60
+
+
+@pytest.mark.parametrize("n", [1, 25])
+def test_linear_models_and_levels_draw_too(rng, n):
+    from spectral_interp import Pencil
+
+    pencil, z = Pencil(np.ones((n + 1, 1)), np.zeros((n + 1, 0)), 0), rng.normal(size=(n, n))
+    figure = Figure(figsize=(7.2, 4.6))
+    with plots.style():
+        panels = figure.subplots(2, 2).ravel()
+        plots.certified(plots.certified_table(certify(pencil, z)), panels[0])
+        plots.pieces(plots.pieces_table(linear_regions(pencil, z)), panels[1])
+        plots.margins(plots.margins_table(certify(pencil, z), 1.0), panels[2])
+        plots.spectrum(plots.spectrum_table(slice_spectrum(pencil, z, "z0")), panels[3])
+        figure.canvas.draw()
+    assert [text.get_text() for text in panels[1].texts] == ["one piece at any tolerance"]
+    assert ("top 20 of 25" in panels[0].get_title(loc="left")) == (n == 25)
+
+
+def test_levels_and_logarithms(rng):
+    frame = pd.DataFrame(
+        {"city $_1": rng.choice(["Oslo", "Rome"], 80), "income": np.exp(rng.normal(size=80))}
+    )
+    est = SpectralRegressor(dim=4, n_epochs=3, random_state=0, log=["income"])
+    est.fit(frame, np.log(frame["income"]) + (frame["city $_1"] == "Rome"))
+    figure = Figure()
+    with plots.style():
+        first, second = figure.subplots(1, 2)
+        plots.spectrum(plots.spectrum_table(slice_spectrum(est, frame, "city $_1")), first)
+        plots.spectrum(plots.spectrum_table(slice_spectrum(est, frame, "income")), second)
+        figure.canvas.draw()
+        table = plots.certified_table(certify(est, frame))
+        ax = plots.certified(table, Figure().subplots())
+    assert sorted(label.get_text() for label in first.get_xticklabels()) == ["Oslo", "Rome"]
+    assert second.get_xscale() == "log"
+    assert not any("$" in label.get_text() for label in second.get_xticklabels())
+    assert "or change of level" in ax.get_xlabel().replace("\n", " ")

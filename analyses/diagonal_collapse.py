@@ -1,0 +1,228 @@
+"""Does diagonal structure collapse to a few linear pieces? How many planes cover models of each structure.
+
+The same training on every data set, with models of order 15 of each structure, and with diagonal and dense
+ones of about as many parameters as the tridiagonal one has, 29 (p + 1). On up to 1,000 test rows: test error,
+R² of the skeleton, latents that take part (mean participation ratio), and the tangent planes that cover all
+predictions to within 1 % and 10 % of their standard deviation. Seconds are those of the fit. A diagonal model
+of order d is d affine functions, so it never needs more than d planes, however small the tolerance.
+
+The second figure has the planes at every tolerance; the third the functions λ_k(A + xB) of random
+tridiagonal pencils with N(0, 1) entries: the first is concave and the last convex (Rayleigh–Ritz), the others
+neither. California Housing is downloaded by scikit-learn unless --train and --test name CSV files with the
+column median_house_value. ``--quick`` leaves it out.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import study
+from matplotlib.axes import Axes
+from sklearn.datasets import fetch_california_housing
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import train_test_split
+
+from spectral_interp import Pencil, certify, linear_regions, plots
+from spectral_interp.estimators import estimator_for
+from spectral_interp.plots.style import label_log
+from spectral_interp.tables import BUNDLED, read_table, split_target
+
+DIM = 15
+MODELS = [("tridiagonal", DIM), ("diagonal", DIM), ("dense", DIM), ("diagonal", 2 * DIM - 1), ("dense", 7)]
+ROWS = 1000
+SHARES = (0.01, 0.1)
+ORDERS = (5, 11)
+COLOUR = dict(zip(("tridiagonal", "diagonal", "dense"), plots.COLOURS, strict=False))
+
+Split = tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]
+
+
+def bundled(name: str, seed: int) -> Split:
+    """Return training and test rows, and their targets, of a bundled data set."""
+    target = BUNDLED[name][1]
+    X, y = split_target(read_table(name), target, name)
+    return tuple(train_test_split(X, y, test_size=0.25, random_state=seed))  # type: ignore[return-value]
+
+
+def california(train: Path | None, test: Path | None, seed: int) -> Split:
+    """Return the same of California Housing, from two files or downloaded."""
+    if train is None or test is None:
+        X, y = fetch_california_housing(return_X_y=True, as_frame=True)
+        return tuple(train_test_split(X, y, test_size=0.25, random_state=seed))  # type: ignore[return-value]
+    (X, y), (X_test, y_test) = (
+        split_target(read_table(path), "median_house_value", path) for path in (train, test)
+    )
+    return X, X_test, y, y_test
+
+
+def name_of(structure: str, dim: int) -> str:
+    """Return the name of a model in tables and figures."""
+    return f"{structure} {dim}"
+
+
+def measure(data: str, split: Split, structure: str, dim: int, *, epochs: int, seed: int) -> dict:
+    """Fit one model; return its line of the table, with its piece counts under "curve"."""
+    X, X_test, y, y_test = split
+    est = estimator_for(y)(dim=dim, structure=structure, n_epochs=epochs, random_state=seed)
+    start = time.perf_counter()
+    est.fit(X, y)
+    seconds = time.perf_counter() - start
+    numeric = est._task == "regression"
+    error = root_mean_squared_error(y_test, est.predict(X_test)) if numeric else 1 - est.score(X_test, y_test)
+    regions = linear_regions(est, X_test.iloc[:ROWS])
+    spread = float(regions.prediction.std())
+    latent = structure != "dense"
+    pieces = {f"pieces_at_{share:g}_sd": len(regions.pieces(share * spread)[0]) for share in SHARES}
+    return {
+        "data": data,
+        "model": name_of(structure, dim),
+        "structure": structure,
+        "dim": dim,
+        "parameters": sum(parameter.numel() for parameter in est.module_.parameters()),
+        "error": error,
+        "metric": "RMSE" if numeric else "share misclassified",
+        "skeleton_r2": regions.skeleton_r2 if latent else np.nan,
+        "participation": float(regions.participation.mean()) if latent else np.nan,
+        **pieces,
+        "rows": len(regions.prediction),
+        "train_rows": len(X),
+        "epochs": len(est.history_),
+        "seconds": seconds,
+        "fit_seed": seed,
+        "curve": [(eps / spread, int(m)) for eps, m in zip(*regions.piece_counts()["model"], strict=True)],
+    }
+
+
+def curves(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one line per data set, model, seed and tolerance: how many planes cover the rows."""
+    lines = [
+        {"data": line.data, "model": line.model, "structure": line.structure, "dim": line.dim}
+        | {"fit_seed": line.fit_seed, "eps_per_sd": eps, "pieces": pieces}
+        for line in table.itertuples()
+        for eps, pieces in line.curve
+    ]
+    return pd.DataFrame(lines)
+
+
+def random_functions(seed: int, *, points: int = 161) -> pd.DataFrame:
+    """Return λ_k(A + xB), all k, of one random tridiagonal pencil of every order, and its certified shape."""
+    rng, x = np.random.default_rng(seed), np.linspace(-3, 3, points)
+    tables = []
+    for d in ORDERS:
+        diag, off = rng.normal(size=(2, d)), rng.normal(size=(2, d - 1))
+        for k in range(d):
+            pencil = Pencil(diag, off, k)
+            curvature = certify(pencil).curvature or "neither"
+            values = pencil.values(x[:, None])
+            tables.append(
+                pd.DataFrame({"order": d, "k": k, "certified": curvature, "x": x, "eigenvalue": values})
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def panels(ax: Axes, columns: int, number: int) -> list[Axes]:
+    """Replace ``ax`` by a grid of so many panels."""
+    figure, rows = ax.figure, -(-number // columns)
+    ax.remove()
+    return list(figure.subplots(rows, columns, squeeze=False).ravel()[:number])
+
+
+def draw_models(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the pieces at 1 % as dots, a row per data set; hollow where only the parameters are as many."""
+    wanted = f"pieces_at_{SHARES[0]:g}_sd"
+    names = list(dict.fromkeys(table["data"]))
+    for shift, (model, rows) in enumerate(table.groupby("model", sort=False)):
+        y = rows["data"].map(names.index) + 0.14 * (shift - 2)
+        filled = COLOUR[rows["structure"].iloc[0]]
+        hollow = model in (name_of("diagonal", 2 * DIM - 1), name_of("dense", 7))
+        face = "none" if hollow else filled
+        ax.scatter(rows[wanted], y, s=42, facecolors=face, edgecolors=filled, linewidths=1.6, label=model)
+    ax.set(
+        xscale="log", xlabel=f"tangent planes within {SHARES[0]:.0%} of the predictions' standard deviation"
+    )
+    label_log(ax.xaxis)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_title("How many linear pieces a model needs, by structure and order")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, title="structure and order")
+    return ax
+
+
+def draw_curves(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw, for every data set, planes against tolerance; dashed where only the parameters are as many."""
+    shown = table[(table["fit_seed"] == table["fit_seed"].min()) & (table["eps_per_sd"] > 0)]
+    axes = panels(ax, min(2, shown["data"].nunique()), shown["data"].nunique())
+    for panel, (name, rows) in zip(axes, shown.groupby("data", sort=False), strict=True):
+        for model, line in rows.groupby("model", sort=False):
+            dashed = "-" if line["dim"].iloc[0] == DIM else "--"
+            colour = COLOUR[line["structure"].iloc[0]]
+            panel.step(
+                line["eps_per_sd"], line["pieces"], where="post", color=colour, linestyle=dashed, label=model
+            )
+        panel.set(xscale="log", yscale="log", title=name)
+        label_log(panel.xaxis)
+        label_log(panel.yaxis)
+    for panel in axes[-2:]:
+        panel.set_xlabel("tolerance / standard deviation")
+    for panel in axes[::2]:
+        panel.set_ylabel("tangent planes")
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=5, columnspacing=1, fontsize=8)
+    return ax
+
+
+def draw_functions(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the eigenvalues of a random pencil of every order along x, the concave and the convex marked."""
+    looks = {
+        "concave": (plots.COLOURS[0], 2.2),
+        "convex": (plots.COLOURS[1], 2.2),
+        "neither": ("#9A9A9A", 1.0),
+    }
+    axes = panels(ax, len(ORDERS), len(ORDERS))
+    for panel, (d, rows) in zip(axes, table.groupby("order"), strict=True):
+        for _, line in rows.groupby("k"):
+            shape = line["certified"].iloc[0]
+            colour, width = looks[shape]
+            panel.plot(line["x"], line["eigenvalue"], color=colour, linewidth=width, label=shape)
+        handles, labels = panel.get_legend_handles_labels()
+        unique = dict(zip(labels, handles, strict=True))
+        panel.legend(unique.values(), unique.keys(), loc="upper center", fontsize=8)
+        panel.set(title=f"all λ_k(A + xB), {d} × {d}", xlabel="x", ylabel="eigenvalue")
+    return ax
+
+
+def main() -> None:
+    """Fit, measure, print and save three tables and figures."""
+    parser = study.arguments(__doc__)
+    parser.add_argument("--train", type=Path, help="CSV of California Housing's training rows")
+    parser.add_argument("--test", type=Path, help="CSV of its test rows")
+    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=3, help="number of fits of each model")
+    args = parser.parse_args()
+    if (args.train is None) != (args.test is None):
+        parser.error("expected --train and --test together; got one of them")
+    names = ("diabetes",) if args.quick else (*BUNDLED, "california")
+    epochs, seeds = (10, 1) if args.quick else (args.epochs, args.seeds)
+    lines = []
+    for name in names:
+        for seed in range(args.seed, args.seed + seeds):
+            split = california(args.train, args.test, seed) if name == "california" else bundled(name, seed)
+            for structure, dim in MODELS:
+                lines.append(measure(name, split, structure, dim, epochs=epochs, seed=seed))
+                print(
+                    f"{name}, {name_of(structure, dim)}, seed {seed}: {lines[-1]['seconds']:.1f} s",
+                    flush=True,
+                )
+    table, keep = pd.DataFrame(lines), {"out": args.out, "seed": args.seed}
+    pieces, functions = curves(table), random_functions(args.seed)
+    table = table.drop(columns="curve")
+    study.save("diagonal_collapse", table, lambda ax: draw_models(table, ax), **keep)
+    study.save("diagonal_collapse_pieces", pieces, lambda ax: draw_curves(pieces, ax), **keep)
+    study.save("random_pencils", functions, lambda ax: draw_functions(functions, ax), **keep)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""What every analysis starts from: a pencil, encoded rows, and how features and columns go together."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .eigen.checks import FloatArray
+from .pencil import AnyPencil, DensePencil, Pencil
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One column as features: where it stands in z, and how its values become features.
+
+    A number x is ``z = (x - mean) / scale`` in the first feature, of log x if ``log``. A column of levels has
+    one feature a level, its indicator less its share.
+
+    Attributes
+    ----------
+    name : str
+    first : int
+        Its first feature.
+    mean, scale : float
+    log : bool
+    rest : tuple of float
+        Further features of a numeric column where it has a value (the indicator of a gap).
+    levels : tuple of str
+        Empty for a numeric column.
+    shares : tuple of float
+
+    Examples
+    --------
+    >>> age = Axis("age", first=0, mean=50.0, scale=10.0)
+    >>> age.value(np.array([-1.0, 2.0])), age.step
+    (array([40., 70.]), 'standard deviation of age')
+    >>> age.place(np.array([0.0, 7.0]), np.array([-1.0, 2.0]))
+    array([[-1.,  7.],
+           [ 2.,  7.]])
+    """
+
+    name: str
+    first: int
+    mean: float = 0.0
+    scale: float = 1.0
+    log: bool = False
+    rest: tuple[float, ...] = ()
+    levels: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    @property
+    def step(self) -> str:
+        """What a step of one in its first feature is: a standard deviation, or the column's own unit."""
+        return f"standard deviation of {self.quantity}" if self.scale != 1 else self.own_unit
+
+    @property
+    def own_unit(self) -> str:
+        """The unit of the column, or of its logarithm."""
+        return f"unit of {self.quantity}"
+
+    @property
+    def quantity(self) -> str:
+        """What is standardised: the column or its logarithm."""
+        return f"log {self.name}" if self.log else self.name
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of its features."""
+        if self.levels:
+            return tuple(f"{self.name} = {level}" for level in self.levels)
+        return (self.name, f"{self.name} missing")[: 1 + len(self.rest)]
+
+    def value(self, z: FloatArray) -> FloatArray:
+        """Return the numbers of the column, in its own unit, whose first feature is ``z``."""
+        x = self.mean + self.scale * z
+        return np.exp(x) if self.log else x
+
+    def place(self, row: FloatArray, z: FloatArray) -> FloatArray:
+        """Return ``row`` (p,) with the column's first feature set to each of ``z`` (m,): shape (m, p)."""
+        rows = np.repeat(row[None], len(z), axis=0)
+        rows[:, self.first] = z
+        rows[:, self.first + 1 : self.first + 1 + len(self.rest)] = self.rest
+        return rows
+
+    def place_levels(self, row: FloatArray) -> FloatArray:
+        """Return ``row`` (p,) with the column at each of its levels: shape (levels, p)."""
+        rows = np.repeat(row[None], len(self.levels), axis=0)
+        rows[:, self.first : self.first + len(self.levels)] = np.eye(len(self.levels)) - np.array(self.shares)
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Rows of one model in the form that every analysis starts from.
+
+    Attributes
+    ----------
+    pencil : Pencil or DensePencil
+    z : ndarray, shape (n, p)
+        Encoded features.
+    columns : tuple of str, length c
+        The user's columns.
+    column_of : ndarray of int, shape (p,)
+        Column of every feature.
+    data : ndarray, shape (n, c)
+        The rows in the user's units.
+    unit : str
+        Unit of the predictions.
+    reference : ndarray, shape (b, p)
+        Background rows, encoded, when the caller names none.
+    axes : tuple of Axis, length c
+        How every column becomes features.
+    decides : bool
+        Whether the sign of f is a class.
+    """
+
+    pencil: AnyPencil
+    z: FloatArray
+    columns: tuple[str, ...]
+    column_of: npt.NDArray[np.intp]
+    data: npt.NDArray[Any]
+    unit: str
+    reference: FloatArray
+    axes: tuple[Axis, ...] = ()
+    decides: bool = False
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, length p."""
+        return tuple(name for axis in self.axes for name in axis.feature_names)
+
+    def axis(self, name: str) -> Axis:
+        """Return the axis of a column; ValueError suggests the nearest name if there is none."""
+        if name in self.columns:
+            return self.axes[self.columns.index(name)]
+        near = difflib.get_close_matches(str(name), self.columns, n=1, cutoff=0.0)
+        raise ValueError(f"expected one of the {len(self.columns)} columns; got {name!r}; is it {near[0]!r}?")
+
+    def per_column(self, per_feature: FloatArray) -> FloatArray:
+        """Sum numbers per feature, shape (n, p), over the features of each column: shape (n, c)."""
+        membership = self.column_of[:, None] == np.arange(len(self.columns))
+        return per_feature @ membership.astype(np.float64)
+
+
+def as_inputs(model: Any, X: Any) -> Inputs:
+    """Return the rows ``X`` of ``model`` as :class:`Inputs`.
+
+    Parameters
+    ----------
+    model : fitted estimator, Pencil or DensePencil
+        With a pencil each feature is its own column, and the reference is the origin.
+    X : DataFrame or array_like, shape (n, columns), or None
+        None stands for no rows.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is neither.
+    ValueError
+        If ``X`` does not fit the model.
+    """
+    if isinstance(model, Pencil | DensePencil):
+        p = model.n_features
+        z = model.check_features(np.empty((0, p)) if X is None else X)
+        names = tuple(f"z{i}" for i in range(p))
+        axes = tuple(Axis(name, i) for i, name in enumerate(names))
+        return Inputs(model, z, names, np.arange(p), z, "prediction", np.zeros((1, p)), axes)
+    if hasattr(model, "inputs"):
+        return model.inputs(X)
+    raise TypeError(f"expected a fitted spectral estimator or a Pencil; got {type(model).__name__}")

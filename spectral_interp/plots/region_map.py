@@ -1,0 +1,95 @@
+"""Predictions over two columns, and the linear pieces of the skeleton."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+
+from ..eigen.checks import FloatArray
+from ..slices import PlaneSlice
+from .style import VALUE_MAP, label_log, shorten
+
+_LABELLED = 0.01
+"""Regions of at least this share of the plane carry their latent's number."""
+
+
+def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
+    """Return one line per point of the grid: both values, prediction, active latent, names and unit."""
+    x, y = np.meshgrid(plane.x, plane.y)
+    across, up = plane.axes
+    here = plane.here or (None, None)
+    return pd.DataFrame(
+        {
+            "x": x.ravel(),
+            "y": y.ravel(),
+            "prediction": plane.values.ravel(),
+            "active_latent": plane.active_latent.ravel(),
+            "x_column": across.name,
+            "y_column": up.name,
+            "x_log": across.log,
+            "y_log": up.log,
+            "row_x": here[0],
+            "row_y": here[1],
+            "unit": plane.unit,
+        }
+    )
+
+
+def region_map(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> Axes:
+    """Colour the plane by prediction, draw the skeleton's boundaries and number its larger pieces.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`region_map_table`.
+    ax : Axes
+    boundaries : sequence of ndarray, shape (points, 2)
+        Of the same plane.
+    """
+    first = table.iloc[0]
+    x, y = np.unique(table["x"]), np.unique(table["y"])
+    shape = len(y), len(x)
+    colours = ax.pcolormesh(
+        x,
+        y,
+        table["prediction"].to_numpy().reshape(shape),
+        cmap=VALUE_MAP,
+        shading="nearest",
+        rasterized=True,
+    )
+    for line in boundaries:
+        ax.plot(*line.T, color="white", linewidth=1.4, solid_capstyle="round")
+    for latent, rows in table.groupby("active_latent"):
+        if len(rows) >= _LABELLED * len(table):
+            place = _inner_point((table["active_latent"] == latent).to_numpy().reshape(shape))
+            halo = [withStroke(linewidth=2.5, foreground="black")]
+            at = (x[place[1]], y[place[0]])
+            ax.text(*at, str(latent), color="white", ha="center", va="center", path_effects=halo)
+    if first["row_x"] is not None:
+        ax.plot(first["row_x"], first["row_y"], "X", color="white", markeredgecolor="black", markersize=9)
+    ax.set(xlabel=shorten(first["x_column"], 60), ylabel=shorten(first["y_column"], 40))
+    ax.set(xscale="log" if first["x_log"] else "linear", yscale="log" if first["y_log"] else "linear")
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    for axis, logarithmic in ((ax.xaxis, first["x_log"]), (ax.yaxis, first["y_log"])):
+        if logarithmic:
+            label_log(axis)
+    ax.set_title("Prediction, and the pieces of the skeleton by latent (× the row)")
+    ax.figure.colorbar(colours, ax=ax, label=f"prediction ({shorten(first['unit'])})", aspect=30, pad=0.02)
+    return ax
+
+
+def _inner_point(inside: np.ndarray) -> tuple[int, int]:
+    """Return the point of a region (rows, columns) that is farthest from its edge, layer by layer."""
+    left = inside
+    while True:
+        padded = np.pad(left, 1)
+        peeled = left & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+        if not peeled.any():
+            rows, columns = np.nonzero(left)
+            middle = len(rows) // 2
+            return int(rows[middle]), int(columns[middle])
+        left = peeled
