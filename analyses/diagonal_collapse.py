@@ -8,27 +8,22 @@ of order d is d affine functions, so it never needs more than d planes, however 
 
 The second figure has the planes at every tolerance; the third the functions λ_k(A + xB) of random
 tridiagonal pencils with N(0, 1) entries: the first is concave and the last convex (Rayleigh–Ritz), the others
-neither. California Housing is downloaded by scikit-learn unless --train and --test name CSV files with the
-column median_house_value. ``--quick`` leaves it out.
+neither. ``--quick`` leaves California housing out.
 """
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import study
 from matplotlib.axes import Axes
-from sklearn.datasets import fetch_california_housing
-from sklearn.metrics import root_mean_squared_error
-from sklearn.model_selection import train_test_split
 
 from spectral_interp import Pencil, certify, linear_regions, plots
 from spectral_interp.estimators import estimator_for
 from spectral_interp.plots.style import label_log
-from spectral_interp.tables import BUNDLED, read_table, split_target
+from spectral_interp.tables import BUNDLED
 
 DIM = 15
 MODELS = [("tridiagonal", DIM), ("diagonal", DIM), ("dense", DIM), ("diagonal", 2 * DIM - 1), ("dense", 7)]
@@ -37,47 +32,28 @@ SHARES = (0.01, 0.1)
 ORDERS = (5, 11)
 COLOUR = dict(zip(("tridiagonal", "diagonal", "dense"), plots.COLOURS, strict=False))
 
-Split = tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]
-
-
-def bundled(name: str, seed: int) -> Split:
-    """Return training and test rows, and their targets, of a bundled data set."""
-    target = BUNDLED[name][1]
-    X, y = split_target(read_table(name), target, name)
-    return tuple(train_test_split(X, y, test_size=0.25, random_state=seed))  # type: ignore[return-value]
-
-
-def california(train: Path | None, test: Path | None, seed: int) -> Split:
-    """Return the same of California Housing, from two files or downloaded."""
-    if train is None or test is None:
-        X, y = fetch_california_housing(return_X_y=True, as_frame=True)
-        return tuple(train_test_split(X, y, test_size=0.25, random_state=seed))  # type: ignore[return-value]
-    (X, y), (X_test, y_test) = (
-        split_target(read_table(path), "median_house_value", path) for path in (train, test)
-    )
-    return X, X_test, y, y_test
-
 
 def name_of(structure: str, dim: int) -> str:
     """Return the name of a model in tables and figures."""
     return f"{structure} {dim}"
 
 
-def measure(data: str, split: Split, structure: str, dim: int, *, epochs: int, seed: int) -> dict:
+def measure(task: study.Task, structure: str, dim: int, *, epochs: int, seed: int) -> dict:
     """Fit one model; return its line of the table, with its piece counts under "curve"."""
-    X, X_test, y, y_test = split
-    est = estimator_for(y)(dim=dim, structure=structure, n_epochs=epochs, random_state=seed)
+    fitting = estimator_for(task.y)
+    est = fitting(dim=dim, structure=structure, n_epochs=epochs, log=task.log, random_state=seed)
     start = time.perf_counter()
-    est.fit(X, y)
+    est.fit(task.X, task.y)
     seconds = time.perf_counter() - start
     numeric = est._task == "regression"
-    error = root_mean_squared_error(y_test, est.predict(X_test)) if numeric else 1 - est.score(X_test, y_test)
-    regions = linear_regions(est, X_test.iloc[:ROWS])
+    scores = est.evaluate(task.X_test, task.y_test)
+    error = scores["RMSE"] if numeric else 1 - scores["accuracy"]
+    regions = linear_regions(est, task.X_test.iloc[:ROWS])
     spread = float(regions.prediction.std())
     latent = structure != "dense"
     pieces = {f"pieces_at_{share:g}_sd": len(regions.pieces(share * spread)[0]) for share in SHARES}
     return {
-        "data": data,
+        "data": task.name,
         "model": name_of(structure, dim),
         "structure": structure,
         "dim": dim,
@@ -88,7 +64,7 @@ def measure(data: str, split: Split, structure: str, dim: int, *, epochs: int, s
         "participation": float(regions.participation.mean()) if latent else np.nan,
         **pieces,
         "rows": len(regions.prediction),
-        "train_rows": len(X),
+        "train_rows": len(task.X),
         "epochs": len(est.history_),
         "seconds": seconds,
         "fit_seed": seed,
@@ -196,22 +172,18 @@ def draw_functions(table: pd.DataFrame, ax: Axes) -> Axes:
 
 def main() -> None:
     """Fit, measure, print and save three tables and figures."""
-    parser = study.arguments(__doc__)
-    parser.add_argument("--train", type=Path, help="CSV of California Housing's training rows")
-    parser.add_argument("--test", type=Path, help="CSV of its test rows")
+    parser = study.housing_arguments(__doc__)
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3, help="number of fits of each model")
     args = parser.parse_args()
-    if (args.train is None) != (args.test is None):
-        parser.error("expected --train and --test together; got one of them")
     names = ("diabetes",) if args.quick else (*BUNDLED, "california")
     epochs, seeds = (10, 1) if args.quick else (args.epochs, args.seeds)
     lines = []
     for name in names:
         for seed in range(args.seed, args.seed + seeds):
-            split = california(args.train, args.test, seed) if name == "california" else bundled(name, seed)
+            task = study.california(args) if name == "california" else study.bundled(name, seed)
             for structure, dim in MODELS:
-                lines.append(measure(name, split, structure, dim, epochs=epochs, seed=seed))
+                lines.append(measure(task, structure, dim, epochs=epochs, seed=seed))
                 print(
                     f"{name}, {name_of(structure, dim)}, seed {seed}: {lines[-1]['seconds']:.1f} s",
                     flush=True,

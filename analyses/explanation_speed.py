@@ -12,24 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import published
 import shap
 import study
 import torch
 from captum.attr import IntegratedGradients
 from matplotlib.axes import Axes
-from scipy.linalg import eigh_tridiagonal
-from sklearn.datasets import fetch_california_housing
-from sklearn.model_selection import train_test_split
 
 from spectral_interp import Pencil, SpectralRegressor, explain, plots
 from spectral_interp.eigen import kth_eigenvalue
 from spectral_interp.tables import read_table, split_target
 
-LOG = ("total_rooms", "total_bedrooms", "population", "households")  # as in the published study
 STEPS = 50
 TOGETHER = 20  # rows that our methods explain in one call
 COLUMNS = {"local": "ours: local", "path": "ours: path", "shapley": "ours: exact Shapley"}
@@ -54,57 +50,18 @@ class Task:
     spread: float
 
 
-def published_values(pencil: Pencil, z: np.ndarray) -> np.ndarray:
-    """Return predictions as the published module makes them: one LAPACK call a row."""
-    a, b = pencil.bands(z)
-    select = {"eigvals_only": True, "select": "i", "select_range": (pencil.k, pencil.k)}
-    return np.array([eigh_tridiagonal(*row, **select)[0] for row in zip(a, b, strict=True)])
-
-
-class PublishedEigenvalue(torch.autograd.Function):
-    """The published forward with its eigenvector gradient."""
-
-    @staticmethod
-    def forward(ctx, diag, off, k):
-        """Solve row by row, eigenvector included."""
-        pairs = [
-            eigh_tridiagonal(a, b, select="i", select_range=(k, k))
-            for a, b in zip(diag.detach().numpy(), off.detach().numpy(), strict=True)
-        ]
-        ctx.save_for_backward(torch.tensor(np.array([v[:, 0] for _, v in pairs])))
-        return torch.tensor(np.array([value[0] for value, _ in pairs]))
-
-    @staticmethod
-    def backward(ctx, grad):
-        """Return ``v_j²`` and ``2 v_j v_{j+1}`` times the cotangent."""
-        (v,) = ctx.saved_tensors
-        gv = grad[:, None] * v
-        return gv * v, 2 * gv[:, :-1] * v[:, 1:], None
-
-
 def torch_forward(pencil: Pencil, solve: Callable) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return the model as a differentiable function of features."""
     diag, off = torch.tensor(pencil.diag), torch.tensor(pencil.off)
     return lambda z: solve(diag[0] + z @ diag[1:], off[0] + z @ off[1:], pencil.k)
 
 
-def load_tables(train: Path | None, test: Path | None, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return training and test tables, the target in the last column."""
-    if (train is None) != (test is None):
-        raise SystemExit("expected --train and --test together; got one of them")
-    if train is not None and test is not None:
-        return pd.read_csv(train), pd.read_csv(test)
-    frame = fetch_california_housing(as_frame=True).frame
-    return tuple(train_test_split(frame, test_size=0.15, random_state=seed))
-
-
 def california(args) -> Task:
     """Train on California housing; rows of the test table, background of the training table."""
-    train, test = load_tables(args.train, args.test, seed=args.seed)
-    X, y = train.iloc[:, :-1], train.iloc[:, -1]
-    est = SpectralRegressor(dim=15, log=[c for c in LOG if c in X], random_state=args.seed).fit(X, y)
-    print(f"R² on the test rows: {est.score(test.iloc[:, :-1], test.iloc[:, -1]):.3f}")
-    return task_of(est, test.iloc[:, :-1], n_rows=TOGETHER, n_background=100, seed=args.seed)
+    data = study.california(args)
+    est = SpectralRegressor(dim=15, log=data.log, random_state=args.seed).fit(data.X, data.y)
+    print(f"R² on the test rows: {est.score(data.X_test, data.y_test):.3f}")
+    return task_of(est, data.X_test, n_rows=TOGETHER, n_background=100, seed=args.seed)
 
 
 def small(args) -> Task:
@@ -151,8 +108,8 @@ def by_captum(task: Task, forward: Callable) -> tuple[np.ndarray, np.ndarray]:
 
 def contestants(task: Task) -> dict[tuple[str, str], Callable]:
     """Return a call per (method, forward)."""
-    forwards = {PUBLISHED: lambda z: published_values(task.pencil, z), OURS: task.pencil.values}
-    solvers = {PUBLISHED: PublishedEigenvalue.apply, OURS: kth_eigenvalue}
+    forwards = {PUBLISHED: lambda z: published.eigenvalues(task.pencil, z), OURS: task.pencil.values}
+    solvers = {PUBLISHED: published.Eigenvalue.apply, OURS: kth_eigenvalue}
     calls: dict[tuple[str, str], Callable] = {
         (label, OURS): lambda method=method: ours(task, method) for method, label in COLUMNS.items()
     }
@@ -208,10 +165,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
 
 def main() -> None:
     """Measure, print, save, and compare with what was asked."""
-    parser = study.arguments(__doc__)
-    parser.add_argument("--train", type=Path, help="CSV to train on, the target last; with --test")
-    parser.add_argument("--test", type=Path, help="CSV whose rows are explained")
-    args = parser.parse_args()
+    args = study.housing_arguments(__doc__).parse_args()
     task = small(args) if args.quick else california(args)
     table = measure(task, seconds=0.2 if args.quick else 60.0)
     study.save("explanation_speed", table, lambda ax: draw(table, ax), out=args.out, seed=args.seed)

@@ -8,6 +8,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,19 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from sklearn.datasets import fetch_california_housing
+from sklearn.model_selection import train_test_split
 
 from spectral_interp import plots
+from spectral_interp.tables import BUNDLED, read_table, split_target
 
 PAUSE = 0.02  # seconds in which the idle threads of the last contestant stop spinning
 PRINTED = 120  # lines of a table; its file has all
+HOUSE_VALUE = "median_house_value"
+SKEWED = [
+    *("total_rooms", "total_bedrooms", "population", "households"),  # of the published study's table
+    *("AveRooms", "AveBedrms", "Population", "AveOccup"),  # of scikit-learn's
+]
 FIGURES = Path(__file__).parents[1] / "figures"
 
 
@@ -32,6 +41,47 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=FIGURES, help="folder for the table and the figure")
     parser.add_argument("--seed", type=int, default=0)
     return parser
+
+
+@dataclass(frozen=True)
+class Task:
+    """Training and test rows of one data set, and its skewed positive columns."""
+
+    name: str
+    X: pd.DataFrame
+    y: pd.Series
+    X_test: pd.DataFrame
+    y_test: pd.Series
+    log: list[str] = field(default_factory=list)
+
+
+def housing_arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a study on California housing."""
+    parser = arguments(description)
+    parser.add_argument("--train", type=Path, help=f"CSV with the column {HOUSE_VALUE}; with --test")
+    parser.add_argument("--test", type=Path, help="CSV of the rows to test on (default: both downloaded)")
+    return parser
+
+
+def california(args: argparse.Namespace) -> Task:
+    """Return California housing from the two files named on the command line, or from scikit-learn."""
+    if (args.train is None) != (args.test is None):
+        raise SystemExit("expected --train and --test together; got one of them")
+    if args.train is not None:
+        (X, y), (X_test, y_test) = (
+            split_target(read_table(path), HOUSE_VALUE, path) for path in (args.train, args.test)
+        )
+    else:
+        X, y = fetch_california_housing(return_X_y=True, as_frame=True)
+        X, X_test, y, y_test = train_test_split(X, 100_000 * y, test_size=3000, random_state=args.seed)
+    return Task("california", X, y, X_test, y_test, [column for column in SKEWED if column in X])
+
+
+def bundled(name: str, seed: int) -> Task:
+    """Return a bundled data set, a quarter of it to test on."""
+    X, y = split_target(read_table(name), BUNDLED[name][1], name)
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.25, random_state=seed)
+    return Task(name, X, y, X_test, y_test)
 
 
 def interleave(

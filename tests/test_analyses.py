@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "analyses"
-STUDIES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "study")
+STUDIES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("study", "published"))
 
 
 @pytest.mark.parametrize("name", STUDIES)
