@@ -31,6 +31,8 @@ from .pencil import AnyPencil
 from .tables import TableEncoder, as_frame
 
 BACKGROUND_ROWS = 100
+STARTS = 3
+"""Initial weights that are tried; the best after a tenth of the epochs goes on."""
 
 
 class _SpectralEstimator(BaseEstimator):
@@ -114,16 +116,9 @@ class _SpectralEstimator(BaseEstimator):
         center, scale = self._target_scale(targets[rows], weight[rows])
         columns = [z, (targets - center) / scale, weight]
         train, validation = (training.Rows(*(c[part] for c in columns)) for part in (rows, held))
-        self.module_ = self.new_module(z.shape[1], seed)
-        run = training.Run.start(
-            self.module_,
-            self._options(float(weight[rows].sum())),
-            n_rows=len(rows),
-            generator=torch.Generator().manual_seed(seed),
-        )
         identity = self._identity(seed, columns)
-        if resume is not None:
-            training.resume(run, Path(resume), identity)
+        run = self._start(train, validation, seed, None if resume is None else Path(resume), identity)
+        self.module_ = run.module
         events = training.stop_early(training.epochs(run, train, validation), run, patience=self.patience)
         if checkpoint is not None:
             events = training.save_checkpoints(events, run, Path(checkpoint), every=every, identity=identity)
@@ -135,6 +130,30 @@ class _SpectralEstimator(BaseEstimator):
         self.background_ = frame.iloc[np.sort(rows[:BACKGROUND_ROWS])].reset_index(drop=True)
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
         return self
+
+    def _start(
+        self,
+        train: training.Rows,
+        validation: training.Rows,
+        seed: int,
+        checkpoint: Path | None,
+        identity: dict[str, Any],
+    ) -> training.Run:
+        """Return the best of a few begun runs, or the one in a checkpoint."""
+        n, p = train.z.shape
+        options = self._options(float(train.weight.sum()))
+        runs = (
+            training.Run.start(
+                self.new_module(p, start),
+                options,
+                n_rows=n,
+                generator=torch.Generator().manual_seed(start),
+            )
+            for start in range(seed, seed + STARTS)
+        )
+        if checkpoint is not None:
+            return training.resume(next(runs), checkpoint, identity)
+        return training.best_start(list(runs), train, validation)
 
     def _consume(self, events: Iterable[training.Epoch], run: training.Run) -> None:
         """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""

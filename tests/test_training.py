@@ -248,3 +248,20 @@ def test_pruning_drops_what_does_not_pay_and_nothing_else():
     assert module.diag.weight[0, 1] == 0
     assert after <= before
     assert math.isfinite(after)
+
+
+def test_the_best_start_goes_on_and_one_that_diverges_does_not():
+    data = rows()
+
+    def begin(rate):
+        return start(n_epochs=20, learning_rate=rate)
+
+    runs = [begin(1e-3), begin(0.3), begin(1e200)]
+    chosen = training.best_start(runs, data, data)
+    assert chosen is runs[1]
+    assert [len(run.history) for run in runs[:2]] == [2, 2]
+    assert len(runs[2].history) < 2
+    assert len(list(training.epochs(chosen, data, data))) == 18
+    undisturbed = begin(0.3)
+    list(training.epochs(undisturbed, data, data))
+    np.testing.assert_array_equal(chosen.weights, undisturbed.weights)
