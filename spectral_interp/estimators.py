@@ -54,7 +54,7 @@ class _SpectralEstimator(BaseEstimator):
         norm_penalty: float = 0.0,
         log: Sequence[str] | None = None,
         validation_fraction: float = 0.1,
-        patience: int = 100,
+        patience: int = 300,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         verbose: bool = False,
     ) -> None:

@@ -46,7 +46,7 @@ LOSSES: dict[str, Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArra
 
 FIRST, LAST = 0.04, 0.05  # step sizes at the two ends, in units of the peak
 PEAK = 0.1, 0.6  # the peak lasts between these shares of the steps
-RECENCY = 9  # power of the step number by which weights are averaged: about the last tenth counts
+RECENCY = 4  # power of the step number by which weights are averaged: about the last fifth counts
 
 
 def one_cycle(n_steps: int, peak: float) -> FloatArray:
@@ -130,7 +130,7 @@ class Run:
     """A module in training: AdamW on a one-cycle step size, averaged weights, and the best of those so far.
 
     What is validated and kept is the polynomial-decay average of the weights over the steps t (Shamir and
-    Zhang, 2013), ``w̄ ← w̄ + (η + 1) / (t + η) (w − w̄)`` with η = 9.
+    Zhang, 2013), ``w̄ ← w̄ + (η + 1) / (t + η) (w − w̄)`` with η = 4.
 
     Attributes
     ----------

@@ -111,7 +111,7 @@ def test_the_average_has_polynomial_weights():
             path = [run.weights.copy()]
         else:
             path.append(run.weights.copy())
-    share = np.array([np.prod([(t - 1) / (t + 9) for t in range(s + 1, 41)]) * 10 / (s + 9) for s in steps])
+    share = np.array([np.prod([(t - 1) / (t + 4) for t in range(s + 1, 41)]) * 5 / (s + 4) for s in steps])
     np.testing.assert_allclose(share.sum(), 1)
     np.testing.assert_allclose(run.average, share @ np.array(path), rtol=1e-12)
     with run.averaged() as module:
