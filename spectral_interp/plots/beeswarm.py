@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ..attribution import Attribution
 from ..eigen.checks import FloatArray
-from .style import NEUTRAL, TOP, VALUE_MAP, shorten
+from .style import NEUTRAL, TOP, VALUE_MAP, count_rows, shorten
 
 _BINS, _HALF_WIDTH = 80, 0.42
 
@@ -45,7 +45,8 @@ def beeswarm(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(len(order) - 0.5, -0.5)
     ax.set_xlabel(f"contribution ({table['unit'].iloc[0]})")
     more = f" (top {TOP} of {len(sizes)})" if len(sizes) > TOP else ""
-    ax.set_title(f"Contributions row by row{more}")
+    rows = count_rows(table["row"].nunique())
+    ax.set_title(f"{table['method'].iloc[0].capitalize()} contributions, {rows}{more}")
     bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], aspect=30, pad=0.02)
     bar.ax.set_yticklabels(["low", "high"])
     bar.set_label("value of the column (rank)", labelpad=-14)

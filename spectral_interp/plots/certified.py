@@ -46,7 +46,14 @@ def certified(table: pd.DataFrame, ax: Axes) -> Axes:
     if "observed_min" in shown:
         ends = shown["observed_min"], shown["observed_max"]
         ax.hlines(y, *ends, color=DIAGONAL, linewidth=4, label="observed at the rows")
-        ax.plot(shown["observed_median"], y, "o", color=NEUTRAL, markeredgecolor="white", label="median row")
+        ax.plot(
+            shown["observed_median"],
+            y,
+            "o",
+            color=NEUTRAL,
+            markeredgecolor="white",
+            label="median of the rows",
+        )
     ax.set_yticks(y, [_label(line) for _, line in shown.iterrows()])
     ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.set_xlabel(textwrap.fill(f"derivative ({shorten(table['unit'][0])} per {_step(shown)})", 60))

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..attribution import Attribution
-from .style import COUPLING, DIAGONAL, NEUTRAL, TOP, shorten
+from .style import COUPLING, DIAGONAL, NEUTRAL, TOP, WHOLE, count_rows, shorten
 
 
 def importance_table(attribution: Attribution) -> pd.DataFrame:
@@ -16,12 +16,23 @@ def importance_table(attribution: Attribution) -> pd.DataFrame:
     if attribution.diagonal is not None and attribution.coupling is not None:
         parts |= {"diagonal": attribution.diagonal, "coupling": attribution.coupling}
     means = {f"mean_abs_{name}": np.abs(values).mean(axis=0) for name, values in parts.items()}
-    table = pd.DataFrame({"column": list(attribution.columns), **means, "unit": attribution.unit})
+    table = pd.DataFrame(
+        {
+            "column": list(attribution.columns),
+            **means,
+            "unit": attribution.unit,
+            "method": attribution.method,
+            "rows": len(attribution.values),
+        }
+    )
     return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")
 
 
 def importance(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel."""
+    """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel.
+
+    Methods without parts have a grey bar.
+    """
     shown = table.head(TOP)
     y = np.arange(len(shown))
     if "mean_abs_diagonal" in shown:
@@ -36,19 +47,22 @@ def importance(table: pd.DataFrame, ax: Axes) -> Axes:
             linewidth=0,
             label="coupling part",
         )
-    ax.plot(
-        shown["mean_abs_contribution"],
-        y,
-        "o",
-        color=NEUTRAL,
-        markeredgecolor="white",
-        label="whole contribution (parts may cancel)",
-    )
+        ax.plot(
+            shown["mean_abs_contribution"],
+            y,
+            "o",
+            color=NEUTRAL,
+            markeredgecolor="white",
+            label="whole contribution (parts may cancel)",
+        )
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    else:
+        ax.barh(y, shown["mean_abs_contribution"], color=WHOLE)
     ax.set_yticks(y, [shorten(name) for name in shown["column"]])
     ax.invert_yaxis()
     ax.set_xlim(left=0)
     ax.set_xlabel(f"mean |contribution| ({table['unit'][0]})")
     more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
-    ax.set_title(f"What drives the predictions{more}")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    method, rows = table["method"][0], table["rows"][0]
+    ax.set_title(f"What drives the predictions: {method} contributions, {count_rows(rows)}{more}")
     return ax
