@@ -243,7 +243,7 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, method in summary["methods"].items():
         yield from _method_lines(name, method, unit)
     for name, moves in summary.get("background_stability", {}).items():
-        yield f"{name}, redrawn", _stability(moves)
+        yield f"{name}, redrawn", _stability(moves, summary["methods"][name]["top_columns"])
     yield from _certified_lines(summary["certified"])
     if "regions" in summary:
         yield "linear pieces", _regions(summary["regions"], unit)
@@ -274,9 +274,11 @@ def _margin_lines(margins: dict[str, Any], unit: str) -> Iterator[tuple[str, str
     yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in features"
 
 
-def _stability(moves: dict[str, Any]) -> str:
-    """Return mean |contribution| of the top columns, each ± a standard deviation over the redraws."""
-    return ", ".join(f"{name} {_number(m)} ± {sd:.2g}" for name, (m, sd) in moves["top_columns"].items())
+def _stability(moves: dict[str, Any], columns: list[str]) -> str:
+    """Return how far mean |contribution| of the columns moves over redraws of the background."""
+    shares = [(name, moves["relative_standard_deviation"][name]) for name in columns]
+    told = ", ".join(f"{name} ± {'undefined' if s is None else format(s, '.1%')}" for name, s in shares)
+    return f"mean size of {told}"
 
 
 def _certified_lines(certified: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -285,7 +287,7 @@ def _certified_lines(certified: dict[str, Any]) -> Iterator[tuple[str, str]]:
         certified["median_observed_over_certified_range"],
     )
     tight = "" if share is None else f"; slopes at the rows span {share:.0%} of what is possible (median)"
-    yield "certified", f"direction of {proven} of {certified['columns']} columns{tight}"
+    yield "certified", f"direction proven for {proven} of {certified['columns']} columns{tight}"
     said = certified["sentences"]
     for sentence in said[:SENTENCES]:
         yield "", sentence

@@ -204,11 +204,10 @@ def background_stability(subject: Subject) -> Section:
     table = pd.concat(tables, ignore_index=True)
     moves = {
         str(method): {
-            "top_columns": {
-                line["column"]: [line["mean_abs_contribution"], line["redraw_standard_deviation"]]
-                for _, line in lines.head(5).iterrows()
-            },
-            "largest_standard_deviation": float(lines["redraw_standard_deviation"].max()),
+            "relative_standard_deviation": dict(
+                zip(lines["column"], lines["redraw_standard_deviation_relative"], strict=True)
+            ),
+            "redraws": REDRAWS,
             "rows": int(lines["rows"].iloc[0]),
         }
         for method, lines in table.groupby("method", sort=False)
@@ -253,15 +252,16 @@ def stability_table(est: Estimator, X: pd.DataFrame, method: str, *, seed: int) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run over all rows gave them
         parts = [explain(est, few, method=method, background=background.iloc[g]) for g in groups]
-    sizes = np.array([len(g) for g in groups])
-    draws = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=REDRAWS) * sizes
+    counts = np.array([len(g) for g in groups])
+    draws = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=REDRAWS) * counts
     values = np.stack([part.values for part in parts])
+    sizes = _mean_sizes(values, counts[None])[0]
     table = pd.DataFrame(
         {
             "method": method,
             "column": list(parts[0].columns),
-            "mean_abs_contribution": _mean_sizes(values, sizes[None])[0],
-            **_redraws(_mean_sizes(values, draws)),
+            "mean_abs_contribution": sizes,
+            **_moves(sizes, _mean_sizes(values, draws)),
             "redraws": REDRAWS,
             "background_rows": len(background),
             "rows": len(few),
@@ -277,10 +277,14 @@ def _mean_sizes(values: FloatArray, weights: FloatArray) -> FloatArray:
     return np.stack([np.abs(np.tensordot(share, values, axes=1)).mean(axis=0) for share in shares])
 
 
-def _redraws(sizes: FloatArray) -> dict[str, FloatArray]:
-    low, high = np.quantile(sizes, [0.05, 0.95], axis=0)
+def _moves(sizes: FloatArray, redrawn: FloatArray) -> dict[str, FloatArray]:
+    """Return how mean sizes (c,) move over the redraws (draws, c); relative to nothing they are NaN."""
+    deviation = redrawn.std(axis=0, ddof=1)
+    low, high = np.quantile(redrawn, [0.05, 0.95], axis=0)
+    relative = np.divide(deviation, sizes, out=np.full_like(sizes, np.nan), where=sizes > 0)
     return {
-        "redraw_standard_deviation": sizes.std(axis=0, ddof=1),
+        "redraw_standard_deviation": deviation,
+        "redraw_standard_deviation_relative": relative,
         "redraw_5_percent": low,
         "redraw_95_percent": high,
     }
@@ -289,7 +293,9 @@ def _redraws(sizes: FloatArray) -> dict[str, FloatArray]:
 def certificates(subject: Subject) -> Section:
     """Intervals that hold every derivative, and in words what is proven for every input."""
     cert = subject.certificate
-    norms = plots.sensitivity_table(cert.inputs.features, cert.feature_norm, cert.inputs.unit)
+    norms = plots.sensitivity_table(
+        cert.inputs.features, cert.feature_norm, cert.inputs.unit, step=_feature_step(cert)
+    )
     intervals = plots.certified_table(cert)
     wide = intervals[intervals["high"] > intervals["low"]]
     tightness = (wide["observed_max"] - wide["observed_min"]) / (wide["high"] - wide["low"])
@@ -308,6 +314,15 @@ def certificates(subject: Subject) -> Section:
         ],
         {"certified": certified},
     )
+
+
+def _feature_step(cert: Certificate) -> str:
+    """Return what one unit of a feature is, for all of them."""
+    kinds = {
+        "change of level" if axis.levels else "unit" if axis.scale == 1 else "standard deviation"
+        for axis in cert.inputs.axes
+    }
+    return " or ".join(sorted(kinds, reverse=True))
 
 
 def spectra(subject: Subject) -> Section:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..attribution import Attribution
-from .style import COUPLING, DIAGONAL, NEUTRAL, TOP, WHOLE, count_rows, shorten
+from .style import COUPLING, DIAGONAL, NEUTRAL, TOP, WHOLE, bar_height, count_rows, shorten
 
 
 def importance_table(attribution: Attribution) -> pd.DataFrame:
@@ -34,12 +34,13 @@ def importance(table: pd.DataFrame, ax: Axes) -> Axes:
     Methods without parts have a grey bar.
     """
     shown = table.head(TOP)
-    y = np.arange(len(shown))
+    y, height = np.arange(len(shown)), bar_height(len(shown))
     if "mean_abs_diagonal" in shown:
-        ax.barh(y, shown["mean_abs_diagonal"], color=DIAGONAL, label="diagonal part")
+        ax.barh(y, shown["mean_abs_diagonal"], height, color=DIAGONAL, label="diagonal part")
         ax.barh(
             y,
             shown["mean_abs_coupling"],
+            height,
             left=shown["mean_abs_diagonal"],
             color=COUPLING,
             hatch="//",
@@ -53,16 +54,16 @@ def importance(table: pd.DataFrame, ax: Axes) -> Axes:
             "o",
             color=NEUTRAL,
             markeredgecolor="white",
-            label="whole contribution (parts may cancel)",
+            label="both (parts may cancel)",
         )
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, columnspacing=1.2)
     else:
-        ax.barh(y, shown["mean_abs_contribution"], color=WHOLE)
+        ax.barh(y, shown["mean_abs_contribution"], height, color=WHOLE)
     ax.set_yticks(y, [shorten(name) for name in shown["column"]])
-    ax.invert_yaxis()
+    ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.set_xlim(left=0)
     ax.set_xlabel(f"mean |contribution| ({table['unit'][0]})")
     more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
-    method, rows = table["method"][0], table["rows"][0]
-    ax.set_title(f"What drives the predictions: {method} contributions, {count_rows(rows)}{more}")
+    method, rows = table["method"][0].capitalize(), count_rows(table["rows"][0])
+    ax.set_title(f"{method} contributions, {rows}: mean size{more}")
     return ax

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
-from .style import COUPLING, DIAGONAL, shorten
+from .style import COUPLING, DIAGONAL, UNIT, shorten
 
 
 def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
 
 def margins(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the share of rows with at most a given gap (lower axis) and linear radius (upper axis)."""
-    unit, eps = shorten(table["unit"].iloc[0]), table["eps"].iloc[0]
+    unit, eps = shorten(table["unit"].iloc[0], UNIT), table["eps"].iloc[0]
     upper = ax.twiny()
     upper.spines["top"].set_visible(True)
     lines = (

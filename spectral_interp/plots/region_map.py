@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from ..eigen.checks import FloatArray
 from ..slices import PlaneSlice
-from .style import VALUE_MAP, label_log, shorten
+from .style import UNIT, VALUE_MAP, label_log, shorten
 
 _LABELLED = 0.01
 """Regions of at least this share of the plane carry their latent's number."""
@@ -87,7 +87,9 @@ def region_map(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray
         if logarithmic:
             label_log(axis)
     ax.set_title(f"Prediction, and the pieces of the skeleton by latent (✕ row {first['row']})")
-    ax.figure.colorbar(colours, ax=ax, label=f"prediction ({shorten(first['unit'])})", aspect=30, pad=0.02)
+    ax.figure.colorbar(
+        colours, ax=ax, label=f"prediction ({shorten(first['unit'], UNIT)})", aspect=30, pad=0.02
+    )
     return ax
 
 

@@ -11,6 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 DIAGONAL, COUPLING, NEUTRAL = "#0072B2", "#E69F00", "#333333"
+
 WHOLE = "#7A7A7A"
 """Of a contribution that has no parts."""
 
@@ -56,6 +57,17 @@ def label_log(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def bar_height(n: int) -> float:
+    """Return the height of each of ``n`` bars, as thick for one bar as for four.
+
+    Examples
+    --------
+    >>> bar_height(1), bar_height(20)
+    (0.2, 0.8)
+    """
+    return min(0.8, 0.2 * n)
+
+
 def count_rows(n: int) -> str:
     """Return ``n`` rows in words.
 
@@ -65,6 +77,10 @@ def count_rows(n: int) -> str:
     ('1 row', '1,000 rows')
     """
     return "1 row" if n == 1 else f"{n:,} rows"
+
+
+UNIT = 40
+"""Characters of a unit that labels of axes show."""
 
 
 def shorten(name: str, width: int = 28) -> str:
