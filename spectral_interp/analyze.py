@@ -8,6 +8,7 @@ from pathlib import Path
 from . import cli, report
 from .attribution import METHODS
 from .loading import load
+from .plots.style import count_rows
 from .tables import read_table
 
 ROWS, COSTLY_ROWS = 1000, 100
@@ -46,7 +47,7 @@ def main() -> None:
     most = COSTLY_ROWS if args.rows is None else None
     summary = report.write(report.analyze(est, X, y, methods=args.methods, most=most, seed=args.seed), out)
 
-    print(f"{len(X)} rows explained")
+    print(f"{count_rows(len(X))} explained")
     for line in report.summary_lines(summary):
         print(line)
     print(f"figures: {out / 'figures'}")

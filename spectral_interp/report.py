@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from . import plots
+from .plots.style import count_rows
 from .sections import Estimator, Subject, build
 from .tables import split_target
 
@@ -245,8 +246,11 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, moves in summary.get("background_stability", {}).items():
         yield f"{name}, redrawn", _stability(moves, summary["methods"][name]["top_columns"])
     yield from _certified_lines(summary["certified"])
-    if "regions" in summary:
-        yield "linear pieces", _regions(summary["regions"], unit)
+    if "pieces" in summary:
+        counts = ", ".join(f"{name} {count}" for name, count in summary["pieces"]["counts"].items())
+        yield "linear pieces", f"{counts}, to within {_number(summary['pieces']['eps'])} ({unit})"
+    if "skeleton" in summary:
+        yield "skeleton", _skeleton(summary["skeleton"])
     if "margins" in summary:
         yield from _margin_lines(summary["margins"], unit)
     if "slices_at_row" in summary:
@@ -259,13 +263,13 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _method_lines(name: str, method: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
     yield name, ", ".join(method["top_columns"])
     share = "" if method["coupling_share"] is None else f"; {method['coupling_share']:.0%} coupling"
-    yield "", f"{method['rows']:,} rows, {method['milliseconds_per_row']:.3g} ms a row{share}"
+    yield "", f"{count_rows(method['rows'])}, {method['milliseconds_per_row']:.3g} ms a row{share}"
     gap, relative = method["completeness_gap"], method["completeness_gap_relative"]
     yield "", f"completeness gap up to {gap:.1e} ({unit}), {relative:.1e} of the largest prediction"
     if "largest_standard_error" in method:
         yield "", f"sampled: standard errors up to {_number(method['largest_standard_error'])} ({unit})"
     if method["degenerate_rows"]:
-        yield "", f"{method['degenerate_rows']:,} degenerate rows"
+        yield "", f"{count_rows(method['degenerate_rows'])} degenerate"
 
 
 def _margin_lines(margins: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
@@ -295,13 +299,9 @@ def _certified_lines(certified: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"… and {len(said) - SENTENCES} more in {SUMMARY}"
 
 
-def _regions(regions: dict[str, Any], unit: str) -> str:
-    counts = ", ".join(f"{name} {count}" for name, count in regions["pieces"].items())
-    text = f"{counts}, to within {_number(regions['eps'])} ({unit})"
-    if "skeleton_r2" not in regions:
-        return text
-    mixed, r2 = _number(regions["median_participation"]), _number(regions["skeleton_r2"])
-    return f"{text}; R² of the skeleton {r2}; the median row mixes {mixed} latents"
+def _skeleton(found: dict[str, Any]) -> str:
+    pieces, r2, mixed = found["active_latents"], _number(found["r2"]), _number(found["median_participation"])
+    return f"exact pieces {pieces}, R² against the model {r2}, latents that the median row mixes {mixed}"
 
 
 def _number(value: float | None) -> str:

@@ -305,7 +305,7 @@ def certificates(subject: Subject) -> Section:
         "columns": len(intervals),
         "lipschitz": cert.lipschitz,
         "curvature": cert.curvature,
-        "median_observed_over_certified_range": float(tightness.median()) if len(tightness) else None,
+        "median_observed_over_certified_range": float(tightness.median()) if len(subject.X) > 1 else None,
     }
     return Section(
         [
@@ -338,8 +338,7 @@ def spectra(subject: Subject) -> Section:
 
 def region_map(subject: Subject) -> Section:
     """Predictions and linear pieces over the two strongest numeric columns."""
-    if subject.est.pencil_.structure == "dense":
-        raise LeftOut("the latents of a dense model depend on the basis")
+    _need_latents(subject)
     axes = {axis.name: axis for axis in subject.certificate.inputs.axes}
     numeric = [name for name in subject.strongest if not axes[name].levels][:2]
     if len(numeric) < 2:
@@ -351,23 +350,33 @@ def region_map(subject: Subject) -> Section:
 
 
 def pieces(subject: Subject) -> Section:
-    """How many tangent planes cover the rows, and how much of the model its skeleton explains."""
+    """How many tangent planes cover the rows, against how closely they must hold."""
     eps, regions = subject.eps, subject.regions
     table = plots.pieces_table(regions)
     summary: dict[str, Any] = {
         "rows": len(regions.prediction),
         "eps": eps,
-        "pieces": {name: _pieces_at(counts, eps) for name, counts in regions.piece_counts().items()},
+        "counts": {name: _pieces_at(counts, eps) for name, counts in regions.piece_counts().items()},
     }
-    exhibits = [Exhibit("pieces", table, partial(plots.pieces, table))]
-    if regions.inputs.pencil.structure != "dense":
-        exhibits.append(Exhibit("latents", regions.latents()))
-        summary |= {
-            "active_latents": len(np.unique(regions.active_latent)),
-            "skeleton_r2": regions.skeleton_r2,
-            "median_participation": float(np.median(regions.participation)),
-        }
-    return Section(exhibits, {"regions": summary})
+    return Section([Exhibit("pieces", table, partial(plots.pieces, table))], {"pieces": summary})
+
+
+def skeleton(subject: Subject) -> Section:
+    """How much of the model its piecewise linear part explains, and that part, piece by piece."""
+    _need_latents(subject)
+    regions = subject.regions
+    table = regions.latents()
+    summary = {
+        "active_latents": len(table),
+        "r2": regions.skeleton_r2,
+        "median_participation": float(np.median(regions.participation)),
+    }
+    return Section([Exhibit("latents", table)], {"skeleton": summary})
+
+
+def _need_latents(subject: Subject) -> None:
+    if subject.est.pencil_.structure == "dense":
+        raise LeftOut("the latents of a dense model depend on the basis")
 
 
 def _pieces_at(counts: tuple[FloatArray, Any], eps: float) -> int:
@@ -411,6 +420,7 @@ SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "spectra": spectra,
     "region map": region_map,
     "linear pieces": pieces,
+    "skeleton": skeleton,
     "gaps and radii": margins,
     "training curve": training_curve,
 }
