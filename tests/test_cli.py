@@ -13,7 +13,7 @@ from spectral_interp.models import TridiagonalSpectral
 FIGURES = {
     *(f"{name}_{method}.png" for name in ("beeswarm", "importance") for method in ("local", "path")),
     *(f"spectrum_{place}.png" for place in (1, 2, 3)),
-    *(f"{n}.png" for n in "certified margins pieces region_map sensitivity training_curve".split()),
+    *(f"{n}.png" for n in ["certified", "margins", "pieces", "region_map", "sensitivity", "training_curve"]),
 }
 LOCAL = ("--methods", "local")
 
@@ -59,24 +59,24 @@ def test_two_runs_of_train_give_identical_tensors(tmp_path, run):
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_rows_seed_out_and_a_second_run(tmp_path, run, model, diabetes):
+def test_rows_seed_out_and_a_second_run(tmp_path, run, no_figures, model, diabetes):
     X, y = diabetes
     X.assign(progression=y).to_csv(tmp_path / "rows.csv", index=False)
-    arguments = (model, "--data", tmp_path / "rows.csv", "--rows", 30, "--seed", 3, "--out", tmp_path / "out")
+    arguments = (model, "--data", tmp_path / "rows.csv", "--rows", 10, "--seed", 3, "--out", tmp_path / "out")
     arguments += ("--methods", "path", "local")
     assert run(analyze, *arguments)[0] == 0
     first = {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()}
     (tmp_path / "out" / "tables" / "stale.csv").write_text("old")
     assert run(analyze, *arguments)[0] == 0
     assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()} == first
-    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"] == 30
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"] == 10
     X.to_csv(tmp_path / "rows.csv", index=False)
     status, text, _ = run(analyze, *arguments)
     assert status == 0
     assert "no targets given" in text
 
 
-def test_bare_state_dict(tmp_path, run, rng):
+def test_bare_state_dict(tmp_path, no_figures, run, rng):
     torch.save(TridiagonalSpectral(2, 5).state_dict(), tmp_path / "bare.pt")
     pd.DataFrame(rng.normal(size=(20, 2)), columns=["u", "v"]).to_parquet(tmp_path / "rows.parquet")
     status, text, err = run(analyze, tmp_path / "bare.pt", "--data", tmp_path / "rows.parquet", "--k", 1)
@@ -148,13 +148,13 @@ def test_analyze_refuses(tmp_path, monkeypatch, run, model, break_it, arguments,
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
-def test_costly_methods_explain_fewer_rows_unless_told(tmp_path, monkeypatch, run, model):
+def test_costly_methods_explain_fewer_rows_unless_told(tmp_path, monkeypatch, no_figures, run, model):
     monkeypatch.setattr(analyze, "COSTLY_ROWS", 3)
-    for arguments, rows in (((), 3), (("--rows", 10), 10)):
+    for arguments, rows in (((), 3), (("--rows", 5), 5)):
         assert run(analyze, model, "--out", tmp_path / "out", *arguments)[0] == 0
         methods = json.loads((tmp_path / "out" / "summary.json").read_text())["methods"]
         assert methods["path"]["rows"] == rows
-    assert methods["local"]["rows"] == 10
+    assert methods["local"]["rows"] == 5
 
 
 def test_an_unknown_method_is_refused(run, model):
@@ -186,13 +186,13 @@ def test_a_model_without_rows_asks_for_data(tmp_path, run, regressor):
     assert "pass --data" in err
 
 
-def test_a_single_row_and_a_column_of_one_value(tmp_path, run, model, diabetes):
+def test_a_single_row_and_a_column_of_one_value(tmp_path, no_figures, run, model, diabetes):
     diabetes[0][:1].to_csv(tmp_path / "one.csv", index=False)
     assert run(analyze, model, "--data", tmp_path / "one.csv", "--out", tmp_path / "out")[0] == 0
     assert np.isfinite(pd.read_csv(tmp_path / "out" / "tables" / "beeswarm_path.csv")["contribution"]).all()
 
 
-def test_words_booleans_and_gaps_go_all_the_way(tmp_path, run, rng):
+def test_words_booleans_and_gaps_go_all_the_way(tmp_path, no_figures, run, rng):
     frame = pd.DataFrame(
         {
             "size": rng.normal(size=120),

@@ -62,7 +62,7 @@ def test_degenerate_counts_the_norm_of_negative_matrices_too():
     np.testing.assert_array_equal(pencil.degenerate([[1.0], [1e3]]), [True, False])
 
 
-def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, regressor, diabetes):
+def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_figures, regressor, diabetes):
     X, y = diabetes
     with pytest.warns(UserWarning, match="R.2 score is not well-defined"):
         analysis = report.analyze(regressor, X[:1], y[:1], methods=["local"], seed=0)
@@ -72,7 +72,7 @@ def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, regressor, diabetes)
     assert "R² undefined" in report.summary_lines(summary)[0]
 
 
-def test_other_peoples_files_are_never_replaced(tmp_path, regressor, diabetes):
+def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor, diabetes):
     analysis = report.analyze(regressor, diabetes[0][:20], None, methods=["local"], seed=0)
     folder = tmp_path / "thesis"
     folder.mkdir()
@@ -91,7 +91,9 @@ def test_other_peoples_files_are_never_replaced(tmp_path, regressor, diabetes):
         report.write(analysis, link)
 
 
-def test_a_failed_swap_brings_the_earlier_analysis_back(tmp_path, monkeypatch, regressor, diabetes):
+def test_a_failed_swap_brings_the_earlier_analysis_back(
+    tmp_path, monkeypatch, no_figures, regressor, diabetes
+):
     analysis = report.analyze(regressor, diabetes[0][:20], None, methods=["local"], seed=0)
     folder = tmp_path / "out"
     report.write(analysis, folder)
