@@ -11,7 +11,7 @@ from .loading import load
 from .plots.style import count_rows
 from .tables import read_table
 
-ROWS, COSTLY_ROWS = 1000, 100
+ROWS, COSTLY_ROWS = 1000, 50
 """Rows explained by default, and by methods that go through the whole background for every row."""
 
 

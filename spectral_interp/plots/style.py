@@ -33,6 +33,7 @@ _RC: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 11,
+    "axes.formatter.limits": (-4, 8),
     "legend.frameon": False,
     "text.parse_math": False,
     "pdf.fonttype": 42,
