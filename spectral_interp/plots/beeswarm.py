@@ -46,6 +46,7 @@ def beeswarm(table: pd.DataFrame, ax: Axes) -> Axes:
         )
     ax.set_yticks(range(len(order)), [shorten(name) for name in order])
     ax.set_ylim(len(order) - 0.5, -0.5)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(f"contribution ({table['unit'].iloc[0]})")
     more = f" (top {TOP} of {len(sizes)})" if len(sizes) > TOP else ""
     rows = count_rows(table["row"].nunique())

@@ -58,6 +58,7 @@ def certified(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(len(shown) - 0.5, -0.5)
     label = textwrap.fill(f"derivative ({shorten(table['unit'][0], UNIT)} per {_step(shown)})", 60)
     ax.set_xlabel(label)
+    ax.locator_params(axis="x", nbins=6)
     more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
     ax.set_title(f"How predictions can respond to each column{more}")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12 - 0.05 * (1 + label.count("\n"))), ncols=2)

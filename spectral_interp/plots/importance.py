@@ -46,6 +46,7 @@ def importance(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_yticks(y, [shorten(name) for name in shown["column"]])
     ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.set_xlim(left=0)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(f"mean |contribution| ({table['unit'][0]})")
     more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
     method, rows = table["method"][0].capitalize(), count_rows(table["rows"][0])

@@ -28,6 +28,7 @@ def sensitivity(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.barh(y, shown["bound"], bar_height(len(shown)), color=DIAGONAL)
     ax.set_yticks(y, [shorten(name) for name in shown["feature"]])
     ax.set_ylim(len(shown) - 0.5, -0.5)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(textwrap.fill(f"largest possible change ({table['unit'][0]})", 60))
     more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
     ax.set_title(f"Sensitivity bound of each feature{more}")
