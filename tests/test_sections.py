@@ -119,6 +119,7 @@ def test_sampled_shapley_values_say_their_error(classifier, breast_cancer):
 
 DENSE = "the latents of a dense model depend on the basis"
 LATENT = "a model of one latent has"
+FLAT = "predictions do not vary over the rows"
 NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
 
 
@@ -140,6 +141,7 @@ NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
         (["city"], {}, 9, ["region map: it needs two numeric columns and the model has 0"]),
         (["a", "b"], {}, 1, [f"linear pieces: {NO_SPREAD}", f"gaps and radii: {NO_SPREAD}"]),
         (["gappy", "positive", "city"], {"log": ["positive"]}, 9, []),
+        (["a", "b"], {"norm_penalty": 1e3}, 9, [f"linear pieces: {FLAT}", f"gaps and radii: {FLAT}"]),
     ],
 )
 def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, left_out):
