@@ -6,8 +6,13 @@ import argparse
 from pathlib import Path
 
 from . import cli, report
+from .attribution import METHODS
 from .loading import load
+from .plots.style import count_rows
 from .tables import read_table
+
+ROWS, COSTLY_ROWS = 1000, 50
+"""Rows explained by default, and by methods that go through the whole background for every row."""
 
 
 def main() -> None:
@@ -18,7 +23,18 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="a model.pt, or a bare state dict of the published module")
     parser.add_argument("--data", help="rows to explain, CSV or Parquet (default: the model's held-out rows)")
     parser.add_argument("--out", type=Path, help="folder to write (default: MODEL-analysis beside the model)")
-    parser.add_argument("--rows", type=int, default=1000, help="explain at most this many (default: 1000)")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=list(METHODS),
+        default=list(report.DEFAULT_METHODS),
+        help="of attribution, the first ranks the columns (default: local path)",
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help=f"explain at most this many (default: {ROWS}, and {COSTLY_ROWS} of them by path and shapley)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the choice of rows (default: 0)")
     parser.add_argument("--k", type=int, help="index of the eigenvalue, for a bare state dict only")
     args = parser.parse_args()
@@ -27,12 +43,12 @@ def main() -> None:
     data = None if args.data is None else read_table(args.data)
     est = load(args.model, k=args.k, columns=None if data is None else list(data.columns))
     report.check_folder(out)
-    X, y = report.choose_rows(est, data, limit=args.rows, seed=args.seed)
-    analysis = report.analyze(est, X, y, seed=args.seed)
-    report.write(analysis, out)
+    X, y = report.choose_rows(est, data, limit=ROWS if args.rows is None else args.rows, seed=args.seed)
+    most = COSTLY_ROWS if args.rows is None else None
+    summary = report.write(report.analyze(est, X, y, methods=args.methods, most=most, seed=args.seed), out)
 
-    print(f"{len(X)} rows explained, method {analysis.summary['method']}")
-    for line in report.summary_lines(analysis.summary):
+    print(f"{count_rows(len(X))} explained")
+    for line in report.summary_lines(summary):
         print(line)
     print(f"figures: {out / 'figures'}")
 

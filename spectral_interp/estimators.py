@@ -226,7 +226,16 @@ class _SpectralEstimator(BaseEstimator):
             reference=self.encoder_.encode(self.background_),
             axes=self.encoder_.axes,
             decides=self._task == "classification",
+            background=self._background_name(),
         )
+
+    def _background_name(self) -> str:
+        """Return what ``background_`` is; a bare state dict has no history and no training rows."""
+        if not self.history_:
+            return "the origin"
+        seed = _plain_seed(self.random_state)
+        chosen = "at random" if seed is None else f"with seed {seed}"
+        return f"{len(self.background_)} training rows kept by the model, chosen {chosen}"
 
     def save(self, path: str | Path, *, heldout: tuple[Any, Any] | None = None) -> None:
         """Write the fitted model to ``path``.

@@ -116,6 +116,8 @@ class Inputs:
         How every column becomes features.
     decides : bool
         Whether the sign of f is a class.
+    background : str
+        What ``reference`` is, in words.
     """
 
     pencil: AnyPencil
@@ -127,6 +129,7 @@ class Inputs:
     reference: FloatArray
     axes: tuple[Axis, ...] = ()
     decides: bool = False
+    background: str = "the origin"
 
     @property
     def features(self) -> tuple[str, ...]:

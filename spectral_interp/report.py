@@ -1,4 +1,4 @@
-"""The analysis of one model: which rows, which tables and figures, and how they reach the disk whole."""
+"""The analysis of one model: which rows, how tables and figures reach the disk whole, what is printed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from . import plots
-from .attribution import Attribution, explain
-from .estimators import SpectralClassifier, SpectralRegressor
+from .plots.style import count_rows
+from .sections import Estimator, Subject, build
 from .tables import split_target
 
-Estimator = SpectralRegressor | SpectralClassifier
+DEFAULT_METHODS = ("local", "path")
 SUMMARY = "summary.json"
 MADE_BY = "spectral_interp.analyze"
 """What an earlier analysis is recognised by."""
+
+LABEL, SENTENCES = 18, 8
+"""Width of the labels of the printed summary, and the most sentences that it says."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ def choose_rows(
 
     Examples
     --------
+    >>> from spectral_interp import SpectralRegressor
     >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
     >>> X, y = choose_rows(est, pd.DataFrame(np.eye(20), columns=est.encoder_.table_names), limit=5, seed=0)
     >>> len(X), y
@@ -78,7 +83,15 @@ def choose_rows(
     return X.iloc[rows].reset_index(drop=True), None if y is None else y.iloc[rows].reset_index(drop=True)
 
 
-def analyze(est: Estimator, X: pd.DataFrame, y: pd.Series | None, *, seed: int) -> Analysis:
+def analyze(
+    est: Estimator,
+    X: pd.DataFrame,
+    y: pd.Series | None,
+    *,
+    methods: Sequence[str] = DEFAULT_METHODS,
+    most: int | None = None,
+    seed: int,
+) -> Analysis:
     """Explain the rows ``X`` and gather tables, figures and summary.
 
     Parameters
@@ -87,71 +100,48 @@ def analyze(est: Estimator, X: pd.DataFrame, y: pd.Series | None, *, seed: int) 
     X : DataFrame, shape (n, columns)
     y : Series, optional
         Targets of the rows, for the metrics.
+    methods : sequence of {"local", "path", "shapley"}
+        The first ranks the columns of spectra and region map.
+    most : int, optional
+        Methods that go through the whole background for every row explain only so many, evenly spread.
     seed : int
-        Recorded in the summary.
+        Of the redraws of the background; recorded in the summary.
 
     Examples
     --------
+    >>> from spectral_interp import SpectralRegressor
     >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
-    >>> analysis = analyze(est, pd.DataFrame(np.eye(20), columns=est.encoder_.table_names), None, seed=0)
-    >>> sorted(analysis.figures)
-    ['beeswarm', 'importance', 'sensitivity', 'training_curve']
+    >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
+    >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
+    >>> sorted(analysis.figures)[:4]
+    ['beeswarm_local', 'certified', 'importance_local', 'margins']
     """
-    attribution = explain(est, X)
-    tables = {
-        "importance": plots.importance_table(attribution),
-        "sensitivity": plots.sensitivity_table(
-            est.encoder_.feature_names, est.feature_importances_, attribution.unit
-        ),
-        "beeswarm": plots.beeswarm_table(attribution),
-    }
-    figures: dict[str, Callable[[Axes], Axes]] = {
-        name: lambda ax, name=name: getattr(plots, name)(tables[name], ax)  # type: ignore[misc]
-        for name in tables
-    }
-    if est.history_:
-        tables["training_curve"] = plots.training_curve_table(est.history_)
-        loss = {"regression": "mean squared error, target standardised", "classification": "log loss, nats"}
-        figures["training_curve"] = lambda ax: plots.training_curve(
-            tables["training_curve"], ax, loss=loss[est._task]
-        )
-    return Analysis(tables, figures, _summary(est, attribution, tables["importance"], X, y, seed))
-
-
-def _summary(
-    est: Estimator,
-    attribution: Attribution,
-    ranking: pd.DataFrame,
-    X: pd.DataFrame,
-    y: pd.Series | None,
-    seed: int,
-) -> dict[str, Any]:
-    diagonal, coupling = ranking["mean_abs_diagonal"].sum(), ranking["mean_abs_coupling"].sum()
-    scale = float(np.abs(attribution.prediction).max())
-    gap = float(attribution.completeness_gap.max())
-    return {
+    subject = Subject.explained(est, X, methods, most=most, seed=seed)
+    exhibits, found = build(subject)
+    summary = {
         "made_by": MADE_BY,
         "target": est.target_name_,
-        "unit": attribution.unit,
+        "unit": est.unit_,
         "structure": est.pencil_.structure,
         "dim": est.pencil_.dim,
         "k": est.pencil_.k,
         "rows": len(X),
         "seed": seed,
-        "metrics": None if y is None else _finite(est.evaluate(X, y)),
-        "method": attribution.method,
-        "background": f"mean of {len(est.background_)} training rows",
-        "top_columns": ranking["column"].head(5).tolist(),
-        "coupling_share": float(coupling / (diagonal + coupling)) if diagonal + coupling > 0 else 0.0,
-        "completeness_gap": gap,
-        "completeness_gap_relative": gap / scale if scale > 0 else gap,
-        "degenerate_rows": int(attribution.degenerate.sum()),
+        "metrics": None if y is None else est.evaluate(X, y),
+        **found,
     }
+    return Analysis(
+        {exhibit.name: exhibit.table for exhibit in exhibits},
+        {exhibit.name: exhibit.draw for exhibit in exhibits if exhibit.draw is not None},
+        _finite(summary),
+    )
 
 
-def _finite(metrics: dict[str, float]) -> dict[str, float | None]:
-    """Return the metrics with None for those that are undefined, such as R² of a single row."""
-    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+def _finite(value: Any) -> Any:
+    """Return a summary with None for numbers that are undefined, such as R² of a single row."""
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def check_folder(folder: Path) -> None:
@@ -175,8 +165,13 @@ def _is_ours(summary: Path) -> bool:
         return False
 
 
-def write(analysis: Analysis, folder: Path) -> None:
+def write(analysis: Analysis, folder: Path) -> dict[str, Any]:
     """Write ``tables/*.csv``, ``figures/*.png`` and ``summary.json``, replacing an earlier analysis whole.
+
+    Returns
+    -------
+    dict
+        The summary as it was written, with the seconds that tables and figures took.
 
     Raises
     ------
@@ -190,17 +185,21 @@ def write(analysis: Analysis, folder: Path) -> None:
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         new, old = staging / "new", staging / "old"
+        start = time.perf_counter()
         for name in ("tables", "figures"):
             (new / name).mkdir(parents=True)
         for name, table in analysis.tables.items():
             table.to_csv(new / "tables" / f"{name}.csv", index=False)
         for name, draw in analysis.figures.items():
             _save_figure(draw, new / "figures" / f"{name}.png")
-        text = json.dumps(analysis.summary, indent=2, ensure_ascii=False, allow_nan=False)
+        seconds = analysis.summary["seconds"] | {"tables and figures": time.perf_counter() - start}
+        summary = {**analysis.summary, "seconds": seconds}
+        text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (new / SUMMARY).write_text(text + "\n", encoding="utf-8")
         _swap(new, folder, old)
     finally:
         shutil.rmtree(staging)
+    return summary
 
 
 def _swap(new: Path, folder: Path, old: Path) -> None:
@@ -228,23 +227,81 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
 
     Examples
     --------
-    >>> example = {"metrics": None, "top_columns": ["bmi"], "coupling_share": 0.25, "degenerate_rows": 0,
-    ...            "completeness_gap": 1e-14, "completeness_gap_relative": 1e-16, "unit": "mmHg"}
-    >>> print(summary_lines(example)[1])
-    top columns               bmi
+    >>> from spectral_interp import SpectralRegressor
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
+    >>> lines = summary_lines(analyze(est, X, None, methods=["local"], seed=0).summary)
+    >>> print(lines[0])
+    metric             no targets given
     """
-    metrics = summary["metrics"] or {}
-    rows = {
-        "metric": ", ".join(f"{name} {_number(value)}" for name, value in metrics.items())
-        or "no targets given",
-        "top columns": ", ".join(summary["top_columns"]),
-        "share of coupling": f"{summary['coupling_share']:.0%}",
-        "largest completeness gap": f"{summary['completeness_gap']:.1e} ({summary['unit']}), "
-        f"{summary['completeness_gap_relative']:.1e} of the largest prediction",
-    }
-    if summary["degenerate_rows"]:
-        rows["degenerate rows"] = str(summary["degenerate_rows"])
-    return [f"{name:<25} {text}" for name, text in rows.items()]
+    return [f"{name:<{LABEL}} {text}" for name, text in _lines(summary)]
+
+
+def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    metrics, unit = summary["metrics"] or {}, summary["unit"]
+    yield "metric", ", ".join(f"{k} {_number(v)}" for k, v in metrics.items()) or "no targets given"
+    yield "background", summary["background"]
+    for name, method in summary["methods"].items():
+        yield from _method_lines(name, method, unit)
+    for name, moves in summary.get("background_stability", {}).items():
+        yield f"{name}, redrawn", _stability(moves, summary["methods"][name]["top_columns"])
+    yield from _certified_lines(summary["certified"])
+    if "pieces" in summary:
+        counts = ", ".join(f"{name} {count}" for name, count in summary["pieces"]["counts"].items())
+        yield "linear pieces", f"{counts}, to within {_number(summary['pieces']['eps'])} ({unit})"
+    if "skeleton" in summary:
+        yield "skeleton", _skeleton(summary["skeleton"])
+    if "margins" in summary:
+        yield from _margin_lines(summary["margins"], unit)
+    if "slices_at_row" in summary:
+        yield "slices", f"through row {summary['slices_at_row']}, that of the median prediction"
+    for place, reason in enumerate(summary["left_out"]):
+        yield "" if place else "left out", reason
+    yield "time", ", ".join(f"{k} {v:.1f} s" for k, v in summary["seconds"].items() if v >= 0.05)
+
+
+def _method_lines(name: str, method: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
+    yield name, ", ".join(method["top_columns"])
+    share = "" if method["coupling_share"] is None else f"; {method['coupling_share']:.0%} coupling"
+    yield "", f"{count_rows(method['rows'])}, {method['milliseconds_per_row']:.3g} ms a row{share}"
+    gap, relative = method["completeness_gap"], method["completeness_gap_relative"]
+    yield "", f"completeness gap up to {gap:.1e} ({unit}), {relative:.1e} of the largest prediction"
+    if "largest_standard_error" in method:
+        yield "", f"sampled: standard errors up to {_number(method['largest_standard_error'])} ({unit})"
+    if method["degenerate_rows"]:
+        yield "", f"{count_rows(method['degenerate_rows'])} degenerate"
+
+
+def _margin_lines(margins: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
+    radius, eps = _number(margins["median_linear_radius"]), _number(margins["eps"])
+    yield "gaps and radii", f"gap of the median row {_number(margins['median_gap'])} ({unit})"
+    yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in features"
+
+
+def _stability(moves: dict[str, Any], columns: list[str]) -> str:
+    """Return how far mean |contribution| of the columns moves over redraws of the background."""
+    shares = [(name, moves["relative_standard_deviation"][name]) for name in columns]
+    told = ", ".join(f"{name} ± {'undefined' if s is None else format(s, '.1%')}" for name, s in shares)
+    return f"mean size of {told}"
+
+
+def _certified_lines(certified: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    proven, share = (
+        certified["columns_of_proven_direction"],
+        certified["median_observed_over_certified_range"],
+    )
+    tight = "" if share is None else f"; slopes at the rows span {share:.0%} of what is possible (median)"
+    yield "certified", f"direction proven for {proven} of {certified['columns']} columns{tight}"
+    said = certified["sentences"]
+    for sentence in said[:SENTENCES]:
+        yield "", sentence
+    if len(said) > SENTENCES:
+        yield "", f"… and {len(said) - SENTENCES} more in {SUMMARY}"
+
+
+def _skeleton(found: dict[str, Any]) -> str:
+    pieces, r2, mixed = found["active_latents"], _number(found["r2"]), _number(found["median_participation"])
+    return f"exact pieces {pieces}, R² against the model {r2}, latents that the median row mixes {mixed}"
 
 
 def _number(value: float | None) -> str:

@@ -44,6 +44,8 @@ class SpectrumSlice:
     here : float or str or None
         The row's own value; None if it has none, or a level that training had not.
     unit : str
+    row : int
+        Place of the row among those given.
     """
 
     axis: Axis
@@ -54,6 +56,7 @@ class SpectrumSlice:
     crossing: npt.NDArray[np.bool_]
     here: float | str | None
     unit: str
+    row: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,8 @@ class PlaneSlice:
     here : tuple of float or None
         The row's own values; None if one is missing.
     unit : str
+    row : int
+        Place of the row among those given.
     """
 
     axes: tuple[Axis, Axis]
@@ -84,6 +89,7 @@ class PlaneSlice:
     boundaries: list[FloatArray]
     here: tuple[float, float] | None
     unit: str
+    row: int
 
 
 def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> SpectrumSlice:
@@ -120,8 +126,8 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
     array([0.2])
     """
     inputs = as_inputs(model, X)
-    axis, base = inputs.axis(column), _row(inputs, row)
-    pencil = inputs.pencil
+    axis, row = inputs.axis(column), _row(inputs, row)
+    pencil, base = inputs.pencil, inputs.z[row]
     if axis.levels:
         z, x = axis.place_levels(base), np.array(axis.levels, dtype=object)
         crossing = np.zeros(len(x), dtype=bool)
@@ -131,7 +137,8 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
         grid = np.union1d(grid, found)
         z, x, crossing = axis.place(base, grid), axis.value(grid), np.isin(grid, found)
     here = _here(inputs, axis, row)
-    return SpectrumSlice(axis, x, pencil.spectra(z), pencil.k, pencil.gap(z), crossing, here, inputs.unit)
+    gap = pencil.gap(z)
+    return SpectrumSlice(axis, x, pencil.spectra(z), pencil.k, gap, crossing, here, inputs.unit, row)
 
 
 def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -> PlaneSlice:
@@ -169,7 +176,8 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
            [ 2.,  1.]])]
     """
     inputs = as_inputs(model, X)
-    pencil, base = banded(inputs.pencil, "slice_plane"), _row(inputs, row)
+    pencil, row = banded(inputs.pencil, "slice_plane"), _row(inputs, row)
+    base = inputs.z[row]
     across, up = _numeric_pair(inputs, columns)
     spans = [_range(inputs, axis) for axis in (across, up)]
     sides = [np.linspace(*span, GRID) for span in spans]
@@ -185,6 +193,7 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
         boundaries=_boundaries(pencil, (across, up), spans, base),
         here=None if None in here else here,
         unit=inputs.unit,
+        row=row,
     )
 
 
@@ -242,11 +251,12 @@ def _range(inputs: Inputs, axis: Axis) -> tuple[float, float]:
     return (low, high) if high - low > 1e-9 * max(1.0, abs(low), abs(high)) else (low - 1, high + 1)
 
 
-def _row(inputs: Inputs, row: int) -> FloatArray:
+def _row(inputs: Inputs, row: int) -> int:
+    """Return ``row`` counted from the first, also where it was counted from the last."""
     if not len(inputs.z):
         raise ValueError("expected at least one row in X; got none")
     try:
-        return inputs.z[check_index(row, len(inputs.z))]
+        return check_index(row, len(inputs.z))
     except ValueError:
         raise ValueError(f"expected row below {len(inputs.z)}, the number of rows; got {row}") from None
 

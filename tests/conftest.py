@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, cli
+from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, cli, report
 from spectral_interp.tables import read_table, split_target
 
 
@@ -42,6 +42,12 @@ def random_pencil(rng):
     return lambda p, d, k=None: Pencil(
         rng.normal(size=(p + 1, d)), rng.normal(size=(p + 1, d - 1)), d // 2 if k is None else k
     )
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Write analyses without their figures, which take most of the time."""
+    monkeypatch.setattr(report, "_save_figure", lambda draw, path: path.touch())
 
 
 @pytest.fixture

@@ -10,7 +10,12 @@ import torch
 from spectral_interp import analyze, train
 from spectral_interp.models import TridiagonalSpectral
 
-FIGURES = ["beeswarm.png", "importance.png", "sensitivity.png", "training_curve.png"]
+FIGURES = {
+    *(f"{name}_{method}.png" for name in ("beeswarm", "importance") for method in ("local", "path")),
+    *(f"spectrum_{place}.png" for place in (1, 2, 3)),
+    *(f"{n}.png" for n in ["certified", "margins", "pieces", "region_map", "sensitivity", "training_curve"]),
+}
+LOCAL = ("--methods", "local")
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +34,20 @@ def test_train_then_analyze(tmp_path, run):
     status, text, err = run(analyze, out)
     assert (status, err) == (0, "")
     folder = tmp_path / "model-analysis"
-    assert sorted(p.name for p in (folder / "figures").iterdir()) == FIGURES
+    assert {p.name for p in (folder / "figures").iterdir()} == FIGURES
     summary = json.loads((folder / "summary.json").read_text())
-    assert summary["completeness_gap_relative"] <= 1e-10
     assert summary["rows"] == 89
-    assert f"{summary['completeness_gap']:.1e}" in text
-    importance = pd.read_csv(folder / "tables" / "importance.csv")
-    assert importance["column"].head(5).tolist() == summary["top_columns"]
-    assert 0 < summary["coupling_share"] < 1
+    for name, method in summary["methods"].items():
+        assert method["completeness_gap_relative"] <= 1e-10
+        assert f"{method['completeness_gap']:.1e}" in text
+        assert f"{method['milliseconds_per_row']:.3g} ms a row" in text
+        importance = pd.read_csv(folder / "tables" / f"importance_{name}.csv")
+        assert importance["column"].head(5).tolist() == method["top_columns"]
+        assert 0 < method["coupling_share"] < 1
+    assert summary["top_columns"] == summary["methods"]["local"]["top_columns"]
+    assert "100 training rows kept by the model, chosen with seed 0" in text
+    assert summary["certified"]["sentences"][0] in text
+    assert "tables and figures" in summary["seconds"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model-analysis", "model.pt"]
 
 
@@ -48,28 +59,32 @@ def test_two_runs_of_train_give_identical_tensors(tmp_path, run):
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_rows_seed_out_and_a_second_run(tmp_path, run, model, diabetes):
+def test_rows_seed_out_and_a_second_run(tmp_path, run, no_figures, model, diabetes):
     X, y = diabetes
     X.assign(progression=y).to_csv(tmp_path / "rows.csv", index=False)
-    arguments = (model, "--data", tmp_path / "rows.csv", "--rows", 30, "--seed", 3, "--out", tmp_path / "out")
+    arguments = (model, "--data", tmp_path / "rows.csv", "--rows", 10, "--seed", 3, "--out", tmp_path / "out")
+    arguments += ("--methods", "path", "local")
     assert run(analyze, *arguments)[0] == 0
     first = {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()}
     (tmp_path / "out" / "tables" / "stale.csv").write_text("old")
     assert run(analyze, *arguments)[0] == 0
     assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()} == first
-    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"] == 30
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"] == 10
     X.to_csv(tmp_path / "rows.csv", index=False)
     status, text, _ = run(analyze, *arguments)
     assert status == 0
     assert "no targets given" in text
 
 
-def test_bare_state_dict(tmp_path, run, rng):
+def test_bare_state_dict(tmp_path, no_figures, run, rng):
     torch.save(TridiagonalSpectral(2, 5).state_dict(), tmp_path / "bare.pt")
     pd.DataFrame(rng.normal(size=(20, 2)), columns=["u", "v"]).to_parquet(tmp_path / "rows.parquet")
-    status, _, err = run(analyze, tmp_path / "bare.pt", "--data", tmp_path / "rows.parquet", "--k", 1)
+    status, text, err = run(analyze, tmp_path / "bare.pt", "--data", tmp_path / "rows.parquet", "--k", 1)
     assert (status, err) == (0, "")
-    table = pd.read_csv(tmp_path / "bare-analysis" / "tables" / "importance.csv")
+    assert "background         the origin" in text
+    assert "left out           redraws of the background: 1 background row cannot be drawn again" in text
+    assert "training curve: the file holds no history" in text
+    table = pd.read_csv(tmp_path / "bare-analysis" / "tables" / "importance_path.csv")
     assert sorted(table["column"]) == ["u", "v"]
 
 
@@ -133,17 +148,32 @@ def test_analyze_refuses(tmp_path, monkeypatch, run, model, break_it, arguments,
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
+def test_costly_methods_explain_fewer_rows_unless_told(tmp_path, monkeypatch, no_figures, run, model):
+    monkeypatch.setattr(analyze, "COSTLY_ROWS", 3)
+    for arguments, rows in (((), 3), (("--rows", 5), 5)):
+        assert run(analyze, model, "--out", tmp_path / "out", *arguments)[0] == 0
+        methods = json.loads((tmp_path / "out" / "summary.json").read_text())["methods"]
+        assert methods["path"]["rows"] == rows
+    assert methods["local"]["rows"] == 5
+
+
+def test_an_unknown_method_is_refused(run, model):
+    status, _, err = run(analyze, model, "--methods", "lime")
+    assert status == 2
+    assert "invalid choice: 'lime'" in err
+
+
 def test_a_failing_figure_keeps_the_previous_analysis(tmp_path, monkeypatch, run, model):
     from spectral_interp import plots
 
-    assert run(analyze, model, "--out", tmp_path / "out")[0] == 0
+    assert run(analyze, model, "--out", tmp_path / "out", *LOCAL)[0] == 0
     before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
 
     def fail(*_):
         raise OSError("disk full")
 
     monkeypatch.setattr(plots, "beeswarm", fail)
-    status, _, err = run(analyze, model, "--out", tmp_path / "out")
+    status, _, err = run(analyze, model, "--out", tmp_path / "out", *LOCAL)
     assert (status, "disk full" in err) == (2, True)
     assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
@@ -156,13 +186,13 @@ def test_a_model_without_rows_asks_for_data(tmp_path, run, regressor):
     assert "pass --data" in err
 
 
-def test_a_single_row_and_a_column_of_one_value(tmp_path, run, model, diabetes):
+def test_a_single_row_and_a_column_of_one_value(tmp_path, no_figures, run, model, diabetes):
     diabetes[0][:1].to_csv(tmp_path / "one.csv", index=False)
     assert run(analyze, model, "--data", tmp_path / "one.csv", "--out", tmp_path / "out")[0] == 0
-    assert np.isfinite(pd.read_csv(tmp_path / "out" / "tables" / "beeswarm.csv")["contribution"]).all()
+    assert np.isfinite(pd.read_csv(tmp_path / "out" / "tables" / "beeswarm_path.csv")["contribution"]).all()
 
 
-def test_words_booleans_and_gaps_go_all_the_way(tmp_path, run, rng):
+def test_words_booleans_and_gaps_go_all_the_way(tmp_path, no_figures, run, rng):
     frame = pd.DataFrame(
         {
             "size": rng.normal(size=120),
@@ -177,10 +207,11 @@ def test_words_booleans_and_gaps_go_all_the_way(tmp_path, run, rng):
         run(train, tmp_path / "mixed.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 20)[0]
         == 0
     )
-    status, _, err = run(analyze, tmp_path / "m.pt")
+    status, text, err = run(analyze, tmp_path / "m.pt", "--methods", "local", "shapley")
     assert (status, err) == (0, "")
-    table = pd.read_csv(tmp_path / "m-analysis" / "tables" / "beeswarm.csv")
+    assert "region map: it needs two numeric columns and the model has 1" in text
+    table = pd.read_csv(tmp_path / "m-analysis" / "tables" / "beeswarm_shapley.csv")
     assert sorted(table["column"].unique()) == ["city", "flag", "size"]
     assert table["level"].between(0, 1).all()
     summary = json.loads((tmp_path / "m-analysis" / "summary.json").read_text())
-    assert summary["completeness_gap_relative"] <= 1e-10
+    assert summary["methods"]["shapley"]["completeness_gap_relative"] <= 1e-10

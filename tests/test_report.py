@@ -36,11 +36,12 @@ def test_a_column_named_like_the_target_is_a_column(tmp_path):
 
 def test_summary_and_sensitivity_against_their_definitions(regressor, diabetes):
     X, y = diabetes
-    analysis = report.analyze(regressor, X, y, seed=0)
-    att = explain(regressor, X)
+    analysis = report.analyze(regressor, X, y, methods=["local"], seed=0)
+    att, found = explain(regressor, X), analysis.summary["methods"]["local"]
     diagonal, coupling = np.abs(att.diagonal).mean(axis=0).sum(), np.abs(att.coupling).mean(axis=0).sum()
-    assert analysis.summary["coupling_share"] == pytest.approx(coupling / (diagonal + coupling))
-    assert analysis.summary["completeness_gap"] == att.completeness_gap.max()
+    assert found["coupling_share"] == pytest.approx(coupling / (diagonal + coupling))
+    assert found["completeness_gap"] == att.completeness_gap.max()
+    assert found["evaluations"] == att.evaluations
     bounds = analysis.tables["sensitivity"].set_index("feature")["bound"]
     pencil = regressor.pencil_
     for i, name in enumerate(X.columns):
@@ -61,18 +62,18 @@ def test_degenerate_counts_the_norm_of_negative_matrices_too():
     np.testing.assert_array_equal(pencil.degenerate([[1.0], [1e3]]), [True, False])
 
 
-def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, regressor, diabetes):
+def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_figures, regressor, diabetes):
     X, y = diabetes
     with pytest.warns(UserWarning, match="R.2 score is not well-defined"):
-        analysis = report.analyze(regressor, X[:1], y[:1], seed=0)
+        analysis = report.analyze(regressor, X[:1], y[:1], methods=["local"], seed=0)
     report.write(analysis, tmp_path / "out")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["metrics"]["R²"] is None
     assert "R² undefined" in report.summary_lines(summary)[0]
 
 
-def test_other_peoples_files_are_never_replaced(tmp_path, regressor, diabetes):
-    analysis = report.analyze(regressor, diabetes[0][:20], None, seed=0)
+def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor, diabetes):
+    analysis = report.analyze(regressor, diabetes[0][:20], None, methods=["local"], seed=0)
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "summary.json").write_text("{}")
@@ -90,8 +91,10 @@ def test_other_peoples_files_are_never_replaced(tmp_path, regressor, diabetes):
         report.write(analysis, link)
 
 
-def test_a_failed_swap_brings_the_earlier_analysis_back(tmp_path, monkeypatch, regressor, diabetes):
-    analysis = report.analyze(regressor, diabetes[0][:20], None, seed=0)
+def test_a_failed_swap_brings_the_earlier_analysis_back(
+    tmp_path, monkeypatch, no_figures, regressor, diabetes
+):
+    analysis = report.analyze(regressor, diabetes[0][:20], None, methods=["local"], seed=0)
     folder = tmp_path / "out"
     report.write(analysis, folder)
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}

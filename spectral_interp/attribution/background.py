@@ -12,7 +12,7 @@ def background_of(model: Any, X: Any, background: Any) -> tuple[Inputs, FloatArr
     """Return the rows ``X``, the encoded background (b, p) and a description of it.
 
     Without a background it is the estimator's own, rows drawn from its training table with its seed, or the
-    origin for a pencil.
+    origin for a pencil and for a bare state dict.
 
     Raises
     ------
@@ -21,9 +21,7 @@ def background_of(model: Any, X: Any, background: Any) -> tuple[Inputs, FloatArr
     """
     inputs = as_inputs(model, X)
     if background is None:
-        count = len(inputs.reference)
-        own = f"{count} training rows that the model keeps" if hasattr(model, "inputs") else "the origin"
-        return inputs, inputs.reference, own
+        return inputs, inputs.reference, inputs.background
     reference = as_inputs(model, background).z
     if not len(reference):
         raise ValueError("expected a background with at least one row; got none")

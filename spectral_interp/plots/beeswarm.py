@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 
 from ..attribution import Attribution
 from ..eigen.checks import FloatArray
-from .style import NEUTRAL, TOP, VALUE_MAP, shorten
+from .style import NEUTRAL, TOP, VALUE_MAP, count_rows, shorten
 
 _BINS, _HALF_WIDTH = 80, 0.42
+_SMALL, _LARGE, _FEW = 7, 28, 20
+"""Areas of the dots, large ones for few rows."""
 
 
 def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
@@ -34,18 +36,21 @@ def beeswarm(table: pd.DataFrame, ax: Axes) -> Axes:
     sizes = table["contribution"].abs().groupby(table["column"], sort=False).mean()
     order = list(sizes.sort_values(ascending=False, kind="stable").index[:TOP])
     edges = np.linspace(table["contribution"].min(), table["contribution"].max(), _BINS + 1)
+    size = _SMALL if table["row"].nunique() > _FEW else _LARGE
     ax.axvline(0, color=NEUTRAL, linewidth=0.8)
     for at, name in enumerate(order):
         rows = table[table["column"] == name]
         x = rows["contribution"].to_numpy()
         dots = ax.scatter(
-            x, at + _offsets(x, edges), c=rows["level"], cmap=VALUE_MAP, vmin=0, vmax=1, s=7, linewidths=0
+            x, at + _offsets(x, edges), c=rows["level"], cmap=VALUE_MAP, vmin=0, vmax=1, s=size, linewidths=0
         )
     ax.set_yticks(range(len(order)), [shorten(name) for name in order])
     ax.set_ylim(len(order) - 0.5, -0.5)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel(f"contribution ({table['unit'].iloc[0]})")
     more = f" (top {TOP} of {len(sizes)})" if len(sizes) > TOP else ""
-    ax.set_title(f"Contributions row by row{more}")
+    rows = count_rows(table["row"].nunique())
+    ax.set_title(f"{table['method'].iloc[0].capitalize()} contributions, {rows}{more}")
     bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], aspect=30, pad=0.02)
     bar.ax.set_yticklabels(["low", "high"])
     bar.set_label("value of the column (rank)", labelpad=-14)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
-from .style import DIAGONAL, NEUTRAL, TOP, shorten
+from .style import DIAGONAL, NEUTRAL, TOP, UNIT, bar_height, shorten
 
 _OPEN, _PROVEN = "#C9D6DF", "#8CCFB7"
 
@@ -37,7 +37,7 @@ def certified(table: pd.DataFrame, ax: Axes) -> Axes:
                 y[rows],
                 widths,
                 left=shown["low"][rows],
-                height=0.7,
+                height=0.9 * bar_height(len(shown)),
                 color=colour,
                 edgecolor=colour,
                 linewidth=1.5,  # shows intervals of width 0
@@ -46,13 +46,22 @@ def certified(table: pd.DataFrame, ax: Axes) -> Axes:
     if "observed_min" in shown:
         ends = shown["observed_min"], shown["observed_max"]
         ax.hlines(y, *ends, color=DIAGONAL, linewidth=4, label="observed at the rows")
-        ax.plot(shown["observed_median"], y, "o", color=NEUTRAL, markeredgecolor="white", label="median row")
+        ax.plot(
+            shown["observed_median"],
+            y,
+            "o",
+            color=NEUTRAL,
+            markeredgecolor="white",
+            label="median of the rows",
+        )
     ax.set_yticks(y, [_label(line) for _, line in shown.iterrows()])
     ax.set_ylim(len(shown) - 0.5, -0.5)
-    ax.set_xlabel(textwrap.fill(f"derivative ({shorten(table['unit'][0])} per {_step(shown)})", 60))
+    label = textwrap.fill(f"derivative ({shorten(table['unit'][0], UNIT)} per {_step(shown)})", 60)
+    ax.set_xlabel(label)
+    ax.locator_params(axis="x", nbins=6)
     more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
     ax.set_title(f"How predictions can respond to each column{more}")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12 - 0.05 * (1 + label.count("\n"))), ncols=2)
     return ax
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
-from .style import COUPLING, DIAGONAL, shorten
+from .style import COUPLING, DIAGONAL, UNIT, shorten
 
 
 def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
 
 def margins(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the share of rows with at most a given gap (lower axis) and linear radius (upper axis)."""
-    unit, eps = shorten(table["unit"].iloc[0]), table["eps"].iloc[0]
+    unit, eps = shorten(table["unit"].iloc[0], UNIT), table["eps"].iloc[0]
     upper = ax.twiny()
     upper.spines["top"].set_visible(True)
     lines = (
@@ -45,6 +45,7 @@ def margins(table: pd.DataFrame, ax: Axes) -> Axes:
         axes.step(values, share, where="post", color=colour, linestyle=line)
         axes.set_xlabel(label, color=colour)
         axes.tick_params(axis="x", colors=colour)
+        axes.locator_params(axis="x", nbins=6)
         if len(values):
             axes.set_xlim(0, 1.03 * values[-1] or 1.0)
     if not np.isfinite(table["gap"]).any():

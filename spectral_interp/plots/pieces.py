@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..regions import Regions
-from .style import COUPLING, DIAGONAL, label_log, shorten
+from .style import COUPLING, DIAGONAL, count_rows, label_log, shorten
 
 _STYLES = {"model": (DIAGONAL, "-"), "skeleton": (COUPLING, "--")}
 
@@ -37,5 +37,5 @@ def pieces(table: pd.DataFrame, ax: Axes) -> Axes:
         ax.legend()
     ax.set_xlabel(f"tolerance ε ({shorten(table['unit'][0], 60)})")
     ax.set_ylabel("tangent planes that cover the rows")
-    ax.set_title(f"Pieces that are linear to within ε, {table['rows'][0]:,} rows")
+    ax.set_title(f"Pieces that are linear to within ε, {count_rows(table['rows'][0])}")
     return ax

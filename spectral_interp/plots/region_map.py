@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from ..eigen.checks import FloatArray
 from ..slices import PlaneSlice
-from .style import VALUE_MAP, label_log, shorten
+from .style import UNIT, VALUE_MAP, label_log, shorten
 
 _LABELLED = 0.01
 """Regions of at least this share of the plane carry their latent's number."""
@@ -34,6 +34,7 @@ def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
             "y_log": up.log,
             "row_x": here[0],
             "row_y": here[1],
+            "row": plane.row,
             "unit": plane.unit,
         }
     )
@@ -70,15 +71,25 @@ def region_map(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray
             at = (x[place[1]], y[place[0]])
             ax.text(*at, str(latent), color="white", ha="center", va="center", path_effects=halo)
     if first["row_x"] is not None:
-        ax.plot(first["row_x"], first["row_y"], "X", color="white", markeredgecolor="black", markersize=9)
+        ax.plot(
+            first["row_x"],
+            first["row_y"],
+            "X",
+            color="white",
+            markeredgecolor="black",
+            markersize=9,
+            clip_on=False,
+        )
     ax.set(xlabel=shorten(first["x_column"], 60), ylabel=shorten(first["y_column"], 40))
     ax.set(xscale="log" if first["x_log"] else "linear", yscale="log" if first["y_log"] else "linear")
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     for axis, logarithmic in ((ax.xaxis, first["x_log"]), (ax.yaxis, first["y_log"])):
         if logarithmic:
             label_log(axis)
-    ax.set_title("Prediction, and the pieces of the skeleton by latent (× the row)")
-    ax.figure.colorbar(colours, ax=ax, label=f"prediction ({shorten(first['unit'])})", aspect=30, pad=0.02)
+    ax.set_title(f"Prediction, and the pieces of the skeleton by latent (✕ row {first['row']})")
+    ax.figure.colorbar(
+        colours, ax=ax, label=f"prediction ({shorten(first['unit'], UNIT)})", aspect=30, pad=0.02
+    )
     return ax
 
 

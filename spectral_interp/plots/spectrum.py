@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..slices import SpectrumSlice
-from .style import COUPLING, DIAGONAL, NEUTRAL, label_log, shorten
+from .style import COUPLING, DIAGONAL, NEUTRAL, UNIT, label_log, shorten
 
 _OTHERS = "#9A9A9A"
 
@@ -25,6 +25,7 @@ def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
             "gap": np.repeat(found.gap, d),
             "crossing": np.repeat(found.crossing, d),
             "row_value": found.here,
+            "row": found.row,
             "log_axis": found.axis.log,
             "unit": found.unit,
         }
@@ -82,7 +83,7 @@ def spectrum(table: pd.DataFrame, ax: Axes) -> Axes:
         ticks = list(dict.fromkeys(table["value"]))
         ax.set_xticks(range(len(ticks)), [shorten(str(level), 14) for level in ticks])
     name = str(table["column"].iloc[0])
-    ax.set(xlabel=shorten(name, 60), ylabel=f"eigenvalue ({shorten(table['unit'].iloc[0])})")
-    ax.set_title(f"Spectrum along {shorten(name)}, the other columns as in one row")
+    ax.set(xlabel=shorten(name, 60), ylabel=f"eigenvalue ({shorten(table['unit'].iloc[0], UNIT)})")
+    ax.set_title(f"Spectrum along {shorten(name)}, the other columns as in row {table['row'].iloc[0]}")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
     return ax

@@ -11,6 +11,10 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 DIAGONAL, COUPLING, NEUTRAL = "#0072B2", "#E69F00", "#333333"
+
+WHOLE = "#7A7A7A"
+"""Of a contribution that has no parts."""
+
 COLOURS = (DIAGONAL, COUPLING, "#009E73", "#CC79A7", NEUTRAL)
 """Categories, from the palette of Okabe and Ito."""
 
@@ -29,6 +33,7 @@ _RC: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 11,
+    "axes.formatter.limits": (-4, 8),
     "legend.frameon": False,
     "text.parse_math": False,
     "pdf.fonttype": 42,
@@ -51,6 +56,32 @@ def label_log(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=steps, numticks=9) if decades > 4 else MaxNLocator(5))
     axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axis.set_minor_formatter(NullFormatter())
+
+
+def bar_height(n: int) -> float:
+    """Return the height of each of ``n`` bars, as thick for one bar as for four.
+
+    Examples
+    --------
+    >>> bar_height(1), bar_height(20)
+    (0.2, 0.8)
+    """
+    return min(0.8, 0.2 * n)
+
+
+def count_rows(n: int) -> str:
+    """Return ``n`` rows in words.
+
+    Examples
+    --------
+    >>> count_rows(1), count_rows(1000)
+    ('1 row', '1,000 rows')
+    """
+    return "1 row" if n == 1 else f"{n:,} rows"
+
+
+UNIT = 40
+"""Characters of a unit that labels of axes show."""
 
 
 def shorten(name: str, width: int = 28) -> str:

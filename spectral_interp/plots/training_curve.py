@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .style import COUPLING, DIAGONAL, NEUTRAL
+from .style import COUPLING, DIAGONAL, NEUTRAL, label_log
 
 
 def training_curve_table(history: list[dict[str, float]]) -> pd.DataFrame:
@@ -31,7 +31,6 @@ def training_curve(table: pd.DataFrame, ax: Axes, *, loss: str) -> Axes:
         best["epoch"], best["validation_loss"], "o", color=NEUTRAL, label=f"kept: epoch {int(best['epoch'])}"
     )
     ax.set(xlabel="epoch", ylabel=loss, yscale="log", title="Training")
-    for which in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
-        which(lambda value, _: f"{value:.3g}")
+    label_log(ax.yaxis)
     ax.legend()
     return ax

@@ -215,7 +215,7 @@ def test_cost_and_background_are_stated(random_pencil, regressor, diabetes, rng)
     assert explain(pencil, z, method="path", background=z[:2]).background == "2 given rows"
     assert explain(pencil, z).background == "the origin"
     att = explain(regressor, diabetes[0][:2], method="path")
-    assert att.background == "100 training rows that the model keeps"
+    assert att.background == "100 training rows kept by the model, chosen with seed 0"
     assert att.evaluations >= 2 * 100 * 5
     assert att.to_frame()["background"].iloc[0] == att.background
     finer = explain(regressor, diabetes[0][:2], method="path", tol=1e-6)

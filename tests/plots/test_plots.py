@@ -25,6 +25,14 @@ def test_importance_ranks_and_splits(regressor, diabetes):
     assert [label.get_text() for label in ax.get_yticklabels()] == table["column"].tolist()
 
 
+def test_importance_of_a_method_without_parts_is_one_bar_a_column(regressor, diabetes):
+    table = plots.importance_table(explain(regressor, diabetes[0][:1], method="shapley"))
+    ax = plots.importance(table, axes())
+    assert ax.get_legend() is None
+    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], table["mean_abs_contribution"])
+    assert ax.get_title().startswith("Shapley contributions, 1 row")
+
+
 def test_beeswarm_places_every_contribution(regressor, diabetes):
     att = explain(regressor, diabetes[0][:50])
     ax = axes()

@@ -1,0 +1,448 @@
+"""The sections of an analysis: each builds its tables, its figures and its part of the summary.
+
+A section that a model or its rows do not define raises :class:`LeftOut` with the reason.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from . import plots
+from .attribution import Attribution, explain
+from .certificates import Certificate, certify
+from .eigen.checks import FloatArray
+from .estimators import SpectralClassifier, SpectralRegressor
+from .regions import Regions, linear_regions
+from .slices import slice_plane, slice_spectrum
+
+Estimator = SpectralRegressor | SpectralClassifier
+
+GROUPS, REDRAWS, STABILITY_ROWS = 20, 200, 30
+"""The background is redrawn in so many groups, so often, and judged at up to so many rows."""
+
+SPECTRA = 3
+"""Columns whose spectrum is drawn."""
+
+COVERED_ROWS = 1000
+"""Rows that pieces are counted at: their memory grows with the square."""
+
+EPS_SHARE = 0.1
+"""Tolerance of linearity, as a share of the standard deviation of the predictions."""
+
+
+class LeftOut(Exception):
+    """Why a section is not defined for this model or these rows."""
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A table and, if there is one, how to draw it."""
+
+    name: str
+    table: pd.DataFrame
+    draw: Callable[[Axes], Axes] | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a builder returns: exhibits, and entries of the summary."""
+
+    exhibits: list[Exhibit] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the sections are about: a model, rows, and their contributions.
+
+    Attributes
+    ----------
+    est : fitted estimator
+    X : DataFrame, shape (n, columns)
+    attributions : dict
+        Of every method, in the order asked for; of all rows or of some.
+    seconds : dict
+        That every method took.
+    seed : int
+        Of the redraws of the background.
+    """
+
+    est: Estimator
+    X: pd.DataFrame
+    attributions: dict[str, Attribution]
+    seconds: dict[str, float]
+    seed: int
+
+    @classmethod
+    def explained(
+        cls, est: Estimator, X: pd.DataFrame, methods: Sequence[str], *, most: int | None, seed: int
+    ) -> Subject:
+        """Explain the rows by each method; all but "local" only ``most`` of them, evenly spread."""
+        attributions, seconds = {}, {}
+        for method in dict.fromkeys(methods):
+            rows = X if most is None or method == "local" else X.iloc[spread(len(X), most)]
+            _load_kernels(est, X, method)
+            start = time.perf_counter()
+            attributions[method] = explain(est, rows, method=method)
+            seconds[method] = time.perf_counter() - start
+        return cls(est, X, attributions, seconds, seed)
+
+    @cached_property
+    def prediction(self) -> FloatArray:
+        """What is explained, shape (n,): the target's unit or log-odds."""
+        return self.est.pencil_.values(self.est.encode(self.X))
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What is proven, with what depends on the rows."""
+        return certify(self.est, self.X)
+
+    @cached_property
+    def regions(self) -> Regions:
+        """Where the model is linear, at up to 1,000 rows."""
+        return linear_regions(self.est, self.X.iloc[spread(len(self.X), COVERED_ROWS)])
+
+    @cached_property
+    def strongest(self) -> list[str]:
+        """Names of the columns, the largest |contribution| of the first method first."""
+        first = next(iter(self.attributions.values()))
+        return plots.importance_table(first)["column"].tolist()
+
+    @cached_property
+    def row(self) -> int:
+        """The row that slices go through: that of the median prediction."""
+        return int(np.argsort(self.prediction, kind="stable")[len(self.prediction) // 2])
+
+    @property
+    def eps(self) -> float:
+        """Tolerance of linearity, in the prediction's unit."""
+        if len(self.X) < 2:
+            raise LeftOut("1 row has no spread of predictions to take a tolerance from")
+        deviation = float(self.prediction.std())
+        if not deviation:
+            raise LeftOut("predictions do not vary over the rows")
+        return EPS_SHARE * deviation
+
+
+def spread(n: int, most: int) -> npt.NDArray[np.intp]:
+    """Return the places of at most ``most`` of n rows, evenly spread.
+
+    Examples
+    --------
+    >>> spread(9, 3)
+    array([0, 4, 8])
+    """
+    return np.linspace(0, n - 1, min(most, n)).astype(np.intp)
+
+
+def _load_kernels(est: Estimator, X: pd.DataFrame, method: str) -> None:
+    """Explain a row against itself, so that compiling or loading machine code is not timed as explaining."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run that is timed repeats them
+        explain(est, X.iloc[:1], method=method, background=X.iloc[:1])
+
+
+def contributions(subject: Subject) -> Section:
+    """Tables and figures of every method, and what they cost."""
+    exhibits, methods = [], {}
+    for name, attribution in subject.attributions.items():
+        ranking, dots = plots.importance_table(attribution), plots.beeswarm_table(attribution)
+        dots["row"] = spread(len(subject.X), len(attribution.values))[dots["row"]]
+        exhibits += [
+            Exhibit(f"importance_{name}", ranking, partial(plots.importance, ranking)),
+            Exhibit(f"beeswarm_{name}", dots, partial(plots.beeswarm, dots)),
+        ]
+        methods[name] = _method_summary(attribution, ranking, subject.seconds[name])
+    background = next(iter(subject.attributions.values())).background
+    return Section(
+        exhibits, {"background": background, "top_columns": subject.strongest[:5], "methods": methods}
+    )
+
+
+def _method_summary(attribution: Attribution, ranking: pd.DataFrame, seconds: float) -> dict[str, Any]:
+    largest = float(np.abs(attribution.prediction).max())
+    gap = float(attribution.completeness_gap.max())
+    rows = len(attribution.prediction)
+    entry: dict[str, Any] = {
+        "rows": rows,
+        "top_columns": ranking["column"].head(5).tolist(),
+        "coupling_share": _coupling_share(ranking),
+        "completeness_gap": gap,
+        "completeness_gap_relative": gap / largest if largest > 0 else gap,
+        "degenerate_rows": int(attribution.degenerate.sum()),
+        "evaluations": attribution.evaluations,
+        "milliseconds_per_row": 1000 * seconds / rows,
+    }
+    if attribution.standard_error is not None:
+        entry["largest_standard_error"] = float(attribution.standard_error.max())
+    return entry
+
+
+def _coupling_share(ranking: pd.DataFrame) -> float | None:
+    """Return the couplings' share of the sizes of all parts; None where a method has no parts."""
+    if "mean_abs_coupling" not in ranking:
+        return None
+    diagonal, coupling = ranking["mean_abs_diagonal"].sum(), ranking["mean_abs_coupling"].sum()
+    return float(coupling / (diagonal + coupling)) if diagonal + coupling > 0 else 0.0
+
+
+def background_stability(subject: Subject) -> Section:
+    """Tell how far the mean |contribution| of every column moves when the background is drawn again."""
+    if len(subject.est.background_) < 2:
+        raise LeftOut("1 background row cannot be drawn again")
+    tables = [stability_table(subject.est, subject.X, m, seed=subject.seed) for m in subject.attributions]
+    table = pd.concat(tables, ignore_index=True)
+    moves = {
+        str(method): {
+            "relative_standard_deviation": dict(
+                zip(lines["column"], lines["redraw_standard_deviation_relative"], strict=True)
+            ),
+            "redraws": REDRAWS,
+            "rows": int(lines["rows"].iloc[0]),
+        }
+        for method, lines in table.groupby("method", sort=False)
+    }
+    return Section([Exhibit("background_stability", table)], {"background_stability": moves})
+
+
+def stability_table(est: Estimator, X: pd.DataFrame, method: str, *, seed: int) -> pd.DataFrame:
+    """Return how far mean |contribution| moves when the background is drawn again (bootstrap).
+
+    Contributions of every method are averages over the background rows. So those of 20 random groups of
+    background rows, computed once, give those of any draw of groups: 200 draws of as many groups, with
+    replacement. To be quick this takes 30 of the rows to explain, which stay the same in all draws.
+
+    Parameters
+    ----------
+    est : fitted estimator
+    X : DataFrame, shape (n, columns)
+    method : {"local", "path", "shapley"}
+    seed : int
+        Of the groups and draws.
+
+    Returns
+    -------
+    DataFrame
+        One line per column, largest ``mean_abs_contribution`` first; its ``redraw_standard_deviation`` and
+        the interval from ``redraw_5_percent`` to ``redraw_95_percent`` over the draws.
+
+    Examples
+    --------
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
+    >>> stability_table(est, X, "local", seed=0)[["background_rows", "redraws", "rows"]].iloc[0].tolist()
+    [18, 200, 20]
+    """
+    rng, few, background = (
+        np.random.default_rng(seed),
+        X.iloc[spread(len(X), STABILITY_ROWS)],
+        est.background_,
+    )
+    groups = np.array_split(rng.permutation(len(background)), min(GROUPS, len(background)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run over all rows gave them
+        parts = [explain(est, few, method=method, background=background.iloc[g]) for g in groups]
+    counts = np.array([len(g) for g in groups])
+    draws = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=REDRAWS) * counts
+    values = np.stack([part.values for part in parts])
+    sizes = _mean_sizes(values, counts[None])[0]
+    table = pd.DataFrame(
+        {
+            "method": method,
+            "column": list(parts[0].columns),
+            "mean_abs_contribution": sizes,
+            **_moves(sizes, _mean_sizes(values, draws)),
+            "redraws": REDRAWS,
+            "background_rows": len(background),
+            "rows": len(few),
+            "unit": parts[0].unit,
+        }
+    )
+    return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")
+
+
+def _mean_sizes(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return mean |contribution| (draws, c) from values (groups, n, c) and weights (draws, groups)."""
+    shares = weights / weights.sum(axis=1, keepdims=True)
+    return np.stack([np.abs(np.tensordot(share, values, axes=1)).mean(axis=0) for share in shares])
+
+
+def _moves(sizes: FloatArray, redrawn: FloatArray) -> dict[str, FloatArray]:
+    """Return how mean sizes (c,) move over the redraws (draws, c); relative to nothing they are NaN."""
+    deviation = redrawn.std(axis=0, ddof=1)
+    low, high = np.quantile(redrawn, [0.05, 0.95], axis=0)
+    relative = np.divide(deviation, sizes, out=np.full_like(sizes, np.nan), where=sizes > 0)
+    return {
+        "redraw_standard_deviation": deviation,
+        "redraw_standard_deviation_relative": relative,
+        "redraw_5_percent": low,
+        "redraw_95_percent": high,
+    }
+
+
+def certificates(subject: Subject) -> Section:
+    """Intervals that hold every derivative, and in words what is proven for every input."""
+    cert = subject.certificate
+    norms = plots.sensitivity_table(
+        cert.inputs.features, cert.feature_norm, cert.inputs.unit, step=_feature_step(cert)
+    )
+    intervals = plots.certified_table(cert)
+    wide = intervals[intervals["high"] > intervals["low"]]
+    tightness = (wide["observed_max"] - wide["observed_min"]) / (wide["high"] - wide["low"])
+    certified = {
+        "sentences": cert.sentences(),
+        "columns_of_proven_direction": int((intervals["monotone"] != 0).sum()),
+        "columns": len(intervals),
+        "lipschitz": cert.lipschitz,
+        "curvature": cert.curvature,
+        "median_observed_over_certified_range": float(tightness.median()) if len(subject.X) > 1 else None,
+    }
+    return Section(
+        [
+            Exhibit("sensitivity", norms, partial(plots.sensitivity, norms)),
+            Exhibit("certified", intervals, partial(plots.certified, intervals)),
+        ],
+        {"certified": certified},
+    )
+
+
+def _feature_step(cert: Certificate) -> str:
+    """Return what one unit of a feature is, for all of them."""
+    kinds = {
+        "change of level" if axis.levels else "unit" if axis.scale == 1 else "standard deviation"
+        for axis in cert.inputs.axes
+    }
+    return " or ".join(sorted(kinds, reverse=True))
+
+
+def spectra(subject: Subject) -> Section:
+    """All eigenvalues along each of the three strongest columns."""
+    if subject.est.pencil_.dim == 1:
+        raise LeftOut("a model of one latent has one eigenvalue, its prediction")
+    exhibits = []
+    for place, name in enumerate(subject.strongest[:SPECTRA], start=1):
+        table = plots.spectrum_table(slice_spectrum(subject.est, subject.X, name, row=subject.row))
+        exhibits.append(Exhibit(f"spectrum_{place}", table, partial(plots.spectrum, table)))
+    return Section(exhibits, {"slices_at_row": subject.row})
+
+
+def region_map(subject: Subject) -> Section:
+    """Predictions and linear pieces over the two strongest numeric columns."""
+    _need_latents(subject)
+    axes = {axis.name: axis for axis in subject.certificate.inputs.axes}
+    numeric = [name for name in subject.strongest if not axes[name].levels][:2]
+    if len(numeric) < 2:
+        raise LeftOut(f"it needs two numeric columns and the model has {len(numeric)}")
+    plane = slice_plane(subject.est, subject.X, (numeric[0], numeric[1]), row=subject.row)
+    table = plots.region_map_table(plane)
+    draw = Exhibit("region_map", table, partial(plots.region_map, table, boundaries=plane.boundaries))
+    return Section([draw], {"slices_at_row": subject.row})
+
+
+def pieces(subject: Subject) -> Section:
+    """How many tangent planes cover the rows, against how closely they must hold."""
+    eps, regions = subject.eps, subject.regions
+    table = plots.pieces_table(regions)
+    summary: dict[str, Any] = {
+        "rows": len(regions.prediction),
+        "eps": eps,
+        "counts": {name: _pieces_at(counts, eps) for name, counts in regions.piece_counts().items()},
+    }
+    return Section([Exhibit("pieces", table, partial(plots.pieces, table))], {"pieces": summary})
+
+
+def skeleton(subject: Subject) -> Section:
+    """How much of the model its piecewise linear part explains, and that part, piece by piece."""
+    _need_latents(subject)
+    regions = subject.regions
+    table = regions.latents()
+    summary = {
+        "active_latents": len(table),
+        "r2": regions.skeleton_r2,
+        "median_participation": float(np.median(regions.participation)),
+    }
+    return Section([Exhibit("latents", table)], {"skeleton": summary})
+
+
+def _need_latents(subject: Subject) -> None:
+    if subject.est.pencil_.structure == "dense":
+        raise LeftOut("the latents of a dense model depend on the basis")
+
+
+def _pieces_at(counts: tuple[FloatArray, Any], eps: float) -> int:
+    """Return the number of pieces at the largest tolerance up to ``eps``."""
+    tolerances, numbers = counts
+    return int(numbers[np.searchsorted(tolerances, eps, side="right") - 1])
+
+
+def margins(subject: Subject) -> Section:
+    """How gaps and radii of linearity are distributed over the rows."""
+    if subject.est.pencil_.dim == 1:
+        raise LeftOut("a model of one latent has no other eigenvalue and is linear everywhere")
+    eps, cert = subject.eps, subject.certificate
+    table = plots.margins_table(cert, eps)
+    summary = {
+        "eps": eps,
+        "median_gap": float(np.median(cert.gap)),
+        "median_linear_radius": float(np.median(table["linear_radius"])),
+    }
+    if cert.inputs.decides:
+        table["flip_radius"] = cert.flip_radius
+        summary["median_flip_radius"] = float(np.median(table["flip_radius"]))
+    return Section([Exhibit("margins", table, partial(plots.margins, table))], {"margins": summary})
+
+
+def training_curve(subject: Subject) -> Section:
+    """Losses per epoch."""
+    est = subject.est
+    if not est.history_:
+        raise LeftOut("the file holds no history of the training")
+    table = plots.training_curve_table(est.history_)
+    loss = {"regression": "mean squared error, target standardised", "classification": "log loss, nats"}
+    draw = Exhibit("training_curve", table, partial(plots.training_curve, table, loss=loss[est._task]))
+    return Section([draw])
+
+
+SECTIONS: dict[str, Callable[[Subject], Section]] = {
+    "contributions": contributions,
+    "redraws of the background": background_stability,
+    "certificates": certificates,
+    "spectra": spectra,
+    "region map": region_map,
+    "linear pieces": pieces,
+    "skeleton": skeleton,
+    "gaps and radii": margins,
+    "training curve": training_curve,
+}
+"""In the order of the summary. A builder returns a Section or raises LeftOut."""
+
+
+def build(subject: Subject) -> tuple[list[Exhibit], dict[str, Any]]:
+    """Return the exhibits of all sections, and their summaries with what was left out and what took how long.
+
+    Times are in seconds.
+    """
+    exhibits: list[Exhibit] = []
+    summary: dict[str, Any] = {}
+    left_out, seconds = [], dict(subject.seconds)
+    for name, builder in SECTIONS.items():
+        start = time.perf_counter()
+        try:
+            section = builder(subject)
+        except LeftOut as reason:
+            left_out.append(f"{name}: {reason}")
+            continue
+        exhibits += section.exhibits
+        summary |= section.summary
+        seconds[name] = time.perf_counter() - start
+    return exhibits, {**summary, "left_out": left_out, "seconds": seconds}
