@@ -31,6 +31,8 @@ from .pencil import AnyPencil
 from .tables import TableEncoder, as_frame
 
 BACKGROUND_ROWS = 100
+ROWS_PER_PARAMETER = 20
+"""Where there are fewer, the initial features are as much smaller: few rows cannot undo a random start."""
 STARTS = 3
 """Initial weights that are tried; the best after a tenth of the epochs goes on."""
 
@@ -142,18 +144,16 @@ class _SpectralEstimator(BaseEstimator):
         """Return the best of a few begun runs, or the one in a checkpoint."""
         n, p = train.z.shape
         options = self._options(float(train.weight.sum()))
-        runs = (
-            training.Run.start(
-                self.new_module(p, start),
-                options,
-                n_rows=n,
-                generator=torch.Generator().manual_seed(start),
-            )
-            for start in range(seed, seed + STARTS)
-        )
+        modules = [self.new_module(p, start) for start in range(seed, seed + STARTS)]
+        runs = []
+        for start, module in enumerate(modules, seed):
+            parameters = sum(parameter.numel() for parameter in module.parameters())
+            module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters)))
+            generator = torch.Generator().manual_seed(start)
+            runs.append(training.Run.start(module, options, n_rows=n, generator=generator))
         if checkpoint is not None:
-            return training.resume(next(runs), checkpoint, identity)
-        return training.best_start(list(runs), train, validation)
+            return training.resume(runs[0], checkpoint, identity)
+        return training.best_start(runs, train, validation)
 
     def _consume(self, events: Iterable[training.Epoch], run: training.Run) -> None:
         """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""

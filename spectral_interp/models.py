@@ -77,6 +77,12 @@ class _Spectral(nn.Module):
             parameter.mul_(scale)
         self.diag.bias.add_(shift)
 
+    @torch.no_grad()
+    def scale_features_(self, factor: float) -> None:
+        """Multiply A_1 … A_p by ``factor``."""
+        for layer in self.children():
+            layer.get_parameter("weight").mul_(factor)
+
     def feature_norms(self) -> Tensor:
         """Return the spectral norms ``‖A_1‖₂ … ‖A_p‖₂``, shape (p,), differentiable."""
         low, high = self._extremes()
