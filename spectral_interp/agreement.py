@@ -47,10 +47,10 @@ def agreement(one: Attribution, other: Attribution) -> dict[str, float]:
     Examples
     --------
     >>> from spectral_interp import Pencil, explain
-    >>> pencil = Pencil(np.ones((5, 2)), np.ones((5, 1)), 0)
-    >>> att = explain(pencil, [[1.0, 2.0, -3.0, 4.0]])
-    >>> {name: round(float(value), 12) for name, value in agreement(att, att).items()}
-    {'spearman': 1.0, 'pearson': 1.0, 'sign': 1.0, 'top3': 1.0, 'ranking': nan}
+    >>> pencil = Pencil(np.ones((5, 2)), np.ones((5, 1)), 1)
+    >>> one, other = (explain(pencil, [row]) for row in ([1, 2, 4, 7], [1, 2, 4, -7]))
+    >>> {name: round(float(value), 2) for name, value in agreement(one, other).items()}
+    {'spearman': -0.2, 'pearson': -0.78, 'sign': 0.5, 'top3': 1.0, 'ranking': 1.0}
     """
     for name in ("unit", "columns"):
         if getattr(one, name) != getattr(other, name):

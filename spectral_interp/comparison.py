@@ -69,6 +69,14 @@ class Comparison:
     notes : tuple of str
         What was left out and what the explainers warned of.
     unit : str
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> costs = compare(est, X, max_rows=3).cost.set_index("method")
+    >>> float(costs.loc["local", "evaluations_per_row"])
+    1.0
     """
 
     accuracy: pd.DataFrame

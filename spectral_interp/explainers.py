@@ -148,7 +148,7 @@ def _ours(method: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
         options: dict[str, Any] = {}
         if method == "shapley":
             exact = coalitions(inputs, reference) <= BUDGET
-            options = {"exact": exact, "max_evaluations": 2 * BUDGET, "random_state": seed}
+            options = {"exact": exact, "random_state": seed}
         att = METHODS[method](replace(inputs, pencil=subject.pencil), reference, **options)  # type: ignore[arg-type]
         subject.evaluations += att.evaluations
         return att.values, att.base_values
@@ -205,6 +205,9 @@ def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
 
         class Columns(shap.maskers.Masker):
             shape = (len(reference), len(inputs.columns))
+
+            def mask_shapes(self, _: FloatArray) -> list[tuple[int]]:
+                return [(self.shape[1],)]
 
             def __call__(self, mask: Any, row: FloatArray) -> tuple[FloatArray]:
                 from_row = np.broadcast_to(np.asarray(mask, dtype=bool), self.shape[1])[inputs.column_of]
