@@ -29,6 +29,8 @@ lint: .venv/installed-test
 figures: .venv/installed-test
 	$(BIN)/python analyses/solver_speed.py
 	$(BIN)/python analyses/diagonal_collapse.py
+	$(BIN)/python analyses/ground_truth.py
+	$(BIN)/python analyses/explainers.py
 
 clean:
 	rm -rf .venv model.pt model-analysis

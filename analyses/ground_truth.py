@@ -3,7 +3,7 @@
 Targets are f(z) = λ_k(A_0 + Σ z_i A_i), z of eight independent N(0, 1) columns, plus noise of 0 or 10 % of
 f's standard deviation. f is built so that its parts are known: the first two columns have random tridiagonal
 matrices and interact, the next four have multiples of the identity and so are linear, and the last two have
-zeros and are irrelevant. The function is of the spectral model's own family, of lower order (5 against 15): the
+zeros and are irrelevant. The function is of the spectral model's own family, of order 5 instead of 15: the
 study measures what is recovered when the family is right, not whether it is.
 
 The exact Shapley values of f against 25 training rows are the truth for 100 test rows. ``error`` is the root
