@@ -135,7 +135,8 @@ def _fit_linear(est: SpectralRegressor | SpectralClassifier, data: Partition) ->
     train, classifier = data.train, isinstance(est, SpectralClassifier)
     if classifier and len(np.unique(train.y)) < 2:
         raise ValueError(
-            "expected rows of both classes to fit the baselines on; got one class; add rows of the other"
+            "expected rows of both classes to fit the baselines on; got one class; add rows of the other "
+            "or leave the baselines out"
         )
     fitted = []
     for strength in PENALTIES:
@@ -158,10 +159,7 @@ def _fit_mlp(est: SpectralRegressor | SpectralClassifier, data: Partition) -> Ba
     generator = torch.Generator().manual_seed(est.seed_)
     run = training.Run.start(_flat(module), options, n_rows=len(data.trained), generator=generator)
     events = training.epochs(run, data.train, data.validation)
-    events = training.stop_early(events, run, patience=est.patience)
-    for _ in training.show_progress(events, run) if est.verbose else events:
-        pass
-    run.finish()
+    est.consume(training.stop_early(events, run, patience=est.patience), run)
     return _finished(MLP, module, data)
 
 

@@ -192,17 +192,27 @@ def _accuracy(
     y: Any,
     notes: list[str],
 ) -> pd.DataFrame:
-    """Return one line of metrics per model, or none without targets or with a single row."""
+    """Return one line of metrics per model, or none where fewer than two rows have a target."""
     n = len(inputs.z)
-    if y is None or n < 2:
-        notes.append("accuracy left out: " + ("no targets given" if y is None else "a single row"))
+    targets = np.asarray([None] * n if y is None else y)
+    if targets.shape != (n,):
+        raise ValueError(f"expected y of shape ({n},) to go with X; got {targets.shape}")
+    known = ~pd.isna(targets)
+    rows = int(known.sum())
+    if rows < 2:
+        given = "no targets given" if y is None else f"{rows} of {n} rows with a target"
+        notes.append(f"accuracy left out: {given}")
         return pd.DataFrame(columns=["model", "rows", "unit"])
-    y = np.asarray(y)
-    if y.shape != (n,):
-        raise ValueError(f"expected y of shape ({n},) to go with X; got {y.shape}")
+    if rows < n:
+        notes.append(f"accuracy on {rows} of {n} rows: the others have no target")
     return pd.DataFrame(
         [
-            {"model": model.name, **est.metrics(model.values(inputs.z), y), "rows": n, "unit": inputs.unit}
+            {
+                "model": model.name,
+                **est.metrics(model.values(inputs.z[known]), targets[known]),
+                "rows": rows,
+                "unit": inputs.unit,
+            }
             for model in models
         ]
     )

@@ -129,7 +129,7 @@ class _SpectralEstimator(BaseEstimator):
         )
         if checkpoint is not None:
             events = training.save_checkpoints(events, run, Path(checkpoint), every=every, identity=identity)
-        self._consume(events, run)
+        self.consume(events, run)
         if self.norm_penalty:
             training.prune(self.module_, data.train, run.options)
         self.history_ = [asdict(event) for event in run.history]
@@ -158,7 +158,7 @@ class _SpectralEstimator(BaseEstimator):
         table = training.Rows(self.encoder_.encode(frame), (targets - center) / scale, weight)
         return Partition(table, rows, held, center, scale)
 
-    def _consume(self, events: Iterable[training.Epoch], run: training.Run) -> None:
+    def consume(self, events: Iterable[training.Epoch], run: training.Run) -> None:
         """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
         try:
             for _ in training.show_progress(events, run) if self.verbose else events:

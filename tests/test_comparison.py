@@ -19,10 +19,12 @@ from spectral_interp import (
     explain,
     explainers,
     faithfulness,
+    load,
     plots,
 )
 from spectral_interp.baselines import fit_baselines
 from spectral_interp.explainers import EXPLAINERS, Subject, subjects
+from spectral_interp.models import TridiagonalSpectral
 
 BY_NAME = {explainer.name: explainer for explainer in EXPLAINERS}
 COLUMNS = ["age", "bmi", "bp", "s1", "s5"]
@@ -273,7 +275,10 @@ def test_what_cannot_be_computed_is_named(monkeypatch, diabetes):
     assert found.agreement["spearman"].isna().all()
     assert found.agreement["sign"].notna().all()
     monkeypatch.setattr(comparison, "EXPLAINERS", (BY_NAME["local"],))
-    assert "accuracy left out: a single row" in compare(est, X[["bmi"]][:1], y[:1]).notes
+    assert "accuracy left out: 1 of 1 rows with a target" in compare(est, X[["bmi"]][:1], y[:1]).notes
+    gappy = compare(est, X[["bmi"]][:6], y[:6].where(y.index[:6] != 2))
+    assert "accuracy on 5 of 6 rows: the others have no target" in gappy.notes
+    assert gappy.accuracy["R²"].item() == pytest.approx(est.score(X[["bmi"]][:6].drop(2), y[:6].drop(2)))
 
 
 def test_all_coalitions_are_left_out_where_they_are_too_many(monkeypatch, est, rows):
@@ -378,3 +383,19 @@ def test_figures_of_a_lone_model(monkeypatch, rows, est):
     table = plots.dispute_table(found, found.disputed[0])
     assert table["model"].unique().tolist() == ["spectral (local)", "spectral (path)"]
     assert "the same model" in found.disputed[0].reason
+
+
+@pytest.mark.parametrize("structure", ["diagonal", "dense"])
+def test_other_structures(structure, rows):
+    est = SpectralRegressor(dim=3, structure=structure, n_epochs=5, random_state=0).fit(*rows)
+    found = compare(est, rows[0][:2])
+    assert found.cost["status"].eq("ok").all()
+    shapley, theirs = (found.attributions["spectral", name].values for name in ("shapley", "SHAP Exact"))
+    np.testing.assert_allclose(shapley, theirs, atol=1e-8)
+
+
+def test_a_bare_state_dict(tmp_path):
+    torch.save(TridiagonalSpectral(3, 4, dtype=torch.float64).state_dict(), tmp_path / "bare.pt")
+    found = compare(load(tmp_path / "bare.pt"), np.eye(3))
+    assert found.cost["status"].eq("ok").all()
+    assert found.accuracy.empty
