@@ -2,13 +2,14 @@
 
 ``compare`` on up to 100 test rows of each data set: the spectral model, a linear model and an MLP trained
 on the same rows, ours, SHAP's and Captum's explainers on each. ``gain`` is how much further than a random
-order the method's own order brings the prediction down, in the area under the deletion curve; ``agreement``
-is the mean Spearman correlation of a row's contributions with the model's Shapley values. SHAP's
-enumeration of all coalitions is left out where it would take more than 2²⁵ model evaluations (30 columns of
-breast_cancer). Deletion, insertion and infidelity put columns to background rows, which is the game of
-Shapley values: they favour those, and path and local contributions answer other questions. California
-Housing is downloaded by scikit-learn unless --train and --test name CSV files with the column
-median_house_value. ``--quick`` takes a few columns of diabetes and nothing else.
+order the method's own order brings the prediction down, in the area under the deletion curve (it compares
+methods on one model, not models: what there is to gain differs); ``agreement`` is the mean Spearman
+correlation of a row's contributions with the model's Shapley values. SHAP's enumeration of all coalitions
+is left out where it would take more than 2²⁵ model evaluations (30 columns of breast_cancer). Deletion,
+insertion and infidelity put columns to background rows, which is the game of Shapley values: they favour
+those, and path and local contributions answer other questions. California Housing is downloaded by scikit-
+learn unless --train and --test name CSV files with the column median_house_value. ``--quick`` takes a few
+columns of diabetes and nothing else.
 """
 
 from __future__ import annotations

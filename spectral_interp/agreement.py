@@ -18,6 +18,7 @@ Key = tuple[str, str]
 
 MEASURES = ("spearman", "pearson", "sign", "top3", "ranking")
 CORRELATED = 0.5  # what is worth naming as a reason
+ROUNDING = 1e-9  # differences below this share of the predictions are no dispute
 
 
 def agreement_table(attributions: Mapping[Key, Attribution]) -> pd.DataFrame:
@@ -120,10 +121,12 @@ def disputes(
 ) -> list[Dispute]:
     """Return the rows whose contributions differ most between two attributions, the most disputed first.
 
+    Rows that differ by no more than 1e-9 of the largest prediction are not disputed.
+
     Parameters
     ----------
     attributions : mapping of (model, method) to Attribution
-        Two at least.
+        With fewer than two there is no dispute.
     correlation : ndarray, shape (c, c)
         Of the columns in the background; a reason may lie there.
     count : int
@@ -135,9 +138,11 @@ def disputes(
     distance = np.array(
         [np.abs(attributions[a].values - attributions[b].values).sum(axis=1) for a, b in pairs]
     )
-    rows = np.argsort(-distance.max(axis=0), kind="stable")[:count]
+    size = max(float(np.abs(att.prediction).max()) for att in attributions.values())
+    worst = distance.max(axis=0)
+    rows = [row for row in np.argsort(-worst, kind="stable")[:count] if worst[row] > ROUNDING * size]
     found = []
-    for row in rows.tolist():
+    for row in map(int, rows):
         a, b = pairs[int(distance[:, row].argmax())]
         found.append(Dispute(row, (a, b), _reason(row, a, b, attributions, correlation)))
     return found
@@ -150,8 +155,6 @@ def _reason(
     one, other = attributions[a], attributions[b]
     difference = one.values[row] - other.values[row]
     total = float(np.abs(difference).sum())
-    if total == 0:
-        return "They agree."
     net = abs(float(difference.sum())) / total
     top = int(np.abs(difference).argmax())
     opposed = np.where(np.sign(difference) == -np.sign(difference[top]), np.abs(difference), 0.0)

@@ -350,6 +350,8 @@ def test_disputes_name_the_cause():
     assert "100% of the whole difference" in found[1].reason
     assert "the predictions are 10 and 1" in found[1].reason
     assert agreement.disputes({("spectral", "m"): one}, correlation) == []
+    close = replace(one, values=one.values + 1e-10)
+    assert agreement.disputes({("spectral", "m"): one, ("MLP", "m"): close}, correlation) == []
 
 
 def test_figures(found):
@@ -399,3 +401,16 @@ def test_a_bare_state_dict(tmp_path):
     found = compare(load(tmp_path / "bare.pt"), np.eye(3))
     assert found.cost["status"].eq("ok").all()
     assert found.accuracy.empty
+
+
+def test_a_constant_model(monkeypatch, rows):
+    monkeypatch.setattr(comparison, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "SHAP Exact")))
+    flat = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(*rows)
+    flat.module_.rescale_(1e-300, 1.0)
+    found = compare(flat, *rows)
+    assert found.faithfulness[["deletion", "infidelity"]].isna().all(axis=None)
+    assert found.disputed == []
+    for name in ("agreement", "importance_by_model", "deletion", "faithfulness_cost"):
+        figure = Figure()
+        getattr(plots, name)(getattr(plots, f"{name}_table")(found), figure.subplots())
+        figure.canvas.draw()

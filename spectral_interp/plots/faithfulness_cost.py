@@ -34,10 +34,10 @@ def faithfulness_cost(table: pd.DataFrame, ax: Axes) -> Axes:
         ax.set_ylim(low - room, high + room)
         ax.set_xlim(shown["ms_per_row"].min() / 2, shown["ms_per_row"].max() * 8)
         label_log(ax.xaxis)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     ax.set_xlabel("milliseconds per row")
     ax.set_ylabel("gain over random deletion (area)")
     ax.set_title("Faithfulness against cost (up and left is better)")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     return ax
 
 
