@@ -7,9 +7,9 @@ methods on one model, not models: what there is to gain differs); ``agreement`` 
 correlation of a row's contributions with the model's Shapley values. SHAP's enumeration of all coalitions
 is left out where it would take more than 2²⁵ model evaluations (30 columns of breast_cancer). Deletion,
 insertion and infidelity put columns to background rows, which is the game of Shapley values: they favour
-those, and path and local contributions answer other questions. California Housing is downloaded by scikit-
-learn unless --train and --test name CSV files with the column median_house_value. ``--quick`` takes a few
-columns of diabetes and nothing else.
+those, and path and local contributions answer other questions. California Housing is downloaded by
+scikit-learn unless --train and --test name CSV files with the column median_house_value. ``--quick`` takes
+a few columns of diabetes and nothing else.
 """
 
 from __future__ import annotations

@@ -414,3 +414,33 @@ def test_a_constant_model(monkeypatch, rows):
         figure = Figure()
         getattr(plots, name)(getattr(plots, f"{name}_table")(found), figure.subplots())
         figure.canvas.draw()
+
+
+def test_coalitions_switch_whole_columns(mixed, rng):
+    est, X, _ = mixed
+    spectral, inputs = subjects(est, None)[0], est.inputs(X[:3])
+    background = est.background_[:4]
+    masks = rng.random((3, 5, 3)) < 0.5
+    got = faithfulness.coalition_means(spectral, inputs, est.encode(background), masks)
+    for i, j in np.ndindex(3, 5):
+        table = background.copy()
+        for column in np.array(inputs.columns)[masks[i, j]]:
+            table[column] = X[column].iloc[i]
+        assert got[i, j] == pytest.approx(est.decision_function(table).mean(), abs=1e-12)
+
+
+def test_sensitivity_is_the_largest_relative_change(mixed):
+    est, X, _ = mixed
+    linear = by_name(subjects(est, est.baselines_), "linear")
+    inputs = est.inputs(X[:4])
+    reference = inputs.reference[:10]
+    explainer = BY_NAME["SHAP Linear"]
+    got = faithfulness.sensitivity(explainer, linear, inputs, reference, np.random.default_rng(2), seed=0)
+    numeric = [axis.first for axis in inputs.axes if not axis.levels]
+    assert len(numeric) == 2
+    moved = np.repeat(inputs.z, faithfulness.JITTERS, axis=0)
+    moved[:, numeric] += np.random.default_rng(2).uniform(-0.1, 0.1, size=(len(moved), 2))
+    before = explainer(linear, inputs, reference, seed=0).values
+    after = explainer(linear, replace(inputs, z=moved), reference, seed=0).values
+    change = np.linalg.norm(after.reshape(4, faithfulness.JITTERS, -1) - before[:, None], axis=2)
+    assert got == pytest.approx((change.max(axis=1) / np.linalg.norm(before, axis=1)).mean())
