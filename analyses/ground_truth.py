@@ -129,8 +129,10 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
         panel.set(
             xscale="log", yscale="log", xlabel="training rows", title=f"noise {noise:.0%} of the spread"
         )
-        label_log(panel.xaxis)
         label_log(panel.yaxis)
+        sizes = sorted(table["rows"].unique())
+        panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        panel.minorticks_off()
     axes[0].set_ylabel("error of the contributions (share of their size)")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
