@@ -27,8 +27,8 @@ lint: .venv/installed-test
 	touch $@
 
 figures: .venv/installed-test
-	for study in solver_speed training_speed explanation_speed california_housing diagonal_collapse; do \
-	    $(BIN)/python analyses/$$study.py || exit 1; done
+	for study in solver_speed training_speed explanation_speed california_housing diagonal_collapse \
+	    ground_truth explainers; do $(BIN)/python analyses/$$study.py || exit 1; done
 
 clean:
 	rm -rf .venv model.pt model-analysis

@@ -2,6 +2,7 @@
 
 from .attribution import Attribution, explain, interactions
 from .certificates import certify
+from .comparison import Comparison, compare
 from .estimators import SpectralClassifier, SpectralRegressor
 from .loading import load
 from .pencil import DensePencil, Pencil
@@ -9,11 +10,13 @@ from .regions import linear_regions
 
 __all__ = [
     "Attribution",
+    "Comparison",
     "DensePencil",
     "Pencil",
     "SpectralClassifier",
     "SpectralRegressor",
     "certify",
+    "compare",
     "explain",
     "interactions",
     "linear_regions",

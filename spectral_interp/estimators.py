@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,12 @@ from . import artifact, training
 from .eigen.checks import FloatArray
 from .inputs import Inputs
 from .models import STRUCTURES
+from .partition import Partition, check_weights, distinct
 from .pencil import AnyPencil
 from .tables import TableEncoder, as_frame
+
+if TYPE_CHECKING:
+    from .baselines import Baseline
 
 BACKGROUND_ROWS = 100
 ROWS_PER_PARAMETER = 20
@@ -105,57 +109,66 @@ class _SpectralEstimator(BaseEstimator):
         """
         self._check_parameters()
         frame, y = self._check_training(X, y)
-        weight = _check_weights(sample_weight, len(frame))
-        frame, targets, weight = _distinct(frame, self._encode_targets(y), weight)
+        weight = check_weights(sample_weight, len(frame))
+        frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
         if len(frame) < 2:
             raise ValueError(
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
             )
-        seed = _seed(self.random_state)
+        self.seed_ = _seed(self.random_state)
         self.encoder_ = TableEncoder.fit(frame, log=self.log or ())
-        z = self.encoder_.encode(frame)
-        rows, held = self._split(targets, seed)
-        center, scale = self._target_scale(targets[rows], weight[rows])
-        columns = [z, (targets - center) / scale, weight]
-        train, validation = (training.Rows(*(c[part] for c in columns)) for part in (rows, held))
-        identity = self._identity(seed, columns)
-        run = self._start(train, validation, seed, None if resume is None else Path(resume), identity)
+        data = self._partition(frame, targets, weight)
+        identity = self._identity(data.table)
+        run = self._start(data, None if resume is None else Path(resume), identity)
         self.module_ = run.module
-        events = training.stop_early(training.epochs(run, train, validation), run, patience=self.patience)
+        events = training.epochs(run, data.train, data.validation)
+        events = training.stop_early(events, run, patience=self.patience)
         if checkpoint is not None:
             events = training.save_checkpoints(events, run, Path(checkpoint), every=every, identity=identity)
-        self._consume(events, run)
+        self.consume(events, run)
         if self.norm_penalty:
-            training.prune(self.module_, train, run.options)
+            training.prune(self.module_, data.train, run.options)
         self.history_ = [asdict(event) for event in run.history]
-        self.module_.rescale_(scale, center)
-        self.background_ = frame.iloc[np.sort(rows[:BACKGROUND_ROWS])].reset_index(drop=True)
+        self.module_.rescale_(data.scale, data.center)
+        self.background_ = frame.iloc[np.sort(data.trained[:BACKGROUND_ROWS])].reset_index(drop=True)
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
+        self.baselines_: dict[str, Baseline] | None = None
         return self
 
-    def _start(
-        self,
-        train: training.Rows,
-        validation: training.Rows,
-        seed: int,
-        checkpoint: Path | None,
-        identity: dict[str, Any],
-    ) -> training.Run:
+    def _start(self, data: Partition, checkpoint: Path | None, identity: dict[str, Any]) -> training.Run:
         """Return the best of a few begun runs, or the one in a checkpoint."""
-        n, p = train.z.shape
-        options = self._options(float(train.weight.sum()))
-        modules = [self.new_module(p, start) for start in range(seed, seed + STARTS)]
+        n, p = data.train.z.shape
         runs = []
-        for start, module in enumerate(modules, seed):
+        for seed in range(self.seed_, self.seed_ + STARTS):
+            module = self.new_module(p, seed)
             parameters = sum(parameter.numel() for parameter in module.parameters())
             module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters)))
-            generator = torch.Generator().manual_seed(start)
-            runs.append(training.Run.start(module, options, n_rows=n, generator=generator))
+            generator = torch.Generator().manual_seed(seed)
+            runs.append(training.Run.start(module, self.options(data), n_rows=n, generator=generator))
         if checkpoint is not None:
             return training.resume(runs[0], checkpoint, identity)
-        return training.best_start(runs, train, validation)
+        return training.best_start(runs, data.train, data.validation)
 
-    def _consume(self, events: Iterable[training.Epoch], run: training.Run) -> None:
+    def partition(self, X: Any, y: Any) -> Partition:
+        """Return a training table of the fitted estimator as :meth:`fit` encodes and splits it.
+
+        Raises
+        ------
+        ValueError
+            If the table or its targets do not fit the model.
+        """
+        check_is_fitted(self)
+        frame = self._check_rows(X)
+        targets = self.encode_targets(self._check_target_column(frame, y))
+        return self._partition(*distinct(frame, targets, np.ones(len(frame))))
+
+    def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
+        rows, held = self._split(targets, self.seed_)
+        center, scale = self._target_scale(targets[rows], weight[rows])
+        table = training.Rows(self.encoder_.encode(frame), (targets - center) / scale, weight)
+        return Partition(table, rows, held, center, scale)
+
+    def consume(self, events: Iterable[training.Epoch], run: training.Run) -> None:
         """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
         try:
             for _ in training.show_progress(events, run) if self.verbose else events:
@@ -168,21 +181,22 @@ class _SpectralEstimator(BaseEstimator):
             )
         run.finish()
 
-    def _options(self, n: float) -> training.Options:
+    def options(self, data: Partition) -> training.Options:
+        """Return what a training run on ``data`` is told."""
         return training.Options(
             loss=self._loss,
             n_epochs=int(self.n_epochs),
             batch_size=int(self.batch_size),
             learning_rate=self.learning_rate,
-            weight_decay=self.alpha / n,
+            weight_decay=self.alpha / float(data.train.weight.sum()),
             norm_penalty=self.norm_penalty,
         )
 
-    def _identity(self, seed: int, columns: list[FloatArray]) -> dict[str, Any]:
+    def _identity(self, table: training.Rows) -> dict[str, Any]:
         """Return what a checkpoint must share with the fit that resumes from it."""
         options = {k: v for k, v in self.get_params().items() if k not in ("random_state", "verbose")}
-        digest = hashlib.sha256(b"".join(c.tobytes() for c in columns)).hexdigest()
-        return {"task": self._task, "seed": seed, "options": options, "table": digest}
+        digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
+        return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}
 
     def _check_parameters(self) -> None:
         """Raise ValueError for values that no fit can use; scikit-learn wants this in ``fit``."""
@@ -264,6 +278,10 @@ class _SpectralEstimator(BaseEstimator):
             "background": artifact.pack_table(self.background_),
             "heldout": None if held is None else self._pack_heldout(*held),
             "history": {key: [event[key] for event in self.history_] for key in (self.history_ or [{}])[0]},
+            "seed": self.seed_,
+            "baselines": None
+            if self.baselines_ is None
+            else {name: baseline.state() for name, baseline in self.baselines_.items()},
             "made_by": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
         }
         artifact.write(path, state)
@@ -326,6 +344,18 @@ class _SpectralEstimator(BaseEstimator):
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
         raise NotImplementedError
 
+    def encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
+        """Return targets (n,) of the fitted estimator as numbers."""
+        return self._encode_targets(y)
+
+    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+        """Return how well predictions (n,), in the unit that analyses explain, meet the targets."""
+        raise NotImplementedError
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """Return :meth:`metrics` of the rows ``X``."""
+        return self.metrics(self.pencil_.values(self.encode(X)), y)
+
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
         raise NotImplementedError
 
@@ -380,6 +410,10 @@ class SpectralRegressor(RegressorMixin, _SpectralEstimator):
         100 training rows, the default background of explanations.
     heldout_ : (DataFrame, Series) or None
         Held-out rows that came with a loaded model.
+    baselines_ : dict of Baseline, or None
+        Linear model and MLP, where :func:`spectral_interp.baselines.fit_baselines` has made some.
+    seed_ : int
+        Of split, initial weights and order of rows.
 
     Raises
     ------
@@ -401,9 +435,8 @@ class SpectralRegressor(RegressorMixin, _SpectralEstimator):
         """Return predictions in the target's unit, shape (n,)."""
         return self.pencil_.values(self.encode(X))
 
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
-        """Return R² and root mean squared error (in the target's unit) on the rows ``X``."""
-        prediction = self.predict(X)
+    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+        """Return R² and root mean squared error (in the target's unit)."""
         return {
             "R²": float(r2_score(y, prediction)),
             "RMSE": float(root_mean_squared_error(y, prediction)),
@@ -458,20 +491,30 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probabilities of the two classes, shape (n, 2)."""
-        log_odds = self.decision_function(X)
-        return np.column_stack([expit(-log_odds), expit(log_odds)])
+        return _probabilities(self.decision_function(X))
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the likelier class of every row, shape (n,)."""
-        second = self.decision_function(X) > 0
-        return self.classes_[second.astype(np.intp)]
+        return self._decide(self.decision_function(X))
 
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
-        """Return accuracy and log loss on the rows ``X``."""
+    def _decide(self, log_odds: FloatArray) -> npt.NDArray[Any]:
+        return self.classes_[(log_odds > 0).astype(np.intp)]
+
+    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+        """Return accuracy and log loss of log-odds."""
         return {
-            "accuracy": float(accuracy_score(y, self.predict(X))),
-            "log loss": float(log_loss(y, self.predict_proba(X), labels=self.classes_)),
+            "accuracy": float(accuracy_score(y, self._decide(prediction))),
+            "log loss": float(log_loss(y, _probabilities(prediction), labels=self.classes_)),
         }
+
+    def encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
+        """Return 0 and 1 for the two classes; ValueError names labels that training did not have."""
+        unknown = sorted(map(str, set(np.unique(y).tolist()) - set(self.classes_.tolist())))
+        if unknown:
+            raise ValueError(
+                f"expected labels {self.classes_.tolist()} in {self.target_name_!r}; got {', '.join(unknown)}"
+            )
+        return (y == self.classes_[1]).astype(np.float64)
 
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
         if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
@@ -517,37 +560,9 @@ def estimator_for(y: pd.Series) -> type[SpectralRegressor] | type[SpectralClassi
     return SpectralRegressor if numeric and y.nunique() != 2 else SpectralClassifier
 
 
-def _check_weights(sample_weight: Any, n: int) -> FloatArray:
-    """Return weights (n,), one where none are given."""
-    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
-        raise ValueError(
-            f"expected sample_weight of shape ({n},), finite, non-negative and not all zero; "
-            f"got shape {weight.shape}"
-        )
-    return weight
-
-
-def _distinct(
-    frame: pd.DataFrame, targets: FloatArray, weight: FloatArray
-) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
-    """Merge equal rows and add up their weights, in an order that depends on nothing but their content.
-
-    So a fit depends neither on the order of the rows nor on whether a row is repeated or weighted.
-    """
-    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
-    numeric = [pd.api.types.is_numeric_dtype(column.dtype) for column in columns]
-    content = pd.DataFrame(
-        {
-            i: column.astype(np.float64) if number else column
-            for i, (column, number) in enumerate(zip(columns, numeric, strict=True))
-        }
-    ).assign(target=targets)
-    keys = pd.util.hash_pandas_object(content, index=False).to_numpy()
-    keys, first, group = np.unique(np.where(weight > 0, keys, 0), return_index=True, return_inverse=True)
-    total = np.bincount(group, weights=weight).astype(np.float64)
-    kept = total > 0
-    return frame.iloc[first[kept]], targets[first[kept]], total[kept]
+def _probabilities(log_odds: FloatArray) -> FloatArray:
+    """Return the probabilities of the two classes, shape (n, 2)."""
+    return np.column_stack([expit(-log_odds), expit(log_odds)])
 
 
 def _seed(random_state: Any) -> int:

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from . import artifact
+from .baselines import Baseline
 from .columns import NumericColumn
 from .estimators import SpectralClassifier, SpectralRegressor
 from .tables import TableEncoder
@@ -68,6 +69,10 @@ def _from_state(state: dict[str, Any]) -> SpectralRegressor | SpectralClassifier
         est.classes_ = np.array(state["classes"])
     est.background_ = artifact.unpack_table(state["background"])
     est.heldout_ = None if state["heldout"] is None else _unpack_rows(state["heldout"], state["target"])
+    est.seed_ = state.get("seed", 0)
+    est.baselines_ = state.get("baselines") and {
+        name: Baseline.from_state(name, weights) for name, weights in state["baselines"].items()
+    }
     est.history_ = [
         dict(zip(state["history"], row, strict=True)) for row in zip(*state["history"].values(), strict=True)
     ]
@@ -89,6 +94,7 @@ def _from_published(
     est.target_name_ = "prediction"
     est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
     est.heldout_, est.history_ = None, []
+    est.seed_, est.baselines_ = 0, None
     _set_names(est, named=columns is not None)
     return est
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sklearn.model_selection import train_test_split
 
 from . import artifact, cli
+from .baselines import evaluate_all, fit_baselines
 from .estimators import estimator_for
 from .models import STRUCTURES
 from .tables import BUNDLED, read_table, split_target
@@ -40,6 +41,9 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
     parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
     parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
+    parser.add_argument(
+        "--no-baselines", action="store_true", help="fit no linear model and MLP to compare with"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
     args = parser.parse_args()
 
@@ -64,11 +68,22 @@ def main() -> None:
     )
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=TEST_FRACTION, random_state=args.seed)
     est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
-    metrics = ", ".join(f"{name} {value:.4g}" for name, value in est.evaluate(X_test, y_test).items())
+    if not args.no_baselines:
+        est.baselines_ = fit_baselines(est, X_train, y_train)
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
-    print(f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: {metrics}")
+    metrics = {name: _listed(values) for name, values in evaluate_all(est, X_test, y_test).items()}
+    print(
+        f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: "
+        + metrics.pop("spectral")
+    )
+    for name, listed in metrics.items():
+        print(f"{name} baseline: {listed}")
     print(f"model: {args.out}")
+
+
+def _listed(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import spectral_interp
-from spectral_interp import eigen, models, tables, training
+from spectral_interp import baselines, eigen, models, tables, training
 
 PUBLIC = [
     *(getattr(spectral_interp, name) for name in spectral_interp.__all__),
@@ -15,6 +15,8 @@ PUBLIC = [
     tables.split_target,
     tables.TableEncoder,
     training.epochs,
+    baselines.fit_baselines,
+    baselines.Baseline,
 ]
 
 
