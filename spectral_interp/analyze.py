@@ -11,8 +11,8 @@ from .loading import load
 from .plots.style import count_rows
 from .tables import read_table
 
-ROWS, COSTLY_ROWS = 1000, 50
-"""Rows explained by default, and by methods that go through the whole background for every row."""
+ROWS, COSTLY_ROWS, COMPARE_ROWS = 1000, 50, 200
+"""Rows explained by default, by methods that go through the whole background for every row, and by all."""
 
 
 def main() -> None:
@@ -35,6 +35,13 @@ def main() -> None:
         type=int,
         help=f"explain at most this many (default: {ROWS}, and {COSTLY_ROWS} of them by path and shapley)",
     )
+    parser.add_argument("--no-compare", action="store_true", help="leave out the comparison with SHAP")
+    parser.add_argument(
+        "--compare-rows",
+        type=int,
+        default=COMPARE_ROWS,
+        help=f"compare on at most this many rows (default: {COMPARE_ROWS})",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the choice of rows (default: 0)")
     parser.add_argument("--k", type=int, help="index of the eigenvalue, for a bare state dict only")
     args = parser.parse_args()
@@ -44,8 +51,18 @@ def main() -> None:
     est = load(args.model, k=args.k, columns=None if data is None else list(data.columns))
     report.check_folder(out)
     X, y = report.choose_rows(est, data, limit=ROWS if args.rows is None else args.rows, seed=args.seed)
-    most = COSTLY_ROWS if args.rows is None else None
-    summary = report.write(report.analyze(est, X, y, methods=args.methods, most=most, seed=args.seed), out)
+    if not args.no_compare:
+        report.complete_baselines(est, data)
+    analysis = report.analyze(
+        est,
+        X,
+        y,
+        methods=args.methods,
+        most=COSTLY_ROWS if args.rows is None else None,
+        compare_rows=0 if args.no_compare else args.compare_rows,
+        seed=args.seed,
+    )
+    summary = report.write(analysis, out)
 
     print(f"{count_rows(len(X))} explained")
     for line in report.summary_lines(summary):

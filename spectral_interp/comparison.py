@@ -95,6 +95,28 @@ class Comparison:
         """One attribution per model: Shapley values of the same columns and background, where they worked."""
         return representatives(self.attributions)
 
+    def summary(self) -> dict[str, Any]:
+        """Return as plain values what is worth saying of the models and of the methods on ours."""
+        metric = self.accuracy.columns[1] if len(self.accuracy) else None
+        keys = ["model", "method"]
+        table = self.faithfulness.merge(self.cost[[*keys, "ms_per_row"]], on=keys)
+        table = table[(table["model"] == SPECTRAL) & (table["status"] == OK)]
+        methods = pd.DataFrame(
+            {
+                "milliseconds_per_row": table["ms_per_row"],
+                "completeness_gap_relative": table["completeness_gap_relative"],
+                "gain_over_random_deletion": table["random_deletion"] - table["deletion"],
+            }
+        ).set_axis(table["method"])
+        return {
+            "rows": len(self.rows),
+            "metric": metric,
+            "accuracy": {} if metric is None else self.accuracy.set_index("model")[metric].to_dict(),
+            "methods": methods.to_dict("index"),
+            "disputed": [dispute.reason for dispute in self.disputed],
+            "notes": list(self.notes),
+        }
+
 
 def compare(
     est: SpectralRegressor | SpectralClassifier,

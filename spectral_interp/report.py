@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from . import plots
+from .baselines import fit_baselines
 from .plots.style import count_rows
 from .sections import Estimator, Subject, build
 from .tables import split_target
@@ -34,10 +35,14 @@ LABEL, SENTENCES = 18, 8
 
 @dataclass(frozen=True)
 class Analysis:
-    """What ``analyze`` found: tables, figures (name → function that draws on an Axes) and the summary."""
+    """What ``analyze`` found: tables, figures (name → function that draws on an Axes) and the summary.
+
+    ``heights`` are those of the figures, in inches.
+    """
 
     tables: dict[str, pd.DataFrame]
     figures: dict[str, Callable[[Axes], Axes]]
+    heights: dict[str, float]
     summary: dict[str, Any]
 
 
@@ -70,17 +75,49 @@ def choose_rows(
     """
     if limit < 1:
         raise ValueError(f"expected at least 1 row to explain; got {limit}")
-    if data is None:
-        if est.heldout_ is None:
-            raise ValueError("expected rows to explain; got a model that stores none; pass --data ROWS")
-        X, y = est.heldout_
-    elif est.target_name_ in data.columns and est.target_name_ not in est.encoder_.names:
-        X, y = split_target(data, est.target_name_, "the rows to explain")
-    else:
-        X, y = data, None
-    X = est.encoder_.select(X)
+    found = est.heldout_ if data is None else _with_targets(est, data)
+    if found is None:
+        raise ValueError("expected rows to explain; got a model that stores none; pass --data ROWS")
+    X, y = est.encoder_.select(found[0]), found[1]
     rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:limit])
     return X.iloc[rows].reset_index(drop=True), None if y is None else y.iloc[rows].reset_index(drop=True)
+
+
+def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Split the target off the user's rows, where they hold it."""
+    if est.target_name_ in data.columns and est.target_name_ not in est.encoder_.names:
+        return split_target(data, est.target_name_, "the rows to explain")
+    return data, None
+
+
+def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
+    """Fit linear model and MLP on the user's rows if the model carries none and the rows hold their targets.
+
+    Parameters
+    ----------
+    est : fitted estimator
+        Its ``baselines_`` are set.
+    data : DataFrame, optional
+
+    Raises
+    ------
+    ValueError
+        If the rows do not fit the model.
+
+    Examples
+    --------
+    >>> from spectral_interp import SpectralRegressor
+    >>> X = pd.DataFrame({"a": np.arange(20.0)})
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X, X["a"].rename("b"))
+    >>> complete_baselines(est, X.assign(b=X["a"]))
+    >>> sorted(est.baselines_)
+    ['MLP', 'linear']
+    """
+    if est.baselines_ is not None or data is None:
+        return
+    X, y = _with_targets(est, data)
+    if y is not None:
+        est.baselines_ = fit_baselines(est, est.encoder_.select(X), y)
 
 
 def analyze(
@@ -90,6 +127,7 @@ def analyze(
     *,
     methods: Sequence[str] = DEFAULT_METHODS,
     most: int | None = None,
+    compare_rows: int = 0,
     seed: int,
 ) -> Analysis:
     """Explain the rows ``X`` and gather tables, figures and summary.
@@ -104,8 +142,10 @@ def analyze(
         The first ranks the columns of spectra and region map.
     most : int, optional
         Methods that go through the whole background for every row explain only so many, evenly spread.
+    compare_rows : int
+        Compare with other models and explainers on at most so many rows; 0 leaves the comparison out.
     seed : int
-        Of the redraws of the background; recorded in the summary.
+        Of the redraws of the background and of the comparison; recorded in the summary.
 
     Examples
     --------
@@ -116,7 +156,7 @@ def analyze(
     >>> sorted(analysis.figures)[:4]
     ['beeswarm_local', 'certified', 'importance_local', 'margins']
     """
-    subject = Subject.explained(est, X, methods, most=most, seed=seed)
+    subject = Subject.explained(est, X, y, methods, most=most, compare_rows=compare_rows, seed=seed)
     exhibits, found = build(subject)
     summary = {
         "made_by": MADE_BY,
@@ -133,6 +173,7 @@ def analyze(
     return Analysis(
         {exhibit.name: exhibit.table for exhibit in exhibits},
         {exhibit.name: exhibit.draw for exhibit in exhibits if exhibit.draw is not None},
+        {exhibit.name: exhibit.height for exhibit in exhibits},
         _finite(summary),
     )
 
@@ -191,7 +232,7 @@ def write(analysis: Analysis, folder: Path) -> dict[str, Any]:
         for name, table in analysis.tables.items():
             table.to_csv(new / "tables" / f"{name}.csv", index=False)
         for name, draw in analysis.figures.items():
-            _save_figure(draw, new / "figures" / f"{name}.png")
+            _save_figure(draw, analysis.heights[name], new / "figures" / f"{name}.png")
         seconds = analysis.summary["seconds"] | {"tables and figures": time.perf_counter() - start}
         summary = {**analysis.summary, "seconds": seconds}
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
@@ -215,9 +256,9 @@ def _swap(new: Path, folder: Path, old: Path) -> None:
         raise
 
 
-def _save_figure(draw: Callable[[Axes], Axes], path: Path) -> None:
+def _save_figure(draw: Callable[[Axes], Axes], height: float, path: Path) -> None:
     with plots.style():
-        figure = Figure(figsize=(7.2, 4.6))
+        figure = Figure(figsize=(7.2, height))
         draw(figure.subplots())
         figure.savefig(path)
 
@@ -253,11 +294,27 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "skeleton", _skeleton(summary["skeleton"])
     if "margins" in summary:
         yield from _margin_lines(summary["margins"], unit)
+    if "comparison" in summary:
+        yield from _comparison_lines(summary["comparison"])
     if "slices_at_row" in summary:
         yield "slices", f"through row {summary['slices_at_row']}, that of the median prediction"
     for place, reason in enumerate(summary["left_out"]):
         yield "" if place else "left out", reason
     yield "time", ", ".join(f"{k} {v:.1f} s" for k, v in summary["seconds"].items() if v >= 0.05)
+
+
+def _comparison_lines(compared: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    accuracy = ", ".join(f"{model} {_number(value)}" for model, value in compared["accuracy"].items())
+    if accuracy:
+        yield "comparison", f"{compared['metric']}: {accuracy}"
+    for place, (name, method) in enumerate(compared["methods"].items()):
+        gap, gain = method["completeness_gap_relative"], _number(method["gain_over_random_deletion"])
+        told = f"{name}: {method['milliseconds_per_row']:.3g} ms a row, gap {gap:.0e} of the spread, "
+        yield ("" if accuracy or place else "comparison"), f"{told}deletion beats random by {gain}"
+    for reason in compared["disputed"]:
+        yield "most disputed", reason
+    for note in compared["notes"]:
+        yield "", note
 
 
 def _method_lines(name: str, method: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from . import plots
 from .attribution import Attribution, explain
 from .certificates import Certificate, certify
+from .comparison import compare
 from .eigen.checks import FloatArray
 from .estimators import SpectralClassifier, SpectralRegressor
 from .regions import Regions, linear_regions
@@ -36,6 +37,9 @@ SPECTRA = 3
 COVERED_ROWS = 1000
 """Rows that pieces are counted at: their memory grows with the square."""
 
+COMPARED = {"importance_by_model": 4.6, "agreement": 6.6, "deletion": 4.6, "faithfulness_cost": 5.6}
+"""Figures of the comparison and their heights in inches."""
+
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
@@ -51,6 +55,8 @@ class Exhibit:
     name: str
     table: pd.DataFrame
     draw: Callable[[Axes], Axes] | None = None
+    height: float = 4.6
+    """Of the figure, in inches."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,11 @@ class Subject:
     seconds : dict
         That every method took.
     seed : int
-        Of the redraws of the background.
+        Of the redraws of the background and of the comparison.
+    y : Series, optional
+        Targets of the rows.
+    compare_rows : int
+        How many rows the comparison explains; 0 for none.
     """
 
     est: Estimator
@@ -82,10 +92,20 @@ class Subject:
     attributions: dict[str, Attribution]
     seconds: dict[str, float]
     seed: int
+    y: pd.Series | None
+    compare_rows: int
 
     @classmethod
     def explained(
-        cls, est: Estimator, X: pd.DataFrame, methods: Sequence[str], *, most: int | None, seed: int
+        cls,
+        est: Estimator,
+        X: pd.DataFrame,
+        y: pd.Series | None,
+        methods: Sequence[str],
+        *,
+        most: int | None,
+        compare_rows: int,
+        seed: int,
     ) -> Subject:
         """Explain the rows by each method; all but "local" only ``most`` of them, evenly spread."""
         attributions, seconds = {}, {}
@@ -95,7 +115,7 @@ class Subject:
             start = time.perf_counter()
             attributions[method] = explain(est, rows, method=method)
             seconds[method] = time.perf_counter() - start
-        return cls(est, X, attributions, seconds, seed)
+        return cls(est, X, attributions, seconds, seed, y, compare_rows)
 
     @cached_property
     def prediction(self) -> FloatArray:
@@ -413,6 +433,26 @@ def training_curve(subject: Subject) -> Section:
     return Section([draw])
 
 
+def comparison(subject: Subject) -> Section:
+    """Set the model beside a linear one and an MLP, and its contributions beside those of SHAP and Captum."""
+    if not subject.compare_rows:
+        raise LeftOut("not asked for")
+    found = compare(
+        subject.est, subject.X, subject.y, max_rows=subject.compare_rows, random_state=subject.seed
+    )
+    if not found.attributions:
+        raise LeftOut("no explainer worked: " + "; ".join(found.notes))
+    exhibits = [Exhibit("accuracy", found.accuracy), Exhibit("faithfulness", found.faithfulness)]
+    exhibits += [Exhibit("cost", found.cost)]
+    for name, height in COMPARED.items():
+        table = getattr(plots, f"{name}_table")(found)
+        exhibits.append(Exhibit(name, table, partial(getattr(plots, name), table), height))
+    for place, dispute in enumerate(found.disputed, start=1):
+        table = plots.dispute_table(found, dispute)
+        exhibits.append(Exhibit(f"dispute_{place}", table, partial(plots.dispute, table)))
+    return Section(exhibits, {"comparison": found.summary()})
+
+
 SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "contributions": contributions,
     "redraws of the background": background_stability,
@@ -423,6 +463,7 @@ SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "skeleton": skeleton,
     "gaps and radii": margins,
     "training curve": training_curve,
+    "comparison": comparison,
 }
 """In the order of the summary. A builder returns a Section or raises LeftOut."""
 

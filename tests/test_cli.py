@@ -14,8 +14,19 @@ FIGURES = {
     *(f"{name}_{method}.png" for name in ("beeswarm", "importance") for method in ("local", "path")),
     *(f"spectrum_{place}.png" for place in (1, 2, 3)),
     *(f"{n}.png" for n in ["certified", "margins", "pieces", "region_map", "sensitivity", "training_curve"]),
+    *(f"{n}.png" for n in ["agreement", "deletion", "dispute_1", "dispute_2"]),
+    *(f"{n}.png" for n in ["faithfulness_cost", "importance_by_model"]),
 }
-LOCAL = ("--methods", "local")
+COMPARED = {
+    "accuracy",
+    "agreement",
+    "cost",
+    "deletion",
+    "faithfulness",
+    "faithfulness_cost",
+    "importance_by_model",
+}
+LOCAL = ("--methods", "local", "--no-compare")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +42,7 @@ def test_train_then_analyze(tmp_path, run):
     status, text, _ = run(train, "diabetes", "--out", out, "--dim", 4, "--epochs", 10)
     assert status == 0
     assert "89 held out: R²" in text
-    status, text, err = run(analyze, out)
+    status, text, err = run(analyze, out, "--compare-rows", 4)
     assert (status, err) == (0, "")
     folder = tmp_path / "model-analysis"
     assert {p.name for p in (folder / "figures").iterdir()} == FIGURES
@@ -48,6 +59,13 @@ def test_train_then_analyze(tmp_path, run):
     assert "100 training rows kept by the model, chosen with seed 0" in text
     assert summary["certified"]["sentences"][0] in text
     assert "tables and figures" in summary["seconds"]
+    compared = summary["comparison"]
+    assert list(compared["accuracy"]) == ["spectral", "linear", "MLP"]
+    assert {"path", "local", "shapley", "SHAP Exact", "Captum IG"} <= set(compared["methods"])
+    assert compared["methods"]["shapley"]["completeness_gap_relative"] <= 1e-9
+    assert len(compared["disputed"]) == 2
+    assert compared["disputed"][0] in text
+    assert {p.stem for p in (folder / "tables").iterdir()} >= COMPARED
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model-analysis", "model.pt"]
 
 
@@ -63,7 +81,7 @@ def test_rows_seed_out_and_a_second_run(tmp_path, run, no_figures, model, diabet
     X, y = diabetes
     X.assign(progression=y).to_csv(tmp_path / "rows.csv", index=False)
     arguments = (model, "--data", tmp_path / "rows.csv", "--rows", 10, "--seed", 3, "--out", tmp_path / "out")
-    arguments += ("--methods", "path", "local")
+    arguments += ("--methods", "path", "local", "--no-compare")
     assert run(analyze, *arguments)[0] == 0
     first = {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()}
     (tmp_path / "out" / "tables" / "stale.csv").write_text("old")
@@ -79,8 +97,10 @@ def test_rows_seed_out_and_a_second_run(tmp_path, run, no_figures, model, diabet
 def test_bare_state_dict(tmp_path, no_figures, run, rng):
     torch.save(TridiagonalSpectral(2, 5).state_dict(), tmp_path / "bare.pt")
     pd.DataFrame(rng.normal(size=(20, 2)), columns=["u", "v"]).to_parquet(tmp_path / "rows.parquet")
-    status, text, err = run(analyze, tmp_path / "bare.pt", "--data", tmp_path / "rows.parquet", "--k", 1)
+    options = ("--data", tmp_path / "rows.parquet", "--k", 1, "--compare-rows", 2)
+    status, text, err = run(analyze, tmp_path / "bare.pt", *options)
     assert (status, err) == (0, "")
+    assert "linear model and MLP left out" in text
     assert "background         the origin" in text
     assert "left out           redraws of the background: 1 background row cannot be drawn again" in text
     assert "training curve: the file holds no history" in text
@@ -151,7 +171,7 @@ def test_analyze_refuses(tmp_path, monkeypatch, run, model, break_it, arguments,
 def test_costly_methods_explain_fewer_rows_unless_told(tmp_path, monkeypatch, no_figures, run, model):
     monkeypatch.setattr(analyze, "COSTLY_ROWS", 3)
     for arguments, rows in (((), 3), (("--rows", 5), 5)):
-        assert run(analyze, model, "--out", tmp_path / "out", *arguments)[0] == 0
+        assert run(analyze, model, "--out", tmp_path / "out", "--no-compare", *arguments)[0] == 0
         methods = json.loads((tmp_path / "out" / "summary.json").read_text())["methods"]
         assert methods["path"]["rows"] == rows
     assert methods["local"]["rows"] == 5
@@ -207,7 +227,7 @@ def test_words_booleans_and_gaps_go_all_the_way(tmp_path, no_figures, run, rng):
         run(train, tmp_path / "mixed.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 20)[0]
         == 0
     )
-    status, text, err = run(analyze, tmp_path / "m.pt", "--methods", "local", "shapley")
+    status, text, err = run(analyze, tmp_path / "m.pt", "--methods", "local", "shapley", "--compare-rows", 2)
     assert (status, err) == (0, "")
     assert "region map: it needs two numeric columns and the model has 1" in text
     table = pd.read_csv(tmp_path / "m-analysis" / "tables" / "beeswarm_shapley.csv")
@@ -215,3 +235,12 @@ def test_words_booleans_and_gaps_go_all_the_way(tmp_path, no_figures, run, rng):
     assert table["level"].between(0, 1).all()
     summary = json.loads((tmp_path / "m-analysis" / "summary.json").read_text())
     assert summary["methods"]["shapley"]["completeness_gap_relative"] <= 1e-10
+
+
+def test_baselines_are_fitted_on_rows_that_hold_the_target(tmp_path, no_figures, run, model, diabetes):
+    diabetes[0].assign(progression=diabetes[1]).to_csv(tmp_path / "rows.csv", index=False)
+    options = ("--data", tmp_path / "rows.csv", "--rows", 5, "--compare-rows", 2, "--methods", "local")
+    assert run(analyze, model, *options, "--out", tmp_path / "out")[0] == 0
+    compared = json.loads((tmp_path / "out" / "summary.json").read_text())["comparison"]
+    assert list(compared["accuracy"]) == ["spectral", "linear", "MLP"]
+    assert (compared["rows"], compared["metric"]) == (2, "R²")

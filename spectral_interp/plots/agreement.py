@@ -26,7 +26,7 @@ def agreement(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the matrix with its numbers; lines part the models."""
     labels = list(table.loc[table["a"] == table["b"], "a"])
     matrix = table.pivot(index="a", columns="b", values="value").loc[labels, labels].to_numpy()
-    ax.imshow(matrix, cmap=VALUE_MAP, vmin=min(0.0, np.nanmin(matrix)), vmax=1)
+    ax.imshow(matrix, cmap=VALUE_MAP, aspect="auto", vmin=min(0.0, np.nanmin(matrix)), vmax=1)
     size = min(8.0, 90 / max(len(labels), 1))
     for (i, j), value in np.ndenumerate(matrix):
         if np.isfinite(value):

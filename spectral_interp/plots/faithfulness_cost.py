@@ -9,7 +9,7 @@ from ..comparison import Comparison
 from .style import COLOURS, NEUTRAL, label_log
 
 MARKERS = ("o", "s", "^")
-SPACING = 1.5  # of names on the logarithmic axis
+SPACING = 2.2  # of names on the logarithmic axis
 
 
 def faithfulness_cost_table(comparison: Comparison) -> pd.DataFrame:
