@@ -162,7 +162,7 @@ class Certificate:
             if self._diagonal:
                 local = np.fmin(margin / slope, beyond)
             else:
-                within = 2 * margin / (slope + np.sqrt(slope**2 + 4 * margin * self.bend**2 / rows.gap))
+                within = 2 * margin / (slope + np.sqrt(slope**2 + 4 * (margin / rows.gap) * self.bend**2))
                 local = np.where(beyond * self.bend > rows.gap, beyond, within)
         return np.where(margin > 0, np.fmax(everywhere, local), 0.0)
 

@@ -231,7 +231,7 @@ def _accuracy(
         [
             {
                 "model": model.name,
-                **est.metrics(model.values(inputs.z[known]), targets[known]),
+                **est.metrics(model.values(inputs.z[known]), np.array(targets[known].tolist())),
                 "rows": rows,
                 "unit": inputs.unit,
             }

@@ -133,6 +133,7 @@ class _SpectralEstimator(BaseEstimator):
         self.background_ = frame.iloc[np.sort(data.trained[:BACKGROUND_ROWS])].reset_index(drop=True)
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
         self.baselines_: dict[str, Baseline] | None = None
+        self.fitted_params_ = self.get_params()
         return self
 
     def _start(self, data: Partition, checkpoint: Path | None, identity: dict[str, Any]) -> training.Run:
@@ -247,7 +248,7 @@ class _SpectralEstimator(BaseEstimator):
         """Return what ``background_`` is; a bare state dict has no history and no training rows."""
         if not self.history_:
             return "the origin"
-        seed = _plain_seed(self.random_state)
+        seed = _plain_seed(self.fitted_params_["random_state"])
         chosen = "at random" if seed is None else f"with seed {seed}"
         return f"{len(self.background_)} training rows kept by the model, chosen {chosen}"
 
@@ -269,7 +270,7 @@ class _SpectralEstimator(BaseEstimator):
         held = heldout if heldout is not None else self.heldout_
         state = {
             "task": self._task,
-            "parameters": {k: _plain(v) for k, v in self.get_params().items()},
+            "parameters": {k: _plain(v) for k, v in self.fitted_params_.items()},
             "weights": self.module_.state_dict(),
             "encoder": self.encoder_.state(),
             "target": self.target_name_,
@@ -406,6 +407,8 @@ class SpectralRegressor(RegressorMixin, _SpectralEstimator):
     pencil_ : Pencil or DensePencil
     encoder_ : TableEncoder
     history_ : list of dict, one an epoch
+    fitted_params_ : dict
+        The parameters as they were in ``fit``; ``save`` writes these.
     background_ : DataFrame
         100 training rows, the default background of explanations.
     heldout_ : (DataFrame, Series) or None

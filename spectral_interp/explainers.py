@@ -99,21 +99,26 @@ def _line(module: Any) -> tuple[FloatArray, FloatArray]:
 class Explainer:
     """A method under its name in tables, the models it runs on, and what its players are.
 
-    ``run(subject, inputs, reference, seed)`` returns contributions (n, c) and base values (n,).
+    ``run(subject, inputs, reference, seed)`` returns contributions (n, c) and base values (n,), or an
+    Attribution with what else is known.
     """
 
     name: str
     models: tuple[str, ...]
     players: str
-    run: Callable[[Subject, Inputs, FloatArray, int], tuple[FloatArray, FloatArray]]
+    run: Callable[[Subject, Inputs, FloatArray, int], tuple[FloatArray, FloatArray] | Attribution]
     all_coalitions: bool = False
 
     def __call__(self, subject: Subject, inputs: Inputs, reference: FloatArray, *, seed: int) -> Attribution:
         """Explain the rows of ``inputs`` against ``reference`` (b, p)."""
         before = subject.evaluations
         with own_randomness(seed):
-            values, base = self.run(subject, inputs, reference, seed)
+            found = self.run(subject, inputs, reference, seed)
         evaluations = subject.evaluations - before
+        background = f"{len(reference)} of {inputs.background}"
+        if isinstance(found, Attribution):
+            return replace(found, method=self.name, evaluations=evaluations, background=background)
+        values, base = found
         return Attribution(
             values=np.asarray(values, dtype=np.float64),
             base_values=np.broadcast_to(np.asarray(base, dtype=np.float64), len(values)).copy(),
@@ -124,7 +129,7 @@ class Explainer:
             method=self.name,
             unit=inputs.unit,
             evaluations=evaluations,
-            background=f"{len(reference)} training rows",
+            background=background,
         )
 
 
@@ -141,17 +146,15 @@ def own_randomness(seed: int) -> Iterator[None]:
             np.random.set_state(before)  # noqa: NPY002
 
 
-def _ours(method: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
-    def run(
-        subject: Subject, inputs: Inputs, reference: FloatArray, seed: int
-    ) -> tuple[FloatArray, FloatArray]:
+def _ours(method: str) -> Callable[..., Attribution]:
+    def run(subject: Subject, inputs: Inputs, reference: FloatArray, seed: int) -> Attribution:
         options: dict[str, Any] = {}
         if method == "shapley":
-            exact = coalitions(inputs, reference) <= BUDGET
-            options = {"exact": exact, "random_state": seed}
+            affordable = coalitions(inputs, reference) <= BUDGET
+            options = {"exact": None if affordable else False, "random_state": seed}
         att = METHODS[method](replace(inputs, pencil=subject.pencil), reference, **options)  # type: ignore[arg-type]
         subject.evaluations += att.evaluations
-        return att.values, att.base_values
+        return att
 
     return run
 

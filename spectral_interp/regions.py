@@ -93,9 +93,10 @@ class Regions:
         """
         residual = float(((self.prediction - self.skeleton) ** 2).sum())
         total = float(((self.prediction - self.prediction.mean()) ** 2).sum())
-        if residual <= (FLAT * np.abs(self.prediction).max()) ** 2 * len(self.prediction):
+        rounding = (FLAT * np.abs(self.prediction).max()) ** 2 * len(self.prediction)
+        if residual <= rounding:
             return 1.0
-        return 1 - residual / total if total > 0 else float("nan")
+        return 1 - residual / total if total > rounding else float("nan")
 
     def latents(self) -> pd.DataFrame:
         """Return one line per active latent, most rows first: its rows, and the affine function that it is.

@@ -159,3 +159,11 @@ def test_loading_keeps_whether_columns_had_names(tmp_path, diabetes):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load(tmp_path / "m.pt").predict(X.to_numpy())
+
+
+def test_what_is_saved_are_the_parameters_of_the_fit(tmp_path, rng):
+    X = rng.normal(size=(60, 2))
+    est = SpectralRegressor(dim=4, n_epochs=3, random_state=0).fit(X, X[:, 0])
+    before = est.predict(X)
+    est.set_params(k=0, dim=7, structure="dense").save(tmp_path / "m.pt")
+    np.testing.assert_array_equal(load(tmp_path / "m.pt").predict(X), before)

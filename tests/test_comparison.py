@@ -444,3 +444,19 @@ def test_sensitivity_is_the_largest_relative_change(mixed):
     after = explainer(linear, replace(inputs, z=moved), reference, seed=0).values
     change = np.linalg.norm(after.reshape(4, faithfulness.JITTERS, -1) - before[:, None], axis=2)
     assert got == pytest.approx((change.max(axis=1) / np.linalg.norm(before, axis=1)).mean())
+
+
+def test_our_shapley_values_are_sampled_beyond_14_columns(rng):
+    X = rng.normal(size=(60, 16))
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(X, X[:, 0])
+    found = compare(est, X, max_rows=2)
+    ours = found.attributions["spectral", "shapley"]
+    assert (ours.standard_error > 0).any()
+    assert found.attributions["spectral", "path"].coupling is not None
+
+
+def test_targets_with_gaps_may_be_a_list(rng):
+    X = rng.normal(size=(60, 2))
+    est = SpectralClassifier(dim=3, n_epochs=3, random_state=0).fit(X, (X[:, 0] > 0).astype(int))
+    found = compare(est, X[:6], [0, 1, None, 0, 1, 1], max_rows=2)
+    assert found.accuracy["rows"].tolist() == [5]

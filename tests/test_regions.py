@@ -260,3 +260,8 @@ def test_bad_arguments(random_pencil, rng):
         linear_cover(np.zeros((3, 2)), np.zeros(3), np.zeros((3, 1)), 0.1)
     with pytest.raises(TypeError, match="estimator or a Pencil"):
         linear_regions(None, [[0.0]])
+
+
+def test_a_constant_model_has_no_share_to_explain(rng):
+    pencil = Pencil([[1.0, 2, 3], [0, 0, 0]], [[0.1, 0.2], [0, 0]], 1)
+    assert np.isnan(linear_regions(pencil, rng.normal(size=(5, 1))).skeleton_r2)

@@ -68,7 +68,7 @@ def path(inputs: Inputs, reference: FloatArray, *, tol: float = 1e-4) -> Attribu
     prediction, base = pencil.values(z), pencil.values(reference)
     error = tol * _spread(inputs, reference, np.concatenate([prediction, base]))
     total, given_up, evaluations = np.zeros((n, 2, len(inputs.columns))), np.zeros(n, dtype=bool), n + b
-    together = max(1, ENTRIES // pencil.dim)
+    together = max(1, ENTRIES // max(pencil.dim, pencil.n_features))
     size = f"path: {n:,} rows × {b:,} background rows"
     with progress(n * b, seconds=SECONDS_PER_PATH * n * b, size=size, unit="path") as bar:
         for start in range(0, n * b, together):

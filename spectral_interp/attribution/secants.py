@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..eigen.checks import FloatArray
 from ..inputs import Inputs
+from ..pencil import DEGENERATE
 
 NODES = np.arange(5) / 4
 CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
@@ -28,7 +29,7 @@ SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of
 NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
 NARROWEST = 2.0**-40
-CROWDED = 256  # cells of one path in one round: its eigenvalue is multiple all along
+CROWDED, WIDE = 256, 2.0**-12  # so many cells of one path, multiple and that wide: it is so all along
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ class Paths:
         settled = smooth & small
         tested = np.flatnonzero(converged & ~small)
         settled[tested] = self._isolated(cells.take(tested))
-        crowded = (np.bincount(cells.pair) > CROWDED)[cells.pair]
+        multiple = cells.gaps.max(axis=1) <= DEGENERATE * (self.fastest - self.slowest)[cells.pair]
+        wide = cells.width > WIDE
+        crowded = (np.bincount(cells.pair, multiple & wide) > CROWDED)[cells.pair]
         kinks = np.flatnonzero(~smooth & (small | crowded))
         parts[kinks], residual = self._tangents(cells.take(kinks))
         settled[kinks] = (residual <= 1e-10 * self.error) | (cells.width[kinks] <= NARROWEST)

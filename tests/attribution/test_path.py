@@ -231,3 +231,13 @@ def test_bad_arguments(random_pencil):
         explain(pencil, [[0.0, 0.0]], method="path", exact=True)
     with pytest.raises(ValueError, match="at least one row"):
         explain(pencil, [[0.0, 0.0]], method="path", background=np.empty((0, 2)))
+
+
+def test_many_avoided_crossings_are_no_multiple_eigenvalue():
+    rng = np.random.default_rng(0)
+    pencil = Pencil(rng.normal(size=(4, 100)), rng.normal(size=(4, 99)) * 0.1, 50)
+    z, background = 5 * rng.normal(size=(2, 3)), 5 * rng.normal(size=(1, 3))
+    att = explain(pencil, z, method="path", background=background)
+    spread = np.ptp(np.concatenate([att.prediction, pencil.values(background)]))
+    assert att.completeness_gap.max() <= 1e-9 * spread
+    assert not att.degenerate.any()
