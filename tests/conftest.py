@@ -47,7 +47,7 @@ def random_pencil(rng):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Write analyses without their figures, which take most of the time."""
-    monkeypatch.setattr(report, "_save_figure", lambda draw, path: path.touch())
+    monkeypatch.setattr(report, "_save_figure", lambda draw, height, path: path.touch())
 
 
 @pytest.fixture

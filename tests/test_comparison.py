@@ -108,7 +108,8 @@ def test_every_explainer_keeps_to_rows_columns_unit_and_background(found, est, r
     for (model, method), att in found.attributions.items():
         assert att.values.shape == (12, 5)
         assert att.columns == tuple(COLUMNS)
-        assert (att.method, att.unit, att.background) == (method, "progression", "25 training rows")
+        assert (att.method, att.unit) == (method, "progression")
+        assert att.background == "25 of 100 training rows kept by the model, chosen with seed 0"
         expected = (
             est.predict(rows[0]) if model == "spectral" else est.baselines_[model].values(est.encode(rows[0]))
         )
