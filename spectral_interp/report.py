@@ -308,8 +308,8 @@ def _comparison_lines(compared: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if accuracy:
         yield "comparison", f"{compared['metric']}: {accuracy}"
     for place, (name, method) in enumerate(compared["methods"].items()):
-        gap, gain = method["completeness_gap_relative"], _number(method["gain_over_random_deletion"])
-        told = f"{name}: {method['milliseconds_per_row']:.3g} ms a row, gap {gap:.0e} of the spread, "
+        gap, gain = (_number(method[k]) for k in ("completeness_gap_relative", "gain_over_random_deletion"))
+        told = f"{name}: {_number(method['milliseconds_per_row'])} ms a row, gap {gap} of the spread, "
         yield ("" if accuracy or place else "comparison"), f"{told}deletion beats random by {gain}"
     for reason in compared["disputed"]:
         yield "most disputed", reason
@@ -362,4 +362,4 @@ def _skeleton(found: dict[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4g}"
+    return "undefined" if value is None else f"{value:.3g}" if abs(value) < 1e-3 else f"{value:.4g}"
