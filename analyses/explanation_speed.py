@@ -145,6 +145,10 @@ def measure(task: Task, *, seconds: float) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def _plain(ms: float) -> str:
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
+
+
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw milliseconds per row, a bar per contestant."""
     shown = table.iloc[::-1].reset_index(drop=True)
@@ -154,12 +158,11 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     labels = shown["method"].where(mine, shown["method"] + ", " + shown["forward"])
     ax.set_yticks(range(len(shown)), labels)
     for i, line in shown.iterrows():
-        ax.annotate(
-            f" {line['ms_per_row']:.3g} ms, gap {line['worst_gap']:.0e}", (line["ms_per_row"], i), va="center"
-        )
+        text = f" {_plain(line['ms_per_row'])} ms, gap {line['worst_gap']:.0e}"
+        ax.annotate(text, (line["ms_per_row"], i), va="center")
     ax.set(xscale="log", xlabel="milliseconds per row", title="One row against the background")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-    ax.set_xlim(right=30 * shown["ms_per_row"].max())
+    ax.set_xlim(right=300 * shown["ms_per_row"].max())
     return ax
 
 
