@@ -76,8 +76,9 @@ def fit_baselines(est: SpectralRegressor | SpectralClassifier, X: Any, y: Any) -
 
     The linear model is scikit-learn's ridge or logistic regression; the validation rows choose its penalty.
     The MLP has two hidden layers of 64 ReLUs and is trained as the spectral model is, with weight decay, the
-    averaged weights and the best epoch on the validation rows; only its step size is its own. To keep both
-    with the model, set ``est.baselines_``; ``save`` then stores them.
+    averaged weights and the best epoch on the validation rows; only its step size is its own. Every row
+    counts once, also where ``est`` was fitted with weights. To keep both with the model, set
+    ``est.baselines_``; ``save`` then stores them.
 
     Parameters
     ----------

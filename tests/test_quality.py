@@ -37,7 +37,7 @@ def test_breast_cancer(breast_cancer):
 def test_two_or_five():
     X, y = split_target(read_table("two_or_five"), "two_or_five", "two_or_five")
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=0)
-    est = SpectralClassifier(dim=9, alpha=1, batch_size=64, random_state=0).fit(X_train, y_train)
+    est = SpectralClassifier(dim=9, alpha=10, batch_size=64, random_state=0).fit(X_train, y_train)
     loss = est.evaluate(X_test, y_test)["log loss"]
     print(f"test log loss {loss:.3f}")
     assert loss <= 0.03
