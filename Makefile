@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint figures clean
+.PHONY: demo test faults lint figures clean
 
 demo: .venv/installed
 	$(BIN)/python -m spectral_interp.train diabetes --out model.pt
@@ -9,6 +9,9 @@ demo: .venv/installed
 
 test: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+faults: .venv/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --long -n 2
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

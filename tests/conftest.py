@@ -9,6 +9,22 @@ from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, cli, 
 from spectral_interp.tables import read_table, split_target
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="the long form of tests/faults (make faults)")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print what the long form of tests/faults tried."""
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]
+    lines = [value for r in reports for name, value in r.user_properties if name == "tally"]
+    if lines and config.getoption("--long"):
+        terminalreporter.section("faults")
+        terminalreporter.write_line(f"{'tried':>10} {'survived':>10} {'failed':>7} {'seconds':>8}  what")
+        for what, tried, failed, seconds in sorted(lines):
+            line = f"{tried:>10,} {tried - failed:>10,} {failed:>7,} {seconds:>8.0f}  {what}"
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
