@@ -7,8 +7,10 @@ from pathlib import Path
 
 from . import cli, report
 from .attribution import METHODS
+from .folders import check_folder
 from .loading import load
 from .plots.style import count_rows
+from .summary import summary_lines
 from .tables import read_table
 
 ROWS, COSTLY_ROWS, COMPARE_ROWS = 1000, 50, 200
@@ -49,7 +51,7 @@ def main() -> None:
     out = args.out or args.model.with_name(f"{args.model.stem}-analysis")
     data = None if args.data is None else read_table(args.data)
     est = load(args.model, k=args.k, columns=None if data is None else list(data.columns))
-    report.check_folder(out)
+    check_folder(out)
     X, y = report.choose_rows(est, data, limit=ROWS if args.rows is None else args.rows, seed=args.seed)
     if not args.no_compare:
         report.complete_baselines(est, data)
@@ -65,7 +67,7 @@ def main() -> None:
     summary = report.write(analysis, out)
 
     print(f"{count_rows(len(X))} explained")
-    for line in report.summary_lines(summary):
+    for line in summary_lines(summary):
         print(line)
     print(f"figures: {out / 'figures'}")
 

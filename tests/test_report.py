@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spectral_interp import Pencil, explain, report
+from spectral_interp import Pencil, explain, folders, report
 from spectral_interp.plots import beeswarm_table
+from spectral_interp.summary import summary_lines
 
 
 def test_rows_are_chosen_by_the_seed(regressor, diabetes):
@@ -69,7 +70,7 @@ def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_figures, regresso
     report.write(analysis, tmp_path / "out")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["metrics"]["R²"] is None
-    assert "R² undefined" in report.summary_lines(summary)[0]
+    assert "R² undefined" in summary_lines(summary)[0]
 
 
 def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor, diabetes):
@@ -106,7 +107,7 @@ def test_a_failed_swap_brings_the_earlier_analysis_back(
             raise OSError("disk full")
         replace(source, target)
 
-    monkeypatch.setattr(report.os, "replace", fail_once)
+    monkeypatch.setattr(folders.os, "replace", fail_once)
     with pytest.raises(OSError, match="disk full"):
         report.write(analysis, folder)
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from spectral_interp import SpectralRegressor, certify, explain, linear_regions, report
 from spectral_interp.sections import REDRAWS, spread, stability_table
+from spectral_interp.summary import summary_lines
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_certified_intervals_hold_what_is_observed(analysis, regressor, diabetes
     assert found["sentences"] == certify(regressor, diabetes[0][:40]).sentences()
     assert found["columns_of_proven_direction"] == (table["monotone"] != 0).sum()
     assert 0 < found["median_observed_over_certified_range"] <= 1
-    lines = report.summary_lines(analysis.summary)
+    lines = summary_lines(analysis.summary)
     assert all(any(sentence in line for line in lines) for sentence in found["sentences"][:8])
 
 
@@ -113,7 +114,7 @@ def test_sampled_shapley_values_say_their_error(classifier, breast_cancer):
     found = analysis.summary["methods"]["shapley"]
     assert found["largest_standard_error"] > 0
     assert found["coupling_share"] is None
-    assert any("sampled: standard errors up to" in line for line in report.summary_lines(analysis.summary))
+    assert any("sampled: standard errors up to" in line for line in summary_lines(analysis.summary))
     assert (analysis.tables["margins"]["flip_radius"] > 0).all()
 
 
@@ -156,5 +157,5 @@ def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, l
     assert "certified" in analysis.tables
     for draw in analysis.figures.values():
         draw(Figure().subplots())
-    lines = report.summary_lines(analysis.summary)
+    lines = summary_lines(analysis.summary)
     assert all(any(reason in line for line in lines) for reason in left_out)
