@@ -148,6 +148,22 @@ class Inputs:
         membership = self.column_of[:, None] == np.arange(len(self.columns))
         return per_feature @ membership.astype(np.float64)
 
+    def correlation(self, z: FloatArray) -> FloatArray:
+        """Return how the columns correlate over encoded rows (n, p), shape (c, c); 0 where one is constant.
+
+        A number counts with its value, a column of levels with the level that correlates most.
+        """
+        told = [axis.first + i for axis in self.axes for i in range(len(axis.levels) if axis.levels else 1)]
+        centred = z[:, told] - z[:, told].mean(axis=0)
+        norm = np.linalg.norm(centred, axis=0)
+        unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
+        features, columns = unit.T @ unit, self.column_of[told]
+        found = np.zeros((len(self.columns), len(self.columns)))
+        order = np.argsort(np.abs(features), axis=None, kind="stable")  # the largest is written last
+        i, j = np.unravel_index(order, features.shape)
+        found[columns[i], columns[j]] = features[i, j]
+        return found
+
 
 def as_inputs(model: Any, X: Any) -> Inputs:
     """Return the rows ``X`` of ``model`` as :class:`Inputs`.
