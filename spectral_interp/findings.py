@@ -50,7 +50,7 @@ def beeswarm(table: pd.DataFrame) -> str:
 def _way(rows: pd.DataFrame) -> str:
     """Return how the contributions of a column go with its values."""
     if rows["value"].map(lambda value: isinstance(value, str)).any():
-        return "{} work level by level"
+        return "levels of {} raise or lower predictions"
     ranks = rows[["level", "contribution"]].rank()
     steady = ranks["level"].corr(ranks["contribution"]) if (ranks.std() > 0).all() else np.nan
     if np.isnan(steady):
