@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 
 from .attribution import Attribution
 from .eigen.checks import FloatArray
+from .wording import number
 
 Key = tuple[str, str]
 """(model, method)."""
@@ -167,7 +168,7 @@ def _reason(
     if net >= 0.5:
         text += (
             f"{net:.0%} of the whole difference is between what they have to explain: the predictions are "
-            f"{one.prediction[row]:.4g} and {other.prediction[row]:.4g}."
+            f"{number(one.prediction[row])} and {number(other.prediction[row])}."
         )
     else:
         same = "the same model" if a[0] == b[0] else "much the same change of the prediction"
@@ -186,4 +187,4 @@ def _named(key: Key) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−")
+    return ("+" if value > 0 else "") + number(value)

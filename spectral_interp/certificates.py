@@ -36,6 +36,7 @@ import numpy.typing as npt
 from .eigen.checks import FloatArray
 from .inputs import Axis, Inputs, as_inputs
 from .pencil import AnyPencil, values_and_gradients
+from .wording import at_most, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,10 +254,11 @@ class Certificate:
                 f"Predictions are {self.curvature} in the features: every tangent plane bounds them from "
                 + ("below." if self.curvature == "convex" else "above.")
             )
-        yield f"Two rows at distance 1 in features never differ by more than {self.lipschitz:.4g} ({unit})."
+        most = at_most(self.lipschitz)
+        yield f"Two rows at distance 1 in features never differ by more than {most} ({unit})."
         if self.margins is not None and len(self.margins.gap) and self.inputs.decides:
             radius = float(np.median(self.flip_radius))
-            yield f"Half of the rows keep their class under every change of the features by {radius:.3g}."
+            yield f"Half of the rows keep their class under every change of the features by {number(radius)}."
 
 
 def certify(model: Any, X: Any = None) -> Certificate:
@@ -358,7 +360,7 @@ def _monotone_sentence(line: dict[str, Any]) -> str:
 def _norm_sentence(line: dict[str, Any]) -> str:
     if not line["norm"]:
         return ""
-    most = f"{line['norm']:.4g} ({line['unit']})"
+    most = f"{at_most(line['norm'])} ({line['unit']})"
     if line["kind"] == "levels":
         return f"No change of `{line['column']}` moves a prediction by more than {most}."
     return f"One {line['step']} never moves a prediction by more than {most}."

@@ -16,7 +16,7 @@ from .wording import counted, listed, number
 CORRELATED = 0.8
 """Columns that correlate more than this are named."""
 
-PAIRS, SENTENCES = 8, 5
+PAIRS, SENTENCES = 8, 4
 """Most pairs of columns, and most certified sentences, that are said."""
 
 
@@ -92,7 +92,7 @@ def _disagreement(summary: dict[str, Any]) -> Headline:
     title = "Where SHAP disagrees"
     compared = summary.get("comparison")
     if compared is None:
-        return Headline(title, ["No comparison was made."])
+        return Headline(title, ["No comparison was made (--no-compare)."])
     lines = [] if compared["shap"] is None else _against_shap(compared["shap"], compared["rows"])
     models = [f"{model} {value:.2f}" for model, value in compared["models"].items() if value is not None]
     if models:

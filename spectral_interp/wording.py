@@ -28,6 +28,21 @@ def number(value: float | None) -> str:
     return f"−{text}" if value < 0 else text
 
 
+def at_most(value: float) -> str:
+    """Return an upper bound with four significant digits, rounded up so that it stays a bound.
+
+    Examples
+    --------
+    >>> at_most(28.2043), at_most(0.5), at_most(463500.0)
+    ('28.21', '0.5', '463,500')
+    """
+    if not math.isfinite(value) or value <= 0:
+        return number(value)
+    step = 10.0 ** (math.floor(math.log10(value)) - 3)
+    rounded = math.ceil(value / step * (1 - 1e-12)) * step
+    return number(rounded)
+
+
 def listed(names: Sequence[str], joint: str = "and") -> str:
     """Return names as they stand in a sentence.
 
