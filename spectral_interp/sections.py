@@ -37,8 +37,8 @@ SPECTRA = 3
 COVERED_ROWS = 1000
 """Rows that pieces are counted at: their memory grows with the square."""
 
-COMPARED = {"importance_by_model": 4.6, "agreement": 6.6, "deletion": 4.6, "faithfulness_cost": 5.6}
-"""Figures of the comparison and their heights in inches."""
+DEPENDENCES = 3
+"""Columns whose contributions are drawn against their values."""
 
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
@@ -139,6 +139,11 @@ class Subject:
         return plots.importance_table(first)["column"].tolist()
 
     @cached_property
+    def colours(self) -> dict[str, str]:
+        """Colours of the strongest columns, the same in all figures."""
+        return plots.column_colours(self.strongest)
+
+    @cached_property
     def row(self) -> int:
         """The row that slices go through: that of the median prediction."""
         return int(np.argsort(self.prediction, kind="stable")[len(self.prediction) // 2])
@@ -179,14 +184,22 @@ def contributions(subject: Subject) -> Section:
         ranking, dots = plots.importance_table(attribution), plots.beeswarm_table(attribution)
         dots["row"] = spread(len(subject.X), len(attribution.values))[dots["row"]]
         exhibits += [
-            Exhibit(f"importance_{name}", ranking, partial(plots.importance, ranking)),
-            Exhibit(f"beeswarm_{name}", dots, partial(plots.beeswarm, dots)),
+            _lines(subject, f"importance_{name}", ranking, plots.importance, len(ranking)),
+            _lines(subject, f"beeswarm_{name}", dots, plots.beeswarm, len(ranking)),
         ]
         methods[name] = _method_summary(attribution, ranking, subject.seconds[name])
     background = next(iter(subject.attributions.values())).background
     return Section(
         exhibits, {"background": background, "top_columns": subject.strongest[:5], "methods": methods}
     )
+
+
+def _lines(
+    subject: Subject, name: str, table: pd.DataFrame, draw: Callable[..., Axes], lines: int
+) -> Exhibit:
+    """Return a figure with one named line per column, in the colours of the columns, as high as it needs."""
+    height = plots.height(min(lines, plots.TOP + 1))
+    return Exhibit(name, table, partial(draw, table, colours=subject.colours), height)
 
 
 def _method_summary(attribution: Attribution, ranking: pd.DataFrame, seconds: float) -> dict[str, Any]:
@@ -214,6 +227,32 @@ def _coupling_share(ranking: pd.DataFrame) -> float | None:
         return None
     diagonal, coupling = ranking["mean_abs_diagonal"].sum(), ranking["mean_abs_coupling"].sum()
     return float(coupling / (diagonal + coupling)) if diagonal + coupling > 0 else 0.0
+
+
+def single_predictions(subject: Subject) -> Section:
+    """Waterfalls of the rows of the lowest, the median and the highest prediction that are explained."""
+    first = next(iter(subject.attributions.values()))
+    places, numbers = _low_to_high(first.prediction), spread(len(subject.X), len(first.prediction))
+    exhibits = []
+    for name, place in places.items():
+        table = plots.waterfall_table(first, place, label=int(numbers[place]))
+        exhibits.append(_lines(subject, f"waterfall_{name}", table, plots.waterfall, len(table) + 2))
+    return Section(exhibits)
+
+
+def _low_to_high(prediction: FloatArray) -> dict[str, int]:
+    """Return the places of the lowest, the median and the highest; a row is named once.
+
+    Examples
+    --------
+    >>> _low_to_high(np.array([3.0, 1.0, 2.0])), _low_to_high(np.array([1.0]))
+    ({'low': 1, 'median': 2, 'high': 0}, {'median': 0})
+    """
+    order = np.argsort(prediction, kind="stable")
+    median = int(order[len(order) // 2])
+    ends = {"low": int(order[0]), "high": int(order[-1])}
+    own = {name: place for name, place in ends.items() if place != median}
+    return {name: place for name, place in {"low": -1, "median": median, **own}.items() if place >= 0}
 
 
 def background_stability(subject: Subject) -> Section:
@@ -313,9 +352,7 @@ def _moves(sizes: FloatArray, redrawn: FloatArray) -> dict[str, FloatArray]:
 def certificates(subject: Subject) -> Section:
     """Intervals that hold every derivative, and in words what is proven for every input."""
     cert = subject.certificate
-    norms = plots.sensitivity_table(
-        cert.inputs.features, cert.feature_norm, cert.inputs.unit, step=_feature_step(cert)
-    )
+    norms = plots.sensitivity_table(cert)
     intervals = plots.certified_table(cert)
     wide = intervals[intervals["high"] > intervals["low"]]
     tightness = (wide["observed_max"] - wide["observed_min"]) / (wide["high"] - wide["low"])
@@ -329,20 +366,24 @@ def certificates(subject: Subject) -> Section:
     }
     return Section(
         [
-            Exhibit("sensitivity", norms, partial(plots.sensitivity, norms)),
-            Exhibit("certified", intervals, partial(plots.certified, intervals)),
+            _lines(subject, "sensitivity", norms, plots.sensitivity, len(norms)),
+            _lines(subject, "certified", intervals, plots.certified, len(intervals) + 1),
         ],
         {"certified": certified},
     )
 
 
-def _feature_step(cert: Certificate) -> str:
-    """Return what one unit of a feature is, for all of them."""
-    kinds = {
-        "change of level" if axis.levels else "unit" if axis.scale == 1 else "standard deviation"
-        for axis in cert.inputs.axes
-    }
-    return " or ".join(sorted(kinds, reverse=True))
+def dependence(subject: Subject) -> Section:
+    """Contributions of each of the three strongest columns against its values, in what is certified."""
+    first = next(iter(subject.attributions.values()))
+    numbers = spread(len(subject.X), len(first.prediction))
+    exhibits = []
+    for place, column in enumerate(subject.strongest[:DEPENDENCES], start=1):
+        table = plots.dependence_table(first, subject.certificate, column)
+        table["row"] = table["row"].map(dict(enumerate(numbers)))
+        draw = partial(plots.dependence, table, colours=subject.colours)
+        exhibits.append(Exhibit(f"dependence_{place}", table, draw, 5.0))
+    return Section(exhibits)
 
 
 def spectra(subject: Subject) -> Section:
@@ -352,7 +393,8 @@ def spectra(subject: Subject) -> Section:
     exhibits = []
     for place, name in enumerate(subject.strongest[:SPECTRA], start=1):
         table = plots.spectrum_table(slice_spectrum(subject.est, subject.X, name, row=subject.row))
-        exhibits.append(Exhibit(f"spectrum_{place}", table, partial(plots.spectrum, table)))
+        draw = partial(plots.spectrum, table, colours=subject.colours)
+        exhibits.append(Exhibit(f"spectrum_{place}", table, draw, 5.0))
     return Section(exhibits, {"slices_at_row": subject.row})
 
 
@@ -444,19 +486,28 @@ def comparison(subject: Subject) -> Section:
         raise LeftOut("no explainer worked: " + "; ".join(found.notes))
     exhibits = [Exhibit("accuracy", found.accuracy), Exhibit("faithfulness", found.faithfulness)]
     exhibits += [Exhibit("cost", found.cost)]
-    for name, height in COMPARED.items():
-        table = getattr(plots, f"{name}_table")(found)
-        exhibits.append(Exhibit(name, table, partial(getattr(plots, name), table), height))
+    columns = len(subject.strongest)
+    table = plots.importance_by_model_table(found)
+    exhibits.append(_lines(subject, "importance_by_model", table, plots.importance_by_model, columns + 1))
+    table = plots.agreement_table(found)
+    exhibits.append(Exhibit("agreement", table, partial(plots.agreement, table), 6.6))
+    table = plots.deletion_table(found)
+    exhibits.append(Exhibit("deletion", table, partial(plots.deletion, table)))
+    table = plots.faithfulness_cost_table(found)
+    exhibits.append(Exhibit("faithfulness_cost", table, partial(plots.faithfulness_cost, table)))
     for place, dispute in enumerate(found.disputed, start=1):
         table = plots.dispute_table(found, dispute)
-        exhibits.append(Exhibit(f"dispute_{place}", table, partial(plots.dispute, table)))
+        lines = table["column"].nunique() + 3
+        exhibits.append(_lines(subject, f"dispute_{place}", table, plots.dispute, lines))
     return Section(exhibits, {"comparison": found.summary()})
 
 
 SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "contributions": contributions,
+    "single predictions": single_predictions,
     "redraws of the background": background_stability,
     "certificates": certificates,
+    "dependence": dependence,
     "spectra": spectra,
     "region map": region_map,
     "linear pieces": pieces,
