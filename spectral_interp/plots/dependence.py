@@ -68,25 +68,26 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
         there = table["value"].notna().to_numpy()
         ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
         low[there], high[there] = ends
-    slopes = (
-        (np.nan, np.nan)
-        if axis.levels
-        else (
-            certificate.gradient_low[axis.first] / axis.scale,
-            certificate.gradient_high[axis.first] / axis.scale,
-        )
-    )
+    slope_low, slope_high = _slopes(certificate, axis)
     return table.assign(
         low=low,
         high=high,
-        slope_low=slopes[0],
-        slope_high=slopes[1],
+        slope_low=slope_low,
+        slope_high=slope_high,
         step="" if axis.levels else axis.own_unit,
         column=column,
         log_axis=axis.log,
         method=attribution.method,
         unit=attribution.unit,
     )
+
+
+def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float]:
+    """Return between what the derivative lies, per unit of the column or of its logarithm; NaN for levels."""
+    if axis.levels:
+        return np.nan, np.nan
+    low, high = certificate.gradient_low[axis.first], certificate.gradient_high[axis.first]
+    return float(low / axis.scale), float(high / axis.scale)
 
 
 def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
@@ -218,7 +219,7 @@ def _add_strips(dots: pd.DataFrame, ranges: pd.DataFrame, levels: list[str], ax:
 def _add_dots(x: FloatArray, dots: pd.DataFrame, ax: Axes) -> None:
     share = dots["coupling_share"].to_numpy(dtype=np.float64)
     size = 30 if len(dots) <= 200 else 14
-    look: dict[str, Any] = {"s": size, "edgecolors": "white", "linewidths": 0.4, "zorder": 2}
+    look: dict[str, Any] = {"s": size, "edgecolors": NEUTRAL, "linewidths": 0.3, "zorder": 2}
     if np.isnan(share).all():
         ax.scatter(x, dots["contribution"], color=WHOLE, **look)
         return

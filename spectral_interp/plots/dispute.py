@@ -67,7 +67,7 @@ def dispute(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
     ax.margins(x=0.04)
     columns = list(next(iter(models.values()))["column"])
     frame(ax, shorten_all(columns), columns, colours)
-    label_x(ax, f"prediction, from the base value on ({shorten(table['unit'].iloc[0], UNIT)})")
+    label_x(ax, f"prediction ({shorten(table['unit'].iloc[0], UNIT)})")
     ax.set_title(f"Row {table['row'].iloc[0]}, as each model explains it")
     legend_below(ax)
     return ax

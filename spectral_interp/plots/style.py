@@ -38,8 +38,8 @@ COLUMN_COLOURS = ("#AA1111", "#77DD77", "#4411AA", "#AAAADD", "#AA7777", "#44114
 VALUE_MAP = "cividis"
 """Colours of low to high values."""
 
-SHARE_MAP = LinearSegmentedColormap.from_list("coupling share", [DIAGONAL, COUPLING])
-"""Colours of the coupling's share of a contribution."""
+SHARE_MAP = LinearSegmentedColormap.from_list("coupling share", ["#004B76", DIAGONAL, COUPLING, "#F7C65B"])
+"""Colours of the coupling's share of a contribution, from dark to light."""
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def waterfall(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes
     frame(ax, texts, list(table["column"]), colours)
     low, high = ax.get_xlim()
     ax.set_xlim(low, high + _ROOM * (high - low))
-    label_x(ax, f"prediction, from the base value on ({shorten(first['unit'], UNIT)})")
+    label_x(ax, f"prediction ({shorten(first['unit'], UNIT)})")
     ax.set_title(f"Row {first['row']}: {first['method']} contributions")
     legend_below(ax)
     return ax
