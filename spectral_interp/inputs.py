@@ -38,6 +38,8 @@ class Axis:
     >>> age = Axis("age", first=0, mean=50.0, scale=10.0)
     >>> age.value(np.array([-1.0, 2.0])), age.step
     (array([40., 70.]), 'standard deviation of age')
+    >>> age.feature(np.array([40.0, 70.0]))
+    array([-1.,  2.])
     >>> age.place(np.array([0.0, 7.0]), np.array([-1.0, 2.0]))
     array([[-1.,  7.],
            [ 2.,  7.]])
@@ -78,6 +80,10 @@ class Axis:
         """Return the numbers of the column, in its own unit, whose first feature is ``z``."""
         x = self.mean + self.scale * z
         return np.exp(x) if self.log else x
+
+    def feature(self, x: FloatArray) -> FloatArray:
+        """Return the first feature of numbers ``x`` of the column, in its own unit."""
+        return ((np.log(x) if self.log else x) - self.mean) / self.scale
 
     def place(self, row: FloatArray, z: FloatArray) -> FloatArray:
         """Return ``row`` (p,) with the column's first feature set to each of ``z`` (m,): shape (m, p)."""
