@@ -99,13 +99,6 @@ def random_functions(seed: int, *, points: int = 161) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def panels(ax: Axes, columns: int, number: int) -> list[Axes]:
-    """Replace ``ax`` by a grid of so many panels."""
-    figure, rows = ax.figure, -(-number // columns)
-    ax.remove()
-    return list(figure.subplots(rows, columns, squeeze=False).ravel()[:number])
-
-
 def draw_models(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the pieces at 1 % as dots, a row per data set; hollow where only the parameters are as many."""
     wanted = f"pieces_at_{SHARES[0]:g}_sd"
@@ -130,8 +123,10 @@ def draw_models(table: pd.DataFrame, ax: Axes) -> Axes:
 def draw_curves(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw, for every data set, planes against tolerance; dashed where only the parameters are as many."""
     shown = table[(table["fit_seed"] == table["fit_seed"].min()) & (table["eps_per_sd"] > 0)]
-    axes = panels(ax, min(2, shown["data"].nunique()), shown["data"].nunique())
-    for panel, (name, rows) in zip(axes, shown.groupby("data", sort=False), strict=True):
+    names = shown["data"].unique()
+    columns = min(2, len(names))
+    grid = study.panels(ax, -(-len(names) // columns), columns)
+    for panel, (name, rows) in zip(grid.flat, shown.groupby("data", sort=False), strict=True):
         for model, line in rows.groupby("model", sort=False):
             dashed = "-" if line["dim"].iloc[0] == DIM else "--"
             colour = COLOUR[line["structure"].iloc[0]]
@@ -141,12 +136,14 @@ def draw_curves(table: pd.DataFrame, ax: Axes) -> Axes:
         panel.set(xscale="log", yscale="log", title=name)
         label_log(panel.xaxis)
         label_log(panel.yaxis)
-    for panel in axes[-2:]:
+    for panel in grid[-1]:
         panel.set_xlabel("tolerance / standard deviation")
-    for panel in axes[::2]:
+    for panel in grid[:, 0]:
         panel.set_ylabel("tangent planes")
-    handles, labels = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=5, columnspacing=1, fontsize=8)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    grid[0, 0].figure.legend(
+        handles, labels, loc="outside lower center", ncols=5, columnspacing=1, fontsize=8
+    )
     return ax
 
 
@@ -157,7 +154,7 @@ def draw_functions(table: pd.DataFrame, ax: Axes) -> Axes:
         "convex": (plots.COLOURS[1], 2.2),
         "neither": ("#9A9A9A", 1.0),
     }
-    axes = panels(ax, len(ORDERS), len(ORDERS))
+    axes = study.panels(ax, 1, len(ORDERS))[0]
     for panel, (d, rows) in zip(axes, table.groupby("order"), strict=True):
         for _, line in rows.groupby("k"):
             shape = line["certified"].iloc[0]

@@ -113,9 +113,8 @@ def _half_width(values: np.ndarray) -> float:
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the error against the number of rows, a panel per noise."""
-    figure, noises = ax.figure, sorted(table["noise"].unique())
-    ax.remove()
-    axes = figure.subplots(1, len(noises), sharey=True, squeeze=False)[0]
+    noises = sorted(table["noise"].unique())
+    axes = study.panels(ax, 1, len(noises), sharey=True)[0]
     for panel, noise in zip(axes, noises, strict=True):
         for i, (method, line) in enumerate(table[table["noise"] == noise].groupby("method", sort=False)):
             whiskers = np.maximum(
@@ -135,7 +134,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
         panel.minorticks_off()
     axes[0].set_ylabel("error of the contributions (share of their size)")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return ax
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,15 +112,33 @@ def _clock(call: Callable[[], object], repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def save(name: str, table: pd.DataFrame, draw: Callable[[Axes], Axes], *, out: Path, seed: int) -> None:
-    """Print the table and write it as ``NAME.csv``, and the figure as ``NAME.png``, into ``out``."""
+def panels(ax: Axes, rows: int, columns: int, **options: Any) -> np.ndarray:
+    """Replace ``ax`` by a grid of Axes, shape (rows, columns); the options are those of ``subplots``."""
+    figure = ax.figure
+    ax.remove()
+    return figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def save(
+    name: str,
+    table: pd.DataFrame,
+    draw: Callable[[Axes], Axes],
+    *,
+    out: Path,
+    seed: int,
+    height: float = 4.6,
+) -> None:
+    """Print the table and write it as ``NAME.csv``, and the figure as ``NAME.png``, into ``out``.
+
+    ``height`` is that of the figure, in inches.
+    """
     print(table.to_string(index=False, max_rows=PRINTED, float_format=lambda x: f"{x:.4g}"))
     out.mkdir(parents=True, exist_ok=True)
     versions = f"python {platform.python_version()} numpy {np.__version__} torch {torch.__version__}"
     stamped = table.assign(seed=seed, versions=versions, cores=os.cpu_count())
     stamped.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
     with plots.style():
-        figure = Figure(figsize=(7.2, 4.6))
+        figure = Figure(figsize=(7.2, height))
         draw(figure.subplots())
         figure.savefig(out / f"{name}.png")
     print(f"written: {out / name}.csv, {out / name}.png")
