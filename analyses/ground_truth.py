@@ -15,7 +15,6 @@ two columns. Means over the seeds, which draw function, data and fit anew, with 
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -144,14 +143,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="number of functions, data sets and fits")
     args = parser.parse_args()
     sizes, seeds, explained = ({200: 20}, 2, 10) if args.quick else (EPOCHS, args.seeds, EXPLAINED)
+    jobs = [
+        {"rows": rows, "noise": noise, "seed": seed, "epochs": epochs, "explained": explained}
+        for rows, epochs in sizes.items()
+        for noise in NOISES
+        for seed in range(args.seed, args.seed + seeds)
+    ]
     lines = []
-    for rows, epochs in sizes.items():
-        for noise in NOISES:
-            for seed in range(args.seed, args.seed + seeds):
-                start = time.perf_counter()
-                lines += measure(rows, noise, seed, epochs=epochs, explained=explained)
-                seconds = time.perf_counter() - start
-                print(f"{rows} rows, noise {noise:.0%}, seed {seed}: {seconds:.1f} s", flush=True)
+    for job, found in zip(jobs, study.in_parallel(measure, jobs, cores=1 if args.quick else -1), strict=True):
+        lines += found
+        print(f"{job['rows']} rows, noise {job['noise']:.0%}, seed {job['seed']}: done", flush=True)
     table = summarise(pd.DataFrame(lines))
     study.save("ground_truth", table, lambda ax: draw(table, ax), out=args.out, seed=args.seed)
 

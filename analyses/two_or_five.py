@@ -265,8 +265,9 @@ def main() -> None:
     dims, n_epochs = (DIMS[:2], QUICK_EPOCHS) if args.quick else (DIMS, EPOCHS)
     seeds = range(args.seed, args.seed + (2 if args.quick else args.seeds))
     table = pd.concat(fits(rows, dims, seeds, n_epochs), ignore_index=True)
-    study.save("two_or_five", table, lambda ax: draw(table, ax), out=args.out, seed=args.seed, height=8.6)
-    print(summary(table, rows).to_string(index=False, float_format=lambda x: f"{x:.3g}"))
+    study.print_table(summary(table, rows))
+    study.write_table("two_or_five", table, out=args.out, seed=args.seed)
+    study.write_figure("two_or_five", lambda ax: draw(table, ax), out=args.out, height=8.6)
 
 
 if __name__ == "__main__":
