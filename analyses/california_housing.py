@@ -106,11 +106,12 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
             ax.plot(2 * [PUBLISHED[name]], [y - 0.28, y + 0.28], color="0.35", linestyle=(0, (2, 1)))
     ax.set_yticks(range(len(names)), [f"spectral, {n}" if n.startswith("dim") else n for n in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    unit = "US dollars" if data == "california" else "unit of the target"
+    known = data == "california"
+    unit, title = ("US dollars", "California housing") if known else ("unit of the target", data)
     ax.set(xscale="log", xlabel=f"test RMSE, {unit}: dots are seeds, bars medians, dashes published")
     label_log(ax.xaxis)
     ax.minorticks_off()
-    ax.set_title(f"{data}: {table['fit_seed'].nunique()} seeds of every model")
+    ax.set_title(f"{title}: {table['fit_seed'].nunique()} seeds of every model")
     return ax
 
 

@@ -1,8 +1,8 @@
 """The README's gallery: figures of the demo model, trained and analyzed as ``make demo`` does it.
 
 ``GALLERY`` says which of the figures of ``analyze`` are kept. The table here is that of the first, what
-drives the predictions; those of all are in the folder that ``make demo`` writes. The comparison with SHAP is left
-out. ``--quick`` trains for a few epochs.
+drives the predictions; those of all are in the folder that ``make demo`` writes. The comparison with SHAP is
+left out. ``--quick`` trains for a few epochs.
 """
 
 from __future__ import annotations
