@@ -139,7 +139,9 @@ def draw(curves: pd.DataFrame, target: float, ax: Axes) -> Axes:
             label = name if i == 0 else None
             ax.plot(run["seconds"], run["test_rmse"], color=colour, linewidth=1.1, alpha=0.8, label=label)
     ax.axhline(target, color="0.35", linestyle=(0, (2, 1)), linewidth=1)
-    ax.annotate(f" {target:,.0f}", (0, target), xycoords=ax.get_yaxis_transform(), va="bottom", color="0.35")
+    ax.annotate(
+        f" target {target:,.0f}", (0, target), xycoords=ax.get_yaxis_transform(), va="bottom", color="0.35"
+    )
     unit = "US dollars" if target == TARGET else "unit of the target"
     ax.set(xscale="log", xlabel="seconds of training", ylabel=f"test RMSE, {unit}")
     ax.set_ylim(0.97 * curves["test_rmse"].min(), 1.4 * target)
