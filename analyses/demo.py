@@ -20,7 +20,9 @@ from spectral_interp.analyze import ROWS
 GALLERY = {  # name of the file after "demo_" → name among the figures of an analysis
     "importance": "importance_local",
     "beeswarm": "beeswarm_local",
-    "spectrum": "spectrum_1",
+    "dependence": "dependence_1",
+    "waterfall": "waterfall_high",
+    "spectrum": "spectrum_2",
     "region_map": "region_map",
     "certified": "certified",
 }
