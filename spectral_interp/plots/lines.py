@@ -101,7 +101,7 @@ def add_squares(ax: Axes, columns: Mapping[float, str], colours: Colours) -> Non
 
 def column_title(ax: Axes, text: str, column: str, colours: Colours) -> None:
     """Set a title about one column, after a square of its colour."""
-    title = ax.set_title(text)
+    title = ax.set_title(text, loc="left")
     if not colours or column not in colours:
         return
     height = float(title.get_fontsize()) / 3 + 6

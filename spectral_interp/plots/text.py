@@ -120,7 +120,7 @@ def shorten(text: str, width: int = NAME) -> str:
     Examples
     --------
     >>> shorten("average number of bedrooms per household", 12)
-    'average…hold'
+    'average …old'
     """
     text = printable(text)
     tail = (width - 1) // 3
@@ -133,7 +133,7 @@ def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:
     Examples
     --------
     >>> shorten_all(["rooms on the first floor, total", "rooms on the third floor, total"], 16)
-    ['rooms… first fl…', 'rooms… third fl…']
+    ['room… first flo…', 'room… third flo…']
     """
     full = list(map(printable, names))
     cut = [shorten(name, width) for name in full]

@@ -51,7 +51,7 @@ def waterfall_table(attribution: Attribution, row: int, *, label: int | None = N
     >>> from spectral_interp import Pencil, explain
     >>> att = explain(Pencil([[5.0, 5.0], [1.0, 2.0], [4.0, 3.0]], [[0.0], [0.5], [0.0]], k=1), [[2.0, -1.0]])
     >>> waterfall_table(att, 0)[["column", "value", "start", "contribution"]].round(3).values.tolist()
-    [['z0', '2', 5.0, 4.414], ['z1', '−1', 9.414, -3.146]]
+    [['z0', '2', 5.0, 4.387], ['z1', '−1', 9.387, -3.084]]
     """
     n, c = attribution.values.shape
     if not -n <= row < n:
