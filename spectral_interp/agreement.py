@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from .attribution import Attribution
 from .eigen.checks import FloatArray
-from .wording import number
+from .wording import number, signed
 
 Key = tuple[str, str]
 """(model, method)."""
@@ -162,8 +162,8 @@ def _reason(
     partner = int(opposed.argmax())
     names = one.columns
     text = (
-        f"{_named(a)} gives {names[top]} {_signed(one.values[row, top])} and {_named(b)} "
-        f"{_signed(other.values[row, top])} ({one.unit}); "
+        f"{_named(a)} gives {names[top]} {signed(one.values[row, top])} and {_named(b)} "
+        f"{signed(other.values[row, top])} ({one.unit}); "
     )
     if net >= 0.5:
         text += (
@@ -184,7 +184,3 @@ def _reason(
 
 def _named(key: Key) -> str:
     return f"{key[0]} ({key[1]})"
-
-
-def _signed(value: float) -> str:
-    return ("+" if value > 0 else "") + number(value)

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from .findings import FINDINGS, kind_of
 from .headlines import headlines, limits
 from .sections import Exhibit, Subject, spread
-from .wording import counted, number
+from .wording import counted, number, value_text
 
 STEPS = 10
 """Columns of a row in the picker; the rest is one line."""
@@ -200,7 +200,7 @@ def table_cells(table: pd.DataFrame, lines: int = LINES) -> dict[str, Any]:
             for line in shown.head(lines).itertuples(index=False, name=None)
         ],
         "more": max(len(table) - lines, 0),
-        "common": [f"{HEADS.get(name, name)}: {shown_value(table[name].iloc[0])}" for name in common],
+        "common": [f"{HEADS.get(name, name)}: {value_text(table[name].iloc[0])}" for name in common],
     }
 
 
@@ -261,7 +261,7 @@ def _steps(values: Any, coupling: Any, data: Any) -> list[list[Any]]:
     """Return [column, value, contribution, coupling] of the largest contributions; None for all others."""
     order = np.argsort(-np.abs(values), kind="stable")
     steps: list[list[Any]] = [
-        [int(j), shown_value(data[j]), _short(values[j]), None if coupling is None else _short(coupling[j])]
+        [int(j), value_text(data[j]), _short(values[j]), None if coupling is None else _short(coupling[j])]
         for j in order[:STEPS]
     ]
     rest = order[STEPS:]
@@ -270,15 +270,6 @@ def _steps(values: Any, coupling: Any, data: Any) -> list[list[Any]]:
             [None, "", _short(values[rest].sum()), None if coupling is None else _short(coupling[rest].sum())]
         )
     return steps
-
-
-def shown_value(value: Any) -> str:
-    """Return a value of a column as text."""
-    if pd.isna(value):
-        return "missing"
-    return (
-        number(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-    )
 
 
 def _short(value: float) -> float:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import pandas as pd
 
-def number(value: float | None) -> str:
-    """Return a number with four significant digits, as people write it; "undefined" for None and NaN.
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a number with so many significant digits, as people write it; "undefined" for None and NaN.
 
     Examples
     --------
-    >>> number(0.123456), number(-579512.3), number(8.5e-14), number(1.5e12), number(None)
-    ('0.1235', '−579,500', '8.5e−14', '1.5e12', 'undefined')
+    >>> number(0.123456), number(2014.0), number(-579512.3), number(8.5e-14), number(1.5e12), number(None)
+    ('0.1235', '2014', '−579,500', '8.5e−14', '1.5e12', 'undefined')
     """
     if value is None or math.isnan(value):
         return "undefined"
@@ -20,12 +22,38 @@ def number(value: float | None) -> str:
     if math.isinf(value):
         text = "∞"
     elif size == 0 or 1e-3 <= size < 1e9:
-        digits = 3 - math.floor(math.log10(size)) if size else 0
-        text = f"{round(size, digits):,.{max(digits, 0)}f}"
-        text = text.rstrip("0").rstrip(".") if digits > 0 else text
+        places = digits - 1 - math.floor(math.log10(size)) if size else 0
+        rounded = round(size, places)
+        text = f"{rounded:{',' if rounded >= 1e4 else ''}.{max(places, 0)}f}"
+        text = text.rstrip("0").rstrip(".") if places > 0 else text
     else:
         text = f"{size:.3g}".replace("e+", "e").replace("e-0", "e-").replace("-", "−")
     return f"−{text}" if value < 0 else text
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign and three significant digits.
+
+    Examples
+    --------
+    >>> signed(3.14159), signed(-12345.6), signed(0.0)
+    ('+3.14', '−12,300', '0')
+    """
+    return ("+" if value > 0 else "") + number(value, 3)
+
+
+def value_text(value: object) -> str:
+    """Return a value of a table as text.
+
+    Examples
+    --------
+    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
+    ('21.6', 'missing', 'Oslo', 'True')
+    """
+    if pd.isna(value):  # type: ignore[call-overload]
+        return "missing"
+    plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
+    return str(value) if plain else number(float(value))  # type: ignore[arg-type]
 
 
 def at_most(value: float) -> str:

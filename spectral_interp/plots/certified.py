@@ -8,9 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
+from ..wording import number
 from .lines import Colours, fold_names, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
-from .text import UNIT, number, plain_text, shorten
+from .text import UNIT, plain_text, shorten
 
 
 def certified_table(certificate: Certificate) -> pd.DataFrame:

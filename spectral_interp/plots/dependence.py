@@ -14,10 +14,11 @@ from ..certificates import Certificate
 from ..columns import CategoricalColumn
 from ..eigen.checks import FloatArray
 from ..inputs import Axis
+from ..wording import number
 from .beeswarm import fan
 from .lines import Colours, column_title, label_y, legend_below
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
-from .text import NAME, UNIT, VALUE, number, plain_text, shorten, shorten_all
+from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
 
 _GRID = 201
 _BEYOND = 0.5

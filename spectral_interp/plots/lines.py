@@ -11,8 +11,9 @@ from matplotlib.container import BarContainer
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from ..eigen.checks import FloatArray
+from ..wording import number
 from .style import TOP, WHOLE
-from .text import NAME, number, shorten_all
+from .text import NAME, shorten_all
 
 Colours = Mapping[str, str] | None
 """Colour of a column by its name; None for none."""

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
+from ..wording import number
 from .style import NEUTRAL, WHOLE
-from .text import UNIT, number, plain_text, shorten
+from .text import UNIT, plain_text, shorten
 
 
 def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:

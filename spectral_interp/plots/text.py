@@ -160,39 +160,3 @@ def _common(one: str, other: str) -> int:
     """Return how many first characters are the same."""
     same = (a == b for a, b in zip(one, other, strict=False))
     return sum(1 for _ in takewhile(bool, same))
-
-
-def number(x: float) -> str:
-    """Return a number with four significant digits.
-
-    Examples
-    --------
-    >>> number(31.24), number(-0.5), number(2014.0), number(123456.7)
-    ('31.24', '−0.5', '2014', '123,457')
-    """
-    return (f"{x:,.0f}" if 1e4 <= abs(x) < 1e9 else f"{x:.4g}").replace("-", "−")
-
-
-def signed(x: float) -> str:
-    """Return a number with its sign and three significant digits.
-
-    Examples
-    --------
-    >>> signed(3.14159), signed(-12345.6), signed(0.0)
-    ('+3.14', '−12,346', '+0')
-    """
-    return (f"{x:+,.0f}" if 1e3 <= abs(x) < 1e9 else f"{x:+.3g}").replace("-", "−")
-
-
-def value_text(value: object) -> str:
-    """Return a value of a table as text.
-
-    Examples
-    --------
-    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
-    ('21.6', 'missing', 'Oslo', 'True')
-    """
-    if pd.isna(value):  # type: ignore[call-overload]
-        return "missing"
-    plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
-    return str(value) if plain else number(float(value))  # type: ignore[arg-type]

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 
 from ..attribution import Attribution
 from ..eigen.checks import FloatArray
+from ..wording import number, signed, value_text
 from .lines import Colours, add_squares, fold, fold_names, label_x, legend_below, starts
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
-from .text import NAME, UNIT, VALUE, number, plain_text, shorten, shorten_all, signed, value_text
+from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
 
 COLUMNS = 9
 """Columns of a waterfall that have a line of their own where there are more than ten."""

@@ -5,7 +5,7 @@ const number = (value) => {
   const size = Math.abs(value);
   const text = size !== 0 && (size < 1e-3 || size >= 1e9)
     ? size.toExponential(2)
-    : size.toLocaleString("en", { maximumSignificantDigits: 4 });
+    : size.toLocaleString("en", { maximumSignificantDigits: 4, useGrouping: "min2" });
   return (value < 0 ? "−" : "") + text;
 };
 const signed = (value) => (value > 0 ? "+" : "") + number(value);

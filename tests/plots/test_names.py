@@ -15,8 +15,9 @@ from matplotlib.text import Text
 from spectral_interp import SpectralRegressor, certify, compare, comparison, explain, plots
 from spectral_interp.baselines import fit_baselines
 from spectral_interp.plots import text
-from spectral_interp.plots.text import printable, shorten, shorten_all, value_text
+from spectral_interp.plots.text import printable, shorten, shorten_all
 from spectral_interp.slices import slice_plane, slice_spectrum
+from spectral_interp.wording import value_text
 
 TYPED = [
     "<b>x</b> &amp; </script>",

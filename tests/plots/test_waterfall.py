@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from spectral_interp import SpectralRegressor, explain, plots
 from spectral_interp.plots.style import COUPLING, DIAGONAL, FAINT, WHOLE
-from spectral_interp.plots.text import signed
+from spectral_interp.wording import signed
 
 
 def axes():
