@@ -207,5 +207,5 @@ def test_names_are_cut_to_the_width_and_told_apart(width):
 
 def test_values_of_any_kind_are_text():
     values = [np.float64(3.0), np.int64(20000), np.nan, None, pd.NA, "a", np.True_, 1e-9, -0.12345]
-    shown = ["3", "20,000", "missing", "missing", "missing", "a", "True", "1e−09", "−0.1235"]
+    shown = ["3", "20,000", "missing", "missing", "missing", "a", "True", "1e−9", "−0.1235"]
     assert [value_text(value) for value in values] == shown
