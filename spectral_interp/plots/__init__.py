@@ -14,12 +14,14 @@ from .pieces import pieces, pieces_table
 from .region_map import region_map, region_map_table
 from .sensitivity import sensitivity, sensitivity_table
 from .spectrum import spectrum, spectrum_table
-from .style import COLOURS, TOP, column_colours, height, style
+from .style import COLOURS, METHODS, MODELS, TOP, column_colours, height, style
 from .training_curve import training_curve, training_curve_table
 from .waterfall import waterfall, waterfall_table
 
 __all__ = [
     "COLOURS",
+    "METHODS",
+    "MODELS",
     "TOP",
     "agreement",
     "agreement_table",

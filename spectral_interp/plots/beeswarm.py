@@ -67,7 +67,7 @@ def beeswarm(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
         if at == 0:
             _add_bar(ax, dots)
     name_lines(ax, names, colours=colours)
-    ax.locator_params(axis="x", nbins=6)
+    ax.locator_params(axis="x", nbins=5)
     label_x(ax, f"contribution ({shorten(table['unit'].iloc[0], UNIT)})")
     method, count = table["method"].iloc[0].capitalize(), count_rows(table["row"].nunique())
     ax.set_title(f"{method} contributions, {count}")

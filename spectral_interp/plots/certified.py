@@ -53,7 +53,7 @@ def certified(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes
     columns = [*shown["column"], *names[len(shown) :]]
     name_lines(ax, names, columns=columns, colours=colours)
     label_x(ax, f"derivative ({shorten(table['unit'][0], UNIT)} per {_step(shown)})")
-    ax.locator_params(axis="x", nbins=6)
+    ax.locator_params(axis="x", nbins=5)
     ax.set_title("Certified response to each column")
     legend_below(ax)
     return ax

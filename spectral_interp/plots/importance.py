@@ -63,7 +63,7 @@ def importance(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axe
     ax.set_xlim(left=0)
     if len(names) < len(table):
         limit_others(ax, reach[:TOP].max(), reach[TOP:], whole[TOP:])
-    ax.locator_params(axis="x", nbins=6)
+    ax.locator_params(axis="x", nbins=5)
     label_x(ax, f"mean |contribution| ({shorten(table['unit'][0], UNIT)})")
     method, rows = table["method"][0].capitalize(), count_rows(table["rows"][0])
     ax.set_title(f"{method} contributions, {rows}")

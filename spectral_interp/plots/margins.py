@@ -42,7 +42,7 @@ def margins(table: pd.DataFrame, ax: Axes) -> Axes:
         axes.step(values, share, where="post", color=colour, linestyle=line)
         axes.set_xlabel(label, color=colour)
         axes.tick_params(axis="x", colors=colour)
-        axes.locator_params(axis="x", nbins=6)
+        axes.locator_params(axis="x", nbins=5)
         if len(values):
             axes.set_xlim(0, 1.03 * values[-1] or 1.0)
     if not np.isfinite(table["gap"]).any():

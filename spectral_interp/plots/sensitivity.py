@@ -54,7 +54,7 @@ def sensitivity(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Ax
         ax.text(0, len(shown), f"  not drawn: at most {bound} each", va="center", color=WHOLE)
     name_lines(ax, names, columns=[*shown["column"], *names[len(shown) :]], colours=colours)
     ax.set_xlim(left=0)
-    ax.locator_params(axis="x", nbins=6)
+    ax.locator_params(axis="x", nbins=5)
     unit, step = shorten(table["unit"][0], UNIT), table["step"][0]
     label_x(ax, f"largest possible change ({unit} per {step})")
     ax.set_title("Sensitivity bound of each feature")

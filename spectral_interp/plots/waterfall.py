@@ -164,6 +164,6 @@ def frame(ax: Axes, texts: Sequence[str], columns: Sequence[str], colours: Colou
     ax.set_ylim(len(texts) + 0.2, -1.2)
     add_squares(ax, dict(enumerate(columns)), colours)
     ax.use_sticky_edges = False
-    ax.locator_params(axis="x", nbins=6)
+    ax.locator_params(axis="x", nbins=5)
     ax.grid(axis="x", color=NEUTRAL, alpha=0.12)
     ax.set_axisbelow(True)
