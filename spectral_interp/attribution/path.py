@@ -120,12 +120,12 @@ def _integrate(
         diagonal = inputs.per_column(step * (shares @ pencil.diag[1:].T))
         return np.stack([diagonal, np.zeros_like(diagonal)], axis=1), none, none, pieces
     paths = Paths(inputs, origin, step, error=error)
-    return *paths.integrate(), paths.evaluations
+    return paths.integrate(), paths.hard, paths.lost, paths.evaluations
 
 
 def _warn(hard: int, n: int) -> None:
     warnings.warn(
-        f"the eigenvalue is multiple, or nearly so, all along paths to {hard} of {n} rows: their contributions "
-        "are one choice of several or may miss the tolerance (see Attribution.degenerate)",
+        f"the eigenvalue is multiple, or nearly so, all along paths to {hard} of {n} rows: contributions are "
+        "one choice of several there or may miss the tolerance (see Attribution.degenerate)",
         stacklevel=4,
     )

@@ -56,6 +56,11 @@ class Paths:
     """Straight paths from ``origin`` (m, p) to ``origin + step``, integrated together.
 
     ``error`` bounds the error of every contribution of every path, unless it is less than their rounding.
+
+    Where λ_k has a neighbour close by all along a path, cells would be halved without end. Of such a *hard*
+    path (``hard``, shape (m,)), converged cells are accepted although a crossing might hide in them. It is
+    *lost* (``lost``), and its contributions one choice of several, if too many do not even converge, because
+    the eigenvector changes at random.
     """
 
     def __init__(self, inputs: Inputs, origin: FloatArray, step: FloatArray, *, error: float) -> None:
@@ -68,34 +73,20 @@ class Paths:
         self.rounding = ROUNDING * (norms[0] + farthest @ norms[1:]) + SMALLEST * self.pencil.dim
         self.error = np.maximum(error, self.rounding)
         self.most = CROWDED + CROSSINGS * self.pencil.dim
+        self.hard, self.lost = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
         self.evaluations = 0
 
-    def integrate(self) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Return diagonal and coupling contributions (m, 2, c), and two kinds of paths (m,), hard and lost.
-
-        Where λ_k has a neighbour close by all along a path, cells would be halved without end. Of such a
-        *hard* path, converged cells are accepted although a crossing might hide in them; it is *lost* if too
-        many do not even converge, because the eigenvector changes at random.
-        """
+    def integrate(self) -> FloatArray:
+        """Return the diagonal and the coupling contributions: shape (m, 2, c)."""
         m = len(self.step)
-        total = np.zeros((m, 2, len(self.inputs.columns)))
-        hard, lost = np.zeros(m, dtype=bool), np.zeros(m, dtype=bool)
-        pair = np.arange(m)
+        total, pair = np.zeros((m, 2, len(self.inputs.columns))), np.arange(m)
         cells = Cells(pair, np.zeros(m), np.ones(m), *self._solve(pair, np.tile(NODES, (m, 1))))
         while True:
-            parts, converged, settled = self._settle(cells)
-            hard |= self._too_many(cells.pair[~settled])
-            settled |= converged & hard[cells.pair]
-            lost |= self._too_many(cells.pair[~settled])
-            settled |= lost[cells.pair]
+            parts, settled = self._settle(cells)
             np.add.at(total, cells.pair[settled], parts[settled])
             if settled.all():
-                return total, hard, lost
+                return total
             cells = self._bisect(cells.take(np.flatnonzero(~settled)))
-
-    def _too_many(self, pair: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-        """Return of which paths there are too many cells: shape (m,)."""
-        return np.bincount(pair, minlength=len(self.step)) > self.most
 
     def _solve(self, pair: npt.NDArray[np.intp], t: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return eigenvalues (m, s), gaps (m, s) and eigenvectors (m, s, d) at the positions t (m, s)."""
@@ -105,8 +96,8 @@ class Paths:
         values, vectors = self.pencil.eigenpairs(z)
         return values.reshape(t.shape), self.pencil.gap(z).reshape(t.shape), vectors.reshape(*t.shape, -1)
 
-    def _settle(self, cells: Cells) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Return the contributions of the cells (m, 2, c), which converge, and which of them are final."""
+    def _settle(self, cells: Cells) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Return the contributions of the cells (m, 2, c), and which of them are final (m,)."""
         parts, difference, overlap = self._extrapolate(cells)
         smooth, narrowest, error = overlap >= OVERLAP, cells.width <= NARROWEST, self.error[cells.pair]
         converged = smooth & (difference <= error / 2 * np.sqrt(cells.width))
@@ -114,10 +105,20 @@ class Paths:
         settled = smooth & small
         tested = np.flatnonzero(converged & ~small)
         settled[tested] = self._isolated(cells.take(tested))
-        kinks = np.flatnonzero(~smooth)
+        kinks = np.flatnonzero(~smooth & small)
         parts[kinks], residual = self._tangents(cells.take(kinks))
-        settled[kinks] = small[kinks] & (residual <= self.rounding[cells.pair[kinks]]) | narrowest[kinks]
-        return parts, converged, settled
+        settled[kinks] = (residual <= self.rounding[cells.pair[kinks]]) | narrowest[kinks]
+        self.hard |= self._crowded(cells, ~settled)
+        settled |= converged & self.hard[cells.pair]
+        self.lost |= self._crowded(cells, ~settled)
+        if self.lost.any():
+            rest = np.flatnonzero(~smooth & ~settled & self.lost[cells.pair])
+            parts[rest], _ = self._tangents(cells.take(rest))
+        return parts, settled | self.lost[cells.pair]
+
+    def _crowded(self, cells: Cells, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Return which paths (m,) have too many of the cells."""
+        return np.bincount(cells.pair[which], minlength=len(self.step)) > self.most
 
     def _extrapolate(self, cells: Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the Romberg sums of the secants (m, 2, c), their error (m,) and the least overlap (m,)."""

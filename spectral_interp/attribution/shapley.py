@@ -215,5 +215,11 @@ def _sampled(
         reverse = -np.diff(np.concatenate([everyone, shrunk, none], axis=2))
         samples = np.take_along_axis((forward + reverse) / 2, rank[None], axis=2)
         values[group] = samples.mean(axis=1)
-        errors[group] = samples.std(axis=1, ddof=1) / np.sqrt(orders)
+        errors[group] = _deviation(samples) / np.sqrt(orders)
     return values, errors
+
+
+def _deviation(samples: FloatArray) -> FloatArray:
+    """Return the standard deviation along the second axis; squares neither overflow nor vanish."""
+    _, exponent = np.frexp(np.abs(samples).max(initial=0.0))
+    return np.ldexp(np.ldexp(samples, -exponent).std(axis=1, ddof=1), exponent)

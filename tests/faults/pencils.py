@@ -37,27 +37,32 @@ class Block:
         sums[..., :-1] += off
         return sums.max(axis=-1)
 
+    def take(self, pencils, rows, background):
+        """Return some of the pencils, with their first rows and background rows."""
+        z, reference = self.z[pencils, :rows], self.reference[pencils, :background]
+        return Block(self.name, self.diag[pencils], self.off[pencils], self.k[pencils], z, reference)
+
     def bands(self, z):
         """Return diagonals (m, r, d) and off-diagonals (m, r, d - 1) of A at rows z (m, r, p)."""
         ones = np.concatenate([np.ones((*z.shape[:2], 1)), z], axis=2)
         return ones @ self.diag, ones @ self.off
 
 
-def blocks(seed, pencils, largest=ORDERS[-1], size=50):
-    """Yield blocks of up to ``size`` pencils of orders up to ``largest``, ``pencils`` in all."""
-    orders = ORDERS[ORDERS <= largest]
-    number = 0
+def blocks(seed, pencils, largest=ORDERS[-1], scale=None):
+    """Yield so many pencils of orders up to ``largest``, on any scale or one, in 200 blocks or more."""
+    orders, number = ORDERS[largest >= ORDERS], 0
+    size = min(max(pencils // 200, 1), 50)
     while pencils > 0:
-        rng = np.random.default_rng([seed, number])
-        m = min(size, pencils)
-        yield draw(rng, f"{seed}/{number}", m, int(rng.choice(orders, p=1 / orders / (1 / orders).sum())))
+        rng, m = np.random.default_rng([seed, number]), min(size, pencils)
+        d = int(rng.choice(orders, p=1 / orders / (1 / orders).sum()))
+        yield draw(rng, f"{seed}/{number}", m, d, scale)
         number, pencils = number + 1, pencils - m
 
 
-def draw(rng, name, m, d):
+def draw(rng, name, m, d, scale=None):
     """Return a block of one shape of coefficients on one scale."""
     p = int(rng.choice([1, 2, 3, 5]))
-    shape, scale = rng.choice(list(SHAPES)), rng.choice(list(SCALES))
+    shape, scale = rng.choice(list(SHAPES)), scale or rng.choice(list(SCALES))
     z = rng.integers(-3, 4, size=(m, ROWS, p)).astype(float)
     reference = rng.integers(-3, 4, size=(m, 2, p)).astype(float)
     reference[:, 0] *= rng.random((m, 1)) < 0.5
@@ -106,7 +111,10 @@ def partly_weakly_coupled(rng, m, p, d, z):
 def twins(rng, m, p, d, z):
     """Two copies of one matrix, nearly: every eigenvalue has a neighbour close by at all rows."""
     diag, off = normal(rng, m, p, d, z)
-    half, (near, weak) = d // 2, 10.0 ** rng.uniform([[-14], [-20]], [[-1], [-3]], size=(2, m))[..., None, None]
+    half, (near, weak) = (
+        d // 2,
+        10.0 ** rng.uniform([[-14], [-20]], [[-1], [-3]], size=(2, m))[..., None, None],
+    )
     diag[..., half : 2 * half] = diag[..., :half] + near * rng.normal(size=(m, p + 1, 1))
     off[..., half : 2 * half - 1] = off[..., : half - 1] if half else 0
     off[..., half - 1 : half] *= weak * rng.integers(2, size=(m, 1, 1))
