@@ -72,7 +72,7 @@ def path(inputs: Inputs, reference: FloatArray, *, tol: float = 1e-4) -> Attribu
     hard, lost = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     together = max(1, ENTRIES // max(pencil.dim, pencil.n_features))
     size = f"path: {n:,} rows × {b:,} background rows"
-    with progress(n * b, seconds=SECONDS_PER_PATH * n * b, size=size, unit="path") as bar:
+    with progress(n * b, seconds=SECONDS_PER_PATH * n * b, size=size, unit="path") as advance:
         for start in range(0, n * b, together):
             row, ref = np.divmod(np.arange(start, min(start + together, n * b)), b)
             parts, *paths, count = _integrate(inputs, reference[ref], z[row] - reference[ref], error)
@@ -80,7 +80,7 @@ def path(inputs: Inputs, reference: FloatArray, *, tol: float = 1e-4) -> Attribu
             for rows, found in zip((hard, lost), paths, strict=True):
                 rows[row[found]] = True
             evaluations += count
-            bar.update(len(row))
+            advance(len(row))
     if hard.any():
         _warn(int(hard.sum()), n)
     return Attribution(

@@ -120,14 +120,14 @@ def coalition_values(
     together = max(1, MATRICES // b)
     seconds = SECONDS_PER_ENTRY * inputs.pencil.dim * n * b * total
     size = f"shapley: {n:,} rows × {b:,} background rows × {total:,} coalitions"
-    with progress(n * b * total, seconds=seconds, size=size, unit="eigenvalue") as bar:
+    with progress(n * b * total, seconds=seconds, size=size, unit="eigenvalue") as advance:
         for start in range(0, n, rows):
             group = slice(start, min(start + rows, n))
             table = np.empty((group.stop - start, total))
             for first in range(0, total, together):
                 part = slice(first, min(first + together, total))
                 table[:, part] = _means(inputs, group, reference, masks[part])
-                bar.update((group.stop - start) * b * (part.stop - first))
+                advance((group.stop - start) * b * (part.stop - first))
             yield group, table
 
 
