@@ -30,6 +30,7 @@ Everything is exact up to the rounding of the eigenvalues, a few units of 1e-16 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,8 @@ class Certificate:
             return np.full(len(gap), np.inf)
         beyond = (eps + gap) / 2
         within = beyond if self._diagonal else np.sqrt(eps) * np.sqrt(gap)
-        return np.where(gap < eps, beyond, within) / self.bend
+        with np.errstate(over="ignore"):
+            return np.where(gap < eps, beyond, within) / self.bend
 
     @property
     def flip_radius(self) -> FloatArray:
@@ -160,14 +162,15 @@ class Certificate:
                 "which has no class to flip"
             )
         rows = self._rows("flip_radius")
-        margin, slope = np.abs(rows.prediction), np.linalg.norm(rows.gradient, axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        margin, slope = np.abs(rows.prediction), np.hypot.reduce(rows.gradient, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             everywhere = margin / self.lipschitz
             beyond = (margin + rows.gap) / (slope + 2 * self.bend)
             if self._diagonal:
                 local = np.fmin(margin / slope, beyond)
             else:
-                within = 2 * margin / (slope + np.sqrt(slope**2 + 4 * (margin / rows.gap) * self.bend**2))
+                bend = 2 * np.sqrt(margin) / np.sqrt(rows.gap) * self.bend
+                within = 2 * margin / (slope + np.hypot(slope, bend))
                 local = np.where(beyond * self.bend > rows.gap, beyond, within)
         return np.where(margin > 0, np.fmax(everywhere, local), 0.0)
 
@@ -368,7 +371,7 @@ def _gradient_balls(pencil: AnyPencil) -> tuple[float, float]:
     low, high = (ends[1:] for ends in pencil.extremes())
     centres = [np.zeros(len(matrices)), np.trace(matrices, axis1=1, axis2=2) / pencil.dim, (low + high) / 2]
     radii = [_ball_radius(matrices, centre) for centre in centres]
-    reach = [float(np.linalg.norm(centre)) + radius for centre, radius in zip(centres, radii, strict=True)]
+    reach = [math.hypot(*centre) + radius for centre, radius in zip(centres, radii, strict=True)]
     return min(reach), min(radii)
 
 

@@ -1,6 +1,7 @@
 """Certificates under attack: samples and gradient searches, and where they are attained."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from spectral_interp import DensePencil, Pencil, SpectralRegressor, certify, explain
 from spectral_interp.certificates import _ball_radius, _monotone_sentence
+from spectral_interp.inputs import as_inputs
 from spectral_interp.pencil import values_and_gradients
 
 SLACK = 1e-9
@@ -388,3 +390,16 @@ def test_bad_arguments(random_pencil, regressor, classifier, diabetes):
         certify(pencil, [[0.0, 0.0]]).linear_radius(0)
     with pytest.raises(TypeError, match="estimator or a Pencil; got str"):
         certify("model.pt")
+
+
+@pytest.mark.parametrize("scale", [2.0**-600, 2.0**600])
+def test_constants_do_not_depend_on_the_unit(random_pencil, rng, scale):
+    pencil, z = random_pencil(3, 5), rng.normal(size=(10, 3))
+    scaled = Pencil(scale * pencil.diag, scale * pencil.off, pencil.k)
+    one, other = (
+        replace(certify(q, z), inputs=replace(as_inputs(q, z), decides=True)) for q in (pencil, scaled)
+    )
+    assert other.lipschitz == pytest.approx(scale * one.lipschitz, rel=1e-12)
+    assert other.bend == pytest.approx(scale * one.bend, rel=1e-12)
+    np.testing.assert_allclose(other.flip_radius, one.flip_radius, rtol=1e-12)
+    np.testing.assert_allclose(other.linear_radius(0.1 * scale), one.linear_radius(0.1), rtol=1e-12)
