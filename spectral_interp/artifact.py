@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import numbers
 import os
+import reprlib
+import sys
 import tempfile
+import textwrap
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+
+from . import archive, schema
+from .forms import Form
+from .schema import PUBLISHED_KEYS
 
 FORMAT, VERSION = "spectral-interp", 1
 _UMASK = os.umask(0o077)
@@ -18,25 +27,7 @@ os.umask(_UMASK)
 MODEL, CHECKPOINT = "model", "checkpoint"
 """Kinds of file."""
 
-PUBLISHED_KEYS = {"diag.weight", "diag.bias", "off_diag.weight", "off_diag.bias"}
-"""Keys of a bare state dict of the published tridiagonal module."""
-
-_REQUIRED: dict[str, dict[str, type | tuple[type, ...]]] = {
-    MODEL: {
-        "task": str,
-        "parameters": dict,
-        "weights": dict,
-        "encoder": list,
-        "target": str,
-        "named": bool,
-        "classes": (list, type(None)),
-        "background": dict,
-        "heldout": (dict, type(None)),
-        "history": dict,
-        "made_by": dict,
-    },
-    CHECKPOINT: {"run": dict, "identity": dict},
-}
+_FORMS = {MODEL: schema.MODEL, CHECKPOINT: schema.CHECKPOINT}
 
 
 def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None:
@@ -55,12 +46,22 @@ def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None
     try:
         with os.fdopen(handle, "wb") as file:
             torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, file)
-        read(temporary, kind=kind)
+        _check_written(temporary, path, kind)
         os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _check_written(temporary: str, path: Path, kind: str) -> None:
+    try:
+        read(temporary, kind=kind)
+    except ValueError as error:
+        raise ValueError(
+            f"expected a {kind} that can be read again from {path}; got one that cannot: "
+            f"{textwrap.shorten(str(error.__cause__ or error), 300)}"
+        ) from error
 
 
 def check_folder(path: Path) -> None:
@@ -72,31 +73,67 @@ def check_folder(path: Path) -> None:
 def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
     """Return the state in ``path``: from :func:`write`, or a bare state dict of the published module.
 
+    The file is a stranger's: no command in it runs, and it takes no more memory than a few times its size.
+    Keys that this version does not know are ignored.
+
     Raises
     ------
     ValueError
-        If the file is missing, is not a model, or was written by a later version.
+        If the file is missing, too large, not a model, damaged, or was written by a later version.
+    OSError
+        If it cannot be opened.
     """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"expected a {kind} file; got {str(path)!r}, which is not a file; check the path")
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # a stranger's file: torch raises what its bytes provoke
-        raise ValueError(f"expected a {kind} file; got {path}, which torch cannot read as tensors") from error
-    if kind == MODEL and isinstance(state, dict) and state.keys() >= PUBLISHED_KEYS:
-        return state
-    if not isinstance(state, dict) or (state.get("format"), state.get("kind", MODEL)) != (FORMAT, kind):
-        raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
-    if state.get("version") != VERSION:
+    if path.stat().st_size > archive.MAX_BYTES:
         raise ValueError(
-            f"expected a {kind} of format version {VERSION}; got {state.get('version')!r} in {path}; "
-            "install the version of spectral-interp that wrote it"
+            f"expected a {kind} file of at most {archive.MAX_BYTES:,} bytes; got {path}, a larger one"
         )
-    for key, expected in _REQUIRED[kind].items():
-        if not isinstance(state.get(key, ...), expected):
-            raise ValueError(f"expected {key!r} in {path}; got none of the right type; the file is damaged")
+    state = _decode(path, kind)
+    if kind == MODEL and type(state) is dict and "format" not in state and state.keys() >= PUBLISHED_KEYS:
+        return _checked(state, schema.PUBLISHED, path, kind)
+    if (_word(state, "format"), _word(state, "kind", MODEL)) != (FORMAT, kind):
+        raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
+    if _word(state, "version") != VERSION:
+        raise ValueError(
+            f"expected a {kind} of format version {VERSION}; got {reprlib.repr(state.get('version'))} in "
+            f"{path}; install the version of spectral-interp that wrote it"
+        )
+    return _checked(state, _FORMS[kind], path, kind)
+
+
+def _decode(path: Path, kind: str) -> Any:
+    raw = path.read_bytes()
+    try:
+        return archive.decode(raw)
+    except Exception as error:  # a stranger's file: its bytes may provoke anything
+        raise ValueError(
+            f"expected a {kind} file; got {path}, which cannot be read as tensors and plain values: "
+            f"{textwrap.shorten(str(error), 200) or type(error).__name__}; get a fresh copy"
+        ) from error
+
+
+def _word(state: Any, key: str, default: Any = None) -> Any:
+    """Return a text or a whole number under the key of a dict, None where there is anything else."""
+    value = state.get(key, default) if type(state) is dict else None
+    return value if type(value) in (str, int) else None
+
+
+def _checked(state: dict[str, Any], form: Form, path: Path, kind: str) -> dict[str, Any]:
+    try:
+        form(state, "")
+    except ValueError as error:
+        raise damaged(path, kind, error) from error
     return state
+
+
+def damaged(path: str | Path, kind: str, error: Exception) -> ValueError:
+    """Return the error for a file that can be read and whose parts are wrong, or do not fit together."""
+    reason = textwrap.shorten(str(error), 300) or type(error).__name__
+    return ValueError(
+        f"expected an undamaged {kind} in {path}; got a damaged one: {reason}; get a fresh copy"
+    )
 
 
 def pack_table(frame: pd.DataFrame) -> dict[str, Any]:
@@ -112,4 +149,14 @@ def unpack_table(state: dict[str, Any]) -> pd.DataFrame:
 def _pack(series: pd.Series) -> torch.Tensor | list[Any]:
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         return torch.tensor(series.to_numpy(dtype=np.float64))
-    return [None if pd.isna(v) else v for v in series.tolist()]
+    return [None if pd.isna(value) else _plain(value) for value in series.tolist()]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a mixed column as one of Python's own types; a file holds each text once."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        return sys.intern(str(value))
+    small = isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63)
+    return float(value) if isinstance(value, numbers.Real | Decimal) and not small else value

@@ -145,7 +145,7 @@ def test_train_refuses(tmp_path, run, content, arguments, message):
 @pytest.mark.parametrize(
     ("break_it", "arguments", "message"),
     [
-        (lambda d: (d / "m.pt").write_text("no"), ["m.pt"], "m.pt, which torch cannot read"),
+        (lambda d: (d / "m.pt").write_text("no"), ["m.pt"], "m.pt, which cannot be read"),
         (lambda d: None, ["absent.pt"], "absent.pt"),
         (lambda d: None, ["{model}", "--data", "absent.csv"], "absent.csv"),
         (
