@@ -79,11 +79,12 @@ def _swap(new: Path, folder: Path, old: Path) -> None:
     if not folder.exists():
         os.rename(new, folder)
     elif not _exchange(new, folder):
-        os.rename(folder, old)
         try:
+            os.rename(folder, old)
             os.rename(new, folder)
         except BaseException:
-            os.rename(old, folder)
+            if not folder.exists():
+                os.rename(old, folder)
             raise
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +34,8 @@ def staged(target: Path) -> Iterator[Path]:
     """Lend out a new hidden folder beside ``target``, so on the same disk; it is removed in any case.
 
     A killed process cannot remove its own. The next that writes the same target does, for a folder in use is
-    locked and the system unlocks it however its process ends. Where there are no locks (Windows, some network
-    disks) such folders, ``.NAME.xxxxxxxx.spectral-interp``, stay.
+    locked, and the system unlocks it however its process ends. Where there are no locks (Windows, some
+    network disks) such folders, ``.NAME.….spectral-interp``, stay.
 
     Raises
     ------
@@ -44,9 +44,11 @@ def staged(target: Path) -> Iterator[Path]:
     """
     for left in abandoned(target):
         shutil.rmtree(left, ignore_errors=True)
+    folder = target.with_name(f".{target.name}.{uuid.uuid4().hex}{SUFFIX}")
+    lock = None
     try:
-        folder, lock = _create(target)
-        try:
+        try:  # before it exists, or Ctrl-C may come between
+            lock = _make(folder)
             yield folder
         finally:
             _remove(folder)
@@ -74,19 +76,20 @@ def abandoned(target: Path) -> Iterator[Path]:
                 os.close(lock)
 
 
-def _create(target: Path) -> tuple[Path, int | None]:
-    """Return a new folder and its lock, None where there are no locks."""
+def _make(folder: Path) -> int | None:
+    """Make a folder and return its lock, None where there are no locks."""
     while True:
-        folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=SUFFIX))
+        folder.mkdir(mode=0o700, exist_ok=True)
         try:
             lock = _lock(folder)
-        except (BlockingIOError, FileNotFoundError):  # another process took it for abandoned: it had no lock
+        except (BlockingIOError, FileNotFoundError):  # not locked yet, it was taken for abandoned
             continue
         except OSError:
-            return folder, None
-        if lock is None or folder.is_dir():
-            return folder, lock
-        os.close(lock)
+            return None
+        if folder.is_dir():
+            return lock
+        if lock is not None:
+            os.close(lock)
 
 
 def _lock(folder: Path) -> int | None:
@@ -109,9 +112,9 @@ def _lock(folder: Path) -> int | None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, even if Ctrl-C comes while at it."""
+    """Remove a folder, even if Ctrl-C comes while at it; what cannot be removed is left to the next run."""
     try:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

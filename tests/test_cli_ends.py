@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ WAIT = """
 def main():
     try:
         print("begun", flush=True)
-        time.sleep(60)
+        time.sleep(600)
     except (Exception, KeyboardInterrupt):
         pass
     finally:
@@ -134,15 +133,13 @@ def test_signals_tidy_up_and_say_one_line():
 @pytest.mark.parametrize(
     "text",
     [
-        "print('loading', flush=True); time.sleep(60); main = None",
-        f"atexit.register(time.sleep, 60)\n{PRINT}",
+        "print('loading', flush=True); time.sleep(600); main = None",
+        f"atexit.register(time.sleep, 600)\n{PRINT}",
     ],
 )
 def test_ctrl_c_while_libraries_load_and_at_the_very_end(text):
-    started = time.perf_counter()
     status, _, err = interrupted(text, signal.SIGINT)
     assert (status, err) == (-signal.SIGINT, "interrupted\n")
-    assert time.perf_counter() - started < 50
 
 
 def test_ctrl_c_ends_a_loop_in_a_shell():

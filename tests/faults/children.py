@@ -67,7 +67,7 @@ def command(module, *arguments):
 
     def call():
         sys.argv = [module.__name__, *map(str, arguments)]
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, cli._die)  # as cli.prepare does
         cli.run(module.__name__, module.main)
 
     return call
@@ -76,34 +76,53 @@ def command(module, *arguments):
 def at_step(call, folder, step, then):
     """Return ``call``, but ``then()`` comes before its n-th step that touches anything in ``folder``.
 
-    Steps are counted from 1: opening, making, renaming and removing files and folders, and listing them.
+    Steps are counted from 1: opening, making, renaming, listing and removing files and folders.
     """
-    prefix, taken = str(folder) + os.sep, 0
-
-    def count(event, arguments):
-        nonlocal taken
-        if event in STEPS and _inside(event, arguments, prefix):
-            taken += 1
-            if taken == step:
-                then()
+    take = _counter(folder, step, then)
 
     def changed():
-        sys.addaudithook(count)
+        sys.addaudithook(lambda event, arguments: take(*arguments) if event in EVENTS else None)
         call()
 
     return changed
 
 
-REMOVALS = {"os.remove", "os.rmdir"}
-STEPS = REMOVALS | {"open", "os.mkdir", "os.rename", "os.listdir", "shutil.rmtree"}
+def after_step(call, folder, step, then):
+    """As :func:`at_step`, but ``then()`` comes when the step is done, and listing and files are no steps."""
+    take = _counter(folder, step, then)
+
+    def followed(function):
+        def both(*arguments, **options):
+            found = function(*arguments, **options)
+            take(*arguments, options.get("dir_fd", -1))
+            return found
+
+        return both
+
+    def changed():
+        for name in ("mkdir", "open", "rename", "replace", "rmdir", "unlink"):
+            setattr(os, name, followed(getattr(os, name)))
+        call()
+
+    return changed
 
 
-def _inside(event, arguments, prefix):
-    """Whether an event is about a file in the folder; removed files are named relative to their folder."""
-    path = arguments[0]
-    if not isinstance(path, (str, os.PathLike)):
-        return False
-    return os.fspath(path).startswith(prefix) or (event in REMOVALS and arguments[1] != -1)
+EVENTS = {"open", "os.mkdir", "os.rename", "os.listdir", "os.remove", "os.rmdir", "shutil.rmtree"}
+
+
+def _counter(folder, step, then):
+    """Return a function of a step's arguments; what is removed is named relative to its folder, a number."""
+    prefix, taken = str(folder) + os.sep, 0
+
+    def take(path, *others):
+        nonlocal taken
+        named = isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(prefix)
+        if named or (len(others) == 1 and others[0] not in (None, -1)):
+            taken += 1
+            if taken == step:
+                then()
+
+    return take
 
 
 def die():
