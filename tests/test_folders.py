@@ -83,3 +83,13 @@ def test_after_a_kill_between_two_renamings_the_next_run_brings_the_earlier_anal
         if status == 0:
             break
     assert states == {1, 2, None}
+
+
+def test_of_two_at_once_the_last_to_end_stays(tmp_path):
+    for _ in range(2):
+        with replacing(tmp_path / "out") as new:
+            (new / SUMMARY).write_text(json.dumps({"made_by": MADE_BY, "version": 1}))
+            write(tmp_path / "out", 2)
+            assert version(tmp_path / "out") == 2
+        assert version(tmp_path / "out") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

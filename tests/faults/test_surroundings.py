@@ -1,16 +1,13 @@
 """Both command lines where the machine is not as it should be: one line that says so, and nothing is lost.
 
-Most runs are forked children. Processes of their own, which take seconds to start, come in the long form.
+The runs are forked children; ``test_processes`` has processes of their own.
 """
 
 import os
 import re
 import resource
-import shutil
 import signal
-import subprocess
 import time
-from contextlib import contextmanager, suppress
 from itertools import count
 
 import numpy as np
@@ -19,9 +16,9 @@ import pytest
 from spectral_interp import artifact
 
 from .children import after_step, at_step, command, fork
+from .disks import disk, filled, read_only
 from .work import FILES, analyses, analysis, assert_whole, begin, contents, names, state, training
 
-PAGE = 4096
 COMMANDS = {"train": lambda folder: training(folder, "whole"), "analyze": lambda folder: analysis(folder, 1)}
 both = pytest.mark.parametrize("kind", COMMANDS)
 
@@ -56,36 +53,6 @@ def work(rng, run, no_figures):
     return lambda folder: Work(folder, rng, run)
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A small disk; the test is skipped where none can be mounted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place)
-    yield place
-    mount("umount", "--lazy", place)
-
-
-def mount(*arguments):
-    if shutil.which(arguments[0]) is None:
-        pytest.skip(f"there is no {arguments[0]}")
-    done = subprocess.run(arguments, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-
-
-@contextmanager
-def filled(place, pages):
-    """Fill a disk with a file, but for so many pages."""
-    filler = place / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(PAGE)) == PAGE:
-            pass
-    os.truncate(filler, max(0, filler.stat().st_size - pages * PAGE))
-    yield
-    filler.unlink()
-
-
 def limited(call, size):
     """Return ``call`` with a largest size of files, which is a full disk where none can be mounted."""
 
@@ -111,13 +78,13 @@ def test_files_that_grow_too_large(tmp_path, work, size, tally, kind):
 
 
 @both
-def test_full_disk(tmp_path, work, disk, size, tally, kind):
+def test_full_disk(tmp_path, work, size, tally, kind):
     """Page by page more room, until it is enough."""
-    work = work(disk / "work")
-    call = command(*COMMANDS[kind](work.folder))
-    with tally(f"full disk: {kind}, page by page more room") as counts:
+    with tally(f"full disk: {kind}, page by page more room") as counts, disk(tmp_path / "disk") as place:
+        work = work(place / "work")
+        call = command(*COMMANDS[kind](work.folder))
         for pages in size([2], count()):
-            with filled(disk, pages):
+            with filled(place, pages):
                 found = fork(call, tmp_path).wait()
             if found[0] == 0:
                 break
@@ -126,10 +93,9 @@ def test_full_disk(tmp_path, work, disk, size, tally, kind):
 
 
 @both
-def test_folder_that_cannot_be_written(tmp_path, work, disk, tally, kind):
-    work = work(disk / "work")
-    mount("mount", "-o", "remount,ro", disk)
-    with tally("read-only folder") as counts, counts.trial(kind):
+def test_folder_that_cannot_be_written(tmp_path, work, tally, kind):
+    work = work(tmp_path / "work")
+    with tally("read-only folder") as counts, read_only(work.folder), counts.trial(kind):
         found = fork(command(*COMMANDS[kind](work.folder)), tmp_path).wait()
         work.assert_refused(*found, "expected a folder that can be written for .*/work/")
 
