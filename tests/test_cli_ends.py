@@ -114,9 +114,15 @@ def test_a_file_name_that_is_no_text():
     assert ends("main = lambda: print(os.fsdecode(b'm\\xff.pt'))") == (0, "m\\udcff.pt\n", "")
 
 
+def listen():
+    """Undo what a shell does to processes in the background, such as these tests perhaps."""
+    for number in cli.STOPPING:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def interrupted(text, number):
     """Send a signal once the process has printed a line; return status, further output, errors."""
-    process = subprocess.Popen(script(text), **PIPES, text=True)
+    process = subprocess.Popen(script(text), **PIPES, text=True, preexec_fn=listen)
     process.stdout.readline()
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -146,7 +152,7 @@ def test_ctrl_c_ends_a_loop_in_a_shell():
     """A shell goes on after a process that exits with 130 by itself."""
     loop = 'for i in 1 2; do "$@"; done; echo done'
     command = ["bash", "-c", loop, "bash", *script(WAIT)]
-    process = subprocess.Popen(command, **PIPES, start_new_session=True)
+    process = subprocess.Popen(command, **PIPES, start_new_session=True, preexec_fn=listen)
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)

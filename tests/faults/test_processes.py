@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +38,22 @@ def folder(tmp_path, rng):
     """A folder with a table whose names are not ASCII."""
     folder = tmp_path / "größe λ"
     folder.mkdir()
-    table = pd.DataFrame(rng.normal(size=(60, 3)), columns=["größe", "“β”", "ŷ²"])
-    table.to_csv(folder / "tabelle λ.csv", index=False)
+    write_table(folder, rng, 60)
     return folder
+
+
+@pytest.fixture
+def large(tmp_path, rng):
+    """A folder with a table that takes a minute to train on."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    write_table(folder, rng, 5000)
+    return folder
+
+
+def write_table(folder, rng, n):
+    table = pd.DataFrame(rng.normal(size=(n, 3)), columns=["größe", "“β²”", "y"])
+    table.to_csv(folder / "tabelle λ.csv", index=False)
 
 
 def arguments(kind):
@@ -48,7 +61,7 @@ def arguments(kind):
     start = [sys.executable, "-m", f"spectral_interp.{kind}"]
     if kind == "train":
         size = ["--dim", "3", "--epochs", "12", "--no-baselines"]
-        return [*start, "tabelle λ.csv", "--target", "ŷ²", "--out", "modell λ.pt", *size]
+        return [*start, "tabelle λ.csv", "--target", "y", "--out", "modell λ.pt", *size]
     return [*start, "modell λ.pt", "--rows", "5", "--methods", "local", "--no-compare"]
 
 
@@ -67,38 +80,40 @@ def shell(folder, kind, redirections="", changes=None, **options):
 
 
 def assert_results(folder, kind):
-    """What was to be written is there, and nothing else."""
-    made = {"tabelle λ.csv", "modell λ.pt"} | ({"modell λ-analysis"} if kind == "analyze" else set())
-    assert {path.name for path in folder.iterdir()} == made
-    if kind == "analyze":
-        figures = folder / "modell λ-analysis" / "figures"
-        assert len(list(figures.iterdir())) > 5
-        shutil.rmtree(figures.parent)
+    """What was to be written is there, and nothing else; take it away, but for the model that is analysed."""
+    result = folder / {"train": "modell λ.pt", "analyze": "modell λ-analysis"}[kind]
+    try:
+        assert {path.name for path in folder.iterdir()} == {"tabelle λ.csv", "modell λ.pt", result.name}
+        assert kind == "train" or len(list((result / "figures").iterdir())) > 5
+    finally:
+        if kind == "analyze":
+            shutil.rmtree(result, ignore_errors=True)
 
 
 OUTPUTS = {
-    "| head -1": (141, r"[^\n]+\n", ""),
-    "| true": (141, "", ""),
-    "2>&1 | true": (141, "", ""),
-    ">/dev/full": (2, "", r"spectral_interp\.\w+: error: .*No space left on device\n"),
-    ">/dev/full 2>/dev/full": (2, "", ""),
-    ">&-": (0, "", ""),
-    "<&- >&- 2>&-": (0, "", ""),
+    "| head -1": ([0, 141], r"[^\n]+\n", ""),  # 0 where all is written before it closes the pipe
+    "| true": ([141], "", ""),
+    "2>&1 | true": ([141], "", ""),
+    ">/dev/full": ([2], "", r"spectral_interp\.\w+: error: .*No space left on device\n"),
+    ">/dev/full 2>/dev/full": ([2], "", ""),
+    ">&-": ([0], "", ""),
+    "<&- >&- 2>&-": ([0], "", ""),
 }
 
 
 @pytest.mark.usefixtures("only_long")
 def test_outputs(folder, tally):
     """Closed, full and unread outputs change the status, not the results."""
+    shell(folder, "train")
     with tally("outputs closed, full or unread") as counts:
-        for redirections, (status, out, err) in OUTPUTS.items():
-            for kind in KINDS:
+        for redirections, (statuses, out, err) in OUTPUTS.items():
+            for kind in KINDS if redirections in ("| true", "<&- >&- 2>&-") else KINDS[1:]:
                 with counts.trial(f"{kind} {redirections}"):
                     found = shell(folder, kind, redirections)
-                    assert found[0] == status
+                    assert_results(folder, kind)
+                    assert found[0] in statuses
                     assert re.fullmatch(out, found[1])
                     assert re.fullmatch(err, found[2])
-                    assert_results(folder, kind)
 
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -125,9 +140,9 @@ def test_environments(folder, tally):
             for kind in KINDS:
                 with counts.trial(f"{kind}: {name}"):
                     status, out, err = shell(folder, kind, changes=changes)
+                    assert_results(folder, kind)
                     assert (status, err) == (0, "")
                     assert "R" in out
-                    assert_results(folder, kind)
 
 
 @pytest.mark.usefixtures("only_long")
@@ -146,55 +161,75 @@ def test_caches_that_cannot_be_written(folder, tmp_path, tally):
             for kind in KINDS:
                 with counts.trial(f"{kind}: {name}"):
                     status, _, err = shell(folder, kind, changes=changes, package=copy)
-                    assert status == 0
-                    assert re.fullmatch(WARNED, err), err
                     assert_results(folder, kind)
+                    assert status == 0
+                    assert re.fullmatch(WARNED + ("" if kind == "train" else "?"), err), err
 
 
-def started(folder, *options, kind="train"):
-    """Start a command line that would take long."""
-    _, *rest = arguments(kind)
-    command = [sys.executable, *options, *rest, *(["--epochs", "100000"] if kind == "train" else [])]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=folder, env=environment({}), text=True, **streams)
+LONG = [*arguments("train"), "--epochs", "300", "--batch-size", "4"]
+"""A training of a minute on a large table."""
 
 
-def test_ctrl_c_while_libraries_load(folder, tally):
+@contextmanager
+def started(folder, *options):
+    """Start a long training that listens to Ctrl-C, even where the tests run in the background and do not."""
+    process = subprocess.Popen(
+        [sys.executable, *options, *LONG[1:]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=environment({}),
+        text=True,
+        preexec_fn=listen,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def listen():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_ctrl_c_while_libraries_load(large, tally):
     """They are named as they come; torch is the slowest."""
     with tally("SIGINT while libraries load") as counts, counts.trial("first"):
-        process = started(folder, "-X", "importtime")
-        for line in process.stderr:
-            if line.split()[-1] == "numpy":
-                break
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        with started(large, "-X", "importtime") as process:
+            for line in process.stderr:
+                if line.split()[-1] == "numpy":
+                    break
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (-signal.SIGINT, "")
         assert [line for line in err.splitlines() if not line.startswith("import time:")] == ["interrupted"]
 
 
 @pytest.mark.usefixtures("only_long")
-def test_ctrl_c_at_any_time(folder, tally):
+def test_ctrl_c_at_any_time(large, tally):
     with tally("SIGINT to processes at random") as counts:
-        for moment in np.random.default_rng(0).uniform(0.5, 20, 12):
+        for moment in np.random.default_rng(0).uniform(1, 20, 8):
             with counts.trial(f"after {moment:.3f} s"):
-                process = started(folder)
-                with pytest.raises(subprocess.TimeoutExpired):
-                    process.wait(moment)
-                process.send_signal(signal.SIGINT)
-                out, err = process.communicate(timeout=60)
+                with started(large) as process:
+                    with pytest.raises(subprocess.TimeoutExpired):
+                        process.wait(moment)
+                    process.send_signal(signal.SIGINT)
+                    out, err = process.communicate(timeout=60)
                 assert (process.returncode, out) == (-signal.SIGINT, "")
                 assert re.fullmatch(r"(spectral_interp\.train: )?interrupted\n", err), err
-                assert [path.name for path in folder.iterdir()] == ["tabelle λ.csv"]
+                assert [path.name for path in large.iterdir()] == ["tabelle λ.csv"]
 
 
 @pytest.mark.usefixtures("only_long")
-def test_ctrl_c_on_a_terminal(folder, tally):
+def test_ctrl_c_on_a_terminal(large, tally):
     """The key, not the signal: while the bar is drawn."""
     with tally("Ctrl-C on a terminal") as counts, counts.trial("train"):
         pid, terminal = pty.fork()
         if not pid:
-            os.chdir(folder)
-            os.execve(sys.executable, [*arguments("train"), "--epochs", "100000"], environment({}))
+            listen()
+            os.chdir(large)
+            os.execve(sys.executable, LONG, environment({}))
         shown = b""
         while b"epoch" not in shown:
             shown += os.read(terminal, 1000)
@@ -204,4 +239,4 @@ def test_ctrl_c_on_a_terminal(folder, tally):
         _, status = os.waitpid(pid, 0)
         assert os.WTERMSIG(status) == signal.SIGINT
         assert b"Traceback" not in shown
-        assert [path.name for path in folder.iterdir()] == ["tabelle λ.csv"]
+        assert [path.name for path in large.iterdir()] == ["tabelle λ.csv"]

@@ -79,11 +79,11 @@ def test_files_that_grow_too_large(tmp_path, work, size, tally, kind):
 
 @both
 def test_full_disk(tmp_path, work, size, tally, kind):
-    """Page by page more room, until it is enough."""
-    with tally(f"full disk: {kind}, page by page more room") as counts, disk(tmp_path / "disk") as place:
+    """More and more room, until it is enough."""
+    with tally(f"full disk: {kind}, with more and more room") as counts, disk(tmp_path / "disk") as place:
         work = work(place / "work")
         call = command(*COMMANDS[kind](work.folder))
-        for pages in size([2], count()):
+        for pages in size([2], count(0, {"train": 1, "analyze": 8}[kind])):
             with filled(place, pages):
                 found = fork(call, tmp_path).wait()
             if found[0] == 0:
@@ -122,8 +122,9 @@ def disturbed(where, call, folder, n_moments, steps, number):
 
 
 @both
-@pytest.mark.parametrize("where", ["at random", "at every step"])
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("name", "where"), [("SIGINT", "at random"), ("SIGINT", "at every step"), ("SIGTERM", "at random")]
+)
 def test_signals(tmp_path, work, size, tally, kind, where, name):
     if name == "SIGTERM" and not size(False, True):
         pytest.skip("the long form sends other signals than SIGINT")
