@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import numbers
 import os
 import reprlib
 import sys
-import tempfile
 import textwrap
 from decimal import Decimal
 from pathlib import Path
@@ -19,10 +19,9 @@ import torch
 from . import archive, schema
 from .forms import Form
 from .schema import PUBLISHED_KEYS
+from .staging import check_place, staged
 
 FORMAT, VERSION = "spectral-interp", 1
-_UMASK = os.umask(0o077)
-os.umask(_UMASK)
 
 MODEL, CHECKPOINT = "model", "checkpoint"
 """Kinds of file."""
@@ -36,25 +35,25 @@ def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None
     Raises
     ------
     OSError
-        If the folder does not exist or cannot be written.
+        If the folder does not exist or the file cannot be written.
     ValueError
         If the state holds anything but tensors and plain values, so that nobody could read it.
     """
     path = Path(path)
-    check_folder(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, file)
+    check_writable(path)
+    content = io.BytesIO()  # for torch hides what the disk has to say
+    torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, content)
+    with staged(path) as folder:
+        temporary = folder / path.name
+        with temporary.open("xb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())  # or after a power cut the new name may stand for an empty file
         _check_written(temporary, path, kind)
-        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
-def _check_written(temporary: str, path: Path, kind: str) -> None:
+def _check_written(temporary: Path, path: Path, kind: str) -> None:
     try:
         read(temporary, kind=kind)
     except ValueError as error:
@@ -64,10 +63,11 @@ def _check_written(temporary: str, path: Path, kind: str) -> None:
         ) from error
 
 
-def check_folder(path: Path) -> None:
-    """Raise FileNotFoundError unless the folder that ``path`` is to be written in exists."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"expected an existing folder for {path}; got {path.parent}; create it first")
+def check_writable(path: Path) -> None:
+    """Raise OSError unless a file can be written at ``path``: better before hours of training than after."""
+    check_place(path)
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"expected the name of a file; got {path}, which is a folder or a device")
 
 
 def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:

@@ -108,6 +108,8 @@ class _SpectralEstimator(BaseEstimator):
         self
         """
         self.check_parameters()
+        if not every >= 1:
+            raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
         frame, y = self._check_training(X, y)
         weight = check_weights(sample_weight, len(frame))
         frame, targets, weight = distinct(frame, self._encode_targets(y), weight)

@@ -47,7 +47,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
     args = parser.parse_args()
 
-    artifact.check_folder(args.out)
+    for path in filter(None, (args.out, args.checkpoint)):
+        artifact.check_writable(path)
     target = args.target or BUNDLED.get(args.data, (None, None))[1]
     if target is None:
         raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")

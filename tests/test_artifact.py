@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import warnings
 from decimal import Decimal
 from pathlib import Path
@@ -128,7 +129,8 @@ def test_numpy_parameters_and_permissions(tmp_path, diabetes):
     est = SpectralRegressor(**options, random_state=np.random.default_rng(0)).fit(X, y)
     est.save(tmp_path / "m.pt")
     assert load(tmp_path / "m.pt").get_params()["alpha"] == 2.0
-    assert (tmp_path / "m.pt").stat().st_mode & 0o777 == 0o666 & ~artifact._UMASK
+    (tmp_path / "other").touch()
+    assert (tmp_path / "m.pt").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_small_foreign_files_of_every_kind_are_refused(tmp_path, rng):
@@ -347,3 +349,26 @@ def test_what_is_saved_are_the_parameters_of_the_fit(tmp_path, rng):
     before = est.predict(X)
     est.set_params(k=0, dim=7, structure="dense").save(tmp_path / "m.pt")
     np.testing.assert_array_equal(load(tmp_path / "m.pt").predict(X), before)
+
+
+def test_only_a_file_is_replaced(tmp_path, regressor):
+    (tmp_path / "folder.pt").mkdir()
+    os.mkfifo(tmp_path / "pipe.pt")
+    for name in ("folder.pt", "pipe.pt"):
+        with pytest.raises(FileExistsError, match=rf"name of a file; got .*{name}, which is"):
+            regressor.save(tmp_path / name)
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch, regressor):
+    """Torch would say "unexpected pos 704 vs 598" in a RuntimeError."""
+    regressor.save(tmp_path / "m.pt")
+    before = (tmp_path / "m.pt").read_bytes()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        with pytest.raises(OSError, match=r"expected to write .*m\.pt; got: .*File too large.*; make room"):
+            regressor.save(tmp_path / "m.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert (tmp_path / "m.pt").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["m.pt"]

@@ -130,6 +130,9 @@ CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
         (CSV.replace("12,0,2", "12,0,inf"), ["--target", "y"], "infinite values in"),
         (CSV, ["--target", "y", "--dim", "0"], "dim >= 1"),
         (CSV, ["--target", "y", "--k", "15"], r"k in [-15, 15)"),
+        (CSV, ["--target", "y", "--every", "0"], "every >= 1"),
+        (CSV, ["--target", "y", "--checkpoint", "nowhere/run.pt"], "create it first"),
+        (CSV, ["--target", "y", "--checkpoint", "."], "expected the name of a file; got ."),
     ],
 )
 def test_train_refuses(tmp_path, run, content, arguments, message):
