@@ -21,6 +21,9 @@ MODEL, CHECKPOINT = "model", "checkpoint"
 PUBLISHED_KEYS = {"diag.weight", "diag.bias", "off_diag.weight", "off_diag.bias"}
 """Keys of a bare state dict of the published tridiagonal module."""
 
+_PLAIN = (str, bool, int, float)
+"""Values that go into a file as they are; others go as the text that encoding reads them as."""
+
 _REQUIRED: dict[str, dict[str, type | tuple[type, ...]]] = {
     MODEL: {
         "task": str,
@@ -112,4 +115,4 @@ def unpack_table(state: dict[str, Any]) -> pd.DataFrame:
 def _pack(series: pd.Series) -> torch.Tensor | list[Any]:
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         return torch.tensor(series.to_numpy(dtype=np.float64))
-    return [None if pd.isna(v) else v for v in series.tolist()]
+    return [None if pd.isna(v) else v if isinstance(v, _PLAIN) else str(v) for v in series.tolist()]

@@ -10,7 +10,15 @@ from typing import NoReturn
 
 def run(name: str, main: Callable[[], None]) -> NoReturn:
     """Call ``main`` and exit: 0, or 2 after one line that says what was wrong with the input."""
-    warnings.showwarning = lambda message, *_, **__: print(f"{name}: warning: {message}", file=sys.stderr)
+    told: set[str] = set()
+
+    def tell(message: Warning | str, *_: object, **__: object) -> None:
+        line = " ".join(str(message).split())
+        if line not in told:
+            print(f"{name}: warning: {line}", file=sys.stderr)
+        told.add(line)
+
+    warnings.showwarning = tell
     try:
         main()
     except (ValueError, OSError, FloatingPointError) as error:

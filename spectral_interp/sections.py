@@ -18,11 +18,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from . import plots
-from .attribution import Attribution, explain
+from .attribution import METHODS, Attribution, explain
 from .certificates import Certificate, certify
 from .comparison import compare
 from .eigen.checks import FloatArray
 from .estimators import SpectralClassifier, SpectralRegressor
+from .inputs import as_inputs
 from .regions import Regions, linear_regions
 from .slices import slice_plane, slice_spectrum
 
@@ -263,15 +264,13 @@ def stability_table(est: Estimator, X: pd.DataFrame, method: str, *, seed: int) 
     >>> stability_table(est, X, "local", seed=0)[["background_rows", "redraws", "rows"]].iloc[0].tolist()
     [18, 200, 20]
     """
-    rng, few, background = (
-        np.random.default_rng(seed),
-        X.iloc[spread(len(X), STABILITY_ROWS)],
-        est.background_,
-    )
+    rng = np.random.default_rng(seed)
+    few = as_inputs(est, X.iloc[spread(len(X), STABILITY_ROWS)])
+    background = few.reference
     groups = np.array_split(rng.permutation(len(background)), min(GROUPS, len(background)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run over all rows gave them
-        parts = [explain(est, few, method=method, background=background.iloc[g]) for g in groups]
+        parts = [METHODS[method](few, background[group]) for group in groups]
     counts = np.array([len(g) for g in groups])
     draws = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=REDRAWS) * counts
     values = np.stack([part.values for part in parts])
@@ -284,7 +283,7 @@ def stability_table(est: Estimator, X: pd.DataFrame, method: str, *, seed: int) 
             **_moves(sizes, _mean_sizes(values, draws)),
             "redraws": REDRAWS,
             "background_rows": len(background),
-            "rows": len(few),
+            "rows": len(few.z),
             "unit": parts[0].unit,
         }
     )
