@@ -153,10 +153,9 @@ def _pack(series: pd.Series) -> torch.Tensor | list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of a mixed column as one of Python's own types; a file holds each text once."""
+    """Return a value of a mixed column as a plain one: numbers stay, all else is its text, held once."""
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, str):
-        return sys.intern(str(value))
-    small = isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63)
-    return float(value) if isinstance(value, numbers.Real | Decimal) and not small else value
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return float(value) if isinstance(value, numbers.Real | Decimal) else sys.intern(str(value))

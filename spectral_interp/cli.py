@@ -55,7 +55,15 @@ def prepare() -> None:
 
 def run(name: str, main: Callable[[], None]) -> NoReturn:
     """Call ``main`` and exit with a status of the table above."""
-    warnings.showwarning = lambda message, *_, **__: _tell(f"{name}: warning: {message}")
+    told: set[str] = set()
+
+    def warn(message: Warning | str, *_: object, **__: object) -> None:
+        line = " ".join(str(message).split())
+        if line not in told:
+            _tell(f"{name}: warning: {line}")
+        told.add(line)
+
+    warnings.showwarning = warn
     if hasattr(sys.stdout, "reconfigure"):  # a character that the terminal does not know costs no results
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -7,6 +7,7 @@ import math
 import numbers
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -27,6 +28,12 @@ MAX_LEVELS = 50
 
 TYPO_SHARE = 0.95
 """A text column of which at least this share looks like numbers or dates is refused."""
+
+FAR = 1e100
+"""Numbers further from the training mean, in standard deviations, are refused: their squares overflow."""
+
+LISTED = 300
+"""Characters of a list in a message."""
 
 OTHER, MISSING = "other", "missing"
 
@@ -124,7 +131,7 @@ class NumericColumn:
 
     def encode(self, column: pd.Series) -> FloatArray:
         """Map a column (n,) to features (n, n_features); ValueError names the row of an unusable value."""
-        column = _clean(column, self.name)
+        column = check_values(column, self.name)
         values = _numbers(column)
         gaps = np.isnan(values)
         if self.median is not None:
@@ -144,10 +151,10 @@ class NumericColumn:
         _refuse_infinite(column, values)
         x = _log(column, values) if self.log else values
         with np.errstate(over="ignore"):
-            z = (x - self.mean) / self.scale
-        bad = np.flatnonzero(~np.isfinite(z))
+            z = (x / 2 - self.mean / 2) / (self.scale / 2)  # halves are exact and their difference is finite
+        bad = np.flatnonzero(np.abs(z) > FAR)
         if bad.size:
-            expected = f"numbers that (x - {self.mean:.6g}) / {self.scale:.6g} does not overflow for"
+            expected = f"numbers within {FAR:.0e} standard deviations of the training mean {self.mean:.6g}"
             _refuse(column, bad[0], expected, "correct it or change the unit of the column")
         return z
 
@@ -186,7 +193,8 @@ class CategoricalColumn:
     @classmethod
     def fit(cls, column: pd.Series) -> CategoricalColumn | DroppedColumn:
         """Learn the levels of ``column``; a column with a single one is dropped."""
-        counts = pd.Series(_texts(column)).value_counts()
+        codes, texts = _coded(column)
+        counts = pd.Series(texts[codes]).value_counts()
         frequent = (counts >= RARE_ROWS) | (counts / len(column) >= RARE_SHARE)
         own = [text for text in counts.index[frequent] if text not in (OTHER, MISSING)]
         own = sorted(own, key=lambda text: (-counts[text], text))[:MAX_LEVELS]
@@ -195,7 +203,7 @@ class CategoricalColumn:
         sizes[MISSING] = int(counts.get(MISSING, 0))
         sizes = {text: size for text, size in sizes.items() if size}
         if len(sizes) == 1:
-            why = f"always {_shown(counts.index[0])}" if len(counts) == 1 else "every value is rare"
+            why = f"always {shown(counts.index[0])}" if len(counts) == 1 else "every value is rare"
             return DroppedColumn(str(column.name), why)
         return cls(str(column.name), tuple(sizes), tuple(size / len(column) for size in sizes.values()))
 
@@ -220,24 +228,24 @@ class CategoricalColumn:
 
     def encode(self, column: pd.Series) -> FloatArray:
         """Map a column (n,) to features (n, n_features); ValueError if it holds numbers now, but did not."""
-        column = _clean(column, self.name)
+        column = check_values(column, self.name)
         self._refuse_numbers(column)
-        level = pd.Index(self.levels, dtype=object).get_indexer(pd.Index(_texts(column), dtype=object))
-        if OTHER in self.levels:
-            level[level < 0] = self.levels.index(OTHER)
+        codes, texts = _coded(column)
+        place_of = {text: place for place, text in enumerate(self.levels)}
+        unseen = place_of.get(OTHER, -1)
+        level = np.array([place_of.get(text, unseen) for text in texts], dtype=np.intp)[codes]
         z = (level[:, None] == np.arange(self.n_features)) - np.array(self.shares)
         z[level < 0] = 0.0
         return z
 
     def _refuse_numbers(self, column: pd.Series) -> None:
-        present = np.flatnonzero(column.notna())
-        if not present.size or not _is_numeric(column.dtype):
+        if not _is_numeric(column.dtype) or not column.notna().any():
             return
-        if pd.to_numeric(pd.Series(self.levels), errors="coerce").isna().all():
-            expected = f"values such as {_shown(self.levels[0])}"
-            _refuse(
-                column, present[0], expected, f"convert the {column.dtype} column to what it was in training"
-            )
+        own = [level for level in self.levels if level not in (OTHER, MISSING)]
+        if own and pd.to_numeric(pd.Series(own), errors="coerce").isna().all():
+            advice = f"convert the {column.dtype} column to what it was in training"
+            first = int(column.notna().to_numpy().argmax())
+            _refuse(column, first, f"values such as {shown(own[0])}", advice)
 
 
 @dataclass(frozen=True)
@@ -276,8 +284,8 @@ def fit_column(column: pd.Series, *, log: bool = False) -> Column | DroppedColum
     >>> fit_column(pd.Series([1.0, 3.0], name="bmi"))
     NumericColumn(name='bmi', mean=2.0, scale=1.0, log=False, median=None, missing=0.0)
     """
-    column = _clean(column, str(column.name))
-    values = _numbers_or_none(column)
+    column = check_values(column, str(column.name))
+    values = numbers_or_none(column)
     if values is not None:
         if np.isnan(values).all():
             return DroppedColumn(str(column.name), "no values")
@@ -288,19 +296,26 @@ def fit_column(column: pd.Series, *, log: bool = False) -> Column | DroppedColum
     return CategoricalColumn.fit(column)
 
 
-def _clean(column: pd.Series, name: str) -> pd.Series:
-    """Return the column with blank text missing, or refuse what is neither number, text nor boolean."""
+def check_values(column: pd.Series, name: str) -> pd.Series:
+    """Return the column with blank text missing, or refuse what is neither number, text nor boolean.
+
+    Raises
+    ------
+    ValueError
+        Naming the column, the row and the value.
+    """
     column = column.rename(name)
     dtype = column.dtype
     if _is_numeric(dtype) or isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
         return column
+    values = column.to_numpy(dtype=object)
     if not isinstance(dtype, pd.StringDtype):
-        known = column.map(lambda value: isinstance(value, str | bool | np.bool_ | numbers.Real | Decimal))
-        odd = np.flatnonzero(~known.to_numpy(dtype=bool) & column.notna().to_numpy(dtype=bool))
+        known = [isinstance(value, str | bool | np.bool_ | numbers.Real | Decimal) for value in values]
+        odd = np.flatnonzero(~np.array(known, dtype=bool) & column.notna().to_numpy(dtype=bool))
         if odd.size:
             _refuse(column, odd[0], "numbers, text or booleans", _advice(column.iloc[odd[0]]))
-    blank = column.map(lambda value: isinstance(value, str) and not value.strip())
-    return column.mask(blank.to_numpy(dtype=bool))
+    blank = np.array([isinstance(value, str) and not value.strip() for value in values], dtype=bool)
+    return column.mask(blank) if blank.any() else column
 
 
 def _advice(value: Any) -> str:
@@ -312,6 +327,8 @@ def _advice(value: Any) -> str:
 
 
 def _is_numeric(dtype: Any) -> bool:
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "iuf"
     return (
         types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
     )
@@ -324,8 +341,13 @@ def _parse(column: pd.Series) -> FloatArray:
     if isinstance(column.dtype, pd.CategoricalDtype) or types.is_bool_dtype(column.dtype):
         return np.full(len(column), np.nan)
     boolean = column.map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
+    return to_numbers(column.astype(object).mask(boolean))
+
+
+def to_numbers(column: pd.Series) -> FloatArray:
+    """Return numbers and text as float64 (n,), NaN where a value is missing or not a number."""
     try:
-        parsed = pd.to_numeric(column.astype(object).mask(boolean), errors="coerce")
+        parsed = pd.to_numeric(column, errors="coerce")
     except OverflowError as error:
         raise ValueError(
             f"expected numbers within ±1.8e308 in column {column.name!r}; got: {error}"
@@ -354,8 +376,14 @@ def _numbers(column: pd.Series) -> FloatArray:
     return values
 
 
-def _numbers_or_none(column: pd.Series) -> FloatArray | None:
-    """Return the numbers of a column to fit, None if it is categorical; refuse mistyped numbers and dates."""
+def numbers_or_none(column: pd.Series) -> FloatArray | None:
+    """Return the numbers of a column to fit, None if it is categorical.
+
+    Raises
+    ------
+    ValueError
+        If most but not all values look like numbers, or if they look like dates; names column and row.
+    """
     values = _parse(column)
     bad = _not_numbers(column, values)
     if not bad.size:
@@ -368,7 +396,7 @@ def _numbers_or_none(column: pd.Series) -> FloatArray | None:
         _refuse(column, bad[0], "numbers, text or booleans", _advice(datetime.date.min))
     stripped = pd.to_numeric(texts.map(lambda text: _SIGNS_IN_NUMBERS.sub("", text)), errors="coerce")
     if (stripped.notna().to_numpy() | np.isfinite(values)).sum() >= needed:
-        advice = "write it as a plain number like the rest of the column, or leave it empty"
+        advice = "write every number of the column plainly, such as 1234.5, or leave it empty"
         _refuse(column, bad[0], "numbers", advice)
     return None
 
@@ -400,27 +428,48 @@ def _moments(values: FloatArray) -> tuple[float, float, float]:
     return mean, scale, median
 
 
-def _texts(column: pd.Series) -> npt.NDArray[np.object_]:
-    """Return every value as text (n,), "missing" where there is none."""
+def _coded(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.object_]]:
+    """Return codes (n,) and their texts; the last text is "missing", the code of a missing value -1."""
     if column.dtype == object:
-        column = column.map(_text, na_action="ignore")
+        column = column.map(text_of, na_action="ignore")
     codes, values = pd.factorize(column)
-    return np.array([*map(_text, values), MISSING], dtype=object)[codes]  # the code of a missing value is -1
+    return codes, np.array([*map(text_of, values), MISSING], dtype=object)
 
 
-def _text(value: Any) -> str:
-    """Return a value as text; whole numbers look the same whether a gap made their column float or not."""
+def text_of(value: Any) -> str:
+    """Return a value as text; whole numbers look the same whether a gap made their column float or not.
+
+    Examples
+    --------
+    >>> text_of(2.0), text_of(2), text_of("x")
+    ('2', '2', 'x')
+    """
     whole = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value)) if whole else str(value)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value or name as it goes into a message, cut to 60 characters."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def listed(texts: Iterable[str]) -> str:
+    """Return as many texts as fit into a message, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    texts = list(texts)
+    ends = np.cumsum([len(text) + 2 for text in texts])
+    most = max(1, int((ends <= LISTED).sum()))
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
 def _refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:
     raise ValueError(
-        f"expected {expected} in column {column.name!r}; got {_shown(column.iloc[int(row)])} in row "
+        f"expected {expected} in column {column.name!r}; got {shown(column.iloc[int(row)])} in row "
         f"{column.index[int(row)]}; {advice}"
     )

@@ -24,12 +24,14 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import artifact, training
+from .columns import listed, shown
 from .eigen.checks import FloatArray
 from .inputs import Inputs
 from .models import STRUCTURES
 from .partition import Partition, check_weights, distinct
 from .pencil import AnyPencil
 from .tables import TableEncoder, as_frame
+from .targets import class_codes, holds_numbers, target_numbers, target_scale
 
 if TYPE_CHECKING:
     from .baselines import Baseline
@@ -350,12 +352,18 @@ class _SpectralEstimator(BaseEstimator):
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
         raise NotImplementedError
 
-    def encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
+    def encode_targets(self, y: Any) -> FloatArray:
         """Return targets (n,) of the fitted estimator as numbers."""
         return self._encode_targets(y)
 
     def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
-        """Return how well predictions (n,), in the unit that analyses explain, meet the targets."""
+        """Return how well predictions (n,), in the unit that analyses explain, meet the targets.
+
+        Raises
+        ------
+        ValueError
+            If the targets are not of the kind that the estimator was fitted on.
+        """
         raise NotImplementedError
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
@@ -445,26 +453,17 @@ class SpectralRegressor(RegressorMixin, _SpectralEstimator):
 
     def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
         """Return R² and root mean squared error (in the target's unit)."""
+        targets = self.encode_targets(y)
         return {
-            "R²": float(r2_score(y, prediction)),
-            "RMSE": float(root_mean_squared_error(y, prediction)),
+            "R²": float(r2_score(targets, prediction)),
+            "RMSE": float(root_mean_squared_error(targets, prediction)),
         }
 
-    def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
-        try:
-            targets = y.astype(np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"expected numbers in the target {self.target_name_!r}; got {y.dtype}; for labels use "
-                "SpectralClassifier"
-            ) from None
-        if not np.isfinite(targets).all():
-            raise ValueError(f"expected finite targets in {self.target_name_!r}; got NaN or infinity")
-        return targets
+    def _encode_targets(self, y: Any) -> FloatArray:
+        return target_numbers(y, self.target_name_)
 
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
-        center = np.average(targets, weights=weight)
-        return float(center), float(np.sqrt(np.average((targets - center) ** 2, weights=weight))) or 1.0
+        return target_scale(targets, weight, self.target_name_)
 
 
 class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
@@ -510,19 +509,21 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
 
     def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
         """Return accuracy and log loss of log-odds."""
+        targets = self.encode_targets(y)
         return {
-            "accuracy": float(accuracy_score(y, self._decide(prediction))),
-            "log loss": float(log_loss(y, _probabilities(prediction), labels=self.classes_)),
+            "accuracy": float(accuracy_score(targets, prediction > 0)),
+            "log loss": float(log_loss(targets, _probabilities(prediction), labels=[0, 1])),
         }
 
-    def encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
-        """Return 0 and 1 for the two classes; ValueError names labels that training did not have."""
-        unknown = sorted(map(str, set(np.unique(y).tolist()) - set(self.classes_.tolist())))
-        if unknown:
-            raise ValueError(
-                f"expected labels {self.classes_.tolist()} in {self.target_name_!r}; got {', '.join(unknown)}"
-            )
-        return (y == self.classes_[1]).astype(np.float64)
+    def encode_targets(self, y: Any) -> FloatArray:
+        """Return 0 and 1 for the two classes, by value or as text.
+
+        Raises
+        ------
+        ValueError
+            If there are labels that training did not have; it names them.
+        """
+        return class_codes(y, self.classes_.tolist(), self.target_name_)
 
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
         if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
@@ -532,13 +533,14 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if not all(isinstance(label, str | bool | int | float) for label in self.classes_.tolist()):
             raise ValueError(
-                f"expected class labels that are text, numbers or booleans; got {self.classes_.dtype}; "
-                "turn them into text"
+                f"expected class labels that are text, numbers or booleans in {self.target_name_!r}; got "
+                f"{self.classes_.dtype}; turn them into text"
             )
         if len(self.classes_) != 2:
-            plural = "class" if len(self.classes_) == 1 else "classes"
+            found = "1 class" if len(self.classes_) == 1 else f"{len(self.classes_)} classes"
             raise ValueError(
-                f"expected a target with 2 classes; got {len(self.classes_)} {plural}. "
+                f"expected a target with 2 classes in {self.target_name_!r}; got {found}: "
+                f"{listed(map(shown, self.classes_))}. "
                 "Only binary classification is supported. For more classes wrap the estimator in "
                 "sklearn.multiclass.OneVsRestClassifier"
             )
@@ -559,13 +561,17 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
 def estimator_for(y: pd.Series) -> type[SpectralRegressor] | type[SpectralClassifier]:
     """Return the classifier for labels or exactly two distinct values, the regressor for other numbers.
 
+    Raises
+    ------
+    ValueError
+        If there are no two different values, or if most but not all look like numbers, or like dates.
+
     Examples
     --------
     >>> estimator_for(pd.Series([0.5, 1.0, 2.0])).__name__
     'SpectralRegressor'
     """
-    numeric = pd.api.types.is_numeric_dtype(y.dtype) and not pd.api.types.is_bool_dtype(y.dtype)
-    return SpectralRegressor if numeric and y.nunique() != 2 else SpectralClassifier
+    return SpectralRegressor if holds_numbers(y) else SpectralClassifier
 
 
 def _probabilities(log_odds: FloatArray) -> FloatArray:

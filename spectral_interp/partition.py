@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .columns import check_values
 from .eigen.checks import FloatArray
 from .training import Rows
 
@@ -60,8 +61,13 @@ def distinct(
     """Merge equal rows and add up their weights, in an order that depends on nothing but their content.
 
     So a fit depends neither on the order of the rows nor on whether a row is repeated or weighted.
+
+    Raises
+    ------
+    ValueError
+        If a column holds anything but numbers, text and booleans; it is named.
     """
-    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
+    columns = [check_values(frame.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)]
     numeric = [pd.api.types.is_numeric_dtype(column.dtype) for column in columns]
     content = pd.DataFrame(
         {

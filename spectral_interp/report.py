@@ -88,7 +88,7 @@ def choose_rows(
     Raises
     ------
     ValueError
-        If there are no rows.
+        If there are no rows, or they or their targets do not fit the model.
 
     Examples
     --------
@@ -109,10 +109,14 @@ def choose_rows(
 
 
 def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Split the target off the user's rows, where they hold it."""
-    if est.target_name_ in data.columns and est.target_name_ not in est.encoder_.names:
-        return split_target(data, est.target_name_, "the rows to explain")
-    return data, None
+    """Split the target off the user's rows, where they hold it and it is not empty."""
+    if est.target_name_ not in data.columns or est.target_name_ in est.encoder_.names:
+        return data, None
+    if data[est.target_name_].isna().all():
+        return data.drop(columns=est.target_name_), None
+    X, y = split_target(data, est.target_name_, "the rows to explain")
+    est.encode_targets(y)
+    return X, y
 
 
 def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .attribution import explain
+from .attribution import METHODS
 from .eigen.checks import FloatArray
 from .estimators import SpectralClassifier, SpectralRegressor
+from .inputs import as_inputs
 
 GROUPS, REDRAWS, ROWS = 20, 200, 30
 """The background is redrawn in so many groups, so often, and judged at up to so many rows."""
@@ -57,15 +58,13 @@ def stability_table(
     >>> stability_table(est, X, "local", seed=0)[["background_rows", "redraws", "rows"]].iloc[0].tolist()
     [18, 200, 20]
     """
-    rng, few, background = (
-        np.random.default_rng(seed),
-        X.iloc[spread(len(X), ROWS)],
-        est.background_,
-    )
+    rng = np.random.default_rng(seed)
+    few = as_inputs(est, X.iloc[spread(len(X), ROWS)])
+    background = few.reference
     groups = np.array_split(rng.permutation(len(background)), min(GROUPS, len(background)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run over all rows gave them
-        parts = [explain(est, few, method=method, background=background.iloc[g]) for g in groups]
+        parts = [METHODS[method](few, background[group]) for group in groups]
     counts = np.array([len(g) for g in groups])
     draws = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=REDRAWS) * counts
     values = np.stack([part.values for part in parts])
@@ -78,7 +77,7 @@ def stability_table(
             **_moves(sizes, _mean_sizes(values, draws)),
             "redraws": REDRAWS,
             "background_rows": len(background),
-            "rows": len(few),
+            "rows": len(few.z),
             "unit": parts[0].unit,
         }
     )

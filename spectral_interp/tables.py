@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import codecs
+import csv
+import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from sklearn import datasets
 
-from .columns import CategoricalColumn, Column, DroppedColumn, NumericColumn, fit_column
+from .columns import (
+    CategoricalColumn,
+    Column,
+    DroppedColumn,
+    NumericColumn,
+    check_values,
+    fit_column,
+    listed,
+    shown,
+)
 from .eigen.checks import FloatArray
 from .inputs import Axis
 
@@ -42,20 +58,23 @@ BUNDLED = {
 }
 """Name → (loader, target column)."""
 
-MAX_FILE_BYTES = 2 * 2**30
-"""Larger files are refused before they are read: training holds the whole table in memory."""
+MAX_BYTES = 2 * 2**30
+"""Larger files, and larger tables in compressed files, are refused unread: training holds all in memory."""
+
+SEPARATORS = ",", ";", "\t", "|"
 
 
 def read_table(source: str | Path) -> pd.DataFrame:
     """Read a CSV or Parquet file, or a bundled data set by name.
 
-    CSV is UTF-8 text separated by commas, or by semicolons or tabs if the header has no comma. A nameless
-    first column, which pandas writes for row labels, becomes the row labels.
+    CSV is UTF-8 text. Its separator is the comma, semicolon, tab or vertical bar that splits the first two
+    lines into the same number of fields, and into most. A nameless first column, which pandas writes for row
+    labels, becomes the row labels.
 
     Parameters
     ----------
     source : str or Path
-        Path ending in ``.csv``, ``.parquet`` or ``.pq``, of at most :data:`MAX_FILE_BYTES`; or "diabetes"
+        Path ending in ``.csv``, ``.parquet`` or ``.pq``, of at most :data:`MAX_BYTES`; or "diabetes"
         (442 patients, target ``progression``), "breast_cancer" (569 tumours, target ``diagnosis``) or
         "two_or_five" (all 4,096 words of 12 bits, target ``two_or_five``: 1 where exactly two or exactly
         five bits are set).
@@ -68,8 +87,8 @@ def read_table(source: str | Path) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If the file is missing, of another type, too large, unreadable, not UTF-8, without rows, or leaves out
-        or repeats a column name. Names the file.
+        If the file is missing, of another type, too large, unreadable, not UTF-8, without rows or columns, or
+        leaves out or repeats a column name. Names the file.
 
     Examples
     --------
@@ -87,75 +106,118 @@ def read_table(source: str | Path) -> pd.DataFrame:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"expected a file named .csv, .parquet or .pq; got {path}; convert or rename it")
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise ValueError(
-            f"expected a table of at most {MAX_FILE_BYTES / 2**30:.3g} GiB in {path}; "
-            f"got {size / 2**30:.3g} GiB; write a sample of its rows to a new file"
-        )
     try:
+        _check_size(path.stat().st_size)
         frame = _named(reader(path))
-    except (ValueError, TypeError, KeyError, NotImplementedError, OSError) as error:  # pandas' and pyarrow's
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"expected a readable table in {path}; got: {reason}") from error
-    if frame.empty:
-        raise ValueError(f"expected a table with rows in {path}; got {len(frame)} rows; check the file")
+    except (ValueError, OSError, csv.Error) as error:
+        raise ValueError(f"expected a readable table in {path}; got: {_reason(error)}") from error
+    if not frame.shape[1]:
+        raise ValueError(f"expected a table with columns in {path}; got none; check the file")
+    if not len(frame):
+        raise ValueError(f"expected a table with rows in {path}; got 0 rows; check the file")
     return frame
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"{size / 2**30:.3g} GiB, more than {MAX_BYTES / 2**30:.3g} GiB; write a sample of its rows to a "
+            "new file"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with a file, in words of the file where pandas speaks of its parser."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text):
+        named, line, fields = found.groups()
+        return (
+            f"{fields} fields in line {line} where the first line has {named}; take lines above the names "
+            "away, and put text that holds the separator in quotes"
+        )
+    if found := re.search(r"EOF inside string starting at row (\d+)", text):
+        return f'a quote (") in line {int(found[1]) + 1} that is never closed; close it or take it away'
+    return text
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
     _check_text(path)
     separator, header = _read_header(path)
     labels = 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
-    for place, name in enumerate(header, start=1):
-        if not name.strip() and place - 1 != labels:
-            raise ValueError(f"an empty name for column {place}; name every column")
-        if name in header[: place - 1]:
-            raise ValueError(f"column {name!r} appears more than once; rename one of them")
+    _check_names([name for place, name in enumerate(header) if place != labels])
     frame = pd.read_csv(path, sep=separator, index_col=labels, low_memory=False, skipinitialspace=True)
     return frame if labels is None else frame.rename_axis(index=None)
 
 
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read a file whose metadata promise a size and names that can be used; decimals become float64."""
+    with _decoding(), pq.ParquetFile(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+    _check_size(8 * rows * len(schema))
+    _check_names(schema.names)
+    with _decoding():
+        frame = pd.read_parquet(path)
+    decimals = [field.name for field in schema if pa.types.is_decimal(field.type) and field.name in frame]
+    return frame.astype(dict.fromkeys(decimals, np.float64))
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Turn what damaged Parquet files provoke into ValueError, with the reason if it is one for people."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(str(error)) from error
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise ValueError("a damaged Parquet file; write it again") from error
+
+
 def _check_text(path: Path) -> None:
-    """Refuse a file that is empty, binary or in another encoding than UTF-8."""
+    """Refuse a file that is blank, binary or in another encoding than UTF-8."""
+    decode, blank, more = codecs.getincrementaldecoder("utf-8-sig")().decode, True, True
     with path.open("rb") as file:
-        head = file.read(2**16)
-        if not head:
-            raise ValueError("an empty file")
-        if b"\0" in head:
-            raise ValueError("bytes that are no UTF-8 text; save the table as CSV in UTF-8")
-        decode = codecs.getincrementaldecoder("utf-8")().decode
-        while head:
+        while more:
+            part = file.read(2**24)
+            more = bool(part)
+            if b"\0" in part:
+                raise ValueError("bytes that are no UTF-8 text; save the table as CSV in UTF-8")
             try:
-                decode(head)
+                blank = not decode(part, final=not more).strip() and blank
             except UnicodeDecodeError as error:
                 byte = error.object[error.start]
                 raise ValueError(
                     f"byte 0x{byte:02x}, which is not UTF-8 (Latin-1?); save the table as CSV in UTF-8"
                 ) from error
-            head = file.read(2**24)
+    if blank:
+        raise ValueError("an empty file")
 
 
 def _read_header(path: Path) -> tuple[str, list[str]]:
     """Return the separator and the names in the first line; ValueError if the second has more fields."""
-    for separator in (",", ";", "\t"):
-        first = pd.read_csv(
-            path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, skipinitialspace=True
+    tops = {separator: _first_lines(path, separator) for separator in SEPARATORS}
+    splitting = [separator for separator, lines in tops.items() if len(lines[0]) > 1]
+    agreeing = [separator for separator in splitting if len(set(map(len, tops[separator]))) == 1]
+    separator = max(agreeing or splitting or [","], key=lambda separator: len(tops[separator][0]))
+    names, *below = tops[separator]
+    if below and len(below[0]) > len(names):
+        raise ValueError(
+            f"{len(below[0])} fields in the first row but {len(names)} in the line above it, which is to "
+            "hold the names; take other lines above it away, and give every column a name"
         )
-        if first.shape[1] > 1:
-            break
-    else:
-        separator = ","
-    top = pd.read_csv(
-        path, sep=separator, header=None, nrows=2, dtype=str, keep_default_na=False, skipinitialspace=True
-    )
-    return separator, top.iloc[0].tolist()
+    return separator, names
+
+
+def _first_lines(path: Path, separator: str) -> list[list[str]]:
+    """Return the fields of the first two lines that are not blank."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file, delimiter=separator, skipinitialspace=True)
+        return list(islice((line for line in lines if len(line) > 1 or "".join(line).strip()), 2))
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": _read_csv,
-    ".parquet": pd.read_parquet,
-    ".pq": pd.read_parquet,
+    ".parquet": _read_parquet,
+    ".pq": _read_parquet,
 }
 
 
@@ -173,7 +235,8 @@ def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[
     Raises
     ------
     ValueError
-        If the column is missing or nothing else is left; ``source`` is named.
+        If the column is missing or nothing else is left, or if it holds gaps, infinity, dates or objects;
+        ``source`` or the column is named.
 
     Examples
     --------
@@ -182,11 +245,11 @@ def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[
     ((442, 10), 'progression')
     """
     if target not in frame.columns:
-        known = ", ".join(map(str, frame.columns[:20]))
+        known = listed(map(shown, frame.columns))
         raise ValueError(f"expected the target column {target!r} in {source}; got columns {known}")
     if frame.shape[1] == 1:
         raise ValueError(f"expected columns besides the target {target!r} in {source}; got none")
-    y = frame[target]
+    y = check_values(frame[target], target)
     bad = y.isna().to_numpy()
     if pd.api.types.is_numeric_dtype(y.dtype):
         bad = bad | np.isinf(y.to_numpy(dtype=np.float64, na_value=np.nan))
@@ -259,10 +322,10 @@ class TableEncoder:
         fitted = [fit_column(frame[name], log=name in logged) for name in frame.columns]
         dropped = [f"{c.name!r} ({c.why})" for c in fitted if isinstance(c, DroppedColumn)]
         if len(dropped) == len(fitted):
-            raise ValueError(f"expected a column that varies; got only {_listed(dropped)}")
+            raise ValueError(f"expected a column that varies; got only {listed(dropped)}")
         if dropped:
             text = "columns that do not vary over the training rows are left out of the model"
-            warnings.warn(f"{text}: {_listed(dropped)}", UserWarning, stacklevel=2)
+            warnings.warn(f"{text}: {listed(dropped)}", UserWarning, stacklevel=2)
         columns = tuple(column for column in fitted if not isinstance(column, DroppedColumn))
         return cls(columns, tuple(frame.columns))
 
@@ -299,7 +362,7 @@ class TableEncoder:
         if extra:
             problems.append(f"{_column_is(extra)} not known to the model; drop or rename")
         if problems:
-            raise ValueError(f"{'; '.join(problems)}; expected columns {_listed(self.names)}")
+            raise ValueError(f"{'; '.join(problems)}; expected columns {listed(self.names)}")
         return frame[list(self.names)]
 
     def encode(self, frame: pd.DataFrame) -> FloatArray:
@@ -376,14 +439,18 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(
             f"expected one name per column; got {frame.columns.nlevels} levels; join them into one"
         )
-    names = pd.Index([str(name) for name in frame.columns], dtype=object)
-    empty = [place for place, name in enumerate(names, start=1) if not name.strip()]
-    if empty:
-        raise ValueError(f"expected a name for every column; got an empty one for column {empty[0]}; name it")
-    if names.has_duplicates:
-        repeated = names[names.duplicated()][0]
-        raise ValueError(f"column {repeated!r} appears more than once; rename one of them")
+    names = [str(name) for name in frame.columns]
+    _check_names(names)
     return frame if all(isinstance(name, str) for name in frame.columns) else frame.set_axis(names, axis=1)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that are empty or repeated."""
+    for place, name in enumerate(names, start=1):
+        if not name.strip():
+            raise ValueError(f"an empty name for column {place}; name every column")
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"column {shown(repeated[0])} appears more than once; rename one of them")
 
 
 def _check_log(log: Iterable[str], frame: pd.DataFrame) -> set[str]:
@@ -392,17 +459,11 @@ def _check_log(log: Iterable[str], frame: pd.DataFrame) -> set[str]:
     logged = [str(name) for name in log]
     unknown = [name for name in logged if name not in frame.columns]
     if unknown:
-        raise ValueError(f"expected log to name columns of {_listed(frame.columns)}; got {unknown[0]!r}")
+        raise ValueError(f"expected log to name columns of {listed(frame.columns)}; got {unknown[0]!r}")
     return set(logged)
 
 
 def _column_is(names: Sequence[str]) -> str:
     """Return the subject and verb of what is wrong with the columns."""
-    quoted = _listed([repr(name) for name in names])
+    quoted = listed([repr(name) for name in names])
     return f"column {quoted} is" if len(names) == 1 else f"columns {quoted} are"
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return ", ".join(names[:20]) + more

@@ -11,7 +11,8 @@ from . import artifact, cli
 from .baselines import evaluate_all, fit_baselines
 from .estimators import estimator_for
 from .models import STRUCTURES
-from .tables import BUNDLED, read_table, split_target
+from .tables import BUNDLED, TableEncoder, read_table, split_target
+from .targets import strata
 
 TEST_FRACTION = 0.2
 STORED_ROWS = 1000
@@ -67,13 +68,16 @@ def main() -> None:
         random_state=args.seed,
         verbose=True,
     )
-    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=TEST_FRACTION, random_state=args.seed)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=TEST_FRACTION, random_state=args.seed, stratify=strata(y, args.data)
+    )
+    TableEncoder.fit(X_train, log=args.log or ()).encode(X_test)  # tells before training what cannot be read
     est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
     if not args.no_baselines:
         est.baselines_ = fit_baselines(est, X_train, y_train)
+    metrics = {name: _listed(values) for name, values in evaluate_all(est, X_test, y_test).items()}
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
-    metrics = {name: _listed(values) for name, values in evaluate_all(est, X_test, y_test).items()}
     print(
         f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: "
         + metrics.pop("spectral")

@@ -115,7 +115,7 @@ def test_bad_tables(with_baselines, classifier, diabetes, breast_cancer):
     with pytest.raises(ValueError, match=r"targets without gaps; got 1 missing"):
         fit_baselines(with_baselines, X, y.astype(float).where(y.index != 3))
     X, y = breast_cancer
-    with pytest.raises(ValueError, match=r"expected labels .* in 'diagnosis'; got unclear"):
+    with pytest.raises(ValueError, match=r"expected labels .* in 'diagnosis'; got 'unclear'"):
         fit_baselines(classifier, X, y.where(y.index != 3, "unclear"))
     one = y == "benign"
     with pytest.raises(ValueError, match="both classes to fit the baselines"):

@@ -114,7 +114,7 @@ def table(n=40):
             np.arange(40.0),
             "one of tridiagonal, diagonal, dense",
         ),
-        (SpectralClassifier(), table(), ["x"] * 40, "2 classes; got 1 class"),
+        (SpectralClassifier(), table(), ["x"] * 40, "2 classes in 'target'; got 1 class: 'x'"),
         (SpectralClassifier(), table(), list("xyz") * 13 + ["x"], "OneVsRestClassifier"),
         (SpectralClassifier(), table(), np.linspace(0, 1, 40), "Unknown label type"),
     ],

@@ -6,9 +6,12 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
+from spectral_interp import tables
 from spectral_interp.columns import MAX_LEVELS
 from spectral_interp.tables import NumericColumn, TableEncoder, as_frame, read_table, split_target
 
@@ -58,10 +61,32 @@ def test_encoding_standardises_and_reorders(rng):
         ("header.csv", "a,b\n", "with rows in .*header.csv"),
         ("twice.csv", "a,b,a\n1,2,3\n", "column 'a' appears more than once"),
         ("nameless.csv", "a,,b\n1,2,3\n", "nameless.csv; got: an empty name for column 2"),
-        ("ragged.csv", "a,b\n1,2\n1,2,3,4\n", "readable table in .*ragged.csv"),
-        ("longrows.csv", "a,b\n1,2,3\n4,5,6\n", "readable table in .*longrows.csv.*Expected 2 fields"),
-        ("trailing.csv", "a,b\n1,2,\n4,5,\n", "readable table in .*trailing.csv.*Expected 2 fields"),
+        ("blank.csv", "\ufeff\n \n", r"readable table in .*blank\.csv; got: an empty file"),
+        (
+            "ragged.csv",
+            "a,b\n1,2\n1,2,3,4\n",
+            "ragged.csv; got: 4 fields in line 3 where the first line has 2",
+        ),
+        (
+            "comment.csv",
+            "# mine\na,b\n1,2\n",
+            "comment.csv; got: 2 fields in the first row but 1 in the line above it",
+        ),
+        (
+            "longrows.csv",
+            "a,b\n1,2,3\n4,5,6\n",
+            "longrows.csv; got: 3 fields in the first row but 2 in the line",
+        ),
+        (
+            "trailing.csv",
+            "a,b\n1,2,\n4,5,\n",
+            "trailing.csv; got: 3 fields in the first row but 2 in the line",
+        ),
+        ("open.csv", 'a,b\n1,2\n"1,2\n', r'open.csv; got: a quote \("\) in line 3 that is never closed'),
         ("binary.csv", b"\xff\xfe\x00\x00", "readable table in .*binary.csv; got: bytes that are no UTF-8"),
+        ("utf16.csv", "a,b\n1,2\n".encode("utf-16-le"), "utf16.csv; got: bytes that are no UTF-8 text"),
+        ("nul.csv", b"a,b\n" + b"1,2\n" * 40000 + b"\0,2\n", "nul.csv; got: bytes that are no UTF-8 text"),
+        ("cut.csv", "a,b\n1,é".encode()[:-1], "cut.csv; got: byte 0xc3, which is not UTF-8"),
         ("latin.csv", "é,b\n1,2\n".encode("latin-1"), "latin.csv; got: byte 0xe9, which is not UTF-8"),
         ("late.csv", b"a,b\n" + b"1,2\n" * 40000 + b"\xe9,2\n", "late.csv; got: byte 0xe9"),
         ("fake.parquet", "a,b\n1,2\n", "readable table in .*fake.parquet"),
@@ -84,6 +109,10 @@ def test_bad_files(tmp_path, name, content, message):
         "a, b\n1, x\n2, y\n",
         ",a,b\n7,1,x\n9,2,y\n",
         "Unnamed: 0,a,b\n7,1,x\n9,2,y\n",
+        "a|b\n1|x\n2|y\n",
+        '\ufeff"a","b"\r\n"1","x"\r\n"2","y"\r\n',
+        "a,b\r1,x\r2,y\r",
+        "\n \na,b\n\n1,x\n\n2,y",
     ],
 )
 def test_kinds_of_csv(tmp_path, content):
@@ -100,6 +129,27 @@ def test_a_character_across_two_reads_is_utf8(tmp_path):
     assert read_table(tmp_path / "t.csv")["a"][0].endswith("xé")
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("weight, kg;b\n1;2\n", {"weight, kg": [1], "b": [2]}),
+        ("a\tb, c\td, e\n1\t2\t3\n", {"a": [1], "b, c": [2], "d, e": [3]}),
+        ("a;b;c, d\n1;2;3,5\n", {"a": [1], "b": [2], "c, d": ["3,5"]}),
+        ("a,note\n1,x; y; z\n", {"a": [1], "note": ["x; y; z"]}),
+        ('"a;b;c",d\n"1;2;3",4\n', {"a;b;c": ["1;2;3"], "d": [4]}),
+        ('a,b\n"x\ny",2\n', {"a": ["x\ny"], "b": [2]}),
+        ("a|b\n", None),
+    ],
+)
+def test_the_separator_is_what_splits_names_and_rows_alike(tmp_path, content, expected):
+    (tmp_path / "t.csv").write_text(content)
+    if expected is None:
+        with pytest.raises(ValueError, match="got 0 rows"):
+            read_table(tmp_path / "t.csv")
+    else:
+        assert read_table(tmp_path / "t.csv").to_dict("list") == expected
+
+
 def test_a_column_without_a_comma_is_one_column(tmp_path):
     (tmp_path / "t.csv").write_text("a\n1\n2\n")
     assert read_table(tmp_path / "t.csv").to_dict("list") == {"a": [1, 2]}
@@ -108,8 +158,42 @@ def test_a_column_without_a_comma_is_one_column(tmp_path):
 def test_a_file_too_large_is_not_read(tmp_path):
     with (tmp_path / "big.csv").open("wb") as file:
         file.truncate(40 * 2**30)
-    with pytest.raises(ValueError, match=r"at most 2 GiB in .*big\.csv; got 40 GiB; write a sample"):
+    with pytest.raises(ValueError, match=r"big\.csv; got: 40 GiB, more than 2 GiB; write a sample"):
         read_table(tmp_path / "big.csv")
+
+
+def test_a_compressed_table_too_large_is_not_read(tmp_path, monkeypatch):
+    pd.DataFrame({"a": np.zeros(10_000), "b": 1.0}).to_parquet(tmp_path / "t.parquet")
+    monkeypatch.setattr(tables, "MAX_BYTES", 100_000)
+    assert (tmp_path / "t.parquet").stat().st_size < 100_000
+    with pytest.raises(ValueError, match=r"t\.parquet; got: 0\.000149 GiB, more than 9\.31e-05 GiB; write a"):
+        read_table(tmp_path / "t.parquet")
+
+
+def test_odd_parquet_files(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table([[1], [2]], names=["a", "a"]), path)
+    with pytest.raises(ValueError, match=r"t\.parquet; got: column 'a' appears more than once; rename one"):
+        read_table(path)
+    pd.DataFrame(index=range(3)).to_parquet(path)
+    with pytest.raises(ValueError, match=r"a table with columns in .*t\.parquet; got none"):
+        read_table(path)
+    pq.write_table(pa.table({"a": pa.array([Decimal("1.5"), None, Decimal(2)])}), path)
+    pd.testing.assert_frame_equal(read_table(path), pd.DataFrame({"a": [1.5, None, 2.0]}))
+
+
+def test_damaged_parquet_files(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1, 2]}).replace_schema_metadata({"pandas": '{"columns": 1}'}), path)
+    with pytest.raises(
+        ValueError, match=r"readable table in .*t\.parquet; got: a damaged Parquet file; write"
+    ):
+        read_table(path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(
+        ValueError, match=r"readable table in .*t\.parquet; got: Parquet magic bytes not found"
+    ):
+        read_table(path)
 
 
 def test_parquet_names_become_text(tmp_path):
@@ -279,7 +363,7 @@ def test_constant_and_empty_columns_are_dropped():
     [
         ([1.0, np.nan, np.inf], "finite numbers in column 'a'; got inf in row 2"),
         (["1", "-inf", "2"], "finite numbers in column 'a'; got '-inf' in row 1"),
-        (["1"] * 30 + ["one"], "expected numbers in column 'a'; got 'one' in row 30; write it as a plain"),
+        (["1"] * 30 + ["one"], "expected numbers in column 'a'; got 'one' in row 30; write every number of"),
         (["1,5", "2,5", "1"], "expected numbers in column 'a'; got '1,5' in row 0"),
         (["$1,200.50", "$3"], r"expected numbers in column 'a'; got '\$1,200\.50'"),
         ([[1], [2]], r"numbers, text or booleans in column 'a'; got \[1\] in row 0; turn list values"),
@@ -300,6 +384,13 @@ def test_constant_and_empty_columns_are_dropped():
 def test_bad_columns(values, message):
     with pytest.raises(ValueError, match=message):
         fit(values)
+
+
+def test_lists_are_cut_in_messages():
+    wide = pd.DataFrame({f"column {i}": [1.0, 2.0] for i in range(1000)})
+    with pytest.raises(ValueError, match=r"expected columns column 0, column 1, .* and 9\d\d more$") as error:
+        TableEncoder.fit(wide).encode(wide.rename(columns={"column 7": "a"}))
+    assert len(str(error.value)) < 500
 
 
 def test_long_values_are_cut_in_messages():
@@ -332,6 +423,12 @@ def test_nullable_integers(dtype):
     assert fit(pd.Series([1, 3, None], dtype=dtype)) == fit([1.0, 3.0, np.nan])
 
 
+def test_a_rare_constant_with_gaps_is_a_level():
+    encoder = fit([5.0] + [np.nan] * 39)
+    assert encoder.feature_names == ("a = other", "a = missing")
+    np.testing.assert_allclose(encode(encoder, [5.0, np.nan]), [[0.975, -0.975], [-0.025, 0.025]])
+
+
 def test_text_and_numbers_mixed_are_levels():
     assert fit(["x", 1, 2.0, "x"]).feature_names == ("a = x", "a = 1", "a = 2")
 
@@ -347,11 +444,19 @@ def test_numbers_of_any_size_do_not_overflow(values):
 
 
 @pytest.mark.parametrize(
-    ("trained", "given"), [([1e-290, 2e-290], 1e50), ([-1.7e308, 1.7e308, 1.7e308, 1.7e308], -1.7e308)]
+    ("trained", "given"), [([1e-290, 2e-290], 1e50), ([1.0, 2.0], 1e101), ([1.0, 2.0], -1.7e308)]
 )
 def test_numbers_too_far_from_training_are_refused(trained, given):
-    with pytest.raises(ValueError, match=r"does not overflow for in column 'a'; got .* in row 1; correct it"):
+    expected = (
+        r"within 1e\+100 standard deviations of the training mean .* in column 'a'; got .* in row 1; corr"
+    )
+    with pytest.raises(ValueError, match=expected):
         encode(fit(trained), [trained[1], given])
+
+
+def test_the_largest_numbers_are_standardised():
+    z = encode(fit([-1.7e308, 1.7e308, 1.7e308, 1.7e308]), [-1.7e308, 1.7e308])
+    np.testing.assert_allclose(z[:, 0], [-(3**0.5), 3**-0.5], rtol=1e-12)
 
 
 def test_identity_columns():
@@ -431,7 +536,7 @@ def test_retyped_columns(trained, given, message):
     [
         ([1, "1"], "column '1' appears more than once"),
         (["a", "a"], "column 'a' appears more than once"),
-        (["a", " "], "an empty one for column 2"),
+        (["a", " "], "an empty name for column 2; name every column"),
         ([("a", "x"), ("a", "y")], "one name per column; got 2 levels"),
     ],
 )
@@ -453,7 +558,7 @@ def test_split_target_and_arrays():
     X, y = split_target(frame, "y", "t.csv")
     assert list(X) == ["a"]
     assert y.tolist() == [2.0]
-    with pytest.raises(ValueError, match=r"target column 'z' in t\.csv; got columns a, y"):
+    with pytest.raises(ValueError, match=r"target column 'z' in t\.csv; got columns 'a', 'y'"):
         split_target(frame, "z", "t.csv")
     with pytest.raises(ValueError, match="columns besides the target"):
         split_target(frame[["y"]], "y", "t.csv")

@@ -1,0 +1,502 @@
+"""Tables that people and their programs write: plain ones, strange ones and broken ones, as files."""
+
+import csv
+import datetime
+import io
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import strategies as st
+
+GAPS = ["", "NA", "NaN", "None", "null", "-", "?", "  ", "#N/A", "missing", "other"]
+ODD_CELLS = [
+    *GAPS,
+    "inf",
+    "-inf",
+    "1e400",
+    "1e300",
+    "-1e300",
+    "5e-324",
+    "1" + "0" * 400,
+    "1,5",
+    "1.234,5",
+    "$5",
+]
+ODD_CELLS += ["5 %", "+3", "0x1F", "1_000", "1 000", "TRUE", "2024-01-03", "3.1.2024", "12:30", "a\nb", 'a"b']
+ODD_CELLS += [
+    "<b>x</b>",
+    "</script>",
+    "$x$",
+    "a_$",
+    "=1+1",
+    "🙂",
+    "Ünïcødé",
+    "x" * 300,
+    "\t",
+    "1+2j",
+    "\u2212" + "5",
+]
+ODD_NAMES = ["", " ", " a", "a ", "A", "a", "y", "Y", "$x$", "$", "_x", "<b>x</b>", "</script>", "n" * 200]
+ODD_NAMES += [
+    "a\nb",
+    "Ü🙂",
+    "1",
+    "1.0",
+    "nan",
+    "None",
+    "Unnamed: 0",
+    "a,b",
+    "a;b",
+    'a"b',
+    "a.1",
+    "{x}",
+    "%s",
+    "\\",
+]
+ODD_NAMES += [
+    "row",
+    "column",
+    "contribution",
+    "level",
+    "value",
+    "unit",
+    "method",
+    "index",
+    "target",
+    "missing",
+]
+
+ROWS = [0, 1, 2, 9, 10, 10, 11, 12, 13, 15]
+
+
+# Columns of text, as a CSV file holds them: (generator, rows) → list of str
+
+
+def _numbers(draw_values):
+    return lambda rng, n: [repr(float(x)) for x in draw_values(rng, n)]
+
+
+def _words(*words):
+    return lambda rng, n: [str(word) for word in rng.choice(np.array(words, dtype=object), n)]
+
+
+def _days(pattern):
+    first = datetime.date(2020, 1, 1)
+    return lambda rng, n: [
+        (first + datetime.timedelta(days=int(d))).strftime(pattern) for d in rng.integers(0, 2000, n)
+    ]
+
+
+PLAIN = {
+    "normal": _numbers(lambda rng, n: rng.normal(50, 10, n)),
+    "integers": lambda rng, n: [str(x) for x in rng.integers(0, 100, n)],
+    "skewed": _numbers(lambda rng, n: rng.lognormal(0, 2, n)),
+    "two numbers": lambda rng, n: [str(x) for x in rng.integers(0, 2, n)],
+    "words": _words("red", "green", "blue"),
+    "booleans": _words(True, False),
+}
+SIZED = {
+    "huge": _numbers(lambda rng, n: rng.normal(0, 1e300, n)),
+    "largest": _numbers(lambda rng, n: rng.choice([1.7e308, -1.7e308, 1e308], n)),
+    "tiny": _numbers(lambda rng, n: rng.normal(0, 1e-300, n)),
+    "denormal": _numbers(lambda rng, n: 5e-324 * rng.integers(0, 9, n)),
+    "all sizes": _numbers(lambda rng, n: rng.choice([-1, 1], n) * 10.0 ** rng.uniform(-300, 300, n)),
+    "outlier": _numbers(lambda rng, n: np.where(np.arange(n) == n // 2, 1e300, rng.normal(size=n))),
+    "large": _numbers(lambda rng, n: rng.normal(0, 1e150, n)),
+    "small": _numbers(lambda rng, n: rng.normal(0, 1e-150, n)),
+    "far from zero": _numbers(lambda rng, n: 1e15 + rng.normal(size=n)),
+    "nearly constant": _numbers(lambda rng, n: 1e17 + 16.0 * rng.integers(0, 2, n)),
+    "beyond int64": lambda rng, n: [str(10**19 + int(x)) for x in rng.integers(0, 10**6, n) * 10**12],
+    "beyond float": lambda rng, n: [str(10**400 + int(x)) for x in rng.integers(0, 99, n)],
+}
+STRANGE = {
+    "constant": _words(7),
+    "constant word": _words("same"),
+    "decimal commas": lambda rng, n: [f"{x:.2f}".replace(".", ",") for x in rng.normal(size=n)],
+    "money": lambda rng, n: [f"${x:,.2f}" for x in rng.uniform(0, 1e6, n)],
+    "percent": lambda rng, n: [f"{x:.0f} %" for x in rng.uniform(0, 100, n)],
+    "dates": _days("%Y-%m-%d"),
+    "German dates": _days("%d.%m.%Y"),
+    "times of day": _days("%Y-%m-%d 12:30:00"),
+    "months": _days("%Y-%m"),
+    "identifiers": lambda rng, n: [f"u{x}" for x in rng.permutation(n)],
+    "emoji and markup": _words("🙂", "<b>", "$x$", "a_$", "</script>", "a\nb", "x" * 300),
+    "yes and no": _words("yes", "no", "Yes", " no"),
+    "infinite": _words(1.0, 2.0, "inf"),
+    "no values": _words(""),
+    "numbers and dashes": _words(1.5, 2.5, 3.5, 4.5, "-"),
+    "one dash": lambda rng, n: [
+        "-" if i == n // 2 else repr(float(x)) for i, x in enumerate(rng.normal(size=n))
+    ],
+    "one value": lambda rng, n: ["5" if i == n // 2 else "" for i in range(n)],
+    "numbers and gaps": lambda rng, n: [repr(float(x)) if x > -0.5 else "" for x in rng.normal(size=n)],
+    "words and gaps": _words("red", "green", "", "NA"),
+    "booleans and gaps": _words(True, False, ""),
+}
+PLAIN_TARGETS = {name: PLAIN[name] for name in ("normal", "skewed", "two numbers", "booleans")}
+TARGETS = {
+    "rare class": lambda rng, n: ["b" if i == n // 2 else "a" for i in range(n)],
+    "one class": _words("a"),
+    "five classes": _words(*"abcde"),
+    "rare number": lambda rng, n: ["1" if i == n // 2 else "0" for i in range(n)],
+    "emoji classes": _words("🙂", "$<b>"),
+    "classes of one row": lambda rng, n: [f"c{i}" for i in range(n)],
+}
+
+_cell = st.one_of(
+    st.sampled_from(ODD_CELLS),
+    st.floats().map(repr),
+    st.integers().map(str),
+    st.text(max_size=8),
+    st.datetimes().map(str),
+)
+
+
+# Columns with types, as a Parquet file holds them: (generator, rows) → pyarrow array
+
+
+def _gappy(values, rng):
+    return [None if rng.random() < 0.2 else value for value in values]
+
+
+def _whole(kind, low=0, high=1000):
+    return lambda rng, n: pa.array(rng.integers(low, high, n)).cast(kind)
+
+
+def _each(value, kind, gaps=False):
+    """Return a maker of ``value(x)`` for whole numbers x, of a type that NumPy has not."""
+
+    def make(rng, n):
+        values = [value(int(x)) for x in rng.integers(0, 99, n)]
+        return pa.array(_gappy(values, rng) if gaps else values, kind)
+
+    return make
+
+
+TYPED = {
+    "float64": lambda rng, n: pa.array(rng.normal(size=n)),
+    "float32": lambda rng, n: pa.array(rng.normal(size=n).astype(np.float32)),
+    "float16": lambda rng, n: pa.array(rng.normal(size=n).astype(np.float16)),
+    "NaN": lambda rng, n: pa.array(np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n))),
+    "infinity": lambda rng, n: pa.array(np.where(rng.random(n) < 0.2, np.inf, rng.normal(size=n))),
+    "constant": lambda rng, n: pa.array(np.full(n, 3.0)),
+    "int8": _whole(pa.int8(), -100, 100),
+    "int64 with gaps": _each(int, pa.int64(), gaps=True),
+    "int64 beyond 2^53": _whole(pa.int64(), 2**62, 2**63 - 1),
+    "uint64": lambda rng, n: pa.array(rng.integers(0, 2**64 - 1, n, dtype=np.uint64)),
+    "bool": lambda rng, n: pa.array(rng.random(n) < 0.5),
+    "bool with gaps": _each(lambda x: x < 50, pa.bool_(), gaps=True),
+    "string": _each(lambda x: ("red", "green", "blue")[x % 3], pa.string()),
+    "numbers as text": _each(lambda x: f"{x}.5", pa.large_string()),
+    "categories": lambda rng, n: _each(lambda x: "ab"[x % 2], pa.string())(rng, n).dictionary_encode(),
+    "numbers as categories": lambda rng, n: pa.array(rng.integers(0, 3, n)).dictionary_encode(),
+    "dates as categories": lambda rng, n: (
+        _whole(pa.int32(), 0, 3)(rng, n).cast(pa.date32()).dictionary_encode()
+    ),
+    "date": lambda rng, n: _whole(pa.int32())(rng, n).cast(pa.date32()),
+    "timestamp": _whole(pa.timestamp("us")),
+    "two timestamps": _whole(pa.timestamp("ns"), 0, 2),
+    "timestamp of a zone": _whole(pa.timestamp("ns", "Europe/Oslo")),
+    "timestamp out of range": _whole(pa.timestamp("s"), 2**38, 2**39),
+    "time": _whole(pa.time64("us")),
+    "duration": _whole(pa.duration("ms")),
+    "decimal": _each(lambda x: Decimal(x) / 8, pa.decimal128(9, 3)),
+    "decimal with gaps": _each(lambda x: Decimal(x) / 8, pa.decimal128(9, 3), gaps=True),
+    "huge decimal": _each(lambda x: Decimal(10) ** 60 + x, pa.decimal256(70, 0)),
+    "list": _each(lambda x: [x, 2], pa.list_(pa.int64())),
+    "struct": _each(lambda x: {"u": x}, pa.struct({"u": pa.int64()})),
+    "map": _each(lambda x: [("u", x)], pa.map_(pa.string(), pa.int64())),
+    "binary": _each(lambda x: bytes([x]), pa.binary()),
+    "null": lambda rng, n: pa.nulls(n),
+}
+
+
+# Files
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a CSV file is written."""
+
+    separator: str = ","
+    encoding: str = "utf-8"
+    newline: str = "\n"
+    quoting: int = csv.QUOTE_MINIMAL
+    header: bool = True
+    damage: str = "none"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of text or arrays with their names, which is the target, and how they are written."""
+
+    names: list[str]
+    columns: list
+    target: str
+    layout: Layout | None = field(default_factory=Layout)
+
+    def __str__(self):
+        return f"{len(self.columns[0])} rows, {len(self.names)} columns: {self.names[:6]}, {self.layout}"
+
+    @property
+    def suffix(self):
+        return ".parquet" if self.layout is None else ".csv"
+
+    def write(self, path):
+        """Write the file; a Parquet file where there is no layout."""
+        if self.layout is None:
+            pq.write_table(pa.table(self.columns, names=self.names), path)
+        else:
+            path.write_bytes(self._csv())
+
+    def _csv(self):
+        layout, text = self.layout, io.StringIO(newline="")
+        writer = csv.writer(
+            text, delimiter=layout.separator, lineterminator=layout.newline, quoting=layout.quoting
+        )
+        if layout.header:
+            writer.writerow(self.names)
+        writer.writerows(zip(*self.columns, strict=True))
+        content = DAMAGES[layout.damage](text.getvalue(), layout)
+        return content if isinstance(content, bytes) else content.encode(layout.encoding, errors="replace")
+
+    def without(self, place):
+        keep = [i for i in range(len(self.names)) if i != place]
+        return self._at(keep)
+
+    def reversed(self):
+        return self._at(range(len(self.names))[::-1])
+
+    def having(self, name, column):
+        return replace(self, names=[*self.names, name], columns=[*self.columns, column])
+
+    def replacing(self, place, column):
+        columns = [column if i == place else old for i, old in enumerate(self.columns)]
+        return replace(self, columns=columns)
+
+    def _at(self, places):
+        return replace(self, names=[self.names[i] for i in places], columns=[self.columns[i] for i in places])
+
+
+def _lines(text, layout, change):
+    lines = text.split(layout.newline)
+    return layout.newline.join(change(lines))
+
+
+DAMAGES = {
+    "none": lambda text, layout: text,
+    "empty": lambda text, layout: "",
+    "blank": lambda text, layout: layout.newline * 3,
+    "comment": lambda text, layout: f"# made by hand{layout.newline}{text}",
+    "title": lambda text, layout: f"Table 1{layout.separator * 2}{layout.newline}{text}",
+    "blank lines": lambda text, layout: text.replace(layout.newline, layout.newline * 2),
+    "blank first": lambda text, layout: layout.newline * 2 + text,
+    "short line": lambda text, layout: _lines(text, layout, lambda lines: [*lines[:3], "1", *lines[3:]]),
+    "long line": lambda text, layout: _lines(
+        text, layout, lambda lines: [*lines[:5], layout.separator.join("1" * 3000), *lines[5:]]
+    ),
+    "trailing separators": lambda text, layout: _lines(
+        text, layout, lambda lines: [lines[0], *(line + layout.separator for line in lines[1:] if line)]
+    ),
+    "units below": lambda text, layout: _lines(
+        text,
+        layout,
+        lambda lines: [lines[0], layout.separator * lines[0].count(layout.separator), *lines[1:]],
+    ),
+    "sum below": lambda text, layout: f"{text}Sum{layout.newline}",
+    "open quote": lambda text, layout: f'{text}"1',
+    "quote inside": lambda text, layout: text.replace("1", '"1', 1),
+    "NUL": lambda text, layout: text[: len(text) // 2] + "\0" + text[len(text) // 2 :],
+    "NUL late": lambda text, layout: text.encode() + b"1," * 40000 + b"\0",
+    "cut": lambda text, layout: text.encode(layout.encoding, errors="replace")[:-5],
+    "bad byte": lambda text, layout: text.encode(layout.encoding, errors="replace") + b"\xc3",
+    "BOM twice": lambda text, layout: "\ufeff\ufeff" + text,
+    "only a BOM": lambda text, layout: b"\xef\xbb\xbf",
+    "control characters": lambda text, layout: text.replace("a", "\x1b[31m", 1),
+    "old Mac": lambda text, layout: text.replace(layout.newline, "\r"),
+    "Excel": lambda text, layout: f"sep={layout.separator}{layout.newline}{text}",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a table is made of before it is made; an oddity changes one thing about it."""
+
+    rows: int
+    columns: list
+    names: list[str]
+    target: Any
+    target_name: str = "y"
+    layout: Layout | None = field(default_factory=Layout)
+
+    def made(self, draw):
+        """Return the table, every column with a seed of its own."""
+        kinds = [*self.columns, self.target]
+        seeds = [np.random.default_rng(draw(st.integers(0, 2**32 - 1))) for _ in kinds]
+        columns = [kind(rng, self.rows) for kind, rng in zip(kinds, seeds, strict=True)]
+        if self.layout is None:
+            columns = [c if isinstance(c, pa.Array) else _typed_if_number(c) for c in columns]
+        return Table([*self.names, self.target_name], columns, self.target_name, self.layout)
+
+
+def _any_rows(draw, plan):
+    return replace(plan, rows=draw(st.sampled_from(ROWS)))
+
+
+def _any_layout(draw, plan):
+    options = {
+        "separator": [",", ";", "\t", "|", " "],
+        "encoding": ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"],
+        "newline": ["\n", "\r\n", "\r"],
+        "quoting": [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC],
+        "header": [True, False],
+        "damage": sorted(DAMAGES),
+    }
+    what = draw(
+        st.sampled_from(
+            ["separator", "separator", "encoding", "newline", "quoting", "header", *["damage"] * 6]
+        )
+    )
+    changed = replace(plan.layout or Layout(), **{what: draw(st.sampled_from(options[what]))})
+    return plan if plan.layout is None else replace(plan, layout=changed)
+
+
+def _any_name(draw, plan):
+    names, place = list(plan.names), draw(st.integers(0, len(plan.names) - 1))
+    names[place] = draw(
+        st.one_of(st.sampled_from(ODD_NAMES), st.sampled_from(ODD_NAMES), st.text(max_size=9))
+    )
+    return replace(plan, names=names)
+
+
+def _any_column(draw, plan):
+    columns, place = list(plan.columns), draw(st.integers(0, len(plan.columns) - 1))
+    columns[place] = draw(_kinds(plan))
+    return replace(plan, columns=columns)
+
+
+def _odd_cells(draw, plan):
+    columns, place = list(plan.columns), draw(st.integers(0, len(plan.columns) - 1))
+    columns[place] = _with_cells(columns[place], draw(_cell), draw(st.sampled_from([0.02, 0.1, 0.5, 0.9])))
+    return replace(plan, columns=columns)
+
+
+def _any_target(draw, plan):
+    return replace(plan, target=draw(st.one_of(st.sampled_from(list(TARGETS.values())), _kinds(plan))))
+
+
+def _odd_target_cells(draw, plan):
+    return replace(
+        plan, target=_with_cells(plan.target, draw(_cell), draw(st.sampled_from([0.02, 0.1, 0.5])))
+    )
+
+
+def _any_target_name(draw, plan):
+    return replace(
+        plan, target_name=draw(st.one_of(st.sampled_from(ODD_NAMES), st.text(min_size=1, max_size=9)))
+    )
+
+
+def _no_columns(draw, plan):
+    return replace(plan, columns=[], names=[])
+
+
+def _wide(draw, plan):
+    wide = [plan.columns[i % len(plan.columns)] for i in range(1000)]
+    return replace(plan, columns=wide, names=[*plan.names, *(f"w{i}" for i in range(1000 - len(plan.names)))])
+
+
+ODDITIES = [*[_any_column] * 6, *[_any_layout] * 5, *[_any_target] * 3, *[_odd_cells] * 3, *[_any_name] * 3]
+ODDITIES += [_any_rows, _any_rows, _any_target_name, _odd_target_cells]
+
+
+def _made_up(cells):
+    return lambda rng, n: [cells[i] for i in rng.integers(0, len(cells), n)]
+
+
+def _with_cells(kind, cell, share):
+    def make(rng, n):
+        column = kind(rng, n)
+        if isinstance(column, pa.Array):
+            return column
+        return [cell if hit else old for hit, old in zip(rng.random(n) < share, column, strict=True)]
+
+    return make
+
+
+def _kinds(plan):
+    made_up = st.lists(_cell, min_size=1, max_size=6).map(_made_up)
+    texts = st.one_of(*[st.sampled_from(list((SIZED | STRANGE).values()))] * 4, made_up)
+    return texts if plan.layout else st.one_of(st.sampled_from(list(TYPED.values())), texts)
+
+
+def _typed_if_number(cells):
+    """Return text as a program with types would store it: as numbers where every cell is one."""
+    try:
+        return pa.array([float(cell) if cell else None for cell in cells], pa.float64())
+    except ValueError:
+        return pa.array(cells, pa.string())
+
+
+_plain_plans = st.builds(
+    Plan,
+    rows=st.sampled_from([25, 40, 60, 120]),
+    columns=st.lists(st.sampled_from(list(PLAIN.values())), min_size=3, max_size=5),
+    names=st.just([]),
+    target=st.sampled_from(list(PLAIN_TARGETS.values())),
+    layout=st.sampled_from([Layout(), Layout(), None]),
+)
+
+
+@st.composite
+def tables(draw):
+    """A plain table with up to three oddities."""
+    plan = draw(_plain_plans)
+    plan = replace(plan, names=[f"c{i}" for i in range(len(plan.columns))])
+    for oddity in draw(st.lists(st.sampled_from(ODDITIES), max_size=3)):
+        plan = oddity(draw, plan)
+    extreme = draw(st.integers(0, 99))
+    plan = _wide(draw, plan) if extreme == 17 else _no_columns(draw, plan) if extreme == 23 else plan
+    return plan.made(draw)
+
+
+CHANGES = [
+    "same",
+    "drop",
+    "extra",
+    "reverse",
+    "other",
+    "other",
+    "other target",
+    "no target",
+    "CSV for Parquet",
+]
+
+
+@st.composite
+def changed(draw, table):
+    """The table that a model is shown later: the same one, or one that someone has changed."""
+    change = draw(st.sampled_from(CHANGES))
+    last = len(table.names) - 1
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    column = draw(_kinds(table))(rng, len(table.columns[0]))
+    column = column if table.layout or isinstance(column, pa.Array) else _typed_if_number(column)
+    place = draw(st.integers(0, last))
+    if change == "drop":
+        return table.without(place)
+    if change == "extra":
+        return table.having(draw(st.sampled_from(ODD_NAMES)), column)
+    if change == "reverse":
+        return table.reversed()
+    if change in ("other", "other target"):
+        return table.replacing(last if change == "other target" else place, column)
+    if change == "no target":
+        return table.without(last)
+    if change == "CSV for Parquet" and table.layout is None:
+        columns = [["" if v is None else str(v) for v in column.to_pylist()] for column in table.columns]
+        return replace(table, columns=columns, layout=Layout())
+    return table

@@ -1,0 +1,135 @@
+"""Tables of every kind through both command lines: a result, or one line that says what is wrong."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from spectral_interp import analyze, load, report, train
+
+from .strange_tables import changed, tables
+
+INTERNALS = re.compile(
+    r"Traceback|Error\b|\bException|object has no|NoneType|<class|literal|dtype|ndarray|[Pp]yarrow|[Pp]andas|"
+    r"numpy|tokenizing|FieldRef|codec|not supported between|convert string|positional|subscript|__",
+)
+LONGEST = 600
+"""Characters of an error line."""
+
+GAP = 1e-7
+"""Largest completeness gap, relative to the largest prediction."""
+
+
+def check_refusal(module, err, arguments, names):
+    """Assert that the last line says what is wrong in words of the user, after nothing but warnings."""
+    *warned, line = err.splitlines()
+    assert line.startswith(f"{module.__name__}: error: "), line
+    assert all(text.startswith(f"{module.__name__}: warning: ") for text in warned), warned
+    assert len(line) <= LONGEST, len(line)
+    found = INTERNALS.search(line.replace("'nan'", ""))
+    assert not found, line
+    known = [str(argument) for argument in arguments] + [repr(name)[:50] for name in names]
+    assert any(name in line for name in known), f"names no file, column or argument: {line}"
+
+
+def check_model(path, text):
+    """Assert that a model and what ``train`` printed are finite, and return it."""
+    numbers = re.findall(r"(?:R²|RMSE|accuracy|log loss) (\S+?),?(?=\s|$)", text)
+    assert numbers
+    assert np.isfinite([float(number) for number in numbers]).all(), text
+    est = load(path)
+    X, _ = est.heldout_
+    assert np.isfinite(est.pencil_.values(est.encode(X))).all()
+
+
+def check_analysis(folder):
+    """Assert that summary and tables can be read and are finite, and that contributions add up."""
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"), parse_constant=_refuse)
+    for method in summary["methods"].values():
+        assert method["completeness_gap_relative"] <= GAP, method
+    for path in (folder / "tables").iterdir():
+        table = pd.read_csv(path, keep_default_na=False, na_values={"": [""]})
+        assert len(table.columns), path
+        for name in table.select_dtypes("number"):
+            assert not np.isinf(table[name]).any(), f"{path.name}: {name}"
+    for name in summary["methods"]:
+        table = pd.read_csv(folder / "tables" / f"beeswarm_{name}.csv")
+        assert np.isfinite(table["contribution"]).all()
+
+
+def _refuse(constant):
+    raise ValueError(f"{constant} in the summary")
+
+
+def check_run(run, module, arguments, names, folder):
+    """Run a command line; return its output, or None if it refused the table and left nothing behind."""
+    before = sorted(path.name for path in folder.iterdir())
+    status, out, err = run(module, *arguments)
+    if status == 0:
+        prefix = f"{module.__name__}: warning: "
+        assert all(line.startswith(prefix) for line in err.splitlines()), err
+        return out
+    assert status == 2, status
+    check_refusal(module, err, arguments, names)
+    assert sorted(path.name for path in folder.iterdir()) == before
+    return None
+
+
+def options(trial, every):
+    """Return the arguments of both command lines for one of the trials: what is slow comes now and then."""
+    slow = every and trial % every == 0
+    structure = {1: "diagonal", 2: "dense"}.get(trial % 10, "tridiagonal")
+    few = ["--epochs", 2, "--dim", 1 if trial % 10 == 3 else 3, "--structure", structure]
+    few += [] if slow else ["--no-baselines"]
+    return few, ["--rows", 5, *(["--compare-rows", 3] if slow else ["--no-compare"])]
+
+
+def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
+    """Two thousand tables, most of them with something odd; figures and comparison for one in forty."""
+    every, save_figure = size(0, 40), report._save_figure
+
+    with tally("tables: train") as trained, tally("tables: analyze what was trained") as analyzed:
+
+        @settings(
+            max_examples=size(40, 2000),
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(table=tables(), data=st.data())
+        def each(table, data):
+            place, later = trained.tried, data.draw(st.none() | changed(table))
+            to_train, to_analyze = options(place, every)
+            drawn = every and place % every == 0
+            monkeypatch.setattr(
+                report, "_save_figure", save_figure if drawn else lambda draw, height, path: path.touch()
+            )
+            folder = tmp_path / str(place)
+            folder.mkdir()
+            done = False
+            with trained.trial(f"{place} {table}"):
+                given_file = folder / f"train{table.suffix}"
+                table.write(given_file)
+                arguments = [given_file, f"--target={table.target}", "--out", folder / "m.pt", *to_train]
+                text = check_run(run, train, arguments, table.names, folder)
+                if done := text is not None:
+                    check_model(folder / "m.pt", text)
+            if done:
+                with analyzed.trial(f"{place} {later}"):
+                    arguments = [folder / "m.pt", *to_analyze]
+                    names = table.names if later is None else [*table.names, *later.names]
+                    if later is not None:
+                        later.write(folder / f"later{later.suffix}")
+                        arguments += ["--data", folder / f"later{later.suffix}"]
+                    if check_run(run, analyze, arguments, names, folder) is not None:
+                        check_analysis(folder / "m-analysis")
+            shutil.rmtree(folder)
+
+        each()
+        assert analyzed.tried > trained.tried / 3
