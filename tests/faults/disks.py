@@ -12,9 +12,9 @@ PAGE = 4096
 
 @contextmanager
 def disk(place):
-    """Mount a disk of 4 MB in a new folder."""
+    """Mount a disk of 16 MB in a new folder."""
     place.mkdir()
-    _mount("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place)
+    _mount("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place)
     try:
         yield place
     finally:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spectral_interp import analyze, load, report, train
 
+from ..conftest import undrawn
 from .strange_tables import changed, tables
 
 INTERNALS = re.compile(
@@ -90,7 +91,7 @@ def options(trial, every):
 
 def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
     """Two thousand tables, most of them with something odd; figures and comparison for one in forty."""
-    every, save_figure = size(0, 40), report._save_figure
+    every, draw_figure = size(0, 40), report.draw_figure
 
     with tally("tables: train") as trained, tally("tables: analyze what was trained") as analyzed:
 
@@ -107,9 +108,7 @@ def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
             place, later = trained.tried, data.draw(st.none() | changed(table))
             to_train, to_analyze = options(place, every)
             drawn = every and place % every == 0
-            monkeypatch.setattr(
-                report, "_save_figure", save_figure if drawn else lambda draw, height, path: path.touch()
-            )
+            monkeypatch.setattr(report, "draw_figure", draw_figure if drawn else undrawn)
             folder = tmp_path / str(place)
             folder.mkdir()
             done = False
