@@ -15,8 +15,8 @@ import torch
 
 Form = Callable[[Any, str], None]
 
-FINITE = sys.float_info.max
-"""The largest float."""
+FINITE, SMALLEST = sys.float_info.max, sys.float_info.min
+"""The largest float, and the smallest positive one whose inverse is finite."""
 
 
 def leaf(expected: str, holds: Callable[[Any], bool]) -> Form:

@@ -14,6 +14,7 @@ from torch import Tensor, float32, float64, uint8
 
 from .forms import (
     FINITE,
+    SMALLEST,
     Form,
     by_type,
     leaf,
@@ -55,14 +56,9 @@ def _log_fits(column: dict[str, Any]) -> bool:
 
 
 def _bands_fit(weights: dict[str, Tensor]) -> bool:
-    dim, n_features = weights["diag.weight"].shape
+    dim, p = weights["diag.weight"].shape
     shapes = [tuple(weights[key].shape) for key in PUBLISHED_KEYS]
-    return min(dim, n_features) > 0 and shapes == [
-        (dim, n_features),
-        (dim,),
-        (dim - 1, n_features),
-        (dim - 1,),
-    ]
+    return dim > 0 < p and shapes == [(dim, p), (dim,), (dim - 1, p), (dim - 1,)]
 
 
 def _column(value: Any, place: str) -> None:
@@ -84,7 +80,7 @@ _TABLE = together(mapped(_NAME, _CELLS), rule("columns of one length", _one_leng
 _KINDS: dict[str, Form] = {
     "numeric": together(
         record(
-            {"mean": number(), "scale": number(math.ulp(0.0))},
+            {"mean": number(), "scale": number(SMALLEST)},
             {"log": _BOOL, "median": optional(number()), "missing": _SHARE},
         ),
         rule("the moments of positive numbers under a logarithm", _log_fits),
