@@ -29,6 +29,9 @@ MAX_LEVELS = 50
 TYPO_SHARE = 0.95
 """A text column of which at least this share looks like numbers or dates is refused."""
 
+LARGEST = 1e300
+"""Larger numbers are refused: there is no room left for differences and for the edges of a figure."""
+
 FAR = 1e100
 """Numbers further from the training mean, in standard deviations, are refused: their squares overflow."""
 
@@ -95,7 +98,7 @@ class NumericColumn:
 
         A constant is dropped; a constant with gaps is encoded as the two levels that it has.
         """
-        _refuse_infinite(column, values)
+        _refuse_unusable(column, values)
         gaps = np.isnan(values)
         present = values[~gaps]
         mean, scale, median = _moments(present)
@@ -148,10 +151,10 @@ class NumericColumn:
         return np.where(gaps, 0.0, z)[:, None]
 
     def _standardise(self, column: pd.Series, values: FloatArray) -> FloatArray:
-        _refuse_infinite(column, values)
+        _refuse_unusable(column, values)
         x = _log(column, values) if self.log else values
         with np.errstate(over="ignore"):
-            z = (x / 2 - self.mean / 2) / (self.scale / 2)  # halves are exact and their difference is finite
+            z = (x - self.mean) / self.scale
         bad = np.flatnonzero(np.abs(z) > FAR)
         if bad.size:
             expected = f"numbers within {FAR:.0e} standard deviations of the training mean {self.mean:.6g}"
@@ -401,10 +404,11 @@ def numbers_or_none(column: pd.Series) -> FloatArray | None:
     return None
 
 
-def _refuse_infinite(column: pd.Series, values: FloatArray) -> None:
-    infinite = np.flatnonzero(np.isinf(values))
-    if infinite.size:
-        _refuse(column, infinite[0], "finite numbers", "correct it or leave it empty")
+def _refuse_unusable(column: pd.Series, values: FloatArray) -> None:
+    bad = np.flatnonzero(np.abs(values) > LARGEST)
+    if bad.size:
+        advice = "correct it, leave it empty or change the unit of the column"
+        _refuse(column, bad[0], f"finite numbers of at most {LARGEST:.0e}", advice)
 
 
 def _log(column: pd.Series, values: FloatArray) -> FloatArray:

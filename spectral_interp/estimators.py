@@ -559,7 +559,7 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
 
 
 def estimator_for(y: pd.Series) -> type[SpectralRegressor] | type[SpectralClassifier]:
-    """Return the classifier for labels or exactly two distinct values, the regressor for other numbers.
+    """Return the classifier for labels or exactly two whole numbers, the regressor for other numbers.
 
     Raises
     ------

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import re
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from sklearn import datasets
 
 from .columns import (
@@ -33,6 +25,7 @@ from .columns import (
 )
 from .eigen.checks import FloatArray
 from .inputs import Axis
+from .readers import READERS, check_names, check_size
 
 
 def _diabetes() -> pd.DataFrame:
@@ -58,11 +51,6 @@ BUNDLED = {
 }
 """Name → (loader, target column)."""
 
-MAX_BYTES = 2 * 2**30
-"""Larger files, and larger tables in compressed files, are refused unread: training holds all in memory."""
-
-SEPARATORS = ",", ";", "\t", "|"
-
 
 def read_table(source: str | Path) -> pd.DataFrame:
     """Read a CSV or Parquet file, or a bundled data set by name.
@@ -74,10 +62,9 @@ def read_table(source: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     source : str or Path
-        Path ending in ``.csv``, ``.parquet`` or ``.pq``, of at most :data:`MAX_BYTES`; or "diabetes"
-        (442 patients, target ``progression``), "breast_cancer" (569 tumours, target ``diagnosis``) or
-        "two_or_five" (all 4,096 words of 12 bits, target ``two_or_five``: 1 where exactly two or exactly
-        five bits are set).
+        Path ending in ``.csv``, ``.parquet`` or ``.pq``, of at most 2 GiB; or "diabetes" (442 patients,
+        target ``progression``), "breast_cancer" (569 tumours, target ``diagnosis``) or "two_or_five" (all
+        4,096 words of 12 bits, target ``two_or_five``: 1 where exactly two or exactly five bits are set).
 
     Returns
     -------
@@ -89,6 +76,11 @@ def read_table(source: str | Path) -> pd.DataFrame:
     ValueError
         If the file is missing, of another type, too large, unreadable, not UTF-8, without rows or columns, or
         leaves out or repeats a column name. Names the file.
+
+    Warns
+    -----
+    UserWarning
+        If lines of a CSV file are shorter than its first one; what they leave out is missing.
 
     Examples
     --------
@@ -103,122 +95,20 @@ def read_table(source: str | Path) -> pd.DataFrame:
             f"expected a CSV or Parquet file or one of {', '.join(BUNDLED)}; got {str(source)!r}, "
             "which is not a file; check the path"
         )
-    reader = _READERS.get(path.suffix.lower())
+    reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(f"expected a file named .csv, .parquet or .pq; got {path}; convert or rename it")
     try:
-        _check_size(path.stat().st_size)
+        check_size(path.stat().st_size)
         frame = _named(reader(path))
-    except (ValueError, OSError, csv.Error) as error:
-        raise ValueError(f"expected a readable table in {path}; got: {_reason(error)}") from error
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"expected a readable table in {path}; got: {reason}") from error
     if not frame.shape[1]:
         raise ValueError(f"expected a table with columns in {path}; got none; check the file")
     if not len(frame):
         raise ValueError(f"expected a table with rows in {path}; got 0 rows; check the file")
     return frame
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_BYTES:
-        raise ValueError(
-            f"{size / 2**30:.3g} GiB, more than {MAX_BYTES / 2**30:.3g} GiB; write a sample of its rows to a "
-            "new file"
-        )
-
-
-def _reason(error: Exception) -> str:
-    """Return what is wrong with a file, in words of the file where pandas speaks of its parser."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text):
-        named, line, fields = found.groups()
-        return (
-            f"{fields} fields in line {line} where the first line has {named}; take lines above the names "
-            "away, and put text that holds the separator in quotes"
-        )
-    if found := re.search(r"EOF inside string starting at row (\d+)", text):
-        return f'a quote (") in line {int(found[1]) + 1} that is never closed; close it or take it away'
-    return text
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    _check_text(path)
-    separator, header = _read_header(path)
-    labels = 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
-    _check_names([name for place, name in enumerate(header) if place != labels])
-    frame = pd.read_csv(path, sep=separator, index_col=labels, low_memory=False, skipinitialspace=True)
-    return frame if labels is None else frame.rename_axis(index=None)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """Read a file whose metadata promise a size and names that can be used; decimals become float64."""
-    with _decoding(), pq.ParquetFile(path) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-    _check_size(8 * rows * len(schema))
-    _check_names(schema.names)
-    with _decoding():
-        frame = pd.read_parquet(path)
-    decimals = [field.name for field in schema if pa.types.is_decimal(field.type) and field.name in frame]
-    return frame.astype(dict.fromkeys(decimals, np.float64))
-
-
-@contextmanager
-def _decoding() -> Iterator[None]:
-    """Turn what damaged Parquet files provoke into ValueError, with the reason if it is one for people."""
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(str(error)) from error
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError("a damaged Parquet file; write it again") from error
-
-
-def _check_text(path: Path) -> None:
-    """Refuse a file that is blank, binary or in another encoding than UTF-8."""
-    decode, blank, more = codecs.getincrementaldecoder("utf-8-sig")().decode, True, True
-    with path.open("rb") as file:
-        while more:
-            part = file.read(2**24)
-            more = bool(part)
-            if b"\0" in part:
-                raise ValueError("bytes that are no UTF-8 text; save the table as CSV in UTF-8")
-            try:
-                blank = not decode(part, final=not more).strip() and blank
-            except UnicodeDecodeError as error:
-                byte = error.object[error.start]
-                raise ValueError(
-                    f"byte 0x{byte:02x}, which is not UTF-8 (Latin-1?); save the table as CSV in UTF-8"
-                ) from error
-    if blank:
-        raise ValueError("an empty file")
-
-
-def _read_header(path: Path) -> tuple[str, list[str]]:
-    """Return the separator and the names in the first line; ValueError if the second has more fields."""
-    tops = {separator: _first_lines(path, separator) for separator in SEPARATORS}
-    splitting = [separator for separator, lines in tops.items() if len(lines[0]) > 1]
-    agreeing = [separator for separator in splitting if len(set(map(len, tops[separator]))) == 1]
-    separator = max(agreeing or splitting or [","], key=lambda separator: len(tops[separator][0]))
-    names, *below = tops[separator]
-    if below and len(below[0]) > len(names):
-        raise ValueError(
-            f"{len(below[0])} fields in the first row but {len(names)} in the line above it, which is to "
-            "hold the names; take other lines above it away, and give every column a name"
-        )
-    return separator, names
-
-
-def _first_lines(path: Path, separator: str) -> list[list[str]]:
-    """Return the fields of the first two lines that are not blank."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, delimiter=separator, skipinitialspace=True)
-        return list(islice((line for line in lines if len(line) > 1 or "".join(line).strip()), 2))
-
-
-_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-    ".pq": _read_parquet,
-}
 
 
 def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[pd.DataFrame, pd.Series]:
@@ -440,17 +330,8 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
             f"expected one name per column; got {frame.columns.nlevels} levels; join them into one"
         )
     names = [str(name) for name in frame.columns]
-    _check_names(names)
+    check_names(names)
     return frame if all(isinstance(name, str) for name in frame.columns) else frame.set_axis(names, axis=1)
-
-
-def _check_names(names: Sequence[str]) -> None:
-    """Refuse names that are empty or repeated."""
-    for place, name in enumerate(names, start=1):
-        if not name.strip():
-            raise ValueError(f"an empty name for column {place}; name every column")
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"column {shown(repeated[0])} appears more than once; rename one of them")
 
 
 def _check_log(log: Iterable[str], frame: pd.DataFrame) -> set[str]:

@@ -15,9 +15,10 @@ LARGEST = 1e100
 
 
 def holds_numbers(y: pd.Series) -> bool:
-    """Return whether a target of several values is to be predicted as a number, False for labels.
+    """Return whether a target is to be predicted as a number, False for labels.
 
-    Numbers, and text that is a number in every row, with more than two different values are numbers.
+    Numbers, and text that is a number in every row, are numbers, unless there are two whole ones: these are
+    labels, such as 0 and 1.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def holds_numbers(y: pd.Series) -> bool:
             f"expected a target of at least two different values in {str(y.name)!r}; got {distinct}: "
             f"{listed(map(shown, y.unique()))}; name another column"
         )
-    return numbers is not None and distinct > 2
+    return numbers is not None and (distinct > 2 or bool((numbers != numbers.round()).any()))
 
 
 def strata(y: pd.Series, source: str) -> pd.Series | None:

@@ -133,6 +133,23 @@ def test_numpy_parameters_and_permissions(tmp_path, diabetes):
     assert (tmp_path / "m.pt").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
+def test_values_of_other_types_are_kept_as_text(tmp_path, rng):
+    frame = pd.DataFrame(
+        {
+            "price": [Decimal(int(x)) / 4 for x in rng.integers(0, 99, 40)],
+            "bin": pd.cut(rng.normal(size=40), [-9, 0, 9]),
+            "day": pd.Categorical(
+                pd.to_datetime("2024-01-03") + pd.to_timedelta(rng.integers(0, 3, 40), "D")
+            ),
+        }
+    )
+    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(frame, rng.normal(size=40))
+    est.save(tmp_path / "m.pt", heldout=(frame[:9], np.zeros(9)))
+    back = load(tmp_path / "m.pt")
+    np.testing.assert_array_equal(back.encode(back.heldout_[0]), est.encode(frame[:9]))
+    np.testing.assert_array_equal(back.encode(back.background_), est.encode(est.background_))
+
+
 def test_small_foreign_files_of_every_kind_are_refused(tmp_path, rng):
     path = tmp_path / "strange.pt"
     for text in ("batch,order\n1,2\n", "{}", "x", "I1\n.", "c__builtin__\nexec\n.", "(lp0\n."):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from spectral_interp import analyze, train
+from spectral_interp import SpectralRegressor, analyze, train
 from spectral_interp.models import TridiagonalSpectral
 
 FIGURES = {
@@ -121,6 +121,15 @@ CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
         ("a,b,y\n", ["--target", "y"], "with rows in"),
         ("", ["--target", "y"], "readable table"),
         ("a,b,y\n1,2,3\n", ["--target", "y"], "at least 10 rows in"),
+        ("y\n" + "1\n2\n" * 30, ["--target", "y"], "columns besides the target 'y' in"),
+        (
+            "a,y\n" + "1,3\n2,3\n" * 30,
+            ["--target", "y"],
+            "two different values in 'y'; got 1: 3; name another",
+        ),
+        ("a,y\n1,b\n" + "1,a\n2,a\n" * 30, ["--target", "y"], "2 rows of both classes of 'y' in"),
+        (CSV.replace("12,0,2", "12,0,1e200"), ["--target", "y"], "at most 1e+100 in 'y'"),
+        (CSV.replace("12,0,2", "12,0,two"), ["--target", "y"], "column 'y'; got 'two' in row 12"),
         (CSV.replace("7,1,", "7,one,"), ["--target", "y"], "column 'b'; got 'one' in row 7"),
         (CSV.replace("7,1,", "7,inf,"), ["--target", "y"], "column 'b'; got inf"),
         (CSV.replace("7,1,2", "7,1,"), ["--target", "y"], "in 'y', the first in row 7"),
@@ -143,6 +152,44 @@ def test_train_refuses(tmp_path, run, content, arguments, message):
     assert message in err
     assert err.count("\n") == 1
     assert not (tmp_path / "m.pt").exists()
+
+
+def test_held_out_rows_that_cannot_be_read_are_refused_before_training(tmp_path, monkeypatch, run):
+    def fit(*_, **__):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(SpectralRegressor, "fit", fit)
+    frame = pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 7})
+    for row in range(12):  # some of which are held out
+        values = frame["a"].astype(str).mask(frame.index == row, "-")
+        frame.assign(b=values).to_csv(tmp_path / "t.csv", index=False)
+        status, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt")
+        assert status == 2
+        assert f"column 'b'; got '-' in row {row};" in err
+
+
+def test_a_rare_class_is_held_out_and_trained_on(tmp_path, run):
+    for rare in range(2, 8):
+        frame = pd.DataFrame({"a": np.arange(40.0), "y": ["b" if i < rare else "a" for i in range(40)]})
+        frame.to_csv(tmp_path / "t.csv", index=False)
+        status, _, err = run(
+            train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1, "--dim", 2
+        )
+        assert (status, err) == (0, "")
+
+
+def test_a_warning_is_one_line_and_told_once(tmp_path, run, no_figures, model, diabetes):
+    data = diabetes[0][:9].assign(bmi=np.nan)
+    data.to_csv(tmp_path / "rows.csv", index=False)
+    status, _, err = run(analyze, model, "--data", tmp_path / "rows.csv", "--out", tmp_path / "out", *LOCAL)
+    assert status == 0
+    assert err.splitlines() == [
+        "spectral_interp.analyze: warning: column 'bmi' has 9 missing values, the first in row 0, but had "
+        "none in training; they count as average"
+    ]
+    (tmp_path / "t.csv").write_text("""a,"one\ntwo",y\n""" + "".join(f"{i},1,{i % 5}\n" for i in range(60)))
+    _, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1)
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

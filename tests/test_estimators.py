@@ -109,6 +109,12 @@ def table(n=40):
         (SpectralRegressor(), table(), np.zeros(39), r"y of shape \(40,\)"),
         (SpectralRegressor(), table(1), [0.0], "n_samples=1"),
         (
+            SpectralRegressor(),
+            pd.DataFrame({"a": [[1], [2]]}),
+            [0, 1],
+            r"column 'a'; got \[1\] in row 0; turn",
+        ),
+        (
             SpectralRegressor(structure="ring"),
             table(),
             np.arange(40.0),

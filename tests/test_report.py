@@ -23,6 +23,20 @@ def test_rows_are_chosen_by_the_seed(regressor, diabetes):
     assert (merged["_merge"] == "both").all()
 
 
+def test_targets_of_the_rows_to_explain(regressor, classifier, diabetes, breast_cancer):
+    X, y = diabetes
+    for empty in (None, np.nan, pd.NA):
+        assert report.choose_rows(regressor, X.assign(progression=empty), limit=9, seed=0)[1] is None
+    rows, known = report.choose_rows(regressor, X.assign(progression=y.astype(str)), limit=9, seed=0)
+    assert regressor.evaluate(rows, known) == regressor.evaluate(rows, known.astype(float))
+    with pytest.raises(ValueError, match="without missing or infinite values in the rows to explain; got 1"):
+        report.choose_rows(regressor, X.assign(progression=y.mask(y.index == 3)), limit=9, seed=0)
+    with pytest.raises(ValueError, match="numbers in the target 'progression'; got 'high' in row 0"):
+        report.choose_rows(regressor, X.assign(progression="high"), limit=9, seed=0)
+    with pytest.raises(ValueError, match="labels 'benign', 'malignant' in 'diagnosis'; got 0, 1"):
+        report.choose_rows(classifier, breast_cancer[0].assign(diagnosis=[0, 1] * 284 + [0]), limit=9, seed=0)
+
+
 def test_a_column_named_like_the_target_is_a_column(tmp_path):
     from spectral_interp import SpectralRegressor
 

@@ -137,6 +137,10 @@ STRANGE = {
     "words and gaps": _words("red", "green", "", "NA"),
     "booleans and gaps": _words(True, False, ""),
 }
+READ = [*PLAIN.values(), *(SIZED[name] for name in ("huge", "tiny", "denormal", "all sizes"))]
+READ += [STRANGE[name] for name in ("emoji and markup", "numbers and gaps", "constant")]
+"""Kinds that mean the same to every reader of CSV."""
+
 PLAIN_TARGETS = {name: PLAIN[name] for name in ("normal", "skewed", "two numbers", "booleans")}
 TARGETS = {
     "rare class": lambda rng, n: ["b" if i == n // 2 else "a" for i in range(n)],
@@ -500,3 +504,25 @@ def changed(draw, table):
         columns = [["" if v is None else str(v) for v in column.to_pylist()] for column in table.columns]
         return replace(table, columns=columns, layout=Layout())
     return table
+
+
+@st.composite
+def tables_in_dialects(draw):
+    """A table of numbers, words and gaps under odd names, in one of the dialects that are read."""
+    names = st.sampled_from([name for name in ODD_NAMES if name.strip() and name == name.lstrip()])
+    names = draw(st.lists(names, min_size=2, max_size=6, unique=True).filter(lambda n: n[0] != "Unnamed: 0"))
+    kinds = [draw(st.sampled_from(READ)) for _ in names]
+    seeds = [draw(st.integers(0, 2**32 - 1)) for _ in names]
+    newline = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    layout = Layout(
+        separator=draw(st.sampled_from([",", ";", "\t", "|"])),
+        encoding=draw(st.sampled_from(["utf-8", "utf-8-sig"])),
+        newline=newline,
+        quoting=csv.QUOTE_ALL
+        if newline == "\r"
+        else draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+        damage=draw(st.sampled_from(["none", "blank first"])),
+    )
+    rows = draw(st.integers(1, 30))
+    columns = [kind(np.random.default_rng(seed), rows) for kind, seed in zip(kinds, seeds, strict=True)]
+    return Table(names, columns, names[-1], layout)

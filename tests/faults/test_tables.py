@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from spectral_interp import analyze, load, report, train
+from spectral_interp.tables import read_table
 
-from ..conftest import undrawn
-from .strange_tables import changed, tables
+from .strange_tables import changed, tables, tables_in_dialects
 
 INTERNALS = re.compile(
     r"Traceback|Error\b|\bException|object has no|NoneType|<class|literal|dtype|ndarray|[Pp]yarrow|[Pp]andas|"
@@ -89,46 +90,84 @@ def options(trial, every):
     return few, ["--rows", 5, *(["--compare-rows", 3] if slow else ["--no-compare"])]
 
 
-def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
-    """Two thousand tables, most of them with something odd; figures and comparison for one in forty."""
-    every, draw_figure = size(0, 40), report.draw_figure
+def generated(examples, **strategies):
+    """Return a decorator: call the function with so many generated examples, the same ones every time."""
 
-    with tally("tables: train") as trained, tally("tables: analyze what was trained") as analyzed:
-
-        @settings(
-            max_examples=size(40, 2000),
+    def decorate(function):
+        steady = settings(
+            max_examples=examples,
             derandomize=True,
             database=None,
             deadline=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(table=tables(), data=st.data())
+        return steady(given(**strategies)(function))
+
+    return decorate
+
+
+def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
+    """Two thousand tables, most of them with something odd; figures and comparison for one in forty."""
+    every, draw_figure = size(0, 40), report.draw_figure
+
+    def check_trained(table, folder, arguments):
+        file, model = folder / f"train{table.suffix}", folder / "m.pt"
+        table.write(file)
+        arguments = [file, f"--target={table.target}", "--out", model, *arguments]
+        text = check_run(run, train, arguments, table.names, folder)
+        if text is not None:
+            check_model(model, text)
+        return text is not None
+
+    def check_analyzed(table, later, folder, arguments):
+        names, arguments = list(table.names), [folder / "m.pt", *arguments]
+        if later is not None:
+            file = folder / f"later{later.suffix}"
+            later.write(file)
+            names, arguments = [*names, *later.names], [*arguments, "--data", file]
+        if check_run(run, analyze, arguments, names, folder) is not None:
+            check_analysis(folder / "m-analysis")
+
+    with tally("tables: train") as trained, tally("tables: analyze what was trained") as analyzed:
+
+        @generated(size(40, 2000), table=tables(), data=st.data())
         def each(table, data):
-            place, later = trained.tried, data.draw(st.none() | changed(table))
-            to_train, to_analyze = options(place, every)
-            drawn = every and place % every == 0
-            monkeypatch.setattr(report, "draw_figure", draw_figure if drawn else undrawn)
-            folder = tmp_path / str(place)
+            trial, later, done = trained.tried, data.draw(st.none() | changed(table)), False
+            to_train, to_analyze = options(trial, every)
+            drawn = every and trial % every == 0
+            draw = save_figure if drawn else lambda draw, height, path: path.touch()
+            monkeypatch.setattr(report, "_save_figure", draw)
+            folder = tmp_path / str(trial)
             folder.mkdir()
-            done = False
-            with trained.trial(f"{place} {table}"):
-                given_file = folder / f"train{table.suffix}"
-                table.write(given_file)
-                arguments = [given_file, f"--target={table.target}", "--out", folder / "m.pt", *to_train]
-                text = check_run(run, train, arguments, table.names, folder)
-                if done := text is not None:
-                    check_model(folder / "m.pt", text)
+            with trained.trial(f"{trial}: {table}"):
+                done = check_trained(table, folder, to_train)
             if done:
-                with analyzed.trial(f"{place} {later}"):
-                    arguments = [folder / "m.pt", *to_analyze]
-                    names = table.names if later is None else [*table.names, *later.names]
-                    if later is not None:
-                        later.write(folder / f"later{later.suffix}")
-                        arguments += ["--data", folder / f"later{later.suffix}"]
-                    if check_run(run, analyze, arguments, names, folder) is not None:
-                        check_analysis(folder / "m-analysis")
+                with analyzed.trial(f"{trial}: {later or table}"):
+                    check_analyzed(table, later, folder, to_analyze)
             shutil.rmtree(folder)
 
         each()
-        assert analyzed.tried > trained.tried / 3
+        assert analyzed.tried > trained.tried / 3  # most of the oddities are no reason to refuse a table
+
+
+def test_a_dialect_does_not_change_a_table(tmp_path, size, tally):
+    with tally("tables: CSV dialects") as counts:
+
+        @generated(size(20, 1000), table=tables_in_dialects())
+        def each(table):
+            with counts.trial(table):
+                table.write(tmp_path / "t.csv")
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    frame = read_table(tmp_path / "t.csv")
+                assert list(frame) == table.names
+                for name, cells in zip(table.names, table.columns, strict=True):
+                    if pd.api.types.is_numeric_dtype(frame[name].dtype) and cells[0] not in ("True", "False"):
+                        np.testing.assert_allclose(
+                            frame[name], [float(cell or "nan") for cell in cells], rtol=1e-15
+                        )
+                    else:
+                        assert [str(value) for value in frame[name]] == cells
+
+        each()
