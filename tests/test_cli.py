@@ -12,7 +12,8 @@ from spectral_interp.models import TridiagonalSpectral
 
 FIGURES = {
     *(f"{name}_{method}.png" for name in ("beeswarm", "importance") for method in ("local", "path")),
-    *(f"spectrum_{place}.png" for place in (1, 2, 3)),
+    *(f"{n}_{place}.png" for n in ("spectrum", "dependence") for place in (1, 2, 3)),
+    *(f"waterfall_{row}.png" for row in ("low", "median", "high")),
     *(f"{n}.png" for n in ["certified", "margins", "pieces", "region_map", "sensitivity", "training_curve"]),
     *(f"{n}.png" for n in ["agreement", "deletion", "dispute_1", "dispute_2"]),
     *(f"{n}.png" for n in ["faithfulness_cost", "importance_by_model"]),
@@ -189,7 +190,7 @@ def test_a_failing_figure_keeps_the_previous_analysis(tmp_path, monkeypatch, run
     assert run(analyze, model, "--out", tmp_path / "out", *LOCAL)[0] == 0
     before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError("disk full")
 
     monkeypatch.setattr(plots, "beeswarm", fail)
