@@ -206,7 +206,7 @@ def analyze(
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
     >>> sorted(analysis.figures)[:4]
-    ['beeswarm_local', 'certified', 'importance_local', 'margins']
+    ['beeswarm_local', 'certified', 'dependence_1', 'dependence_2']
     """
     subject = Subject.explained(est, X, y, methods, most=most, compare_rows=compare_rows, seed=seed)
     exhibits, found = build(subject)

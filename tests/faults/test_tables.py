@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from spectral_interp import analyze, load, report, train
 from spectral_interp.tables import read_table
 
+from ..conftest import undrawn
 from .strange_tables import changed, tables, tables_in_dialects
 
 INTERNALS = re.compile(
