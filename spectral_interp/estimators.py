@@ -138,6 +138,7 @@ class _SpectralEstimator(BaseEstimator):
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
         self.baselines_: dict[str, Baseline] | None = None
         self.fitted_params_ = self.get_params()
+        self.made_by_ = _made_by(y)
         return self
 
     def _start(self, data: Partition, checkpoint: Path | None, identity: dict[str, Any]) -> training.Run:
@@ -288,7 +289,7 @@ class _SpectralEstimator(BaseEstimator):
             "baselines": None
             if self.baselines_ is None
             else {name: baseline.state() for name, baseline in self.baselines_.items()},
-            "made_by": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
+            "made_by": self.made_by_,
         }
         artifact.write(path, state)
 
@@ -577,6 +578,15 @@ def estimator_for(y: pd.Series) -> type[SpectralRegressor] | type[SpectralClassi
 def _probabilities(log_odds: FloatArray) -> FloatArray:
     """Return the probabilities of the two classes, shape (n, 2)."""
     return np.column_stack([expit(-log_odds), expit(log_odds)])
+
+
+def _made_by(y: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return what a training was made from and with; callers that know more add to it."""
+    return {
+        "training rows": len(y),
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+    }
 
 
 def _seed(random_state: Any) -> int:

@@ -83,7 +83,7 @@ def _from_state(state: dict[str, Any]) -> SpectralRegressor | SpectralClassifier
     est.history_ = [
         dict(zip(state["history"], row, strict=True)) for row in zip(*state["history"].values(), strict=True)
     ]
-    est.fitted_params_ = est.get_params()
+    est.fitted_params_, est.made_by_ = est.get_params(), dict(state["made_by"])
     _set_names(est, named=state["named"])
     return est
 
@@ -163,6 +163,7 @@ def _from_published(
     est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
     est.heldout_, est.history_ = None, []
     est.seed_, est.baselines_, est.fitted_params_ = 0, None, est.get_params()
+    est.made_by_ = {}
     _set_names(est, named=columns is not None)
     return est
 

@@ -25,13 +25,15 @@ from .folders import MADE_BY, REPORT, SUMMARY, replacing
 from .page import render
 from .sections import Estimator, Exhibit, Subject, build
 from .tables import split_target
-from .wording import counted
 
 DEFAULT_METHODS = ("local", "path")
 
 
 FORMATS = ("png", "svg", "pdf")
 """Of the figures' files."""
+
+DATELESS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Metadata that keep the same figure the same bytes."""
 
 PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
 """Whose versions a report names."""
@@ -160,12 +162,12 @@ def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
         File of the rows; those held out in training if not given.
     """
     settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
+    trained = {"epochs": len(est.history_), **est.made_by_, **settings}
     return {
         "command": shlex.join(["python", "-m", "spectral_interp.analyze", *sys.argv[1:]]),
         "model": str(model),
         "rows": data or f"held out in training, stored in {model}",
-        "training": f"{counted(len(est.history_), 'epoch')}; "
-        + ", ".join(f"{name} {value}" for name, value in settings.items()),
+        "training": ", ".join(f"{name} {value}" for name, value in trained.items()),
     }
 
 
@@ -287,6 +289,6 @@ def draw_figure(draw: Callable[[Axes], Axes], height: float, formats: set[str]) 
         draw(figure.subplots())
         for kind in formats:
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind)
+            figure.savefig(buffer, format=kind, metadata=DATELESS[kind])
             files[kind] = buffer.getvalue()
     return files

@@ -167,6 +167,8 @@ def test_other_formats_of_figures(tmp_path, regressor, diabetes, kind):
     files = list((tmp_path / "out" / "figures").iterdir())
     assert {path.suffix for path in files} == {f".{kind}"}
     content = files[0].read_bytes()
+    report.write(few, tmp_path / "again", format=kind)
+    assert (tmp_path / "again" / "figures" / files[0].name).read_bytes() == content
     assert b"<svg" in content[:2000] if kind == "svg" else content.startswith(b"%PDF")
     assert "data:image/png" in (tmp_path / "out" / "report.html").read_text()
     with pytest.raises(ValueError, match="expected format to be one of png, svg, pdf; got 'gif'"):
