@@ -143,6 +143,7 @@ def draw_curves(table: pd.DataFrame, ax: Axes) -> Axes:
                 color=COLOUR[structure],
                 linestyle=dashed,
                 linewidth=3.2 if structure == "dense" else 1.5,
+                alpha=0.6 if structure == "dense" else 1,
                 zorder=1 if structure == "dense" else 2,
                 label=model,
             )
