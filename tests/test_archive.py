@@ -17,6 +17,19 @@ def saved(value, **options):
     return file.getvalue()
 
 
+def unpacked(raw):
+    with zipfile.ZipFile(io.BytesIO(raw)) as there:
+        return {name: there.read(name) for name in there.namelist()}
+
+
+def packed(members, method=zipfile.ZIP_STORED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as back:
+        for name, data in members.items():
+            back.writestr(name, data, method)
+    return file.getvalue()
+
+
 def assert_same(mine, theirs):
     assert type(mine) is (dict if isinstance(theirs, dict) else type(theirs))
     if isinstance(theirs, torch.Tensor):
@@ -69,16 +82,16 @@ def test_many_values_views_and_state_dicts():
 
 
 def test_numbers_of_the_other_byte_order():
-    raw = saved({"x": torch.tensor([1.0, -2.5], dtype=torch.float64)})
-    with zipfile.ZipFile(io.BytesIO(raw)) as there:
-        members = {name: there.read(name) for name in there.namelist()}
-    members["archive/byteorder"] = b"big"
-    members["archive/data/0"] = struct.pack(">2d", 1.0, -2.5)
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as back:
-        for name, data in members.items():
-            back.writestr(name, data)
-    assert archive.decode(file.getvalue())["x"].tolist() == [1.0, -2.5]
+    members = unpacked(saved({"x": torch.tensor([1.0, -2.5], dtype=torch.float64)}))
+    members |= {"archive/byteorder": b"big", "archive/data/0": struct.pack(">2d", 1.0, -2.5)}
+    assert archive.decode(packed(members))["x"].tolist() == [1.0, -2.5]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_members_are_refused_whatever_their_size(method, rng):
+    members = unpacked(saved({"x": 1})) | {"archive/noise": rng.bytes(1000)}
+    with pytest.raises(ValueError, match="got compressed ones"):
+        archive.decode(packed(members, method))
 
 
 def test_a_flipped_bit_is_noticed():

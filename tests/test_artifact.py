@@ -177,6 +177,12 @@ def at(*path):
 
 
 NUMBERS = torch.zeros(3, dtype=torch.float64)
+LOGARITHM = {"kind": "numeric", "name": "age", "mean": 4.0, "scale": 1.0, "log": True}
+HUGE_LAYERS = {
+    f"{layer}.{name}": torch.full(shape, 1e150, dtype=torch.float64)
+    for layer, inputs in ((0, 3), (2, 1), (4, 1))
+    for name, shape in (("weight", (1, inputs)), ("bias", (1,)))
+}
 
 DAMAGES = [
     (at("task"), "poetry", "task"),
@@ -228,7 +234,10 @@ DAMAGES = [
     (at("history", "epoch"), [1, 2], "columns of one length"),
     (at("history", "epoch", 0), 0.5, r"history\.epoch\[0\]"),
     (at("seed"), -1, "seed"),
+    (at("encoder", 0), LOGARITHM | {"mean": 800.0}, "under a logarithm"),
+    (at("encoder", 0), LOGARITHM | {"median": -1.0}, "under a logarithm"),
     (at("baselines"), {"MLP": {"0.weight": NUMBERS[None]}}, "layers of the shapes"),
+    (at("baselines"), {"MLP": HUGE_LAYERS}, "finite predictions of the baseline"),
 ]
 
 
@@ -277,8 +286,10 @@ def test_what_cannot_be_a_model_is_not_opened(tmp_path):
         file.truncate(archive.MAX_BYTES + 1)  # sparse
     os.mkfifo(tmp_path / "pipe.pt")
     (tmp_path / "circle.pt").symlink_to(tmp_path / "circle.pt")
-    for path in [*tmp_path.iterdir(), tmp_path, Path("/dev/zero")]:
-        with pytest.raises(ValueError, match=f"got .*{path.name}"):
+    with pytest.raises(ValueError, match=r"at most 1,073,741,824 bytes; got .*huge\.pt"):
+        load(tmp_path / "huge.pt")
+    for path in (tmp_path / "pipe.pt", tmp_path / "circle.pt", tmp_path, Path("/dev/zero")):
+        with pytest.raises(ValueError, match=f"got '.*{path.name}', which is not a file"):
             load(path)
 
 
