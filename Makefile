@@ -29,9 +29,15 @@ lint: .venv/installed-test
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+# The studies of housing download California housing; without a network, name files with the same columns:
+# make figures HOUSING="--train A.csv --test B.csv"
+HOUSING ?=
+
 figures: .venv/installed-test
-	for study in solver_speed training_speed explanation_speed california_housing diagonal_collapse \
-	    ground_truth explainers; do $(BIN)/python analyses/$$study.py || exit 1; done
+	for study in solver_speed ground_truth two_or_five demo; do \
+	    $(BIN)/python analyses/$$study.py || exit 1; done
+	for study in training_speed explanation_speed california_housing diagonal_collapse explainers; do \
+	    $(BIN)/python analyses/$$study.py $(HOUSING) || exit 1; done
 
 clean:
 	rm -rf .venv model.pt model-analysis

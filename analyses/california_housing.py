@@ -25,6 +25,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from spectral_interp import SpectralRegressor, plots
+from spectral_interp.plots.style import label_log
 from spectral_interp.tables import TableEncoder
 
 DIMS = (7, 11, 15, 45)
@@ -95,20 +96,22 @@ def medians(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the test error of every fit, a row per model, and what is published."""
-    names = list(dict.fromkeys(table["model"]))
+    names, data = list(dict.fromkeys(table["model"])), table["data"].iloc[0]
     for y, name in enumerate(names):
         errors = table.loc[table["model"] == name, "test_rmse"]
         colour = plots.COLOURS[0] if name.startswith("dim") else plots.COLOURS[1]
         ax.scatter(errors, np.full(len(errors), y), s=34, color=colour, alpha=0.6, linewidths=0)
         ax.plot(2 * [errors.median()], [y - 0.28, y + 0.28], color=colour, linewidth=2.4)
-        if name in PUBLISHED and table["data"].iloc[0] == "california":
+        if name in PUBLISHED and data == "california":
             ax.plot(2 * [PUBLISHED[name]], [y - 0.28, y + 0.28], color="0.35", linestyle=(0, (2, 1)))
     ax.set_yticks(range(len(names)), [f"spectral, {n}" if n.startswith("dim") else n for n in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set(xscale="log", xlabel="test RMSE, US dollars: dots are seeds, bars medians, dashes published")
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    ax.xaxis.set_minor_formatter(lambda value, _: f"{value:,.0f}")
-    ax.set_title("California housing: five seeds of every model")
+    known = data == "california"
+    unit, title = ("US dollars", "California housing") if known else ("unit of the target", data)
+    ax.set(xscale="log", xlabel=f"test RMSE, {unit}: dots are seeds, bars medians, dashes published")
+    label_log(ax.xaxis)
+    ax.minorticks_off()
+    ax.set_title(f"{title}: {table['fit_seed'].nunique()} seeds of every model")
     return ax
 
 

@@ -3,12 +3,13 @@
 The same training on every data set, with models of order 15 of each structure, and with diagonal and dense
 ones of about as many parameters as the tridiagonal one has, 29 (p + 1). On up to 1,000 test rows: test error,
 R² of the skeleton, latents that take part (mean participation ratio), and the tangent planes that cover all
-predictions to within 1 % and 10 % of their standard deviation. Seconds are those of the fit. A diagonal model
-of order d is d affine functions, so it never needs more than d planes, however small the tolerance.
+predictions to within 1 % and 10 % of their standard deviation. Seconds are those of the fit on one core, as
+many fits at a time as there are cores. A diagonal model of order d is d affine functions, so it never needs
+more than d planes, however small the tolerance.
 
-The second figure has the planes at every tolerance; the third the functions λ_k(A + xB) of random
-tridiagonal pencils with N(0, 1) entries: the first is concave and the last convex (Rayleigh–Ritz), the others
-neither. ``--quick`` leaves California housing out.
+The second figure has the planes of the first seed at every tolerance; the third the functions λ_k(A + xB) of
+random tridiagonal pencils with N(0, 1) entries: the first is concave and the last convex (Rayleigh–Ritz), the
+others neither. ``--quick`` takes the bundled diabetes table only.
 """
 
 from __future__ import annotations
@@ -72,6 +73,12 @@ def measure(task: study.Task, structure: str, dim: int, *, epochs: int, seed: in
     }
 
 
+def medians(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the medians over the seeds of pieces at 1 % and error, a line per data set and model."""
+    wanted = [f"pieces_at_{SHARES[0]:g}_sd", "error"]
+    return table.groupby(["data", "model"], sort=False)[wanted].median().reset_index()
+
+
 def curves(table: pd.DataFrame) -> pd.DataFrame:
     """Return one line per data set, model, seed and tolerance: how many planes cover the rows."""
     lines = [
@@ -99,13 +106,6 @@ def random_functions(seed: int, *, points: int = 161) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def panels(ax: Axes, columns: int, number: int) -> list[Axes]:
-    """Replace ``ax`` by a grid of so many panels."""
-    figure, rows = ax.figure, -(-number // columns)
-    ax.remove()
-    return list(figure.subplots(rows, columns, squeeze=False).ravel()[:number])
-
-
 def draw_models(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the pieces at 1 % as dots, a row per data set; hollow where only the parameters are as many."""
     wanted = f"pieces_at_{SHARES[0]:g}_sd"
@@ -130,23 +130,34 @@ def draw_models(table: pd.DataFrame, ax: Axes) -> Axes:
 def draw_curves(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw, for every data set, planes against tolerance; dashed where only the parameters are as many."""
     shown = table[(table["fit_seed"] == table["fit_seed"].min()) & (table["eps_per_sd"] > 0)]
-    axes = panels(ax, min(2, shown["data"].nunique()), shown["data"].nunique())
-    for panel, (name, rows) in zip(axes, shown.groupby("data", sort=False), strict=True):
+    names = shown["data"].unique()
+    columns = min(2, len(names))
+    grid = study.panels(ax, -(-len(names) // columns), columns)
+    for panel, (name, rows) in zip(grid.flat, shown.groupby("data", sort=False), strict=True):
         for model, line in rows.groupby("model", sort=False):
-            dashed = "-" if line["dim"].iloc[0] == DIM else "--"
-            colour = COLOUR[line["structure"].iloc[0]]
+            structure, dashed = line["structure"].iloc[0], "-" if line["dim"].iloc[0] == DIM else "--"
             panel.step(
-                line["eps_per_sd"], line["pieces"], where="post", color=colour, linestyle=dashed, label=model
+                line["eps_per_sd"],
+                line["pieces"],
+                where="post",
+                color=COLOUR[structure],
+                linestyle=dashed,
+                linewidth=3.2 if structure == "dense" else 1.5,
+                alpha=0.6 if structure == "dense" else 1,
+                zorder=1 if structure == "dense" else 2,
+                label=model,
             )
-        panel.set(xscale="log", yscale="log", title=name)
+        panel.set(xscale="log", yscale="log", title=name, xlim=(1e-4, 5), ylim=(0.8, None))
         label_log(panel.xaxis)
         label_log(panel.yaxis)
-    for panel in axes[-2:]:
+    for panel in grid[-1]:
         panel.set_xlabel("tolerance / standard deviation")
-    for panel in axes[::2]:
+    for panel in grid[:, 0]:
         panel.set_ylabel("tangent planes")
-    handles, labels = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=5, columnspacing=1, fontsize=8)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    grid[0, 0].figure.legend(
+        handles, labels, loc="outside lower center", ncols=5, columnspacing=1, fontsize=8
+    )
     return ax
 
 
@@ -157,7 +168,7 @@ def draw_functions(table: pd.DataFrame, ax: Axes) -> Axes:
         "convex": (plots.COLOURS[1], 2.2),
         "neither": ("#9A9A9A", 1.0),
     }
-    axes = panels(ax, len(ORDERS), len(ORDERS))
+    axes = study.panels(ax, 1, len(ORDERS))[0]
     for panel, (d, rows) in zip(axes, table.groupby("order"), strict=True):
         for _, line in rows.groupby("k"):
             shape = line["certified"].iloc[0]
@@ -178,22 +189,27 @@ def main() -> None:
     args = parser.parse_args()
     names = ("diabetes",) if args.quick else (*BUNDLED, "california")
     epochs, seeds = (10, 1) if args.quick else (args.epochs, args.seeds)
+    jobs = [
+        {"task": task, "structure": structure, "dim": dim, "epochs": epochs, "seed": seed}
+        for name in names
+        for seed in range(args.seed, args.seed + seeds)
+        for task in [study.california(args) if name == "california" else study.bundled(name, seed)]
+        for structure, dim in MODELS
+    ]
     lines = []
-    for name in names:
-        for seed in range(args.seed, args.seed + seeds):
-            task = study.california(args) if name == "california" else study.bundled(name, seed)
-            for structure, dim in MODELS:
-                lines.append(measure(task, structure, dim, epochs=epochs, seed=seed))
-                print(
-                    f"{name}, {name_of(structure, dim)}, seed {seed}: {lines[-1]['seconds']:.1f} s",
-                    flush=True,
-                )
-    table, keep = pd.DataFrame(lines), {"out": args.out, "seed": args.seed}
-    pieces, functions = curves(table), random_functions(args.seed)
-    table = table.drop(columns="curve")
-    study.save("diagonal_collapse", table, lambda ax: draw_models(table, ax), **keep)
-    study.save("diagonal_collapse_pieces", pieces, lambda ax: draw_curves(pieces, ax), **keep)
-    study.save("random_pencils", functions, lambda ax: draw_functions(functions, ax), **keep)
+    for line in study.in_parallel(measure, jobs, cores=1 if args.quick else -1):
+        lines.append(line)
+        print(
+            f"{line['data']}, {line['model']}, seed {line['fit_seed']}: {line['seconds']:.1f} s", flush=True
+        )
+    table, pieces, functions = pd.DataFrame(lines), curves(pd.DataFrame(lines)), random_functions(args.seed)
+    table, out = table.drop(columns="curve"), args.out
+    study.save("diagonal_collapse", table, lambda ax: draw_models(table, ax), out=out, seed=args.seed)
+    study.write_table("diagonal_collapse_pieces", pieces, out=out, seed=args.seed)
+    study.write_figure("diagonal_collapse_pieces", lambda ax: draw_curves(pieces, ax), out=out)
+    study.write_table("random_pencils", functions, out=out, seed=args.seed)
+    study.write_figure("random_pencils", lambda ax: draw_functions(functions, ax), out=out)
+    study.print_table(medians(table))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ two columns. Means over the seeds, which draw function, data and fit anew, with 
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -113,9 +112,8 @@ def _half_width(values: np.ndarray) -> float:
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the error against the number of rows, a panel per noise."""
-    figure, noises = ax.figure, sorted(table["noise"].unique())
-    ax.remove()
-    axes = figure.subplots(1, len(noises), sharey=True, squeeze=False)[0]
+    noises = sorted(table["noise"].unique())
+    axes = study.panels(ax, 1, len(noises), sharey=True)[0]
     for panel, noise in zip(axes, noises, strict=True):
         for i, (method, line) in enumerate(table[table["noise"] == noise].groupby("method", sort=False)):
             whiskers = np.maximum(
@@ -135,7 +133,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
         panel.minorticks_off()
     axes[0].set_ylabel("error of the contributions (share of their size)")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return ax
 
 
@@ -145,14 +143,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="number of functions, data sets and fits")
     args = parser.parse_args()
     sizes, seeds, explained = ({200: 20}, 2, 10) if args.quick else (EPOCHS, args.seeds, EXPLAINED)
+    jobs = [
+        {"rows": rows, "noise": noise, "seed": seed, "epochs": epochs, "explained": explained}
+        for rows, epochs in sizes.items()
+        for noise in NOISES
+        for seed in range(args.seed, args.seed + seeds)
+    ]
     lines = []
-    for rows, epochs in sizes.items():
-        for noise in NOISES:
-            for seed in range(args.seed, args.seed + seeds):
-                start = time.perf_counter()
-                lines += measure(rows, noise, seed, epochs=epochs, explained=explained)
-                seconds = time.perf_counter() - start
-                print(f"{rows} rows, noise {noise:.0%}, seed {seed}: {seconds:.1f} s", flush=True)
+    for job, found in zip(jobs, study.in_parallel(measure, jobs, cores=1 if args.quick else -1), strict=True):
+        lines += found
+        print(f"{job['rows']} rows, noise {job['noise']:.0%}, seed {job['seed']}: done", flush=True)
     table = summarise(pd.DataFrame(lines))
     study.save("ground_truth", table, lambda ax: draw(table, ax), out=args.out, seed=args.seed)
 

@@ -7,13 +7,16 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pandas as pd
 import torch
+from joblib import Parallel, delayed
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.datasets import fetch_california_housing
@@ -72,7 +75,12 @@ def california(args: argparse.Namespace) -> Task:
             split_target(read_table(path), HOUSE_VALUE, path) for path in (args.train, args.test)
         )
     else:
-        X, y = fetch_california_housing(return_X_y=True, as_frame=True)
+        try:
+            X, y = fetch_california_housing(return_X_y=True, as_frame=True)
+        except URLError as error:
+            raise SystemExit(
+                f"expected --train FILE --test FILE, or a network to download from; got {error}"
+            ) from error
         X, X_test, y, y_test = train_test_split(X, 100_000 * y, test_size=3000, random_state=args.seed)
     return Task("california", X, y, X_test, y_test, [column for column in SKEWED if column in X])
 
@@ -111,15 +119,60 @@ def _clock(call: Callable[[], object], repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def save(name: str, table: pd.DataFrame, draw: Callable[[Axes], Axes], *, out: Path, seed: int) -> None:
-    """Print the table and write it as ``NAME.csv``, and the figure as ``NAME.png``, into ``out``."""
-    print(table.to_string(index=False, max_rows=PRINTED, float_format=lambda x: f"{x:.4g}"))
+def panels(ax: Axes, rows: int, columns: int, **options: Any) -> np.ndarray:
+    """Replace ``ax`` by a grid of Axes, shape (rows, columns); the options are those of ``subplots``."""
+    figure = ax.figure
+    ax.remove()
+    return figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def in_parallel(
+    function: Callable[..., Any], jobs: list[dict[str, Any]], *, cores: int = -1
+) -> Iterator[Any]:
+    """Yield what ``function`` returns for the keyword arguments of every job, in order; -1 takes all cores.
+
+    Each job has one thread. With ``cores=1`` they run in this process.
+    """
+    yield from Parallel(n_jobs=cores, return_as="generator")(delayed(function)(**job) for job in jobs)
+
+
+def save(
+    name: str,
+    table: pd.DataFrame,
+    draw: Callable[[Axes], Axes],
+    *,
+    out: Path,
+    seed: int,
+    height: float = 4.6,
+) -> None:
+    """Print the table and write it as ``NAME.csv``, and the figure as ``NAME.png``, into ``out``.
+
+    ``height`` is that of the figure, in inches.
+    """
+    print_table(table)
+    write_table(name, table, out=out, seed=seed)
+    write_figure(name, draw, out=out, height=height)
+
+
+def print_table(table: pd.DataFrame) -> None:
+    """Print a table, of a long one the first and last lines."""
+    print(table.to_string(index=False, max_rows=PRINTED, float_format=lambda x: f"{x:,.4g}"), flush=True)
+
+
+def write_table(name: str, table: pd.DataFrame, *, out: Path, seed: int) -> None:
+    """Write a table as ``NAME.csv`` into ``out``, stamped with seed, versions and number of cores."""
     out.mkdir(parents=True, exist_ok=True)
     versions = f"python {platform.python_version()} numpy {np.__version__} torch {torch.__version__}"
     stamped = table.assign(seed=seed, versions=versions, cores=os.cpu_count())
     stamped.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
+    print(f"written: {out / name}.csv")
+
+
+def write_figure(name: str, draw: Callable[[Axes], Axes], *, out: Path, height: float = 4.6) -> None:
+    """Write a figure as ``NAME.png`` into ``out``; ``height`` is in inches."""
+    out.mkdir(parents=True, exist_ok=True)
     with plots.style():
-        figure = Figure(figsize=(7.2, 4.6))
+        figure = Figure(figsize=(7.2, height))
         draw(figure.subplots())
         figure.savefig(out / f"{name}.png")
-    print(f"written: {out / name}.csv, {out / name}.png")
+    print(f"written: {out / name}.png")

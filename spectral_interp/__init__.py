@@ -1,5 +1,12 @@
 """Train eigenvalue models ``f(z) = λ_k(A_0 + Σ z_i A_i)`` and explain them exactly."""
 
+import sys
+
+from . import cli
+
+if sys.argv[:1] == ["-m"]:  # Python is about to run one of the modules as a command
+    cli.prepare()
+
 from .attribution import Attribution, explain, interactions
 from .certificates import certify
 from .comparison import Comparison, compare

@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 
 from .attribution import Attribution
 from .eigen.checks import FloatArray
+from .wording import number, signed
 
 Key = tuple[str, str]
 """(model, method)."""
@@ -161,13 +162,13 @@ def _reason(
     partner = int(opposed.argmax())
     names = one.columns
     text = (
-        f"{_named(a)} gives {names[top]} {_signed(one.values[row, top])} and {_named(b)} "
-        f"{_signed(other.values[row, top])} ({one.unit}); "
+        f"{_named(a)} gives {names[top]} {signed(one.values[row, top])} and {_named(b)} "
+        f"{signed(other.values[row, top])} ({one.unit}); "
     )
     if net >= 0.5:
         text += (
             f"{net:.0%} of the whole difference is between what they have to explain: the predictions are "
-            f"{one.prediction[row]:.4g} and {other.prediction[row]:.4g}."
+            f"{number(one.prediction[row])} and {number(other.prediction[row])}."
         )
     else:
         same = "the same model" if a[0] == b[0] else "much the same change of the prediction"
@@ -183,7 +184,3 @@ def _reason(
 
 def _named(key: Key) -> str:
     return f"{key[0]} ({key[1]})"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import cli, report
 from .attribution import METHODS
-from .folders import check_folder
+from .folders import REPORT, check_folder
 from .loading import load
 from .plots.style import count_rows
 from .summary import summary_lines
@@ -44,6 +44,12 @@ def main() -> None:
         default=COMPARE_ROWS,
         help=f"compare on at most this many rows (default: {COMPARE_ROWS})",
     )
+    parser.add_argument(
+        "--format",
+        choices=report.FORMATS,
+        default="png",
+        help="of the figures' files (default: png); the report holds its own",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the choice of rows (default: 0)")
     parser.add_argument("--k", type=int, help="index of the eigenvalue, for a bare state dict only")
     args = parser.parse_args()
@@ -63,13 +69,15 @@ def main() -> None:
         most=COSTLY_ROWS if args.rows is None else None,
         compare_rows=0 if args.no_compare else args.compare_rows,
         seed=args.seed,
+        provenance=report.provenance(est, args.model, args.data),
     )
-    summary = report.write(analysis, out)
+    summary = report.write(analysis, out, format=args.format)
 
     print(f"{count_rows(len(X))} explained")
     for line in summary_lines(summary):
         print(line)
     print(f"figures: {out / 'figures'}")
+    print(f"report: {out / REPORT}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import numbers
 import os
-import tempfile
+import reprlib
+import sys
+import textwrap
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +16,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from . import archive, schema
+from .forms import Form
+from .schema import PUBLISHED_KEYS
+from .staging import check_place, staged
+
 FORMAT, VERSION = "spectral-interp", 1
-_UMASK = os.umask(0o077)
-os.umask(_UMASK)
 
 MODEL, CHECKPOINT = "model", "checkpoint"
 """Kinds of file."""
 
-PUBLISHED_KEYS = {"diag.weight", "diag.bias", "off_diag.weight", "off_diag.bias"}
-"""Keys of a bare state dict of the published tridiagonal module."""
-
-_PLAIN = (str, bool, int, float)
-"""Values that go into a file as they are; others go as the text that encoding reads them as."""
-
-_REQUIRED: dict[str, dict[str, type | tuple[type, ...]]] = {
-    MODEL: {
-        "task": str,
-        "parameters": dict,
-        "weights": dict,
-        "encoder": list,
-        "target": str,
-        "named": bool,
-        "classes": (list, type(None)),
-        "background": dict,
-        "heldout": (dict, type(None)),
-        "history": dict,
-        "made_by": dict,
-    },
-    CHECKPOINT: {"run": dict, "identity": dict},
-}
+_FORMS = {MODEL: schema.MODEL, CHECKPOINT: schema.CHECKPOINT}
 
 
 def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None:
@@ -48,58 +35,105 @@ def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None
     Raises
     ------
     OSError
-        If the folder does not exist or cannot be written.
+        If the folder does not exist or the file cannot be written.
     ValueError
         If the state holds anything but tensors and plain values, so that nobody could read it.
     """
     path = Path(path)
-    check_folder(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, file)
-        read(temporary, kind=kind)
-        os.chmod(temporary, 0o666 & ~_UMASK)
+    check_writable(path)
+    content = io.BytesIO()  # for torch hides what the disk has to say
+    torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, content)
+    with staged(path) as folder:
+        temporary = folder / path.name
+        with temporary.open("xb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())  # or after a power cut the new name may stand for an empty file
+        _check_written(temporary, path, kind)
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
-def check_folder(path: Path) -> None:
-    """Raise FileNotFoundError unless the folder that ``path`` is to be written in exists."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"expected an existing folder for {path}; got {path.parent}; create it first")
+def _check_written(temporary: Path, path: Path, kind: str) -> None:
+    try:
+        read(temporary, kind=kind)
+    except ValueError as error:
+        raise ValueError(
+            f"expected a {kind} that can be read again from {path}; got one that cannot: "
+            f"{textwrap.shorten(str(error.__cause__ or error), 300)}"
+        ) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError unless a file can be written at ``path``: better before hours of training than after."""
+    check_place(path)
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"expected the name of a file; got {path}, which is a folder or a device")
 
 
 def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
     """Return the state in ``path``: from :func:`write`, or a bare state dict of the published module.
 
+    The file is a stranger's: no command in it runs, and it takes no more memory than a few times its size.
+    Keys that this version does not know are ignored.
+
     Raises
     ------
     ValueError
-        If the file is missing, is not a model, or was written by a later version.
+        If the file is missing, too large, not a model, damaged, or was written by a later version.
+    OSError
+        If it cannot be opened.
     """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"expected a {kind} file; got {str(path)!r}, which is not a file; check the path")
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # a stranger's file: torch raises what its bytes provoke
-        raise ValueError(f"expected a {kind} file; got {path}, which torch cannot read as tensors") from error
-    if kind == MODEL and isinstance(state, dict) and state.keys() >= PUBLISHED_KEYS:
-        return state
-    if not isinstance(state, dict) or (state.get("format"), state.get("kind", MODEL)) != (FORMAT, kind):
-        raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
-    if state.get("version") != VERSION:
+    if path.stat().st_size > archive.MAX_BYTES:
         raise ValueError(
-            f"expected a {kind} of format version {VERSION}; got {state.get('version')!r} in {path}; "
-            "install the version of spectral-interp that wrote it"
+            f"expected a {kind} file of at most {archive.MAX_BYTES:,} bytes; got {path}, a larger one"
         )
-    for key, expected in _REQUIRED[kind].items():
-        if not isinstance(state.get(key, ...), expected):
-            raise ValueError(f"expected {key!r} in {path}; got none of the right type; the file is damaged")
+    state = _decode(path, kind)
+    if kind == MODEL and type(state) is dict and "format" not in state and state.keys() >= PUBLISHED_KEYS:
+        return _checked(state, schema.PUBLISHED, path, kind)
+    if (_word(state, "format"), _word(state, "kind", MODEL)) != (FORMAT, kind):
+        raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
+    if _word(state, "version") != VERSION:
+        raise ValueError(
+            f"expected a {kind} of format version {VERSION}; got {reprlib.repr(state.get('version'))} in "
+            f"{path}; install the version of spectral-interp that wrote it"
+        )
+    return _checked(state, _FORMS[kind], path, kind)
+
+
+def _decode(path: Path, kind: str) -> Any:
+    raw = path.read_bytes()
+    try:
+        return archive.decode(raw)
+    except Exception as error:  # a stranger's file: its bytes may provoke anything
+        raise ValueError(
+            f"expected a {kind} file; got {path}, which cannot be read as tensors and plain values: "
+            f"{textwrap.shorten(str(error), 200) or type(error).__name__}; get a fresh copy"
+        ) from error
+
+
+def _word(state: Any, key: str, default: Any = None) -> Any:
+    """Return a text or a whole number under the key of a dict, None where there is anything else."""
+    value = state.get(key, default) if type(state) is dict else None
+    return value if type(value) in (str, int) else None
+
+
+def _checked(state: dict[str, Any], form: Form, path: Path, kind: str) -> dict[str, Any]:
+    try:
+        form(state, "")
+    except ValueError as error:
+        raise damaged(path, kind, error) from error
     return state
+
+
+def damaged(path: str | Path, kind: str, error: Exception) -> ValueError:
+    """Return the error for a file that can be read and whose parts are wrong, or do not fit together."""
+    reason = textwrap.shorten(str(error), 300) or type(error).__name__
+    return ValueError(
+        f"expected an undamaged {kind} in {path}; got a damaged one: {reason}; get a fresh copy"
+    )
 
 
 def pack_table(frame: pd.DataFrame) -> dict[str, Any]:
@@ -115,4 +149,13 @@ def unpack_table(state: dict[str, Any]) -> pd.DataFrame:
 def _pack(series: pd.Series) -> torch.Tensor | list[Any]:
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         return torch.tensor(series.to_numpy(dtype=np.float64))
-    return [None if pd.isna(v) else v if isinstance(v, _PLAIN) else str(v) for v in series.tolist()]
+    return [None if pd.isna(value) else _plain(value) for value in series.tolist()]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a mixed column as a plain one: numbers stay, all else is its text, held once."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return float(value) if isinstance(value, numbers.Real | Decimal) else sys.intern(str(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -61,11 +62,19 @@ class Baseline:
 
         Raises
         ------
-        KeyError, RuntimeError, TypeError, AttributeError
-            If it is damaged.
+        ValueError
+            If the weights are not those of linear layers that follow each other.
         """
         later = [key for key in weights if key.endswith("weight") and key != "0.weight"]
-        widths = [weights[key].shape[1] for key in ("0.weight", *later)]
+        widths = [weights[key].shape[-1] for key in ("0.weight", *later) if key in weights]
+        expected: dict[str, tuple[int, ...]] = {}
+        for layer, (inputs, outputs) in enumerate(pairwise([*widths, 1])):
+            expected |= {f"{2 * layer}.weight": (outputs, inputs), f"{2 * layer}.bias": (outputs,)}
+        found = {key: tuple(weight.shape) for key, weight in weights.items()}
+        if not widths or found != expected:
+            raise ValueError(
+                f"expected layers of the shapes {expected} in the baseline {name!r}; got {found}"
+            )
         module = network(widths)
         module.load_state_dict(weights)
         return cls(name, module.requires_grad_(False))

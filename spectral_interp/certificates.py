@@ -20,12 +20,17 @@ the unit eigenvector of ``f = λ_k`` at z, ``g_i = vᵀA_i v`` the gradient (Hel
   with v, where Δ is a 2 × 2 matrix of norm at most δ; maximising over such matrices gives ``g·s + φ(δ)``. The
   span of the last d - k eigenvectors gives the other side. 2 × 2 pencils attain it. For a diagonal pencil u
   is a coordinate vector and ``φ(δ) = max(0, 2δ - γ)``.
+- *Contribution*: let Δ_b be the change of A as a column goes from its value in the background row b to its
+  value in z. A path contribution is a mean over b of means of vᵀΔ_b v along the path, a Shapley value one of
+  differences of f across Δ_b, so both lie between the means of ``λ_min(Δ_b)`` and ``λ_max(Δ_b)`` (Rayleigh,
+  Weyl). A local contribution is ``vᵀΔv``, Δ going from the mean of the background.
 
 Everything is exact up to the rounding of the eigenvalues, a few units of 1e-16 of ``‖A_i‖₂``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,6 +41,7 @@ import numpy.typing as npt
 from .eigen.checks import FloatArray
 from .inputs import Axis, Inputs, as_inputs
 from .pencil import AnyPencil, values_and_gradients
+from .wording import at_most, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +141,8 @@ class Certificate:
             return np.full(len(gap), np.inf)
         beyond = (eps + gap) / 2
         within = beyond if self._diagonal else np.sqrt(eps) * np.sqrt(gap)
-        return np.where(gap < eps, beyond, within) / self.bend
+        with np.errstate(over="ignore"):
+            return np.where(gap < eps, beyond, within) / self.bend
 
     @property
     def flip_radius(self) -> FloatArray:
@@ -155,14 +162,15 @@ class Certificate:
                 "which has no class to flip"
             )
         rows = self._rows("flip_radius")
-        margin, slope = np.abs(rows.prediction), np.linalg.norm(rows.gradient, axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        margin, slope = np.abs(rows.prediction), np.hypot.reduce(rows.gradient, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             everywhere = margin / self.lipschitz
             beyond = (margin + rows.gap) / (slope + 2 * self.bend)
             if self._diagonal:
                 local = np.fmin(margin / slope, beyond)
             else:
-                within = 2 * margin / (slope + np.sqrt(slope**2 + 4 * (margin / rows.gap) * self.bend**2))
+                bend = 2 * np.sqrt(margin) / np.sqrt(rows.gap) * self.bend
+                within = 2 * margin / (slope + np.hypot(slope, bend))
                 local = np.where(beyond * self.bend > rows.gap, beyond, within)
         return np.where(margin > 0, np.fmax(everywhere, local), 0.0)
 
@@ -238,6 +246,53 @@ class Certificate:
         observed = None if self.margins is None else self.margins.gradient @ step
         return f"{source} → {target}", bottom, top, observed
 
+    def contribution_range(
+        self, column: str, values: Any, *, method: str = "local"
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return between what the contribution of a column must lie, whatever the other columns are.
+
+        Against the model's own background. Of a number with gaps: where it has a value.
+
+        Parameters
+        ----------
+        column : str
+        values : array_like, shape (m,)
+            Numbers in the column's own unit, or levels.
+        method : str
+            "local", or one that averages over the background.
+
+        Returns
+        -------
+        low, high : ndarray, shape (m,)
+            In the prediction's unit. Path contributions may be outside by their tolerance.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column or level.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil
+        >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
+        >>> cert.contribution_range("z0", [-1.0, 3.0])
+        (array([-2.,  3.]), array([-1.,  6.]))
+        """
+        axis, background = self.inputs.axis(column), self.inputs.reference
+        if method == "local":
+            background = background.mean(axis=0, keepdims=True)
+        own = np.flatnonzero(self.inputs.column_of == self.inputs.columns.index(column))
+        steps = _encoded(axis, values, background.shape[1])[:, None, own] - background[:, own]
+        if axis.levels:
+            whole = np.zeros((*steps.shape[:2], background.shape[1]))
+            whole[..., own] = steps
+            ends = self.inputs.pencil.step_range(whole.reshape(-1, background.shape[1]))
+            low, high = (end.reshape(steps.shape[:2]) for end in ends)
+        else:
+            sides = np.stack([steps * self.gradient_low[own], steps * self.gradient_high[own]])
+            low, high = sides.min(axis=0).sum(axis=-1), sides.max(axis=0).sum(axis=-1)
+        return low.mean(axis=1), high.mean(axis=1)
+
     def sentences(self) -> list[str]:
         """Return in words what is certified, the strongest columns first."""
         lines = sorted((self._line(axis) for axis in self.inputs.axes), key=lambda line: -line["norm"])
@@ -253,10 +308,11 @@ class Certificate:
                 f"Predictions are {self.curvature} in the features: every tangent plane bounds them from "
                 + ("below." if self.curvature == "convex" else "above.")
             )
-        yield f"Two rows at distance 1 in features never differ by more than {self.lipschitz:.4g} ({unit})."
+        most = at_most(self.lipschitz)
+        yield f"Two rows at distance 1 in features never differ by more than {most} ({unit})."
         if self.margins is not None and len(self.margins.gap) and self.inputs.decides:
             radius = float(np.median(self.flip_radius))
-            yield f"Half of the rows keep their class under every change of the features by {radius:.3g}."
+            yield f"Half of the rows keep their class under every change of the features by {number(radius)}."
 
 
 def certify(model: Any, X: Any = None) -> Certificate:
@@ -315,7 +371,7 @@ def _gradient_balls(pencil: AnyPencil) -> tuple[float, float]:
     low, high = (ends[1:] for ends in pencil.extremes())
     centres = [np.zeros(len(matrices)), np.trace(matrices, axis1=1, axis2=2) / pencil.dim, (low + high) / 2]
     radii = [_ball_radius(matrices, centre) for centre in centres]
-    reach = [float(np.linalg.norm(centre)) + radius for centre, radius in zip(centres, radii, strict=True)]
+    reach = [math.hypot(*centre) + radius for centre, radius in zip(centres, radii, strict=True)]
     return min(reach), min(radii)
 
 
@@ -328,6 +384,17 @@ def _ball_radius(matrices: FloatArray, centre: FloatArray) -> float:
     if not rows.size:
         return 0.0
     return float(min(np.linalg.norm(stacked, 2), np.linalg.norm(rows, 2)))
+
+
+def _encoded(axis: Axis, values: Any, p: int) -> FloatArray:
+    """Return features (m, p) that hold the column at each of ``values``, and zeros elsewhere."""
+    origin = np.zeros(p)
+    if not axis.levels:
+        return axis.place(origin, axis.feature(np.asarray(values, dtype=np.float64)))
+    unknown = sorted({str(value) for value in values} - set(axis.levels))
+    if unknown:
+        raise ValueError(f"expected levels of {axis.name!r}: {', '.join(axis.levels)}; got {unknown[0]!r}")
+    return axis.place_levels(origin)[[axis.levels.index(str(value)) for value in values]]
 
 
 def _verdict(low: float, high: float) -> int:
@@ -358,7 +425,7 @@ def _monotone_sentence(line: dict[str, Any]) -> str:
 def _norm_sentence(line: dict[str, Any]) -> str:
     if not line["norm"]:
         return ""
-    most = f"{line['norm']:.4g} ({line['unit']})"
+    most = f"{at_most(line['norm'])} ({line['unit']})"
     if line["kind"] == "levels":
         return f"No change of `{line['column']}` moves a prediction by more than {most}."
     return f"One {line['step']} never moves a prediction by more than {most}."

@@ -1,27 +1,135 @@
-"""What both command lines share: bad input ends in one line on stderr and exit status 2."""
+"""What both command lines share: how they begin, how they end, and what they say then.
+
+====================  ====================================================================================
+status                meaning
+====================  ====================================================================================
+0                     all is done
+2                     the input is wrong, or a file cannot be written; one line on stderr says which and why
+129, 130, 143         stopped by SIGHUP, SIGINT (Ctrl-C) or SIGTERM; what was there before stays
+141                   the results are written, and nobody reads what is printed (``| head -1``)
+====================  ====================================================================================
+
+After Ctrl-C the process dies of the signal, which shells report as 130, so that a loop in a shell ends too.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn, TextIO
+
+STOPPING = [getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, name)]
+UNREAD = 141
+"""Exit status where nobody reads the output: 128 + SIGPIPE, as a shell reports it for other tools."""
+
+
+class Stopped(BaseException):
+    """A signal asked to stop; no ``except Exception`` and no ``except KeyboardInterrupt`` catches it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def prepare() -> None:
+    """Make the process a command line before the libraries are loaded, which takes seconds.
+
+    Closed streams become the null device, or the next file opened, a model perhaps, would be taken for them.
+    Ctrl-C ends the process at once. Matplotlib does not mention that it found no folder for its caches.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    sys.stdout = sys.stdout or _null()
+    sys.stderr = sys.stderr or _null()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _die)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 def run(name: str, main: Callable[[], None]) -> NoReturn:
-    """Call ``main`` and exit: 0, or 2 after one line that says what was wrong with the input."""
+    """Call ``main`` and exit with a status of the table above."""
     told: set[str] = set()
 
-    def tell(message: Warning | str, *_: object, **__: object) -> None:
+    def warn(message: Warning | str, *_: object, **__: object) -> None:
         line = " ".join(str(message).split())
         if line not in told:
-            print(f"{name}: warning: {line}", file=sys.stderr)
+            _tell(f"{name}: warning: {line}")
         told.add(line)
 
-    warnings.showwarning = tell
+    warnings.showwarning = warn
+    if hasattr(sys.stdout, "reconfigure"):  # a character that the terminal does not know costs no results
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with _stoppable():
+            status = _status(name, main)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _settle(stream)
+    if status == 128 + signal.SIGINT:
+        sys.excepthook = lambda *_: None
+        raise KeyboardInterrupt
+    sys.exit(status)
+
+
+def _status(name: str, main: Callable[[], None]) -> int:
     try:
         main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return UNREAD
     except (ValueError, OSError, FloatingPointError) as error:
-        print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(0)
+        _tell(f"{name}: error: {' '.join(str(error).split())}")
+        return 2
+    except Stopped as stopped:
+        _tell(f"{name}: interrupted")
+        return 128 + stopped.number
+    return 0
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Raise :class:`Stopped` for signals that ask to stop, unless the caller wants them ignored (nohup)."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Stopped(number)
+
+
+def _die(number: int, _frame: FrameType | None) -> None:
+    """Die of the signal, as nothing is begun yet or all is done."""
+    _tell("interrupted")
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # stderr itself is full or closed
+        print(text, file=sys.stderr, flush=True)
+
+
+def _settle(stream: TextIO) -> None:
+    """Write out what is buffered, or drop it where nobody takes it, lest Python complain about it at exit."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _null() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # for as long as the process lives

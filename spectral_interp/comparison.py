@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from . import faithfulness
-from .agreement import Dispute, Key, agreement_table, disputes
-from .attribution import Attribution
+from .agreement import Dispute, Key, agreement, agreement_table, disputes
+from .attribution import METHODS, Attribution
 from .baselines import LINEAR, MLP, Baseline, fit_baselines
 from .eigen.checks import FloatArray
 from .estimators import SpectralClassifier, SpectralRegressor
@@ -25,6 +26,9 @@ from .inputs import Inputs
 
 BACKGROUND_ROWS = 25
 OK = "ok"
+
+SHAP_METHODS = ("SHAP Exact", "SHAP Permutation", "SHAP Kernel")
+"""SHAP's explainers of any model, the most accurate first."""
 
 Measure = Callable[[Subject, Explainer], dict[str, Any]]
 
@@ -113,8 +117,40 @@ class Comparison:
             "metric": metric,
             "accuracy": {} if metric is None else self.accuracy.set_index("model")[metric].to_dict(),
             "methods": methods.to_dict("index"),
+            "shap": self._against_shap(),
+            "models": self._against_models(),
             "disputed": [dispute.reason for dispute in self.disputed],
             "notes": list(self.notes),
+        }
+
+    def _against_shap(self) -> dict[str, Any] | None:
+        """Return how our methods differ from SHAP on our model: ranks, and the column they differ on most."""
+        reference = next((m for m in SHAP_METHODS if (SPECTRAL, m) in self.attributions), None)
+        if reference is None:
+            return None
+        theirs = self.attributions[SPECTRAL, reference]
+        methods = {}
+        for method in METHODS:
+            if (SPECTRAL, method) in self.attributions:
+                ours = self.attributions[SPECTRAL, method]
+                difference = np.abs(ours.values - theirs.values).mean(axis=0)
+                column = int(difference.argmax())
+                methods[method] = {
+                    "spearman": agreement(ours, theirs)["spearman"],
+                    "column": ours.columns[column],
+                    "mean_abs_difference": float(difference[column]),
+                    "mean_abs_contribution": float(np.abs(ours.values[:, column]).mean()),
+                    "mean_abs_contribution_shap": float(np.abs(theirs.values[:, column]).mean()),
+                }
+        return {"method": reference, "methods": methods}
+
+    def _against_models(self) -> dict[str, float]:
+        """Return the rank correlation of the explanations of other models with those of ours, by model."""
+        ours = next((a for (model, _), a in self.representatives.items() if model == SPECTRAL), None)
+        return {
+            model: agreement(ours, theirs)["spearman"]
+            for (model, _), theirs in self.representatives.items()
+            if ours is not None and model != SPECTRAL
         }
 
 
@@ -183,8 +219,9 @@ def compare(
     reference = whole.reference[:BACKGROUND_ROWS]
     _note_limits(inputs, max_rows, notes)
     study = _Study(inputs, reference, random_state, notes)
-    study.run(models)
-    correlation = _column_correlation(inputs, whole.reference)
+    with threadpool_limits(1):  # the models are small: threads cost more than they give, and vary the times
+        study.run(models)
+    correlation = inputs.correlation(whole.reference)
     return Comparison(
         accuracy=accuracy,
         agreement=agreement_table(study.attributions),
@@ -412,12 +449,3 @@ def _disputants(attributions: dict[Key, Attribution]) -> dict[Key, Attribution]:
     """Return what rows are disputed between: models, or else the methods on the only model."""
     models = representatives(attributions)
     return models if len(models) > 1 else attributions
-
-
-def _column_correlation(inputs: Inputs, background: FloatArray) -> FloatArray:
-    """Return how the columns' first features correlate in the background, (c, c); 0 where one is constant."""
-    first = background[:, [axis.first for axis in inputs.axes]]
-    centred = first - first.mean(axis=0)
-    norm = np.linalg.norm(centred, axis=0)
-    unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
-    return unit.T @ unit

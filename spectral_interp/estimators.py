@@ -109,7 +109,9 @@ class _SpectralEstimator(BaseEstimator):
         -------
         self
         """
-        self._check_parameters()
+        self.check_parameters()
+        if not every >= 1:
+            raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
         frame, y = self._check_training(X, y)
         weight = check_weights(sample_weight, len(frame))
         frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
@@ -136,6 +138,7 @@ class _SpectralEstimator(BaseEstimator):
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
         self.baselines_: dict[str, Baseline] | None = None
         self.fitted_params_ = self.get_params()
+        self.made_by_ = _made_by(y)
         return self
 
     def _start(self, data: Partition, checkpoint: Path | None, identity: dict[str, Any]) -> training.Run:
@@ -197,11 +200,12 @@ class _SpectralEstimator(BaseEstimator):
 
     def _identity(self, table: training.Rows) -> dict[str, Any]:
         """Return what a checkpoint must share with the fit that resumes from it."""
-        options = {k: v for k, v in self.get_params().items() if k not in ("random_state", "verbose")}
+        params = self.get_params().items()
+        options = {k: _plain(v) for k, v in params if k not in ("random_state", "verbose")}
         digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
         return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         """Raise ValueError for values that no fit can use; scikit-learn wants this in ``fit``."""
         at_least = {"dim": 1, "n_epochs": 1, "batch_size": 1, "patience": 1, "alpha": 0, "norm_penalty": 0}
         for name, low in at_least.items():
@@ -285,13 +289,15 @@ class _SpectralEstimator(BaseEstimator):
             "baselines": None
             if self.baselines_ is None
             else {name: baseline.state() for name, baseline in self.baselines_.items()},
-            "made_by": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
+            "made_by": self.made_by_,
         }
         artifact.write(path, state)
 
     def _pack_heldout(self, X: Any, y: Any) -> dict[str, Any]:
         frame = self.encoder_.select(as_frame(X, self.encoder_.table_names))
-        targets = pd.DataFrame({"y": np.asarray(y)})
+        values = self._check_target_column(frame, y)
+        self.encode_targets(values)
+        targets = pd.DataFrame({"y": values})
         return {"rows": artifact.pack_table(frame), "targets": artifact.pack_table(targets)}
 
     def _check_training(self, X: Any, y: Any) -> tuple[pd.DataFrame, npt.NDArray[Any]]:
@@ -545,7 +551,7 @@ class SpectralClassifier(ClassifierMixin, _SpectralEstimator):
         return 0.0, 1.0
 
     def _plain_classes(self) -> list[Any]:
-        return self.classes_.tolist()
+        return _plain(self.classes_.tolist())
 
     @property
     def unit_(self) -> str:
@@ -574,6 +580,15 @@ def _probabilities(log_odds: FloatArray) -> FloatArray:
     return np.column_stack([expit(-log_odds), expit(log_odds)])
 
 
+def _made_by(y: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return what a training was made from and with; callers that know more add to it."""
+    return {
+        "training rows": len(y),
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+    }
+
+
 def _seed(random_state: Any) -> int:
     """Return a seed without touching the global generator."""
     if random_state is None or isinstance(random_state, Integral):
@@ -592,4 +607,4 @@ def _plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, np.random.Generator | np.random.RandomState):
         return None
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+    return value if isinstance(value, str) or not isinstance(value, Iterable) else [_plain(v) for v in value]

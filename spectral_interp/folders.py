@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-import shutil
-import tempfile
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from .staging import abandoned, check_place, staged
 
 SUMMARY, REPORT = "summary.json", "report.html"
 MADE_BY = "spectral_interp.analyze"
@@ -17,13 +19,18 @@ MADE_BY = "spectral_interp.analyze"
 ENTRIES = {"tables", "figures", SUMMARY, REPORT}
 """All that an analysis writes."""
 
+OLD = "old"
+"""The earlier analysis, in the staging folder."""
+
 
 def check_folder(folder: Path) -> None:
-    """Raise ValueError unless ``folder`` is absent, empty or an earlier analysis and nothing else."""
+    """Raise ValueError unless ``folder`` is absent, empty or an earlier analysis and nothing else.
+
+    Raises OSError if the folder that it is in does not exist or cannot be written.
+    """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ValueError(f"expected a folder for --out; got {folder}, which is a file or a link")
-    if not folder.parent.is_dir():
-        raise ValueError(f"expected an existing folder to put {folder.name} in; create {folder.parent}")
+    check_place(folder)
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if found and not (found <= ENTRIES and _is_ours(folder / SUMMARY)):
         raise ValueError(
@@ -51,25 +58,40 @@ def replacing(folder: Path) -> Iterator[Path]:
         If it cannot be written; an earlier analysis stays.
     """
     folder = folder.absolute()
+    for left in abandoned(folder):
+        if (left / OLD).is_dir() and not folder.exists():
+            os.rename(left / OLD, folder)
     check_folder(folder)
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    with staged(folder) as staging:
         new = staging / "new"
         new.mkdir()
         yield new
-        _swap(new, folder, staging / "old")
-    finally:
-        shutil.rmtree(staging)
+        check_folder(folder)
+        _swap(new, folder, staging / OLD)
 
 
 def _swap(new: Path, folder: Path, old: Path) -> None:
-    """Put ``new`` in the place of ``folder``; if that fails, what was there returns."""
-    had = folder.exists()
-    if had:
-        os.replace(folder, old)
-    try:
-        os.replace(new, folder)
-    except OSError:
-        if had:
-            os.replace(old, folder)
-        raise
+    """Put ``new`` in the place of ``folder``; if that fails, what was there returns.
+
+    Without :func:`_exchange` there is a moment between two renamings at which a kill leaves the earlier
+    analysis in the staging folder, from where the next run brings it back.
+    """
+    if not folder.exists():
+        os.rename(new, folder)
+    elif not _exchange(new, folder):
+        try:
+            os.rename(folder, old)
+            os.rename(new, folder)
+        except BaseException:
+            if not folder.exists():
+                os.rename(old, folder)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders' names in one step and return True, or False where system or disk cannot do that."""
+    if not sys.platform.startswith("linux"):
+        return False
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
+    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0

@@ -38,6 +38,8 @@ class Axis:
     >>> age = Axis("age", first=0, mean=50.0, scale=10.0)
     >>> age.value(np.array([-1.0, 2.0])), age.step
     (array([40., 70.]), 'standard deviation of age')
+    >>> age.feature(np.array([40.0, 70.0]))
+    array([-1.,  2.])
     >>> age.place(np.array([0.0, 7.0]), np.array([-1.0, 2.0]))
     array([[-1.,  7.],
            [ 2.,  7.]])
@@ -78,6 +80,10 @@ class Axis:
         """Return the numbers of the column, in its own unit, whose first feature is ``z``."""
         x = self.mean + self.scale * z
         return np.exp(x) if self.log else x
+
+    def feature(self, x: FloatArray) -> FloatArray:
+        """Return the first feature of numbers ``x`` of the column, in its own unit."""
+        return ((np.log(x) if self.log else x) - self.mean) / self.scale
 
     def place(self, row: FloatArray, z: FloatArray) -> FloatArray:
         """Return ``row`` (p,) with the column's first feature set to each of ``z`` (m,): shape (m, p)."""
@@ -147,6 +153,22 @@ class Inputs:
         """Sum numbers per feature, shape (n, p), over the features of each column: shape (n, c)."""
         firsts = np.searchsorted(self.column_of, np.arange(len(self.columns)))
         return np.add.reduceat(per_feature, firsts, axis=1)
+
+    def correlation(self, z: FloatArray) -> FloatArray:
+        """Return how the columns correlate over encoded rows (n, p), shape (c, c); 0 where one is constant.
+
+        A number counts with its value, a column of levels with the level that correlates most.
+        """
+        told = [axis.first + i for axis in self.axes for i in range(len(axis.levels) if axis.levels else 1)]
+        centred = z[:, told] - z[:, told].mean(axis=0)
+        norm = np.linalg.norm(centred, axis=0)
+        unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
+        features, columns = unit.T @ unit, self.column_of[told]
+        found = np.zeros((len(self.columns), len(self.columns)))
+        order = np.argsort(np.abs(features), axis=None, kind="stable")  # the largest is written last
+        i, j = np.unravel_index(order, features.shape)
+        found[columns[i], columns[j]] = features[i, j]
+        return found
 
 
 def as_inputs(model: Any, X: Any) -> Inputs:

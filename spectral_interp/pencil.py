@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,9 @@ from .eigen.products import chord_products
 
 DEGENERATE = 1e-8
 """Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
+
+LARGEST = 1e300
+"""Bound of ‖A_i‖ and of the terms of A(z): sums and differences of a few such numbers do not overflow."""
 
 
 class AnyPencil(Protocol):
@@ -37,7 +41,7 @@ class AnyPencil(Protocol):
         """Order d of the matrices."""
 
     def check_features(self, z: npt.ArrayLike) -> FloatArray:
-        """Return ``z`` as a finite float64 array of shape (n, p), or raise ValueError."""
+        """Return ``z`` as a float64 array (n, p); ValueError unless it and A(z) are finite, to 1e300."""
 
     def values(self, z: npt.ArrayLike) -> FloatArray:
         """Return f at every row of ``z``: shape (n,)."""
@@ -92,7 +96,7 @@ class Pencil:
     Raises
     ------
     ValueError
-        If shapes do not match, ``k`` is out of range or an entry is not finite.
+        If shapes do not match, ``k`` is out of range, or a matrix is not finite or larger than 1e300.
 
     Examples
     --------
@@ -118,6 +122,7 @@ class Pencil:
         check_bands(self.diag.shape, self.off.shape)
         if len(self.diag) < 2:
             raise ValueError("expected diag with at least 2 rows, the intercept and one feature; got 1")
+        _check_size(self._row_sums)
         object.__setattr__(self, "k", check_index(self.k, self.dim))
 
     @property
@@ -136,8 +141,17 @@ class Pencil:
         return self.diag.shape[1]
 
     def check_features(self, z: npt.ArrayLike) -> FloatArray:
-        """Return ``z`` as a finite float64 array of shape (n, p), or raise ValueError."""
-        return _check_features(z, self.n_features)
+        """Return ``z`` as a float64 array (n, p); ValueError unless it and A(z) are finite, to 1e300."""
+        return _check_features(z, self._row_sums)
+
+    @cached_property
+    def _row_sums(self) -> FloatArray:
+        """Largest sum of absolute values in a row of A_0 … A_p, which bounds ‖A_i‖₂: shape (p + 1,)."""
+        sums, off = np.abs(self.diag), np.abs(self.off)
+        with np.errstate(over="ignore"):
+            sums[:, 1:] += off
+            sums[:, :-1] += off
+        return sums.max(axis=1)
 
     def bands(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return the diagonals (n, d) and off-diagonals (n, d - 1) of A(z)."""
@@ -262,6 +276,7 @@ class DensePencil:
             raise ValueError("expected symmetric matrices; got some that differ from their transpose")
         array.setflags(write=False)
         object.__setattr__(self, "matrices", array)
+        _check_size(self._row_sums)
         object.__setattr__(self, "k", check_index(self.k, self.dim))
 
     @property
@@ -280,8 +295,14 @@ class DensePencil:
         return self.matrices.shape[1]
 
     def check_features(self, z: npt.ArrayLike) -> FloatArray:
-        """Return ``z`` as a finite float64 array of shape (n, p), or raise ValueError."""
-        return _check_features(z, self.n_features)
+        """Return ``z`` as a float64 array (n, p); ValueError unless it and A(z) are finite, to 1e300."""
+        return _check_features(z, self._row_sums)
+
+    @cached_property
+    def _row_sums(self) -> FloatArray:
+        """Largest sum of absolute values in a row of A_0 … A_p, which bounds ‖A_i‖₂: shape (p + 1,)."""
+        with np.errstate(over="ignore"):
+            return np.abs(self.matrices).sum(axis=2).max(axis=1)
 
     def _matrix(self, z: npt.ArrayLike) -> FloatArray:
         return self.matrices[0] + np.tensordot(self.check_features(z), self.matrices[1:], axes=1)
@@ -366,9 +387,24 @@ def values_and_gradients(pencil: AnyPencil, z: npt.ArrayLike) -> tuple[FloatArra
     return values, (diagonal + coupling)[:, 1:]
 
 
-def _check_features(z: npt.ArrayLike, n_features: int) -> FloatArray:
+def _check_size(row_sums: FloatArray) -> None:
+    if not row_sums.max() <= LARGEST:
+        i = int(row_sums.argmax())
+        raise ValueError(
+            f"expected matrices up to {LARGEST:g}; got {row_sums[i]:.3g} in row {i} of the pencil"
+        )
+
+
+def _check_features(z: npt.ArrayLike, row_sums: FloatArray) -> FloatArray:
     array = np.asarray(z, dtype=np.float64)
-    if array.ndim != 2 or array.shape[1] != n_features:
-        raise ValueError(f"expected features of shape (n, {n_features}); got {array.shape}")
-    check_finite("the features", array)
+    if array.ndim != 2 or array.shape[1] != len(row_sums) - 1:
+        raise ValueError(f"expected features of shape (n, {len(row_sums) - 1}); got {array.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = row_sums[0] + np.abs(array) @ row_sums[1:]
+    if not size.max(initial=0) <= LARGEST:  # nor is a NaN
+        check_finite("the features", array)
+        i = int(size.argmax())
+        raise ValueError(
+            f"expected features for which A(z) stays below {LARGEST:g}; got {size[i]:.3g} in row {i}"
+        )
     return array

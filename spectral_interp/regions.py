@@ -91,9 +91,11 @@ class Regions:
 
         NaN if f is constant over the rows and the skeleton differs. ValueError for dense models.
         """
-        residual = float(((self.prediction - self.skeleton) ** 2).sum())
-        total = float(((self.prediction - self.prediction.mean()) ** 2).sum())
-        rounding = (FLAT * np.abs(self.prediction).max()) ** 2 * len(self.prediction)
+        size = float(np.abs([self.prediction, self.skeleton]).max()) or 1.0  # whose square may overflow
+        prediction, skeleton = self.prediction / size, self.skeleton / size
+        residual = float(((prediction - skeleton) ** 2).sum())
+        total = float(((prediction - prediction.mean()) ** 2).sum())
+        rounding = (FLAT * np.abs(prediction).max()) ** 2 * len(prediction)
         if residual <= rounding:
             return 1.0
         return 1 - residual / total if total > rounding else float("nan")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import shlex
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +23,56 @@ from matplotlib.figure import Figure
 from . import plots
 from .baselines import fit_baselines
 from .columns import listed, shown
-from .folders import MADE_BY, SUMMARY, replacing
-from .sections import Estimator, Subject, build
+from .folders import MADE_BY, REPORT, SUMMARY, replacing
+from .page import render
+from .sections import Estimator, Exhibit, Subject, build
 from .tables import split_target
 
 DEFAULT_METHODS = ("local", "path")
 
 
+FORMATS = ("png", "svg", "pdf")
+"""Of the figures' files."""
+
+DATELESS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Metadata that keep the same figure the same bytes."""
+
+PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
+"""Whose versions a report names."""
+
+
 @dataclass(frozen=True)
 class Analysis:
-    """What ``analyze`` found: tables, figures (name → function that draws on an Axes) and the summary.
+    """What ``analyze`` found.
 
-    ``heights`` are those of the figures, in inches.
+    Attributes
+    ----------
+    subject : Subject
+        The model, its rows and their contributions.
+    exhibits : list of Exhibit
+        Tables, and how to draw those that have a figure.
+    summary : dict
+        Plain values.
     """
 
-    tables: dict[str, pd.DataFrame]
-    figures: dict[str, Callable[[Axes], Axes]]
-    heights: dict[str, float]
+    subject: Subject
+    exhibits: list[Exhibit]
     summary: dict[str, Any]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name."""
+        return {exhibit.name: exhibit.table for exhibit in self.exhibits}
+
+    @property
+    def figures(self) -> dict[str, Callable[[Axes], Axes]]:
+        """What draws each figure on an Axes, by name."""
+        return {exhibit.name: exhibit.draw for exhibit in self.exhibits if exhibit.draw is not None}
+
+    @property
+    def heights(self) -> dict[str, float]:
+        """Heights of the figures in inches, by name."""
+        return {exhibit.name: exhibit.height for exhibit in self.exhibits}
 
 
 def choose_rows(
@@ -132,6 +168,26 @@ def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
         est.baselines_ = fit_baselines(est, est.encoder_.select(X), y)
 
 
+def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
+    """Return in words how an analysis from the command line came about.
+
+    Parameters
+    ----------
+    est : fitted estimator
+    model : Path
+    data : str, optional
+        File of the rows; those held out in training if not given.
+    """
+    settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
+    trained = {"epochs": len(est.history_), **est.made_by_, **settings}
+    return {
+        "command": shlex.join(["python", "-m", "spectral_interp.analyze", *sys.argv[1:]]),
+        "model": str(model),
+        "rows": data or f"held out in training, stored in {model}",
+        "training": ", ".join(f"{name} {value}" for name, value in trained.items()),
+    }
+
+
 def analyze(
     est: Estimator,
     X: pd.DataFrame,
@@ -141,6 +197,7 @@ def analyze(
     most: int | None = None,
     compare_rows: int = 0,
     seed: int,
+    provenance: dict[str, str] | None = None,
 ) -> Analysis:
     """Explain the rows ``X`` and gather tables, figures and summary.
 
@@ -158,6 +215,8 @@ def analyze(
         Compare with other models and explainers on at most so many rows; 0 leaves the comparison out.
     seed : int
         Of the redraws of the background and of the comparison; recorded in the summary.
+    provenance : dict of str, optional
+        Where rows and model come from, in words; recorded in the summary and shown by the report.
 
     Examples
     --------
@@ -166,7 +225,7 @@ def analyze(
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
     >>> sorted(analysis.figures)[:4]
-    ['beeswarm_local', 'certified', 'importance_local', 'margins']
+    ['beeswarm_local', 'certified', 'dependence_1', 'dependence_2']
     """
     subject = Subject.explained(est, X, y, methods, most=most, compare_rows=compare_rows, seed=seed)
     exhibits, found = build(subject)
@@ -178,16 +237,14 @@ def analyze(
         "dim": est.pencil_.dim,
         "k": est.pencil_.k,
         "rows": len(X),
+        "columns": len(est.encoder_.names),
         "seed": seed,
         "metrics": None if y is None else est.evaluate(X, y),
+        "provenance": provenance or {},
+        "versions": {name: version(name) for name in PACKAGES},
         **found,
     }
-    return Analysis(
-        {exhibit.name: exhibit.table for exhibit in exhibits},
-        {exhibit.name: exhibit.draw for exhibit in exhibits if exhibit.draw is not None},
-        {exhibit.name: exhibit.height for exhibit in exhibits},
-        _finite(summary),
-    )
+    return Analysis(subject, exhibits, _finite(summary))
 
 
 def _finite(value: Any) -> Any:
@@ -197,38 +254,58 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write(analysis: Analysis, folder: Path) -> dict[str, Any]:
-    """Write ``tables/*.csv``, ``figures/*.png`` and ``summary.json``, replacing an earlier analysis whole.
+def write(analysis: Analysis, folder: Path, *, format: str = "png") -> dict[str, Any]:
+    """Write report, tables, figures and summary, replacing an earlier analysis whole.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    folder : Path
+    format : {"png", "svg", "pdf"}
+        Of the figures' files; the report holds its own copies.
 
     Returns
     -------
     dict
-        The summary as it was written, with the seconds that tables and figures took.
+        The summary as it was written, with the seconds that the files took.
 
     Raises
     ------
     ValueError
-        If ``folder`` holds files that are not an analysis.
+        If ``folder`` holds files that are not an analysis, or the format is none of these.
     OSError
         If it cannot be written; an earlier analysis stays.
     """
+    if format not in FORMATS:
+        raise ValueError(f"expected format to be one of {', '.join(FORMATS)}; got {format!r}")
     with replacing(folder) as new:
         start = time.perf_counter()
         for name in ("tables", "figures"):
             (new / name).mkdir()
         for name, table in analysis.tables.items():
             table.to_csv(new / "tables" / f"{name}.csv", index=False)
+        images = {}
         for name, draw in analysis.figures.items():
-            _save_figure(draw, analysis.heights[name], new / "figures" / f"{name}.png")
+            drawn = draw_figure(draw, analysis.heights[name], {"png", format})
+            images[name] = drawn["png"]
+            (new / "figures" / f"{name}.{format}").write_bytes(drawn[format])
         seconds = analysis.summary["seconds"] | {"tables and figures": time.perf_counter() - start}
         summary = {**analysis.summary, "seconds": seconds}
+        page = render(analysis.exhibits, images, analysis.subject, summary)
+        (new / REPORT).write_text(page, encoding="utf-8")
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (new / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return summary
 
 
-def _save_figure(draw: Callable[[Axes], Axes], height: float, path: Path) -> None:
+def draw_figure(draw: Callable[[Axes], Axes], height: float, formats: set[str]) -> dict[str, bytes]:
+    """Return one figure as the bytes of a file of each format."""
+    files = {}
     with plots.style():
         figure = Figure(figsize=(7.2, height))
         draw(figure.subplots())
-        figure.savefig(path)
+        for kind in formats:
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, metadata=DATELESS[kind])
+            files[kind] = buffer.getvalue()
+    return files

@@ -13,24 +13,20 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from . import plots
-from .attribution import METHODS, Attribution, explain
+from .attribution import Attribution, explain
 from .certificates import Certificate, certify
 from .comparison import compare
 from .eigen.checks import FloatArray
 from .estimators import SpectralClassifier, SpectralRegressor
-from .inputs import as_inputs
 from .regions import Regions, linear_regions
 from .slices import slice_plane, slice_spectrum
+from .stability import REDRAWS, spread, stability_table
 
 Estimator = SpectralRegressor | SpectralClassifier
-
-GROUPS, REDRAWS, STABILITY_ROWS = 20, 200, 30
-"""The background is redrawn in so many groups, so often, and judged at up to so many rows."""
 
 SPECTRA = 3
 """Columns whose spectrum is drawn."""
@@ -38,8 +34,8 @@ SPECTRA = 3
 COVERED_ROWS = 1000
 """Rows that pieces are counted at: their memory grows with the square."""
 
-COMPARED = {"importance_by_model": 4.6, "agreement": 6.6, "deletion": 4.6, "faithfulness_cost": 5.6}
-"""Figures of the comparison and their heights in inches."""
+DEPENDENCES = 3
+"""Columns whose contributions are drawn against their values."""
 
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
@@ -140,6 +136,11 @@ class Subject:
         return plots.importance_table(first)["column"].tolist()
 
     @cached_property
+    def colours(self) -> dict[str, str]:
+        """Colours of the strongest columns, the same in all figures."""
+        return plots.column_colours(self.strongest)
+
+    @cached_property
     def row(self) -> int:
         """The row that slices go through: that of the median prediction."""
         return int(np.argsort(self.prediction, kind="stable")[len(self.prediction) // 2])
@@ -153,17 +154,6 @@ class Subject:
         if not deviation:
             raise LeftOut("predictions do not vary over the rows")
         return EPS_SHARE * deviation
-
-
-def spread(n: int, most: int) -> npt.NDArray[np.intp]:
-    """Return the places of at most ``most`` of n rows, evenly spread.
-
-    Examples
-    --------
-    >>> spread(9, 3)
-    array([0, 4, 8])
-    """
-    return np.linspace(0, n - 1, min(most, n)).astype(np.intp)
 
 
 def _load_kernels(est: Estimator, X: pd.DataFrame, method: str) -> None:
@@ -180,14 +170,22 @@ def contributions(subject: Subject) -> Section:
         ranking, dots = plots.importance_table(attribution), plots.beeswarm_table(attribution)
         dots["row"] = spread(len(subject.X), len(attribution.values))[dots["row"]]
         exhibits += [
-            Exhibit(f"importance_{name}", ranking, partial(plots.importance, ranking)),
-            Exhibit(f"beeswarm_{name}", dots, partial(plots.beeswarm, dots)),
+            _lines(subject, f"importance_{name}", ranking, plots.importance, len(ranking)),
+            _lines(subject, f"beeswarm_{name}", dots, plots.beeswarm, len(ranking)),
         ]
         methods[name] = _method_summary(attribution, ranking, subject.seconds[name])
     background = next(iter(subject.attributions.values())).background
     return Section(
         exhibits, {"background": background, "top_columns": subject.strongest[:5], "methods": methods}
     )
+
+
+def _lines(
+    subject: Subject, name: str, table: pd.DataFrame, draw: Callable[..., Axes], lines: int
+) -> Exhibit:
+    """Return a figure with one named line per column, in the colours of the columns, as high as it needs."""
+    height = plots.height(min(lines, plots.TOP + 1))
+    return Exhibit(name, table, partial(draw, table, colours=subject.colours), height)
 
 
 def _method_summary(attribution: Attribution, ranking: pd.DataFrame, seconds: float) -> dict[str, Any]:
@@ -217,6 +215,32 @@ def _coupling_share(ranking: pd.DataFrame) -> float | None:
     return float(coupling / (diagonal + coupling)) if diagonal + coupling > 0 else 0.0
 
 
+def single_predictions(subject: Subject) -> Section:
+    """Waterfalls of the rows of the lowest, the median and the highest prediction that are explained."""
+    first = next(iter(subject.attributions.values()))
+    places, numbers = _low_to_high(first.prediction), spread(len(subject.X), len(first.prediction))
+    exhibits = []
+    for name, place in places.items():
+        table = plots.waterfall_table(first, place, label=int(numbers[place]))
+        exhibits.append(_lines(subject, f"waterfall_{name}", table, plots.waterfall, len(table) + 2))
+    return Section(exhibits)
+
+
+def _low_to_high(prediction: FloatArray) -> dict[str, int]:
+    """Return the places of the lowest, the median and the highest; a row is named once.
+
+    Examples
+    --------
+    >>> _low_to_high(np.array([3.0, 1.0, 2.0])), _low_to_high(np.array([1.0]))
+    ({'low': 1, 'median': 2, 'high': 0}, {'median': 0})
+    """
+    order = np.argsort(prediction, kind="stable")
+    median = int(order[len(order) // 2])
+    ends = {"low": int(order[0]), "high": int(order[-1])}
+    own = {name: place for name, place in ends.items() if place != median}
+    return {name: place for name, place in {"low": -1, "median": median, **own}.items() if place >= 0}
+
+
 def background_stability(subject: Subject) -> Section:
     """Tell how far the mean |contribution| of every column moves when the background is drawn again."""
     if len(subject.est.background_) < 2:
@@ -236,85 +260,10 @@ def background_stability(subject: Subject) -> Section:
     return Section([Exhibit("background_stability", table)], {"background_stability": moves})
 
 
-def stability_table(est: Estimator, X: pd.DataFrame, method: str, *, seed: int) -> pd.DataFrame:
-    """Return how far mean |contribution| moves when the background is drawn again (bootstrap).
-
-    Contributions of every method are averages over the background rows. So those of 20 random groups of
-    background rows, computed once, give those of any draw of groups: 200 draws of as many groups, with
-    replacement. To be quick this takes 30 of the rows to explain, which stay the same in all draws.
-
-    Parameters
-    ----------
-    est : fitted estimator
-    X : DataFrame, shape (n, columns)
-    method : {"local", "path", "shapley"}
-    seed : int
-        Of the groups and draws.
-
-    Returns
-    -------
-    DataFrame
-        One line per column, largest ``mean_abs_contribution`` first; its ``redraw_standard_deviation`` and
-        the interval from ``redraw_5_percent`` to ``redraw_95_percent`` over the draws.
-
-    Examples
-    --------
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
-    >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
-    >>> stability_table(est, X, "local", seed=0)[["background_rows", "redraws", "rows"]].iloc[0].tolist()
-    [18, 200, 20]
-    """
-    rng = np.random.default_rng(seed)
-    few = as_inputs(est, X.iloc[spread(len(X), STABILITY_ROWS)])
-    background = few.reference
-    groups = np.array_split(rng.permutation(len(background)), min(GROUPS, len(background)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the run over all rows gave them
-        parts = [METHODS[method](few, background[group]) for group in groups]
-    counts = np.array([len(g) for g in groups])
-    draws = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=REDRAWS) * counts
-    values = np.stack([part.values for part in parts])
-    sizes = _mean_sizes(values, counts[None])[0]
-    table = pd.DataFrame(
-        {
-            "method": method,
-            "column": list(parts[0].columns),
-            "mean_abs_contribution": sizes,
-            **_moves(sizes, _mean_sizes(values, draws)),
-            "redraws": REDRAWS,
-            "background_rows": len(background),
-            "rows": len(few.z),
-            "unit": parts[0].unit,
-        }
-    )
-    return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")
-
-
-def _mean_sizes(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return mean |contribution| (draws, c) from values (groups, n, c) and weights (draws, groups)."""
-    shares = weights / weights.sum(axis=1, keepdims=True)
-    return np.stack([np.abs(np.tensordot(share, values, axes=1)).mean(axis=0) for share in shares])
-
-
-def _moves(sizes: FloatArray, redrawn: FloatArray) -> dict[str, FloatArray]:
-    """Return how mean sizes (c,) move over the redraws (draws, c); relative to nothing they are NaN."""
-    deviation = redrawn.std(axis=0, ddof=1)
-    low, high = np.quantile(redrawn, [0.05, 0.95], axis=0)
-    relative = np.divide(deviation, sizes, out=np.full_like(sizes, np.nan), where=sizes > 0)
-    return {
-        "redraw_standard_deviation": deviation,
-        "redraw_standard_deviation_relative": relative,
-        "redraw_5_percent": low,
-        "redraw_95_percent": high,
-    }
-
-
 def certificates(subject: Subject) -> Section:
     """Intervals that hold every derivative, and in words what is proven for every input."""
     cert = subject.certificate
-    norms = plots.sensitivity_table(
-        cert.inputs.features, cert.feature_norm, cert.inputs.unit, step=_feature_step(cert)
-    )
+    norms = plots.sensitivity_table(cert)
     intervals = plots.certified_table(cert)
     wide = intervals[intervals["high"] > intervals["low"]]
     tightness = (wide["observed_max"] - wide["observed_min"]) / (wide["high"] - wide["low"])
@@ -328,20 +277,24 @@ def certificates(subject: Subject) -> Section:
     }
     return Section(
         [
-            Exhibit("sensitivity", norms, partial(plots.sensitivity, norms)),
-            Exhibit("certified", intervals, partial(plots.certified, intervals)),
+            _lines(subject, "sensitivity", norms, plots.sensitivity, len(norms)),
+            _lines(subject, "certified", intervals, plots.certified, len(intervals) + 1),
         ],
         {"certified": certified},
     )
 
 
-def _feature_step(cert: Certificate) -> str:
-    """Return what one unit of a feature is, for all of them."""
-    kinds = {
-        "change of level" if axis.levels else "unit" if axis.scale == 1 else "standard deviation"
-        for axis in cert.inputs.axes
-    }
-    return " or ".join(sorted(kinds, reverse=True))
+def dependence(subject: Subject) -> Section:
+    """Contributions of each of the three strongest columns against its values, in what is certified."""
+    first = next(iter(subject.attributions.values()))
+    numbers = spread(len(subject.X), len(first.prediction))
+    exhibits = []
+    for place, column in enumerate(subject.strongest[:DEPENDENCES], start=1):
+        table = plots.dependence_table(first, subject.certificate, column)
+        table["row"] = table["row"].map(dict(enumerate(numbers)))
+        draw = partial(plots.dependence, table, colours=subject.colours)
+        exhibits.append(Exhibit(f"dependence_{place}", table, draw, 5.0))
+    return Section(exhibits)
 
 
 def spectra(subject: Subject) -> Section:
@@ -351,7 +304,8 @@ def spectra(subject: Subject) -> Section:
     exhibits = []
     for place, name in enumerate(subject.strongest[:SPECTRA], start=1):
         table = plots.spectrum_table(slice_spectrum(subject.est, subject.X, name, row=subject.row))
-        exhibits.append(Exhibit(f"spectrum_{place}", table, partial(plots.spectrum, table)))
+        draw = partial(plots.spectrum, table, colours=subject.colours)
+        exhibits.append(Exhibit(f"spectrum_{place}", table, draw, 5.0))
     return Section(exhibits, {"slices_at_row": subject.row})
 
 
@@ -443,19 +397,28 @@ def comparison(subject: Subject) -> Section:
         raise LeftOut("no explainer worked: " + "; ".join(found.notes))
     exhibits = [Exhibit("accuracy", found.accuracy), Exhibit("faithfulness", found.faithfulness)]
     exhibits += [Exhibit("cost", found.cost)]
-    for name, height in COMPARED.items():
-        table = getattr(plots, f"{name}_table")(found)
-        exhibits.append(Exhibit(name, table, partial(getattr(plots, name), table), height))
+    columns = len(subject.strongest)
+    table = plots.importance_by_model_table(found)
+    exhibits.append(_lines(subject, "importance_by_model", table, plots.importance_by_model, columns + 1))
+    table = plots.agreement_table(found)
+    exhibits.append(Exhibit("agreement", table, partial(plots.agreement, table), 6.6))
+    table = plots.deletion_table(found)
+    exhibits.append(Exhibit("deletion", table, partial(plots.deletion, table)))
+    table = plots.faithfulness_cost_table(found)
+    exhibits.append(Exhibit("faithfulness_cost", table, partial(plots.faithfulness_cost, table)))
     for place, dispute in enumerate(found.disputed, start=1):
         table = plots.dispute_table(found, dispute)
-        exhibits.append(Exhibit(f"dispute_{place}", table, partial(plots.dispute, table)))
+        lines = table["column"].nunique() + 3
+        exhibits.append(_lines(subject, f"dispute_{place}", table, plots.dispute, lines))
     return Section(exhibits, {"comparison": found.summary()})
 
 
 SECTIONS: dict[str, Callable[[Subject], Section]] = {
     "contributions": contributions,
+    "single predictions": single_predictions,
     "redraws of the background": background_stability,
     "certificates": certificates,
+    "dependence": dependence,
     "spectra": spectra,
     "region map": region_map,
     "linear pieces": pieces,

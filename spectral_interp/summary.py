@@ -7,6 +7,7 @@ from typing import Any
 
 from .folders import SUMMARY
 from .plots.style import count_rows
+from .wording import number
 
 LABEL, SENTENCES = 18, 8
 """Width of the labels, and the most sentences that are certified aloud."""
@@ -30,7 +31,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
 
 def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     metrics, unit = summary["metrics"] or {}, summary["unit"]
-    yield "metric", ", ".join(f"{k} {_number(v)}" for k, v in metrics.items()) or "no targets given"
+    yield "metric", ", ".join(f"{k} {number(v)}" for k, v in metrics.items()) or "no targets given"
     yield "background", summary["background"]
     for name, method in summary["methods"].items():
         yield from _method_lines(name, method, unit)
@@ -39,7 +40,7 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _certified_lines(summary["certified"])
     if "pieces" in summary:
         counts = ", ".join(f"{name} {count}" for name, count in summary["pieces"]["counts"].items())
-        yield "linear pieces", f"{counts}, to within {_number(summary['pieces']['eps'])} ({unit})"
+        yield "linear pieces", f"{counts}, to within {number(summary['pieces']['eps'])} ({unit})"
     if "skeleton" in summary:
         yield "skeleton", _skeleton(summary["skeleton"])
     if "margins" in summary:
@@ -54,12 +55,12 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _comparison_lines(compared: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    accuracy = ", ".join(f"{model} {_number(value)}" for model, value in compared["accuracy"].items())
+    accuracy = ", ".join(f"{model} {number(value)}" for model, value in compared["accuracy"].items())
     if accuracy:
         yield "comparison", f"{compared['metric']}: {accuracy}"
     for place, (name, method) in enumerate(compared["methods"].items()):
-        gap, gain = (_number(method[k]) for k in ("completeness_gap_relative", "gain_over_random_deletion"))
-        told = f"{name}: {_number(method['milliseconds_per_row'])} ms a row, gap {gap} of the spread, "
+        gap, gain = (number(method[k]) for k in ("completeness_gap_relative", "gain_over_random_deletion"))
+        told = f"{name}: {number(method['milliseconds_per_row'])} ms a row, gap {gap} of the spread, "
         yield ("" if accuracy or place else "comparison"), f"{told}deletion beats random by {gain}"
     for reason in compared["disputed"]:
         yield "most disputed", reason
@@ -74,14 +75,14 @@ def _method_lines(name: str, method: dict[str, Any], unit: str) -> Iterator[tupl
     gap, relative = method["completeness_gap"], method["completeness_gap_relative"]
     yield "", f"completeness gap up to {gap:.1e} ({unit}), {relative:.1e} of the largest prediction"
     if "largest_standard_error" in method:
-        yield "", f"sampled: standard errors up to {_number(method['largest_standard_error'])} ({unit})"
+        yield "", f"sampled: standard errors up to {number(method['largest_standard_error'])} ({unit})"
     if method["degenerate_rows"]:
         yield "", f"{count_rows(method['degenerate_rows'])} degenerate"
 
 
 def _margin_lines(margins: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
-    radius, eps = _number(margins["median_linear_radius"]), _number(margins["eps"])
-    yield "gaps and radii", f"gap of the median row {_number(margins['median_gap'])} ({unit})"
+    radius, eps = number(margins["median_linear_radius"]), number(margins["eps"])
+    yield "gaps and radii", f"gap of the median row {number(margins['median_gap'])} ({unit})"
     yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in features"
 
 
@@ -107,9 +108,5 @@ def _certified_lines(certified: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _skeleton(found: dict[str, Any]) -> str:
-    pieces, r2, mixed = found["active_latents"], _number(found["r2"]), _number(found["median_participation"])
+    pieces, r2, mixed = found["active_latents"], number(found["r2"]), number(found["median_participation"])
     return f"exact pieces {pieces}, R² against the model {r2}, latents that the median row mixes {mixed}"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3g}" if abs(value) < 1e-3 else f"{value:.4g}"

@@ -48,7 +48,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
     args = parser.parse_args()
 
-    artifact.check_folder(args.out)
+    for path in filter(None, (args.out, args.checkpoint)):
+        artifact.check_writable(path)
     target = args.target or BUNDLED.get(args.data, (None, None))[1]
     if target is None:
         raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")
@@ -72,6 +73,7 @@ def main() -> None:
     )
     TableEncoder.fit(X_train, log=args.log or ()).encode(X_test)  # tells before training what cannot be read
     est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
+    est.made_by_["data"] = args.data
     if not args.no_baselines:
         est.baselines_ = fit_baselines(est, X_train, y_train)
     metrics = {name: _listed(values) for name, values in evaluate_all(est, X_test, y_test).items()}

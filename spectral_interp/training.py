@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import copy
 import math
+import reprlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -216,13 +217,29 @@ class Run:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from a :meth:`state`."""
+        """Continue from a :meth:`state`; ValueError if it is none of this run, which then stays as it is."""
+        for name in ARRAYS:
+            if getattr(self, name).shape != state[name].shape:
+                raise ValueError(
+                    f"expected {name} of shape {getattr(self, name).shape}; got {state[name].shape}"
+                )
+        done, (best_epoch, best_loss) = len(state["history"]), state["best"]
+        steps_per_epoch = len(self.rates) // self.options.n_epochs
+        if state["steps"] != done * steps_per_epoch or not done <= self.options.n_epochs:
+            raise ValueError(
+                f"expected {steps_per_epoch} steps an epoch; got {state['steps']} in {done} epochs"
+            )
+        if [event["epoch"] for event in state["history"]] != list(range(1, done + 1)):
+            raise ValueError("expected a history of every epoch in turn; got another")
+        if best_epoch not in range(done + 1):
+            raise ValueError(f"expected a best epoch of the {done} in the history; got {best_epoch}")
+        self.generator.set_state(state["generator"])
         for name in ARRAYS:
             getattr(self, name)[:] = state[name].numpy()
         self.steps = state["steps"]
-        self.generator.set_state(state["generator"])
-        self.history = [Epoch(**event) for event in state["history"]]
-        self.best_epoch, self.best_loss = state["best"]
+        names = [part.name for part in fields(Epoch)]
+        self.history = [Epoch(*(event[name] for name in names)) for event in state["history"]]
+        self.best_epoch, self.best_loss = best_epoch, best_loss
 
 
 def _gather(module: nn.Module) -> tuple[FloatArray, FloatArray]:
@@ -367,9 +384,12 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
         if state["identity"].get(key) != value:
             raise ValueError(
                 f"expected a checkpoint of the same run in {path}; got another {key}: "
-                f"{state['identity'].get(key)!r} instead of {value!r}; start without it"
+                f"{reprlib.repr(state['identity'].get(key))} instead of {value!r}; start without it"
             )
-    run.load_state(state["run"])
+    try:
+        run.load_state(state["run"])
+    except (ValueError, RuntimeError) as error:  # torch's, of the generator
+        raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
     return run
 
 

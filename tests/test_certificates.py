@@ -1,13 +1,15 @@
 """Certificates under attack: samples and gradient searches, and where they are attained."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from spectral_interp import DensePencil, Pencil, SpectralRegressor, certify
+from spectral_interp import DensePencil, Pencil, SpectralRegressor, certify, explain
 from spectral_interp.certificates import _ball_radius, _monotone_sentence
+from spectral_interp.inputs import as_inputs
 from spectral_interp.pencil import values_and_gradients
 
 SLACK = 1e-9
@@ -325,6 +327,46 @@ def test_classifiers_speak_of_classes(classifier, breast_cancer):
     assert "keep their class" not in certify(classifier).sentences()[-1]
 
 
+@pytest.mark.parametrize("method", ["local", "path", "shapley"])
+def test_contributions_to_random_pencils_stay_in_their_range(method):
+    for seed in range(0, 60):
+        pencil, rng = draw_pencil(seed), np.random.default_rng(seed)
+        z = rng.normal(size=(20, pencil.n_features))
+        att, cert = explain(pencil, z, method=method), certify(pencil)
+        slack = (1e-3 if method == "path" else SLACK) * (1 + np.abs(att.values).max())
+        for name, column, values in zip(att.columns, z.T, att.values.T, strict=True):
+            low, high = cert.contribution_range(name, column, method=method)
+            assert (values >= low - slack).all()
+            assert (values <= high + slack).all()
+
+
+def test_the_range_of_contributions_is_attained_by_one_latent():
+    cert = certify(Pencil([[0.0], [3.0], [-2.0]], np.empty((3, 0)), 0))
+    values = np.array([-1.0, 0.0, 2.0])
+    for column, slope in (("z0", 3.0), ("z1", -2.0)):
+        for end in cert.contribution_range(column, values):
+            np.testing.assert_allclose(end, slope * values, rtol=1e-14)
+
+
+def test_the_range_of_a_level_is_that_of_its_step_from_every_background_row(rng):
+    X = pd.DataFrame({"city": rng.choice(["Oslo", "Rome", "Bern"], 90), "x": rng.normal(size=90)})
+    est = SpectralRegressor(dim=4, n_epochs=10, random_state=0).fit(X, (X["city"] == "Oslo") * X["x"])
+    cert, matrices = certify(est), est.pencil_.matrices
+    own = [f"city = {level}" for level in ("Oslo", "Rome", "Bern")]
+    place = {name: matrices[1 + cert.inputs.features.index(name)] for name in own}
+    for level in ("Oslo", "Rome", "Bern"):
+        ends = [
+            np.linalg.eigvalsh(place[f"city = {level}"] - place[f"city = {other}"])[[0, -1]]
+            for other in est.background_["city"]
+        ]
+        found = cert.contribution_range("city", [level], method="shapley")
+        np.testing.assert_allclose(np.ravel(found), np.mean(ends, axis=0), atol=1e-9)
+    with pytest.raises(ValueError, match=r"expected levels of 'city': .*; got 'Paris'"):
+        cert.contribution_range("city", ["Oslo", "Paris"])
+    with pytest.raises(ValueError, match="is it 'city'"):
+        cert.contribution_range("cite", ["Oslo"])
+
+
 def test_rows_one_by_one(random_pencil, rng):
     pencil, z = random_pencil(3, 5), rng.normal(size=(10, 3))
     whole = certify(pencil, z)
@@ -348,3 +390,16 @@ def test_bad_arguments(random_pencil, regressor, classifier, diabetes):
         certify(pencil, [[0.0, 0.0]]).linear_radius(0)
     with pytest.raises(TypeError, match="estimator or a Pencil; got str"):
         certify("model.pt")
+
+
+@pytest.mark.parametrize("scale", [2.0**-600, 2.0**600])
+def test_constants_do_not_depend_on_the_unit(random_pencil, rng, scale):
+    pencil, z = random_pencil(3, 5), rng.normal(size=(10, 3))
+    scaled = Pencil(scale * pencil.diag, scale * pencil.off, pencil.k)
+    one, other = (
+        replace(certify(q, z), inputs=replace(as_inputs(q, z), decides=True)) for q in (pencil, scaled)
+    )
+    assert other.lipschitz == pytest.approx(scale * one.lipschitz, rel=1e-12)
+    assert other.bend == pytest.approx(scale * one.bend, rel=1e-12)
+    np.testing.assert_allclose(other.flip_radius, one.flip_radius, rtol=1e-12)
+    np.testing.assert_allclose(other.linear_radius(0.1 * scale), one.linear_radius(0.1), rtol=1e-12)

@@ -12,7 +12,8 @@ from spectral_interp.models import TridiagonalSpectral
 
 FIGURES = {
     *(f"{name}_{method}.png" for name in ("beeswarm", "importance") for method in ("local", "path")),
-    *(f"spectrum_{place}.png" for place in (1, 2, 3)),
+    *(f"{name}_{place}.png" for name in ("dependence", "spectrum") for place in (1, 2, 3)),
+    *(f"waterfall_{which}.png" for which in ("low", "median", "high")),
     *(f"{n}.png" for n in ["certified", "margins", "pieces", "region_map", "sensitivity", "training_curve"]),
     *(f"{n}.png" for n in ["agreement", "deletion", "dispute_1", "dispute_2"]),
     *(f"{n}.png" for n in ["faithfulness_cost", "importance_by_model"]),
@@ -138,6 +139,9 @@ CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
         (CSV.replace("12,0,2", "12,0,inf"), ["--target", "y"], "infinite values in"),
         (CSV, ["--target", "y", "--dim", "0"], "dim >= 1"),
         (CSV, ["--target", "y", "--k", "15"], r"k in [-15, 15)"),
+        (CSV, ["--target", "y", "--every", "0"], "every >= 1"),
+        (CSV, ["--target", "y", "--checkpoint", "nowhere/run.pt"], "create it first"),
+        (CSV, ["--target", "y", "--checkpoint", "."], "expected the name of a file; got ."),
     ],
 )
 def test_train_refuses(tmp_path, run, content, arguments, message):
@@ -189,7 +193,7 @@ def test_a_warning_is_one_line_and_told_once(tmp_path, run, no_figures, model, d
 @pytest.mark.parametrize(
     ("break_it", "arguments", "message"),
     [
-        (lambda d: (d / "m.pt").write_text("no"), ["m.pt"], "m.pt, which torch cannot read"),
+        (lambda d: (d / "m.pt").write_text("no"), ["m.pt"], "m.pt, which cannot be read"),
         (lambda d: None, ["absent.pt"], "absent.pt"),
         (lambda d: None, ["{model}", "--data", "absent.csv"], "absent.csv"),
         (
@@ -234,7 +238,7 @@ def test_a_failing_figure_keeps_the_previous_analysis(tmp_path, monkeypatch, run
     assert run(analyze, model, "--out", tmp_path / "out", *LOCAL)[0] == 0
     before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError("disk full")
 
     monkeypatch.setattr(plots, "beeswarm", fail)

@@ -345,7 +345,7 @@ def test_disputes_name_the_cause():
     correlation = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]])
     found = agreement.disputes({("spectral", "m"): one, ("MLP", "m"): other}, correlation)
     assert [dispute.row for dispute in found] == [1, 2]
-    assert "spectral (m) gives a +5 and MLP (m) +0 (kg)" in found[0].reason
+    assert "spectral (m) gives a +5 and MLP (m) 0 (kg)" in found[0].reason
     assert "mostly in exchange with b" in found[0].reason
     assert "correlated (+0.90 in the background)" in found[0].reason
     assert "100% of the whole difference" in found[1].reason

@@ -152,3 +152,16 @@ def test_values_and_gradients(random_pencil, rng):
         step = h * np.eye(2)[i]
         slope = (pencil.values(z + step) - pencil.values(z - step)) / (2 * h)
         np.testing.assert_allclose(gradient[:, i], slope, atol=1e-7)
+
+
+def test_matrices_and_features_that_overflow():
+    """Up to 1e300 sums and differences of a few numbers are safe; beyond, the row is named."""
+    with pytest.raises(ValueError, match=r"matrices up to 1e\+300; got inf in row 1 of the pencil"):
+        Pencil([[1.0, 1.0], [1.7e308, 0.0]], [[0.0], [1.7e308]], 0)
+    with pytest.raises(ValueError, match=r"matrices up to 1e\+300; got 2e\+300 in row 0 of the pencil"):
+        DensePencil([[[1e300, 1e300], [1e300, 1e300]], np.eye(2)], 0)
+    pencil = Pencil([[0.0, 0.0], [1e150, 1.0]], [[0.0], [1.0]], 0)
+    for model in (pencil, dense(pencil)):
+        np.testing.assert_allclose(model.values([[-1e149]]), [-1e299])
+        with pytest.raises(ValueError, match=r"A\(z\) stays below 1e\+300; got 1e\+310|got inf in row 1"):
+            model.values([[1.0], [1e160]])

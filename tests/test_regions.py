@@ -265,3 +265,12 @@ def test_bad_arguments(random_pencil, rng):
 def test_a_constant_model_has_no_share_to_explain(rng):
     pencil = Pencil([[1.0, 2, 3], [0, 0, 0]], [[0.1, 0.2], [0, 0]], 1)
     assert np.isnan(linear_regions(pencil, rng.normal(size=(5, 1))).skeleton_r2)
+
+
+@pytest.mark.parametrize("scale", [2.0**-600, 2.0**600])
+def test_the_skeletons_share_does_not_depend_on_the_unit(random_pencil, rng, scale):
+    pencil, z = random_pencil(3, 5), rng.normal(size=(40, 3))
+    scaled = Pencil(scale * pencil.diag, scale * pencil.off, pencil.k)
+    expected = linear_regions(pencil, z).skeleton_r2
+    assert expected < 1
+    assert linear_regions(scaled, z).skeleton_r2 == pytest.approx(expected, rel=1e-12)

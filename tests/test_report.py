@@ -1,13 +1,12 @@
 """Which rows are explained, what the summary says, and that nobody's files are lost."""
 
 import json
-import os
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from spectral_interp import Pencil, explain, folders, report
+from spectral_interp import Pencil, explain, report
 from spectral_interp.plots import beeswarm_table
 from spectral_interp.summary import summary_lines
 
@@ -115,25 +114,3 @@ def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor,
     link.symlink_to(folder)
     with pytest.raises(ValueError, match="a file or a link"):
         report.write(analysis, link)
-
-
-def test_a_failed_swap_brings_the_earlier_analysis_back(
-    tmp_path, monkeypatch, no_figures, regressor, diabetes
-):
-    analysis = report.analyze(regressor, diabetes[0][:20], None, methods=["local"], seed=0)
-    folder = tmp_path / "out"
-    report.write(analysis, folder)
-    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    replace, calls = os.replace, []
-
-    def fail_once(source, target):
-        calls.append(source)
-        if len(calls) == 2:
-            raise OSError("disk full")
-        replace(source, target)
-
-    monkeypatch.setattr(folders.os, "replace", fail_once)
-    with pytest.raises(OSError, match="disk full"):
-        report.write(analysis, folder)
-    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]

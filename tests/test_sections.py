@@ -46,6 +46,33 @@ def test_slices_are_of_the_strongest_columns_of_the_first_method(analysis, regre
     assert plane["row"] == row
 
 
+def test_waterfalls_of_the_lowest_the_median_and_the_highest_prediction(analysis, regressor, diabetes):
+    explained = regressor.predict(diabetes[0].iloc[spread(40, 8)])
+    rows = {name: analysis.tables[f"waterfall_{name}"].iloc[0] for name in ("low", "median", "high")}
+    expected = np.sort(explained)[[0, 4, 7]]
+    np.testing.assert_allclose([row["prediction"] for row in rows.values()], expected)
+    assert {row["method"] for row in rows.values()} == {"path"}
+    places = [row["row"] for row in rows.values()]
+    np.testing.assert_allclose(regressor.predict(diabetes[0].iloc[places]), expected)
+
+
+def test_dependence_is_drawn_of_the_strongest_columns(analysis, regressor, diabetes):
+    ranking = analysis.tables["importance_path"]["column"].tolist()
+    for place, column in enumerate(ranking[:3], start=1):
+        table = analysis.tables[f"dependence_{place}"]
+        rows = table[table["of"] == "row"]
+        assert rows["row"].tolist() == spread(40, 8).tolist()
+        assert (table["column"] == column).all()
+        np.testing.assert_array_equal(rows["value"].astype(float), diabetes[0][column].iloc[rows["row"]])
+
+
+def test_figures_are_as_high_as_they_have_lines(classifier, breast_cancer):
+    analysis = report.analyze(classifier, breast_cancer[0][:20], None, methods=["local"], seed=0)
+    heights = analysis.heights
+    assert heights["importance_local"] == heights["beeswarm_local"] == heights["sensitivity"]
+    assert heights["importance_local"] > heights["waterfall_low"] > heights["spectrum_1"]
+
+
 def test_certified_intervals_hold_what_is_observed(analysis, regressor, diabetes):
     table = analysis.tables["certified"]
     slack = 1e-9 * table["norm"]
@@ -155,6 +182,11 @@ def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, l
     analysis = report.analyze(est, table.loc[: rows - 1, columns], None, methods=["local"], seed=0)
     assert analysis.summary["left_out"] == left_out
     assert "certified" in analysis.tables
+    low_to_high = {name for name in analysis.tables if name.startswith("waterfall_")}
+    assert low_to_high == {
+        f"waterfall_{name}" for name in (["median"] if rows == 1 else ["low", "median", "high"])
+    }
+    assert len([name for name in analysis.tables if name.startswith("dependence_")]) == len(columns)
     for draw in analysis.figures.values():
         draw(Figure().subplots())
     lines = summary_lines(analysis.summary)

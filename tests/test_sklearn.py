@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PowerTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from spectral_interp import SpectralClassifier, SpectralRegressor
+from spectral_interp import SpectralClassifier, SpectralRegressor, load
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -134,6 +134,22 @@ def test_checkpoint_and_resume_through_fit(tmp_path, diabetes, monkeypatch):
         SpectralRegressor(dim=4, n_epochs=5, random_state=0).fit(X, y, resume=path)
     with pytest.raises(ValueError, match="another table"):
         quick(SpectralRegressor).fit(X, y + 1, resume=path)
+
+
+def test_checkpoints_and_models_of_numpy_parameters(tmp_path, diabetes):
+    X, y = diabetes
+    options = {
+        "dim": np.int64(3),
+        "alpha": np.float64(2.0),
+        "n_epochs": np.int64(4),
+        "log": np.array(["bmi"]),
+    }
+    est = SpectralRegressor(**options, random_state=np.int64(0))
+    path = tmp_path / "run.pt"
+    expected = est.fit(X, y, checkpoint=path, every=2).predict(X)
+    np.testing.assert_array_equal(est.fit(X, y, resume=path).predict(X), expected)
+    est.save(tmp_path / "m.pt")
+    assert load(tmp_path / "m.pt").get_params()["log"] == ["bmi"]
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,40 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, regressor):
         training.resume(start(), tmp_path / "model.pt", {})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("weights", torch.zeros(1, dtype=torch.float64), "weights of shape"),
+        ("average", torch.zeros(2, 3, dtype=torch.float64), "run.average"),
+        ("best_weights", torch.full((3,), np.nan, dtype=torch.float64), "run.best_weights"),
+        ("moments", torch.zeros(1, 3, dtype=torch.float64), "moments of shape"),
+        ("steps", 3, "steps an epoch"),
+        ("steps", -1, "run.steps"),
+        ("generator", torch.zeros(5056, dtype=torch.uint8), "mt19937"),
+        ("generator", torch.zeros(4, dtype=torch.uint8), "size|state"),
+        ("history", [], "steps an epoch"),
+        ("history", [{}, {}], r"run\.history\[0\]\.epoch"),
+        ("best", [3, 0.0], "a best epoch"),
+        ("best", [0], "not enough values"),
+        ("best", [0, "low"], r"run\.best\[1\]"),
+    ],
+)
+def test_damaged_checkpoints_are_refused_and_leave_the_run_as_it_was(tmp_path, name, value, reason):
+    run, data, path = start(n_epochs=2), rows(), tmp_path / "run.pt"
+    list(training.save_checkpoints(training.epochs(run, data, data), run, path, every=1, identity={}))
+    state = torch.load(path, weights_only=True)
+    state["run"][name] = value
+    torch.save(state, path)
+    fresh = start(n_epochs=2)
+    before = fresh.weights.copy()
+    with pytest.raises(ValueError, match=rf"expected an undamaged checkpoint in .*run\.pt; .*({reason})"):
+        training.resume(fresh, path, {})
+    np.testing.assert_array_equal(fresh.weights, before)
+    assert not fresh.history
+    list(training.epochs(fresh, data, data))
+    np.testing.assert_array_equal(fresh.weights, run.weights)
+
+
 def test_pruning_drops_what_does_not_pay_and_nothing_else():
     module, data = TridiagonalSpectral(2, 1, dtype=torch.float64), rows(target=lambda z: 2 * z[:, 0])
     with torch.no_grad():

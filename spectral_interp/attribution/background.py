@@ -21,8 +21,8 @@ def background_of(model: Any, X: Any, background: Any) -> tuple[Inputs, FloatArr
     """
     inputs = as_inputs(model, X)
     if background is None:
-        return inputs, inputs.reference, inputs.background
-    reference = as_inputs(model, background).z
+        return inputs, inputs.pencil.check_features(inputs.reference), inputs.background
+    reference = inputs.pencil.check_features(as_inputs(model, background).z)
     if not len(reference):
         raise ValueError("expected a background with at least one row; got none")
     return inputs, reference, f"{len(reference)} given rows" if len(reference) > 1 else "1 given row"

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from tqdm import tqdm
 
 LONG = 2.0  # seconds
 
 
-def progress(total: int, *, seconds: float, size: str, unit: str) -> tqdm:
-    """Return a progress bar that states the size of a run expected to last longer than 2 seconds.
+@contextmanager
+def progress(total: int, *, seconds: float, size: str, unit: str) -> Iterator[Callable[[int], object]]:
+    """Yield a function that counts work done, on a bar that states the size of the run.
 
-    Shorter runs show nothing, nor does a stderr that is no terminal.
+    Runs expected to take less than 2 seconds show nothing, nor does a stderr that is no terminal. They do not
+    even make a disabled bar: it would take a lock, for which a process forked at that moment waits for ever.
     """
-    return tqdm(total=total, desc=size, unit=unit, unit_scale=True, disable=True if seconds < LONG else None)
+    if seconds < LONG or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    with tqdm(total=total, desc=size, unit=unit, unit_scale=True) as bar:
+        yield bar.update

@@ -49,7 +49,7 @@ def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any
         If ``model`` is neither an estimator nor a pencil.
     ValueError
         If ``method`` is unknown, there are more than 14 columns for "shapley", ``X`` or ``background`` do not
-        fit the model, ``background`` has no rows, or one is given for "hessian".
+        fit the model, ``background`` has no rows, or one is given for "hessian"; if a number exceeds 1.8e308.
 
     Warns
     -----
@@ -72,7 +72,15 @@ def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any
             "expected no background with method='hessian'; got one; it is a derivative at the row"
         )
     inputs, reference, _ = background_of(model, X, background)
-    return METHODS[method](inputs, reference)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = METHODS[method](inputs, reference)
+    overflow = ~np.isfinite(found).all(axis=(1, 2))
+    if overflow.any():
+        raise ValueError(
+            f"expected interactions below 1.8e308; got larger ones in row {int(overflow.argmax())}; express "
+            "the columns in other units"
+        )
+    return found
 
 
 def _hessian(inputs: Inputs, _: FloatArray) -> FloatArray:

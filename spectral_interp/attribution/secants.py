@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from ..eigen.checks import FloatArray
 from ..inputs import Inputs
-from ..pencil import DEGENERATE
 
 NODES = np.arange(5) / 4
 CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
@@ -29,7 +28,9 @@ SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of
 NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
 NARROWEST = 2.0**-40
-CROWDED, WIDE = 256, 2.0**-12  # so many cells of one path, multiple and that wide: it is so all along
+ROUNDING = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
+SMALLEST = np.finfo(np.float64).smallest_subnormal
+CROWDED, CROSSINGS = 256, 4  # most unsettled cells of a path at a time: that many, and so many times d
 
 
 @dataclass(frozen=True)
@@ -54,29 +55,37 @@ class Cells:
 class Paths:
     """Straight paths from ``origin`` (m, p) to ``origin + step``, integrated together.
 
-    ``error`` bounds the error of every contribution of every path.
+    ``error`` bounds the error of every contribution of every path, unless it is less than their rounding.
+
+    Where λ_k has a neighbour close by all along a path, cells would be halved without end. Of such a *hard*
+    path (``hard``, shape (m,)), converged cells are accepted although a crossing might hide in them. It is
+    *lost* (``lost``), and its contributions one choice of several, if too many do not even converge, because
+    the eigenvector changes at random.
     """
 
     def __init__(self, inputs: Inputs, origin: FloatArray, step: FloatArray, *, error: float) -> None:
         self.inputs, self.pencil = inputs, inputs.pencil
-        self.origin, self.step, self.error = origin, step, error
+        self.origin, self.step = origin, step
         self.slowest, self.fastest = self.pencil.step_range(step)
         low, high = self.pencil.extremes()
         self.range = inputs.per_column(np.abs(step) * (high - low)[1:]).max(axis=1)
+        norms, farthest = np.maximum(-low, high), np.maximum(np.abs(origin), np.abs(origin + step))
+        self.rounding = ROUNDING * (norms[0] + farthest @ norms[1:]) + SMALLEST * self.pencil.dim
+        self.error = np.maximum(error, self.rounding)
+        self.most = CROWDED + CROSSINGS * self.pencil.dim
+        self.hard, self.lost = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
         self.evaluations = 0
 
-    def integrate(self) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Return diagonal and coupling contributions (m, 2, c), and which paths had to be given up (m,)."""
+    def integrate(self) -> FloatArray:
+        """Return the diagonal and the coupling contributions: shape (m, 2, c)."""
         m = len(self.step)
-        total, given_up = np.zeros((m, 2, len(self.inputs.columns))), np.zeros(m, dtype=bool)
-        pair = np.arange(m)
+        total, pair = np.zeros((m, 2, len(self.inputs.columns))), np.arange(m)
         cells = Cells(pair, np.zeros(m), np.ones(m), *self._solve(pair, np.tile(NODES, (m, 1))))
         while True:
-            parts, settled, lost = self._settle(cells)
+            parts, settled = self._settle(cells)
             np.add.at(total, cells.pair[settled], parts[settled])
-            given_up[cells.pair[lost]] = True
             if settled.all():
-                return total, given_up
+                return total
             cells = self._bisect(cells.take(np.flatnonzero(~settled)))
 
     def _solve(self, pair: npt.NDArray[np.intp], t: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -87,22 +96,29 @@ class Paths:
         values, vectors = self.pencil.eigenpairs(z)
         return values.reshape(t.shape), self.pencil.gap(z).reshape(t.shape), vectors.reshape(*t.shape, -1)
 
-    def _settle(self, cells: Cells) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Return the contributions of the cells (m, 2, c), which of them are final, and which a guess."""
+    def _settle(self, cells: Cells) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Return the contributions of the cells (m, 2, c), and which of them are final (m,)."""
         parts, difference, overlap = self._extrapolate(cells)
-        smooth = overlap >= OVERLAP
-        converged = smooth & (difference <= self.error / 2 * np.sqrt(cells.width))
-        small = cells.width * self.range[cells.pair] <= SMALL * self.error
+        smooth, narrowest, error = overlap >= OVERLAP, cells.width <= NARROWEST, self.error[cells.pair]
+        converged = smooth & (difference <= error / 2 * np.sqrt(cells.width))
+        small = (cells.width * self.range[cells.pair] <= SMALL * error) | narrowest
         settled = smooth & small
         tested = np.flatnonzero(converged & ~small)
         settled[tested] = self._isolated(cells.take(tested))
-        multiple = cells.gaps.max(axis=1) <= DEGENERATE * (self.fastest - self.slowest)[cells.pair]
-        wide = cells.width > WIDE
-        crowded = (np.bincount(cells.pair, multiple & wide) > CROWDED)[cells.pair]
-        kinks = np.flatnonzero(~smooth & (small | crowded))
+        kinks = np.flatnonzero(~smooth & small)
         parts[kinks], residual = self._tangents(cells.take(kinks))
-        settled[kinks] = (residual <= 1e-10 * self.error) | (cells.width[kinks] <= NARROWEST)
-        return parts, settled | crowded, crowded & ~(settled | converged)
+        settled[kinks] = (residual <= self.rounding[cells.pair[kinks]]) | narrowest[kinks]
+        self.hard |= self._crowded(cells, ~settled)
+        settled |= converged & self.hard[cells.pair]
+        self.lost |= self._crowded(cells, ~settled)
+        if self.lost.any():
+            rest = np.flatnonzero(~smooth & ~settled & self.lost[cells.pair])
+            parts[rest], _ = self._tangents(cells.take(rest))
+        return parts, settled | self.lost[cells.pair]
+
+    def _crowded(self, cells: Cells, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Return which paths (m,) have too many of the cells."""
+        return np.bincount(cells.pair[which], minlength=len(self.step)) > self.most
 
     def _extrapolate(self, cells: Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the Romberg sums of the secants (m, 2, c), their error (m,) and the least overlap (m,)."""
@@ -128,14 +144,15 @@ class Paths:
         A crossing just beyond a node turns the eigenvector as well, so every gap counts by itself, too.
         """
         apart = cells.width / 4
-        chord = np.diff(cells.values) / apart[:, None]
-        down = np.maximum(chord - self.slowest[cells.pair, None], 0)
-        up = np.maximum(self.fastest[cells.pair, None] - chord, 0)
+        slowest, speed = self.slowest[cells.pair], (self.fastest - self.slowest)[cells.pair]
+        reach = speed * apart
+        chord = np.diff(cells.values) / apart[:, None] - slowest[:, None]
+        down = np.divide(chord, speed[:, None], out=np.zeros_like(chord), where=speed[:, None] > 0).clip(0, 1)
+        up = 1 - down  # speeds relative to the range of speeds: their products neither overflow nor vanish
         left, right = cells.gaps[:, :-1], cells.gaps[:, 1:]
-        needed = SAFETY * apart[:, None] * down * up
+        needed = SAFETY * reach[:, None] * down * up
         above, below = left * up + right * down >= needed, left * down + right * up >= needed
-        speed = (self.fastest - self.slowest)[cells.pair]
-        return (above & below).all(axis=1) & (cells.gaps.min(axis=1) >= NEAR * speed * apart)
+        return (above & below).all(axis=1) & (cells.gaps.min(axis=1) >= NEAR * reach)
 
     def _tangents(self, cells: Cells) -> tuple[FloatArray, FloatArray]:
         """Return contributions (m, 2, c) of cells with a kink where the tangents of their ends intersect.
@@ -148,8 +165,8 @@ class Paths:
         last = self._contributions(cells, np.array([[4, 4]]), one)
         rise = cells.values[:, 4] - cells.values[:, 0] - last.sum(axis=(1, 2))
         bend = (first - last).sum(axis=(1, 2))
-        share = np.divide(rise, bend, out=np.full(len(bend), 0.5), where=np.abs(rise) < np.abs(bend))
-        share = share.clip(0, 1)
+        with np.errstate(over="ignore"):
+            share = np.divide(rise, bend, out=np.full(len(bend), 0.5), where=bend != 0).clip(0, 1)
         weight = share[:, None, None]
         return weight * first + (1 - weight) * last, np.abs(rise - share * bend)
 

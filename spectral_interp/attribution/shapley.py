@@ -120,14 +120,14 @@ def coalition_values(
     together = max(1, MATRICES // b)
     seconds = SECONDS_PER_ENTRY * inputs.pencil.dim * n * b * total
     size = f"shapley: {n:,} rows × {b:,} background rows × {total:,} coalitions"
-    with progress(n * b * total, seconds=seconds, size=size, unit="eigenvalue") as bar:
+    with progress(n * b * total, seconds=seconds, size=size, unit="eigenvalue") as advance:
         for start in range(0, n, rows):
             group = slice(start, min(start + rows, n))
             table = np.empty((group.stop - start, total))
             for first in range(0, total, together):
                 part = slice(first, min(first + together, total))
                 table[:, part] = _means(inputs, group, reference, masks[part])
-                bar.update((group.stop - start) * b * (part.stop - first))
+                advance((group.stop - start) * b * (part.stop - first))
             yield group, table
 
 
@@ -215,5 +215,11 @@ def _sampled(
         reverse = -np.diff(np.concatenate([everyone, shrunk, none], axis=2))
         samples = np.take_along_axis((forward + reverse) / 2, rank[None], axis=2)
         values[group] = samples.mean(axis=1)
-        errors[group] = samples.std(axis=1, ddof=1) / np.sqrt(orders)
+        errors[group] = _deviation(samples) / np.sqrt(orders)
     return values, errors
+
+
+def _deviation(samples: FloatArray) -> FloatArray:
+    """Return the standard deviation along the second axis; squares neither overflow nor vanish."""
+    _, exponent = np.frexp(np.abs(samples).max(initial=0.0))
+    return np.ldexp(np.ldexp(samples, -exponent).std(axis=1, ddof=1), exponent)

@@ -1,11 +1,22 @@
-"""How the kernels are compiled: cached on disk where possible, run without the interpreter lock."""
+"""How the kernels are compiled: cached on disk where possible, run without the interpreter lock.
+
+A process forks between two compilations, never during one of another thread: the child would inherit a lock
+that nobody releases, and wait for it at its first kernel.
+"""
 
 from __future__ import annotations
 
+import functools
+import os
+import pickle
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from numba import njit
+from numba.core.caching import FunctionCache, NullCache
+from numba.core.compiler_lock import global_compiler_lock
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
@@ -14,8 +25,53 @@ HELPER = _OPTIONS | {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a kernel on its first call; cache the machine code unless no folder can be written."""
+    """Compile a kernel on its first call; cache the machine code where a folder can be written."""
+    dispatcher = njit(**_OPTIONS)(function)
     try:
-        return njit(cache=True, **_OPTIONS)(function)
+        dispatcher._cache = _Cache(function)  # as numba's cache=True does, with its own class
     except RuntimeError:  # numba found no folder that it may write
-        return njit(**_OPTIONS)(function)
+        dispatcher._cache = _NoCache()
+    return dispatcher
+
+
+class _Cache(FunctionCache):
+    """Numba's cache; but where the disk fails it, the code is compiled anew, and the caller gets a result."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except OSError:
+            return None
+        except (EOFError, pickle.UnpicklingError):  # a power cut leaves empty files
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            _warn()
+
+
+class _NoCache(NullCache):
+    def save_overload(self, sig: Any, data: Any) -> None:
+        _warn()
+
+
+@functools.cache
+def _warn() -> None:
+    """Say once per process why it is slow to start."""
+    warnings.warn(
+        "compiled code cannot be kept, so every start takes seconds longer; "
+        "set NUMBA_CACHE_DIR to a folder that can be written and has room",
+        stacklevel=2,
+    )
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )

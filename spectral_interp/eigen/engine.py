@@ -1,7 +1,8 @@
 """The kernels on rows of matrices, split over a pool of threads where a batch is worth it.
 
 The kernels release the interpreter lock and are single-threaded themselves, so any number of Python threads
-may call them at once, and a forked child simply starts a pool of its own.
+may call them at once. A forked child has none of its parent's threads, neither the pool's nor OpenMP's, for
+which torch's next parallel loop would wait for ever: it computes in one thread until it asks for more.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def _threads() -> ThreadPoolExecutor:
 def _forget_threads() -> None:
     global _pool
     _pool = None
+    torch.set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):

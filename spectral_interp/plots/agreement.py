@@ -7,7 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..comparison import Comparison
-from .style import NEUTRAL, VALUE_MAP
+from ..eigen.checks import FloatArray
+from .style import MODELS, NEUTRAL, VALUE_MAP
+from .text import plain_text
 
 
 def agreement_table(comparison: Comparison, measure: str = "spearman") -> pd.DataFrame:
@@ -22,24 +24,41 @@ def agreement_table(comparison: Comparison, measure: str = "spearman") -> pd.Dat
     )
 
 
+@plain_text
 def agreement(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the matrix with its numbers; lines part the models."""
+    """Draw the lower half of the matrix with its numbers; lines part the models, named on the diagonal."""
     labels = list(table.loc[table["a"] == table["b"], "a"])
+    models, methods = zip(*(label.split(": ", 1) for label in labels), strict=True)
     matrix = table.pivot(index="a", columns="b", values="value").loc[labels, labels].to_numpy()
-    ax.imshow(matrix, cmap=VALUE_MAP, aspect="auto", vmin=min(0.0, np.nanmin(matrix)), vmax=1)
-    size = min(8.0, 90 / max(len(labels), 1))
+    lowest = min(0.0, np.nanmin(matrix))
+    matrix = np.where(np.tri(len(labels), dtype=bool), matrix, np.nan)
+    ax.imshow(matrix, cmap=VALUE_MAP, aspect="auto", vmin=lowest, vmax=1)
+    _write_numbers(matrix, ax)
+    _part_models(models, ax)
+    ax.set_xticks(range(len(labels)), methods, rotation=90)
+    ax.set_yticks(range(len(labels)), methods)
+    ax.tick_params(length=0, labelsize=11)
+    ax.spines[:].set_visible(False)
+    measure = table["measure"].iloc[0].capitalize()
+    ax.set_title(f"Agreement of the contributions, row by row ({measure})")
+    return ax
+
+
+def _write_numbers(matrix: FloatArray, ax: Axes) -> None:
+    """Write two decimals, without the zero before the point."""
+    size = min(11.0, 130 / len(matrix))
     for (i, j), value in np.ndenumerate(matrix):
         if np.isfinite(value):
+            text = f"{value:.2f}".replace("-", "−").replace("0.", ".") if i != j else "1"
             colour = "white" if value < 0.55 else NEUTRAL
-            ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=size)
-    models = [label.split(": ", 1)[0] for label in labels]
-    for at in range(1, len(labels)):
-        if models[at] != models[at - 1]:
-            ax.axhline(at - 0.5, color="white", linewidth=2)
-            ax.axvline(at - 0.5, color="white", linewidth=2)
-    ax.set_xticks(range(len(labels)), labels, rotation=40, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(len(labels)), labels)
-    ax.tick_params(length=0, labelsize=8)
-    ax.spines[:].set_visible(False)
-    ax.set_title(f"Agreement of the contributions, row by row ({table['measure'].iloc[0].capitalize()})")
-    return ax
+            ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=size)
+
+
+def _part_models(models: tuple[str, ...], ax: Axes) -> None:
+    """Draw white lines between the models, and their names to the right of the diagonal."""
+    for at, model in enumerate(models):
+        if at and model != models[at - 1]:
+            ax.axhline(at - 0.5, color="white", linewidth=3)
+            ax.axvline(at - 0.5, color="white", linewidth=3)
+        if at == 0 or model != models[at - 1]:
+            ax.text(at + 0.7, at, f"{model} model", va="center", color=MODELS[model].colour, weight="bold")

@@ -11,10 +11,12 @@ from matplotlib.axes import Axes
 
 from ..attribution import Attribution
 from ..eigen.checks import FloatArray
-from .style import NEUTRAL, TOP, VALUE_MAP, count_rows, shorten
+from .lines import Colours, fold_names, label_x, name_lines
+from .style import NEUTRAL, VALUE_MAP, WHOLE, count_rows
+from .text import UNIT, plain_text, shorten
 
 _BINS, _HALF_WIDTH = 80, 0.42
-_SMALL, _LARGE, _FEW = 7, 28, 20
+_SMALL, _LARGE, _FEW = 10, 28, 20
 """Areas of the dots, large ones for few rows."""
 
 
@@ -31,39 +33,60 @@ def _level(values: npt.NDArray[Any]) -> FloatArray:
     return np.asarray(comparable.rank(pct=True).fillna(0.5), dtype=np.float64)
 
 
-def beeswarm(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw one row of dots per column, the columns with the largest mean |contribution| first."""
+@plain_text
+def beeswarm(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+    """Draw one line of dots per column, the columns with the largest mean |contribution| first.
+
+    The columns after the first twenty are one line, a grey dot a row for their sum.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`beeswarm_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
     sizes = table["contribution"].abs().groupby(table["column"], sort=False).mean()
-    order = list(sizes.sort_values(ascending=False, kind="stable").index[:TOP])
-    edges = np.linspace(table["contribution"].min(), table["contribution"].max(), _BINS + 1)
+    order = list(sizes.sort_values(ascending=False, kind="stable").index)
+    names = fold_names(order)
+    lines = {at: table[table["column"] == name] for at, name in enumerate(order[: len(names)])}
+    if len(names) < len(order):
+        rest = table[table["column"].isin(order[len(names) - 1 :])]
+        lines[len(names) - 1] = rest.groupby("row")["contribution"].sum().reset_index()
+    drawn = np.concatenate([rows["contribution"] for rows in lines.values()])
+    edges = np.linspace(drawn.min(), drawn.max(), _BINS + 1)
     size = _SMALL if table["row"].nunique() > _FEW else _LARGE
     ax.axvline(0, color=NEUTRAL, linewidth=0.8)
-    for at, name in enumerate(order):
-        rows = table[table["column"] == name]
+    for at, rows in lines.items():
         x = rows["contribution"].to_numpy()
-        dots = ax.scatter(
-            x, at + _offsets(x, edges), c=rows["level"], cmap=VALUE_MAP, vmin=0, vmax=1, s=size, linewidths=0
-        )
-    ax.set_yticks(range(len(order)), [shorten(name) for name in order])
-    ax.set_ylim(len(order) - 0.5, -0.5)
-    ax.locator_params(axis="x", nbins=6)
-    ax.set_xlabel(f"contribution ({table['unit'].iloc[0]})")
-    more = f" (top {TOP} of {len(sizes)})" if len(sizes) > TOP else ""
-    rows = count_rows(table["row"].nunique())
-    ax.set_title(f"{table['method'].iloc[0].capitalize()} contributions, {rows}{more}")
-    bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], aspect=30, pad=0.02)
-    bar.ax.set_yticklabels(["low", "high"])
-    bar.set_label("value of the column (rank)", labelpad=-14)
+        colour: dict[str, Any] = {"color": WHOLE}
+        if "level" in rows:
+            colour = {"c": rows["level"], "cmap": VALUE_MAP, "vmin": 0, "vmax": 1}
+        dots = ax.scatter(x, at + fan(x, edges), s=size, linewidths=0, **colour)
+        if at == 0:
+            _add_bar(ax, dots)
+    name_lines(ax, names, colours=colours)
+    ax.locator_params(axis="x", nbins=5)
+    label_x(ax, f"contribution ({shorten(table['unit'].iloc[0], UNIT)})")
+    method, count = table["method"].iloc[0].capitalize(), count_rows(table["row"].nunique())
+    ax.set_title(f"{method} contributions, {count}")
     return ax
 
 
-def _offsets(x: FloatArray, edges: FloatArray) -> FloatArray:
-    """Return vertical offsets that fan the dots of each bin of ``x`` out around the line."""
+def _add_bar(ax: Axes, dots: Any) -> None:
+    bar = ax.figure.colorbar(dots, ax=ax, ticks=[0, 1], aspect=30, pad=0.02)
+    bar.ax.set_yticklabels(["low", "high"])
+    bar.set_label("value (rank)", labelpad=-16)
+
+
+def fan(x: FloatArray, edges: FloatArray) -> FloatArray:
+    """Return offsets within ±0.42 that fan the dots of each bin of ``x`` out around their line."""
     bins = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, _BINS - 1)
     order = np.argsort(bins, kind="stable")
     starts = np.searchsorted(bins[order], np.arange(_BINS))
     place = np.empty(len(x))
     place[order] = np.arange(len(x)) - starts[bins[order]]
     counts = np.bincount(bins, minlength=_BINS)
-    fan = np.ceil(place / 2) * np.where(place % 2, 1, -1)
-    return _HALF_WIDTH * fan / max(counts.max() / 2, 8)
+    spread = np.ceil(place / 2) * np.where(place % 2, 1, -1)
+    return _HALF_WIDTH * spread / max(counts.max() / 2, 8)

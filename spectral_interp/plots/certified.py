@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
-from .style import DIAGONAL, NEUTRAL, TOP, UNIT, bar_height, shorten
-
-_OPEN, _PROVEN = "#C9D6DF", "#8CCFB7"
+from ..wording import number
+from .lines import Colours, fold_names, label_x, legend_below, name_lines
+from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
+from .text import UNIT, plain_text, shorten
 
 
 def certified_table(certificate: Certificate) -> pd.DataFrame:
@@ -20,55 +20,69 @@ def certified_table(certificate: Certificate) -> pd.DataFrame:
     return table.sort_values("norm", ascending=False, ignore_index=True, kind="stable")
 
 
-def certified(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the certified intervals, those of proven sign in another colour, and the observed range inside."""
-    shown = table.head(TOP)
+@plain_text
+def certified(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+    """Draw the certified intervals, those of proven sign hatched, and the observed range inside.
+
+    The columns after the first twenty are not drawn but counted, with what bounds all of them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`certified_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    names = fold_names([_label(line) for _, line in table.iterrows()])
+    shown, rest = table.iloc[: len(names)], table.iloc[:0]
+    if len(names) < len(table):
+        shown, rest = table.iloc[: len(names) - 1], table.iloc[len(names) - 1 :]
     y = np.arange(len(shown))
     ax.use_sticky_edges = False
     ax.axvline(0, color=NEUTRAL, linewidth=0.8)
-    for proven, colour, label in (
-        (False, _OPEN, "certified for every input"),
-        (True, _PROVEN, "certified, sign proven"),
+    _add_intervals(shown, y, 0.9 * bar_height(len(names)), ax)
+    if "observed_min" in shown:
+        ends = shown["observed_min"], shown["observed_max"]
+        ax.hlines(y, *ends, color=NEUTRAL, linewidth=4, label="observed at the rows")
+        median = shown["observed_median"]
+        ax.plot(median, y, "o", color="white", markeredgecolor=NEUTRAL, label="median of the rows")
+    if len(rest):
+        bound = f"not drawn: each within ±{number(rest['norm'].max())}"
+        ax.text(0, len(shown), bound, ha="center", va="center", color=WHOLE, backgroundcolor="white")
+    columns = [*shown["column"], *names[len(shown) :]]
+    name_lines(ax, names, columns=columns, colours=colours)
+    label_x(ax, f"derivative ({shorten(table['unit'][0], UNIT)} per {_step(shown)})")
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_title("Certified response to each column")
+    legend_below(ax)
+    return ax
+
+
+def _add_intervals(shown: pd.DataFrame, y: npt.NDArray[np.int_], height: float, ax: Axes) -> None:
+    for proven, colour, hatch, label in (
+        (False, CERTIFIED, "", "certified for every input"),
+        (True, PROVEN, PROVEN_HATCH, "certified, sign proven"),
     ):
         rows = (shown["monotone"] != 0).to_numpy() == proven
         if rows.any():
-            widths = (shown["high"] - shown["low"])[rows]
             ax.barh(
                 y[rows],
-                widths,
+                (shown["high"] - shown["low"])[rows],
+                height,
                 left=shown["low"][rows],
-                height=0.9 * bar_height(len(shown)),
                 color=colour,
-                edgecolor=colour,
-                linewidth=1.5,  # shows intervals of width 0
+                edgecolor="white" if hatch else colour,
+                hatch=hatch,
+                linewidth=0 if hatch else 1.5,  # shows intervals of width 0
                 label=label,
             )
-    if "observed_min" in shown:
-        ends = shown["observed_min"], shown["observed_max"]
-        ax.hlines(y, *ends, color=DIAGONAL, linewidth=4, label="observed at the rows")
-        ax.plot(
-            shown["observed_median"],
-            y,
-            "o",
-            color=NEUTRAL,
-            markeredgecolor="white",
-            label="median of the rows",
-        )
-    ax.set_yticks(y, [_label(line) for _, line in shown.iterrows()])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
-    label = textwrap.fill(f"derivative ({shorten(table['unit'][0], UNIT)} per {_step(shown)})", 60)
-    ax.set_xlabel(label)
-    ax.locator_params(axis="x", nbins=6)
-    more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
-    ax.set_title(f"How predictions can respond to each column{more}")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12 - 0.05 * (1 + label.count("\n"))), ncols=2)
-    return ax
 
 
 def _label(line: pd.Series) -> str:
     if line["kind"] == "levels":
-        return shorten(f"{line['column']}: {line['step']}")
-    return shorten(line["column"])
+        return f"{line['column']}: {line['step']}"
+    return str(line["column"])
 
 
 def _step(shown: pd.DataFrame) -> str:

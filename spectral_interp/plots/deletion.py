@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..comparison import Comparison
-from .style import COLOURS, NEUTRAL
-
-LINES = ("-", "--", ":")
+from .lines import label_x
+from .style import FAINT, METHODS, NEUTRAL
+from .text import plain_text
 
 
 def deletion_table(comparison: Comparison) -> pd.DataFrame:
@@ -17,24 +17,20 @@ def deletion_table(comparison: Comparison) -> pd.DataFrame:
     return comparison.curves.merge(areas.reset_index(), on=["model", "method"])
 
 
-def deletion(table: pd.DataFrame, ax: Axes, model: str = "spectral") -> Axes:
+@plain_text
+def deletion(table: pd.DataFrame, ax: Axes, *, model: str = "spectral") -> Axes:
     """Draw the deletion curve of every method on one model; a thick grey line is the random order."""
-    rows = table[table["model"] == model]
-    methods = [name for name in dict.fromkeys(rows["method"]) if name != "random"]
-    by_method = dict(list(rows.groupby("method")))
-    if "random" in by_method:
-        line = by_method["random"]
-        ax.plot(line["share"], line["deletion"], color="#B0B0B0", linewidth=4, label="random order")
-    for i, name in enumerate(methods):
-        line = by_method[name]
-        dashes = LINES[i // len(COLOURS) % len(LINES)]
-        ax.plot(
-            line["share"], line["deletion"], dashes, color=COLOURS[i % len(COLOURS)], label=name, marker="."
-        )
+    by_method = dict(list(table[table["model"] == model].groupby("method", sort=False)))
+    random = by_method.pop("random", None)
+    if random is not None:
+        ax.plot(random["share"], random["deletion"], color=FAINT, linewidth=5, label="random order")
+    for name, rows in by_method.items():
+        every = max(1, len(rows) // 10)
+        ax.plot(rows["share"], rows["deletion"], label=str(name), markevery=every, **METHODS[str(name)].curve)
     ax.axhline(0, color=NEUTRAL, linewidth=0.8)
     ax.set_xlim(0, 1)
-    ax.set_xlabel("share of the columns put to the background, those most for the prediction first")
+    label_x(ax, "share of the columns put to the background, those most for the prediction first")
     ax.set_ylabel("distance from the mean, as a share")
     ax.set_title(f"Deletion on the {model} model (lower is better)")
-    ax.legend(loc="upper right", fontsize=8)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11)
     return ax

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 
 from ..agreement import Dispute
 from ..comparison import Comparison
-from .style import COLOURS, NEUTRAL, shorten
-
-TOP_COLUMNS = 10
+from .lines import Colours, fold, fold_names, label_x, legend_below, starts
+from .style import look_of
+from .text import UNIT, plain_text, shorten, shorten_all
+from .waterfall import COLUMNS, follow, frame
 
 
 def dispute_table(comparison: Comparison, dispute: Dispute) -> pd.DataFrame:
@@ -22,20 +23,18 @@ def dispute_table(comparison: Comparison, dispute: Dispute) -> pd.DataFrame:
     if len(shown) < 2:
         shown = {key: comparison.attributions[key] for key in dispute.between}
     values = np.array([attribution.values[dispute.row] for attribution in shown.values()])
-    names = np.array(next(iter(shown.values())).columns, dtype=object)
+    columns = next(iter(shown.values())).columns
     order = np.argsort(-np.abs(values).max(axis=0), kind="stable")
-    values, names = values[:, order], names[order]
-    if len(names) > TOP_COLUMNS:
-        others = values[:, TOP_COLUMNS - 1 :].sum(axis=1, keepdims=True)
-        values = np.hstack([values[:, : TOP_COLUMNS - 1], others])
-        names = np.append(names[: TOP_COLUMNS - 1], f"{len(order) - TOP_COLUMNS + 1} others")
+    names = fold_names([columns[i] for i in order], COLUMNS)
     tables = []
-    for (model, method), attribution, row in zip(shown, shown.values(), values, strict=True):
+    for (model, method), attribution, row in zip(
+        shown, shown.values(), fold(values[:, order], COLUMNS), strict=True
+    ):
         base = attribution.base_values[dispute.row]
         line = {
             "model": f"{model} ({method})",
             "column": names,
-            "start": base + np.concatenate([[0.0], np.cumsum(row)[:-1]]),
+            "start": starts(base, row),
             "contribution": row,
             "base": base,
             "prediction": attribution.prediction[dispute.row],
@@ -46,30 +45,29 @@ def dispute_table(comparison: Comparison, dispute: Dispute) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def dispute(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the waterfalls beside each other, from the base value at the top to the prediction below."""
-    models = list(dict.fromkeys(table["model"]))
-    columns = list(dict.fromkeys(table["column"]))
+@plain_text
+def dispute(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+    """Draw the waterfalls beside each other, from the base value at the top to the prediction below.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`dispute_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    models = {str(model): rows for model, rows in table.groupby("model", sort=False)}
     height = 0.8 / len(models)
-    for i, model in enumerate(models):
-        rows = table[table["model"] == model]
-        y = np.arange(len(columns)) + height * (i - (len(models) - 1) / 2)
-        end = rows["start"] + rows["contribution"]
-        ax.barh(
-            y, rows["contribution"], left=rows["start"], height=0.9 * height, color=COLOURS[i], label=model
-        )
-        path_x = np.concatenate([np.repeat(rows["base"].iloc[0], 2), np.repeat(end, 2)])
-        path_y = np.concatenate([[-0.8], np.repeat(y, 2), [len(columns) - 0.2]])
-        ax.plot(path_x, path_y, color=COLOURS[i], linewidth=0.6, zorder=0)
-        ax.plot(rows["base"].iloc[0], -0.8, "o", color=COLOURS[i], markersize=4)
-        ax.plot(rows["prediction"].iloc[0], len(columns) - 0.2, "D", color=COLOURS[i], markersize=5)
-    ax.use_sticky_edges = False
+    for i, (model, rows) in enumerate(models.items()):
+        look = look_of(model, models)
+        y = np.arange(len(rows), dtype=np.float64) + height * (i - (len(models) - 1) / 2)
+        ax.barh(y, rows["contribution"], 0.94 * height, left=rows["start"], label=model, **look.bars)
+        follow(rows, y, look.colour, ax)
     ax.margins(x=0.04)
-    ticks = [-0.8, *range(len(columns)), len(columns) - 0.2]
-    ax.set_yticks(ticks, ["base value", *(shorten(str(name)) for name in columns), "prediction"])
-    ax.set_ylim(len(columns) + 0.2, -1.2)
-    ax.grid(axis="x", color=NEUTRAL, alpha=0.12)
-    ax.set_xlabel(f"from the base value to the prediction ({table['unit'].iloc[0]})")
+    columns = list(next(iter(models.values()))["column"])
+    frame(ax, shorten_all(columns), columns, colours)
+    label_x(ax, f"prediction ({shorten(table['unit'].iloc[0], UNIT)})")
     ax.set_title(f"Row {table['row'].iloc[0]}, as each model explains it")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    legend_below(ax)
     return ax

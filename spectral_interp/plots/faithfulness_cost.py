@@ -6,10 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..comparison import Comparison
-from .style import COLOURS, NEUTRAL, label_log
-
-MARKERS = ("o", "s", "^")
-SPACING = 2.2  # of names on the logarithmic axis
+from .style import METHODS, MODELS, label_log
+from .text import plain_text
 
 
 def faithfulness_cost_table(comparison: Comparison) -> pd.DataFrame:
@@ -19,41 +17,29 @@ def faithfulness_cost_table(comparison: Comparison) -> pd.DataFrame:
     return table.assign(gain=table["random_deletion"] - table["deletion"])
 
 
+@plain_text
 def faithfulness_cost(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw a marker per method, a shape per model: up is more faithful, left is cheaper."""
+    """Draw a dot per (model, method), its colour the model's and its shape the method's.
+
+    Up is more faithful, left is cheaper. What has no number has no dot.
+    """
     shown = table.dropna(subset=["gain", "ms_per_row"])
-    for i, (model, rows) in enumerate(shown.groupby("model", sort=False)):
-        ax.scatter(
-            rows["ms_per_row"], rows["gain"], s=46, color=COLOURS[i], marker=MARKERS[i], label=model, zorder=3
-        )
-        _label(rows.sort_values("ms_per_row"), ax, downward=i == len(MARKERS) - 1)
+    for _, line in shown.iterrows():
+        colour, marker = MODELS[line["model"]].colour, METHODS[line["method"]].marker
+        label = f"{line['model']}: {line['method']}"
+        where = line["ms_per_row"], line["gain"]
+        ax.scatter(*where, s=120, color=colour, marker=marker, edgecolor="white", label=label, zorder=3)
     ax.set_xscale("log")
     if len(shown):
         low, high = shown["gain"].min(), shown["gain"].max()
-        room = 0.6 * max(high - low, 0.1)
+        room = 0.2 * max(high - low, 0.1)
         ax.set_ylim(low - room, high + room)
-        ax.set_xlim(shown["ms_per_row"].min() / 2, shown["ms_per_row"].max() * 8)
+        ax.set_xlim(shown["ms_per_row"].min() / 2, shown["ms_per_row"].max() * 2)
         label_log(ax.xaxis)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11, handletextpad=0.2)
+    ax.grid(color="black", alpha=0.08)
+    ax.set_axisbelow(True)
     ax.set_xlabel("milliseconds per row")
     ax.set_ylabel("gain over random deletion (area)")
     ax.set_title("Faithfulness against cost (up and left is better)")
     return ax
-
-
-def _label(rows: pd.DataFrame, ax: Axes, *, downward: bool) -> None:
-    """Name the markers of one model, from the cheapest on, slanting away from the other models' names."""
-    side, at = (-1 if downward else 1), 0.0
-    for line in rows.itertuples():
-        x, y = float(line.ms_per_row), float(line.gain)  # type: ignore[arg-type]
-        at = max(x, at * SPACING)
-        ax.annotate(
-            str(line.method),
-            (x, y),
-            (at, y + side * 0.04),
-            rotation=40 * side,
-            rotation_mode="anchor",
-            va="center",
-            fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": NEUTRAL, "linewidth": 0.4},
-        )

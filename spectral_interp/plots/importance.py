@@ -8,7 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..attribution import Attribution
-from .style import COUPLING, DIAGONAL, NEUTRAL, TOP, WHOLE, bar_height, count_rows, shorten
+from ..eigen.checks import FloatArray
+from .lines import Colours, fold, fold_names, label_x, legend_below, limit_others, name_lines
+from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, TOP, WHOLE, bar_height, count_rows
+from .text import UNIT, plain_text, shorten
 
 
 def importance_table(attribution: Attribution) -> pd.DataFrame:
@@ -29,50 +32,59 @@ def importance_table(attribution: Attribution) -> pd.DataFrame:
     return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")
 
 
-def importance(table: pd.DataFrame, ax: Axes) -> Axes:
+@plain_text
+def importance(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
     """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel.
 
-    Methods without parts have a grey bar, and models without couplings plain ones.
+    Methods without parts have a grey bar, and models without couplings plain ones. The columns after the
+    first twenty are one line, the sum of their mean sizes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`importance_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
     """
-    shown = table.head(TOP)
-    y, height = np.arange(len(shown)), bar_height(len(shown))
+    whole, names = fold(table["mean_abs_contribution"].to_numpy()), fold_names(list(table["column"]))
+    y, height = np.arange(len(names)), bar_height(len(names))
     ax.use_sticky_edges = False
-    if "mean_abs_coupling" not in shown:
-        ax.barh(y, shown["mean_abs_contribution"], height, color=WHOLE)
+    reach = whole
+    if "mean_abs_coupling" not in table:
+        ax.barh(y, whole, height, color=WHOLE)
     else:
-        ax.barh(y, shown["mean_abs_diagonal"], height, color=DIAGONAL, label="diagonal part")
-    if "mean_abs_coupling" in shown and shown["mean_abs_coupling"].any():
-        _add_couplings(shown, y, height, ax)
-    ax.set_yticks(y, [shorten(name) for name in shown["column"]])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
+        diagonal, coupling = (fold(table[f"mean_abs_{part}"].to_numpy()) for part in ("diagonal", "coupling"))
+        ax.barh(y, diagonal, height, color=DIAGONAL, label="diagonal part")
+        reach = diagonal + coupling
+        if coupling.any():
+            _add_couplings(diagonal, coupling, whole, height, ax)
+    name_lines(ax, names, colours=colours)
     ax.set_xlim(left=0)
-    ax.locator_params(axis="x", nbins=6)
-    ax.set_xlabel(f"mean |contribution| ({table['unit'][0]})")
-    more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
+    if len(names) < len(table):
+        limit_others(ax, reach[:TOP].max(), reach[TOP:], whole[TOP:])
+    ax.locator_params(axis="x", nbins=5)
+    label_x(ax, f"mean |contribution| ({shorten(table['unit'][0], UNIT)})")
     method, rows = table["method"][0].capitalize(), count_rows(table["rows"][0])
-    ax.set_title(f"{method} contributions, {rows}: mean size{more}")
+    ax.set_title(f"{method} contributions, {rows}")
+    legend_below(ax)
     return ax
 
 
-def _add_couplings(shown: pd.DataFrame, y: npt.NDArray[np.int_], height: float, ax: Axes) -> None:
+def _add_couplings(
+    diagonal: FloatArray, coupling: FloatArray, whole: FloatArray, height: float, ax: Axes
+) -> None:
     """Stack the coupling parts on the diagonal ones, and mark the whole."""
+    y: npt.NDArray[np.int_] = np.arange(len(whole))
     ax.barh(
         y,
-        shown["mean_abs_coupling"],
+        coupling,
         height,
-        left=shown["mean_abs_diagonal"],
+        left=diagonal,
         color=COUPLING,
-        hatch="//",
+        hatch=COUPLING_HATCH,
         edgecolor="white",
         linewidth=0,
         label="coupling part",
     )
-    ax.plot(
-        shown["mean_abs_contribution"],
-        y,
-        "o",
-        color=NEUTRAL,
-        markeredgecolor="white",
-        label="both (parts may cancel)",
-    )
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, columnspacing=1.2)
+    ax.plot(whole, y, "o", color=NEUTRAL, markeredgecolor="white", label="both (parts may cancel)")

@@ -7,7 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..comparison import Comparison
-from .style import COLOURS, TOP, shorten
+from .lines import Colours, fold, fold_names, label_x, legend_below, limit_others, name_lines
+from .style import TOP, look_of
+from .text import UNIT, plain_text, shorten
 
 
 def importance_by_model_table(comparison: Comparison) -> pd.DataFrame:
@@ -26,19 +28,31 @@ def importance_by_model_table(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def importance_by_model(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw a bar per column and model."""
-    columns = list(dict.fromkeys(table["column"]))
-    shown, models = columns[:TOP], list(dict.fromkeys(table["model"]))
+@plain_text
+def importance_by_model(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+    """Draw a bar per column and model; the columns after the first twenty are summed in one line.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`importance_by_model_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    models = {str(model): rows for model, rows in table.groupby("model", sort=False)}
+    columns = list(next(iter(models.values()))["column"])
+    names = fold_names(columns)
+    sizes = np.stack([fold(rows["mean_abs_contribution"].to_numpy()) for rows in models.values()])
     height = 0.8 / len(models)
-    for i, model in enumerate(models):
-        sizes = table[table["model"] == model].set_index("column").loc[shown, "mean_abs_contribution"]
-        y = np.arange(len(shown)) + height * (i - (len(models) - 1) / 2)
-        ax.barh(y, sizes, height=height, color=COLOURS[i], label=model)
-    ax.set_yticks(range(len(shown)), [shorten(name) for name in shown])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
-    ax.set_xlabel(f"mean |contribution| ({table['unit'].iloc[0]})")
-    more = f" (top {TOP} of {len(columns)})" if len(columns) > TOP else ""
-    ax.set_title(f"What drives each model{more}")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    y = np.arange(len(names)) + height * (np.arange(len(models))[:, None] - (len(models) - 1) / 2)
+    for model, widths, at in zip(models, sizes, y, strict=True):
+        ax.barh(at, widths, 0.94 * height, label=model, **look_of(model, models).bars)
+    name_lines(ax, names, colours=colours)
+    ax.set_xlim(left=0)
+    if len(names) < len(columns):
+        limit_others(ax, sizes[:, :TOP].max(), sizes[:, TOP], sizes[:, TOP])
+    label_x(ax, f"mean |contribution| ({shorten(table['unit'].iloc[0], UNIT)})")
+    ax.set_title("What drives each model")
+    legend_below(ax)
     return ax

@@ -6,9 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..regions import Regions
-from .style import COUPLING, DIAGONAL, count_rows, label_log, shorten
+from .style import DIAGONAL, MODELS, count_rows, label_log
+from .text import UNIT, plain_text, shorten
 
-_STYLES = {"model": (DIAGONAL, "-"), "skeleton": (COUPLING, "--")}
+_STYLES = {"model": (MODELS["spectral"].colour, "-"), "skeleton": (DIAGONAL, "--")}
+"""The skeleton is the diagonal part of the model."""
 
 
 def pieces_table(regions: Regions) -> pd.DataFrame:
@@ -21,6 +23,7 @@ def pieces_table(regions: Regions) -> pd.DataFrame:
     return table.assign(rows=len(regions.prediction), unit=regions.inputs.unit)
 
 
+@plain_text
 def pieces(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the numbers of pieces as steps, both axes logarithmic."""
     drawn = table[table["eps"] > 0]
@@ -35,7 +38,7 @@ def pieces(table: pd.DataFrame, ax: Axes) -> Axes:
         label_log(ax.xaxis)
         label_log(ax.yaxis)
         ax.legend()
-    ax.set_xlabel(f"tolerance ε ({shorten(table['unit'][0], 60)})")
+    ax.set_xlabel(f"tolerance ε ({shorten(table['unit'][0], UNIT)})")
     ax.set_ylabel("tangent planes that cover the rows")
     ax.set_title(f"Pieces that are linear to within ε, {count_rows(table['rows'][0])}")
     return ax

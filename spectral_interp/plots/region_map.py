@@ -11,7 +11,9 @@ from matplotlib.patheffects import withStroke
 
 from ..eigen.checks import FloatArray
 from ..slices import PlaneSlice
-from .style import UNIT, VALUE_MAP, label_log, shorten
+from .lines import label_y
+from .style import VALUE_MAP, label_log
+from .text import NAME, UNIT, plain_text, shorten
 
 _LABELLED = 0.01
 """Regions of at least this share of the plane carry their latent's number."""
@@ -40,6 +42,7 @@ def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
     )
 
 
+@plain_text
 def region_map(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> Axes:
     """Colour the plane by prediction, draw the skeleton's boundaries and number its larger pieces.
 
@@ -80,16 +83,15 @@ def region_map(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray
             markersize=9,
             clip_on=False,
         )
-    ax.set(xlabel=shorten(first["x_column"], 60), ylabel=shorten(first["y_column"], 40))
+    ax.set(xlabel=shorten(first["x_column"], 2 * NAME), ylabel=shorten(first["y_column"], NAME))
     ax.set(xscale="log" if first["x_log"] else "linear", yscale="log" if first["y_log"] else "linear")
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     for axis, logarithmic in ((ax.xaxis, first["x_log"]), (ax.yaxis, first["y_log"])):
         if logarithmic:
             label_log(axis)
-    ax.set_title(f"Prediction, and the pieces of the skeleton by latent (✕ row {first['row']})")
-    ax.figure.colorbar(
-        colours, ax=ax, label=f"prediction ({shorten(first['unit'], UNIT)})", aspect=30, pad=0.02
-    )
+    ax.set_title(f"Pieces of the skeleton, by latent (✕ row {first['row']})")
+    bar = ax.figure.colorbar(colours, ax=ax, aspect=30, pad=0.02)
+    label_y(bar.ax, f"prediction ({shorten(first['unit'], UNIT)})")
     return ax
 
 

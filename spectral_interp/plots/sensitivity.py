@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..eigen.checks import FloatArray
-from .style import DIAGONAL, TOP, bar_height, shorten
+from ..certificates import Certificate
+from ..wording import number
+from .lines import Colours, fold_names, label_x, name_lines
+from .style import CERTIFIED, NEUTRAL, WHOLE, bar_height
+from .text import UNIT, plain_text, shorten
 
 
-def sensitivity_table(
-    features: Sequence[str], norms: FloatArray, unit: str, *, step: str = "unit of the feature"
-) -> pd.DataFrame:
-    """Return the sensitivity bound ``‖A_i‖₂`` (p,) per feature and ``step``, largest first."""
-    table = pd.DataFrame({"feature": list(features), "bound": norms, "unit": f"{unit} per {step}"})
+def sensitivity_table(certificate: Certificate) -> pd.DataFrame:
+    """Return the sensitivity bound ``‖A_i‖₂`` of every feature and its step, largest first."""
+    inputs = certificate.inputs
+    kinds = {
+        "change of level" if axis.levels else "unit" if axis.scale == 1 else "standard deviation"
+        for axis in inputs.axes
+    }
+    table = pd.DataFrame(
+        {
+            "feature": list(inputs.features),
+            "column": np.array(inputs.columns, dtype=object)[inputs.column_of],
+            "bound": certificate.feature_norm,
+            "unit": inputs.unit,
+            "step": " or ".join(sorted(kinds, reverse=True)),
+        }
+    )
     return table.sort_values("bound", ascending=False, ignore_index=True, kind="stable")
 
 
-def sensitivity(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the bounds of the top features as bars."""
-    shown = table.head(TOP)
-    y = np.arange(len(shown))
-    ax.barh(y, shown["bound"], bar_height(len(shown)), color=DIAGONAL)
-    ax.set_yticks(y, [shorten(name) for name in shown["feature"]])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
-    ax.locator_params(axis="x", nbins=6)
-    ax.set_xlabel(textwrap.fill(f"largest possible change ({table['unit'][0]})", 60))
-    more = f" (top {TOP} of {len(table)})" if len(table) > TOP else ""
-    ax.set_title(f"Sensitivity bound of each feature{more}")
+@plain_text
+def sensitivity(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+    """Draw the bounds as bars; the features after the first twenty are counted, with the largest of theirs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`sensitivity_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    names = fold_names(list(table["feature"]))
+    others = len(names) < len(table)
+    shown = table.head(len(names) - others)
+    height = bar_height(len(names))
+    ax.barh(np.arange(len(shown)), shown["bound"], height, color=CERTIFIED, edgecolor=NEUTRAL, linewidth=0.6)
+    if others:
+        bound = number(table["bound"][len(shown)])
+        ax.text(0, len(shown), f"  not drawn: at most {bound} each", va="center", color=WHOLE)
+    name_lines(ax, names, columns=[*shown["column"], *names[len(shown) :]], colours=colours)
+    ax.set_xlim(left=0)
+    ax.locator_params(axis="x", nbins=5)
+    unit, step = shorten(table["unit"][0], UNIT), table["step"][0]
+    label_x(ax, f"largest possible change ({unit} per {step})")
+    ax.set_title("Sensitivity bound of each feature")
     return ax

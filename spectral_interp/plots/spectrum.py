@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from ..slices import SpectrumSlice
-from .style import COUPLING, DIAGONAL, NEUTRAL, UNIT, label_log, shorten
-
-_OTHERS = "#9A9A9A"
+from .lines import Colours, column_title, label_y, legend_below
+from .style import MODELS, NEUTRAL, WHOLE, label_log
+from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
 
 
 def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
@@ -32,58 +34,63 @@ def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
     )
 
 
-def spectrum(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the eigenvalues as lines (dots for levels), the row's own value and the closest approaches."""
-    levels = not pd.api.types.is_numeric_dtype(table["value"].infer_objects().dtype)
+@plain_text
+def spectrum(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+    """Draw the eigenvalues as lines (dots for levels), the row's own value and the closest approaches.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`spectrum_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    levels = list(dict.fromkeys(table["value"])) if _has_levels(table) else []
+    if levels:
+        places = {level: at for at, level in enumerate(levels)}
+        table = table.assign(value=table["value"].map(places), row_value=table["row_value"].map(places))
     selected = table[table["selected"]]
-    marker, line = ("o", ":") if levels else ("", "-")
-    others = table[~table["selected"]].groupby("index")
-    for place, (_, rows) in enumerate(others):
-        label = "other eigenvalues" if place == 0 else None
-        ax.plot(
-            rows["value"],
-            rows["eigenvalue"],
-            color=_OTHERS,
-            linewidth=0.9,
-            marker=marker,
-            markersize=3,
-            linestyle=line,
-            label=label,
-        )
-    index = int(selected["index"].iloc[0])
-    label = f"prediction: number {index} of 0–{table['index'].max()}"
-    ax.plot(
-        selected["value"],
-        selected["eigenvalue"],
-        color=DIAGONAL,
-        linewidth=2.4,
-        marker=marker,
-        linestyle=line,
-        label=label,
-    )
+    _add_eigenvalues(table, selected, ax, *("o", ":") if levels else ("", "-"))
     close = selected[selected["crossing"]]
     if len(close):
-        ax.scatter(
-            close["value"],
-            close["eigenvalue"],
-            s=80,
-            facecolors="none",
-            edgecolors=COUPLING,
-            linewidths=1.8,
-            zorder=3,
-            label="gap to a neighbour is smallest",
-        )
-    here = table["row_value"].iloc[0]
-    if here is not None:
-        ax.axvline(here, color=NEUTRAL, linestyle="--", linewidth=1, label="value of the row")
-    if table["log_axis"].iloc[0]:
+        label = "gap to a neighbour is smallest"
+        ring: dict[str, Any] = {"mfc": "none", "mec": NEUTRAL, "mew": 1.8, "markersize": 10, "zorder": 3}
+        ax.plot(close["value"], close["eigenvalue"], "o", label=label, **ring)
+    first = table.iloc[0]
+    if pd.notna(first["row_value"]):
+        ax.axvline(first["row_value"], color=NEUTRAL, linestyle="--", linewidth=1, label="value of the row")
+    if first["log_axis"]:
         ax.set_xscale("log")
         label_log(ax.xaxis)
     if levels:
-        ticks = list(dict.fromkeys(table["value"]))
-        ax.set_xticks(range(len(ticks)), [shorten(str(level), 14) for level in ticks])
-    name = str(table["column"].iloc[0])
-    ax.set(xlabel=shorten(name, 60), ylabel=f"eigenvalue ({shorten(table['unit'].iloc[0], UNIT)})")
-    ax.set_title(f"Spectrum along {shorten(name)}, the other columns as in row {table['row'].iloc[0]}")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
+        ax.set_xticks(range(len(levels)), shorten_all(map(str, levels), VALUE))
+    name = str(first["column"])
+    ax.set_xlabel(shorten(name, 2 * NAME))
+    label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")
+    column_title(ax, f"Eigenvalue flow along {shorten(name)} at row {first['row']}", name, colours)
+    legend_below(ax)
     return ax
+
+
+def _has_levels(table: pd.DataFrame) -> bool:
+    return not pd.api.types.is_numeric_dtype(table["value"].infer_objects().dtype)
+
+
+def _add_eigenvalues(table: pd.DataFrame, selected: pd.DataFrame, ax: Axes, marker: str, line: str) -> None:
+    """Draw the selected eigenvalue above the others."""
+    look: dict[str, Any] = {"marker": marker, "linestyle": line}
+    label = "other eigenvalues"
+    for _, rows in table[~table["selected"]].groupby("index"):
+        ax.plot(
+            *(rows["value"], rows["eigenvalue"]),
+            color=WHOLE,
+            linewidth=0.9,
+            markersize=3,
+            label=label,
+            **look,
+        )
+        label = ""
+    label = f"prediction: number {selected['index'].iloc[0]} of 0–{table['index'].max()}"
+    colour = MODELS["spectral"].colour
+    ax.plot(selected["value"], selected["eigenvalue"], color=colour, linewidth=3, label=label, **look)

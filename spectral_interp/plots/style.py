@@ -1,44 +1,112 @@
-"""One look for every figure: sizes, fonts and a palette that survives colour blindness and grey print."""
+"""One look for every figure: sizes, fonts, and colours that survive colour blindness and grey print.
+
+The same thing has the same colour everywhere: a part of a contribution, a model, a method, a column. What
+colour says is also said by a hatch, a marker, a kind of line, a place or a name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axis import Axis
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 DIAGONAL, COUPLING, NEUTRAL = "#0072B2", "#E69F00", "#333333"
+GREEN, VERMILION, SKY, PURPLE = "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 
 WHOLE = "#7A7A7A"
-"""Of a contribution that has no parts."""
+"""Of a contribution that has no parts, of the line of other columns, and of what is context."""
 
-COLOURS = (DIAGONAL, COUPLING, "#009E73", "#CC79A7", NEUTRAL)
-"""Categories, from the palette of Okabe and Ito."""
+FAINT = "#D9D9D9"
+
+COUPLING_HATCH = "///"
+
+CERTIFIED, PROVEN, PROVEN_HATCH = "#C9D6DF", "#8CCFB7", "\\\\\\\\"
+"""Of certified ranges, and of those that prove a sign."""
+
+COLOURS = (DIAGONAL, COUPLING, GREEN, PURPLE, NEUTRAL)
+"""Categories of other kinds, from the palette of Okabe and Ito."""
+
+COLUMN_COLOURS = ("#AA1111", "#77DD77", "#4411AA", "#AAAADD", "#AA7777", "#441144")
+"""Of the strongest columns: far from each other and from both parts, for colour-blind eyes too."""
 
 VALUE_MAP = "cividis"
-"""Colours of low to high column values."""
+"""Colours of low to high values."""
+
+SHARE_MAP = LinearSegmentedColormap.from_list("coupling share", ["#004B76", DIAGONAL, COUPLING, "#F7C65B"])
+"""Colours of the coupling's share of a contribution, from dark to light."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a model or a method is drawn: colour, kind of line, marker, hatch of its bars."""
+
+    colour: str
+    line: str = "-"
+    marker: str = "o"
+    hatch: str = ""
+
+    @property
+    def bars(self) -> dict[str, Any]:
+        """Options of bars."""
+        return {"color": self.colour, "hatch": self.hatch, "edgecolor": "white", "linewidth": 0}
+
+    @property
+    def curve(self) -> dict[str, Any]:
+        """Options of a line with markers."""
+        return {"color": self.colour, "linestyle": self.line, "marker": self.marker, "markersize": 6}
+
+
+MODELS = {
+    "spectral": Look(GREEN),
+    "linear": Look(NEUTRAL, "--", "s", "///"),
+    "MLP": Look(PURPLE, ":", "^", "..."),
+}
+
+METHODS = {
+    "local": Look(NEUTRAL, "-", "o"),
+    "path": Look(SKY, "-", "s"),
+    "shapley": Look(VERMILION, "-", "^", "///"),
+    "SHAP Exact": Look(VERMILION, "--", "D"),
+    "SHAP Permutation": Look(VERMILION, "-.", "v"),
+    "SHAP Kernel": Look(VERMILION, ":", "P"),
+    "Captum IG": Look(SKY, "--", "X"),
+    "SHAP Gradient": Look(SKY, ":", "<"),
+    "SHAP Linear": Look(WHOLE, "--", ">"),
+    "SHAP Deep": Look(WHOLE, ":", "*"),
+}
+"""Methods that estimate the same thing share a colour."""
 
 TOP = 20
-"""Columns drawn one by one; the rest are counted in the figure's title."""
+"""Columns drawn one by one; the rest are one line."""
 
 _RC: dict[Any, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 160,
     "figure.constrained_layout.use": True,
-    "font.size": 10,
+    "font.size": 13,
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
+    "legend.fontsize": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
-    "axes.titlesize": 11,
+    "axes.titlesize": 14,
     "axes.formatter.limits": (-4, 8),
+    "hatch.linewidth": 1.2,
     "legend.frameon": False,
+    "lines.linewidth": 1.8,
     "text.parse_math": False,
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
+    "svg.hashsalt": "spectral_interp",
 }
+"""At 7.2 inches, the width of an analysis' figures, letters stay 6 points high where half a page is 3.4."""
 
 
 @contextmanager
@@ -48,11 +116,33 @@ def style() -> Iterator[None]:
         yield
 
 
+def column_colours(ranked: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each of the six strongest columns; the others have none.
+
+    Examples
+    --------
+    >>> column_colours(["bmi", "age"])
+    {'bmi': '#AA1111', 'age': '#77DD77'}
+    """
+    return dict(zip(ranked, COLUMN_COLOURS, strict=False))
+
+
+def height(lines: int) -> float:
+    """Return the height in inches of a figure with so many named lines.
+
+    Examples
+    --------
+    >>> height(1), height(10), height(21)
+    (3.2, 4.9, 8.2)
+    """
+    return max(3.2, round(1.9 + 0.3 * lines, 1))
+
+
 def label_log(axis: Axis) -> None:
     """Label a logarithmic axis, its limits set, with a few plain numbers, also over less than a decade."""
     low, high = axis.get_view_interval()
     decades = high / low
-    steps = (1.0,) if decades > 1e3 else (1.0, 2.0, 5.0)
+    steps = (1.0,) if decades > 1e3 else (1.0, 3.0) if decades > 1e2 else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=steps, numticks=9) if decades > 4 else MaxNLocator(5))
     axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axis.set_minor_formatter(NullFormatter())
@@ -80,16 +170,16 @@ def count_rows(n: int) -> str:
     return "1 row" if n == 1 else f"{n:,} rows"
 
 
-UNIT = 40
-"""Characters of a unit that labels of axes show."""
-
-
-def shorten(name: str, width: int = 28) -> str:
-    """Return ``name`` cut to ``width`` characters, the cut marked by an ellipsis.
+def look_of(name: str, among: Iterable[str]) -> Look:
+    """Return the look of "model (method)": the model's, or the method's where all are of one model.
 
     Examples
     --------
-    >>> shorten("average number of bedrooms per household", 12)
-    'average num…'
+    >>> look_of("spectral (path)", ["spectral (path)", "MLP (SHAP Exact)"]) == MODELS["spectral"]
+    True
+    >>> look_of("spectral (path)", ["spectral (path)", "spectral (local)"]) == METHODS["path"]
+    True
     """
-    return name if len(name) <= width else name[: width - 1] + "…"
+    model, method = name.removesuffix(")").split(" (", 1)
+    several = len({other.split(" (", 1)[0] for other in among}) > 1
+    return MODELS[model] if several else METHODS[method]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .style import COUPLING, DIAGONAL, NEUTRAL, label_log
+from .style import NEUTRAL, WHOLE, label_log
+from .text import plain_text
 
 
 def training_curve_table(history: list[dict[str, float]]) -> pd.DataFrame:
@@ -13,6 +14,7 @@ def training_curve_table(history: list[dict[str, float]]) -> pd.DataFrame:
     return pd.DataFrame(history)
 
 
+@plain_text
 def training_curve(table: pd.DataFrame, ax: Axes, *, loss: str) -> Axes:
     """Draw both losses on a log scale and mark the epoch whose weights were kept.
 
@@ -25,8 +27,8 @@ def training_curve(table: pd.DataFrame, ax: Axes, *, loss: str) -> Axes:
         What the loss is, with its unit.
     """
     best = table.iloc[int(table["validation_loss"].argmin())]
-    ax.plot(table["epoch"], table["train_loss"], color=DIAGONAL, label="training rows")
-    ax.plot(table["epoch"], table["validation_loss"], color=COUPLING, linestyle="--", label="validation rows")
+    ax.plot(table["epoch"], table["train_loss"], color=WHOLE, linestyle="--", label="training rows")
+    ax.plot(table["epoch"], table["validation_loss"], color=NEUTRAL, label="validation rows")
     ax.plot(
         best["epoch"], best["validation_loss"], "o", color=NEUTRAL, label=f"kept: epoch {int(best['epoch'])}"
     )

@@ -99,3 +99,9 @@ def test_bad_arguments(random_pencil):
         interactions(pencil, np.zeros((1, 15)), background=np.zeros((1, 15)))
     with pytest.raises(ValueError, match=r"shape \(n, 15\); got \(1, 3\)"):
         interactions(pencil, np.zeros((1, 3)))
+
+
+def test_second_derivatives_beyond_the_numbers_are_refused():
+    pencil = Pencil([[0.0, 1e-100], [0.0, 0.0]], [[0.0], [1e150]], 1)
+    with pytest.raises(ValueError, match=r"expected interactions below 1.8e308; got larger ones in row 1"):
+        interactions(pencil, [[1.0], [0.0]])

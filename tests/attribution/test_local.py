@@ -132,3 +132,14 @@ def test_bad_arguments(random_pencil, regressor, diabetes):
         explain(pencil, [[0.0, 0.0]], background=[[0.0, 0.0, 0.0]])
     with pytest.raises(ValueError, match="column 'bmi' is missing"):
         explain(regressor, diabetes[0].drop(columns="bmi"))
+
+
+def test_numbers_that_overflow_are_refused_not_turned_into_nan(rng):
+    pencil = Pencil(1e200 * rng.normal(size=(3, 4)), 1e200 * rng.normal(size=(3, 3)), 2)
+    dense = DensePencil(pencil.matrices, 2)
+    huge, row = [[0.0, 1.0], [1e150, -1e150]], [[1.0, 1.0]]
+    for model in (pencil, dense):
+        for method in ("local", "path", "shapley"):
+            for X, background in ((huge, row), (row, huge)):
+                with pytest.raises(ValueError, match=r"A\(z\) stays below 1e\+300; got inf in row 1"):
+                    explain(model, X, method=method, background=background)

@@ -241,3 +241,54 @@ def test_many_avoided_crossings_are_no_multiple_eigenvalue():
     spread = np.ptp(np.concatenate([att.prediction, pencil.values(background)]))
     assert att.completeness_gap.max() <= 1e-9 * spread
     assert not att.degenerate.any()
+
+
+def test_columns_that_cancel():
+    """Opposite matrices and equal steps: A(z) = A(r), so that there is no spread to take a fraction of."""
+    pencil = Pencil([[0.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], [[1.0], [2.0], [-2.0]], 1)
+    att = explain(pencil, [[1.0, 1.0]], method="path")
+    np.testing.assert_allclose(att.values, [[3 / 5**0.5, -3 / 5**0.5]])
+    assert att.completeness_gap.max() <= 1e-15
+
+
+@pytest.mark.parametrize("distance", [1e-5, 1e-6, 1e-9])
+def test_a_close_neighbour_all_along_the_path_does_not_cost_millions_of_cells(distance):
+    """Two copies of one matrix, decoupled and a distance apart: λ_3 has a neighbour close by everywhere."""
+    rng = np.random.default_rng(0)
+    diag, off = rng.normal(size=(3, 4)), rng.normal(size=(3, 3))
+    near = distance * np.array([[0.0], [1.0], [0.3]])
+    twins = Pencil(np.hstack([diag, diag + near]), np.hstack([off, np.zeros((3, 1)), off]), 3)
+    single = explain(Pencil(diag, off, 1), [[1.0, 1.0]], method="path", tol=1e-6)
+    with pytest.warns(UserWarning, match="multiple, or nearly so, all along paths to 1 of 1 rows"):
+        att = explain(twins, [[1.0, 1.0]], method="path")
+    assert att.evaluations < 20_000
+    assert att.completeness_gap.max() <= 1e-14
+    np.testing.assert_allclose(att.values, single.values, rtol=1e-4)
+
+
+def test_a_kink_at_the_row_itself_costs_no_completeness():
+    """A(t) = (1 − t) A_0 vanishes at the row: any vector is an eigenvector there."""
+    pencil = Pencil([[6.0, -6.0], [2.0, -2.0]], [[-3.0], [-1.0]], 1)
+    att = explain(pencil, [[-3.0]], method="path")
+    np.testing.assert_allclose(att.values, -(45**0.5), rtol=1e-15)
+    assert att.completeness_gap.max() <= 4e-15
+
+
+@pytest.mark.parametrize("exponent", [-990, -600, 600, 990])
+def test_scale_does_not_matter(exponent):
+    """Products of two gaps vanish or overflow from 1e±155 on."""
+    start = [0.0, 40 * 0.308, -40 * 0.312]
+    diag, off = np.array([start, [0.0, -40.0, 0.0], [0.0, 0.0, 40.0]]), np.full((3, 2), 1e-8)
+    expected, found = (
+        explain(Pencil(np.ldexp(diag, e), np.ldexp(off, e), 1), np.ones((1, 2)), method="path").values
+        for e in (0, exponent)
+    )
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_array_equal(np.ldexp(found, -exponent), expected)
+
+
+def test_rows_of_other_sizes_do_not_spoil_a_sum(random_pencil, rng):
+    pencil, z = random_pencil(3, 9), rng.normal(size=(6, 3))
+    z[3:] *= 1e40
+    att = explain(pencil, z, method="path", background=rng.normal(size=(1, 3)))
+    assert att.completeness_gap[:3].max() <= 1e-13

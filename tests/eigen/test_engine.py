@@ -2,13 +2,16 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from numba.core.compiler_lock import global_compiler_lock
 
 from spectral_interp.eigen import eigenpairs, engine
 
@@ -85,6 +88,47 @@ def test_works_after_fork(batch, two_threads):
     finally:
         for child in children:
             child.kill()
+
+
+def forked(work):
+    """Return the status of a forked child that calls ``work``; one that hangs is ended by its own alarm."""
+    pid = os.fork()
+    if not pid:
+        signal.alarm(20)
+        work()
+        os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_is_not_forked_amid_a_compilation():
+    """Another thread holds numba's lock, as it does while it compiles; the child then needs it itself."""
+    held, enough = threading.Event(), threading.Event()
+
+    def compile_something():
+        with global_compiler_lock:
+            held.set()
+            enough.wait(0.2)
+
+    other = threading.Thread(target=compile_something)
+    other.start()
+    held.wait()
+
+    def compile_in_child():
+        with global_compiler_lock:
+            pass
+
+    assert forked(compile_in_child) == 0
+    other.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torch_does_not_wait_for_openmp_threads_that_a_child_has_not(two_threads):
+    x = torch.ones(64, 8)
+    torch.mm(x, x.T)  # the parent's threads run
+    assert forked(lambda: torch.mm(x, x.T)) == 0
 
 
 SCRIPT = """

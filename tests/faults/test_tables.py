@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from spectral_interp import analyze, load, report, train
 from spectral_interp.tables import read_table
 
+from ..conftest import undrawn
 from .strange_tables import changed, tables, tables_in_dialects
 
 INTERNALS = re.compile(
@@ -111,7 +112,7 @@ def generated(examples, **strategies):
 
 def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
     """Two thousand tables, most of them with something odd; figures and comparison for one in forty."""
-    every, save_figure = size(0, 40), report._save_figure
+    every, draw_figure = size(0, 40), report.draw_figure
 
     def check_trained(table, folder, arguments):
         file, model = folder / f"train{table.suffix}", folder / "m.pt"
@@ -138,8 +139,7 @@ def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
             trial, later, done = trained.tried, data.draw(st.none() | changed(table)), False
             to_train, to_analyze = options(trial, every)
             drawn = every and trial % every == 0
-            draw = save_figure if drawn else lambda draw, height, path: path.touch()
-            monkeypatch.setattr(report, "_save_figure", draw)
+            monkeypatch.setattr(report, "draw_figure", draw_figure if drawn else undrawn)
             folder = tmp_path / str(trial)
             folder.mkdir()
             with trained.trial(f"{trial}: {table}"):

@@ -1,0 +1,244 @@
+"""Contributions of one column against its values, inside what is certified of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ..attribution import Attribution
+from ..certificates import Certificate
+from ..columns import CategoricalColumn
+from ..eigen.checks import FloatArray
+from ..inputs import Axis
+from ..wording import number
+from .beeswarm import fan
+from .lines import Colours, column_title, label_y, legend_below
+from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
+from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
+
+_GRID = 201
+_BEYOND = 0.5
+"""The axis goes so far beyond the dots at most, in their range, to show the certified range."""
+
+ROW, RANGE = "row", "range"
+
+
+def dependence_table(attribution: Attribution, certificate: Certificate, column: str) -> pd.DataFrame:
+    """Return a line per row, and a line per value at which the certified range is drawn.
+
+    ``low`` to ``high`` is what the contribution is certified to lie between at that value of the column,
+    whatever the other columns are (:meth:`Certificate.contribution_range`): as ``slope_low`` to
+    ``slope_high`` holds every derivative, rows stay in a wedge about the background's mean (method "local"),
+    or in its average over the background rows. NaN if contributions are measured against another background
+    than the model's own. ``coupling_share`` is |coupling| / (|diagonal| + |coupling|). Rows without a value,
+    or with a level that the model does not know, have none here either.
+
+    Parameters
+    ----------
+    attribution : Attribution
+    certificate : Certificate
+        Of the same model; its rows do not matter.
+    column : str
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or the two have different columns.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, certify, explain
+    >>> pencil = Pencil([[5.0, 5.0], [1.0, 2.0]], [[0.0], [0.5]], k=1)
+    >>> table = dependence_table(explain(pencil, [[2.0], [-1.0]]), certify(pencil), "z0")
+    >>> table.loc[table["of"] == "row", ["value", "low", "contribution", "high"]].round(3).values.tolist()
+    [[2.0, 1.586, 4.414, 4.414], [-1.0, -2.207, -0.793, -0.793]]
+    """
+    if attribution.columns != certificate.inputs.columns:
+        both = f"{list(attribution.columns)} and {list(certificate.inputs.columns)}"
+        raise ValueError(f"expected attribution and certificate of the same columns; got {both}")
+    axis = certificate.inputs.axis(column)
+    dots = _dots(attribution, axis)
+    known = dots["value"].dropna()
+    table = pd.concat([dots, pd.DataFrame({"of": RANGE, "value": _grid(axis, known)})], ignore_index=True)
+    low, high = np.full((2, len(table)), np.nan)
+    if attribution.background == certificate.inputs.background:
+        there = table["value"].notna().to_numpy()
+        ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
+        low[there], high[there] = ends
+    slope_low, slope_high = _slopes(certificate, axis)
+    return table.assign(
+        low=low,
+        high=high,
+        slope_low=slope_low,
+        slope_high=slope_high,
+        step="" if axis.levels else axis.own_unit,
+        column=column,
+        log_axis=axis.log,
+        method=attribution.method,
+        unit=attribution.unit,
+    )
+
+
+def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float]:
+    """Return between what the derivative lies, per unit of the column or of its logarithm; NaN for levels."""
+    if axis.levels:
+        return np.nan, np.nan
+    low, high = certificate.gradient_low[axis.first], certificate.gradient_high[axis.first]
+    return float(low / axis.scale), float(high / axis.scale)
+
+
+def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
+    """Return the rows: value of the column, contribution and its parts."""
+    at = attribution.columns.index(axis.name)
+    none = np.full(attribution.values.shape, np.nan)
+    whole, diagonal, coupling = (
+        (none if part is None else part)[:, at]
+        for part in (attribution.values, attribution.diagonal, attribution.coupling)
+    )
+    total = np.abs(diagonal) + np.abs(coupling)
+    share = np.divide(np.abs(coupling), total, out=np.full_like(total, np.nan), where=total > 0)
+    return pd.DataFrame(
+        {
+            "of": ROW,
+            "row": np.arange(len(whole)),
+            "value": _values(attribution.data[:, at], axis),
+            "contribution": whole,
+            "diagonal": diagonal,
+            "coupling": coupling,
+            "coupling_share": share,
+        }
+    )
+
+
+def _values(data: npt.NDArray[Any], axis: Axis) -> pd.Series:
+    """Return the numbers of a column, NaN where missing, or its levels, None where unknown."""
+    column = pd.Series(data, name=axis.name)
+    if not axis.levels:
+        return pd.to_numeric(column, errors="coerce").astype(np.float64)
+    present = CategoricalColumn(axis.name, axis.levels, axis.shares).encode(column) > 0
+    levels = np.array([*axis.levels, None], dtype=object)
+    return pd.Series(levels[np.where(present.any(axis=1), present.argmax(axis=1), -1)])
+
+
+def _grid(axis: Axis, known: pd.Series) -> Any:
+    """Return the values at which the range is drawn: levels, or evenly spaced features over the rows."""
+    if axis.levels:
+        return [level for level in axis.levels if (known == level).any()]
+    if not len(known):
+        return np.empty(0)
+    z = axis.feature(np.array([known.min(), known.max()]))
+    room = 0.0 if z[1] > z[0] else 1.0
+    return axis.value(np.linspace(z[0] - room, z[1] + room, _GRID))
+
+
+@plain_text
+def dependence(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+    """Draw a dot per row, coloured by the coupling's share, in front of the certified range.
+
+    Levels stand side by side, the most frequent first, up to twenty of them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`dependence_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    first, name = table.iloc[0], str(table["column"].iloc[0])
+    dots, ranges = (table[(table["of"] == kind) & table["value"].notna()] for kind in (ROW, RANGE))
+    note = ""
+    if first["step"]:
+        _add_wedge(ranges, ax)
+        x = dots["value"].to_numpy(dtype=np.float64)
+    else:
+        levels = list(dots["value"].value_counts(sort=True).index)
+        note = f"{TOP} of {len(levels)} levels" if len(levels) > TOP else ""
+        dots = dots[dots["value"].isin(levels[:TOP])]
+        x = _add_strips(dots, ranges, levels[:TOP], ax)
+    ax.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
+    _add_dots(x, dots, ax)
+    _limit(dots, ranges, ax)
+    if first["log_axis"]:
+        ax.set_xscale("log")
+        label_log(ax.xaxis)
+    lost = int((table["of"] == ROW).sum()) - len(dots) if not note else 0
+    note = note or (f"{lost} without a value not drawn" if lost else "")
+    ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({note})" if note else ""))
+    label_y(ax, f"contribution ({shorten(first['unit'], UNIT)})")
+    column_title(ax, f"{first['method'].capitalize()} contributions of {shorten(name)}", name, colours)
+    legend_below(ax, ncols=1)
+    return ax
+
+
+def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
+    if not ranges["low"].notna().any():
+        ax.plot([], [], " ", label="no certified range: measured against another background")
+        return
+    first = ranges.iloc[0]
+    proven = first["slope_low"] >= 0 or first["slope_high"] <= 0
+    slopes = " to ".join(number(first[f"slope_{end}"]) for end in ("low", "high"))
+    mean = "" if first["method"] == "local" else ",\naveraged over the background"
+    step = first["step"].removesuffix(first["column"]) + shorten(first["column"])
+    sign = ", sign proven" if proven else ""
+    label = f"certified for every input{sign}: slopes from\n{slopes} per {step}{mean}"
+    x, low, high = (ranges[end].to_numpy(dtype=np.float64) for end in ("value", "low", "high"))
+    colour = PROVEN if proven else CERTIFIED
+    ax.fill_between(x, low, high, zorder=0, color=colour, linewidth=0, label=label)
+
+
+def _add_strips(dots: pd.DataFrame, ranges: pd.DataFrame, levels: list[str], ax: Axes) -> FloatArray:
+    """Draw the range of every level, name the levels, and return where the dots stand."""
+    ends = ranges.set_index("value").reindex(levels)[["low", "high"]]
+    if ends["low"].notna().any():
+        label = "certified for every input, level by level"
+        ax.bar(
+            range(len(levels)),
+            ends["high"] - ends["low"],
+            0.9,
+            bottom=ends["low"],
+            zorder=0,
+            color=CERTIFIED,
+            label=label,
+        )
+    few = len(levels) <= 5
+    ax.set_xticks(range(len(levels)), shorten_all(levels, VALUE), rotation=0 if few else 90)
+    ax.set_xlim(-0.6, len(levels) - 0.4)
+    x = np.array([levels.index(level) for level in dots["value"]], dtype=np.float64)
+    y = dots["contribution"].to_numpy()
+    edges = np.linspace(y.min(), y.max(), 81) if len(y) else y
+    for at in range(len(levels)):
+        own = x == at
+        x[own] += fan(y[own], edges)
+    return x
+
+
+def _add_dots(x: FloatArray, dots: pd.DataFrame, ax: Axes) -> None:
+    share = dots["coupling_share"].to_numpy(dtype=np.float64)
+    size = 30 if len(dots) <= 200 else 14
+    look: dict[str, Any] = {"s": size, "edgecolors": NEUTRAL, "linewidths": 0.3, "zorder": 2}
+    if np.isnan(share).all():
+        ax.scatter(x, dots["contribution"], color=WHOLE, **look)
+        return
+    drawn = ax.scatter(
+        x, dots["contribution"], c=share, cmap=SHARE_MAP, vmin=0, vmax=1, plotnonfinite=True, **look
+    )
+    bar = ax.figure.colorbar(drawn, ax=ax, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
+    bar.set_label("coupling share")
+
+
+def _limit(dots: pd.DataFrame, ranges: pd.DataFrame, ax: Axes) -> None:
+    """Show the certified range as far as the dots stay legible."""
+    if not len(dots):
+        return
+    low, high = dots["contribution"].min(), dots["contribution"].max()
+    room = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-300)
+    bottom = np.nanmin([low, ranges["low"].min()])
+    top = np.nanmax([high, ranges["high"].max()])
+    ax.set_ylim(
+        max(bottom, low - _BEYOND * room) - 0.05 * room, min(top, high + _BEYOND * room) + 0.05 * room
+    )

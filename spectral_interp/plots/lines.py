@@ -1,0 +1,175 @@
+"""Figures with one named line per column: what is drawn one by one, what is summed, and the names."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
+from matplotlib.transforms import ScaledTranslation, Transform
+
+from ..eigen.checks import FloatArray
+from ..wording import number
+from .style import TOP, WHOLE
+from .text import NAME, shorten_all
+
+Colours = Mapping[str, str] | None
+"""Colour of a column by its name; None for none."""
+
+_CHIP = 8.0
+"""Side of the square of a column's colour, in points."""
+
+_LABEL = 44
+"""Characters in a line of an axis' label, beside names."""
+
+_LABEL_UP = 32
+
+
+def fold(values: FloatArray, most: int = TOP) -> FloatArray:
+    """Return ``values`` (..., c), those beyond the first ``most`` summed in one; a single one is no sum.
+
+    Examples
+    --------
+    >>> fold(np.array([5.0, 3.0, 2.0, 1.0]), 2), fold(np.array([5.0, 3.0, 2.0]), 2)
+    (array([5., 3., 3.]), array([5., 3., 2.]))
+    """
+    if values.shape[-1] <= most + 1:
+        return values
+    return np.concatenate([values[..., :most], values[..., most:].sum(axis=-1, keepdims=True)], axis=-1)
+
+
+def fold_names(names: Sequence[str], most: int = TOP) -> list[str]:
+    """Return ``names``, those beyond the first ``most`` counted as :func:`fold` sums them.
+
+    Examples
+    --------
+    >>> fold_names(["a", "b", "c", "d"], 2), fold_names(["a", "b", "c"], 2)
+    (['a', 'b', '2 others'], ['a', 'b', 'c'])
+    """
+    few = len(names) <= most + 1
+    return list(names) if few else [*names[:most], f"{len(names) - most} others"]
+
+
+def starts(base: float, contributions: FloatArray) -> FloatArray:
+    """Return where each contribution (c,) starts that goes on from the one before.
+
+    Examples
+    --------
+    >>> starts(10.0, np.array([3.0, -1.0, 2.0]))
+    array([10., 13., 12.])
+    """
+    return base + np.concatenate([[0.0], np.cumsum(contributions)[:-1]])
+
+
+def name_lines(
+    ax: Axes,
+    names: Sequence[str],
+    *,
+    columns: Sequence[str] | None = None,
+    colours: Colours = None,
+    width: int = NAME,
+) -> None:
+    """Name the lines 0, 1, … from the top, each beside a square of the colour of its column.
+
+    Parameters
+    ----------
+    ax : Axes
+    names : sequence of str
+        As they were typed.
+    columns : sequence of str, optional
+        Column of every line, where that is not its name.
+    colours : mapping, optional
+    width : int
+        Characters shown of a name.
+    """
+    ax.set_yticks(range(len(names)), shorten_all(names, width))
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    add_squares(ax, dict(enumerate(columns or names)), colours)
+
+
+def add_squares(ax: Axes, columns: Mapping[float, str], colours: Colours) -> None:
+    """Draw between axis and names, at the heights of ``columns``, squares of their colours."""
+    if not colours:
+        return
+    ax.tick_params(axis="y", length=0, pad=_CHIP + 8)
+    place = ax.get_yaxis_transform() + _points(ax, -_CHIP / 2 - 5, 0)
+    for at, name in columns.items():
+        if name in colours:
+            ax.plot(0, at, "s", color=colours[name], markersize=_CHIP, transform=place, clip_on=False)
+
+
+def column_title(ax: Axes, text: str, column: str, colours: Colours) -> None:
+    """Set a title about one column, after a square of its colour."""
+    title = ax.set_title(text, loc="left")
+    if not colours or column not in colours:
+        return
+    height = float(title.get_fontsize()) / 3 + 6
+    ax.plot(
+        *(0, 1, "s"),
+        color=colours[column],
+        markersize=_CHIP + 2,
+        transform=ax.transAxes + _points(ax, _CHIP / 2 + 1, height),
+        clip_on=False,
+    )
+    title.set_transform(title.get_transform() + _points(ax, _CHIP + 8, 0))
+
+
+def label_x(ax: Axes, text: str) -> None:
+    """Label the axis that runs along the lines, in as many lines of text as it takes."""
+    ax.set_xlabel(textwrap.fill(text, _LABEL))
+
+
+def label_y(ax: Axes, text: str) -> None:
+    """Label an upright axis, in two lines where one is too long for a low figure."""
+    ax.set_ylabel(textwrap.fill(text, _LABEL_UP))
+
+
+def legend_below(ax: Axes, *, ncols: int = 2) -> None:
+    """Put the legend under the label of the axis, at any height of the figure."""
+    entries = list(zip(*ax.get_legend_handles_labels(), strict=True))
+    if not entries:
+        return
+    handles, labels = zip(
+        *sorted(entries, key=lambda entry: not isinstance(entry[0], BarContainer)), strict=True
+    )
+    lines = 1 + ax.get_xlabel().count("\n")
+    place = ax.transAxes + _points(ax, 0, -24 - 16 * lines)
+    ax.legend(
+        handles,
+        labels,
+        loc="upper right",
+        bbox_to_anchor=(1, 0),
+        bbox_transform=place,
+        ncols=ncols,
+        borderaxespad=0,
+        columnspacing=1.2,
+    )
+
+
+def limit_others(ax: Axes, longest: float, others: FloatArray, sizes: FloatArray) -> None:
+    """End the axis where single columns stay legible; longer sums of others run out and say their size.
+
+    Parameters
+    ----------
+    ax : Axes
+        Its bars start at zero, the others' on the last line.
+    longest : float
+        Length of the longest bar of a single column.
+    others, sizes : ndarray, shape (m,)
+        Lengths of the bars of the others, and what they stand for.
+    """
+    end = 1.25 * longest
+    if not longest or others.max() <= end:
+        return
+    ax.set_xlim(0, end)
+    text = f"{', '.join(map(number, sizes))} in all →"
+    box = {"facecolor": "white", "edgecolor": WHOLE, "boxstyle": "round,pad=0.2", "linewidth": 0.6}
+    at = len(ax.get_yticks()) - 1
+    ax.text(0.98 * end, at, text, ha="right", va="center", fontsize=10, bbox=box)
+
+
+def _points(ax: Axes, x: float, y: float) -> Transform:
+    """Return a shift by so many points."""
+    return ScaledTranslation(x / 72, y / 72, ax.figure.dpi_scale_trans)

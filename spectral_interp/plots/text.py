@@ -1,0 +1,162 @@
+"""Names, values and numbers as text that appears in a figure as it was typed, whatever it holds."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, wraps
+from itertools import takewhile
+from typing import Any, Concatenate, ParamSpec
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+from matplotlib.ticker import ScalarFormatter
+
+Rest = ParamSpec("Rest")
+
+NAME, VALUE, UNIT = 24, 12, 34
+"""Characters of a column's name, of a value and of a unit that figures show."""
+
+_JOINERS = "\u200c\u200d"
+_SIGNS = {"\n": "↵", "\t": "⇥"}
+_INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+_LAST_RESORT = "Last Resort"
+"""Fonts whose glyphs only tell that there is none."""
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with the characters that no installed font can draw as their code point.
+
+    So are characters that cannot be seen; the end of a line is ↵ and a tabulator ⇥.
+
+    Examples
+    --------
+    >>> printable("price\t($)"), printable("a\u200bb")
+    ('price⇥($)', 'a[U+200B]b')
+    """
+    return "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    if char in _SIGNS:
+        return _SIGNS[char]
+    seen = unicodedata.category(char) not in _INVISIBLE or char in _JOINERS
+    drawn = char.isascii() or ord(char) in _characters(_own_font()) or _fallback(char) is not None
+    return char if seen and drawn else f"[U+{ord(char):04X}]"
+
+
+def _own_font() -> str:
+    return str(font_manager.findfont(font_manager.FontProperties(family=mpl.rcParams["font.family"])))
+
+
+@cache
+def _characters(path: str) -> frozenset[int]:
+    return frozenset(font_manager.get_font(path).get_charmap())
+
+
+@cache
+def _fallback(char: str) -> str | None:
+    """Return the first family, by name, of the installed fonts that can draw a character."""
+    return next((family for family, path in _regular_fonts() if ord(char) in _characters(path)), None)
+
+
+@cache
+def _regular_fonts() -> list[tuple[str, str]]:
+    """Return the families that have an upright font of normal weight, and its file."""
+    fonts = {
+        font.name: font.fname
+        for font in font_manager.fontManager.ttflist
+        if (font.style, font.stretch) == ("normal", "normal") and font.weight in (400, "normal", "regular")
+    }
+    return sorted((name, path) for name, path in fonts.items() if not name.startswith(_LAST_RESORT))
+
+
+def plain_text(draw: Callable[Concatenate[pd.DataFrame, Axes, Rest], Axes]) -> Callable[..., Axes]:
+    """Make all text of a drawing function plain, also outside of :func:`spectral_interp.plots.style`.
+
+    No formulas between dollars, a font for every character, thousands separated.
+    """
+
+    @wraps(draw)
+    def drawn(table: pd.DataFrame, ax: Axes, *rest: Rest.args, **options: Rest.kwargs) -> Axes:
+        others = set(ax.figure.axes) - {ax}
+        draw(table, ax, *rest, **options)
+        for axes in set(ax.figure.axes) - others:
+            for text in axes.findobj(Text):
+                _make_plain(text)
+            for axis in (axes.xaxis, axes.yaxis):
+                if type(axis.get_major_formatter()) is ScalarFormatter:
+                    axis.set_major_formatter(_Thousands())
+        return ax
+
+    return drawn
+
+
+class _Thousands(ScalarFormatter):
+    """The default formatter, with separators from 10,000 on."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = super().__call__(x, pos)
+        whole = text == f"{x:.0f}".replace("-", "−")
+        return f"{x:,.0f}".replace("-", "−") if whole and abs(x) >= 1e4 else text
+
+
+def _make_plain(text: Any) -> None:
+    text.set_parse_math(False)
+    foreign = {char for char in text.get_text() if not char.isascii()}
+    own = _characters(_own_font()) if foreign else frozenset()
+    families = {_fallback(char) for char in foreign if ord(char) not in own} - {None}
+    if families:
+        text.set_fontfamily([*text.get_fontfamily(), *sorted(map(str, families))])
+
+
+def shorten(text: str, width: int = NAME) -> str:
+    """Return printable text of at most ``width`` characters, an ellipsis where its middle is left out.
+
+    Examples
+    --------
+    >>> shorten("average number of bedrooms per household", 12)
+    'average …old'
+    """
+    text = printable(text)
+    tail = (width - 1) // 3
+    return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:
+    """Return names as :func:`shorten` does; those that would look alike show where they differ.
+
+    Examples
+    --------
+    >>> shorten_all(["rooms on the first floor, total", "rooms on the third floor, total"], 16)
+    ['room… first flo…', 'room… third flo…']
+    """
+    full = list(map(printable, names))
+    cut = [shorten(name, width) for name in full]
+    alike = {text for text, count in Counter(cut).items() if count > 1}
+    return [
+        _told_apart(name, [other for other, its in zip(full, cut, strict=True) if its == text], width)
+        if text in alike
+        else text
+        for name, text in zip(full, cut, strict=True)
+    ]
+
+
+def _told_apart(name: str, alike: Sequence[str], width: int) -> str:
+    """Return the start of a name and the part from where it differs from the most similar of the others."""
+    others = [other for other in alike if other != name]
+    head = (width - 2) // 3
+    first = max((_common(name, other) for other in others), default=len(name)) - 1
+    first = max(min(first, len(name) - (width - head - 1)), head)
+    part = name[first : first + width - head - 2]
+    return f"{name[:head]}…{part}" + "…" * (first + len(part) < len(name))
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many first characters are the same."""
+    same = (a == b for a, b in zip(one, other, strict=False))
+    return sum(1 for _ in takewhile(bool, same))

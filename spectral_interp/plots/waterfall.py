@@ -1,0 +1,169 @@
+"""One prediction, from the base value through the contribution of every column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ..attribution import Attribution
+from ..eigen.checks import FloatArray
+from ..wording import number, signed, value_text
+from .lines import Colours, add_squares, fold, fold_names, label_x, legend_below, starts
+from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
+from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
+
+COLUMNS = 9
+"""Columns of a waterfall that have a line of their own where there are more than ten."""
+
+_PART, _WHOLE = 0.3, 0.76
+"""Heights of the bars of a part and of the whole contribution."""
+
+_ROOM = 0.18
+"""Beside the bars for their numbers, as a share of the axis."""
+
+_ABOVE, _BELOW = -0.8, -0.2
+"""Where the base value stands above the first line, and the prediction from the number of lines."""
+
+
+def waterfall_table(attribution: Attribution, row: int, *, label: int | None = None) -> pd.DataFrame:
+    """Return one line per column of one row, the largest |contribution| first, and where its bar starts.
+
+    Beyond ten columns the smallest are one line, "N others". ``diagonal`` and ``coupling`` are the parts of
+    the contribution, NaN where the method has none.
+
+    Parameters
+    ----------
+    attribution : Attribution
+    row : int
+        Place in the attribution; negative counts from the last.
+    label : int, optional
+        Number of the row to show, if it is not its place.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, explain
+    >>> att = explain(Pencil([[5.0, 5.0], [1.0, 2.0], [4.0, 3.0]], [[0.0], [0.5], [0.0]], k=1), [[2.0, -1.0]])
+    >>> waterfall_table(att, 0)[["column", "value", "start", "contribution"]].round(3).values.tolist()
+    [['z0', '2', 5.0, 4.387], ['z1', '−1', 9.387, -3.084]]
+    """
+    n, c = attribution.values.shape
+    if not -n <= row < n:
+        raise ValueError(f"expected row below {n}, the number of rows explained; got {row}")
+    row %= n
+    order = np.argsort(-np.abs(attribution.values[row]), kind="stable")
+    contribution, diagonal, coupling = (
+        np.full(min(c, COLUMNS + 1), np.nan) if part is None else fold(part[row, order], COLUMNS)
+        for part in (attribution.values, attribution.diagonal, attribution.coupling)
+    )
+    values = [value_text(value) for value in attribution.data[row, order]]
+    return pd.DataFrame(
+        {
+            "column": fold_names([attribution.columns[i] for i in order], COLUMNS),
+            "value": values if c <= COLUMNS + 1 else [*values[:COLUMNS], ""],
+            "start": starts(attribution.base_values[row], contribution),
+            "contribution": contribution,
+            "diagonal": diagonal,
+            "coupling": coupling,
+            "base": attribution.base_values[row],
+            "prediction": attribution.prediction[row],
+            "row": row if label is None else label,
+            "method": attribution.method,
+            "unit": attribution.unit,
+        }
+    )
+
+
+@plain_text
+def waterfall(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+    """Draw the contributions from the base value at the top to the prediction below.
+
+    A pale bar is the whole contribution; inside it the diagonal part goes first and the coupling part goes on
+    from there, or back where they have opposite signs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`waterfall_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    y, first = np.arange(len(table)), table.iloc[0]
+    if table["coupling"].fillna(0).any():
+        _add_parts(table, ax)
+    else:
+        colour = DIAGONAL if table["diagonal"].notna().all() else WHOLE
+        ax.barh(y, table["contribution"], _WHOLE, left=table["start"], color=colour)
+    follow(table, y.astype(np.float64), NEUTRAL, ax)
+    _add_numbers(table, ax)
+    names = zip(shorten_all(table["column"], NAME - 4), table["value"], strict=True)
+    texts = [f"{name} = {shorten(value, VALUE)}" if value else name for name, value in names]
+    frame(ax, texts, list(table["column"]), colours)
+    low, high = ax.get_xlim()
+    ax.set_xlim(low, high + _ROOM * (high - low))
+    label_x(ax, f"prediction ({shorten(first['unit'], UNIT)})")
+    ax.set_title(f"Row {first['row']}: {first['method']} contributions")
+    legend_below(ax)
+    return ax
+
+
+def _add_parts(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw the whole contributions as pale bars, and their parts inside, one above the other."""
+    y, start = np.arange(len(table)), table["start"]
+    ax.barh(y, table["contribution"], _WHOLE, left=start, color=FAINT, label="contribution")
+    ax.barh(y - _PART / 2, table["diagonal"], _PART, left=start, color=DIAGONAL, label="diagonal part")
+    ax.barh(
+        y + _PART / 2,
+        table["coupling"],
+        _PART,
+        left=start + table["diagonal"],
+        color=COUPLING,
+        hatch=COUPLING_HATCH,
+        edgecolor="white",
+        linewidth=0,
+        label="coupling part",
+    )
+
+
+def _add_numbers(table: pd.DataFrame, ax: Axes) -> None:
+    """Write the contributions at the ends of their bars, base value and prediction at theirs."""
+    start = table["start"].to_numpy()
+    ends = [start, start + table["contribution"], start + table["diagonal"].fillna(0)]
+    for at, (value, end) in enumerate(zip(table["contribution"], np.max(ends, axis=0), strict=True)):
+        _write(ax, signed(value), end, at)
+    _write(ax, number(table["base"][0]), table["base"][0], _ABOVE)
+    _write(ax, number(table["prediction"][0]), table["prediction"][0], len(table) + _BELOW)
+
+
+def _write(ax: Axes, text: str, x: float, y: float) -> None:
+    ax.annotate(text, (x, y), (6, 0), textcoords="offset points", va="center", fontsize=11)
+
+
+def follow(table: pd.DataFrame, y: FloatArray, colour: str, ax: Axes) -> None:
+    """Draw the thin line from the base value, a dot, past bars at ``y`` (c,) to the prediction, a diamond."""
+    base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
+    below = len(table) + _BELOW
+    x = np.concatenate([[base, base], np.repeat(table["start"] + table["contribution"], 2)])
+    ax.plot(x, [_ABOVE, *np.repeat(y, 2), below], color=colour, linewidth=0.7, zorder=0)
+    ax.plot(base, _ABOVE, "o", color=colour, markersize=6)
+    ax.plot(prediction, below, "D", color=colour, markersize=6)
+
+
+def frame(ax: Axes, texts: Sequence[str], columns: Sequence[str], colours: Colours) -> None:
+    """Name the lines of a waterfall, the base value above them and the prediction below."""
+    ticks = [_ABOVE, *range(len(texts)), len(texts) + _BELOW]
+    ax.set_yticks(ticks, ["base value", *texts, "prediction"])
+    ax.set_ylim(len(texts) + 0.2, -1.2)
+    add_squares(ax, dict(enumerate(columns)), colours)
+    ax.use_sticky_edges = False
+    ax.locator_params(axis="x", nbins=5)
+    ax.grid(axis="x", color=NEUTRAL, alpha=0.12)
+    ax.set_axisbelow(True)

@@ -1,0 +1,141 @@
+"use strict";
+
+const number = (value) => {
+  if (value === null) return "";
+  const size = Math.abs(value);
+  const text = size !== 0 && (size < 1e-3 || size >= 1e9)
+    ? size.toExponential(2)
+    : size.toLocaleString("en", { maximumSignificantDigits: 4, useGrouping: "min2" });
+  return (value < 0 ? "−" : "") + text;
+};
+const signed = (value) => (value > 0 ? "+" : "") + number(value);
+
+const element = (tag, className, text) => {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+
+/* Tables: a click on a heading sorts by it, numbers largest first; another click turns the order round. */
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.tHead.rows[0].cells];
+  const body = table.tBodies[0];
+  heads.forEach((head, at) => head.firstElementChild.addEventListener("click", () => {
+    const numeric = head.classList.contains("number");
+    const first = numeric ? "descending" : "ascending";
+    const order = head.ariaSort === first ? (numeric ? "ascending" : "descending") : first;
+    heads.forEach((other) => { other.ariaSort = other === head ? order : "none"; });
+    const key = (row) => numeric ? parseFloat(row.cells[at].dataset.key) : row.cells[at].textContent;
+    const compare = (a, b) => {
+      const [one, two] = [key(a), key(b)];
+      if (numeric && (isNaN(one) || isNaN(two))) return isNaN(one) - isNaN(two);
+      const sign = numeric ? one - two : one.localeCompare(two);
+      return order === "ascending" ? sign : -sign;
+    };
+    body.append(...[...body.rows].sort(compare));
+  }));
+}
+
+/* The row picker: a waterfall of any stored row. */
+const data = JSON.parse(document.getElementById("data").textContent);
+const methodBox = document.getElementById("method");
+const rowBox = document.getElementById("row");
+const orderBox = document.getElementById("order");
+
+const rowsInOrder = () => {
+  const rows = data.methods[methodBox.value].rows.map((row, at) => ({ ...row, at }));
+  const keys = {
+    row: (row) => row.row,
+    prediction: (row) => row.prediction,
+    error: (row) => (row.error === null ? Infinity : -row.error),
+  };
+  return rows.sort((a, b) => keys[orderBox.value](a) - keys[orderBox.value](b) || a.row - b.row);
+};
+
+const fillRows = (wanted) => {
+  const rows = rowsInOrder();
+  rowBox.replaceChildren(...rows.map((row) => {
+    const option = element("option", "", `${row.row}: ${number(row.prediction)}`);
+    option.value = row.at;
+    return option;
+  }));
+  const chosen = rows.find((row) => row.row === wanted) || rows[0];
+  rowBox.value = chosen.at;
+  show();
+};
+
+const line = (head, value, cells, className) => {
+  const row = element("tr", className);
+  const name = element("th", "", head);
+  name.scope = "row";
+  row.append(name, element("td", "", value), ...cells);
+  return row;
+};
+
+const show = () => {
+  const method = data.methods[methodBox.value];
+  const row = method.rows[rowBox.value];
+  const steps = row.steps.map(([column, value, contribution, coupling]) => ({
+    name: column === null ? `${method.others} others` : data.columns[column], value, contribution, coupling,
+  }));
+  const ends = [row.base];
+  for (const step of steps) ends.push(ends[ends.length - 1] + step.contribution);
+  const reach = [...ends, row.prediction];
+  steps.forEach((step, at) => {
+    if (step.coupling !== null) reach.push(ends[at] + step.contribution - step.coupling, ends[at] + step.coupling);
+  });
+  const low = Math.min(...reach);
+  const span = Math.max(...reach) - low || 1;
+  const percent = (value) => 1 + (97 * (value - low)) / span;
+  const bar = (className, start, end) => {
+    const made = element("span", className);
+    made.style.left = `${percent(Math.min(start, end))}%`;
+    made.style.width = `${percent(Math.max(start, end)) - percent(Math.min(start, end))}%`;
+    return made;
+  };
+  const track = (...bars) => {
+    const cell = element("td", "track");
+    cell.append(...bars);
+    return cell;
+  };
+  const numbers = (step) => [step.contribution, ...(method.parts ? [step.contribution - step.coupling, step.coupling] : [])]
+    .map((value, at) => element("td", at ? "number parts" : "number", signed(value)));
+  const end = (name, value) => line(name, "", [track(bar("mark", value, value)), element("td", "number", number(value)),
+    ...(method.parts ? [element("td", "parts"), element("td", "parts")] : [])], "end");
+  const body = steps.map((step, at) => {
+    const start = ends[at];
+    const bars = [bar(`net ${step.contribution < 0 ? "down" : "up"}`, start, ends[at + 1])];
+    if (step.coupling !== null) {
+      const diagonal = step.contribution - step.coupling;
+      bars.push(bar("diagonal", start, start + diagonal), bar("coupling", start + diagonal, ends[at + 1]));
+    }
+    return line(step.name, step.value, [track(...bars), ...numbers(step)]);
+  });
+  document.querySelector("#waterfall tbody").replaceChildren(
+    end("base value", row.base), ...body, end("prediction", row.prediction));
+  for (const part of document.querySelectorAll("#picker .parts")) part.hidden = !method.parts;
+  const target = row.target === null ? "" : `, target ${typeof row.target === "number" ? number(row.target) : row.target}`;
+  const kink = row.degenerate ? " The eigenvalue is multiple here: the row lies on a kink." : "";
+  document.getElementById("said").textContent =
+    `Row ${row.row}: prediction ${number(row.prediction)} (${data.unit})${target}; base value ${number(row.base)}.${kink}`;
+  document.getElementById("previous").disabled = rowBox.selectedIndex === 0;
+  document.getElementById("next").disabled = rowBox.selectedIndex === rowBox.length - 1;
+};
+
+const step = (by) => {
+  rowBox.selectedIndex += by;
+  show();
+};
+
+for (const name of Object.keys(data.methods)) methodBox.append(element("option", "", name));
+const current = () => data.methods[methodBox.value].rows[rowBox.value].row;
+let shown = data.start;
+methodBox.addEventListener("change", () => fillRows(shown));
+orderBox.addEventListener("change", () => fillRows(shown));
+rowBox.addEventListener("change", show);
+document.getElementById("previous").addEventListener("click", () => step(-1));
+document.getElementById("next").addEventListener("click", () => step(1));
+document.getElementById("picker").addEventListener("change", () => { shown = current(); });
+document.getElementById("picker").addEventListener("click", () => { shown = current(); });
+fillRows(data.start);

@@ -1,0 +1,93 @@
+"""How numbers and lists are said in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a number with so many significant digits, as people write it; "undefined" for None and NaN.
+
+    Examples
+    --------
+    >>> number(0.123456), number(2014.0), number(-579512.3), number(8.5e-14), number(1.5e12), number(None)
+    ('0.1235', '2014', '−579,500', '8.5e−14', '1.5e12', 'undefined')
+    """
+    if value is None or math.isnan(value):
+        return "undefined"
+    size = abs(value)
+    if math.isinf(value):
+        text = "∞"
+    elif size == 0 or 1e-3 <= size < 1e9:
+        places = digits - 1 - math.floor(math.log10(size)) if size else 0
+        rounded = round(size, places)
+        text = f"{rounded:{',' if rounded >= 1e4 else ''}.{max(places, 0)}f}"
+        text = text.rstrip("0").rstrip(".") if places > 0 else text
+    else:
+        text = f"{size:.3g}".replace("e+", "e").replace("e-0", "e-").replace("-", "−")
+    return f"−{text}" if value < 0 else text
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign and three significant digits.
+
+    Examples
+    --------
+    >>> signed(3.14159), signed(-12345.6), signed(0.0)
+    ('+3.14', '−12,300', '0')
+    """
+    return ("+" if value > 0 else "") + number(value, 3)
+
+
+def value_text(value: object) -> str:
+    """Return a value of a table as text.
+
+    Examples
+    --------
+    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
+    ('21.6', 'missing', 'Oslo', 'True')
+    """
+    if pd.isna(value):  # type: ignore[call-overload]
+        return "missing"
+    plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
+    return str(value) if plain else number(float(value))  # type: ignore[arg-type]
+
+
+def at_most(value: float) -> str:
+    """Return an upper bound with four significant digits, rounded up so that it stays a bound.
+
+    Examples
+    --------
+    >>> at_most(28.2043), at_most(0.5), at_most(463500.0)
+    ('28.21', '0.5', '463,500')
+    """
+    if not math.isfinite(value) or value <= 0:
+        return number(value)
+    step = 10.0 ** (math.floor(math.log10(value)) - 3)
+    rounded = math.ceil(value / step * (1 - 1e-12)) * step
+    return number(rounded)
+
+
+def listed(names: Sequence[str], joint: str = "and") -> str:
+    """Return names as they stand in a sentence.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"], "or")
+    ('a', 'a and b', 'a, b or c')
+    """
+    return f" {joint} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """Return a number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1000, "row"), counted(2, "direction is", "directions are")
+    ('1 row', '1,000 rows', '2 directions are')
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
