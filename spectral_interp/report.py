@@ -8,6 +8,7 @@ import math
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from matplotlib.figure import Figure
 
 from . import plots
 from .baselines import fit_baselines
+from .columns import listed, shown
 from .folders import MADE_BY, REPORT, SUMMARY, replacing
 from .page import render
 from .sections import Estimator, Exhibit, Subject, build
@@ -92,6 +94,11 @@ def choose_rows(
     ValueError
         If there are no rows, or they or their targets do not fit the model.
 
+    Warns
+    -----
+    UserWarning
+        If columns are left out because the model does not know them.
+
     Examples
     --------
     >>> from spectral_interp import SpectralRegressor
@@ -111,14 +118,24 @@ def choose_rows(
 
 
 def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Split the target off the user's rows, where they hold it and it is not empty."""
+    """Split the target off the user's rows, where they hold it and it is not empty; drop unknown columns."""
     if est.target_name_ not in data.columns or est.target_name_ in est.encoder_.names:
-        return data, None
+        return _known(est, data), None
     if data[est.target_name_].isna().all():
-        return data.drop(columns=est.target_name_), None
+        return _known(est, data.drop(columns=est.target_name_)), None
     X, y = split_target(data, est.target_name_, "the rows to explain")
     est.encode_targets(y)
-    return X, y
+    return _known(est, X), y
+
+
+def _known(est: Estimator, X: pd.DataFrame) -> pd.DataFrame:
+    """Drop columns that the model does not know, with a warning; where others are missing all are told."""
+    extra = [name for name in X.columns if name not in est.encoder_.table_names]
+    if extra and set(est.encoder_.names) <= set(X.columns):
+        names = listed(map(shown, extra))
+        warnings.warn(f"columns that the model does not know are left out: {names}", stacklevel=3)
+        return X.drop(columns=extra)
+    return X
 
 
 def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:

@@ -83,7 +83,7 @@ def target_numbers(y: Any, name: str) -> FloatArray:
     if bad.size:
         raise ValueError(
             f"expected numbers in the target {name!r}; got {shown(column.iloc[bad[0]])} in row "
-            f"{column.index[bad[0]]}; correct it, or use SpectralClassifier for labels"
+            f"{column.index[bad[0]]}; correct it; labels need a SpectralClassifier"
         )
     if not np.isfinite(numbers).all():
         raise ValueError(f"expected finite targets in {name!r}; got infinity")

@@ -37,6 +37,17 @@ def test_targets_of_the_rows_to_explain(regressor, classifier, diabetes, breast_
         report.choose_rows(classifier, breast_cancer[0].assign(diagnosis=[0, 1] * 284 + [0]), limit=9, seed=0)
 
 
+def test_unknown_columns_are_left_out_unless_others_are_missing(regressor, diabetes):
+    X, y = diabetes
+    with pytest.warns(UserWarning, match="that the model does not know are left out: 'id', 'note'"):
+        rows, _ = report.choose_rows(regressor, X.assign(id=1, note="x"), limit=9, seed=0)
+    assert list(rows) == list(X)
+    with pytest.raises(
+        ValueError, match="column 'bmi' is missing; column 'BMI' is not known to the model; dr"
+    ):
+        report.choose_rows(regressor, X.rename(columns={"bmi": "BMI"}).assign(progression=y), limit=9, seed=0)
+
+
 def test_a_column_named_like_the_target_is_a_column(tmp_path):
     from spectral_interp import SpectralRegressor
 

@@ -65,7 +65,7 @@ def test_columns_that_are_no_target(values, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["1", "x"], "expected numbers in the target 'y'; got 'x' in row 1; correct it, or use SpectralCla"),
+        (["1", "x"], "expected numbers in the target 'y'; got 'x' in row 1; correct it; labels need"),
         ([1.0, np.inf], "finite targets in 'y'"),
         ([1.0, -1e300], r"at most 1e\+100 in 'y'; got one of size 1e\+300; change their unit"),
         ([10**400], "within ±1.8e308 in column 'y'"),

@@ -236,12 +236,16 @@ class Layout:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of text or arrays with their names, which is the target, and how they are written."""
+    """Columns of text or arrays with their names, which is the target, and how they are written.
+
+    ``flips`` are bytes of a Parquet file that are overwritten: (place as a share of the file, new byte).
+    """
 
     names: list[str]
     columns: list
     target: str
     layout: Layout | None = field(default_factory=Layout)
+    flips: tuple[tuple[float, int], ...] = ()
 
     def __str__(self):
         return f"{len(self.columns[0])} rows, {len(self.names)} columns: {self.names[:6]}, {self.layout}"
@@ -254,6 +258,10 @@ class Table:
         """Write the file; a Parquet file where there is no layout."""
         if self.layout is None:
             pq.write_table(pa.table(self.columns, names=self.names), path)
+            content = bytearray(path.read_bytes())
+            for share, byte in self.flips:
+                content[int(share * (len(content) - 1))] = byte
+            path.write_bytes(content)
         else:
             path.write_bytes(self._csv())
 
@@ -336,6 +344,7 @@ class Plan:
     target: Any
     target_name: str = "y"
     layout: Layout | None = field(default_factory=Layout)
+    flips: tuple[tuple[float, int], ...] = ()
 
     def made(self, draw):
         """Return the table, every column with a seed of its own."""
@@ -344,7 +353,8 @@ class Plan:
         columns = [kind(rng, self.rows) for kind, rng in zip(kinds, seeds, strict=True)]
         if self.layout is None:
             columns = [c if isinstance(c, pa.Array) else _typed_if_number(c) for c in columns]
-        return Table([*self.names, self.target_name], columns, self.target_name, self.layout)
+        names = [*self.names, self.target_name]
+        return Table(names, columns, self.target_name, self.layout, self.flips)
 
 
 def _any_rows(draw, plan):
@@ -352,6 +362,9 @@ def _any_rows(draw, plan):
 
 
 def _any_layout(draw, plan):
+    if plan.layout is None:
+        flip = st.tuples(st.floats(0, 1), st.integers(0, 255))
+        return replace(plan, flips=tuple(draw(st.lists(flip, min_size=1, max_size=4))))
     options = {
         "separator": [",", ";", "\t", "|", " "],
         "encoding": ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"],
@@ -360,13 +373,8 @@ def _any_layout(draw, plan):
         "header": [True, False],
         "damage": sorted(DAMAGES),
     }
-    what = draw(
-        st.sampled_from(
-            ["separator", "separator", "encoding", "newline", "quoting", "header", *["damage"] * 6]
-        )
-    )
-    changed = replace(plan.layout or Layout(), **{what: draw(st.sampled_from(options[what]))})
-    return plan if plan.layout is None else replace(plan, layout=changed)
+    what = draw(st.sampled_from([*options, *["damage"] * 6]))
+    return replace(plan, layout=replace(plan.layout, **{what: draw(st.sampled_from(options[what]))}))
 
 
 def _any_name(draw, plan):

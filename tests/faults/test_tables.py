@@ -68,17 +68,19 @@ def _refuse(constant):
     raise ValueError(f"{constant} in the summary")
 
 
-def check_run(run, module, arguments, names, folder):
-    """Run a command line; return its output, or None if it refused the table and left nothing behind."""
-    before = sorted(path.name for path in folder.iterdir())
+def check_run(run, module, arguments, names, made):
+    """Run a command line that is to make a file or folder; None if it refused the table and made nothing."""
+    before = set(made.parent.iterdir())
     status, out, err = run(module, *arguments)
+    after = set(made.parent.iterdir())
     if status == 0:
+        assert after == {*before, made}, after
         prefix = f"{module.__name__}: warning: "
         assert all(line.startswith(prefix) for line in err.splitlines()), err
         return out
     assert status == 2, status
+    assert after == before, after
     check_refusal(module, err, arguments, names)
-    assert sorted(path.name for path in folder.iterdir()) == before
     return None
 
 
@@ -116,7 +118,7 @@ def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
         file, model = folder / f"train{table.suffix}", folder / "m.pt"
         table.write(file)
         arguments = [file, f"--target={table.target}", "--out", model, *arguments]
-        text = check_run(run, train, arguments, table.names, folder)
+        text = check_run(run, train, arguments, table.names, model)
         if text is not None:
             check_model(model, text)
         return text is not None
@@ -127,7 +129,7 @@ def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
             file = folder / f"later{later.suffix}"
             later.write(file)
             names, arguments = [*names, *later.names], [*arguments, "--data", file]
-        if check_run(run, analyze, arguments, names, folder) is not None:
+        if check_run(run, analyze, arguments, names, folder / "m-analysis") is not None:
             check_analysis(folder / "m-analysis")
 
     with tally("tables: train") as trained, tally("tables: analyze what was trained") as analyzed:
