@@ -54,7 +54,8 @@ def strata(y: pd.Series, source: str) -> pd.Series | None:
     True
     """
     counts = y.value_counts()
-    if len(counts) != 2:
+    counts = counts[counts > 0]  # of a category that no row has it is zero
+    if len(counts) != 2 or holds_numbers(y):
         return None
     if counts.min() < 2:
         raise ValueError(
