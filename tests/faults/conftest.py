@@ -8,6 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
+pytest.register_assert_rewrite("tests.faults.work")
+
+from .work import Work  # noqa: E402
+
 TALLY = "tally"
 
 
@@ -53,3 +57,14 @@ def tally(record_property):
         assert not counts.failures, f"{len(counts.failures)} failed:\n" + "\n".join(counts.failures[:10])
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory):
+    return Work.begin(tmp_path_factory.mktemp("done"))
+
+
+@pytest.fixture
+def work(tmp_path, done):
+    """A folder of work that is done, to be disturbed; what children print goes beside it."""
+    return done.copied(tmp_path / "work")

@@ -3,7 +3,6 @@
 The moments are random ones of the whole run and, in turn, every step that touches a file.
 """
 
-import time
 from contextlib import suppress
 from itertools import count
 
@@ -12,16 +11,10 @@ import pytest
 
 from spectral_interp import folders, load
 
-from .children import at_step, command, die, fork
-from .work import FILES, analyses, analysis, assert_whole, begin, contents, names, state, training
+from .children import at_step, command, die, fork, seconds
+from .work import contents, state
 
 everywhere = pytest.mark.parametrize("where", ["at random", "at every step"])
-
-
-@pytest.fixture
-def folder(tmp_path, rng, run):
-    begin(tmp_path / "work", rng, run)
-    return tmp_path / "work"
 
 
 def kills(where, call, folder, n_moments, steps):
@@ -31,7 +24,7 @@ def kills(where, call, folder, n_moments, steps):
     no such step.
     """
     if where == "at random":
-        for moment in np.random.default_rng(0).uniform(0, seconds(call, folder), n_moments):
+        for moment in np.random.default_rng(0).uniform(0, seconds(call, folder.parent), n_moments):
             fork(call, folder.parent).signal_after(moment)
             yield f"after {moment:.3f} s"
         return
@@ -43,43 +36,35 @@ def kills(where, call, folder, n_moments, steps):
         yield f"at step {step}"
 
 
-def seconds(call, folder):
-    """Return how long a run takes undisturbed."""
-    child = fork(call, folder.parent)
-    status, _, err = child.wait()
-    assert (status, err) == (0, "")
-    return time.perf_counter() - child.start
-
-
 @everywhere
-def test_a_killed_training_is_resumed_to_the_same_bit(folder, size, tally, run, where):
+def test_a_killed_training_is_resumed_to_the_same_bit(work, size, tally, run, where):
     """Whatever the kill left can be read, and going on from it ends in the same model, without litter."""
-    model, checkpoint = folder / "killed.pt", folder / "killed.run"
-    call = command(*training(folder, "killed"))
+    model, checkpoint = work.folder / "killed.pt", work.folder / "killed.run"
+    call = command(*work.training("killed"))
     with tally(f"train, killed {where}, resumed") as counts:
-        for label in kills(where, call, folder, size(2, 50), size([5, 8, 103], count(1))):
+        for label in kills(where, call, work.folder, size(2, 50), size([5, 8, 103], count(1))):
             with counts.trial(label):
                 if model.exists():
                     load(model)
-                assert run(*training(folder, "killed", resume=checkpoint.exists()))[0] == 0
-                assert state(model) == state(folder / "whole.pt")
-                assert names(folder) == FILES | {model.name, checkpoint.name}
+                assert run(*work.training("killed", resume=checkpoint.exists()))[0] == 0
+                assert state(model) == work.model
+                work.assert_tidy(model.name, checkpoint.name)
             model.unlink(missing_ok=True)
             checkpoint.unlink(missing_ok=True)
 
 
 @everywhere
-def test_a_killed_analysis_leaves_the_old_results_or_the_new(folder, size, tally, run, request, where):
+def test_a_killed_analysis_leaves_the_old_results_or_the_new(work, size, tally, request, where):
     if where == "at every step" or not size(False, True):
         request.getfixturevalue("no_figures")
-    out, call = folder / "out", command(*analysis(folder, 1))
-    old, new = analyses(folder, run)
+    out = work.folder / "out"
     with tally(f"analyze, killed {where}") as counts:
-        for label in kills(where, call, folder, size(2, 50), size([3, 20, 30], count(1))):
+        steps = size([3, 20, 30], count(1))
+        for label in kills(where, command(*work.analysis()), work.folder, size(2, 50), steps):
             with counts.trial(label):
-                assert_whole(out, old, new)
+                work.assert_whole()
                 found = contents(out)
-                with suppress(LookupError), folders.replacing(out):
-                    raise LookupError  # whoever writes next tidies up; this one changes nothing else
+                with suppress(KeyboardInterrupt), folders.replacing(out):
+                    raise KeyboardInterrupt  # whoever writes next tidies up; this one changes nothing else
                 assert contents(out) == found
-                assert names(folder) == FILES | {"out"}
+                work.assert_tidy()

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -230,6 +231,7 @@ def test_ctrl_c_on_a_terminal(large, tally):
             listen()
             os.chdir(large)
             os.execve(sys.executable, LONG, environment({}))
+        termios.tcsetwinsize(terminal, (24, 80))
         shown = b""
         while b"epoch" not in shown:
             shown += os.read(terminal, 1000)

@@ -1,63 +1,102 @@
 """A folder of work that is done in a second, for tests that disturb it."""
 
+import io
 import json
-import re
+import shutil
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pytest
 import torch
 
-from spectral_interp import analyze, artifact, train
+from spectral_interp import analyze, artifact, report, train
 
-FILES = {"rows.csv", "whole.pt", "whole.run"}
-"""What :func:`begin` makes."""
+from ..conftest import undrawn
 
-SUMMARY, REPORT = Path("summary.json"), Path("report.html")
-
-
-def begin(folder, rng, run):
-    """Make a table and an undisturbed training of it; this also loads all that children need."""
-    folder.mkdir()
-    table = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "y"])
-    table.to_csv(folder / "rows.csv", index=False)
-    assert run(*training(folder, "whole"))[0] == 0
+SUMMARY = Path("summary.json")
 
 
-def training(folder, name, *, resume=False):
-    """Return a short training with a checkpoint after every epoch, or going on from its checkpoint."""
-    checkpoint = folder / f"{name}.run"
-    files = ["--out", folder / f"{name}.pt", "--checkpoint", checkpoint, "--every", 1]
-    files += ["--resume", checkpoint] if resume else []
-    size = ["--dim", 3, "--epochs", 12, "--no-baselines"]
-    return train, folder / "rows.csv", "--target", "y", *files, *size
+@dataclass(frozen=True)
+class Work:
+    """A folder with a table, a model and its checkpoint, and an analysis; and what may become of them.
+
+    ``model`` is what the same training always ends in; ``old`` are the files of the analysis in place and
+    ``new`` those of the analysis that :meth:`analysis` makes.
+    """
+
+    folder: Path
+    model: dict
+    old: dict
+    new: dict
+
+    @classmethod
+    def begin(cls, folder):
+        """Do the work undisturbed, without figures; this also loads all that forked children need."""
+        rows = np.random.default_rng(0).normal(size=(60, 3))
+        pd.DataFrame(rows, columns=["a", "b", "y"]).to_csv(folder / "rows.csv", index=False)
+        work = cls(folder, {}, {}, {})
+        call(*work.training())
+        analyses = []
+        for seed in (1, 0):
+            call(*work.analysis(seed))
+            analyses.append(contents(folder / "out"))
+        return replace(work, model=state(folder / "whole.pt"), new=analyses[0], old=analyses[1])
+
+    def copied(self, folder):
+        shutil.copytree(self.folder, folder)
+        return replace(self, folder=folder)
+
+    def training(self, name="whole", *, resume=False):
+        """Return a short training with a checkpoint after every epoch, or going on from its checkpoint."""
+        checkpoint = self.folder / f"{name}.run"
+        files = ["--out", self.folder / f"{name}.pt", "--checkpoint", checkpoint, "--every", 1]
+        files += ["--resume", checkpoint] if resume else []
+        size = ["--dim", 3, "--epochs", 12, "--no-baselines"]
+        return train, self.folder / "rows.csv", "--target", "y", *files, *size
+
+    def analysis(self, seed=1):
+        """Return an analysis of the model, written to ``out``."""
+        options = ["--seed", seed, "--rows", 5, "--methods", "local", "--no-compare"]
+        return analyze, self.folder / "whole.pt", "--out", self.folder / "out", *options
+
+    def assert_tidy(self, *more):
+        """There is nothing in the folder but the work."""
+        assert {path.name for path in self.folder.iterdir()} == {
+            "rows.csv",
+            "whole.pt",
+            "whole.run",
+            "out",
+            *more,
+        }
+
+    def assert_whole(self):
+        """The model is the same, the checkpoint readable, the analysis the old one, untouched, or the new."""
+        assert state(self.folder / "whole.pt") == self.model
+        artifact.read(self.folder / "whole.run", kind=artifact.CHECKPOINT)
+        found = contents(self.folder / "out")
+        if found != self.old:
+            assert json.loads(found[SUMMARY])["seed"] == 1
+            assert tables(found) == tables(self.new)
+            assert found.keys() == self.new.keys()
+
+    def assert_refused(self, status, out, err):
+        """One line, status 2, nothing lost, nothing new and no litter."""
+        assert (status, out, err.count("\n")) == (2, "", 1), err
+        self.assert_tidy()
+        self.assert_whole()
+        assert contents(self.folder / "out") == self.old
 
 
-def analysis(folder, seed):
-    """Return an analysis of :func:`begin`'s model, written to ``out``."""
-    options = ["--seed", seed, "--rows", 5, "--methods", "local", "--no-compare"]
-    return analyze, folder / "whole.pt", "--out", folder / "out", *options
-
-
-def analyses(folder, run):
-    """Return the files of the analyses with seeds 0 and 1; the first stays in place."""
-    found = []
-    for seed in (1, 0):
-        assert run(*analysis(folder, seed))[0] == 0
-        found.append(contents(folder / "out"))
-    return found[1], found[0]
-
-
-def assert_whole(out, old, new):
-    """The old analysis stands, untouched, or the new one in full; only the seconds that it took differ."""
-    found = contents(out)
-    if found != old:
-        assert json.loads(found[SUMMARY])["seed"] == 1
-        assert _untimed(found) == _untimed(new)
-
-
-def _untimed(files):
-    page = re.sub(rb"<dt>time</dt><dd>[^<]*</dd>|[0-9.]+ ms a row", b"", files[REPORT])
-    return files | {SUMMARY: b"", REPORT: page}
+def call(module, *arguments):
+    """Call a command line here, quietly and without figures."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
+        patch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+        patch.setattr(report, "draw_figure", undrawn)
+        module.main()
 
 
 def state(path):
@@ -80,5 +119,5 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def names(folder):
-    return {path.name for path in folder.iterdir()}
+def tables(files):
+    return {path: content for path, content in files.items() if path.suffix == ".csv"}
