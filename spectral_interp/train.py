@@ -73,7 +73,7 @@ def main() -> None:
     )
     TableEncoder.fit(X_train, log=args.log or ()).encode(X_test)  # tells before training what cannot be read
     est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
-    est.made_by_["data"] = args.data
+    est.made_by_["data"] = Path(args.data).name  # not where it lay
     if not args.no_baselines:
         est.baselines_ = fit_baselines(est, X_train, y_train)
     metrics = {name: _listed(values) for name, values in evaluate_all(est, X_test, y_test).items()}
