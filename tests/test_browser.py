@@ -154,6 +154,7 @@ def test_tables_sort_by_click_and_by_key(page):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
+    page.execute_script("for (const part of document.querySelectorAll('details')) part.open = true")
     table = page.find_element(By.CSS_SELECTOR, "#background_stability table")
     heads = [head.text.split("\n")[0] for head in table.find_elements(By.CSS_SELECTOR, "th")]
     at = heads.index(next(head for head in heads if head.startswith("mean")))
