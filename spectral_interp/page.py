@@ -226,7 +226,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
     methods: dict[str, dict[str, Any]] = {}
     for name, attribution in subject.attributions.items():
         places = spread(len(subject.X), len(attribution.values))
-        others = max(len(attribution.columns) - STEPS, 0)
+        others = len(attribution.columns) - _singled_out(len(attribution.columns))
         methods[name] = {
             "others": others,
             "parts": attribution.coupling is not None,
@@ -257,14 +257,19 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
     }
 
 
+def _singled_out(columns: int) -> int:
+    """Return how many of the columns have a line of their own: one alone is not called others."""
+    return columns if columns <= STEPS + 1 else STEPS
+
+
 def _steps(values: Any, coupling: Any, data: Any) -> list[list[Any]]:
     """Return [column, value, contribution, coupling] of the largest contributions; None for all others."""
-    order = np.argsort(-np.abs(values), kind="stable")
+    order, most = np.argsort(-np.abs(values), kind="stable"), _singled_out(len(values))
     steps: list[list[Any]] = [
         [int(j), value_text(data[j]), _short(values[j]), None if coupling is None else _short(coupling[j])]
-        for j in order[:STEPS]
+        for j in order[:most]
     ]
-    rest = order[STEPS:]
+    rest = order[most:]
     if len(rest):
         steps.append(
             [None, "", _short(values[rest].sum()), None if coupling is None else _short(coupling[rest].sum())]

@@ -30,8 +30,6 @@ NAMES = [
     "a`b'c\"d",
     "Größe",
     "k",
-    "l",
-    "m",
 ]
 OPTIONS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -128,7 +126,7 @@ def test_the_picker_shows_every_row(page):
         assert _text(page, "#said").startswith(f"Row {row['row']}: prediction ")
         assert [lines[0][0], lines[-1][0]] == ["base value", "prediction"]
         shown = [line[0] for line in lines[1:-1]]
-        assert shown == [*(data["columns"][step[0]] for step in row["steps"][:10]), "4 others"]
+        assert shown == [*(data["columns"][step[0]] for step in row["steps"][:10]), "2 others"]
         numbers = [float(line[2].replace("−", "-").replace(",", "")) for line in lines]
         assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=2e-3 * max(map(abs, numbers)))
 
@@ -156,7 +154,7 @@ def test_tables_sort_by_click_and_by_key(page):
 
     page.execute_script("for (const part of document.querySelectorAll('details')) part.open = true")
     table = page.find_element(By.CSS_SELECTOR, "#background_stability table")
-    heads = [head.text.split("\n")[0] for head in table.find_elements(By.CSS_SELECTOR, "th")]
+    heads = [head.get_attribute("textContent") for head in table.find_elements(By.CSS_SELECTOR, "th")]
     at = heads.index(next(head for head in heads if head.startswith("mean")))
     read = """return [...arguments[0].tBodies[0].rows].map((row) =>
         parseFloat(row.cells[arguments[1]].dataset.key))"""

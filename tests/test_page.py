@@ -96,6 +96,16 @@ def test_steps_of_the_picker_add_up_to_the_prediction(regressor, diabetes, metho
     assert (data["methods"][method]["rows"][0]["steps"][0][3] is None) == (method == "shapley")
 
 
+def test_a_single_column_is_not_called_others(diabetes):
+    X, y = diabetes
+    for more, others in ((1, 0), (2, 2)):
+        wide = pd.concat([X, X.iloc[:, :more].add_prefix("_")], axis=1)
+        est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(wide, y)
+        subject = Subject.explained(est, wide[:2], None, ["local"], most=None, compare_rows=0, seed=0)
+        found = picker_rows(subject)["methods"]["local"]
+        assert (found["others"], len(found["rows"][0]["steps"])) == (others, 11)
+
+
 def test_rows_of_slower_methods_keep_their_numbers(regressor, diabetes):
     X, _ = diabetes
     subject = Subject.explained(regressor, X[:40], None, ["path"], most=3, compare_rows=0, seed=0)
