@@ -140,7 +140,7 @@ def test_signals_tidy_up_and_say_one_line():
     "text",
     [
         "print('loading', flush=True); time.sleep(600); main = None",
-        f"atexit.register(time.sleep, 600)\n{PRINT}",
+        "atexit.register(time.sleep, 600); atexit.register(print, 'ending', flush=True); main = int",
     ],
 )
 def test_ctrl_c_while_libraries_load_and_at_the_very_end(text):
