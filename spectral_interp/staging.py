@@ -44,7 +44,7 @@ def staged(target: Path) -> Iterator[Path]:
     """
     for left in abandoned(target):
         shutil.rmtree(left, ignore_errors=True)
-    folder = target.with_name(f".{target.name}.{uuid.uuid4().hex}{SUFFIX}")
+    folder = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}{SUFFIX}")
     lock = None
     try:
         try:  # before it exists, or Ctrl-C may come between
@@ -64,7 +64,11 @@ def staged(target: Path) -> Iterator[Path]:
 def abandoned(target: Path) -> Iterator[Path]:
     """Yield the staging folders of ``target`` that no process uses, each locked meanwhile."""
     ours = re.compile(rf"\.{re.escape(target.name)}\.[^.]+{re.escape(SUFFIX)}")
-    for folder in sorted(path for path in target.parent.iterdir() if ours.fullmatch(path.name)):
+    try:
+        found = [path for path in target.parent.iterdir() if ours.fullmatch(path.name)]
+    except OSError:  # a folder may let write and not list
+        return
+    for folder in found:
         try:
             lock = _lock(folder)
         except OSError:  # in use, or removed by another process

@@ -83,6 +83,17 @@ def test_a_folder_taken_for_abandoned_before_it_was_locked_is_made_anew(tmp_path
         assert folder.is_dir()
 
 
+def test_a_folder_that_cannot_be_listed_will_do(tmp_path, monkeypatch):
+    def fail(_):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staging.Path, "iterdir", fail)
+        with staged(tmp_path / "m.pt") as folder:
+            assert folder.is_dir()
+    assert names(tmp_path) == []
+
+
 def test_a_disk_without_locks_will_do(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(37, "No locks available")

@@ -40,14 +40,24 @@ class Child:
 
 def fork(call, folder):
     """Call a function in a forked child, whose output goes to two files in ``folder``."""
-    out, err = folder / "stdout", folder / "stderr"
+    child = Child(0, folder / "stdout", folder / "stderr", time.perf_counter())
     sys.stdout.flush()
-    start = time.perf_counter()
-    if pid := os.fork():
-        return Child(pid, out, err, start)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, cli.STOPPING)  # the child is not ready for them
+    child.pid = os.fork()
+    if not child.pid:
+        _live(call, child)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return child
+
+
+def _live(call, child):
+    """Be the child: set up as a process that ``cli.prepare`` has prepared, call, and exit in any case."""
     status = 1
     try:
-        sys.stdout, sys.stderr = out.open("w", encoding="utf-8"), err.open("w", encoding="utf-8")
+        sys.stdout, sys.stderr = child.out.open("w", encoding="utf-8"), child.err.open("w", encoding="utf-8")
+        for number in cli.STOPPING:
+            signal.signal(number, cli._die if number == signal.SIGINT else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, cli.STOPPING)
         torch.set_num_threads(1)
         call()
         status = 0
@@ -67,7 +77,6 @@ def command(module, *arguments):
 
     def call():
         sys.argv = [module.__name__, *map(str, arguments)]
-        signal.signal(signal.SIGINT, cli._die)  # as cli.prepare does
         cli.run(module.__name__, module.main)
 
     return call

@@ -39,7 +39,9 @@ def filled(place, pages):
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(PAGE)) == PAGE:
             pass
-    os.truncate(filler, max(0, filler.stat().st_size - pages * PAGE))
+    size = filler.stat().st_size - pages * PAGE
+    assert size >= 0, "the disk is smaller than what is to be left on it"
+    os.truncate(filler, size)
     try:
         yield
     finally:

@@ -48,11 +48,11 @@ def test_files_that_grow_too_large(work, size, tally):
 
 def test_full_disk(tmp_path, work, size, tally):
     """More and more room, until it is enough."""
-    steps = {"train": 1, "analyze": 8}
     with tally("full disk: with more and more room") as counts, disk(tmp_path / "disk") as place:
-        there = work.copied(place / "work")
-        for kind, call in commands(there).items():
-            for pages in size([2], count(0, steps[kind])):
+        for kind, step in {"train": 1, "analyze": 8}.items():
+            there = work.copied(place / kind)
+            call = commands(there)[kind]
+            for pages in size([2], count(0, step)):
                 with filled(place, pages):
                     found = fork(call, tmp_path).wait()
                 if found[0] == 0:
