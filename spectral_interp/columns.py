@@ -142,7 +142,7 @@ class NumericColumn:
             return np.column_stack([z, gaps - self.missing])
         if gaps.any():
             warnings.warn(
-                f"column {self.name!r} has {int(gaps.sum())} missing values, the first in row "
+                f"column {shown(self.name)} has {int(gaps.sum())} missing values, the first in row "
                 f"{column.index[int(gaps.argmax())]}, but had none in training; they count as average",
                 stacklevel=2,
             )
@@ -353,7 +353,7 @@ def to_numbers(column: pd.Series) -> FloatArray:
         parsed = pd.to_numeric(column, errors="coerce")
     except OverflowError as error:
         raise ValueError(
-            f"expected numbers within ±1.8e308 in column {column.name!r}; got: {error}"
+            f"expected numbers within ±1.8e308 in column {shown(column.name)}; got: {error}"
         ) from error
     return parsed.to_numpy(dtype=np.float64, na_value=np.nan)
 
@@ -474,6 +474,6 @@ def listed(texts: Iterable[str]) -> str:
 
 def _refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:
     raise ValueError(
-        f"expected {expected} in column {column.name!r}; got {shown(column.iloc[int(row)])} in row "
+        f"expected {expected} in column {shown(column.name)}; got {shown(column.iloc[int(row)])} in row "
         f"{column.index[int(row)]}; {advice}"
     )

@@ -239,7 +239,7 @@ def test_log():
     ("values", "log", "error", "message"),
     [
         ([1.0, -2.0], ["a"], ValueError, r"positive numbers for log in column 'a'; got -2\.0 in row 1"),
-        ([1.0, 2.0], ["b"], ValueError, "log to name columns of a; got 'b'"),
+        ([1.0, 2.0], ["b"], ValueError, "log to name columns of 'a'; got 'b'"),
         (["x", "y"], ["a"], ValueError, "positive numbers for log in column 'a'; got 'x' in row 0"),
         ([True, False], ["a"], ValueError, "positive numbers for log in column 'a'; got True in row 0"),
         ([1.0, 2.0], "a", TypeError, r"list of column names; got the text 'a'"),
@@ -402,9 +402,14 @@ def test_bad_columns(values, message):
         fit(values)
 
 
-def test_lists_are_cut_in_messages():
+def test_names_and_lists_are_cut_in_messages():
+    with pytest.raises(ValueError, match=r"in column 'nnn.*nnn\.\.\.; got \[1\] in row 0") as error:
+        TableEncoder.fit(pd.DataFrame({"n" * 9999: [[1], [2]]}))
+    assert len(str(error.value)) < 250
     wide = pd.DataFrame({f"column {i}": [1.0, 2.0] for i in range(1000)})
-    with pytest.raises(ValueError, match=r"expected columns column 0, column 1, .* and 9\d\d more$") as error:
+    with pytest.raises(
+        ValueError, match=r"expected columns 'column 0', 'column 1', .* and 9\d\d more$"
+    ) as error:
         TableEncoder.fit(wide).encode(wide.rename(columns={"column 7": "a"}))
     assert len(str(error.value)) < 500
 
@@ -522,7 +527,7 @@ def test_states_of_the_first_version():
 def test_other_columns_than_fitted():
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 3.0]})
     encoder = TableEncoder.fit(frame)
-    with pytest.raises(ValueError, match="column 'b' is missing; expected columns a, b"):
+    with pytest.raises(ValueError, match="column 'b' is missing; expected columns 'a', 'b'"):
         encoder.encode(frame[["a"]])
     with pytest.raises(
         ValueError, match="columns 'a', 'b' are missing; column 'c' is not known to the model; drop"
