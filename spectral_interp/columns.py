@@ -326,7 +326,8 @@ def _advice(value: Any) -> str:
         return "turn dates and times into numbers, such as days since a first day, or drop the column"
     if isinstance(value, numbers.Complex):
         return "split complex numbers into two columns of real numbers"
-    return f"turn {type(value).__name__} values into numbers or text, or drop the column"
+    kind = "list" if isinstance(value, np.ndarray) else type(value).__name__
+    return f"turn {kind} values into numbers or text, or drop the column"
 
 
 def _is_numeric(dtype: Any) -> bool:
@@ -454,7 +455,7 @@ def text_of(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """Return a value or name as it goes into a message, cut to 60 characters."""
-    text = repr(value.item() if isinstance(value, np.generic) else value)
+    text = repr(value.tolist() if isinstance(value, np.generic | np.ndarray) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
