@@ -142,7 +142,7 @@ class NumericColumn:
             return np.column_stack([z, gaps - self.missing])
         if gaps.any():
             warnings.warn(
-                f"column {self.name!r} has {int(gaps.sum())} missing values, the first in row "
+                f"column {shown(self.name)} has {int(gaps.sum())} missing values, the first in row "
                 f"{column.index[int(gaps.argmax())]}, but had none in training; they count as average",
                 stacklevel=2,
             )
@@ -326,7 +326,8 @@ def _advice(value: Any) -> str:
         return "turn dates and times into numbers, such as days since a first day, or drop the column"
     if isinstance(value, numbers.Complex):
         return "split complex numbers into two columns of real numbers"
-    return f"turn {type(value).__name__} values into numbers or text, or drop the column"
+    kind = "list" if isinstance(value, np.ndarray) else type(value).__name__
+    return f"turn {kind} values into numbers or text, or drop the column"
 
 
 def _is_numeric(dtype: Any) -> bool:
@@ -353,7 +354,7 @@ def to_numbers(column: pd.Series) -> FloatArray:
         parsed = pd.to_numeric(column, errors="coerce")
     except OverflowError as error:
         raise ValueError(
-            f"expected numbers within ±1.8e308 in column {column.name!r}; got: {error}"
+            f"expected numbers within ±1.8e308 in column {shown(column.name)}; got: {error}"
         ) from error
     return parsed.to_numpy(dtype=np.float64, na_value=np.nan)
 
@@ -454,7 +455,7 @@ def text_of(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """Return a value or name as it goes into a message, cut to 60 characters."""
-    text = repr(value.item() if isinstance(value, np.generic) else value)
+    text = repr(value.tolist() if isinstance(value, np.generic | np.ndarray) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -474,6 +475,6 @@ def listed(texts: Iterable[str]) -> str:
 
 def _refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:
     raise ValueError(
-        f"expected {expected} in column {column.name!r}; got {shown(column.iloc[int(row)])} in row "
+        f"expected {expected} in column {shown(column.name)}; got {shown(column.iloc[int(row)])} in row "
         f"{column.index[int(row)]}; {advice}"
     )

@@ -99,11 +99,11 @@ def _check_lines(path: Path, separator: str, fields: int) -> None:
         if len(line) < fields:
             first, short = first or number, short + 1
     if short:
-        warnings.warn(
-            f"{short} lines of {path} have fewer fields than the first line, line {first} before all; what "
-            "they leave out counts as missing",
-            stacklevel=2,
+        more = f" and {short - 1} more" if short > 1 else ""
+        text = (
+            f"line {first}{more} of {path}: fewer fields than in the first line; those left out are missing"
         )
+        warnings.warn(text, stacklevel=2)
 
 
 def _lines(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:

@@ -210,7 +210,7 @@ class TableEncoder:
         if not len(frame):
             raise ValueError("expected a table with rows; got 0 rows")
         fitted = [fit_column(frame[name], log=name in logged) for name in frame.columns]
-        dropped = [f"{c.name!r} ({c.why})" for c in fitted if isinstance(c, DroppedColumn)]
+        dropped = [f"{shown(c.name)} ({c.why})" for c in fitted if isinstance(c, DroppedColumn)]
         if len(dropped) == len(fitted):
             raise ValueError(f"expected a column that varies; got only {listed(dropped)}")
         if dropped:
@@ -252,7 +252,7 @@ class TableEncoder:
         if extra:
             problems.append(f"{_column_is(extra)} not known to the model; drop or rename")
         if problems:
-            raise ValueError(f"{'; '.join(problems)}; expected columns {listed(self.names)}")
+            raise ValueError(f"{'; '.join(problems)}; expected columns {listed(map(shown, self.names))}")
         return frame[list(self.names)]
 
     def encode(self, frame: pd.DataFrame) -> FloatArray:
@@ -340,11 +340,13 @@ def _check_log(log: Iterable[str], frame: pd.DataFrame) -> set[str]:
     logged = [str(name) for name in log]
     unknown = [name for name in logged if name not in frame.columns]
     if unknown:
-        raise ValueError(f"expected log to name columns of {listed(frame.columns)}; got {unknown[0]!r}")
+        raise ValueError(
+            f"expected log to name columns of {listed(map(shown, frame.columns))}; got {unknown[0]!r}"
+        )
     return set(logged)
 
 
 def _column_is(names: Sequence[str]) -> str:
     """Return the subject and verb of what is wrong with the columns."""
-    quoted = listed([repr(name) for name in names])
+    quoted = listed(map(shown, names))
     return f"column {quoted} is" if len(names) == 1 else f"columns {quoted} are"

@@ -14,7 +14,7 @@ from spectral_interp import analyze, load, report, train
 from spectral_interp.tables import read_table
 
 from ..conftest import undrawn
-from .strange_tables import changed, tables, tables_in_dialects
+from .strange_tables import ODDITIES, changed, tables, tables_in_dialects
 
 INTERNALS = re.compile(
     r"Traceback|Error\b|\bException|object has no|NoneType|<class|literal|dtype|ndarray|[Pp]yarrow|[Pp]andas|"
@@ -134,22 +134,29 @@ def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
 
     with tally("tables: train") as trained, tally("tables: analyze what was trained") as analyzed:
 
-        @generated(size(40, 2000), table=tables(), data=st.data())
-        def each(table, data):
-            trial, later, done = trained.tried, data.draw(st.none() | changed(table)), False
+        def check(oddity, table, later):
+            trial, done = trained.tried, False
             to_train, to_analyze = options(trial, every)
             drawn = every and trial % every == 0
             monkeypatch.setattr(report, "draw_figure", draw_figure if drawn else undrawn)
             folder = tmp_path / str(trial)
             folder.mkdir()
-            with trained.trial(f"{trial}: {table}"):
+            with trained.trial(f"{trial}, {oddity}: {table}"):
                 done = check_trained(table, folder, to_train)
             if done:
-                with analyzed.trial(f"{trial}: {later or table}"):
+                with analyzed.trial(f"{trial}, {oddity}: {later or table}"):
                     check_analyzed(table, later, folder, to_analyze)
             shutil.rmtree(folder)
 
-        each()
+        def check_many(oddity):
+            @generated(size(1, 10), table=tables(oddity), data=st.data())
+            def each(table, data):
+                check(oddity, table, data.draw(st.none() | changed(table)))
+
+            each()
+
+        for oddity in list(ODDITIES)[:: size(8, 1)]:
+            check_many(oddity)
         assert analyzed.tried > trained.tried / 3  # most of the oddities are no reason to refuse a table
 
 
