@@ -127,6 +127,6 @@ def _integrate(
 def _warn(hard: int, n: int) -> None:
     warnings.warn(
         f"the eigenvalue is multiple, or nearly so, along stretches of the paths to {hard} of {n} rows: "
-        "contributions are one choice of several there (see Attribution.degenerate) or may miss the tolerance",
+        "contributions are one choice of several there (see Attribution.degenerate) or miss the tolerance",
         stacklevel=4,
     )
