@@ -17,6 +17,9 @@ from .eigen.products import chord_products
 DEGENERATE = 1e-8
 """Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
 
+NOTHING = 2.0**-200
+"""Entries of A(z) that are smaller than this fraction of the largest one do not matter to its eigenvalues."""
+
 LARGEST = 1e300
 """Bound of ‖A_i‖ and of the terms of A(z): sums and differences of a few such numbers do not overflow."""
 
@@ -305,7 +308,14 @@ class DensePencil:
             return np.abs(self.matrices).sum(axis=2).max(axis=1)
 
     def _matrix(self, z: npt.ArrayLike) -> FloatArray:
-        return self.matrices[0] + np.tensordot(self.check_features(z), self.matrices[1:], axes=1)
+        """Return A(z), (n, d, d), without the entries that are nothing beside the largest.
+
+        Eigenvalues do not notice, but LAPACK, which squares entries on its way, may fail to converge.
+        """
+        matrix = self.matrices[0] + np.tensordot(self.check_features(z), self.matrices[1:], axes=1)
+        size = np.abs(matrix)
+        matrix[size < NOTHING * size.max(axis=(1, 2), keepdims=True)] = 0.0
+        return matrix
 
     def spectra(self, z: npt.ArrayLike) -> FloatArray:
         """Return all eigenvalues of A(z), ascending: shape (n, d)."""

@@ -165,3 +165,11 @@ def test_matrices_and_features_that_overflow():
         np.testing.assert_allclose(model.values([[-1e149]]), [-1e299])
         with pytest.raises(ValueError, match=r"A\(z\) stays below 1e\+300; got 1e\+310|got inf in row 1"):
             model.values([[1.0], [1e160]])
+
+
+def test_dense_matrices_of_a_range_in_which_lapack_does_not_converge():
+    diag, off = [1e110, 1e-65, 1e-145, 1e-32, 1e107], [1e11, 1e-117, -1e-100, 1e26]
+    pencil = DensePencil([np.diag(diag) + np.diag(off, 1) + np.diag(off, -1), np.eye(5)], -1)
+    value, v = pencil.eigenpairs([[0.0]])
+    np.testing.assert_allclose(value, 1e110)
+    np.testing.assert_allclose(v, [[1.0, 0.0, 0.0, 0.0, 0.0]], atol=1e-15)

@@ -78,7 +78,7 @@ def explain(
     Warns
     -----
     UserWarning
-        If contributions are one choice of several, because λ_k is multiple at a row ("local") or all along a
+        If contributions are one choice of several, because λ_k is multiple at a row ("local") or along a
         path ("path"); if a budget cuts exact Shapley values to sampled ones.
 
     Examples

@@ -59,8 +59,9 @@ def path(inputs: Inputs, reference: FloatArray, *, tol: float = 1e-4) -> Attribu
     Warns
     -----
     UserWarning
-        If the eigenvalue is multiple all along a path: the contributions are then one choice of several, and
-        the row is flagged degenerate. If it is nearly so: crossings that were missed may cost the tolerance.
+        If the eigenvalue is multiple along a stretch of a path: the contributions are then one choice of
+        several, and the row is flagged degenerate. If it is nearly so: a crossing that was missed may cost
+        the tolerance.
     """
     if not 1e-10 <= tol <= 1:
         raise ValueError(f"expected tol between 1e-10 and 1; got {tol!r}")
@@ -125,7 +126,7 @@ def _integrate(
 
 def _warn(hard: int, n: int) -> None:
     warnings.warn(
-        f"the eigenvalue is multiple, or nearly so, all along paths to {hard} of {n} rows: contributions are "
-        "one choice of several there or may miss the tolerance (see Attribution.degenerate)",
+        f"the eigenvalue is multiple, or nearly so, along stretches of the paths to {hard} of {n} rows: "
+        "contributions are one choice of several there (see Attribution.degenerate) or miss the tolerance",
         stacklevel=4,
     )

@@ -34,7 +34,7 @@ class Attribution:
         Of sampled values; None where values are exact.
     degenerate : ndarray of bool, shape (n,)
         Rows whose eigenvalue is multiple to 1e-8: f has a kink there. Local contributions are then one choice
-        of several; path contributions only if a whole path is degenerate, which is warned of.
+        of several; path contributions only if a stretch of a path is degenerate, which is warned of.
     columns : tuple of str, length c
     data : ndarray, shape (n, c)
         The rows in the user's units.
@@ -71,7 +71,12 @@ class Attribution:
 
     @property
     def completeness_gap(self) -> FloatArray:
-        """``|base_values + Σ values − prediction|`` of every row, shape (n,)."""
+        """``|base_values + Σ values − prediction|`` of every row, shape (n,).
+
+        Rounding errors, for any pencil: at most ``16 ε S`` for "local" and "shapley", where ε = 2.2e-16 and
+        ``S = ‖A_0‖ + Σ max(|z_i|, |r_i|) ‖A_i‖`` is the size of the terms of A(z); for "path" that times the
+        square root of the number of eigenpairs on the way. (Tested on a million pencils, not proven.)
+        """
         return np.abs(self.base_values + self.values.sum(axis=1) - self.prediction)
 
     def to_shap(self) -> shap.Explanation:

@@ -27,7 +27,7 @@ OVERLAP = 0.7  # least uᵀw of a secant
 SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
 NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
-NARROWEST = 2.0**-40
+NARROWEST = 2.0**-48
 ROUNDING = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
 SMALLEST = np.finfo(np.float64).smallest_subnormal
 CROWDED, CROSSINGS = 256, 4  # most unsettled cells of a path at a time: that many, and so many times d
@@ -57,10 +57,10 @@ class Paths:
 
     ``error`` bounds the error of every contribution of every path, unless it is less than their rounding.
 
-    Where λ_k has a neighbour close by all along a path, cells would be halved without end. Of such a *hard*
-    path (``hard``, shape (m,)), converged cells are accepted although a crossing might hide in them. It is
-    *lost* (``lost``), and its contributions one choice of several, if too many do not even converge, because
-    the eigenvector changes at random.
+    Where λ_k has a neighbour close by along a stretch of a path, cells would be halved without end. Of such a
+    path, which is *hard* (``hard``, shape (m,)), converged cells are accepted although a crossing might hide
+    in them. It is *lost* (``lost``), and its contributions are one choice of several, if too many cells do
+    not even converge, because the eigenvector changes at random.
     """
 
     def __init__(self, inputs: Inputs, origin: FloatArray, step: FloatArray, *, error: float) -> None:

@@ -259,7 +259,9 @@ def test_a_close_neighbour_all_along_the_path_does_not_cost_millions_of_cells(di
     near = distance * np.array([[0.0], [1.0], [0.3]])
     twins = Pencil(np.hstack([diag, diag + near]), np.hstack([off, np.zeros((3, 1)), off]), 3)
     single = explain(Pencil(diag, off, 1), [[1.0, 1.0]], method="path", tol=1e-6)
-    with pytest.warns(UserWarning, match="multiple, or nearly so, all along paths to 1 of 1 rows"):
+    with pytest.warns(
+        UserWarning, match="multiple, or nearly so, along stretches of the paths to 1 of 1 rows"
+    ):
         att = explain(twins, [[1.0, 1.0]], method="path")
     assert att.evaluations < 20_000
     assert att.completeness_gap.max() <= 1e-14

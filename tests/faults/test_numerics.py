@@ -24,7 +24,7 @@ SECONDS = 60  # for one explanation, on a busy machine
 
 ROWS = {"local": (4, 2), "path": (2, 1), "shapley": (2, 2)}  # rows and background rows of every pencil
 PENCILS = {"local": (2000, 10**6), "path": (100, 40_000), "shapley": (300, 100_000)}
-DENSE = {"local": (200, 40_000), "path": (40, 4000), "shapley": (60, 10_000)}
+DENSE = {"local": (200, 40_000), "path": (40, 8000), "shapley": (60, 10_000)}
 
 
 @pytest.fixture(autouse=True)
@@ -82,29 +82,49 @@ def check(block, pencils, method):
 
 def faults(block, attributions):
     """Return what is wrong with attributions, each a mask of pencils and rows (m, n)."""
-    values, prediction, gap, flagged = (
-        np.array([getattr(att, name) for att in attributions])
-        for name in ("values", "prediction", "completeness_gap", "degenerate")
+    values, gap = (
+        np.array([getattr(att, name) for att in attributions]) for name in ("values", "completeness_gap")
     )
+    on_paths = attributions[0].method == "path"
     unit, least = rounding(block)
-    wrong = {"not finite": ~finite(attributions)}
-    nodes = [att.evaluations if att.method == "path" else 1 for att in attributions]
-    wrong["completeness gap"] = gap > GAP * (unit * np.sqrt(nodes)[:, None] + least)
-
-    spectrum, neighbour, norm = lapack(block)
-    slack = VALUE * (unit + least)
-    wrong["prediction"] = np.abs(prediction - spectrum) > slack
-    surely, surely_not = (neighbour + sign * slack - DEGENERATE * norm for sign in (1, -1))
-    own_paths = np.array([att.method == "path" for att in attributions])[:, None]
-    wrong["degenerate"] = ~flagged & (surely <= 0) | flagged & (surely_not > 0) & ~own_paths
-
+    nodes = np.array([att.evaluations if on_paths else 1 for att in attributions])
     # f moves by at most |s_i| ‖A_i‖ along feature i (Weyl), so no method may give it more.
-    steps = np.abs(block.z[:, :, None] - block.reference[:, None]).mean(axis=2)
-    most = steps * block.norms[:, None, 1:]
-    tolerance = np.where(own_paths, 1e-4 * most.sum(axis=2).max(axis=1, keepdims=True), 0)
-    room = tolerance + slack
-    wrong["larger than Weyl's bound"] = (np.abs(values) > most + room[..., None]).any(axis=2)
+    most = np.abs(block.z[:, :, None] - block.reference[:, None]).mean(axis=2) * block.norms[:, None, 1:]
+    room = VALUE * (unit + least) + 1e-4 * on_paths * most.sum(axis=2).max(axis=1, keepdims=True)
+    return {
+        "not finite": ~finite(attributions),
+        "completeness gap": gap > GAP * np.sqrt(nodes)[:, None] * (unit + least),
+        "larger than Weyl's bound": (np.abs(values) > most + room[..., None]).any(axis=2),
+        "prediction or degenerate": other_than_lapack(block, attributions, VALUE * (unit + least)),
+    }
+
+
+def other_than_lapack(block, attributions, slack):
+    """Return where λ_k is not LAPACK's (m, n), or ``degenerate`` not what LAPACK's gap says."""
+    a, b = block.bands(block.z)
+    exponent = -np.frexp(np.maximum(np.abs(a).max(axis=2), np.abs(b).max(axis=2, initial=0)))[1]
+    a, b = (shift(part, exponent[..., None]) for part in (a, b))  # to unit size
+    wrong = differs(lapack(a, b), exponent, block.k, attributions, slack)
+    doubted = np.flatnonzero(wrong.any(axis=1))
+    if len(doubted):
+        wrong[doubted] = differs(bisection(a, b, doubted), exponent, block.k, attributions, slack)[doubted]
     return wrong
+
+
+def differs(spectra, exponent, k, attributions, slack):
+    """Return where eigenvalues of the scaled A(z) say something else (m, n)."""
+    ended = np.pad(spectra, ((0, 0), (0, 0), (1, 1)), constant_values=np.inf)
+    below, value, above = np.moveaxis(
+        np.take_along_axis(ended, k[:, None, None] + np.arange(3), axis=2), 2, 0
+    )
+    gap = np.minimum(np.abs(value - below), above - value)
+    value, gap, norm = (shift(part, -exponent) for part in (value, gap, np.abs(spectra).max(axis=2)))
+    found, flagged = (
+        np.array([getattr(att, name) for att in attributions]) for name in ("prediction", "degenerate")
+    )
+    surely, surely_not = (gap + sign * slack - DEGENERATE * norm for sign in (1, -1))
+    undue = flagged & (surely_not > 0) & (attributions[0].method != "path")  # which flags what is on the way
+    return ~(np.abs(found - value) <= slack) | ~flagged & (surely <= 0) | undue
 
 
 def finite(attributions):
@@ -124,27 +144,30 @@ def rounding(block):
     return unit, TINY * block.diag.shape[2] * (1 + farthest.sum(axis=2))
 
 
-def lapack(block):
-    """Return λ_k, the distance to its nearest neighbour, and ‖A(z)‖, all (m, n), by LAPACK."""
-    a, b = block.bands(block.z)
-    m, n, d = a.shape
-    k = np.repeat(block.k, n)
-    exponent = -np.frexp(np.maximum(np.abs(a).max(axis=2), np.abs(b).max(axis=2, initial=0)))[1]
-    a, b = (shift(part, exponent[..., None]).reshape(m * n, -1) for part in (a, b))
-    spectra = np.full((m * n, d + 2), np.nan)  # between NaNs, which have no distance
-    if d <= 17:
-        full = np.zeros((m * n, d, d))
-        j = np.arange(d)
-        full[:, j, j], full[:, j[1:], j[:-1]] = a, b
-        spectra[:, 1:-1] = np.linalg.eigvalsh(full)
-    else:
-        for row, diagonal, off in zip(spectra[:, 1:-1], a, b, strict=True):
-            row[:] = eigh_tridiagonal(diagonal, off, eigvals_only=True, lapack_driver="sterf")
-    near = np.take_along_axis(spectra, k[:, None] + [0, 1, 2], axis=1)
-    gap = np.fmin.reduce(np.diff(near), axis=1)
-    norm = np.nanmax(np.abs(spectra), axis=1)
-    gap[np.isnan(gap)] = np.inf
-    return (shift(x.reshape(m, n), -exponent) for x in (near[:, 1], gap, norm))
+def lapack(a, b):
+    """Return all eigenvalues, (m, n, d)."""
+    d = a.shape[2]
+    if d > 17:
+        rows = zip(a.reshape(-1, d), b.reshape(-1, d - 1), strict=True)
+        spectra = [eigh_tridiagonal(*row, eigvals_only=True, lapack_driver="sterf") for row in rows]
+        return np.reshape(spectra, a.shape)
+    full, j = np.zeros((*a.shape, d)), np.arange(d)
+    full[..., j, j], full[..., j[1:], j[:-1]] = a, b
+    return np.linalg.eigvalsh(full)
+
+
+def bisection(a, b, pencils):
+    """Return all eigenvalues of some pencils, the others NaN, by LAPACK's slow routine.
+
+    The fast ones square the off-diagonals, and are off in the third digit where a small square vanishes.
+    """
+    spectra = np.full(a.shape, np.nan)
+    for i in pencils:
+        spectra[i] = [
+            np.sort(eigh_tridiagonal(*row, eigvals_only=True, lapack_driver="stebz"))
+            for row in zip(a[i], b[i], strict=True)
+        ]
+    return spectra
 
 
 def shift(x, exponent):
@@ -191,7 +214,7 @@ def compare_with_lapack(block):
 def test_scaling_by_powers_of_two_changes_no_bit(size, tally, method):
     """f scales with the pencil, and the unit of a feature cancels: to the last bit."""
     with tally(f"numerics: pencils times 2^±500, features times 2^±100, {method}") as counts:
-        for block in blocks(4, size(60, 5000), largest=24, scale="unit"):
+        for block in blocks(4, size(60, 2000), largest=24, scale="unit"):
             rng = np.random.default_rng([4, counts.tried])
             for i, pencil in enumerate(block.pencils):
                 whole, features = rng.choice([-500, 500]), rng.integers(-100, 101, size=pencil.n_features)
@@ -224,7 +247,7 @@ def answer(method, pencil, z, r):
 def test_certificates_and_regions(size, tally):
     """What is certified holds at the rows, and nothing is NaN that need not be."""
     with tally("numerics: certificates and regions") as counts:
-        for block in blocks(5, size(150, 30_000), largest=40):
+        for block in blocks(5, size(150, 20_000), largest=40):
             for i, pencil in enumerate(block.pencils):
                 with counts.trial(f"{block.name}, {i}"), deadline(SECONDS):
                     check_statements(pencil, block.z[i], block.norms[i])
