@@ -411,14 +411,12 @@ def _curvature(pencil: AnyPencil) -> str | None:
 def _monotone_sentence(line: dict[str, Any]) -> str:
     name, verdict = line["column"], line["monotone"]
     if not line["norm"]:
-        return f"Predictions do not depend on `{name}`."
+        return f"Predictions do not depend on {name}."
     if line["kind"] == "levels":
-        return f"Changing `{name}` ({line['step']}) never lowers a prediction." if verdict else ""
+        return f"Changing {name} ({line['step']}) never lowers a prediction." if verdict else ""
     where = ", between rows that have a value" if line["kind"] == "number with gaps" else ""
     return (
-        f"Predictions never {'fall' if verdict > 0 else 'rise'} when `{name}` rises{where}."
-        if verdict
-        else ""
+        f"Predictions never {'fall' if verdict > 0 else 'rise'} when {name} rises{where}." if verdict else ""
     )
 
 
@@ -427,5 +425,5 @@ def _norm_sentence(line: dict[str, Any]) -> str:
         return ""
     most = f"{at_most(line['norm'])} ({line['unit']})"
     if line["kind"] == "levels":
-        return f"No change of `{line['column']}` moves a prediction by more than {most}."
+        return f"No change of {line['column']} moves a prediction by more than {most}."
     return f"One {line['step']} never moves a prediction by more than {most}."

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .explainers import SPECTRAL
-from .wording import counted, listed, number
+from .wording import at_most, counted, listed, number
 
 STEADY = 0.6
 """Rank correlation of values and contributions from which on a column is said to raise or to lower."""
@@ -124,8 +124,8 @@ def pieces(table: pd.DataFrame) -> str:
     if most <= 10:
         return f"{counted(most, 'tangent plane')} hold all rows exactly."
     return (
-        f"Ten tangent planes hold every row to within {_with_unit(few, table)}; a single one only to within "
-        f"{number(one)}."
+        f"Ten tangent planes hold every row to within {at_most(few)} ({table['unit'].iloc[0]}); a single "
+        f"one only to within {at_most(one)}."
     )
 
 
@@ -159,13 +159,12 @@ def certified(table: pd.DataFrame) -> str:
 def sensitivity(table: pd.DataFrame) -> str:
     """Say the largest bound, and the smallest."""
     first, last = table.iloc[0], table.iloc[-1]
+    most = f"{at_most(first['bound'])} ({first['unit']})"
     if len(table) == 1:
-        return (
-            f"{first['feature']} can move a prediction by at most {number(first['bound'])} ({first['unit']})."
-        )
+        return f"{first['feature']} can move a prediction by at most {most}."
     return (
-        f"No input lets {first['feature']} move a prediction by more than {number(first['bound'])} "
-        f"({first['unit']}); {last['feature']} by no more than {number(last['bound'])}."
+        f"No input lets {first['feature']} move a prediction by more than {most}; {last['feature']} by no "
+        f"more than {at_most(last['bound'])}."
     )
 
 
