@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from . import faithfulness
 from .agreement import Dispute, Key, agreement, agreement_table, disputes
 from .attribution import METHODS, Attribution
 from .baselines import LINEAR, MLP, Baseline, fit_baselines
+from .caching import cached_property
 from .eigen.checks import FloatArray
 from .estimators import SpectralClassifier, SpectralRegressor
 from .explainers import BUDGET, EXPLAINERS, SPECTRAL, Explainer, Subject, coalitions, subjects

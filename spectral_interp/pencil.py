@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from .caching import cached_property
 from .eigen import eigenpairs, eigenvalues, neighbours
 from .eigen.checks import FloatArray, check_bands, check_finite, check_index
 from .eigen.engine import resolvent

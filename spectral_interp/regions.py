@@ -9,12 +9,12 @@ of the eigenvector counts how many take part, and by Weyl ``|f - f_diag| <= ‖O
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .caching import cached_property
 from .eigen.checks import FloatArray
 from .inputs import Inputs, as_inputs
 from .pencil import AnyPencil, Pencil, values_and_gradients

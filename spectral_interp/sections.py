@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 
 from . import plots
 from .attribution import Attribution, explain
+from .caching import cached_property
 from .certificates import Certificate, certify
 from .comparison import compare
 from .eigen.checks import FloatArray
