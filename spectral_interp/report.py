@@ -27,6 +27,7 @@ from .folders import MADE_BY, REPORT, SUMMARY, replacing
 from .page import render
 from .sections import Estimator, Exhibit, Subject, build
 from .tables import split_target
+from .wording import as_text
 
 DEFAULT_METHODS = ("local", "path")
 
@@ -180,12 +181,13 @@ def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
     """
     settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
     trained = {"epochs": len(est.history_), **est.made_by_, **settings}
-    return {
+    made = {
         "command": shlex.join(["python", "-m", "spectral_interp.analyze", *sys.argv[1:]]),
         "model": str(model),
         "rows": data or f"held out in training, stored in {model}",
         "training": ", ".join(f"{name} {value}" for name, value in trained.items()),
     }
+    return {name: as_text(text) for name, text in made.items()}
 
 
 def analyze(

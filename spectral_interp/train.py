@@ -13,6 +13,7 @@ from .estimators import estimator_for
 from .models import STRUCTURES
 from .tables import BUNDLED, TableEncoder, read_table, split_target
 from .targets import strata
+from .wording import as_text
 
 TEST_FRACTION = 0.2
 STORED_ROWS = 1000
@@ -25,7 +26,9 @@ def main() -> None:
         prog="python -m spectral_interp.train", description="Train a spectral model."
     )
     parser.add_argument("data", help=f"a CSV or Parquet file, or one of {', '.join(BUNDLED)}")
-    parser.add_argument("--target", help="the column to predict; may be left out for a bundled data set")
+    parser.add_argument(
+        "--target", type=as_text, help="the column to predict; may be left out for a bundled data set"
+    )
     parser.add_argument("--out", type=Path, required=True, help="where to write the model, e.g. model.pt")
     parser.add_argument("--dim", type=int, default=15, help="order of the matrices (default: 15)")
     parser.add_argument("--structure", choices=list(STRUCTURES), default="tridiagonal")
@@ -38,7 +41,9 @@ def main() -> None:
     parser.add_argument(
         "--norm-penalty", type=float, default=0.0, help="> 0 removes useless features (default: 0)"
     )
-    parser.add_argument("--log", nargs="+", metavar="COLUMN", help="positive columns whose logarithm enters")
+    parser.add_argument(
+        "--log", type=as_text, nargs="+", metavar="COLUMN", help="positive columns whose logarithm enters"
+    )
     parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
     parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
     parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
@@ -73,7 +78,7 @@ def main() -> None:
     )
     TableEncoder.fit(X_train, log=args.log or ()).encode(X_test)  # tells before training what cannot be read
     est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
-    est.made_by_["data"] = Path(args.data).name  # not where it lay
+    est.made_by_["data"] = as_text(Path(args.data).name)  # not where it lay
     if not args.no_baselines:
         est.baselines_ = fit_baselines(est, X_train, y_train)
     metrics = {name: _listed(values) for name, values in evaluate_all(est, X_test, y_test).items()}

@@ -71,6 +71,17 @@ def at_most(value: float) -> str:
     return number(rounded)
 
 
+def as_text(argument: str) -> str:
+    """Return a file name or an argument as text, also where the locale does not know its characters.
+
+    Examples
+    --------
+    >>> as_text("Größe"), as_text("Gr\udcc3\udcb6\udcc3\udc9fe"), as_text("Gr\udcff")
+    ('Größe', 'Größe', 'Gr\ufffd')
+    """
+    return argument.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
+
+
 def listed(names: Sequence[str], joint: str = "and") -> str:
     """Return names as they stand in a sentence.
 

@@ -1,6 +1,7 @@
 """Both command lines: results, and one line and status 2 for bad input."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -293,3 +294,16 @@ def test_baselines_are_fitted_on_rows_that_hold_the_target(tmp_path, no_figures,
     compared = json.loads((tmp_path / "out" / "summary.json").read_text())["comparison"]
     assert list(compared["accuracy"]) == ["spectral", "linear", "MLP"]
     assert (compared["rows"], compared["metric"]) == (2, "R²")
+
+
+def test_file_names_and_arguments_that_are_not_text(tmp_path, no_figures, run):
+    """Names of files are bytes; where the locale is ASCII, all other characters arrive so too."""
+    table, model = (tmp_path / os.fsdecode(name) for name in (b"t\xff.csv", b"m\xff.pt"))
+    table.write_text("Größe,b\n" + "".join(f"{i},{i % 7}\n" for i in range(60)), encoding="utf-8")
+    target = "Größe".encode().decode("ascii", errors="surrogateescape")
+    arguments = "--target", target, "--out", model, "--dim", 2, "--epochs", 2, "--no-baselines"
+    assert run(train, table, *arguments)[::2] == (0, "")
+    assert run(analyze, model, "--data", table, *LOCAL)[::2] == (0, "")
+    report = (tmp_path / os.fsdecode(b"m\xff-analysis") / "report.html").read_text()
+    assert "data t\ufffd.csv" in report
+    assert "m\ufffd.pt" in report
