@@ -226,14 +226,12 @@ def test_scaling_by_powers_of_two_changes_no_bit(size, tally, method):
                 with counts.trial(f"{block.name}, {i}"), deadline(SECONDS):
                     expected = answer(method, pencil, z, r)
                     found = 2.0**-whole * answer(method, other, *(2.0**-features * rows for rows in (z, r)))
+                    told = np.abs(expected) > 1e-100  # smaller numbers lose bits times 2^-600
                     if method == "hessian":
                         found = found * 2.0 ** -(features[:, None] + features)
-                        told = ~pencil.degenerate(z)[:, None, None] & (np.abs(expected) > 1e-60)
-                        expected, found = (
-                            expected[told],
-                            found[told],
-                        )  # others are noise, or vanish on the way
-                    np.testing.assert_array_equal(found, expected)
+                        told = np.abs(expected) > 1e-60
+                    np.testing.assert_array_equal(found[told], expected[told])
+                    assert method == "hessian" or (np.abs(found[~told]) < 1e-99).all()
 
 
 def answer(method, pencil, z, r):
@@ -263,7 +261,7 @@ def check_statements(pencil, z, norms):
     with np.errstate(over="ignore", under="ignore"):
         steepest = np.hypot.reduce(cert.margins.gradient, axis=1)
         assert (steepest <= cert.lipschitz * (1 + 1e-12) + slack.sum()).all()
-        radius = cert.linear_radius(np.float64(norms.max() or 1.0) * 1e-3)
+        radius = cert.linear_radius(max(norms.max() * 1e-3, TINY))
     assert (cert.gap >= 0).all()
     assert (radius >= 0).all()
     assert (regions.participation >= 1 - 1e-12).all()
