@@ -190,6 +190,7 @@ def attempt_all(make_trials, folder):
                     outcomes[outcome] += 1
                     failures += [f"{label}: {what}" for what in wrong]
         except EOFError:
+            assert label != "start", "trials that cannot be made: see the errors of the process"
             message = "death"
         if message == "hang":
             process.kill()
