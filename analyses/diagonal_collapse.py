@@ -122,7 +122,7 @@ def draw_models(table: pd.DataFrame, ax: Axes) -> Axes:
     label_log(ax.xaxis)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_title("How many linear pieces a model needs, by structure and order")
+    ax.set_title("Linear pieces that each model needs")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, title="structure and order")
     return ax
 

@@ -83,8 +83,8 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.grid(axis="y", alpha=0.2)
-    ax.set_xlabel("gain over deleting columns in a random order (area)")
-    ax.set_title("How well contributions rank the columns (right is better)")
+    ax.set_xlabel("gain over a random order of deletion (area)")
+    ax.set_title("Ranking of the columns (right is better)")
     ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=3)
     return ax
 

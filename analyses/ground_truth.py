@@ -131,7 +131,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
         sizes = sorted(table["rows"].unique())
         panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
         panel.minorticks_off()
-    axes[0].set_ylabel("error of the contributions (share of their size)")
+    axes[0].set_ylabel("error / size of contributions")
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return ax

@@ -210,11 +210,16 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
             color=colour,
             label=name,
         )
-    ax.set_xticks(range(len(labels)), [f"{n:,} of\n{d} × {d}" for n, d in labels])
-    ax.set(yscale="log", ylabel="nanoseconds per matrix entry (n · d)", title="Eigenpair, one thread")
+    ax.set_xticks(range(len(labels)), [f"{n:,} of\n{d}²" for n, d in labels])
+    ax.set(
+        yscale="log",
+        ylabel="nanoseconds per matrix entry (n · d)",
+        title="Eigenpairs of n matrices of order d, one thread",
+        xlabel="n of d²",
+    )
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     ax.grid(axis="y", alpha=0.3)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
     return ax
 
 
