@@ -61,23 +61,38 @@ def at_most(value: float) -> str:
 
     Examples
     --------
-    >>> at_most(28.2043), at_most(0.5), at_most(463500.0)
-    ('28.21', '0.5', '463,500')
+    >>> at_most(28.2043), at_most(0.5), at_most(463500.0), at_most(-28.2043)
+    ('28.21', '0.5', '463,500', '−28.2')
     """
-    if not math.isfinite(value) or value <= 0:
-        return number(value)
-    step = 10.0 ** (math.floor(math.log10(value)) - 3)
-    rounded = math.ceil(value / step * (1 - 1e-12)) * step
-    return number(rounded)
+    return number(_rounded_up(value))
+
+
+def at_least(value: float) -> str:
+    """Return a lower bound with four significant digits, rounded down so that it stays a bound.
+
+    Examples
+    --------
+    >>> at_least(28.2047), at_least(-28.2043), at_least(0.0)
+    ('28.2', '−28.21', '0')
+    """
+    return number(-_rounded_up(-value))
+
+
+def _rounded_up(value: float) -> float:
+    if not value or not math.isfinite(value):
+        return value
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 3)
+    steps = value / step
+    return math.ceil(steps - 1e-12 * abs(steps)) * step
 
 
 def as_text(argument: str) -> str:
-    """Return a file name or an argument as text, also where the locale does not know its characters.
+    r"""Return a file name or an argument as text, also where the locale does not know its characters.
 
     Examples
     --------
     >>> as_text("Größe"), as_text("Gr\udcc3\udcb6\udcc3\udc9fe"), as_text("Gr\udcff")
-    ('Größe', 'Größe', 'Gr\ufffd')
+    ('Größe', 'Größe', 'Gr�')
     """
     return argument.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
 

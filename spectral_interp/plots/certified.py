@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
-from ..wording import number
+from ..wording import at_most
 from .lines import Colours, fold_names, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
 from .text import UNIT, plain_text, shorten
@@ -48,7 +48,7 @@ def certified(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes
         median = shown["observed_median"]
         ax.plot(median, y, "o", color="white", markeredgecolor=NEUTRAL, label="median of the rows")
     if len(rest):
-        bound = f"not drawn: each within ±{number(rest['norm'].max())}"
+        bound = f"not drawn: each within ±{at_most(rest['norm'].max())}"
         ax.text(0, len(shown), bound, ha="center", va="center", color=WHOLE, backgroundcolor="white")
     columns = [*shown["column"], *names[len(shown) :]]
     name_lines(ax, names, columns=columns, colours=colours)

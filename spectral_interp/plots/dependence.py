@@ -14,7 +14,7 @@ from ..certificates import Certificate
 from ..columns import CategoricalColumn
 from ..eigen.checks import FloatArray
 from ..inputs import Axis
-from ..wording import number
+from ..wording import at_least, at_most
 from .beeswarm import fan
 from .lines import Colours, column_title, label_y, legend_below
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
@@ -181,7 +181,7 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
         return
     first = ranges.iloc[0]
     proven = first["slope_low"] >= 0 or first["slope_high"] <= 0
-    slopes = " to ".join(number(first[f"slope_{end}"]) for end in ("low", "high"))
+    slopes = f"{at_least(first['slope_low'])} to {at_most(first['slope_high'])}"
     mean = "" if first["method"] == "local" else ",\naveraged over the background"
     step = first["step"].removesuffix(first["column"]) + shorten(first["column"])
     sign = ", sign proven" if proven else ""

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
-from ..wording import number
+from ..wording import at_most
 from .lines import Colours, fold_names, label_x, name_lines
 from .style import CERTIFIED, NEUTRAL, WHOLE, bar_height
 from .text import UNIT, plain_text, shorten
@@ -50,7 +50,7 @@ def sensitivity(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Ax
     height = bar_height(len(names))
     ax.barh(np.arange(len(shown)), shown["bound"], height, color=CERTIFIED, edgecolor=NEUTRAL, linewidth=0.6)
     if others:
-        bound = number(table["bound"][len(shown)])
+        bound = at_most(table["bound"][len(shown)])
         ax.text(0, len(shown), f"  not drawn: at most {bound} each", va="center", color=WHOLE)
     name_lines(ax, names, columns=[*shown["column"], *names[len(shown) :]], colours=colours)
     ax.set_xlim(left=0)

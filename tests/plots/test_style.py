@@ -163,9 +163,12 @@ def test_the_line_of_others_is_their_sum(rng):
     assert coupling[-1] == pytest.approx(np.abs(att.coupling).mean(axis=0)[order[20:]].sum())
     table = plots.certified_table(cert)
     ax = plots.certified(table, Figure().subplots())
-    assert ax.texts[0].get_text() == f"not drawn: each within ±{table['norm'][20]:.4g}"
+    bound = table["norm"][20]
+    assert bound <= float(ax.texts[0].get_text().removeprefix("not drawn: each within ±")) < 1.001 * bound
     ax = plots.sensitivity(plots.sensitivity_table(cert), Figure().subplots())
-    assert ax.texts[0].get_text().strip() == f"not drawn: at most {np.sort(cert.feature_norm)[9]:.4g} each"
+    words = ax.texts[0].get_text().split()
+    assert words[:4] + words[5:] == ["not", "drawn:", "at", "most", "each"]
+    assert bound <= float(words[4]) < 1.001 * bound
 
 
 def test_a_long_sum_of_others_leaves_single_columns_legible(rng):
