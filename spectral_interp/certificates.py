@@ -41,7 +41,7 @@ import numpy.typing as npt
 from .eigen.checks import FloatArray
 from .inputs import Axis, Inputs, as_inputs
 from .pencil import AnyPencil, values_and_gradients
-from .wording import at_most, number
+from .wording import at_least, at_most
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ class Certificate:
     >>> cert.gap, cert.linear_radius(0.1)
     (array([4.]), array([4.1]))
     >>> cert.sentences()[0]
-    'Predictions never fall when `z0` rises.'
+    'Predictions never fall when z0 rises.'
     """
 
     feature_norm: FloatArray
@@ -311,8 +311,8 @@ class Certificate:
         most = at_most(self.lipschitz)
         yield f"Two rows at distance 1 in features never differ by more than {most} ({unit})."
         if self.margins is not None and len(self.margins.gap) and self.inputs.decides:
-            radius = float(np.median(self.flip_radius))
-            yield f"Half of the rows keep their class under every change of the features by {number(radius)}."
+            radius = at_least(float(np.median(self.flip_radius)))
+            yield f"Half of the rows keep their class under every change of the features by {radius}."
 
 
 def certify(model: Any, X: Any = None) -> Certificate:

@@ -241,6 +241,8 @@ def _baselines(
 ) -> dict[str, Baseline] | None:
     if est.baselines_ is None and train is None:
         notes.append("linear model and MLP left out: the model carries none; pass train=(X, y) to fit them")
+    elif "baselines" in est.made_by_:
+        notes.append(f"linear model and MLP {est.made_by_['baselines']}: their accuracy is not held out")
     return fit_baselines(est, *train) if est.baselines_ is None and train is not None else est.baselines_
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .explainers import SPECTRAL
-from .wording import at_most, counted, listed, number
+from .wording import at_least, at_most, counted, listed, number
 
 STEADY = 0.6
 """Rank correlation of values and contributions from which on a column is said to raise or to lower."""
@@ -86,10 +86,13 @@ def background_stability(table: pd.DataFrame) -> str:
         top = lines.head(5)
         if top["redraw_standard_deviation_relative"].notna().any():
             worst = top.iloc[int(top["redraw_standard_deviation_relative"].argmax())]
-            moves = worst["redraw_standard_deviation_relative"]
-            said.append(f"{method}: at most {moves:.1%} ({worst['column']})")
-    moved = "; ".join(said) or "nothing"
-    return f"Of the five strongest columns, another draw of the background moves the mean size by {moved}."
+            said.append(f"{worst['redraw_standard_deviation_relative']:.1%} by {method} ({worst['column']})")
+    if not said:
+        return "The mean sizes do not depend on the draw of the background."
+    return (
+        "From draw to draw of the background the mean sizes of the five strongest columns have standard "
+        f"deviations of up to {listed(said)}."
+    )
 
 
 def spectrum(table: pd.DataFrame) -> str:
@@ -122,7 +125,7 @@ def pieces(table: pd.DataFrame) -> str:
     one = model[model["pieces"] <= 1]["eps"].min()
     most = int(model["pieces"].max())
     if most <= 10:
-        return f"{counted(most, 'tangent plane')} hold all rows exactly."
+        return f"{counted(most, 'tangent plane holds', 'tangent planes hold')} all rows exactly."
     return (
         f"Ten tangent planes hold every row to within {at_most(few)} ({table['unit'].iloc[0]}); a single "
         f"one only to within {at_most(one)}."
@@ -141,18 +144,25 @@ def margins(table: pd.DataFrame) -> str:
     """Say how far the median row is linear."""
     radius, gap, eps = (table[name].median() for name in ("linear_radius", "gap", "eps"))
     return (
-        f"Half of the rows have a gap above {_with_unit(gap, table)}, and are linear to within {number(eps)} "
-        f"up to a distance of {number(radius)} in features."
+        f"Half of the rows have a gap of at least {at_least(gap)} ({table['unit'].iloc[0]}), and half are "
+        f"linear to within {at_most(eps)} up to a distance of {at_least(radius)} in features."
     )
 
 
 def certified(table: pd.DataFrame) -> str:
-    """Say which directions are proven."""
-    up, down = (table.loc[table["monotone"] == sign, "column"].tolist() for sign in (1, -1))
-    if not up and not down:
+    """Say which directions are proven; that of levels is proven of one change only, which is named."""
+    proven = table[table["monotone"] != 0]
+    if proven.empty:
         return "No column has a proven direction: every interval holds zero."
-    said = [f"never fall when {listed(up, 'or')} rises"] if up else []
-    said += [f"never rise when {listed(down, 'or')} rises"] if down else []
+    numbers, levels = proven[proven["kind"] != "levels"], proven[proven["kind"] == "levels"]
+    gaps = np.where(numbers["kind"] == "number with gaps", " (where it has a value)", "")
+    named = (numbers["column"] + gaps).groupby(numbers["monotone"]).agg(list)
+    said = [
+        f"never {way} when {listed(named[sign], 'or')} rises"
+        for sign, way in ((1, "fall"), (-1, "rise"))
+        if sign in named
+    ]
+    said += [f"never fall when {line.column} changes ({line.step})" for line in levels.itertuples()]
     return f"Proven for every input: predictions {listed(said)}."
 
 
@@ -160,12 +170,8 @@ def sensitivity(table: pd.DataFrame) -> str:
     """Say the largest bound, and the smallest."""
     first, last = table.iloc[0], table.iloc[-1]
     most = f"{at_most(first['bound'])} ({first['unit']})"
-    if len(table) == 1:
-        return f"{first['feature']} can move a prediction by at most {most}."
-    return (
-        f"No input lets {first['feature']} move a prediction by more than {most}; {last['feature']} by no "
-        f"more than {at_most(last['bound'])}."
-    )
+    text = f"One step ({first['step']}) of {first['feature']} never moves a prediction by more than {most}"
+    return f"{text}." if len(table) == 1 else f"{text}; one of {last['feature']}, {at_most(last['bound'])}."
 
 
 def training_curve(table: pd.DataFrame) -> str:

@@ -53,17 +53,15 @@ def _drivers(summary: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> Hea
         Bar(str(name), 100 * size / sizes.max(), number(size))
         for name, size in zip(names, sizes.head(3).tolist(), strict=True)
     ]
-    together, every = sizes.head(3).sum() / sizes.sum(), counted(len(ranking), "column")
-    lines = [
-        f"{listed(names)}: the bars are the mean size of their contributions ({summary['unit']}), "
-        f"{together:.0%} of what all {every} contribute.",
-        beeswarm(tables[f"beeswarm_{method}"]),
-    ]
+    told = f"{listed(names)}: the bars are the mean size of their contributions ({summary['unit']})"
+    if len(ranking) > 1:
+        told += f", {sizes.head(3).sum() / sizes.sum():.0%} of what all {len(ranking)} columns contribute"
+    lines = [f"{told}.", beeswarm(tables[f"beeswarm_{method}"])]
     share = summary["methods"][method]["coupling_share"]
     if share is not None:
         lines.append(
-            f"{1 - share:.0%} of it comes from the columns by themselves (diagonal), {share:.0%} from mixing "
-            "latents of the model (coupling)."
+            f"{1 - share:.0%} of the size of all parts comes from the columns by themselves (diagonal), "
+            f"{share:.0%} from mixing latents of the model (coupling)."
         )
     for name, found in summary["methods"].items():
         if found["top_columns"][:3] != names:
@@ -92,13 +90,13 @@ def _disagreement(summary: dict[str, Any]) -> Headline:
     title = "Where SHAP disagrees"
     compared = summary.get("comparison")
     if compared is None:
-        return Headline(title, ["No comparison was made (--no-compare)."])
+        return Headline(title, ["No comparison was made."])
     lines = [] if compared["shap"] is None else _against_shap(compared["shap"], compared["rows"])
     models = [f"{model} {value:.2f}" for model, value in compared["models"].items() if value is not None]
     if models:
         lines.append(
-            "Explanations of models trained on the same rows put columns in another order; rank correlation "
-            f"with ours: {listed(models)}."
+            "Rank correlation of our explanations with those of other models of the same data: "
+            f"{listed(models)}."
         )
     lines += [f"The most disputed row: {reason}" for reason in compared["disputed"][:1]]
     return Headline(title, lines or ["There was nothing to compare."])
@@ -152,7 +150,7 @@ def _unit(subject: Subject) -> str:
     unit = subject.est.unit_
     classes = getattr(subject.est, "classes_", None)
     if classes is None:
-        return f"Predictions and contributions are in {unit}, as the target is."
+        return f"Predictions and contributions are in the unit of {unit}, the target."
     return (
         f"Predictions and contributions are {unit}: above 0 the model decides for {classes[1]}, below for "
         f"{classes[0]}. Differences of log-odds are no differences of probability."
@@ -167,7 +165,10 @@ def _background(summary: dict[str, Any]) -> str:
         said += [f"{max(moves):.1%} ({name})"] if moves else []
     if not said:
         return told
-    return f"{told} Another draw moves the mean sizes of the five strongest columns by up to {listed(said)}."
+    return (
+        f"{told} From draw to draw the mean sizes of the five strongest columns have standard deviations of "
+        f"up to {listed(said)}."
+    )
 
 
 def correlated_columns(subject: Subject) -> list[tuple[str, str, float]]:

@@ -153,7 +153,7 @@ def _accuracy(summary: dict[str, Any]) -> str:
     if not metrics:
         return "The rows have no targets, so nothing can be said of how well it predicts them."
     said = ", ".join(f"{name} {number(value)}" for name, value in metrics.items())
-    return f"On the explained rows ({summary['unit']}): {said}."
+    return f"On the explained rows: {said}."
 
 
 def _shown(exhibit: Exhibit, words: dict[str, str], images: Mapping[str, bytes]) -> dict[str, Any]:

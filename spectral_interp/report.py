@@ -167,6 +167,7 @@ def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
     X, y = _with_targets(est, data)
     if y is not None:
         est.baselines_ = fit_baselines(est, est.encoder_.select(X), y)
+        est.made_by_ = {**est.made_by_, "baselines": "fitted on the table to explain"}
 
 
 def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .folders import SUMMARY
 from .plots.style import count_rows
-from .wording import number
+from .wording import at_least, at_most, number
 
 LABEL, SENTENCES = 18, 8
 """Width of the labels, and the most sentences that are certified aloud."""
@@ -40,7 +40,7 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _certified_lines(summary["certified"])
     if "pieces" in summary:
         counts = ", ".join(f"{name} {count}" for name, count in summary["pieces"]["counts"].items())
-        yield "linear pieces", f"{counts}, to within {number(summary['pieces']['eps'])} ({unit})"
+        yield "linear pieces", f"{counts}, to within {at_most(summary['pieces']['eps'])} ({unit})"
     if "skeleton" in summary:
         yield "skeleton", _skeleton(summary["skeleton"])
     if "margins" in summary:
@@ -81,8 +81,8 @@ def _method_lines(name: str, method: dict[str, Any], unit: str) -> Iterator[tupl
 
 
 def _margin_lines(margins: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
-    radius, eps = number(margins["median_linear_radius"]), number(margins["eps"])
-    yield "gaps and radii", f"gap of the median row {number(margins['median_gap'])} ({unit})"
+    radius, eps = at_least(margins["median_linear_radius"]), at_most(margins["eps"])
+    yield "gaps and radii", f"gap of the median row {at_least(margins['median_gap'])} ({unit})"
     yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in features"
 
 

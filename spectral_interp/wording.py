@@ -21,7 +21,7 @@ def number(value: float | None, digits: int = 4) -> str:
     size = abs(value)
     if math.isinf(value):
         text = "∞"
-    elif size == 0 or 1e-3 <= size < 1e9:
+    elif size == 0 or _is_plain(size):
         places = digits - 1 - math.floor(math.log10(size)) if size else 0
         rounded = round(size, places)
         text = f"{rounded:{',' if rounded >= 1e4 else ''}.{max(places, 0)}f}"
@@ -29,6 +29,11 @@ def number(value: float | None, digits: int = 4) -> str:
     else:
         text = f"{size:.3g}".replace("e+", "e").replace("e-0", "e-").replace("-", "−")
     return f"−{text}" if value < 0 else text
+
+
+def _is_plain(size: float) -> bool:
+    """Return whether a number is written without an exponent."""
+    return 1e-3 <= size < 1e9
 
 
 def signed(value: float) -> str:
@@ -61,8 +66,8 @@ def at_most(value: float) -> str:
 
     Examples
     --------
-    >>> at_most(28.2043), at_most(0.5), at_most(463500.0), at_most(-28.2043)
-    ('28.21', '0.5', '463,500', '−28.2')
+    >>> at_most(28.2043), at_most(0.5), at_most(463500.0), at_most(-28.2043), at_most(1.231e-4)
+    ('28.21', '0.5', '463,500', '−28.2', '1.24e−4')
     """
     return number(_rounded_up(value))
 
@@ -72,16 +77,20 @@ def at_least(value: float) -> str:
 
     Examples
     --------
-    >>> at_least(28.2047), at_least(-28.2043), at_least(0.0)
-    ('28.2', '−28.21', '0')
+    >>> at_least(28.2047), at_least(-28.2043), at_least(0.0), at_least(1.239e12), at_least(5e-324)
+    ('28.2', '−28.21', '0', '1.23e12', '4.94e−324')
     """
     return number(-_rounded_up(-value))
 
 
 def _rounded_up(value: float) -> float:
+    """Return a value that :func:`number` does not round down; beside the smallest of all there are none."""
     if not value or not math.isfinite(value):
         return value
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 3)
+    digits = 4 if _is_plain(abs(value)) else 3
+    step = 10.0 ** (math.floor(math.log10(abs(value))) + 1 - digits)
+    if not step:
+        return value
     steps = value / step
     return math.ceil(steps - 1e-12 * abs(steps)) * step
 

@@ -36,8 +36,11 @@ def test_a_forked_child_does_not_wait_for_what_another_thread_computes():
     begun.wait()
     child = os.fork()
     if not child:
-        _ = Answer().value
-        os._exit(0)
+        status = 1
+        try:
+            status = 0 if Answer().value else 1
+        finally:
+            os._exit(status)
     end = time.monotonic() + 30
     while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < end:
         time.sleep(0.01)

@@ -294,6 +294,7 @@ def test_baselines_are_fitted_on_rows_that_hold_the_target(tmp_path, no_figures,
     compared = json.loads((tmp_path / "out" / "summary.json").read_text())["comparison"]
     assert list(compared["accuracy"]) == ["spectral", "linear", "MLP"]
     assert (compared["rows"], compared["metric"]) == (2, "R²")
+    assert any("accuracy is not held out" in note for note in compared["notes"])
 
 
 def test_file_names_and_arguments_that_are_not_text(tmp_path, no_figures, run):

@@ -54,7 +54,36 @@ def test_beeswarm_tells_up_from_down_from_neither():
     ],
 )
 def test_certified_names_what_is_proven(monotone, said):
-    assert say("certified", column=list("abc"), monotone=monotone) == said
+    assert say("certified", column=list("abc"), monotone=monotone, kind="number", step="") == said
+
+
+def test_certified_tells_which_change_of_level_and_between_which_rows():
+    said = say(
+        "certified",
+        column=["smoker", "dose"],
+        kind=["levels", "number with gaps"],
+        step=["no → yes", "standard deviation of dose"],
+        monotone=[1, -1],
+    )
+    assert said == (
+        "Proven for every input: predictions never rise when dose (where it has a value) rises and never "
+        "fall when smoker changes (no → yes)."
+    )
+
+
+def test_sensitivity_tells_the_step():
+    table = {"feature": ["a", "b"], "bound": [28.2043, 9.1], "unit": "kg", "step": "standard deviation"}
+    assert say("sensitivity", **table) == (
+        "One step (standard deviation) of a never moves a prediction by more than 28.21 (kg); one of b, 9.1."
+    )
+
+
+def test_background_stability_tells_standard_deviations():
+    table = {"method": ["local", "local", "path"], "column": list("aba")}
+    assert say("background_stability", **table, redraw_standard_deviation_relative=[0.01, 0.025, 0.03]) == (
+        "From draw to draw of the background the mean sizes of the five strongest columns have standard "
+        "deviations of up to 2.5% by local (b) and 3.0% by path (a)."
+    )
 
 
 def test_accuracy_knows_which_way_is_better():

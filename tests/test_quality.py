@@ -1,4 +1,4 @@
-"""How good the models are on the bundled data, on five splits each. The README states these figures."""
+"""How good the models are on the bundled data, on five splits or one. The README states these figures."""
 
 import numpy as np
 from sklearn.linear_model import RidgeCV

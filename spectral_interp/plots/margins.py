@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..certificates import Certificate
-from ..wording import number
+from ..wording import at_most
 from .style import NEUTRAL, WHOLE
 from .text import UNIT, plain_text, shorten
 
@@ -33,7 +33,7 @@ def margins(table: pd.DataFrame, ax: Axes) -> Axes:
     upper.spines["top"].set_visible(True)
     lines = (
         (ax, "gap", NEUTRAL, "-", f"gap to the nearest eigenvalue ({unit})"),
-        (upper, "linear_radius", WHOLE, "--", f"radius in features, linear to {number(eps)} ({unit})"),
+        (upper, "linear_radius", WHOLE, "--", f"radius in features, linear to {at_most(eps)} ({unit})"),
     )
     for axes, name, colour, line, label in lines:
         values = np.sort(table[name].to_numpy())
