@@ -108,7 +108,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(len(names) - 0.5, -0.5)
     known = data == "california"
     unit, title = ("US dollars", "California housing") if known else ("unit of the target", data)
-    ax.set(xscale="log", xlabel=f"test RMSE, {unit}: dots are seeds, bars medians, dashes published")
+    ax.set(xscale="log", xlabel=f"test RMSE, {unit} (bars: medians; dashes: published)")
     label_log(ax.xaxis)
     ax.minorticks_off()
     ax.set_title(f"{title}: {table['fit_seed'].nunique()} seeds of every model")

@@ -191,7 +191,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     for row, label in enumerate(("log loss, nats", "eigenvalue (log-odds)", "matrix entry", "latent")):
         grid[row, 0].set_ylabel(label)
     for panel in grid[1:].flat:
-        panel.set_xticks(COUNTS[::2])
+        panel.set_xticks(COUNTS[::4])
     for panel in grid[-1]:
         panel.set_xlabel("set bits")
     for panel in grid[0, 1:]:

@@ -32,7 +32,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def _is_plain(size: float) -> bool:
-    """Return whether a number is written without an exponent."""
+    """Return whether a number is written with all its digits; others get three."""
     return 1e-3 <= size < 1e9
 
 
@@ -66,8 +66,8 @@ def at_most(value: float) -> str:
 
     Examples
     --------
-    >>> at_most(28.2043), at_most(0.5), at_most(463500.0), at_most(-28.2043), at_most(1.231e-4)
-    ('28.21', '0.5', '463,500', '−28.2', '1.24e−4')
+    >>> at_most(28.2043), at_most(0.5), at_most(463500.0), at_most(-28.2043), at_most(1.231e-5)
+    ('28.21', '0.5', '463,500', '−28.2', '1.24e−5')
     """
     return number(_rounded_up(value))
 

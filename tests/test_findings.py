@@ -10,8 +10,8 @@ from spectral_interp import page, sections
 from spectral_interp.findings import FINDINGS, kind_of
 
 
-def say(kind, **columns):
-    return FINDINGS[kind](pd.DataFrame(columns))
+def say(exhibit, /, **columns):
+    return FINDINGS[exhibit](pd.DataFrame(columns))
 
 
 def test_importance_names_the_strongest_and_their_share():
