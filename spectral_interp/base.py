@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from numbers import Integral
@@ -38,7 +39,7 @@ STARTS = 3
 """Initial weights that are tried; the best after a tenth of the epochs goes on."""
 
 
-class SpectralEstimator(BaseEstimator):
+class SpectralEstimator(BaseEstimator, ABC):
     """Parameters, fitting, encoding and saving shared by the regressor and the classifier."""
 
     _task: str
@@ -345,13 +346,15 @@ class SpectralEstimator(BaseEstimator):
         module = STRUCTURES[self.structure]
         return module(n_features, self.dim, self.k, generator=generator, dtype=torch.float64)
 
+    @abstractmethod
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
-        raise NotImplementedError
+        """Return the targets (n,) of a fit as numbers."""
 
     def encode_targets(self, y: Any) -> FloatArray:
         """Return targets (n,) of the fitted estimator as numbers."""
         return self._encode_targets(y)
 
+    @abstractmethod
     def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
         """Return how well predictions (n,), in the unit that analyses explain, meet the targets.
 
@@ -360,14 +363,14 @@ class SpectralEstimator(BaseEstimator):
         ValueError
             If the targets are not of the kind that the estimator was fitted on.
         """
-        raise NotImplementedError
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """Return :meth:`metrics` of the rows ``X``."""
         return self.metrics(self.pencil_.values(self.encode(X)), y)
 
+    @abstractmethod
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
-        raise NotImplementedError
+        """Return center and scale of the targets (n,) that training sees, in the target's unit."""
 
     def _plain_classes(self) -> list[Any] | None:
         return None

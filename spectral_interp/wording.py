@@ -84,7 +84,7 @@ def at_least(value: float) -> str:
 
 
 def _rounded_up(value: float) -> float:
-    """Return a value that :func:`number` does not round down; beside the smallest of all there are none."""
+    """Return the next value that :func:`number` writes whole; near the smallest floats the value itself."""
     if not value or not math.isfinite(value):
         return value
     digits = 4 if _is_plain(abs(value)) else 3

@@ -45,10 +45,10 @@ def test_threads_and_forked_processes_at_once(size, tally):
             found = crowd(
                 openmp,
                 patience=size(120, 1800),
-                seconds=size(1, 60),
+                seconds=size(1.5, 60),
                 threads=size(2, 8),
                 processes=size(2, 4),
-                rows=size(10_000, 1_000_000),
+                rows=size(20_000, 1_000_000),
                 start_methods=size([], ["spawn", "forkserver"]),
             )
             counts.add(found["tried"].pop("threads"), found["failures"])
@@ -57,7 +57,7 @@ def test_threads_and_forked_processes_at_once(size, tally):
                 counts.add(tried, [])
         with tally(f"{label} rows explained, memory flat to {GROWN} MB") as counts:
             grown = found["growth"]
-            counts.add(size(10_000, 1_000_000), [f"grew by {grown:.0f} MB"] if grown > GROWN else [])
+            counts.add(size(20_000, 1_000_000), [f"grew by {grown:.0f} MB"] if grown > GROWN else [])
         print(f"{label} memory grew by {grown:.1f} MB")
 
 
