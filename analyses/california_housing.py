@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from spectral_interp import SpectralRegressor, plots
 from spectral_interp.plots.style import label_log
-from spectral_interp.tables import TableEncoder
+from spectral_interp.tables.encoder import TableEncoder
 
 DIMS = (7, 11, 15, 45)
 PUBLISHED = {"dim 7": 55_738, "dim 11": 54_585, "dim 15": 54_138, "dim 45": 53_592, "MLP (64, 64)": 53_232}

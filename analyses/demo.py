@@ -15,7 +15,7 @@ from pathlib import Path
 import study
 
 from spectral_interp import load, report
-from spectral_interp.analyze import ROWS
+from spectral_interp.commands.analyze import ROWS
 
 GALLERY = {  # name of the file after "demo_" → name among the figures of an analysis
     "importance": "importance_local",

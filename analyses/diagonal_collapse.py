@@ -22,9 +22,9 @@ import study
 from matplotlib.axes import Axes
 
 from spectral_interp import Pencil, certify, linear_regions, plots
-from spectral_interp.estimators import estimator_for
+from spectral_interp.estimators.choice import estimator_for
 from spectral_interp.plots.style import label_log
-from spectral_interp.tables import BUNDLED
+from spectral_interp.tables.reading import BUNDLED
 
 DIM = 15
 MODELS = [("tridiagonal", DIM), ("diagonal", DIM), ("dense", DIM), ("diagonal", 2 * DIM - 1), ("dense", 7)]

@@ -23,8 +23,8 @@ import study
 from matplotlib.axes import Axes
 
 from spectral_interp import Comparison, compare, plots
-from spectral_interp.baselines import fit_baselines
-from spectral_interp.estimators import estimator_for
+from spectral_interp.comparison.baselines import fit_baselines
+from spectral_interp.estimators.choice import estimator_for
 
 NAMES = ("diabetes", "breast_cancer", "california")
 ROWS = 100

@@ -25,7 +25,7 @@ from matplotlib.axes import Axes
 
 from spectral_interp import Pencil, SpectralRegressor, explain, plots
 from spectral_interp.eigen import kth_eigenvalue
-from spectral_interp.tables import read_table, split_target
+from spectral_interp.tables.reading import read_table, split_target
 
 STEPS = 50
 ROUNDING = 1e-12  # a completeness gap below this share of the spread is called none

@@ -24,10 +24,10 @@ from matplotlib.axes import Axes
 from scipy.stats import t as student
 
 from spectral_interp import Pencil, SpectralRegressor, explain, plots
-from spectral_interp.agreement import agreement
-from spectral_interp.attribution import Attribution
-from spectral_interp.baselines import fit_baselines
-from spectral_interp.explainers import EXPLAINERS, subjects
+from spectral_interp.attribution.result import Attribution
+from spectral_interp.comparison.agreement import agreement
+from spectral_interp.comparison.baselines import fit_baselines
+from spectral_interp.comparison.explainers import EXPLAINERS, subjects
 from spectral_interp.plots.style import label_log
 
 COLUMNS, ORDER = 8, 5

@@ -23,7 +23,7 @@ from sklearn.datasets import fetch_california_housing
 from sklearn.model_selection import train_test_split
 
 from spectral_interp import plots
-from spectral_interp.tables import BUNDLED, read_table, split_target
+from spectral_interp.tables.reading import BUNDLED, read_table, split_target
 
 PAUSE = 0.02  # seconds in which the idle threads of the last contestant stop spinning
 PRINTED = 120  # lines of a table; its file has all

@@ -24,9 +24,10 @@ from matplotlib.axes import Axes
 
 from spectral_interp import SpectralRegressor, plots
 from spectral_interp.eigen import kth_eigenvalue
-from spectral_interp.models import TridiagonalSpectral
-from spectral_interp.tables import TableEncoder
-from spectral_interp.training import Options, Rows, Run, epochs
+from spectral_interp.models.spectral import TridiagonalSpectral
+from spectral_interp.tables.encoder import TableEncoder
+from spectral_interp.training.loop import epochs
+from spectral_interp.training.run import Options, Rows, Run
 
 DIM = 15
 TARGET = 54_138.0  # test RMSE in dollars that the published study reports for dimension 15

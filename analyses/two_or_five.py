@@ -31,9 +31,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, SymLogNorm
 
 from spectral_interp import Pencil, linear_regions, plots
-from spectral_interp.models import TridiagonalSpectral
-from spectral_interp.tables import read_table, split_target
-from spectral_interp.training import Options, Rows, Run, best_start, epochs
+from spectral_interp.models.spectral import TridiagonalSpectral
+from spectral_interp.tables.reading import read_table, split_target
+from spectral_interp.training.loop import best_start, epochs
+from spectral_interp.training.run import Options, Rows, Run
 
 DIMS = (3, 5, 9)
 BITS = 12

@@ -2,18 +2,22 @@
 
 import sys
 
-from . import cli
+from .commands.process import prepare
 
 if sys.argv[:1] == ["-m"]:  # Python is about to run one of the modules as a command
-    cli.prepare()
+    prepare()
 
-from .attribution import Attribution, explain, interactions
-from .certificates import certify
-from .comparison import Comparison, compare
-from .estimators import SpectralClassifier, SpectralRegressor
-from .loading import load
-from .pencil import DensePencil, Pencil
-from .regions import linear_regions
+from .attribution.explain import explain
+from .attribution.interactions import interactions
+from .attribution.result import Attribution
+from .certificates.bounds import certify
+from .comparison.compare import Comparison, compare
+from .estimators.classifier import SpectralClassifier
+from .estimators.persistence import load
+from .estimators.regressor import SpectralRegressor
+from .pencil.dense import DensePencil
+from .pencil.tridiagonal import Pencil
+from .regions.pieces import linear_regions
 
 __all__ = [
     "Attribution",

@@ -5,8 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, cli, report
-from spectral_interp.tables import read_table, split_target
+from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor
+from spectral_interp.commands import process as cli
+from spectral_interp.report import writing
+from spectral_interp.tables.reading import read_table, split_target
 
 
 def pytest_addoption(parser):
@@ -61,14 +63,14 @@ def random_pencil(rng):
 
 
 def undrawn(draw, height, formats):
-    """Stand in for :func:`report.draw_figure`."""
+    """Stand in for :func:`writing.draw_figure`."""
     return dict.fromkeys(formats, bytes(24))
 
 
 @pytest.fixture
 def no_figures(monkeypatch):
     """Write analyses without their figures, which take most of the time."""
-    monkeypatch.setattr(report, "draw_figure", undrawn)
+    monkeypatch.setattr(writing, "draw_figure", undrawn)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def run(monkeypatch, capsys):
     """Return a function that calls a command line here: (module, *arguments) → status, out, err."""
 
     def call(module, *arguments):
-        name = module.__name__
+        name = f"spectral_interp.{module.__name__.rpartition('.')[2]}"
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
             cli.run(name, module.main)

@@ -5,7 +5,10 @@ import inspect
 import pytest
 
 import spectral_interp
-from spectral_interp import baselines, eigen, models, tables, training
+from spectral_interp import eigen, tables, training
+from spectral_interp.comparison import baselines
+from spectral_interp.models import spectral as models
+from spectral_interp.models.network import Baseline
 
 PUBLIC = [
     *(getattr(spectral_interp, name) for name in spectral_interp.__all__),
@@ -16,7 +19,7 @@ PUBLIC = [
     tables.TableEncoder,
     training.epochs,
     baselines.fit_baselines,
-    baselines.Baseline,
+    Baseline,
 ]
 
 

@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from spectral_interp import SpectralClassifier, SpectralRegressor
-from spectral_interp.tables import read_table, split_target
+from spectral_interp.tables.reading import read_table, split_target
 
 
 def splits(X, y, test_size, n=5):

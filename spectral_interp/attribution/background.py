@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..eigen.checks import FloatArray
-from ..inputs import Inputs, as_inputs
+from .._common.arrays import FloatArray
+from ..view.rows import Inputs, as_inputs
 
 
 def background_of(model: Any, X: Any, background: Any) -> tuple[Inputs, FloatArray, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..eigen.checks import FloatArray
+from .._common.arrays import FloatArray
 
 
 def active_shares(values: FloatArray, speeds: FloatArray, k: int) -> tuple[FloatArray, int]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..eigen.checks import FloatArray
-from ..inputs import Inputs
+from .._common.arrays import FloatArray
+from ..view.rows import Inputs
 from .background import background_of
 from .shapley import MOST_PLAYERS, all_masks, coalition_values, shapley_weights
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..eigen.checks import FloatArray
-from ..inputs import Inputs
+from .._common.arrays import FloatArray
+from ..view.rows import Inputs
 from .result import Attribution
 
 

@@ -19,11 +19,11 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from ..eigen.checks import FloatArray
-from ..inputs import Inputs
-from ..pencil import Pencil
+from .._common.arrays import FloatArray
+from .._common.progress import progress
+from ..pencil.tridiagonal import Pencil
+from ..view.rows import Inputs
 from .breakpoints import active_shares
-from .cost import progress
 from .result import Attribution
 from .secants import Paths
 

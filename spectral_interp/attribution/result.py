@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..eigen.checks import FloatArray
+from .._common.arrays import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd

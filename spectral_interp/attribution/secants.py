@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..eigen.checks import FloatArray
-from ..inputs import Inputs
+from .._common.arrays import FloatArray
+from ..view.rows import Inputs
 
 NODES = np.arange(5) / 4
 CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])

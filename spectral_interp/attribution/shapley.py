@@ -17,9 +17,9 @@ from math import factorial
 import numpy as np
 import numpy.typing as npt
 
-from ..eigen.checks import FloatArray
-from ..inputs import Inputs
-from .cost import progress
+from .._common.arrays import FloatArray
+from .._common.progress import progress
+from ..view.rows import Inputs
 from .result import Attribution
 
 MOST_PLAYERS = 14

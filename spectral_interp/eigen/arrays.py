@@ -7,8 +7,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from .._common.arrays import check_bands, check_finite, check_index
 from . import engine
-from .checks import check_bands, check_finite, check_index
 
 Reals = npt.NDArray[Any]  # float32 or float64, as given
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))

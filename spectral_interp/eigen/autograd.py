@@ -24,8 +24,8 @@ from torch import Tensor
 from torch._C._functorch import TransformType, get_interpreter_stack, maybe_current_level
 from torch.autograd import Function
 
+from .._common.arrays import check_bands, check_index
 from . import engine
-from .checks import check_bands, check_index
 
 _library = torch.library.Library("spectral_interp", "DEF")
 _library.define("eigenvalue(Tensor diag, Tensor off, int k) -> Tensor")

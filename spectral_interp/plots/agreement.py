@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..comparison import Comparison
-from ..eigen.checks import FloatArray
+from .._common.arrays import FloatArray
+from ..comparison.compare import Comparison
 from .style import MODELS, NEUTRAL, VALUE_MAP
 from .text import plain_text
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..attribution import Attribution
-from ..eigen.checks import FloatArray
+from .._common.arrays import FloatArray
+from ..attribution.result import Attribution
 from .lines import Colours, fold_names, label_x, name_lines
 from .style import NEUTRAL, VALUE_MAP, WHOLE, count_rows
 from .text import UNIT, plain_text, shorten

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..certificates import Certificate
-from ..wording import at_most
+from .._common.text import at_most
+from ..certificates.bounds import Certificate
 from .lines import Colours, fold_names, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
 from .text import UNIT, plain_text, shorten

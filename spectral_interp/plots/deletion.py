@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..comparison import Comparison
+from ..comparison.compare import Comparison
 from .lines import label_x
 from .style import FAINT, METHODS, NEUTRAL
 from .text import plain_text

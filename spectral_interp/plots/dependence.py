@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..attribution import Attribution
-from ..certificates import Certificate
-from ..columns import CategoricalColumn
-from ..eigen.checks import FloatArray
-from ..inputs import Axis
-from ..wording import at_least, at_most
+from .._common.arrays import FloatArray
+from .._common.text import at_least, at_most
+from ..attribution.result import Attribution
+from ..certificates.bounds import Certificate
+from ..tables.columns import CategoricalColumn
+from ..view.axes import Axis
 from .beeswarm import fan
 from .lines import Colours, column_title, label_y, legend_below
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..agreement import Dispute
-from ..comparison import Comparison
+from ..comparison.compare import Comparison
+from ..comparison.disputes import Dispute
 from .lines import Colours, fold, fold_names, label_x, legend_below, starts
 from .style import look_of
 from .text import UNIT, plain_text, shorten, shorten_all

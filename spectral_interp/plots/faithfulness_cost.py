@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..comparison import Comparison
+from ..comparison.compare import Comparison
 from .style import METHODS, MODELS, label_log
 from .text import plain_text
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..attribution import Attribution
-from ..eigen.checks import FloatArray
+from .._common.arrays import FloatArray
+from ..attribution.result import Attribution
 from .lines import Colours, fold, fold_names, label_x, legend_below, limit_others, name_lines
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, TOP, WHOLE, bar_height, count_rows
 from .text import UNIT, plain_text, shorten

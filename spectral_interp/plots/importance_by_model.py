@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..comparison import Comparison
+from ..comparison.compare import Comparison
 from .lines import Colours, fold, fold_names, label_x, legend_below, limit_others, name_lines
 from .style import TOP, look_of
 from .text import UNIT, plain_text, shorten

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from ..eigen.checks import FloatArray
-from ..wording import number
+from .._common.arrays import FloatArray
+from .._common.text import number
 from .style import TOP, WHOLE
 from .text import NAME, shorten_all
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..certificates import Certificate
-from ..wording import at_most
+from .._common.text import at_most
+from ..certificates.bounds import Certificate
 from .style import NEUTRAL, WHOLE
 from .text import UNIT, plain_text, shorten
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..regions import Regions
+from ..regions.pieces import Regions
 from .style import DIAGONAL, MODELS, count_rows, label_log
 from .text import UNIT, plain_text, shorten
 

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
-from ..eigen.checks import FloatArray
-from ..slices import PlaneSlice
+from .._common.arrays import FloatArray
+from ..regions.slices import PlaneSlice
 from .lines import label_y
 from .style import VALUE_MAP, label_log
 from .text import NAME, UNIT, plain_text, shorten

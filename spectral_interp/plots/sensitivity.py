@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..certificates import Certificate
-from ..wording import at_most
+from .._common.text import at_most
+from ..certificates.bounds import Certificate
 from .lines import Colours, fold_names, label_x, name_lines
 from .style import CERTIFIED, NEUTRAL, WHOLE, bar_height
 from .text import UNIT, plain_text, shorten

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..slices import SpectrumSlice
+from ..regions.slices import SpectrumSlice
 from .lines import Colours, column_title, label_y, legend_below
 from .style import MODELS, NEUTRAL, WHOLE, label_log
 from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all

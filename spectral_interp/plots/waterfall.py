@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..attribution import Attribution
-from ..eigen.checks import FloatArray
-from ..wording import number, signed, value_text
+from .._common.arrays import FloatArray
+from .._common.text import number, signed, value_text
+from ..attribution.result import Attribution
 from .lines import Colours, add_squares, fold, fold_names, label_x, legend_below, starts
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
 from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all

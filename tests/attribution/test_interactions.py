@@ -7,7 +7,7 @@ import torch
 from spectral_interp import DensePencil, Pencil, explain, interactions
 from spectral_interp.attribution.interactions import _hessian, _shapley
 from spectral_interp.eigen import kth_eigenvalue
-from spectral_interp.inputs import Inputs
+from spectral_interp.view.rows import Inputs
 from tests.attribution.references import dense, game, shapley_interaction
 
 

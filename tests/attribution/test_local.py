@@ -5,7 +5,7 @@ import pytest
 
 from spectral_interp import DensePencil, Pencil, explain
 from spectral_interp.attribution.local import local
-from spectral_interp.inputs import Inputs
+from spectral_interp.view.rows import Inputs
 
 
 @pytest.mark.parametrize(("p", "d"), [(1, 1), (3, 2), (5, 9)])

@@ -9,8 +9,8 @@ from captum.attr import IntegratedGradients
 
 from spectral_interp import DensePencil, Pencil, explain
 from spectral_interp.attribution.path import path
-from spectral_interp.inputs import Inputs
-from spectral_interp.models import TridiagonalSpectral
+from spectral_interp.models.spectral import TridiagonalSpectral
+from spectral_interp.view.rows import Inputs
 from tests.attribution.references import dense, path_by_quadrature
 
 

@@ -9,7 +9,7 @@ import shap
 
 from spectral_interp import DensePencil, Pencil, explain
 from spectral_interp.attribution.shapley import shapley
-from spectral_interp.inputs import Inputs
+from spectral_interp.view.rows import Inputs
 from tests.attribution.references import dense
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from spectral_interp import cli
+from spectral_interp.commands import process as cli
 
 
 @dataclass

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from spectral_interp import SpectralClassifier, SpectralRegressor
-from spectral_interp.baselines import fit_baselines
+from spectral_interp.comparison.baselines import fit_baselines
 
 CANARY = "executed"
 """The file that commands in hostile files would write."""

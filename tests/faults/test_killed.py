@@ -9,7 +9,8 @@ from itertools import count
 import numpy as np
 import pytest
 
-from spectral_interp import folders, load
+from spectral_interp import load
+from spectral_interp.report import folder as folders
 
 from .children import at_step, command, die, fork, seconds
 from .work import contents, state

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectral_interp import analyze, artifact, certify, explain, load, train
+from spectral_interp import analyze, certify, explain, load, train
+from spectral_interp.files import artifact
 
 from . import hostile_files as hostile
 

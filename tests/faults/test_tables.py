@@ -10,8 +10,9 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from spectral_interp import analyze, load, report, train
-from spectral_interp.tables import read_table
+from spectral_interp import analyze, load, train
+from spectral_interp.report import writing
+from spectral_interp.tables.reading import read_table
 
 from ..conftest import undrawn
 from .strange_tables import ODDITIES, changed, tables, tables_in_dialects
@@ -112,7 +113,7 @@ def generated(examples, **strategies):
 
 def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
     """Two thousand tables, most of them with something odd; figures and comparison for one in forty."""
-    every, draw_figure = size(0, 40), report.draw_figure
+    every, draw_figure = size(0, 40), writing.draw_figure
 
     def check_trained(table, folder, arguments):
         file, model = folder / f"train{table.suffix}", folder / "m.pt"
@@ -138,7 +139,7 @@ def test_generated_tables(tmp_path, monkeypatch, run, size, tally):
             trial, done = trained.tried, False
             to_train, to_analyze = options(trial, every)
             drawn = every and trial % every == 0
-            monkeypatch.setattr(report, "draw_figure", draw_figure if drawn else undrawn)
+            monkeypatch.setattr(writing, "draw_figure", draw_figure if drawn else undrawn)
             folder = tmp_path / str(trial)
             folder.mkdir()
             with trained.trial(f"{trial}, {oddity}: {table}"):

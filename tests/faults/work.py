@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 import torch
 
-from spectral_interp import analyze, artifact, report, train
+from spectral_interp import analyze, train
+from spectral_interp.files import artifact
+from spectral_interp.report import writing
 
 from ..conftest import undrawn
 
@@ -95,7 +97,7 @@ def call(module, *arguments):
     """Call a command line here, quietly and without figures."""
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
         patch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
-        patch.setattr(report, "draw_figure", undrawn)
+        patch.setattr(writing, "draw_figure", undrawn)
         module.main()
 
 

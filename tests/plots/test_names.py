@@ -12,12 +12,14 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from spectral_interp import SpectralRegressor, certify, compare, comparison, explain, plots
-from spectral_interp.baselines import fit_baselines
+from spectral_interp import SpectralRegressor, certify, compare, explain, plots
+from spectral_interp._common.text import value_text
+from spectral_interp.comparison import study
+from spectral_interp.comparison.baselines import fit_baselines
+from spectral_interp.comparison.compare import REPRESENTATIVES
 from spectral_interp.plots import text
 from spectral_interp.plots.text import printable, shorten, shorten_all
-from spectral_interp.slices import slice_plane, slice_spectrum
-from spectral_interp.wording import value_text
+from spectral_interp.regions.slices import slice_plane, slice_spectrum
 
 TYPED = [
     "<b>x</b> &amp; </script>",
@@ -62,8 +64,8 @@ def drawings(hostile):
     att, cert = explain(est, X), certify(est, X)
     with pytest.MonkeyPatch.context() as patch:
         quick = ("local", "SHAP Linear", "SHAP Deep")
-        patch.setattr(comparison, "EXPLAINERS", [e for e in comparison.EXPLAINERS if e.name in quick])
-        patch.setitem(comparison.REPRESENTATIVES, "MLP", ("SHAP Deep",))
+        patch.setattr(study, "EXPLAINERS", [e for e in study.EXPLAINERS if e.name in quick])
+        patch.setitem(REPRESENTATIVES, "MLP", ("SHAP Deep",))
         found = compare(est, X, max_rows=4)
     tables = {
         "importance": plots.importance_table(att),

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from spectral_interp import SpectralRegressor, certify, explain, linear_regions, plots
 from spectral_interp.plots.style import WHOLE
-from spectral_interp.slices import slice_plane, slice_spectrum
+from spectral_interp.regions.slices import slice_plane, slice_spectrum
 
 
 def axes():

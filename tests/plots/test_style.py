@@ -9,9 +9,9 @@ from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 
 from spectral_interp import Pencil, certify, explain, plots
-from spectral_interp.explainers import EXPLAINERS
+from spectral_interp.comparison.explainers import EXPLAINERS
 from spectral_interp.plots.style import COLUMN_COLOURS, COUPLING, DIAGONAL, METHODS, MODELS, SHARE_MAP
-from spectral_interp.slices import slice_spectrum
+from spectral_interp.regions.slices import slice_spectrum
 
 SIGHTS = {
     "normal": np.eye(3),

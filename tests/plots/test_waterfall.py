@@ -7,8 +7,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from spectral_interp import SpectralRegressor, explain, plots
+from spectral_interp._common.text import signed
 from spectral_interp.plots.style import COUPLING, DIAGONAL, FAINT, WHOLE
-from spectral_interp.wording import signed
 
 
 def axes():

@@ -1,0 +1,44 @@
+"""Validation of matrix arguments, shared by the NumPy and the torch entry points."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+
+def check_bands(diag_shape: Sequence[int], off_shape: Sequence[int]) -> None:
+    """Raise unless the shapes are (..., d) and (..., d - 1) with equal leading dimensions and d >= 1."""
+    if not diag_shape or diag_shape[-1] < 1:
+        raise ValueError(f"expected diag of shape (..., d) with d >= 1; got {tuple(diag_shape)}")
+    expected = (*diag_shape[:-1], diag_shape[-1] - 1)
+    if tuple(off_shape) != expected:
+        raise ValueError(f"expected off of shape {expected} to go with diag; got {tuple(off_shape)}")
+
+
+def check_index(k: SupportsIndex, dim: int) -> int:
+    """Return ``k`` as an index in [0, dim); negative values count from the top."""
+    try:
+        index = operator.index(k)
+    except TypeError:
+        raise TypeError(f"expected k to be an integer; got {type(k).__name__}") from None
+    if not -dim <= index < dim:
+        raise ValueError(f"expected k in [{-dim}, {dim}) for matrices of order {dim}; got {index}")
+    return index % dim
+
+
+def check_finite(name: str, values: npt.NDArray[np.floating]) -> None:
+    """Raise if any number is NaN or infinite, naming the first row (leading index) that holds one."""
+    finite = np.isfinite(values)
+    if finite.all():
+        return
+    where = tuple(int(i) for i in np.argwhere(~finite)[0])
+    row = where[:-1] if len(where) > 1 else ()
+    place = f"row {row[0] if len(row) == 1 else row}" if row else f"entry {where[-1]}"
+    raise ValueError(f"expected finite numbers in {name}; got {values[where]} in {place}")

@@ -1,0 +1,31 @@
+"""Values, names and lists as they stand in error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+LISTED = 300
+"""Characters of a list in a message."""
+
+
+def shown(value: Any) -> str:
+    """Return a value or name as it goes into a message, cut to 60 characters."""
+    text = repr(value.tolist() if isinstance(value, np.generic | np.ndarray) else value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Return as many texts as fit into a message, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    texts = list(texts)
+    ends = np.cumsum([len(text) + 2 for text in texts])
+    most = max(1, int((ends <= LISTED).sum()))
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -1,0 +1,106 @@
+"""Attributions: numbers per (row, column) that explain predictions, one file per method."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .background import background_of
+from .interactions import interactions
+from .local import local
+from .path import path
+from .result import Attribution
+from .shapley import shapley
+
+__all__ = ["METHODS", "Attribution", "explain", "interactions"]
+
+METHODS: dict[str, Callable[..., Attribution]] = {"local": local, "path": path, "shapley": shapley}
+
+
+def explain(
+    model: Any,
+    X: Any,
+    *,
+    method: str = "local",
+    background: Any = None,
+    tol: float = 1e-4,
+    exact: bool | None = None,
+    max_evaluations: int | None = None,
+    random_state: int | np.random.Generator = 0,
+) -> Attribution:
+    """Explain the predictions of ``model`` on the rows ``X``, column by column.
+
+    Parameters
+    ----------
+    model : SpectralRegressor, SpectralClassifier, Pencil or DensePencil
+    X : DataFrame or array_like, shape (n, columns)
+    method : {"local", "path", "shapley"}
+        "local": eigenvector-weighted contributions, exact, one eigenpair a row; they add up to the prediction
+        from a base value of the row's own.
+
+        "path": Aumann–Shapley contributions along straight lines from the background rows, averaged over them
+        (integrated and expected gradients), whose sum is exact.
+
+        "shapley": interventional Shapley values. The players are columns: the value of a column of several
+        features is not the sum of what these would get as players of their own.
+    background : DataFrame or array_like, shape (b, columns), optional
+        Rows that contributions are measured against ("local" takes their mean, in features). By default the
+        estimator's ``background_``; the origin for a pencil.
+    tol : float
+        "path" only: bound on the error of every contribution, as a fraction of the predictions' spread (the
+        largest less the smallest over rows and background, but at least 1e-3 of the largest
+        ``‖A(z) − A(r)‖₂``).
+    exact : bool, optional
+        "shapley" only. True: all 2^c coalitions of c ≤ 14 columns. False: sampled orders of the columns. By
+        default exact up to 14 columns.
+    max_evaluations : int, optional
+        "shapley" only: most eigenvalues to compute. Exact values that would need more become sampled ones,
+        with a warning; sampling uses the whole budget (without one, 32 orders and their reverses).
+    random_state : int or numpy.random.Generator
+        "shapley" only: of the sampled orders.
+
+    Returns
+    -------
+    Attribution
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is neither an estimator nor a pencil.
+    ValueError
+        If ``method`` is unknown, an option does not belong to it or is out of range, ``X`` or ``background``
+        do not fit the model, ``background`` has no rows, or ``exact=True`` with more than 14 columns.
+
+    Warns
+    -----
+    UserWarning
+        If contributions are one choice of several, because λ_k is multiple at a row ("local") or along a
+        path ("path"); if a budget cuts exact Shapley values to sampled ones.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil
+    >>> att = explain(Pencil(diag=[[0.0], [2.0], [-1.0]], off=[[], [], []], k=0), [[3.0, 4.0]])
+    >>> att.values, att.base_values
+    (array([[ 6., -4.]]), array([0.]))
+    """
+    if method not in METHODS:
+        raise ValueError(f"expected method to be one of {', '.join(METHODS)}; got {method!r}")
+    options: dict[str, Any] = {"path": {"tol": tol}}.get(method, {})
+    if method == "shapley":
+        options = {"exact": exact, "max_evaluations": max_evaluations, "random_state": random_state}
+    elif exact is not None or max_evaluations is not None:
+        raise ValueError(f"expected exact and max_evaluations only with method='shapley'; got {method!r}")
+    inputs, reference, description = background_of(model, X, background)
+    attribution = replace(METHODS[method](inputs, reference, **options), background=description)
+    if method == "local" and attribution.degenerate.any():
+        warnings.warn(
+            f"{int(attribution.degenerate.sum())} of {len(inputs.z)} rows are degenerate: the eigenvalue is "
+            "multiple there and contributions are one choice of several (see Attribution.degenerate)",
+            stacklevel=2,
+        )
+    return attribution

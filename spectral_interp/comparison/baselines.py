@@ -1,0 +1,121 @@
+"""What the spectral model is compared with: a linear model and an MLP on the same features, rows and loss."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import is_classifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from torch import nn
+
+from ..estimators.base import SpectralEstimator
+from ..models.network import LINEAR, MLP, Baseline, network
+from ..training.loop import epochs, mean_loss
+from ..training.partition import Partition
+from ..training.run import Run
+from ..training.stages import stop_early
+
+HIDDEN = (64, 64)
+
+MLP_LEARNING_RATE = 0.003
+
+PENALTIES = np.logspace(-3, 3, 13)
+"""Strengths of the linear model's penalty, per training row; the validation rows choose."""
+
+
+def fit_baselines(est: SpectralEstimator, X: Any, y: Any) -> dict[str, Baseline]:
+    """Fit a linear model and an MLP on the table that ``est`` was fitted on: same features, split and loss.
+
+    The linear model is scikit-learn's ridge or logistic regression; the validation rows choose its penalty.
+    The MLP has two hidden layers of 64 ReLUs and is trained as the spectral model is, with weight decay, the
+    averaged weights and the best epoch on the validation rows; only its step size is its own. Every row
+    counts once, also where ``est`` was fitted with weights. To keep both with the model, set
+    ``est.baselines_``; ``save`` then stores them.
+
+    Parameters
+    ----------
+    est : SpectralRegressor or SpectralClassifier
+        Fitted.
+    X : DataFrame or array_like, shape (n, columns)
+    y : array_like, shape (n,)
+
+    Returns
+    -------
+    dict of Baseline
+        Under "linear" and "MLP".
+
+    Raises
+    ------
+    ValueError
+        If the table does not fit the model, or its training rows are all of one class.
+
+    Examples
+    --------
+    >>> from spectral_interp import SpectralRegressor
+    >>> X = np.random.default_rng(0).normal(size=(50, 2))
+    >>> est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> est.baselines_ = fit_baselines(est, X, X[:, 0])
+    >>> bool(np.abs(est.baselines_["linear"].values(est.encode(X)) - X[:, 0]).max() < 0.01)
+    True
+    """
+    data = est.partition(X, y)
+    return {LINEAR: _fit_linear(est, data), MLP: _fit_mlp(est, data)}
+
+
+def evaluate_all(est: SpectralEstimator, X: Any, y: Any) -> dict[str, dict[str, float]]:
+    """Return the metrics of the spectral model and of its baselines on the rows ``X``."""
+    z = est.encode(X)
+    baselines = est.baselines_ or {}
+    predictions = {"spectral": est.pencil_.values(z)} | {name: b.values(z) for name, b in baselines.items()}
+    return {name: est.metrics(prediction, y) for name, prediction in predictions.items()}
+
+
+def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
+    train, classifier = data.train, is_classifier(est)
+    if classifier and len(np.unique(train.y)) < 2:
+        raise ValueError(
+            "expected rows of both classes to fit the baselines on; got one class; add rows of the other "
+            "or leave the baselines out"
+        )
+    fitted = []
+    for strength in PENALTIES:
+        model = LogisticRegression(C=1 / strength, max_iter=1000) if classifier else Ridge(alpha=strength)
+        model.fit(train.z, train.y, sample_weight=train.weight)
+        module = network([train.z.shape[1]])
+        weights = {
+            "0.weight": torch.from_numpy(model.coef_.reshape(1, -1)),
+            "0.bias": torch.from_numpy(np.reshape(model.intercept_, 1)),
+        }
+        module.load_state_dict(weights)
+        loss = mean_loss(_flat(module), data.validation, est.options(data).loss)
+        fitted.append((loss, module))
+    return _finished(LINEAR, min(fitted, key=lambda pair: pair[0])[1], data)
+
+
+def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
+    module = network([data.table.z.shape[1], *HIDDEN], seed=est.seed_)
+    options = replace(est.options(data), learning_rate=MLP_LEARNING_RATE, norm_penalty=0.0)
+    generator = torch.Generator().manual_seed(est.seed_)
+    run = Run.start(_flat(module), options, n_rows=len(data.trained), generator=generator)
+    events = epochs(run, data.train, data.validation)
+    est.consume(stop_early(events, run, patience=est.patience), run)
+    return _finished(MLP, module, data)
+
+
+def _flat(module: nn.Sequential) -> nn.Sequential:
+    """Return the network with predictions of shape (n,), as training wants them."""
+    return nn.Sequential(module, nn.Flatten(0))
+
+
+@torch.no_grad()
+def _finished(name: str, module: nn.Sequential, data: Partition) -> Baseline:
+    """Fold the target's scale into the last layer."""
+    weights = {key: weight.clone() for key, weight in module.state_dict().items()}
+    last = len(module) - 1
+    weights[f"{last}.weight"] *= data.scale
+    weights[f"{last}.bias"] *= data.scale
+    weights[f"{last}.bias"] += data.center
+    return Baseline.from_state(name, weights)

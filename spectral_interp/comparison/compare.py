@@ -1,0 +1,302 @@
+"""The spectral model, a linear one and an MLP, and every explainer that runs on them, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from .._common.caching import cached_property
+from ..attribution.explain import METHODS
+from ..attribution.result import Attribution
+from ..estimators.classifier import SpectralClassifier
+from ..estimators.regressor import SpectralRegressor
+from ..models.network import LINEAR, MLP, Baseline
+from ..view.rows import Inputs
+from .agreement import Key, agreement, agreement_table
+from .baselines import fit_baselines
+from .disputes import Dispute, disputes
+from .explainers import SPECTRAL, Subject, subjects
+from .study import OK, Study
+
+BACKGROUND_ROWS = 25
+
+SHAP_METHODS = ("SHAP Exact", "SHAP Permutation", "SHAP Kernel")
+"""SHAP's explainers of any model, the most accurate first."""
+
+REPRESENTATIVES = {
+    SPECTRAL: ("shapley", "path", "local"),
+    LINEAR: ("SHAP Linear",),
+    MLP: ("SHAP Exact", "SHAP Permutation", "SHAP Deep", "SHAP Gradient"),
+}
+"""For every model the methods that may stand for it where one is shown per model, the first that worked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What :func:`compare` found.
+
+    Attributes
+    ----------
+    accuracy : DataFrame
+        One line per model: its metrics on the rows, "rows", and "unit" of the predictions. Empty without
+        targets.
+    agreement : DataFrame
+        One line per pair of (model, method): "model_a", "method_a", "model_b", "method_b", "within" (one
+        model), and from −1 or 0 to 1 "spearman", "pearson", "sign", "top3", "ranking" (see
+        :func:`spectral_interp.agreement.agreement_table`).
+    faithfulness : DataFrame
+        One line per (model, method). "completeness_gap": the largest over the rows, in "unit";
+        "completeness_gap_relative": as a share of the predictions' spread. "deletion" (lower is better) and
+        "insertion" (higher is better): areas under the curves, beside "random_deletion" and
+        "random_insertion". "infidelity": a share of the predictions' variance. "sensitivity": relative. Lower
+        is better for both. "status": "ok", "failed: reason" or "left out: reason"; then numbers are NaN.
+    cost : DataFrame
+        One line per (model, method): "gini" (concentration), "ms_per_row", "evaluations_per_row" (model
+        evaluations, with or without a gradient), "players" (what the method gives a number), "status".
+    curves : DataFrame
+        One line per (model, method, share of the columns): "deletion" and "insertion"; the method "random"
+        is the mean over random orders.
+    attributions : dict of (model, method) to Attribution
+    rows : ndarray of int
+        Which rows of X were explained.
+    disputed : list of Dispute
+        The two most disputed rows between the models' representatives, and why.
+    notes : tuple of str
+        What was left out and what the explainers warned of.
+    unit : str
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> costs = compare(est, X, max_rows=3).cost.set_index("method")
+    >>> float(costs.loc["local", "evaluations_per_row"])
+    1.0
+    """
+
+    accuracy: pd.DataFrame
+    agreement: pd.DataFrame
+    faithfulness: pd.DataFrame
+    cost: pd.DataFrame
+    curves: pd.DataFrame
+    attributions: dict[Key, Attribution]
+    rows: npt.NDArray[np.intp]
+    disputed: list[Dispute]
+    notes: tuple[str, ...]
+    unit: str
+
+    @cached_property
+    def representatives(self) -> dict[Key, Attribution]:
+        """One attribution per model: Shapley values of the same columns and background, where they worked."""
+        return representatives(self.attributions)
+
+    def summary(self) -> dict[str, Any]:
+        """Return as plain values what is worth saying of the models and of the methods on ours."""
+        metric = self.accuracy.columns[1] if len(self.accuracy) else None
+        keys = ["model", "method"]
+        table = self.faithfulness.merge(self.cost[[*keys, "ms_per_row"]], on=keys)
+        table = table[(table["model"] == SPECTRAL) & (table["status"] == OK)]
+        methods = pd.DataFrame(
+            {
+                "milliseconds_per_row": table["ms_per_row"],
+                "completeness_gap_relative": table["completeness_gap_relative"],
+                "gain_over_random_deletion": table["random_deletion"] - table["deletion"],
+            }
+        ).set_axis(table["method"])
+        return {
+            "rows": len(self.rows),
+            "metric": metric,
+            "accuracy": {} if metric is None else self.accuracy.set_index("model")[metric].to_dict(),
+            "methods": methods.to_dict("index"),
+            "shap": self._against_shap(),
+            "models": self._against_models(),
+            "disputed": [dispute.reason for dispute in self.disputed],
+            "notes": list(self.notes),
+        }
+
+    def _against_shap(self) -> dict[str, Any] | None:
+        """Return how our methods differ from SHAP on our model: ranks, and the column they differ on most."""
+        reference = next((m for m in SHAP_METHODS if (SPECTRAL, m) in self.attributions), None)
+        if reference is None:
+            return None
+        theirs = self.attributions[SPECTRAL, reference]
+        methods = {}
+        for method in METHODS:
+            if (SPECTRAL, method) in self.attributions:
+                ours = self.attributions[SPECTRAL, method]
+                difference = np.abs(ours.values - theirs.values).mean(axis=0)
+                column = int(difference.argmax())
+                methods[method] = {
+                    "spearman": agreement(ours, theirs)["spearman"],
+                    "column": ours.columns[column],
+                    "mean_abs_difference": float(difference[column]),
+                    "mean_abs_contribution": float(np.abs(ours.values[:, column]).mean()),
+                    "mean_abs_contribution_shap": float(np.abs(theirs.values[:, column]).mean()),
+                }
+        return {"method": reference, "methods": methods}
+
+    def _against_models(self) -> dict[str, float]:
+        """Return the rank correlation of the explanations of other models with those of ours, by model."""
+        ours = next((a for (model, _), a in self.representatives.items() if model == SPECTRAL), None)
+        return {
+            model: agreement(ours, theirs)["spearman"]
+            for (model, _), theirs in self.representatives.items()
+            if ours is not None and model != SPECTRAL
+        }
+
+
+def compare(
+    est: SpectralRegressor | SpectralClassifier,
+    X: Any,
+    y: Any = None,
+    *,
+    train: tuple[Any, Any] | None = None,
+    max_rows: int = 200,
+    random_state: int = 0,
+) -> Comparison:
+    """Compare a fitted model and its attributions with SHAP's and Captum's, on a linear model and an MLP.
+
+    All methods explain the same rows against the same background, 25 of the rows that the model keeps, in
+    the same unit (log-odds for classifiers). An explainer that raises, or would need more than 2²⁵ model
+    evaluations, costs its own line only.
+
+    Parameters
+    ----------
+    est : SpectralRegressor or SpectralClassifier
+        Fitted. Its ``baselines_`` are compared; without them ``train`` must be given.
+    X : DataFrame or array_like, shape (n, columns)
+        Rows to explain and to measure accuracy on; best rows that were not trained on.
+    y : array_like, shape (n,), optional
+        Their targets. Without them accuracy is left out.
+    train : (X, y), optional
+        The training table, to fit baselines on if the estimator carries none.
+    max_rows : int
+        Explain at most this many rows, drawn with ``random_state``.
+    random_state : int
+        Of that draw, of sampling explainers and of the perturbations in the metrics.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    TypeError
+        If ``est`` is no spectral estimator.
+    ValueError
+        If X or y do not fit the model, or there is no row to explain.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(60, 2))
+    >>> est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> found = compare(est, X, X[:, 0], max_rows=3)
+    >>> found.accuracy["model"].tolist(), found.notes[0]
+    (['spectral'], 'linear model and MLP left out: the model carries none; pass train=(X, y) to fit them')
+    """
+    if not isinstance(est, SpectralRegressor | SpectralClassifier):
+        raise TypeError(f"expected a fitted spectral estimator; got {type(est).__name__}")
+    if max_rows < 1:
+        raise ValueError(f"expected max_rows >= 1; got {max_rows}")
+    notes: list[str] = []
+    whole = est.inputs(X)
+    if not len(whole.z):
+        raise ValueError("expected at least one row to explain; got none")
+    baselines = _baselines(est, train, notes)
+    models = subjects(est, baselines)
+    accuracy = _accuracy(est, models, whole, y, notes)
+    rows = np.sort(np.random.default_rng(random_state).permutation(len(whole.z))[:max_rows])
+    inputs = replace(whole, z=whole.z[rows], data=whole.data[rows])
+    reference = whole.reference[:BACKGROUND_ROWS]
+    _note_limits(inputs, max_rows, notes)
+    study = Study(inputs, reference, random_state, notes)
+    with threadpool_limits(1):  # the models are small: threads cost more than they give, and vary the times
+        study.run(models)
+    correlation = inputs.correlation(whole.reference)
+    return Comparison(
+        accuracy=accuracy,
+        agreement=agreement_table(study.attributions),
+        faithfulness=pd.DataFrame(study.faithfulness),
+        cost=pd.DataFrame(study.cost),
+        curves=pd.DataFrame(study.curves),
+        attributions=study.attributions,
+        rows=rows,
+        disputed=disputes(_disputants(study.attributions), correlation),
+        notes=tuple(dict.fromkeys(notes)),
+        unit=inputs.unit,
+    )
+
+
+def _baselines(
+    est: SpectralRegressor | SpectralClassifier, train: tuple[Any, Any] | None, notes: list[str]
+) -> dict[str, Baseline] | None:
+    if est.baselines_ is None and train is None:
+        notes.append("linear model and MLP left out: the model carries none; pass train=(X, y) to fit them")
+    elif "baselines" in est.made_by_:
+        notes.append(f"linear model and MLP {est.made_by_['baselines']}: their accuracy is not held out")
+    return fit_baselines(est, *train) if est.baselines_ is None and train is not None else est.baselines_
+
+
+def _accuracy(
+    est: SpectralRegressor | SpectralClassifier,
+    models: list[Subject],
+    inputs: Inputs,
+    y: Any,
+    notes: list[str],
+) -> pd.DataFrame:
+    """Return one line of metrics per model, or none where fewer than two rows have a target."""
+    n = len(inputs.z)
+    targets = np.asarray([None] * n if y is None else y)
+    if targets.shape != (n,):
+        raise ValueError(f"expected y of shape ({n},) to go with X; got {targets.shape}")
+    known = ~pd.isna(targets)
+    rows = int(known.sum())
+    if rows < 2:
+        given = "no targets given" if y is None else f"{rows} of {n} rows with a target"
+        notes.append(f"accuracy left out: {given}")
+        return pd.DataFrame(columns=["model", "rows", "unit"])
+    if rows < n:
+        notes.append(f"accuracy on {rows} of {n} rows: the others have no target")
+    return pd.DataFrame(
+        [
+            {
+                "model": model.name,
+                **est.metrics(model.values(inputs.z[known]), np.array(targets[known].tolist())),
+                "rows": rows,
+                "unit": inputs.unit,
+            }
+            for model in models
+        ]
+    )
+
+
+def _note_limits(inputs: Inputs, max_rows: int, notes: list[str]) -> None:
+    n, c = inputs.z.shape[0], len(inputs.columns)
+    if n < max_rows:
+        notes.append(f"{n} rows explained: there are no more, of {max_rows} asked for")
+    if c == 1:
+        notes.append("correlations and global ranking left out: there is a single column")
+    if c <= 3:
+        notes.append(f"overlap of the top three left out: there are {c} columns")
+    if all(axis.levels for axis in inputs.axes):
+        notes.append("sensitivity left out: there is no numeric column to move")
+
+
+def representatives(attributions: dict[Key, Attribution]) -> dict[Key, Attribution]:
+    """Return one attribution per model, the first of ``REPRESENTATIVES`` that there is."""
+    keys = [
+        next(((model, method) for method in methods if (model, method) in attributions), None)
+        for model, methods in REPRESENTATIVES.items()
+    ]
+    return {key: attributions[key] for key in keys if key is not None}
+
+
+def _disputants(attributions: dict[Key, Attribution]) -> dict[Key, Attribution]:
+    """Return what rows are disputed between: models, or else the methods on the only model."""
+    models = representatives(attributions)
+    return models if len(models) > 1 else attributions

@@ -1,0 +1,106 @@
+"""Rows on which two attributions differ most, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from .._common.arrays import FloatArray
+from .._common.text import number, signed
+from ..attribution.result import Attribution
+from .agreement import Key
+
+CORRELATED = 0.5  # what is worth naming as a reason
+
+ROUNDING = 1e-9  # differences below this share of the predictions are no dispute
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A row on which two attributions differ much.
+
+    Attributes
+    ----------
+    row : int
+        Position in the attributions.
+    between : (Key, Key)
+        The two that differ most.
+    reason : str
+        Why, in a sentence or two.
+    """
+
+    row: int
+    between: tuple[Key, Key]
+    reason: str
+
+
+def disputes(
+    attributions: Mapping[Key, Attribution], correlation: FloatArray, *, count: int = 2
+) -> list[Dispute]:
+    """Return the rows whose contributions differ most between two attributions, the most disputed first.
+
+    Rows that differ by no more than 1e-9 of the largest prediction are not disputed.
+
+    Parameters
+    ----------
+    attributions : mapping of (model, method) to Attribution
+        With fewer than two there is no dispute.
+    correlation : ndarray, shape (c, c)
+        Of the columns in the background; a reason may lie there.
+    count : int
+        How many rows, if there are as many.
+    """
+    pairs = list(combinations(attributions, 2))
+    if not pairs:
+        return []
+    distance = np.array(
+        [np.abs(attributions[a].values - attributions[b].values).sum(axis=1) for a, b in pairs]
+    )
+    size = max(float(np.abs(att.prediction).max()) for att in attributions.values())
+    worst = distance.max(axis=0)
+    rows = [row for row in np.argsort(-worst, kind="stable")[:count] if worst[row] > ROUNDING * size]
+    found = []
+    for row in map(int, rows):
+        a, b = pairs[int(distance[:, row].argmax())]
+        found.append(Dispute(row, (a, b), _reason(row, a, b, attributions, correlation)))
+    return found
+
+
+def _reason(
+    row: int, a: Key, b: Key, attributions: Mapping[Key, Attribution], correlation: FloatArray
+) -> str:
+    """Return where a difference is largest, what share of it the predictions explain, and a likely cause."""
+    one, other = attributions[a], attributions[b]
+    difference = one.values[row] - other.values[row]
+    total = float(np.abs(difference).sum())
+    net = abs(float(difference.sum())) / total
+    top = int(np.abs(difference).argmax())
+    opposed = np.where(np.sign(difference) == -np.sign(difference[top]), np.abs(difference), 0.0)
+    partner = int(opposed.argmax())
+    names = one.columns
+    text = (
+        f"{_named(a)} gives {names[top]} {signed(one.values[row, top])} and {_named(b)} "
+        f"{signed(other.values[row, top])} ({one.unit}); "
+    )
+    if net >= 0.5:
+        text += (
+            f"{net:.0%} of the whole difference is between what they have to explain: the predictions are "
+            f"{number(one.prediction[row])} and {number(other.prediction[row])}."
+        )
+    else:
+        same = "the same model" if a[0] == b[0] else "much the same change of the prediction"
+        text += f"both explain {same} and share it out differently, mostly in exchange with {names[partner]}."
+    together = correlation[top, partner]
+    if opposed[partner] > 0 and abs(together) >= CORRELATED:
+        text += (
+            f" {names[top]} and {names[partner]} are correlated ({together:+.2f} in the background), so the "
+            "rows do not tell which of them the effect belongs to."
+        )
+    return text
+
+
+def _named(key: Key) -> str:
+    return f"{key[0]} ({key[1]})"

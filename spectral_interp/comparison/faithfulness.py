@@ -1,0 +1,188 @@
+"""How well attributions describe the model they explain: deletion, insertion, infidelity, sensitivity, Gini.
+
+Everything is measured on columns and in the game ``v(S) = mean_b f(z_S, b_{not S})``: the columns in S come
+from the row, the others from each of the background rows in turn. It is the game that Shapley values divide,
+so these measures favour them over path and local contributions, which answer other questions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from .._common.arrays import FloatArray
+from ..attribution.result import Attribution
+from ..view.rows import Inputs
+from .explainers import Explainer, Subject
+
+RANDOM_ORDERS = 10
+MASKS = 20  # a row, for infidelity
+SENSITIVE_ROWS, JITTERS, RADIUS = 10, 2, 0.1  # for sensitivity; the radius is in standard deviations
+
+Masks = npt.NDArray[np.bool_]
+
+
+def coalition_means(subject: Subject, inputs: Inputs, reference: FloatArray, masks: Masks) -> FloatArray:
+    """Return v(S) for s coalitions of every row, masks (n, s, c): shape (n, s)."""
+    n, s, _ = masks.shape
+    means = np.empty((n, s))
+    for mean, z, from_row in zip(means, inputs.z, masks[:, :, inputs.column_of], strict=True):
+        mixed = np.where(from_row[:, None], z, reference)
+        mean[:] = subject.values(mixed.reshape(-1, len(z))).reshape(s, -1).mean(axis=1)
+    return means
+
+
+def curves(
+    subject: Subject, inputs: Inputs, reference: FloatArray, order: npt.NDArray[np.intp]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the deletion and the insertion curve of columns in the given order (n, c): two arrays (c + 1,).
+
+    Both are v(S) measured from v(none) towards the prediction and averaged over rows, as a share of the mean
+    distance: deletion falls from 1 to 0, insertion climbs from 0 to 1; NaN if all predictions equal v(none).
+
+    Examples
+    --------
+    Of f = 3 z₀ + z₁ the column with 3/4 of the effect goes, or comes, first:
+
+    >>> from spectral_interp import Pencil
+    >>> from spectral_interp.view.rows import as_inputs
+    >>> pencil = Pencil([[0.0], [3.0], [1.0]], np.empty((3, 0)), 0)
+    >>> subject = Subject("linear", torch.nn.Identity(), pencil.values)
+    >>> curves(subject, as_inputs(pencil, [[1.0, 1.0]]), np.zeros((1, 2)), np.array([[0, 1]]))
+    (array([1.  , 0.25, 0.  ]), array([0.  , 0.75, 1.  ]))
+    """
+    c = order.shape[1]
+    rank = order.argsort(axis=1)
+    inserted = rank[:, None, :] < np.arange(c + 1)[:, None]
+    climb = coalition_means(subject, inputs, reference, inserted)
+    fall = coalition_means(subject, inputs, reference, ~inserted)
+    none, whole = climb[:, :1], fall[:, :1]
+    toward, distance = np.sign(whole - none), float(np.abs(whole - none).mean())
+    if distance == 0:
+        return np.full(c + 1, np.nan), np.full(c + 1, np.nan)
+    deletion, insertion = (((v - none) * toward).mean(axis=0) / distance for v in (fall, climb))
+    return deletion, insertion
+
+
+def attributed_order(attribution: Attribution, base: float) -> npt.NDArray[np.intp]:
+    """Return the columns from the one that pushes most towards the prediction to the one most against it.
+
+    ``base`` is v(none), the mean prediction of the background; the result has shape (n, c).
+    """
+    toward = np.sign(attribution.prediction - base)[:, None]
+    return np.argsort(-toward * attribution.values, axis=1, kind="stable")
+
+
+def random_curves(
+    subject: Subject, inputs: Inputs, reference: FloatArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Return the mean of :func:`curves` over ten random orders of each row."""
+    c = len(inputs.columns)
+    orders = [rng.permuted(np.tile(np.arange(c), (len(inputs.z), 1)), axis=1) for _ in range(RANDOM_ORDERS)]
+    both = np.mean([curves(subject, inputs, reference, order) for order in orders], axis=0)
+    return both[0], both[1]
+
+
+def area(curve: FloatArray) -> float:
+    """Return the area under a curve over the share of columns, 0 to 1."""
+    return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
+
+
+def infidelity(
+    subject: Subject,
+    inputs: Inputs,
+    reference: FloatArray,
+    attribution: Attribution,
+    rng: np.random.Generator,
+) -> float:
+    """Return Captum's infidelity (Yeh et al. 2019) of columns put to the background at random.
+
+    The mean over rows and random sets S of columns of ``(Σ_{i ∈ S} φ_i − (f(z) − v(not S)))²``, as a share of
+    the variance of the predictions; NaN where these do not vary.
+    """
+    from captum.metrics import infidelity as captum_infidelity
+
+    def forward(mask: Tensor, row: Tensor) -> Tensor:
+        rows = replace(inputs, z=inputs.z[row.numpy()])
+        return torch.from_numpy(
+            coalition_means(subject, rows, reference, mask.numpy()[:, None].astype(bool))[:, 0]
+        )
+
+    def perturb(mask: Tensor) -> tuple[Tensor, Tensor]:
+        kept = torch.from_numpy(rng.random(tuple(mask.shape)) < 0.5).to(mask.dtype)
+        return mask - kept, kept
+
+    variance = float(attribution.prediction.var())
+    if variance == 0:
+        return float("nan")
+    everything = torch.ones(attribution.values.shape, dtype=torch.float64)
+    per_row = captum_infidelity(
+        forward,
+        perturb,
+        everything,
+        torch.from_numpy(attribution.values),
+        additional_forward_args=torch.arange(len(everything)),
+        n_perturb_samples=MASKS,
+    )
+    return float(per_row.mean()) / variance
+
+
+def sensitivity(
+    explainer: Explainer,
+    subject: Subject,
+    inputs: Inputs,
+    reference: FloatArray,
+    rng: np.random.Generator,
+    *,
+    seed: int,
+) -> float:
+    """Return Captum's maximum sensitivity (Yeh et al. 2019), the mean over the first ten rows.
+
+    The largest relative change of a row's contributions when its numeric columns move at random by up to 0.1
+    standard deviations, twice; NaN without numeric columns.
+    """
+    from captum.metrics import sensitivity_max
+
+    numeric = [axis.first for axis in inputs.axes if not axis.levels]
+    if not numeric:
+        return float("nan")
+
+    def contributions(z: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
+        rows = z[0] if isinstance(z, tuple) else z
+        with torch.enable_grad():  # Captum's metric switches off what gradient methods need
+            explained = explainer(subject, replace(inputs, z=rows.numpy()), reference, seed=seed)
+        return (torch.from_numpy(explained.values),)
+
+    def jitter(z: Tensor, radius: float) -> Tensor:
+        moved = z.clone()
+        shift = rng.uniform(-radius, radius, size=(len(moved), len(numeric)))
+        moved[:, numeric] += torch.from_numpy(shift)
+        return moved
+
+    first = torch.from_numpy(inputs.z[:SENSITIVE_ROWS].copy())
+    worst = sensitivity_max(contributions, first, jitter, perturb_radius=RADIUS, n_perturb_samples=JITTERS)
+    return float(worst.mean())
+
+
+def gini(values: FloatArray) -> float:
+    """Return how concentrated |contributions| (n, c) are: 0 all equal, near 1 a single one; mean over rows.
+
+    The Gini index ``1 − 2 Σ_i |x|_(i) / ‖x‖₁ · (c − i + 1/2) / c`` of sizes in ascending order (Hurley and
+    Rickard 2009). Rows without contributions do not count.
+
+    Examples
+    --------
+    >>> gini(np.array([[1.0, -1.0, 1.0, 1.0]])), gini(np.array([[0.0, 0.0, 5.0, 0.0]]))
+    (0.0, 0.75)
+    """
+    sizes = np.sort(np.abs(values), axis=1)
+    sizes = sizes[sizes.sum(axis=1) > 0]
+    if not len(sizes):
+        return float("nan")
+    c = sizes.shape[1]
+    share = sizes / sizes.sum(axis=1, keepdims=True)
+    return float((1 - 2 * share @ ((c - np.arange(1, c + 1) + 0.5) / c)).mean())

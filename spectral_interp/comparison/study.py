@@ -1,0 +1,171 @@
+"""Every explainer on every model: its attribution, its cost and how faithful it is."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from .._common.arrays import FloatArray
+from ..attribution.result import Attribution
+from ..view.rows import Inputs
+from . import faithfulness
+from .agreement import Key
+from .explainers import BUDGET, EXPLAINERS, Explainer, Subject, coalitions
+
+OK = "ok"
+
+Measure = Callable[[Subject, Explainer], dict[str, Any]]
+
+
+@dataclass
+class Study:
+    """Every explainer on every model, one line each."""
+
+    inputs: Inputs
+    reference: FloatArray
+    seed: int
+    notes: list[str]
+    attributions: dict[Key, Attribution] = field(default_factory=dict)
+    faithfulness: list[dict[str, Any]] = field(default_factory=list)
+    cost: list[dict[str, Any]] = field(default_factory=list)
+    curves: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, models: list[Subject]) -> None:
+        """Run them all under a progress bar that names the one at work."""
+        cells = [
+            (model, explainer)
+            for model in models
+            for explainer in EXPLAINERS
+            if model.name in explainer.models
+        ]
+        n, b = len(self.inputs.z), len(self.reference)
+        random: dict[str, dict[str, float]] = {}
+        with tqdm(cells, unit="explainer", disable=None, leave=False) as bar:
+            for model, explainer in bar:
+                bar.set_description(f"{n} rows × {b} background rows: {explainer.name} on {model.name}")
+                if model.name not in random:
+                    random[model.name] = self._random(model)
+                self._cell(model, explainer, random[model.name])
+
+    def _random(self, model: Subject) -> dict[str, float]:
+        deletion, insertion = faithfulness.random_curves(model, self.inputs, self.reference, self._rng())
+        self._keep_curves(model.name, "random", deletion, insertion)
+        return {
+            "random_deletion": faithfulness.area(deletion),
+            "random_insertion": faithfulness.area(insertion),
+        }
+
+    def _cell(self, model: Subject, explainer: Explainer, random: dict[str, float]) -> None:
+        """Add one explainer's lines."""
+        key = {"model": model.name, "method": explainer.name}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            status = self._left_out(explainer)
+            cost, failure = ({}, status) if status != OK else _attempt(self._explain, model, explainer)
+            status = failure or OK
+            self.cost.append(key | _COST | cost | {"players": explainer.players, "status": status})
+            measured: dict[str, Any] = {}
+            for name, measure in self._measures().items() if status == OK else ():
+                found, failure = _attempt(measure, model, explainer)
+                measured |= found
+                status = failure.replace("failed:", f"failed: {name}:", 1) if failure else status
+        self.notes += [
+            f"{explainer.name} on {model.name}: {' '.join(str(warning.message).split())}"
+            for warning in caught
+            if issubclass(warning.category, UserWarning | RuntimeWarning)
+        ]
+        line = key | _FAITHFULNESS | measured | random | {"unit": self.inputs.unit, "status": status}
+        self.faithfulness.append(line)
+
+    def _left_out(self, explainer: Explainer) -> str:
+        needed = coalitions(self.inputs, self.reference)
+        if explainer.all_coalitions and needed > BUDGET:
+            c = len(self.inputs.columns)
+            return f"left out: all coalitions of {c} columns would take {needed:.1e} evaluations"
+        return OK
+
+    def _explain(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+        """Explain the rows, after one that compiles what wants compiling; return the cost."""
+        explainer(model, self._first(1), self.reference, seed=self.seed)
+        start = time.perf_counter()
+        attribution = explainer(model, self.inputs, self.reference, seed=self.seed)
+        seconds = time.perf_counter() - start
+        if not np.isfinite(attribution.values).all():
+            raise ValueError("contributions that are not finite")
+        self.attributions[model.name, explainer.name] = attribution
+        n = len(self.inputs.z)
+        return {
+            "gini": faithfulness.gini(attribution.values),
+            "ms_per_row": 1e3 * seconds / n,
+            "evaluations_per_row": attribution.evaluations / n,
+        }
+
+    def _measures(self) -> dict[str, Measure]:
+        return {
+            "completeness": self._completeness,
+            "deletion": self._deletion,
+            "infidelity": self._infidelity,
+            "sensitivity": self._sensitivity,
+        }
+
+    def _completeness(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+        attribution = self.attributions[model.name, explainer.name]
+        gap, spread = float(attribution.completeness_gap.max()), float(np.ptp(attribution.prediction))
+        return {
+            "completeness_gap": gap,
+            "completeness_gap_relative": gap / spread if spread > 0 else np.nan,
+        }
+
+    def _deletion(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+        attribution = self.attributions[model.name, explainer.name]
+        order = faithfulness.attributed_order(attribution, float(model.values(self.reference).mean()))
+        deletion, insertion = faithfulness.curves(model, self.inputs, self.reference, order)
+        self._keep_curves(model.name, explainer.name, deletion, insertion)
+        return {"deletion": faithfulness.area(deletion), "insertion": faithfulness.area(insertion)}
+
+    def _infidelity(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+        attribution = self.attributions[model.name, explainer.name]
+        value = faithfulness.infidelity(model, self.inputs, self.reference, attribution, self._rng())
+        return {"infidelity": value}
+
+    def _sensitivity(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+        value = faithfulness.sensitivity(
+            explainer, model, self.inputs, self.reference, self._rng(), seed=self.seed
+        )
+        return {"sensitivity": value}
+
+    def _first(self, rows: int) -> Inputs:
+        return replace(self.inputs, z=self.inputs.z[:rows], data=self.inputs.data[:rows])
+
+    def _rng(self) -> np.random.Generator:
+        """Return a generator with the same draws for every explainer."""
+        return np.random.default_rng(self.seed)
+
+    def _keep_curves(self, model: str, method: str, deletion: FloatArray, insertion: FloatArray) -> None:
+        shares = np.linspace(0, 1, len(deletion))
+        for share, fall, climb in zip(shares, deletion, insertion, strict=True):
+            self.curves.append(
+                {"model": model, "method": method, "share": share, "deletion": fall, "insertion": climb}
+            )
+
+
+_COST = dict.fromkeys(("gini", "ms_per_row", "evaluations_per_row"), np.nan)
+
+_FAITHFULNESS = dict.fromkeys(
+    ("completeness_gap", "completeness_gap_relative", "deletion", "insertion", "infidelity", "sensitivity"),
+    np.nan,
+)
+
+
+def _attempt(call: Measure, model: Subject, explainer: Explainer) -> tuple[dict[str, Any], str]:
+    """Return what ``call`` found and "", or nothing and why it failed."""
+    try:
+        return call(model, explainer), ""
+    except Exception as error:  # other people's code raises what it likes; one cell says so
+        return {}, f"failed: {' '.join(str(error).split()) or type(error).__name__}"

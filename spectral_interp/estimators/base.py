@@ -1,0 +1,321 @@
+"""What the regressor and the classifier share: parameters, fitting, encoding and saving."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_is_fitted
+
+from .._common.arrays import FloatArray
+from ..models.spectral import STRUCTURES
+from ..pencil.base import AnyPencil
+from ..tables.encoder import TableEncoder
+from ..training.loop import best_start, epochs
+from ..training.partition import Partition, check_weights, distinct
+from ..training.run import Epoch, Options, Rows, Run
+from ..training.stages import prune, save_checkpoints, show_progress, stop_early
+from ..training.stages import resume as resume_run
+from ..view.rows import Inputs
+from .persistence import Saved
+from .validation import (
+    check_parameters,
+    check_rows,
+    check_targets,
+    check_training,
+    plain,
+    plain_seed,
+    seed_from,
+)
+
+if TYPE_CHECKING:
+    from ..models.network import Baseline
+
+
+BACKGROUND_ROWS = 100
+
+ROWS_PER_PARAMETER = 20
+"""Where there are fewer, the initial features are as much smaller: few rows cannot undo a random start."""
+
+STARTS = 3
+"""Initial weights that are tried; the best after a tenth of the epochs goes on."""
+
+
+class SpectralEstimator(Saved, BaseEstimator, ABC):
+    """Parameters, fitting, encoding and saving shared by the regressor and the classifier."""
+
+    _task: str
+    _loss: str
+
+    def __init__(
+        self,
+        dim: int = 15,
+        *,
+        structure: str = "tridiagonal",
+        k: int | None = None,
+        n_epochs: int = 300,
+        batch_size: int = 512,
+        learning_rate: float = 0.035,
+        alpha: float = 250.0,
+        norm_penalty: float = 0.0,
+        log: Sequence[str] | None = None,
+        validation_fraction: float = 0.1,
+        patience: int = 300,
+        random_state: int | np.random.Generator | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.dim = dim
+        self.structure = structure
+        self.k = k
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.alpha = alpha
+        self.norm_penalty = norm_penalty
+        self.log = log
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        checkpoint: str | Path | None = None,
+        every: int = 10,
+        resume: str | Path | None = None,
+    ) -> Self:
+        """Fit encoder and model.
+
+        Parameters
+        ----------
+        X : DataFrame or array_like, shape (n, columns)
+        y : array_like, shape (n,)
+        sample_weight : array_like, shape (n,), optional
+            Non-negative. A weight of two means the row twice; a weight of zero, that it is not there.
+        checkpoint : str or Path, optional
+            File that training writes its state to, after every ``every`` epochs and at the end.
+        every : int
+            Epochs between checkpoints.
+        resume : str or Path, optional
+            Checkpoint of the same fit to continue from; the result is the same to the bit.
+
+        Returns
+        -------
+        self
+        """
+        check_parameters(self)
+        if not every >= 1:
+            raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
+        self.target_name_ = str(getattr(y, "name", None) or "target")
+        frame, y = check_training(self, X, y, numeric_targets=self._task == "regression")
+        weight = check_weights(sample_weight, len(frame))
+        frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
+        if len(frame) < 2:
+            raise ValueError(
+                "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
+            )
+        self.seed_ = seed_from(self.random_state)
+        self.encoder_ = TableEncoder.fit(frame, log=self.log or ())
+        data = self._partition(frame, targets, weight)
+        identity = self._identity(data.table)
+        run = self._start(data, None if resume is None else Path(resume), identity)
+        self.module_ = run.module
+        events = epochs(run, data.train, data.validation)
+        events = stop_early(events, run, patience=self.patience)
+        if checkpoint is not None:
+            events = save_checkpoints(events, run, Path(checkpoint), every=every, identity=identity)
+        self.consume(events, run)
+        if self.norm_penalty:
+            prune(self.module_, data.train, run.options)
+        self.history_ = [asdict(event) for event in run.history]
+        self.module_.rescale_(data.scale, data.center)
+        self.background_ = frame.iloc[np.sort(data.trained[:BACKGROUND_ROWS])].reset_index(drop=True)
+        self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
+        self.baselines_: dict[str, Baseline] | None = None
+        self.fitted_params_ = self.get_params()
+        self.made_by_ = _made_by(y)
+        return self
+
+    def _start(self, data: Partition, checkpoint: Path | None, identity: dict[str, Any]) -> Run:
+        """Return the best of a few begun runs, or the one in a checkpoint."""
+        n, p = data.train.z.shape
+        runs = []
+        for seed in range(self.seed_, self.seed_ + STARTS):
+            module = self.new_module(p, seed)
+            parameters = sum(parameter.numel() for parameter in module.parameters())
+            module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters)))
+            generator = torch.Generator().manual_seed(seed)
+            runs.append(Run.start(module, self.options(data), n_rows=n, generator=generator))
+        if checkpoint is not None:
+            return resume_run(runs[0], checkpoint, identity)
+        return best_start(runs, data.train, data.validation)
+
+    def partition(self, X: Any, y: Any) -> Partition:
+        """Return a training table of the fitted estimator as :meth:`fit` encodes and splits it.
+
+        Raises
+        ------
+        ValueError
+            If the table or its targets do not fit the model.
+        """
+        check_is_fitted(self)
+        frame = check_rows(self, X)
+        targets = self.encode_targets(check_targets(frame, y))
+        return self._partition(*distinct(frame, targets, np.ones(len(frame))))
+
+    def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
+        rows, held = self._split(targets, self.seed_)
+        center, scale = self._target_scale(targets[rows], weight[rows])
+        table = Rows(self.encoder_.encode(frame), (targets - center) / scale, weight)
+        return Partition(table, rows, held, center, scale)
+
+    def consume(self, events: Iterable[Epoch], run: Run) -> None:
+        """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
+        try:
+            for _ in show_progress(events, run) if self.verbose else events:
+                pass
+        except FloatingPointError as error:
+            if not run.history:
+                raise
+            warnings.warn(
+                f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=3
+            )
+        run.finish()
+
+    def options(self, data: Partition) -> Options:
+        """Return what a training run on ``data`` is told."""
+        return Options(
+            loss=self._loss,
+            n_epochs=int(self.n_epochs),
+            batch_size=int(self.batch_size),
+            learning_rate=self.learning_rate,
+            weight_decay=self.alpha / float(data.train.weight.sum()),
+            norm_penalty=self.norm_penalty,
+        )
+
+    def _identity(self, table: Rows) -> dict[str, Any]:
+        """Return what a checkpoint must share with the fit that resumes from it."""
+        params = self.get_params().items()
+        options = {k: plain(v) for k, v in params if k not in ("random_state", "verbose")}
+        digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
+        return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}
+
+    @property
+    def feature_importances_(self) -> FloatArray:
+        """Spectral norm ``‖A_i‖₂`` of every feature, shape (p,): a unit of z_i changes f by no more."""
+        low, high = self.pencil_.extremes()
+        return np.maximum(-low, high)[1:]
+
+    @property
+    def pencil_(self) -> AnyPencil:
+        """The fitted coefficients; predictions are its values, in the target's unit or log-odds."""
+        check_is_fitted(self)
+        return self.module_.pencil()
+
+    def encode(self, X: Any) -> FloatArray:
+        """Return the features of the rows ``X``, shape (n, p)."""
+        check_is_fitted(self)
+        return self.encoder_.encode(check_rows(self, X))
+
+    def inputs(self, X: Any) -> Inputs:
+        """Return the rows ``X``, or no rows if None, in the form that analyses start from."""
+        check_is_fitted(self)
+        frame = self.encoder_.select(self.background_.iloc[:0] if X is None else check_rows(self, X))
+        return Inputs(
+            pencil=self.pencil_,
+            z=self.encoder_.encode(frame),
+            columns=self.encoder_.names,
+            column_of=self.encoder_.column_of,
+            data=frame.to_numpy(),
+            unit=self.unit_,
+            reference=self.encoder_.encode(self.background_),
+            axes=self.encoder_.axes,
+            decides=self._task == "classification",
+            background=self._background_name(),
+        )
+
+    def _background_name(self) -> str:
+        """Return what ``background_`` is; a bare state dict has no history and no training rows."""
+        if not self.history_:
+            return "the origin"
+        seed = plain_seed(self.fitted_params_["random_state"])
+        chosen = "at random" if seed is None else f"with seed {seed}"
+        return f"{len(self.background_)} training rows kept by the model, chosen {chosen}"
+
+    def _split(self, targets: FloatArray, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Return the rows to train on and those to validate on, with both classes in each where possible."""
+        n = len(targets)
+        smallest = np.unique(targets, return_counts=True)[1].min() if self._loss == "logistic" else 0
+        return train_test_split(
+            np.arange(n),
+            test_size=max(round(self.validation_fraction * n), 2 if smallest > 1 else 1),
+            random_state=seed,
+            stratify=targets if smallest > 1 else None,
+        )
+
+    def new_module(self, n_features: int, seed: int) -> Any:
+        """Return an untrained module of the estimator's structure."""
+        if self.structure not in STRUCTURES:
+            raise ValueError(
+                f"expected structure to be one of {', '.join(STRUCTURES)}; got {self.structure!r}"
+            )
+        generator = torch.Generator().manual_seed(seed)
+        module = STRUCTURES[self.structure]
+        return module(n_features, self.dim, self.k, generator=generator, dtype=torch.float64)
+
+    @abstractmethod
+    def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
+        """Return the targets (n,) of a fit as numbers."""
+
+    def encode_targets(self, y: Any) -> FloatArray:
+        """Return targets (n,) of the fitted estimator as numbers."""
+        return self._encode_targets(y)
+
+    @abstractmethod
+    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+        """Return how well predictions (n,), in the unit that analyses explain, meet the targets.
+
+        Raises
+        ------
+        ValueError
+            If the targets are not of the kind that the estimator was fitted on.
+        """
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """Return :meth:`metrics` of the rows ``X``."""
+        return self.metrics(self.pencil_.values(self.encode(X)), y)
+
+    @abstractmethod
+    def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
+        """Return center and scale of the targets (n,) that training sees, in the target's unit."""
+
+    @property
+    def unit_(self) -> str:
+        """Unit of the predictions that analyses explain."""
+        return self.target_name_
+
+
+def _made_by(y: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return what a training was made from and with; callers that know more add to it."""
+    return {
+        "training rows": len(y),
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+    }

@@ -1,0 +1,25 @@
+"""Which estimator fits a target."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ..tables.targets import holds_numbers
+from .classifier import SpectralClassifier
+from .regressor import SpectralRegressor
+
+
+def estimator_for(y: pd.Series) -> type[SpectralRegressor] | type[SpectralClassifier]:
+    """Return the classifier for labels or exactly two whole numbers, the regressor for other numbers.
+
+    Raises
+    ------
+    ValueError
+        If there are no two different values, or if most but not all look like numbers, or like dates.
+
+    Examples
+    --------
+    >>> estimator_for(pd.Series([0.5, 1.0, 2.0])).__name__
+    'SpectralRegressor'
+    """
+    return SpectralRegressor if holds_numbers(y) else SpectralClassifier

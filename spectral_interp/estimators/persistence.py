@@ -1,0 +1,259 @@
+"""A fitted estimator as the state of ``model.pt``, and the way back."""
+
+from __future__ import annotations
+
+import numbers
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from .._common.arrays import FloatArray
+from ..files import artifact
+from ..files.schema import MAX_WEIGHT
+from ..models.network import Baseline
+from ..tables.columns import NumericColumn
+from ..tables.encoder import TableEncoder, as_frame
+from .validation import check_parameters, check_targets, plain
+
+KINDS: dict[str, type[Any]] = {}
+"""The estimator of every task, regression or classification, which :func:`load` returns."""
+
+MAX_CELLS = 2**25
+"""Features, or entries of matrices, of all background rows together: 256 MiB."""
+
+
+class Saved:
+    """A fitted estimator that can be written to a file; its subclasses are what :func:`load` returns."""
+
+    _task: str
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "_task" in vars(cls):
+            KINDS.setdefault(cls._task, cls)
+
+    def save(self, path: str | Path, *, heldout: tuple[Any, Any] | None = None) -> None:
+        """Write the fitted model to ``path``.
+
+        Parameters
+        ----------
+        path : str or Path
+        heldout : (X, y), optional
+            Rows that were not trained on, with their targets; ``analyze`` explains them.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was there before stays.
+        """
+        check_is_fitted(self)
+        artifact.write(path, _state(self, heldout))
+
+
+def _state(est: Any, heldout: tuple[Any, Any] | None) -> dict[str, Any]:
+    """Return the fitted estimator as tensors and plain values; the way back is :func:`_from_state`."""
+    held = est.heldout_ if heldout is None else heldout
+    history, baselines = est.history_, est.baselines_
+    return {
+        "task": est._task,
+        "parameters": {k: plain(v) for k, v in est.fitted_params_.items()},
+        "weights": est.module_.state_dict(),
+        "encoder": est.encoder_.state(),
+        "target": est.target_name_,
+        "named": hasattr(est, "feature_names_in_"),
+        "classes": plain(est.classes_.tolist()) if hasattr(est, "classes_") else None,
+        "background": pack_table(est.background_),
+        "heldout": None if held is None else _pack_heldout(est, *held),
+        "history": {key: [event[key] for event in history] for key in (history or [{}])[0]},
+        "seed": est.seed_,
+        "baselines": baselines and {name: baseline.state() for name, baseline in baselines.items()},
+        "made_by": est.made_by_,
+    }
+
+
+def _pack_heldout(est: Any, X: Any, y: Any) -> dict[str, Any]:
+    frame = est.encoder_.select(as_frame(X, est.encoder_.table_names))
+    values = check_targets(frame, y)
+    est.encode_targets(values)
+    return {"rows": pack_table(frame), "targets": pack_table(pd.DataFrame({"y": values}))}
+
+
+def load(path: str | Path, *, k: int | None = None, columns: list[str] | None = None) -> Any:
+    """Load a fitted estimator from ``model.pt``.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that ``save`` wrote, or a bare state dict of the published tridiagonal module.
+    k : int, optional
+        Index of the eigenvalue, for a bare state dict only (which does not hold it).
+    columns : list of str, optional
+        Column names for a bare state dict, whose columns enter as they are; x0, x1, … if not given. Other
+        models know their own names.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, not a model or damaged, or ``k`` or ``columns`` do not fit it. A model that
+        loads can be used: its parts fit together and its predictions are finite.
+    OSError
+        If the file cannot be opened.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from spectral_interp import SpectralRegressor, load
+    >>> X = np.eye(20)
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X, np.arange(20.0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     est.save(f"{folder}/model.pt")
+    ...     bool((load(f"{folder}/model.pt").predict(X) == est.predict(X)).all())
+    True
+    """
+    state = artifact.read(path)
+    if "format" in state and k is not None:
+        raise ValueError(f"expected k only for a bare state dict; got k={k} for {path}, which holds its own")
+    if "format" not in state:
+        return _from_published(state, path, k, columns)
+    try:
+        return _from_state(state)
+    except (ValueError, TypeError, RuntimeError) as error:  # what parts raise that do not fit together
+        raise artifact.damaged(path, artifact.MODEL, error) from error
+
+
+def _from_state(state: dict[str, Any]) -> Any:
+    est = KINDS[state["task"]](**state["parameters"])
+    check_parameters(est)
+    est.encoder_ = TableEncoder.from_state(state["encoder"])
+    est.module_ = _module(est, state["weights"])
+    est.target_name_ = state["target"]
+    _set_classes(est, state["classes"])
+    est.background_ = unpack_table(state["background"])
+    z = _background_features(est)
+    est.heldout_ = None if state["heldout"] is None else _heldout(est, state["heldout"])
+    est.seed_ = state.get("seed", 0)
+    est.baselines_ = state.get("baselines") and {
+        name: _baseline(name, weights, z) for name, weights in state["baselines"].items()
+    }
+    est.history_ = [
+        dict(zip(state["history"], row, strict=True)) for row in zip(*state["history"].values(), strict=True)
+    ]
+    est.fitted_params_, est.made_by_ = est.get_params(), dict(state["made_by"])
+    _set_names(est, named=state["named"])
+    return est
+
+
+def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
+    """Return the module with these weights; that they fit is known before memory is taken."""
+    with torch.device("meta"):
+        module = est.new_module(est.encoder_.column_of.size, 0)
+    expected, found = (
+        {k: tuple(w.shape) for k, w in part.items()} for part in (module.state_dict(), weights)
+    )
+    if found != expected:
+        raise ValueError(f"expected weights of the shapes {expected}; got {found}")
+    module.load_state_dict({name: weight.double() for name, weight in weights.items()}, assign=True)
+    return module
+
+
+def _set_classes(est: Any, labels: list[Any] | None) -> None:
+    """Set the two classes of a classifier; a regressor has none."""
+    if est._task == "regression" and labels is None:
+        return
+    if est._task == "classification" and labels is not None and len(labels) == 2:
+        est.classes_ = np.array(labels)
+        if len({type(label) for label in labels}) == 1 and np.unique(est.classes_).size == 2:
+            return
+    raise ValueError(f"expected two different labels for a classifier, none for a regressor; got {labels}")
+
+
+def _background_features(est: Any) -> FloatArray:
+    """Return the background, encoded (n, p); ValueError unless it has rows and their matrices are finite."""
+    rows, layers = est.background_, list(est.module_.children())
+    entries = sum(layer.bias.numel() for layer in layers)
+    cells = len(rows) * max(est.module_.n_features, entries)
+    if not 0 < cells <= MAX_CELLS:
+        raise ValueError(
+            f"expected background rows of at most {MAX_CELLS:,} features or matrix entries; got {cells:,}"
+        )
+    z = est.encode(rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = max(np.abs(layer.rows(z)).max(initial=0.0) for layer in layers)
+    if not largest <= MAX_WEIGHT:
+        raise ValueError(f"expected matrices within ±{MAX_WEIGHT:.4g} for the background; got {largest:.4g}")
+    return z
+
+
+def _heldout(est: Any, state: dict[str, Any]) -> tuple[pd.DataFrame, pd.Series]:
+    rows = est.encoder_.select(unpack_table(state["rows"]))
+    targets = unpack_table(state["targets"])["y"].rename(est.target_name_)
+    if len(rows) != len(targets):
+        raise ValueError(f"expected a target for each of the {len(rows)} held-out rows; got {len(targets)}")
+    est.encode_targets(targets.to_numpy())
+    return rows, targets
+
+
+def _baseline(name: str, weights: dict[str, torch.Tensor], z: FloatArray) -> Baseline:
+    """Return the baseline; ValueError unless it predicts finite numbers for the features z (n, p)."""
+    baseline = Baseline.from_state(name, weights)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(baseline.values(z)).all():
+            raise ValueError(f"expected finite predictions of the baseline {name!r}; got others")
+    return baseline
+
+
+def _from_published(
+    weights: dict[str, torch.Tensor], path: str | Path, k: int | None, columns: list[str] | None
+) -> Any:
+    dim, n_features = weights["diag.weight"].shape
+    names = columns or [f"x{i}" for i in range(n_features)]
+    if len(names) != n_features:
+        raise ValueError(f"expected {n_features} columns, the inputs of {path}; got {len(names)}")
+    est = KINDS["regression"](dim, k=k)
+    est.encoder_ = TableEncoder(tuple(NumericColumn(name, 0.0, 1.0) for name in names))
+    est.module_ = _module(est, {key: weights[key] for key in sorted(artifact.PUBLISHED_KEYS)})
+    est.target_name_ = "prediction"
+    est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
+    est.heldout_, est.history_ = None, []
+    est.seed_, est.baselines_, est.fitted_params_ = 0, None, est.get_params()
+    est.made_by_ = {}
+    _set_names(est, named=columns is not None)
+    return est
+
+
+def _set_names(est: Any, *, named: bool) -> None:
+    """Set what scikit-learn keeps of the training table; names only if the table had some."""
+    if named:
+        est.feature_names_in_ = np.array(est.encoder_.table_names, dtype=object)
+    est.n_features_in_ = len(est.encoder_.table_names)
+
+
+def pack_table(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return a table as plain values: float64 tensors for numeric columns, lists for others."""
+    return {str(name): _pack(frame[name]) for name in frame.columns}
+
+
+def unpack_table(state: dict[str, Any]) -> pd.DataFrame:
+    """Rebuild the table that :func:`pack_table` packed."""
+    return pd.DataFrame({n: v.numpy() if isinstance(v, torch.Tensor) else v for n, v in state.items()})
+
+
+def _pack(series: pd.Series) -> torch.Tensor | list[Any]:
+    if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
+        return torch.tensor(series.to_numpy(dtype=np.float64))
+    return [None if pd.isna(value) else _plain(value) for value in series.tolist()]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a mixed column as a plain one: numbers stay, all else is its text, held once."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return float(value) if isinstance(value, numbers.Real | Decimal) else sys.intern(str(value))

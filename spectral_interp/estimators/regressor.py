@@ -1,0 +1,96 @@
+"""Eigenvalue models as scikit-learn estimators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score, root_mean_squared_error
+
+from .._common.arrays import FloatArray
+from ..tables.targets import target_numbers, target_scale
+from .base import SpectralEstimator
+
+
+class SpectralRegressor(RegressorMixin, SpectralEstimator):
+    """Regression by one eigenvalue of a matrix that is affine in the columns.
+
+    Parameters
+    ----------
+    dim : int, default 15
+        Order d of the matrices.
+    structure : {"tridiagonal", "diagonal", "dense"}
+    k : int, optional
+        0-based index of the eigenvalue, ascending, negative from the top; ``dim // 2`` by default.
+    n_epochs, batch_size : int
+        Length of training and rows per step.
+    learning_rate : float
+        Peak of the one-cycle schedule of AdamW.
+    alpha : float
+        Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows: like the
+        penalty of ridge regression it matters less, the more rows there are.
+    norm_penalty : float
+        Strength of ``norm_penalty · Σ_i ‖A_i‖₂`` in the loss (of the standardised target, or the log loss),
+        which removes whole features: the norms of useless ones become exactly zero.
+    log : list of str, optional
+        Columns whose logarithm enters, for skewed positive ones.
+    validation_fraction : float
+        Share of the rows set aside to choose the epoch.
+    patience : int
+        Epochs without improvement on those rows after which training ends.
+    random_state : int, Generator or RandomState, optional
+        Seed of split, initial weights and order of rows.
+    verbose : bool
+        Whether to show a progress bar (on a terminal only).
+
+    Attributes
+    ----------
+    module_ : Module
+        Predicts in the target's unit.
+    pencil_ : Pencil or DensePencil
+    encoder_ : TableEncoder
+    history_ : list of dict, one an epoch
+    fitted_params_ : dict
+        The parameters as they were in ``fit``; ``save`` writes these.
+    background_ : DataFrame
+        100 training rows, the default background of explanations.
+    heldout_ : (DataFrame, Series) or None
+        Held-out rows that came with a loaded model.
+    baselines_ : dict of Baseline, or None
+        Linear model and MLP, where :func:`spectral_interp.baselines.fit_baselines` has made some.
+    seed_ : int
+        Of split, initial weights and order of rows.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, for tables and targets that cannot be used; the message names the column.
+
+    Examples
+    --------
+    >>> from spectral_interp.tables.reading import read_table, split_target
+    >>> X, y = split_target(read_table("diabetes"), "progression", "diabetes")
+    >>> est = SpectralRegressor(dim=5, n_epochs=20, random_state=0).fit(X, y)
+    >>> est.predict(X).shape
+    (442,)
+    """
+
+    _task, _loss = "regression", "squared"
+
+    def predict(self, X: Any) -> FloatArray:
+        """Return predictions in the target's unit, shape (n,)."""
+        return self.pencil_.values(self.encode(X))
+
+    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+        """Return R² and root mean squared error (in the target's unit)."""
+        targets = self.encode_targets(y)
+        return {
+            "R²": float(r2_score(targets, prediction)),
+            "RMSE": float(root_mean_squared_error(targets, prediction)),
+        }
+
+    def _encode_targets(self, y: Any) -> FloatArray:
+        return target_numbers(y, self.target_name_)
+
+    def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
+        return target_scale(targets, weight, self.target_name_)

@@ -1,0 +1,82 @@
+"""What estimators check before they use it: parameters, tables, targets and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils.validation import validate_data
+
+from ..tables.encoder import as_frame
+
+AT_LEAST = {"dim": 1, "n_epochs": 1, "batch_size": 1, "patience": 1, "alpha": 0, "norm_penalty": 0}
+"""Least values of numeric parameters."""
+
+
+def check_parameters(est: Any) -> None:
+    """Raise ValueError for values that no fit can use; scikit-learn wants this in ``fit``."""
+    for name, low in AT_LEAST.items():
+        if not getattr(est, name) >= low:
+            raise ValueError(f"expected {name} >= {low}; got {getattr(est, name)!r}")
+    if not est.learning_rate > 0:
+        raise ValueError(f"expected learning_rate > 0; got {est.learning_rate!r}")
+    if not 0 < est.validation_fraction < 1:
+        raise ValueError(f"expected 0 < validation_fraction < 1; got {est.validation_fraction!r}")
+
+
+def check_training(est: Any, X: Any, y: Any, *, numeric_targets: bool) -> tuple[pd.DataFrame, Any]:
+    """Validate a training table as scikit-learn does; return it and its targets."""
+    if isinstance(X, pd.DataFrame):
+        validate_data(est, X, skip_check_array=True)
+        return X, check_targets(X, y)
+    X, y = validate_data(est, X, y, dtype=np.float64, y_numeric=numeric_targets)
+    return as_frame(X), y
+
+
+def check_rows(est: Any, X: Any) -> pd.DataFrame:
+    """Validate rows to predict or explain; tables are matched by column name in the encoder."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    X = validate_data(est, X, reset=False, dtype=np.float64)
+    return as_frame(X, est.encoder_.table_names)
+
+
+def check_targets(frame: pd.DataFrame, y: Any) -> npt.NDArray[Any]:
+    """Return the targets of the rows of ``frame``, shape (n,); ValueError if there are others, or gaps."""
+    values = np.asarray(y)
+    if values.ndim != 1 or len(values) != len(frame):
+        raise ValueError(f"expected y of shape ({len(frame)},) to go with X; got {values.shape}")
+    missing = np.flatnonzero(pd.isna(values))
+    if missing.size:
+        name = getattr(y, "name", None) or "y"
+        raise ValueError(
+            f"expected targets without gaps; got {missing.size} missing in {name!r}, the first in row "
+            f"{frame.index[missing[0]]}; drop those rows"
+        )
+    return values
+
+
+def seed_from(random_state: Any) -> int:
+    """Return a seed without touching the global generator."""
+    if random_state is None or isinstance(random_state, Integral):
+        return int(np.random.default_rng(plain_seed(random_state)).integers(2**31))
+    draw = getattr(random_state, "integers", None) or random_state.randint
+    return int(draw(2**31 - 1))
+
+
+def plain_seed(random_state: Any) -> int | None:
+    """Return the seed that ``random_state`` is, or None."""
+    return int(random_state) if isinstance(random_state, Integral) else None
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter as a plain value; generators, whose state has moved on, as None."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.random.Generator | np.random.RandomState):
+        return None
+    return value if isinstance(value, str) or not isinstance(value, Iterable) else [plain(v) for v in value]

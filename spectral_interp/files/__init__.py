@@ -1,0 +1,1 @@
+"""Files from strangers: model.pt and checkpoints, read as data and written whole."""

@@ -1,0 +1,132 @@
+"""``model.pt``: plain values and tensors on disk, written whole or not at all, read without running code."""
+
+from __future__ import annotations
+
+import io
+import os
+import reprlib
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import reader as archive
+from . import schema
+from .schema import PUBLISHED_KEYS
+from .staging import check_place, staged
+from .validators import Form
+
+FORMAT, VERSION = "spectral-interp", 1
+
+MODEL, CHECKPOINT = "model", "checkpoint"
+"""Kinds of file."""
+
+_FORMS = {MODEL: schema.MODEL, CHECKPOINT: schema.CHECKPOINT}
+
+
+def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None:
+    """Write a model's or checkpoint's state to ``path``; an interrupted write leaves the old file, or none.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or the file cannot be written.
+    ValueError
+        If the state holds anything but tensors and plain values, so that nobody could read it.
+    """
+    path = Path(path)
+    check_writable(path)
+    content = io.BytesIO()  # for torch hides what the disk has to say
+    torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, content)
+    with staged(path) as folder:
+        temporary = folder / path.name
+        with temporary.open("xb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())  # or after a power cut the new name may stand for an empty file
+        _check_written(temporary, path, kind)
+        os.replace(temporary, path)
+
+
+def _check_written(temporary: Path, path: Path, kind: str) -> None:
+    try:
+        read(temporary, kind=kind)
+    except ValueError as error:
+        raise ValueError(
+            f"expected a {kind} that can be read again from {path}; got one that cannot: "
+            f"{textwrap.shorten(str(error.__cause__ or error), 300)}"
+        ) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError unless a file can be written at ``path``: better before hours of training than after."""
+    check_place(path)
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"expected the name of a file; got {path}, which is a folder or a device")
+
+
+def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
+    """Return the state in ``path``: from :func:`write`, or a bare state dict of the published module.
+
+    The file is a stranger's: no command in it runs, and it takes no more memory than a few times its size.
+    Keys that this version does not know are ignored.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, too large, not a model, damaged, or was written by a later version.
+    OSError
+        If it cannot be opened.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"expected a {kind} file; got {str(path)!r}, which is not a file; check the path")
+    if path.stat().st_size > archive.MAX_BYTES:
+        raise ValueError(
+            f"expected a {kind} file of at most {archive.MAX_BYTES:,} bytes; got {path}, a larger one"
+        )
+    state = _decode(path, kind)
+    if kind == MODEL and type(state) is dict and "format" not in state and state.keys() >= PUBLISHED_KEYS:
+        return _checked(state, schema.PUBLISHED, path, kind)
+    if (_word(state, "format"), _word(state, "kind", MODEL)) != (FORMAT, kind):
+        raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
+    if _word(state, "version") != VERSION:
+        raise ValueError(
+            f"expected a {kind} of format version {VERSION}; got {reprlib.repr(state.get('version'))} in "
+            f"{path}; install the version of spectral-interp that wrote it"
+        )
+    return _checked(state, _FORMS[kind], path, kind)
+
+
+def _decode(path: Path, kind: str) -> Any:
+    raw = path.read_bytes()
+    try:
+        return archive.decode(raw)
+    except Exception as error:  # a stranger's file: its bytes may provoke anything
+        raise ValueError(
+            f"expected a {kind} file; got {path}, which cannot be read as tensors and plain values: "
+            f"{textwrap.shorten(str(error), 200) or type(error).__name__}; get a fresh copy"
+        ) from error
+
+
+def _word(state: Any, key: str, default: Any = None) -> Any:
+    """Return a text or a whole number under the key of a dict, None where there is anything else."""
+    value = state.get(key, default) if type(state) is dict else None
+    return value if type(value) in (str, int) else None
+
+
+def _checked(state: dict[str, Any], form: Form, path: Path, kind: str) -> dict[str, Any]:
+    try:
+        form(state, "")
+    except ValueError as error:
+        raise damaged(path, kind, error) from error
+    return state
+
+
+def damaged(path: str | Path, kind: str, error: Exception) -> ValueError:
+    """Return the error for a file that can be read and whose parts are wrong, or do not fit together."""
+    reason = textwrap.shorten(str(error), 300) or type(error).__name__
+    return ValueError(
+        f"expected an undamaged {kind} in {path}; got a damaged one: {reason}; get a fresh copy"
+    )

@@ -1,0 +1,87 @@
+"""Networks of linear layers and ReLU: the baselines beside a spectral model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._common.arrays import FloatArray
+
+LINEAR, MLP = "linear", "MLP"
+
+TOGETHER = 4096  # rows that go through a network at once: its activations stay in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A fitted network of linear layers and ReLU, in the unit of the spectral model beside it.
+
+    Attributes
+    ----------
+    name : str
+        "linear" (no hidden layer) or "MLP".
+    module : Sequential
+        Maps float64 features (n, p) to predictions (n, 1).
+
+    Examples
+    --------
+    >>> weights = {"0.weight": torch.tensor([[2.0, -1.0]]), "0.bias": torch.tensor([5.0])}
+    >>> Baseline.from_state("linear", weights).values(np.array([[1.0, 3.0]]))
+    array([4.])
+    """
+
+    name: str
+    module: nn.Sequential
+
+    @torch.no_grad()
+    def values(self, z: FloatArray) -> FloatArray:
+        """Return predictions at encoded rows ``z`` (n, p): shape (n,), in the target's unit or log-odds."""
+        rows = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float64))
+        return np.concatenate([self.module(part)[:, 0].numpy() for part in rows.split(TOGETHER)])
+
+    def state(self) -> dict[str, Tensor]:
+        """Return its weights, from which :meth:`from_state` builds it."""
+        return {name: weight.clone() for name, weight in self.module.state_dict().items()}
+
+    @classmethod
+    def from_state(cls, name: str, weights: dict[str, Tensor]) -> Self:
+        """Rebuild a baseline from its :meth:`state`; the weights tell how wide its layers are.
+
+        Raises
+        ------
+        ValueError
+            If the weights are not those of linear layers that follow each other.
+        """
+        later = [key for key in weights if key.endswith("weight") and key != "0.weight"]
+        widths = [weights[key].shape[-1] for key in ("0.weight", *later) if key in weights]
+        expected: dict[str, tuple[int, ...]] = {}
+        for layer, (inputs, outputs) in enumerate(pairwise([*widths, 1])):
+            expected |= {f"{2 * layer}.weight": (outputs, inputs), f"{2 * layer}.bias": (outputs,)}
+        found = {key: tuple(weight.shape) for key, weight in weights.items()}
+        if not widths or found != expected:
+            raise ValueError(
+                f"expected layers of the shapes {expected} in the baseline {name!r}; got {found}"
+            )
+        module = network(widths)
+        module.load_state_dict(weights)
+        return cls(name, module.requires_grad_(False))
+
+
+def network(widths: list[int], *, seed: int = 0) -> nn.Sequential:
+    """Return linear layers with so many inputs each and ReLU between them, one output, float64.
+
+    Weights and biases are uniform within ±1/√inputs, torch's own rule, from a generator of their own.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(widths, [*widths[1:], 1], strict=True):
+        layer = nn.utils.skip_init(nn.Linear, inputs, outputs, dtype=torch.float64)
+        for parameter in layer.parameters():
+            nn.init.uniform_(parameter, -(inputs**-0.5), inputs**-0.5, generator=generator)
+        layers += [layer, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

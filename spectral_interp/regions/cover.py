@@ -1,0 +1,124 @@
+"""Covers: few tangent planes that hold to a tolerance at all rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .._common.arrays import FloatArray
+
+if TYPE_CHECKING:
+    pass
+from .._common.arrays import IntArray
+
+RUNGS, PER_OCTAVE = 64, 4
+"""Tolerances at which covers are sought: this many, so many to a factor of two."""
+
+FLAT = 1e-12
+"""Errors of a tangent plane up to this fraction of the numbers that make it are rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cover:
+    """Tangent planes that hold to ``eps`` at all rows: ``anchors`` (m,), and the piece of every row (n,)."""
+
+    eps: float
+    anchors: IntArray
+    labels: IntArray
+
+
+def linear_cover(
+    z: npt.ArrayLike, values: npt.ArrayLike, gradients: npt.ArrayLike, eps: float
+) -> tuple[IntArray, IntArray]:
+    """Return few tangent planes such that every row lies within ``eps`` of that of its piece.
+
+    For any model that gives values and gradients. The fewest is a set cover, NP-hard; greedily, the plane
+    that holds at most rows not yet covered comes next, within a factor ``1 + ln n`` of the fewest (Chvátal).
+    A greedy cover may grow with ``eps``. So covers are sought at fixed tolerances, 4 to a factor of 2 down
+    from the one at which a single plane is enough, and the smallest of those up to ``eps`` is returned: the
+    number of pieces never grows with ``eps``.
+
+    Parameters
+    ----------
+    z : array_like, shape (n, p)
+        Features, n >= 1. Memory grows as n²; 1,000 rows take a fraction of a second.
+    values : array_like, shape (n,)
+    gradients : array_like, shape (n, p)
+    eps : float, >= 0
+        In the unit of the values; errors that are rounding count as none.
+
+    Returns
+    -------
+    anchors : ndarray of int, shape (m,)
+        Rows whose tangent planes are the pieces, that with most rows first.
+    labels : ndarray of int, shape (n,)
+        Piece of every row, 0 to m - 1: of the planes, the one that is nearest.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, there are no rows, or ``eps`` is negative or not a number.
+
+    Examples
+    --------
+    >>> z = np.array([[-2.0], [-1.0], [1.0]])
+    >>> linear_cover(z, np.abs(z[:, 0]), np.sign(z), eps=0.5)
+    (array([0, 2]), array([0, 0, 1]))
+    """
+    return pick(cover_ladder(tangent_errors(z, values, gradients), eps), eps)
+
+
+def tangent_errors(z: npt.ArrayLike, values: npt.ArrayLike, gradients: npt.ArrayLike) -> FloatArray:
+    """Return ``|f_i - f_j - g_j·(z_i - z_j)|``, row i against the tangent plane of row j: shape (n, n)."""
+    z, f, g = (np.asarray(array, dtype=np.float64) for array in (z, values, gradients))
+    if z.ndim != 2 or not len(z) or f.shape != z.shape[:1] or g.shape != z.shape:
+        raise ValueError(
+            "expected z (n, p), values (n,) and gradients (n, p), n >= 1; "
+            f"got {z.shape}, {f.shape}, {g.shape}"
+        )
+    slopes = z @ g.T
+    errors = np.abs(f[:, None] - f - slopes + np.diagonal(slopes))
+    errors[errors <= FLAT * (np.abs(f).max() + np.abs(slopes).max())] = 0.0
+    return errors
+
+
+def cover_ladder(errors: FloatArray, eps: float = np.inf) -> list[Cover]:
+    """Return the covers at the fixed tolerances up to ``eps``, the tolerances ascending."""
+    one_plane = float(errors.max(axis=0).min())
+    rungs = one_plane * 2.0 ** (-np.arange(RUNGS)[::-1] / PER_OCTAVE) if one_plane > 0 else np.empty(0)
+    return [_greedy_cover(errors, float(rung)) for rung in (0.0, *rungs[rungs <= eps])]
+
+
+def _greedy_cover(errors: FloatArray, eps: float) -> Cover:
+    covers = errors <= eps
+    open_rows = np.ones(len(errors), dtype=bool)
+    gains = covers.sum(axis=0)
+    anchors = []
+    while open_rows.any():
+        anchors.append(int(gains.argmax()))
+        new = open_rows & covers[:, anchors[-1]]
+        gains -= covers[new].sum(axis=0)
+        open_rows &= ~new
+    nearest = np.array(anchors)[errors[:, anchors].argmin(axis=1)]
+    kept, rows = np.unique(nearest, return_counts=True)
+    kept = kept[np.argsort(-rows, kind="stable")]
+    place = np.empty(len(errors), dtype=np.intp)
+    place[kept] = np.arange(len(kept))
+    return Cover(eps, kept, place[nearest])
+
+
+def pick(ladder: list[Cover], eps: float) -> tuple[IntArray, IntArray]:
+    """Return the smallest cover of a tolerance up to ``eps``, of equal ones the closest-fitting."""
+    if not eps >= 0:
+        raise ValueError(f"expected eps >= 0, in the unit of the predictions; got {eps!r}")
+    best = min((cover for cover in ladder if cover.eps <= eps), key=lambda cover: len(cover.anchors))
+    return best.anchors, best.labels
+
+
+def counts(ladder: list[Cover]) -> tuple[FloatArray, IntArray]:
+    """Return the tolerances (m,) of the covers, ascending, and their numbers of pieces (m,)."""
+    sizes = np.minimum.accumulate([len(cover.anchors) for cover in ladder])
+    return np.array([cover.eps for cover in ladder]), np.asarray(sizes, dtype=np.intp)

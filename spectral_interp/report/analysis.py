@@ -1,0 +1,245 @@
+"""The analysis of one model: which rows, which tables and figures, and how they reach the disk."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from .._common.messages import listed, shown
+from .._common.text import as_text
+from ..comparison.baselines import fit_baselines
+from ..tables.reading import split_target
+from .folder import MADE_BY
+from .sections import Exhibit, build
+from .subject import Estimator, Subject
+
+DEFAULT_METHODS = ("local", "path")
+
+PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
+"""Whose versions a report names."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What ``analyze`` found.
+
+    Attributes
+    ----------
+    subject : Subject
+        The model, its rows and their contributions.
+    exhibits : list of Exhibit
+        Tables, and how to draw those that have a figure.
+    summary : dict
+        Plain values.
+    """
+
+    subject: Subject
+    exhibits: list[Exhibit]
+    summary: dict[str, Any]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name."""
+        return {exhibit.name: exhibit.table for exhibit in self.exhibits}
+
+    @property
+    def figures(self) -> dict[str, Callable[[Axes], Axes]]:
+        """What draws each figure on an Axes, by name."""
+        return {exhibit.name: exhibit.draw for exhibit in self.exhibits if exhibit.draw is not None}
+
+    @property
+    def heights(self) -> dict[str, float]:
+        """Heights of the figures in inches, by name."""
+        return {exhibit.name: exhibit.height for exhibit in self.exhibits}
+
+
+def choose_rows(
+    est: Estimator, data: pd.DataFrame | None, *, limit: int, seed: int
+) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Return up to ``limit`` rows to explain, in table order, and their targets where known.
+
+    Parameters
+    ----------
+    est : fitted estimator
+    data : DataFrame, optional
+        The user's rows, with or without the target column; the model's held-out rows if not given.
+    limit : int
+        At most this many rows are kept, drawn with ``seed``.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or they or their targets do not fit the model.
+
+    Warns
+    -----
+    UserWarning
+        If columns are left out because the model does not know them.
+
+    Examples
+    --------
+    >>> from spectral_interp import SpectralRegressor
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> X, y = choose_rows(est, pd.DataFrame(np.eye(20), columns=est.encoder_.table_names), limit=5, seed=0)
+    >>> len(X), y
+    (5, None)
+    """
+    if limit < 1:
+        raise ValueError(f"expected at least 1 row to explain; got {limit}")
+    found = est.heldout_ if data is None else _with_targets(est, data)
+    if found is None:
+        raise ValueError("expected rows to explain; got a model that stores none; pass --data ROWS")
+    X, y = est.encoder_.select(found[0]), found[1]
+    rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:limit])
+    return X.iloc[rows].reset_index(drop=True), None if y is None else y.iloc[rows].reset_index(drop=True)
+
+
+def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Split the target off the user's rows, where they hold it and it is not empty; drop unknown columns."""
+    if est.target_name_ not in data.columns or est.target_name_ in est.encoder_.names:
+        return _known(est, data), None
+    if data[est.target_name_].isna().all():
+        return _known(est, data.drop(columns=est.target_name_)), None
+    X, y = split_target(data, est.target_name_, "the rows to explain")
+    est.encode_targets(y)
+    return _known(est, X), y
+
+
+def _known(est: Estimator, X: pd.DataFrame) -> pd.DataFrame:
+    """Drop columns that the model does not know, with a warning; where others are missing all are told."""
+    extra = [name for name in X.columns if name not in est.encoder_.table_names]
+    if extra and set(est.encoder_.names) <= set(X.columns):
+        names = listed(map(shown, extra))
+        warnings.warn(f"columns that the model does not know are left out: {names}", stacklevel=3)
+        return X.drop(columns=extra)
+    return X
+
+
+def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
+    """Fit linear model and MLP on the user's rows if the model carries none and the rows hold their targets.
+
+    Parameters
+    ----------
+    est : fitted estimator
+        Its ``baselines_`` are set.
+    data : DataFrame, optional
+
+    Raises
+    ------
+    ValueError
+        If the rows do not fit the model.
+
+    Examples
+    --------
+    >>> from spectral_interp import SpectralRegressor
+    >>> X = pd.DataFrame({"a": np.arange(20.0)})
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X, X["a"].rename("b"))
+    >>> complete_baselines(est, X.assign(b=X["a"]))
+    >>> sorted(est.baselines_)
+    ['MLP', 'linear']
+    """
+    if est.baselines_ is not None or data is None:
+        return
+    X, y = _with_targets(est, data)
+    if y is not None:
+        est.baselines_ = fit_baselines(est, est.encoder_.select(X), y)
+        est.made_by_ = {**est.made_by_, "baselines": "fitted on the table to explain"}
+
+
+def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
+    """Return in words how an analysis from the command line came about.
+
+    Parameters
+    ----------
+    est : fitted estimator
+    model : Path
+    data : str, optional
+        File of the rows; those held out in training if not given.
+    """
+    settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
+    trained = {"epochs": len(est.history_), **est.made_by_, **settings}
+    made = {
+        "command": shlex.join(["python", "-m", "spectral_interp.analyze", *sys.argv[1:]]),
+        "model": str(model),
+        "rows": data or f"held out in training, stored in {model}",
+        "training": ", ".join(f"{name} {value}" for name, value in trained.items()),
+    }
+    return {name: as_text(text) for name, text in made.items()}
+
+
+def analyze(
+    est: Estimator,
+    X: pd.DataFrame,
+    y: pd.Series | None,
+    *,
+    methods: Sequence[str] = DEFAULT_METHODS,
+    most: int | None = None,
+    compare_rows: int = 0,
+    seed: int,
+    provenance: dict[str, str] | None = None,
+) -> Analysis:
+    """Explain the rows ``X`` and gather tables, figures and summary.
+
+    Parameters
+    ----------
+    est : fitted estimator
+    X : DataFrame, shape (n, columns)
+    y : Series, optional
+        Targets of the rows, for the metrics.
+    methods : sequence of {"local", "path", "shapley"}
+        The first ranks the columns of spectra and region map.
+    most : int, optional
+        Methods that go through the whole background for every row explain only so many, evenly spread.
+    compare_rows : int
+        Compare with other models and explainers on at most so many rows; 0 leaves the comparison out.
+    seed : int
+        Of the redraws of the background and of the comparison; recorded in the summary.
+    provenance : dict of str, optional
+        Where rows and model come from, in words; recorded in the summary and shown by the report.
+
+    Examples
+    --------
+    >>> from spectral_interp import SpectralRegressor
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
+    >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
+    >>> sorted(analysis.figures)[:4]
+    ['beeswarm_local', 'certified', 'dependence_1', 'dependence_2']
+    """
+    subject = Subject.explained(est, X, y, methods, most=most, compare_rows=compare_rows, seed=seed)
+    exhibits, found = build(subject)
+    summary = {
+        "made_by": MADE_BY,
+        "target": est.target_name_,
+        "unit": est.unit_,
+        "structure": est.pencil_.structure,
+        "dim": est.pencil_.dim,
+        "k": est.pencil_.k,
+        "rows": len(X),
+        "columns": len(est.encoder_.names),
+        "seed": seed,
+        "metrics": None if y is None else est.evaluate(X, y),
+        "provenance": provenance or {},
+        "versions": {name: version(name) for name in PACKAGES},
+        **found,
+    }
+    return Analysis(subject, exhibits, _finite(summary))
+
+
+def _finite(value: Any) -> Any:
+    """Return a summary with None for numbers that are undefined, such as R² of a single row."""
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,97 @@
+"""A folder of results, recognised by its summary and replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..files.staging import abandoned, check_place, staged
+
+SUMMARY, REPORT = "summary.json", "report.html"
+MADE_BY = "spectral_interp.analyze"
+"""What an earlier analysis is recognised by."""
+
+ENTRIES = {"tables", "figures", SUMMARY, REPORT}
+"""All that an analysis writes."""
+
+OLD = "old"
+"""The earlier analysis, in the staging folder."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ValueError unless ``folder`` is absent, empty or an earlier analysis and nothing else.
+
+    Raises OSError if the folder that it is in does not exist or cannot be written.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ValueError(f"expected a folder for --out; got {folder}, which is a file or a link")
+    check_place(folder)
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if found and not (found <= ENTRIES and _is_ours(folder / SUMMARY)):
+        raise ValueError(
+            f"expected --out to be new, empty or an earlier analysis; got {folder}, which holds other files; "
+            "choose another folder"
+        )
+
+
+def _is_ours(summary: Path) -> bool:
+    try:
+        return json.loads(summary.read_text(encoding="utf-8")).get("made_by") == MADE_BY
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Give a new empty folder to write in, and put it in the place of ``folder`` when all is written.
+
+    Raises
+    ------
+    ValueError
+        If ``folder`` holds files that are not an analysis.
+    OSError
+        If it cannot be written; an earlier analysis stays.
+    """
+    folder = folder.absolute()
+    for left in abandoned(folder):
+        if (left / OLD).is_dir() and not folder.exists():
+            os.rename(left / OLD, folder)
+    check_folder(folder)
+    with staged(folder) as staging:
+        new = staging / "new"
+        new.mkdir()
+        yield new
+        check_folder(folder)
+        _swap(new, folder, staging / OLD)
+
+
+def _swap(new: Path, folder: Path, old: Path) -> None:
+    """Put ``new`` in the place of ``folder``; if that fails, what was there returns.
+
+    Without :func:`_exchange` there is a moment between two renamings at which a kill leaves the earlier
+    analysis in the staging folder, from where the next run brings it back.
+    """
+    if not folder.exists():
+        os.rename(new, folder)
+    elif not _exchange(new, folder):
+        try:
+            os.rename(folder, old)
+            os.rename(new, folder)
+        except BaseException:
+            if not folder.exists():
+                os.rename(old, folder)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders' names in one step and return True, or False where system or disk cannot do that."""
+    if not sys.platform.startswith("linux"):
+        return False
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
+    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0

@@ -1,0 +1,217 @@
+"""What a newcomer reads first: what drives the model, what is certain, where SHAP differs, and the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._common.text import counted, listed, number
+from .findings import beeswarm
+from .subject import Subject
+
+CORRELATED = 0.8
+"""Columns that correlate more than this are named."""
+
+PAIRS, SENTENCES = 8, 4
+"""Most pairs of columns, and most certified sentences, that are said."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a headline: its name, its length in percent of the longest, and its number."""
+
+    name: str
+    percent: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A box of a few sentences, with bars where there is something to compare."""
+
+    title: str
+    lines: list[str]
+    bars: list[Bar] = field(default_factory=list)
+
+
+def headlines(summary: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[Headline]:
+    """Return what drives the predictions, what is certain, and where SHAP disagrees."""
+    return [_drivers(summary, tables), _certain(summary), _disagreement(summary)]
+
+
+def _drivers(summary: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> Headline:
+    method = next(iter(summary["methods"]))
+    ranking = tables[f"importance_{method}"]
+    names, sizes = ranking["column"].head(3).tolist(), ranking["mean_abs_contribution"]
+    if not sizes.sum():
+        return Headline("What drives the predictions", ["Nothing: the predictions do not vary."])
+    bars = [
+        Bar(str(name), 100 * size / sizes.max(), number(size))
+        for name, size in zip(names, sizes.head(3).tolist(), strict=True)
+    ]
+    told = f"{listed(names)}: the bars are the mean size of their contributions ({summary['unit']})"
+    if len(ranking) > 1:
+        told += f", {sizes.head(3).sum() / sizes.sum():.0%} of what all {len(ranking)} columns contribute"
+    lines = [f"{told}.", beeswarm(tables[f"beeswarm_{method}"])]
+    share = summary["methods"][method]["coupling_share"]
+    if share is not None:
+        lines.append(
+            f"{1 - share:.0%} of the size of all parts comes from the columns by themselves (diagonal), "
+            f"{share:.0%} from mixing latents of the model (coupling)."
+        )
+    for name, found in summary["methods"].items():
+        if found["top_columns"][:3] != names:
+            order = listed(found["top_columns"][:3])
+            lines.append(f"By {_called(name)} contributions the order is {order}.")
+    return Headline("What drives the predictions", lines, bars)
+
+
+def _certain(summary: dict[str, Any]) -> Headline:
+    unit, certified = summary["unit"], summary["certified"]
+    gaps = {name: method["completeness_gap"] for name, method in summary["methods"].items()}
+    lines = [
+        "The contributions of every row add up to its prediction: the largest miss is "
+        f"{number(max(gaps.values()))} ({unit}).",
+        *certified["sentences"][:SENTENCES],
+    ]
+    if not certified["columns_of_proven_direction"]:
+        lines.insert(1, "No column has a direction that is proven for every input.")
+    metrics = ", ".join(f"{name} {number(value)}" for name, value in (summary["metrics"] or {}).items())
+    if metrics:
+        lines.append(f"What is explained is the model, which is not always right: {metrics} on these rows.")
+    return Headline("What is certain", lines)
+
+
+def _disagreement(summary: dict[str, Any]) -> Headline:
+    title = "Where SHAP disagrees"
+    compared = summary.get("comparison")
+    if compared is None:
+        return Headline(title, ["No comparison was made."])
+    lines = [] if compared["shap"] is None else _against_shap(compared["shap"], compared["rows"])
+    models = [f"{model} {value:.2f}" for model, value in compared["models"].items() if value is not None]
+    if models:
+        lines.append(
+            "Rank correlation of our explanations with those of other models of the same data: "
+            f"{listed(models)}."
+        )
+    lines += [f"The most disputed row: {reason}" for reason in compared["disputed"][:1]]
+    return Headline(title, lines or ["There was nothing to compare."])
+
+
+def _against_shap(found: dict[str, Any], rows: int) -> list[str]:
+    """Return a line for methods that equal SHAP, and one for each that does not."""
+    shap, lines = found["method"], []
+    for name, method in found["methods"].items():
+        ranks, called = method["spearman"], _called(name)
+        ours, theirs = (number(method[f"mean_abs_contribution{whose}"]) for whose in ("", "_shap"))
+        order = "" if ranks is None else f"have a rank correlation of {ranks:.2f} with {shap} and "
+        if _equal(method):
+            at = counted(rows, "row")
+            lines.append(f"{shap} on this model and our {called} values are the same numbers, at {at}.")
+        else:
+            lines.append(
+                f"Our {called} contributions {order}differ most on {method['column']}: mean size {ours} "
+                f"here, {theirs} by SHAP."
+            )
+    return lines
+
+
+def _called(method: str) -> str:
+    return "Shapley" if method == "shapley" else method
+
+
+def _equal(method: dict[str, Any]) -> bool:
+    return method["mean_abs_difference"] <= 1e-6 * max(
+        method["mean_abs_contribution"], method["mean_abs_contribution_shap"]
+    )
+
+
+def limits(subject: Subject, summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what the numbers are measured in and against, and what they cannot say."""
+    return [
+        ("Unit", _unit(subject)),
+        ("Background", _background(summary)),
+        ("Correlated columns", _correlated(subject)),
+        ("Sampling error", _sampling(summary)),
+        ("Degenerate rows", _degenerate(summary)),
+        (
+            "Causes",
+            "Contributions describe what this model does, not what the world does: changing a column in "
+            "reality may have another effect, or none.",
+        ),
+    ]
+
+
+def _unit(subject: Subject) -> str:
+    unit = subject.est.unit_
+    classes = getattr(subject.est, "classes_", None)
+    if classes is None:
+        return f"Predictions and contributions are in the unit of {unit}, the target."
+    return (
+        f"Predictions and contributions are {unit}: above 0 the model decides for {classes[1]}, below for "
+        f"{classes[0]}. Differences of log-odds are no differences of probability."
+    )
+
+
+def _background(summary: dict[str, Any]) -> str:
+    told = f"Contributions are measured against {summary['background']}; with others they would be others."
+    said = []
+    for name, found in summary.get("background_stability", {}).items():
+        moves = [s for s in list(found["relative_standard_deviation"].values())[:5] if s is not None]
+        said += [f"{max(moves):.1%} ({name})"] if moves else []
+    if not said:
+        return told
+    return (
+        f"{told} From draw to draw the mean sizes of the five strongest columns have standard deviations of "
+        f"up to {listed(said)}."
+    )
+
+
+def correlated_columns(subject: Subject) -> list[tuple[str, str, float]]:
+    """Return pairs of columns with |r| > 0.8 over the rows and the background, the strongest first."""
+    inputs = subject.certificate.inputs
+    r = inputs.correlation(np.concatenate([inputs.z, inputs.reference]))
+    i, j = np.nonzero(np.triu(np.abs(r) > CORRELATED, k=1))
+    order = np.argsort(-np.abs(r[i, j]), kind="stable")
+    return [
+        (inputs.columns[a], inputs.columns[b], float(r[a, b]))
+        for a, b in zip(i[order], j[order], strict=True)
+    ]
+
+
+def _correlated(subject: Subject) -> str:
+    pairs = correlated_columns(subject)
+    if not pairs:
+        return f"No two columns correlate more than {CORRELATED}."
+    said = [f"{a} and {b} ({r:+.2f})".replace("-", "−") for a, b, r in pairs[:PAIRS]]
+    if len(pairs) > PAIRS:
+        said.append(counted(len(pairs) - PAIRS, "pair") + " more")
+    return (
+        f"{listed(said)}. The rows do not tell which of the two an effect belongs to, and the model may have "
+        "put it on either; path and Shapley values also visit combinations of values that no row has."
+    )
+
+
+def _sampling(summary: dict[str, Any]) -> str:
+    errors = {
+        name: method["largest_standard_error"]
+        for name, method in summary["methods"].items()
+        if "largest_standard_error" in method
+    }
+    if not errors:
+        names = listed([_called(name) for name in summary["methods"]])
+        return f"None: {names} contributions are computed, not sampled."
+    said = [f"{name} up to {number(error)} ({summary['unit']})" for name, error in errors.items()]
+    return f"Sampled, with standard errors: {listed(said)}."
+
+
+def _degenerate(summary: dict[str, Any]) -> str:
+    counts = {name: method["degenerate_rows"] for name, method in summary["methods"].items()}
+    if not any(counts.values()):
+        return "None: every row has a slope of its own."
+    said = [f"{n} by {name}" for name, n in counts.items() if n]
+    return f"{listed(said)}: the eigenvalue is multiple there, so the slope is one choice of several."

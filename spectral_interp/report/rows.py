@@ -1,0 +1,105 @@
+"""The contributions of every explained row, as the report's row picker reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._common.sampling import spread
+from .._common.text import value_text
+from .subject import Subject
+
+STEPS = 10
+"""Columns of a row in the picker; the rest is one line."""
+
+
+def picker_rows(subject: Subject) -> dict[str, Any]:
+    """Return the contributions of every explained row, the largest first, as plain values.
+
+    Examples
+    --------
+    >>> from spectral_interp import SpectralRegressor
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
+    >>> subject = Subject.explained(est, X, None, ["local"], most=None, compare_rows=0, seed=0)
+    >>> data = picker_rows(subject)
+    >>> len(data["methods"]["local"]["rows"]), data["methods"]["local"]["others"]
+    (20, 10)
+    """
+    methods: dict[str, dict[str, Any]] = {}
+    for name, attribution in subject.attributions.items():
+        places = spread(len(subject.X), len(attribution.values))
+        others = len(attribution.columns) - _singled_out(len(attribution.columns))
+        methods[name] = {
+            "others": others,
+            "parts": attribution.coupling is not None,
+            "rows": [
+                {
+                    "row": int(place),
+                    "base": _short(attribution.base_values[i]),
+                    "prediction": _short(attribution.prediction[i]),
+                    "degenerate": bool(attribution.degenerate[i]),
+                    "target": _target(subject, int(place)),
+                    "error": _error(subject, int(place)),
+                    "steps": _steps(
+                        attribution.values[i],
+                        None if attribution.coupling is None else attribution.coupling[i],
+                        attribution.data[i],
+                    ),
+                }
+                for i, place in enumerate(places)
+            ],
+        }
+    first = next(iter(methods.values()))
+    nearest = min(first["rows"], key=lambda row: abs(row["row"] - subject.row))
+    return {
+        "unit": subject.est.unit_,
+        "columns": list(next(iter(subject.attributions.values())).columns),
+        "start": nearest["row"],
+        "methods": methods,
+    }
+
+
+def _singled_out(columns: int) -> int:
+    """Return how many of the columns have a line of their own: one alone is not called others."""
+    return columns if columns <= STEPS + 1 else STEPS
+
+
+def _steps(values: Any, coupling: Any, data: Any) -> list[list[Any]]:
+    """Return [column, value, contribution, coupling] of the largest contributions; None for all others."""
+    order, most = np.argsort(-np.abs(values), kind="stable"), _singled_out(len(values))
+    steps: list[list[Any]] = [
+        [int(j), value_text(data[j]), _short(values[j]), None if coupling is None else _short(coupling[j])]
+        for j in order[:most]
+    ]
+    rest = order[most:]
+    if len(rest):
+        steps.append(
+            [None, "", _short(values[rest].sum()), None if coupling is None else _short(coupling[rest].sum())]
+        )
+    return steps
+
+
+def _short(value: float) -> float:
+    """Return a number with as many digits as a waterfall can show."""
+    return float(f"{value:.7g}")
+
+
+def _target(subject: Subject, row: int) -> Any:
+    target = None if subject.y is None else subject.y.iloc[row]
+    if target is None or pd.isna(target):
+        return None
+    return float(target) if isinstance(target, int | float | np.number) else str(target)
+
+
+def _error(subject: Subject, row: int) -> float | None:
+    """Return how wrong a prediction is: its distance from the target, or the log-odds against it."""
+    target = None if subject.y is None else subject.y.iloc[row]
+    if target is None or pd.isna(target):
+        return None
+    prediction = float(subject.prediction[row])
+    if hasattr(subject.est, "classes_"):
+        return -prediction if str(target) == str(subject.est.classes_[1]) else prediction
+    return abs(prediction - float(target))

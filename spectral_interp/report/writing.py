@@ -1,0 +1,81 @@
+"""How an analysis reaches the disk."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import plots
+from .analysis import Analysis
+from .folder import REPORT, SUMMARY, replacing
+from .page import render
+
+FORMATS = ("png", "svg", "pdf")
+"""Of the figures' files."""
+
+DATELESS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Metadata that keep the same figure the same bytes."""
+
+
+def write(analysis: Analysis, folder: Path, *, format: str = "png") -> dict[str, Any]:
+    """Write report, tables, figures and summary, replacing an earlier analysis whole.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    folder : Path
+    format : {"png", "svg", "pdf"}
+        Of the figures' files; the report holds its own copies.
+
+    Returns
+    -------
+    dict
+        The summary as it was written, with the seconds that the files took.
+
+    Raises
+    ------
+    ValueError
+        If ``folder`` holds files that are not an analysis, or the format is none of these.
+    OSError
+        If it cannot be written; an earlier analysis stays.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"expected format to be one of {', '.join(FORMATS)}; got {format!r}")
+    with replacing(folder) as new:
+        start = time.perf_counter()
+        for name in ("tables", "figures"):
+            (new / name).mkdir()
+        for name, table in analysis.tables.items():
+            table.to_csv(new / "tables" / f"{name}.csv", index=False)
+        images = {}
+        for name, draw in analysis.figures.items():
+            drawn = draw_figure(draw, analysis.heights[name], {"png", format})
+            images[name] = drawn["png"]
+            (new / "figures" / f"{name}.{format}").write_bytes(drawn[format])
+        seconds = analysis.summary["seconds"] | {"tables and figures": time.perf_counter() - start}
+        summary = {**analysis.summary, "seconds": seconds}
+        page = render(analysis.exhibits, images, analysis.subject, summary)
+        (new / REPORT).write_text(page, encoding="utf-8")
+        text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+        (new / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    return summary
+
+
+def draw_figure(draw: Callable[[Axes], Axes], height: float, formats: set[str]) -> dict[str, bytes]:
+    """Return one figure as the bytes of a file of each format."""
+    files = {}
+    with plots.style():
+        figure = Figure(figsize=(7.2, height))
+        draw(figure.subplots())
+        for kind in formats:
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, metadata=DATELESS[kind])
+            files[kind] = buffer.getvalue()
+    return files

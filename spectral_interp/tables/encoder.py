@@ -1,0 +1,219 @@
+"""A table as the features of a pencil."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .._common.arrays import FloatArray
+from .._common.messages import listed, shown
+from ..view.axes import Axis
+from .columns import CategoricalColumn, Column, DroppedColumn, NumericColumn, fit_column
+from .readers import check_names
+
+
+@dataclass(frozen=True)
+class TableEncoder:
+    """Columns of a table as the features of a pencil.
+
+    Build it with :meth:`fit`; its state (:meth:`state`) is plain values. Every feature is zero for an
+    average row of the training table: numbers are standardised, indicators of levels and gaps have their mean
+    taken off.
+
+    Attributes
+    ----------
+    columns : tuple of NumericColumn and CategoricalColumn
+        The columns that the model uses.
+    table_names : tuple of str
+        All columns of the training table in its order; `columns` without the dropped ones if not given.
+
+    Examples
+    --------
+    >>> encoder = TableEncoder.fit(pd.DataFrame({"age": [20.0, 40.0], "smoker": [True, False]}))
+    >>> encoder.feature_names
+    ('age', 'smoker = False', 'smoker = True')
+    >>> encoder.encode(pd.DataFrame({"smoker": [True], "age": [30.0]}))
+    array([[ 0. , -0.5,  0.5]])
+    """
+
+    columns: tuple[Column, ...]
+    table_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table_names", self.table_names or self.names)
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, *, log: Iterable[str] = ()) -> TableEncoder:
+        """Learn the encoding of every column of ``frame``.
+
+        Parameters
+        ----------
+        frame : DataFrame, shape (n, columns)
+            Its column names are taken as text.
+        log : iterable of str, optional
+            Numeric columns of positive numbers whose logarithm is standardised instead.
+
+        Raises
+        ------
+        ValueError
+            If the table has no rows, a column has no name or that of another, ``log`` names an unknown
+            column, no column varies, or a column cannot be encoded (see
+            :func:`~spectral_interp.columns.fit_column`).
+
+        Warns
+        -----
+        UserWarning
+            If columns without two different values are dropped; it names them.
+        """
+        frame = with_names(frame)
+        logged = _check_log(log, frame)
+        if not len(frame):
+            raise ValueError("expected a table with rows; got 0 rows")
+        fitted = [fit_column(frame[name], log=name in logged) for name in frame.columns]
+        dropped = [f"{shown(c.name)} ({c.why})" for c in fitted if isinstance(c, DroppedColumn)]
+        if len(dropped) == len(fitted):
+            raise ValueError(f"expected a column that varies; got only {listed(dropped)}")
+        if dropped:
+            text = "columns that do not vary over the training rows are left out of the model"
+            warnings.warn(f"{text}: {listed(dropped)}", UserWarning, stacklevel=2)
+        columns = tuple(column for column in fitted if not isinstance(column, DroppedColumn))
+        return cls(columns, tuple(frame.columns))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, length p."""
+        return tuple(name for column in self.columns for name in column.feature_names)
+
+    @property
+    def column_of(self) -> npt.NDArray[np.intp]:
+        """Column of every feature, shape (p,)."""
+        counts = [column.n_features for column in self.columns]
+        return np.repeat(np.arange(len(counts), dtype=np.intp), counts)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Every column as an axis of the features."""
+        firsts = np.cumsum([0, *(column.n_features for column in self.columns)])
+        return tuple(column.axis(int(first)) for column, first in zip(self.columns, firsts, strict=False))
+
+    def select(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the encoder's columns of ``frame``, in its order; ValueError names missing or extra ones."""
+        frame = with_names(frame)
+        missing = [name for name in self.names if name not in frame.columns]
+        extra = [name for name in frame.columns if name not in self.table_names]
+        problems = []
+        if missing:
+            problems.append(f"{_column_is(missing)} missing")
+        if extra:
+            problems.append(f"{_column_is(extra)} not known to the model; drop or rename")
+        if problems:
+            raise ValueError(f"{'; '.join(problems)}; expected columns {listed(map(shown, self.names))}")
+        return frame[list(self.names)]
+
+    def encode(self, frame: pd.DataFrame) -> FloatArray:
+        """Map rows of a table to features, shape (n, p).
+
+        Raises
+        ------
+        ValueError
+            If a column is missing or unknown, holds text where training had numbers or the reverse, infinity,
+            numbers <= 0 under a logarithm, or has gaps though a numeric column had none in training.
+        """
+        frame = self.select(frame)
+        return np.hstack([column.encode(frame[column.name]) for column in self.columns])
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return the encoding as plain values, one dict a column of the training table."""
+        states: dict[str, dict[str, Any]] = {
+            name: {"kind": "dropped", "name": name} for name in self.table_names
+        }
+        for column in self.columns:
+            plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(column).items()}
+            states[column.name] = {"kind": _KIND_OF[type(column)], **plain}
+        return list(states.values())
+
+    @classmethod
+    def from_state(cls, state: Sequence[dict[str, Any]]) -> TableEncoder:
+        """Rebuild an encoder from :meth:`state`; ValueError if a kind of column is unknown."""
+        columns: list[Column] = []
+        for entry in state:
+            values: dict[str, Any] = {
+                key: tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "kind"
+            }
+            if entry["kind"] in _KINDS:
+                columns.append(_KINDS[entry["kind"]](**values))
+            elif entry["kind"] != "dropped":
+                known = ", ".join([*_KINDS, "dropped"])
+                raise ValueError(
+                    f"expected kinds of column {known}; got {entry['kind']!r} for {entry['name']!r}"
+                )
+        return cls(tuple(columns), tuple(entry["name"] for entry in state))
+
+
+_KINDS: dict[str, type[Column]] = {"numeric": NumericColumn, "categorical": CategoricalColumn}
+
+_KIND_OF = {column: kind for kind, column in _KINDS.items()}
+
+
+def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return ``X`` as a table; arrays take the names ``columns``, or x0, x1, ….
+
+    Raises
+    ------
+    ValueError
+        If an array has not two axes, or not as many columns as ``columns``.
+
+    Examples
+    --------
+    >>> list(as_frame([[1.0, 2.0]]).columns)
+    ['x0', 'x1']
+    """
+    if isinstance(X, pd.DataFrame):
+        return X
+    array = np.asarray(X)
+    if array.ndim != 2:
+        raise ValueError(f"expected a table or a 2D array of shape (rows, columns); got shape {array.shape}")
+    names = list(columns) if columns is not None else [f"x{i}" for i in range(array.shape[1])]
+    if array.shape[1] != len(names):
+        raise ValueError(f"expected {len(names)} columns ({', '.join(names[:20])}); got {array.shape[1]}")
+    return pd.DataFrame(array, columns=names)
+
+
+def with_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with text for column names, or refuse names that are empty, repeated or nested."""
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            f"expected one name per column; got {frame.columns.nlevels} levels; join them into one"
+        )
+    names = [str(name) for name in frame.columns]
+    check_names(names)
+    return frame if all(isinstance(name, str) for name in frame.columns) else frame.set_axis(names, axis=1)
+
+
+def _check_log(log: Iterable[str], frame: pd.DataFrame) -> set[str]:
+    if isinstance(log, str):
+        raise TypeError(f"expected log as a list of column names; got the text {log!r}; write [{log!r}]")
+    logged = [str(name) for name in log]
+    unknown = [name for name in logged if name not in frame.columns]
+    if unknown:
+        raise ValueError(
+            f"expected log to name columns of {listed(map(shown, frame.columns))}; got {unknown[0]!r}"
+        )
+    return set(logged)
+
+
+def _column_is(names: Sequence[str]) -> str:
+    """Return the subject and verb of what is wrong with the columns."""
+    quoted = listed(map(shown, names))
+    return f"column {quoted} is" if len(names) == 1 else f"columns {quoted} are"

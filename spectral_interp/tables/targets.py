@@ -1,0 +1,153 @@
+"""Targets: the column to predict, whether it holds numbers or labels, and what is told of unusable ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._common.arrays import FloatArray
+from .._common.messages import listed, shown
+from .parsing import numbers_or_none, text_of, to_numbers
+
+LARGEST = 1e100
+"""Targets beyond it, and targets that vary by less than its inverse, are refused: their squares overflow."""
+
+
+def holds_numbers(y: pd.Series) -> bool:
+    """Return whether a target is to be predicted as a number, False for labels.
+
+    Numbers, and text that is a number in every row, are numbers, unless there are two whole ones: these are
+    labels, such as 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If there are no two different values, or if most but not all look like numbers, or like dates.
+
+    Examples
+    --------
+    >>> holds_numbers(pd.Series([0.5, 1.0, 2.0])), holds_numbers(pd.Series([0, 1, 0]))
+    (True, False)
+    """
+    numbers = numbers_or_none(y)
+    distinct = y.nunique()
+    if distinct < 2:
+        raise ValueError(
+            f"expected a target of at least two different values in {str(y.name)!r}; got {distinct}: "
+            f"{listed(map(shown, y.unique()))}; name another column"
+        )
+    return numbers is not None and (distinct > 2 or bool((numbers != numbers.round()).any()))
+
+
+def strata(y: pd.Series, source: str) -> pd.Series | None:
+    """Return two classes, which training and held-out rows are both to have; None for other targets.
+
+    Raises
+    ------
+    ValueError
+        If a class has a single row.
+
+    Examples
+    --------
+    >>> strata(pd.Series([0.5, 1.0, 2.0]), "prices.csv") is None
+    True
+    """
+    counts = y.value_counts()
+    counts = counts[counts > 0]  # of a category that no row has it is zero
+    if len(counts) != 2 or holds_numbers(y):
+        return None
+    if counts.min() < 2:
+        raise ValueError(
+            f"expected at least 2 rows of both classes of {str(y.name)!r} in {source}; got 1 of "
+            f"{shown(counts.idxmin())}; add rows"
+        )
+    return y
+
+
+def target_numbers(y: Any, name: str) -> FloatArray:
+    """Return targets (n,) as float64.
+
+    Raises
+    ------
+    ValueError
+        If one is no number, is not finite or is larger than :data:`LARGEST`.
+
+    Examples
+    --------
+    >>> target_numbers(["1", 2.5], "price")
+    array([1. , 2.5])
+    """
+    column = pd.Series(y).rename(name)
+    numbers = to_numbers(column)
+    bad = np.flatnonzero(np.isnan(numbers))
+    if bad.size:
+        raise ValueError(
+            f"expected numbers in the target {name!r}; got {shown(column.iloc[bad[0]])} in row "
+            f"{column.index[bad[0]]}; correct it; labels need a SpectralClassifier"
+        )
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"expected finite targets in {name!r}; got infinity")
+    largest = np.abs(numbers).max(initial=0.0)
+    if largest > LARGEST:
+        raise ValueError(
+            f"expected targets of at most {LARGEST:.0e} in {name!r}; got one of size {largest:.3g}; "
+            "change their unit"
+        )
+    return numbers
+
+
+def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
+    """Return 0 and 1 for the two classes, which are recognised by value or as text: shape (n,), float64.
+
+    Raises
+    ------
+    ValueError
+        If there are other labels; some are shown.
+
+    Examples
+    --------
+    >>> class_codes(["True", False], [False, True], "sold")
+    array([1., 0.])
+    """
+    codes, labels = pd.factorize(pd.Series(y), use_na_sentinel=False)
+    texts = [text_of(label) for label in classes]
+    places = [
+        classes.index(label)
+        if label in classes
+        else texts.index(text_of(label))
+        if text_of(label) in texts
+        else -1
+        for label in labels
+    ]
+    unknown = [shown(label) for label, place in zip(labels, places, strict=True) if place < 0]
+    if unknown:
+        raise ValueError(
+            f"expected labels {listed(map(shown, classes))} in {name!r}; got {listed(unknown)}; correct them "
+            "or leave the column out"
+        )
+    return np.array(places, dtype=np.float64)[codes]
+
+
+def target_scale(targets: FloatArray, weight: FloatArray, name: str) -> tuple[float, float]:
+    """Return weighted mean and standard deviation of targets (n,), 1 for the latter where they do not vary.
+
+    Raises
+    ------
+    ValueError
+        If they vary by less than the inverse of :data:`LARGEST`.
+
+    Examples
+    --------
+    >>> target_scale(np.array([1.0, 5.0]), np.ones(2), "price")
+    (3.0, 2.0)
+    """
+    center = float(np.average(targets, weights=weight))
+    spread = float(np.abs(targets - center).max())
+    if 0 < spread < 1 / LARGEST:
+        raise ValueError(
+            f"expected targets that vary by at least {1 / LARGEST:.0e} in {name!r}; got {spread:.3g}; "
+            "change their unit"
+        )
+    return center, float(np.sqrt(np.average((targets - center) ** 2, weights=weight))) or 1.0

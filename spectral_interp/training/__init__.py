@@ -1,0 +1,30 @@
+"""The training of a module: run, loop, stages, optimiser, partition.
+
+A :class:`~spectral_interp.training.run.Run` holds everything that training changes, so that a checkpoint is
+its state and a resumed run takes up where it stopped. ``epochs(run, …)`` trains; ``stop_early``,
+``save_checkpoints`` and ``show_progress`` pass its events on and do one thing each; the estimators' ``fit``
+puts them together.
+"""
+
+from .loop import LOSSES, best_start, epochs, mean_loss
+from .optimiser import adamw, one_cycle
+from .run import Epoch, Options, Rows, Run
+from .stages import prune, resume, save_checkpoints, show_progress, stop_early
+
+__all__ = [
+    "LOSSES",
+    "Epoch",
+    "Options",
+    "Rows",
+    "Run",
+    "adamw",
+    "best_start",
+    "epochs",
+    "mean_loss",
+    "one_cycle",
+    "prune",
+    "resume",
+    "save_checkpoints",
+    "show_progress",
+    "stop_early",
+]

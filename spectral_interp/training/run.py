@@ -1,0 +1,178 @@
+"""A training run: everything that training changes, in one place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from .._common.arrays import FloatArray
+from .optimiser import RECENCY, adamw, one_cycle
+
+
+class Rows(NamedTuple):
+    """Rows to train or to validate on: features (n, p), targets (n,), weights (n,)."""
+
+    z: FloatArray
+    y: FloatArray
+    weight: FloatArray
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is told: the loss, its length, the step size and the penalties."""
+
+    loss: str
+    n_epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    norm_penalty: float = 0.0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training rows did; losses are weighted means per row."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    learning_rate: float
+    seconds: float
+
+
+ARRAYS = "weights", "average", "moments", "best_weights"  # of a run, beside its gradient and step sizes
+
+
+@dataclass
+class Run:
+    """A module in training: AdamW on a one-cycle step size, averaged weights, and the best of those so far.
+
+    What is validated and kept is the polynomial-decay average of the weights over the steps t (Shamir and
+    Zhang, 2013), ``w̄ ← w̄ + (η + 1) / (t + η) (w − w̄)`` with η = 4.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        With ``feature_norms`` if there is a norm penalty, ``with_pullback`` if it has its own gradient.
+    weights, gradient : ndarray, shape (parameters,)
+        One piece of memory each, which the module's parameters and their gradients are views of.
+    average : ndarray, shape (parameters,)
+    moments : ndarray, shape (2, parameters)
+        AdamW's running means of gradient and squared gradient.
+    rates : ndarray, shape (steps,)
+    generator : torch.Generator
+        Orders the rows.
+    """
+
+    module: Any
+    options: Options
+    weights: FloatArray
+    gradient: FloatArray
+    average: FloatArray
+    moments: FloatArray
+    rates: FloatArray
+    generator: torch.Generator
+    steps: int = 0
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    best_loss: float = math.inf
+    best_weights: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    @classmethod
+    def start(cls, module: nn.Module, options: Options, *, n_rows: int, generator: torch.Generator) -> Self:
+        """Return a run that has not begun; the module's float64 parameters move into one piece of memory."""
+        weights, gradient = _gather(module)
+        return cls(
+            module,
+            options,
+            weights,
+            gradient,
+            average=weights.copy(),
+            moments=np.zeros((2, len(weights))),
+            rates=one_cycle(options.n_epochs * math.ceil(n_rows / options.batch_size), options.learning_rate),
+            generator=generator,
+            best_weights=weights.copy(),
+        )
+
+    def step(self) -> None:
+        """Take one step of AdamW with the gradient as it stands, and average."""
+        rate = self.rates[self.steps]
+        self.steps += 1
+        adamw(self.weights, self.gradient, *self.moments, self.steps, rate, self.options.weight_decay)
+        self.average += (RECENCY + 1) / (self.steps + RECENCY) * (self.weights - self.average)
+
+    @contextmanager
+    def averaged(self) -> Iterator[nn.Module]:
+        """Lend out the module with its averaged weights."""
+        current = self.weights.copy()
+        self.weights[:] = self.average
+        try:
+            yield self.module
+        finally:
+            self.weights[:] = current
+
+    def record(self, event: Epoch) -> None:
+        """Note an epoch, and its weights if they are the best."""
+        self.history.append(event)
+        if event.validation_loss < self.best_loss:
+            self.best_epoch, self.best_loss = event.epoch, event.validation_loss
+            self.best_weights = self.average.copy()
+
+    def finish(self) -> None:
+        """Give the module its best weights and take the gradients away."""
+        self.weights[:] = self.best_weights
+        self.module.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values from which :meth:`load_state` takes the run up again."""
+        return {
+            **{name: torch.tensor(getattr(self, name)) for name in ARRAYS},
+            "steps": self.steps,
+            "generator": self.generator.get_state(),
+            "history": [asdict(event) for event in self.history],
+            "best": [self.best_epoch, self.best_loss],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from a :meth:`state`; ValueError if it is none of this run, which then stays as it is."""
+        for name in ARRAYS:
+            if getattr(self, name).shape != state[name].shape:
+                raise ValueError(
+                    f"expected {name} of shape {getattr(self, name).shape}; got {state[name].shape}"
+                )
+        done, (best_epoch, best_loss) = len(state["history"]), state["best"]
+        steps_per_epoch = len(self.rates) // self.options.n_epochs
+        if state["steps"] != done * steps_per_epoch or not done <= self.options.n_epochs:
+            raise ValueError(
+                f"expected {steps_per_epoch} steps an epoch; got {state['steps']} in {done} epochs"
+            )
+        if [event["epoch"] for event in state["history"]] != list(range(1, done + 1)):
+            raise ValueError("expected a history of every epoch in turn; got another")
+        if best_epoch not in range(done + 1):
+            raise ValueError(f"expected a best epoch of the {done} in the history; got {best_epoch}")
+        self.generator.set_state(state["generator"])
+        for name in ARRAYS:
+            getattr(self, name)[:] = state[name].numpy()
+        self.steps = state["steps"]
+        names = [part.name for part in fields(Epoch)]
+        self.history = [Epoch(*(event[name] for name in names)) for event in state["history"]]
+        self.best_epoch, self.best_loss = best_epoch, best_loss
+
+
+def _gather(module: nn.Module) -> tuple[FloatArray, FloatArray]:
+    """Move the parameters, and their gradients, into one piece of memory each, and return the two."""
+    parameters = list(module.parameters())
+    weights = parameters_to_vector(parameters).detach()
+    vector_to_parameters(weights, parameters)
+    gradient = torch.zeros_like(weights)
+    for parameter, part in zip(parameters, gradient.split([p.numel() for p in parameters]), strict=True):
+        parameter.grad = part.view_as(parameter)
+    return weights.numpy(), gradient.numpy()

@@ -1,0 +1,311 @@
+"""Both command lines: results, and one line and status 2 for bad input."""
+
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from spectral_interp import SpectralRegressor
+from spectral_interp.commands import analyze, train
+from spectral_interp.models.spectral import TridiagonalSpectral
+
+FIGURES = {
+    *(f"{name}_{method}.png" for name in ("beeswarm", "importance") for method in ("local", "path")),
+    *(f"{name}_{place}.png" for name in ("dependence", "spectrum") for place in (1, 2, 3)),
+    *(f"waterfall_{which}.png" for which in ("low", "median", "high")),
+    *(f"{n}.png" for n in ["certified", "margins", "pieces", "region_map", "sensitivity", "training_curve"]),
+    *(f"{n}.png" for n in ["agreement", "deletion", "dispute_1", "dispute_2"]),
+    *(f"{n}.png" for n in ["faithfulness_cost", "importance_by_model"]),
+}
+COMPARED = {
+    "accuracy",
+    "agreement",
+    "cost",
+    "deletion",
+    "faithfulness",
+    "faithfulness_cost",
+    "importance_by_model",
+}
+LOCAL = ("--methods", "local", "--no-compare")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, regressor, diabetes):
+    X, y = diabetes
+    path = tmp_path_factory.mktemp("model") / "model.pt"
+    regressor.save(path, heldout=(X[:80], y[:80]))
+    return path
+
+
+def test_train_then_analyze(tmp_path, run):
+    out = tmp_path / "model.pt"
+    status, text, _ = run(train, "diabetes", "--out", out, "--dim", 4, "--epochs", 10)
+    assert status == 0
+    assert "89 held out: R²" in text
+    status, text, err = run(analyze, out, "--compare-rows", 4)
+    assert (status, err) == (0, "")
+    folder = tmp_path / "model-analysis"
+    assert {p.name for p in (folder / "figures").iterdir()} == FIGURES
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["rows"] == 89
+    for name, method in summary["methods"].items():
+        assert method["completeness_gap_relative"] <= 1e-10
+        assert f"{method['completeness_gap']:.1e}" in text
+        assert f"{method['milliseconds_per_row']:.3g} ms a row" in text
+        importance = pd.read_csv(folder / "tables" / f"importance_{name}.csv")
+        assert importance["column"].head(5).tolist() == method["top_columns"]
+        assert 0 < method["coupling_share"] < 1
+    assert summary["top_columns"] == summary["methods"]["local"]["top_columns"]
+    assert "100 training rows kept by the model, chosen with seed 0" in text
+    assert summary["certified"]["sentences"][0] in text
+    assert "tables and figures" in summary["seconds"]
+    compared = summary["comparison"]
+    assert list(compared["accuracy"]) == ["spectral", "linear", "MLP"]
+    assert {"path", "local", "shapley", "SHAP Exact", "Captum IG"} <= set(compared["methods"])
+    assert compared["methods"]["shapley"]["completeness_gap_relative"] <= 1e-9
+    assert len(compared["disputed"]) == 2
+    assert compared["disputed"][0] in text
+    assert {p.stem for p in (folder / "tables").iterdir()} >= COMPARED
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model-analysis", "model.pt"]
+
+
+def test_two_runs_of_train_give_identical_tensors(tmp_path, run):
+    files = [tmp_path / name for name in ("a.pt", "b.pt")]
+    for file in files:
+        run(train, "breast_cancer", "--out", file, "--dim", 3, "--epochs", 3, "--seed", 7)
+    one, two = (torch.load(file, weights_only=True)["weights"] for file in files)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_rows_seed_out_and_a_second_run(tmp_path, run, no_figures, model, diabetes):
+    X, y = diabetes
+    X.assign(progression=y).to_csv(tmp_path / "rows.csv", index=False)
+    arguments = (model, "--data", tmp_path / "rows.csv", "--rows", 10, "--seed", 3, "--out", tmp_path / "out")
+    arguments += ("--methods", "path", "local", "--no-compare")
+    assert run(analyze, *arguments)[0] == 0
+    first = {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()}
+    (tmp_path / "out" / "tables" / "stale.csv").write_text("old")
+    assert run(analyze, *arguments)[0] == 0
+    assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "tables").iterdir()} == first
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rows"] == 10
+    X.to_csv(tmp_path / "rows.csv", index=False)
+    status, text, _ = run(analyze, *arguments)
+    assert status == 0
+    assert "no targets given" in text
+
+
+def test_bare_state_dict(tmp_path, no_figures, run, rng):
+    torch.save(TridiagonalSpectral(2, 5).state_dict(), tmp_path / "bare.pt")
+    pd.DataFrame(rng.normal(size=(20, 2)), columns=["u", "v"]).to_parquet(tmp_path / "rows.parquet")
+    options = ("--data", tmp_path / "rows.parquet", "--k", 1, "--compare-rows", 2)
+    status, text, err = run(analyze, tmp_path / "bare.pt", *options)
+    assert (status, err) == (0, "")
+    assert "linear model and MLP left out" in text
+    assert "background         the origin" in text
+    assert "left out           redraws of the background: 1 background row cannot be drawn again" in text
+    assert "training curve: the file holds no history" in text
+    table = pd.read_csv(tmp_path / "bare-analysis" / "tables" / "importance_path.csv")
+    assert sorted(table["column"]) == ["u", "v"]
+
+
+CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (None, ["--target", "y"], "data.csv"),
+        (CSV, ["--target", "price"], "target column 'price' in"),
+        (CSV, [], "expected --target NAME"),
+        ("a,b,y\n", ["--target", "y"], "with rows in"),
+        ("", ["--target", "y"], "readable table"),
+        ("a,b,y\n1,2,3\n", ["--target", "y"], "at least 10 rows in"),
+        ("y\n" + "1\n2\n" * 30, ["--target", "y"], "columns besides the target 'y' in"),
+        (
+            "a,y\n" + "1,3\n2,3\n" * 30,
+            ["--target", "y"],
+            "two different values in 'y'; got 1: 3; name another",
+        ),
+        ("a,y\n1,b\n" + "1,a\n2,a\n" * 30, ["--target", "y"], "2 rows of both classes of 'y' in"),
+        (CSV.replace("12,0,2", "12,0,1e200"), ["--target", "y"], "at most 1e+100 in 'y'"),
+        (CSV.replace("12,0,2", "12,0,two"), ["--target", "y"], "column 'y'; got 'two' in row 12"),
+        (CSV.replace("7,1,", "7,one,"), ["--target", "y"], "column 'b'; got 'one' in row 7"),
+        (CSV.replace("7,1,", "7,inf,"), ["--target", "y"], "column 'b'; got inf"),
+        (CSV.replace("7,1,2", "7,1,"), ["--target", "y"], "in 'y', the first in row 7"),
+        ("a,b,y\n" + "1,2,3\n1,2,5\n" * 30, ["--target", "y"], "expected a column that varies"),
+        (CSV.replace("12,0,", "12,oh,"), ["--target", "y"], "column 'b'; got 'oh' in row 12"),
+        (CSV.replace("12,0,2", "12,0,"), ["--target", "y"], "the first in row 12"),
+        (CSV.replace("12,0,2", "12,0,inf"), ["--target", "y"], "infinite values in"),
+        (CSV, ["--target", "y", "--dim", "0"], "dim >= 1"),
+        (CSV, ["--target", "y", "--k", "15"], r"k in [-15, 15)"),
+        (CSV, ["--target", "y", "--every", "0"], "every >= 1"),
+        (CSV, ["--target", "y", "--checkpoint", "nowhere/run.pt"], "create it first"),
+        (CSV, ["--target", "y", "--checkpoint", "."], "expected the name of a file; got ."),
+    ],
+)
+def test_train_refuses(tmp_path, run, content, arguments, message):
+    if content is not None:
+        (tmp_path / "data.csv").write_text(content)
+    status, _, err = run(train, tmp_path / "data.csv", "--out", tmp_path / "m.pt", *arguments)
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "m.pt").exists()
+
+
+def test_held_out_rows_that_cannot_be_read_are_refused_before_training(tmp_path, monkeypatch, run):
+    def fit(*_, **__):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr(SpectralRegressor, "fit", fit)
+    frame = pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 7})
+    for row in range(12):  # some of which are held out
+        values = frame["a"].astype(str).mask(frame.index == row, "-")
+        frame.assign(b=values).to_csv(tmp_path / "t.csv", index=False)
+        status, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt")
+        assert status == 2
+        assert f"column 'b'; got '-' in row {row};" in err
+
+
+def test_a_rare_class_is_both_held_out_and_trained_on(tmp_path, run):
+    rare = [2, 4]  # a split that knows nothing of classes holds both of these out
+    frame = pd.DataFrame({"a": np.arange(60.0), "y": ["b" if i in rare else "a" for i in range(60)]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = ("--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1, "--dim", 2)
+    assert run(train, tmp_path / "t.csv", *options)[::2] == (0, "")
+
+
+def test_a_warning_is_one_line_and_told_once(tmp_path, run, no_figures, model, diabetes):
+    data = diabetes[0][:9].assign(bmi=np.nan)
+    data.to_csv(tmp_path / "rows.csv", index=False)
+    status, _, err = run(analyze, model, "--data", tmp_path / "rows.csv", "--out", tmp_path / "out", *LOCAL)
+    assert status == 0
+    assert err.splitlines() == [
+        "spectral_interp.analyze: warning: column 'bmi' has 9 missing values, the first in row 0, but had "
+        "none in training; they count as average"
+    ]
+    (tmp_path / "t.csv").write_text("""a,"one\ntwo",y\n""" + "".join(f"{i},1,{i % 5}\n" for i in range(60)))
+    _, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("break_it", "arguments", "message"),
+    [
+        (lambda d: (d / "m.pt").write_text("no"), ["m.pt"], "m.pt, which cannot be read"),
+        (lambda d: None, ["absent.pt"], "absent.pt"),
+        (lambda d: None, ["{model}", "--data", "absent.csv"], "absent.csv"),
+        (
+            lambda d: (d / "r.csv").write_text("age\n1\n"),
+            ["{model}", "--data", "r.csv"],
+            "columns 'sex', 'bmi'",
+        ),
+        (lambda d: None, ["{model}", "--rows", "0"], "at least 1 row"),
+        (lambda d: None, ["{model}", "--out", "nowhere/out"], "create "),
+        (lambda d: (d / "keep.txt").write_text("mine"), ["{model}", "--out", "."], "holds other files"),
+    ],
+)
+def test_analyze_refuses(tmp_path, monkeypatch, run, model, break_it, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    break_it(tmp_path)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    status, _, err = run(analyze, *[a.format(model=model) for a in arguments])
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_costly_methods_explain_fewer_rows_unless_told(tmp_path, monkeypatch, no_figures, run, model):
+    monkeypatch.setattr(analyze, "COSTLY_ROWS", 3)
+    for arguments, rows in (((), 3), (("--rows", 5), 5)):
+        assert run(analyze, model, "--out", tmp_path / "out", "--no-compare", *arguments)[0] == 0
+        methods = json.loads((tmp_path / "out" / "summary.json").read_text())["methods"]
+        assert methods["path"]["rows"] == rows
+    assert methods["local"]["rows"] == 5
+
+
+def test_an_unknown_method_is_refused(run, model):
+    status, _, err = run(analyze, model, "--methods", "lime")
+    assert status == 2
+    assert "invalid choice: 'lime'" in err
+
+
+def test_a_failing_figure_keeps_the_previous_analysis(tmp_path, monkeypatch, run, model):
+    from spectral_interp import plots
+
+    assert run(analyze, model, "--out", tmp_path / "out", *LOCAL)[0] == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+
+    def fail(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(plots, "beeswarm", fail)
+    status, _, err = run(analyze, model, "--out", tmp_path / "out", *LOCAL)
+    assert (status, "disk full" in err) == (2, True)
+    assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_model_without_rows_asks_for_data(tmp_path, run, regressor):
+    regressor.save(tmp_path / "m.pt")
+    status, _, err = run(analyze, tmp_path / "m.pt")
+    assert status == 2
+    assert "pass --data" in err
+
+
+def test_a_single_row_and_a_column_of_one_value(tmp_path, no_figures, run, model, diabetes):
+    diabetes[0][:1].to_csv(tmp_path / "one.csv", index=False)
+    assert run(analyze, model, "--data", tmp_path / "one.csv", "--out", tmp_path / "out")[0] == 0
+    assert np.isfinite(pd.read_csv(tmp_path / "out" / "tables" / "beeswarm_path.csv")["contribution"]).all()
+
+
+def test_words_booleans_and_gaps_go_all_the_way(tmp_path, no_figures, run, rng):
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(size=120),
+            "city": rng.choice(["Oslo", "Rome"], 120),
+            "flag": rng.random(120) < 0.5,
+        }
+    )
+    frame.loc[::7, "size"] = np.nan
+    frame["y"] = frame["size"].fillna(0.0) + 2.0 * (frame["city"] == "Rome")
+    frame.to_csv(tmp_path / "mixed.csv", index=False)
+    assert (
+        run(train, tmp_path / "mixed.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 20)[0]
+        == 0
+    )
+    status, text, err = run(analyze, tmp_path / "m.pt", "--methods", "local", "shapley", "--compare-rows", 2)
+    assert (status, err) == (0, "")
+    assert "region map: it needs two numeric columns and the model has 1" in text
+    table = pd.read_csv(tmp_path / "m-analysis" / "tables" / "beeswarm_shapley.csv")
+    assert sorted(table["column"].unique()) == ["city", "flag", "size"]
+    assert table["level"].between(0, 1).all()
+    summary = json.loads((tmp_path / "m-analysis" / "summary.json").read_text())
+    assert summary["methods"]["shapley"]["completeness_gap_relative"] <= 1e-10
+
+
+def test_baselines_are_fitted_on_rows_that_hold_the_target(tmp_path, no_figures, run, model, diabetes):
+    diabetes[0].assign(progression=diabetes[1]).to_csv(tmp_path / "rows.csv", index=False)
+    options = ("--data", tmp_path / "rows.csv", "--rows", 5, "--compare-rows", 2, "--methods", "local")
+    assert run(analyze, model, *options, "--out", tmp_path / "out")[0] == 0
+    compared = json.loads((tmp_path / "out" / "summary.json").read_text())["comparison"]
+    assert list(compared["accuracy"]) == ["spectral", "linear", "MLP"]
+    assert (compared["rows"], compared["metric"]) == (2, "R²")
+    assert any("accuracy is not held out" in note for note in compared["notes"])
+
+
+def test_file_names_and_arguments_that_are_not_text(tmp_path, no_figures, run):
+    """Names of files are bytes; where the locale is ASCII, all other characters arrive so too."""
+    table, model = (tmp_path / os.fsdecode(name) for name in (b"t\xff.csv", b"m\xff.pt"))
+    table.write_text("Größe,b\n" + "".join(f"{i},{i % 7}\n" for i in range(60)), encoding="utf-8")
+    target = "Größe".encode().decode("ascii", errors="surrogateescape")
+    arguments = "--target", target, "--out", model, "--dim", 2, "--epochs", 2, "--no-baselines"
+    assert run(train, table, *arguments)[::2] == (0, "")
+    assert run(analyze, model, "--data", table, *LOCAL)[::2] == (0, "")
+    report = (tmp_path / os.fsdecode(b"m\xff-analysis") / "report.html").read_text()
+    assert "data t\ufffd.csv" in report
+    assert "m\ufffd.pt" in report

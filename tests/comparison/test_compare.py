@@ -1,0 +1,462 @@
+"""The comparison: exact methods agree, breaking things lowers the scores, and failures cost one line."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import shap
+import torch
+from matplotlib.figure import Figure
+
+from spectral_interp import (
+    Pencil,
+    SpectralClassifier,
+    SpectralRegressor,
+    compare,
+    explain,
+    load,
+    plots,
+)
+from spectral_interp.comparison import agreement, explainers, faithfulness, study
+from spectral_interp.comparison.baselines import fit_baselines
+from spectral_interp.comparison.disputes import disputes
+from spectral_interp.comparison.explainers import EXPLAINERS, Subject, subjects
+from spectral_interp.models.spectral import TridiagonalSpectral
+from spectral_interp.view.rows import Inputs
+
+BY_NAME = {explainer.name: explainer for explainer in EXPLAINERS}
+COLUMNS = ["age", "bmi", "bp", "s1", "s5"]
+
+
+@pytest.fixture(scope="module")
+def est(diabetes):
+    X, y = diabetes
+    est = SpectralRegressor(dim=5, n_epochs=120, random_state=0).fit(X[COLUMNS], y)
+    est.baselines_ = fit_baselines(est, X[COLUMNS], y)
+    return est
+
+
+@pytest.fixture(scope="module")
+def rows(diabetes):
+    return diabetes[0][COLUMNS][:12], diabetes[1][:12]
+
+
+@pytest.fixture(scope="module")
+def found(est, rows):
+    return compare(est, *rows)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Return a classifier with a column of levels, its table and its targets."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"size": rng.normal(size=300), "town": rng.choice(["Oslo", "Rome", "Bonn"], 300)})
+    X["hue"] = rng.normal(size=300)
+    y = pd.Series(np.where(X["size"] + 2.0 * (X["town"] == "Rome") + rng.normal(size=300) > 1, "yes", "no"))
+    est = SpectralClassifier(dim=3, n_epochs=40, random_state=0).fit(X, y)
+    est.baselines_ = fit_baselines(est, X, y)
+    return est, X, y
+
+
+def by_name(models, name):
+    return next(model for model in models if model.name == name)
+
+
+def test_all_exact_methods_agree_on_the_linear_baseline(mixed):
+    est, X, _ = mixed
+    linear = by_name(subjects(est, est.baselines_), "linear")
+    inputs = est.inputs(X[:4])
+    reference = inputs.reference[:10]
+    names = [
+        "path",
+        "local",
+        "shapley",
+        "SHAP Exact",
+        "SHAP Permutation",
+        "SHAP Kernel",
+        "Captum IG",
+        "SHAP Deep",
+    ]
+    expected = BY_NAME["SHAP Linear"](linear, inputs, reference, seed=0)
+    for name in names:
+        att = BY_NAME[name](linear, inputs, reference, seed=0)
+        np.testing.assert_allclose(att.values, expected.values, rtol=0, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(att.base_values, expected.base_values, rtol=0, atol=1e-6, err_msg=name)
+        assert att.completeness_gap.max() < 1e-6
+        assert att.unit == est.unit_ == "log-odds of target = yes"
+
+
+@pytest.mark.parametrize("model", ["est", "mixed"])
+def test_our_exact_shapley_values_equal_shap_s(request, model, diabetes):
+    fixture = request.getfixturevalue(model)
+    est, X = fixture[:2] if model == "mixed" else (fixture, diabetes[0][COLUMNS])
+    spectral = subjects(est, est.baselines_)[0]
+    inputs = est.inputs(X[:6])
+    reference = inputs.reference[:10]
+    theirs = [BY_NAME[n](spectral, inputs, reference, seed=0) for n in ("SHAP Exact", "SHAP Kernel")]
+    own = BY_NAME["shapley"](spectral, inputs, reference, seed=0)
+    direct = explain(est, X[:6], method="shapley", background=est.background_[:10])
+    for att in (*theirs, own):
+        np.testing.assert_allclose(att.values, direct.values, rtol=0, atol=1e-8)
+
+
+def test_every_explainer_keeps_to_rows_columns_unit_and_background(found, est, rows):
+    assert len(found.attributions) == 12
+    assert set(found.cost["status"]) == set(found.faithfulness["status"]) == {"ok"}
+    for (model, method), att in found.attributions.items():
+        assert att.values.shape == (12, 5)
+        assert att.columns == tuple(COLUMNS)
+        assert (att.method, att.unit) == (method, "progression")
+        assert att.background == "25 of 100 training rows kept by the model, chosen with seed 0"
+        expected = (
+            est.predict(rows[0]) if model == "spectral" else est.baselines_[model].values(est.encode(rows[0]))
+        )
+        np.testing.assert_allclose(att.prediction, expected)
+
+
+def test_completeness_gaps_are_reported(found):
+    gaps = found.faithfulness.set_index(["model", "method"])["completeness_gap_relative"]
+    exact = gaps.drop([("spectral", "Captum IG"), ("MLP", "SHAP Gradient")])
+    assert exact.max() < 1e-6
+    assert gaps["MLP", "SHAP Gradient"] > 1e-4
+
+
+def test_accuracy_is_that_of_each_model(found, est, rows):
+    table = found.accuracy.set_index("model")
+    assert table.loc["spectral", "R²"] == pytest.approx(est.score(*rows))
+    assert table.index.tolist() == ["spectral", "linear", "MLP"]
+    assert set(table["unit"]) == {"progression"}
+
+
+def test_agreement_within_and_across_models(found):
+    table = found.agreement
+    assert len(table) == 12 * 11 // 2
+    same = table.set_index(["model_a", "method_a", "model_b", "method_b"]).loc[
+        ("spectral", "shapley", "spectral", "SHAP Exact")
+    ]
+    np.testing.assert_allclose(same[list(agreement.MEASURES)].astype(float), 1.0, atol=1e-9)
+    assert table.loc[table["within"], "model_a"].eq(table.loc[table["within"], "model_b"]).all()
+
+
+def test_deletion_by_our_path_beats_random_and_breaking_it_does_not(est, rows):
+    spectral = subjects(est, None)[0]
+    inputs = est.inputs(rows[0])
+    reference = inputs.reference[:25]
+    rng = np.random.default_rng(0)
+    att = BY_NAME["path"](spectral, inputs, reference, seed=0)
+
+    def scores(attribution):
+        base = float(spectral.values(reference).mean())
+        order = faithfulness.attributed_order(attribution, base)
+        deletion, insertion = faithfulness.curves(spectral, inputs, reference, order)
+        infidelity = faithfulness.infidelity(
+            spectral, inputs, reference, attribution, np.random.default_rng(1)
+        )
+        return faithfulness.area(deletion), faithfulness.area(insertion), infidelity
+
+    deletion, insertion, infidelity = scores(att)
+    random = [faithfulness.area(c) for c in faithfulness.random_curves(spectral, inputs, reference, rng)]
+    assert deletion < random[0]
+    assert insertion > random[1]
+    swapped = att.values.copy()
+    swapped[:, [1, 2]] = rng.permutation(swapped)[:, [2, 1]]
+    for broken in (replace(att, values=-att.values), replace(att, values=swapped)):
+        worse = scores(broken)
+        assert worse[0] > deletion
+        assert worse[1] < insertion
+        assert worse[2] > infidelity
+        measures = agreement.agreement(att, broken)
+        assert max(measures[name] for name in ("spearman", "pearson", "sign")) < 0.95
+    wrong = agreement.agreement(att, replace(att, values=-att.values))
+    assert (wrong["spearman"], wrong["sign"]) == (pytest.approx(-1), 0)
+    assert (wrong["top3"], wrong["ranking"]) == pytest.approx((1, 1))
+
+
+@pytest.mark.parametrize("table", ["regressor", "classifier", "two_or_five"])
+def test_deletion_by_path_is_never_worse_than_random(request, table):
+    from spectral_interp.tables.reading import read_table, split_target
+
+    if table == "two_or_five":
+        X, y = split_target(read_table("two_or_five"), "two_or_five", "two_or_five")
+        est = SpectralClassifier(dim=4, n_epochs=20, random_state=0).fit(X, y)
+    else:
+        est = request.getfixturevalue(table)
+        X, _ = request.getfixturevalue("diabetes" if table == "regressor" else "breast_cancer")
+    spectral, inputs = subjects(est, None)[0], est.inputs(X[:30])
+    reference = inputs.reference[:10]
+    att = BY_NAME["path"](spectral, inputs, reference, seed=0)
+    order = faithfulness.attributed_order(att, float(spectral.values(reference).mean()))
+    ours = faithfulness.curves(spectral, inputs, reference, order)[0]
+    random = faithfulness.random_curves(spectral, inputs, reference, np.random.default_rng(0))[0]
+    assert faithfulness.area(ours) <= faithfulness.area(random)
+
+
+def test_infidelity_of_an_additive_model_is_zero_and_counts_squares(rng):
+    pencil = Pencil(np.array([[1.0], [2.0], [-3.0]]), np.empty((3, 0)), 0)
+    subject = Subject("linear", torch.nn.Identity(), pencil.values)
+    inputs = Inputs(
+        pencil, rng.normal(size=(40, 2)), ("a", "b"), np.arange(2), np.empty((40, 2)), "u", np.zeros((1, 2))
+    )
+    att = explain(pencil, inputs.z)
+    exact = replace(att, columns=("a", "b"))
+    zero = np.zeros((1, 2))
+    assert faithfulness.infidelity(subject, inputs, zero, exact, rng) < 1e-25
+    off = replace(exact, values=exact.values + np.array([2.0, 0.0]))
+    got = faithfulness.infidelity(subject, inputs, zero, off, rng) * exact.prediction.var()
+    assert got == pytest.approx(2.0, rel=0.15)  # 4 wherever the first column is put away: half of the time
+
+
+def test_costs_count_model_evaluations(found):
+    cost = found.cost.set_index(["model", "method"])["evaluations_per_row"]
+    assert cost["spectral", "local"] == 1
+    assert cost["spectral", "shapley"] == pytest.approx(25 * 2**5, rel=0.1)
+    assert 25 * 2**5 <= cost["spectral", "SHAP Exact"] < 1.25 * 25 * 2**5
+    assert cost["spectral", "Captum IG"] == pytest.approx(25 * 50, rel=0.1)
+    assert (found.cost["ms_per_row"] > 0).all()
+    assert found.cost["gini"].between(0, 1).all()
+
+
+def test_an_explainer_that_raises_costs_one_line(monkeypatch, est, rows):
+    def fail(*_, **__):
+        raise AssertionError("The SHAP explanations do not sum up to the model's output!")
+
+    monkeypatch.setattr(shap.DeepExplainer, "shap_values", fail)
+    some = tuple(BY_NAME[n] for n in ("local", "SHAP Linear", "SHAP Deep"))
+    monkeypatch.setattr(study, "EXPLAINERS", some)
+    found = compare(est, *rows)
+    status = found.cost.set_index("method")["status"]
+    assert status["SHAP Deep"] == "failed: The SHAP explanations do not sum up to the model's output!"
+    assert status.drop("SHAP Deep").eq("ok").all()
+    line = found.faithfulness.set_index("method").loc["SHAP Deep"]
+    assert line["status"].startswith("failed: The SHAP")
+    assert np.isnan(line["deletion"])
+    assert ("MLP", "SHAP Deep") not in found.attributions
+    assert len(found.agreement) == 1
+
+
+def test_a_metric_that_raises_costs_one_cell(monkeypatch, est, rows):
+    def fail(*_, **__):
+        raise RuntimeError("no gradient")
+
+    monkeypatch.setattr(faithfulness, "sensitivity", fail)
+    monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["local"],))
+    line = compare(est, *rows).faithfulness.iloc[0]
+    assert line["status"] == "failed: sensitivity: no gradient"
+    assert np.isnan(line["sensitivity"])
+    assert np.isfinite(line["deletion"])
+
+
+def test_the_global_generators_are_left_alone(est, rows):
+    np.random.seed(3)  # noqa: NPY002
+    before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    models, inputs = subjects(est, est.baselines_), est.inputs(rows[0][:1])
+    for name in ("SHAP Permutation", "SHAP Gradient"):
+        one, two = (BY_NAME[name](models[2], inputs, inputs.reference[:5], seed=4) for _ in range(2))
+        np.testing.assert_array_equal(one.values, two.values)
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert torch.equal(torch_before, torch.get_rng_state())
+
+
+def test_what_cannot_be_computed_is_named(monkeypatch, diabetes):
+    X, y = diabetes
+    est = SpectralRegressor(dim=2, n_epochs=20, random_state=0).fit(X[["bmi"]], y)
+    found = compare(est, X[["bmi"]][:5])
+    assert found.accuracy.empty
+    text = "; ".join(found.notes)
+    for part in (
+        "linear model and MLP left out",
+        "no targets",
+        "5 rows explained",
+        "a single column",
+        "top three",
+    ):
+        assert part in text
+    assert found.agreement["spearman"].isna().all()
+    assert found.agreement["sign"].notna().all()
+    monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["local"],))
+    assert "accuracy left out: 1 of 1 rows with a target" in compare(est, X[["bmi"]][:1], y[:1]).notes
+    gappy = compare(est, X[["bmi"]][:6], y[:6].where(y.index[:6] != 2))
+    assert "accuracy on 5 of 6 rows: the others have no target" in gappy.notes
+    assert gappy.accuracy["R²"].item() == pytest.approx(est.score(X[["bmi"]][:6].drop(2), y[:6].drop(2)))
+
+
+def test_all_coalitions_are_left_out_where_they_are_too_many(monkeypatch, est, rows):
+    monkeypatch.setattr(explainers, "BUDGET", 2000)
+    monkeypatch.setattr(study, "BUDGET", 2000)
+    some = tuple(BY_NAME[n] for n in ("shapley", "SHAP Exact"))
+    monkeypatch.setattr(study, "EXPLAINERS", some)
+    status = compare(est, *rows).cost.set_index(["model", "method"])["status"]
+    assert (
+        status["spectral", "SHAP Exact"]
+        == "left out: all coalitions of 5 columns would take 9.6e+03 evaluations"
+    )
+    assert status["spectral", "shapley"] == "ok"
+
+
+def test_levels_only_and_training_tables(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.choice(["x", "y"], 80), "b": rng.choice(["u", "v", "w"], 80)})
+    y = (X["a"] == "x") + 0.1 * rng.normal(size=80)
+    est = SpectralRegressor(dim=2, n_epochs=10, random_state=0).fit(X, y)
+    monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["local"], BY_NAME["SHAP Linear"]))
+    found = compare(est, X, y, train=(X, y), max_rows=10)
+    assert found.accuracy["model"].tolist() == ["spectral", "linear", "MLP"]
+    assert found.accuracy["rows"].eq(80).all()
+    assert len(found.rows) == 10
+    assert found.faithfulness["sensitivity"].isna().all()
+    assert "sensitivity left out: there is no numeric column to move" in found.notes
+    assert est.baselines_ is None
+
+
+def test_bad_input(est, rows):
+    with pytest.raises(TypeError, match="expected a fitted spectral estimator; got Pencil"):
+        compare(Pencil(np.ones((2, 1)), np.empty((2, 0)), 0), [[1.0]])
+    with pytest.raises(ValueError, match="max_rows >= 1; got 0"):
+        compare(est, *rows, max_rows=0)
+    with pytest.raises(ValueError, match=r"y of shape \(12,\)"):
+        compare(est, rows[0], rows[1][:3])
+    with pytest.raises(ValueError, match="at least one row"):
+        compare(est, rows[0][:0])
+    att = explain(est, rows[0])
+    with pytest.raises(ValueError, match="same unit; got progression and log-odds"):
+        agreement.agreement(att, replace(att, unit="log-odds"))
+    with pytest.raises(ValueError, match="same rows"):
+        agreement.agreement(att, replace(att, values=att.values[:2]))
+
+
+def test_disputes_name_the_cause():
+    def att(values, prediction):
+        n = len(values)
+        return explain(Pencil(np.ones((4, 1)), np.empty((4, 0)), 0), np.zeros((n, 3))).__class__(
+            values=np.array(values),
+            base_values=np.zeros(n),
+            prediction=np.array(prediction),
+            degenerate=np.zeros(n, dtype=bool),
+            columns=("a", "b", "c"),
+            data=np.zeros((n, 3)),
+            method="m",
+            unit="kg",
+        )
+
+    one = att([[1.0, 1.0, 0.0], [5.0, 0.0, 1.0], [0.0, 1.0, 9.0]], [2.0, 6.0, 10.0])
+    other = att([[1.0, 1.0, 0.1], [0.0, 5.0, 1.0], [0.0, 1.0, 0.0]], [2.1, 6.0, 1.0])
+    correlation = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]])
+    found = disputes({("spectral", "m"): one, ("MLP", "m"): other}, correlation)
+    assert [dispute.row for dispute in found] == [1, 2]
+    assert "spectral (m) gives a +5 and MLP (m) 0 (kg)" in found[0].reason
+    assert "mostly in exchange with b" in found[0].reason
+    assert "correlated (+0.90 in the background)" in found[0].reason
+    assert "100% of the whole difference" in found[1].reason
+    assert "the predictions are 10 and 1" in found[1].reason
+    assert disputes({("spectral", "m"): one}, correlation) == []
+    close = replace(one, values=one.values + 1e-10)
+    assert disputes({("spectral", "m"): one, ("MLP", "m"): close}, correlation) == []
+
+
+def test_figures(found):
+    tables = {
+        "agreement": plots.agreement_table(found),
+        "importance_by_model": plots.importance_by_model_table(found),
+        "deletion": plots.deletion_table(found),
+        "faithfulness_cost": plots.faithfulness_cost_table(found),
+        "dispute": plots.dispute_table(found, found.disputed[0]),
+    }
+    with plots.style():
+        for name, table in tables.items():
+            figure = Figure()
+            ax = figure.subplots()
+            assert getattr(plots, name)(table, ax) is ax
+            figure.canvas.draw()
+    matrix = tables["agreement"].pivot(index="a", columns="b", values="value")
+    np.testing.assert_array_equal(matrix, matrix.T)
+    waterfall = tables["dispute"]
+    last = waterfall.groupby("model").last()
+    np.testing.assert_allclose(last["start"] + last["contribution"], last["prediction"], rtol=1e-6)
+    assert waterfall["model"].nunique() == 3
+    gain = tables["faithfulness_cost"].set_index(["model", "method"])["gain"]
+    assert gain["spectral", "path"] > 0
+
+
+def test_figures_of_a_lone_model(monkeypatch, rows, est):
+    monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "path")))
+    lone = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(*rows)
+    found = compare(lone, *rows)
+    table = plots.dispute_table(found, found.disputed[0])
+    assert table["model"].unique().tolist() == ["spectral (local)", "spectral (path)"]
+    assert "the same model" in found.disputed[0].reason
+
+
+@pytest.mark.parametrize("structure", ["diagonal", "dense"])
+def test_other_structures(structure, rows):
+    est = SpectralRegressor(dim=3, structure=structure, n_epochs=5, random_state=0).fit(*rows)
+    found = compare(est, rows[0][:2])
+    assert found.cost["status"].eq("ok").all()
+    shapley, theirs = (found.attributions["spectral", name].values for name in ("shapley", "SHAP Exact"))
+    np.testing.assert_allclose(shapley, theirs, atol=1e-8)
+
+
+def test_a_bare_state_dict(tmp_path):
+    torch.save(TridiagonalSpectral(3, 4, dtype=torch.float64).state_dict(), tmp_path / "bare.pt")
+    found = compare(load(tmp_path / "bare.pt"), np.eye(3))
+    assert found.cost["status"].eq("ok").all()
+    assert found.accuracy.empty
+
+
+def test_a_constant_model(monkeypatch, rows):
+    monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "SHAP Exact")))
+    flat = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(*rows)
+    flat.module_.rescale_(1e-300, 1.0)
+    found = compare(flat, *rows)
+    assert found.faithfulness[["deletion", "infidelity"]].isna().all(axis=None)
+    assert found.disputed == []
+    for name in ("agreement", "importance_by_model", "deletion", "faithfulness_cost"):
+        figure = Figure()
+        getattr(plots, name)(getattr(plots, f"{name}_table")(found), figure.subplots())
+        figure.canvas.draw()
+
+
+def test_coalitions_switch_whole_columns(mixed, rng):
+    est, X, _ = mixed
+    spectral, inputs = subjects(est, None)[0], est.inputs(X[:3])
+    background = est.background_[:4]
+    masks = rng.random((3, 5, 3)) < 0.5
+    got = faithfulness.coalition_means(spectral, inputs, est.encode(background), masks)
+    for i, j in np.ndindex(3, 5):
+        table = background.copy()
+        for column in np.array(inputs.columns)[masks[i, j]]:
+            table[column] = X[column].iloc[i]
+        assert got[i, j] == pytest.approx(est.decision_function(table).mean(), abs=1e-12)
+
+
+def test_sensitivity_is_the_largest_relative_change(mixed):
+    est, X, _ = mixed
+    linear = by_name(subjects(est, est.baselines_), "linear")
+    inputs = est.inputs(X[:4])
+    reference = inputs.reference[:10]
+    explainer = BY_NAME["SHAP Linear"]
+    got = faithfulness.sensitivity(explainer, linear, inputs, reference, np.random.default_rng(2), seed=0)
+    numeric = [axis.first for axis in inputs.axes if not axis.levels]
+    assert len(numeric) == 2
+    moved = np.repeat(inputs.z, faithfulness.JITTERS, axis=0)
+    moved[:, numeric] += np.random.default_rng(2).uniform(-0.1, 0.1, size=(len(moved), 2))
+    before = explainer(linear, inputs, reference, seed=0).values
+    after = explainer(linear, replace(inputs, z=moved), reference, seed=0).values
+    change = np.linalg.norm(after.reshape(4, faithfulness.JITTERS, -1) - before[:, None], axis=2)
+    assert got == pytest.approx((change.max(axis=1) / np.linalg.norm(before, axis=1)).mean())
+
+
+def test_our_shapley_values_are_sampled_beyond_14_columns(rng):
+    X = rng.normal(size=(60, 16))
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(X, X[:, 0])
+    found = compare(est, X, max_rows=2)
+    ours = found.attributions["spectral", "shapley"]
+    assert (ours.standard_error > 0).any()
+    assert found.attributions["spectral", "path"].coupling is not None
+
+
+def test_targets_with_gaps_may_be_a_list(rng):
+    X = rng.normal(size=(60, 2))
+    est = SpectralClassifier(dim=3, n_epochs=3, random_state=0).fit(X, (X[:, 0] > 0).astype(int))
+    found = compare(est, X[:6], [0, 1, None, 0, 1, 1], max_rows=2)
+    assert found.accuracy["rows"].tolist() == [5]

@@ -1,0 +1,116 @@
+"""Which rows are explained, what the summary says, and that nobody's files are lost."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spectral_interp import Pencil, explain, report
+from spectral_interp.plots import beeswarm_table
+from spectral_interp.report.summary import summary_lines
+
+
+def test_rows_are_chosen_by_the_seed(regressor, diabetes):
+    X, y = diabetes
+    data = X.assign(progression=y)
+    one, target = report.choose_rows(regressor, data, limit=20, seed=1)
+    two, _ = report.choose_rows(regressor, data, limit=20, seed=1)
+    other, _ = report.choose_rows(regressor, data, limit=20, seed=2)
+    pd.testing.assert_frame_equal(one, two)
+    assert not one.equals(other)
+    merged = one.assign(progression=target).merge(data, how="left", indicator=True)
+    assert (merged["_merge"] == "both").all()
+
+
+def test_targets_of_the_rows_to_explain(regressor, classifier, diabetes, breast_cancer):
+    X, y = diabetes
+    for empty in (None, np.nan, pd.NA):
+        assert report.choose_rows(regressor, X.assign(progression=empty), limit=9, seed=0)[1] is None
+    rows, known = report.choose_rows(regressor, X.assign(progression=y.astype(str)), limit=9, seed=0)
+    assert regressor.evaluate(rows, known) == regressor.evaluate(rows, known.astype(float))
+    with pytest.raises(ValueError, match="without missing or infinite values in the rows to explain; got 1"):
+        report.choose_rows(regressor, X.assign(progression=y.mask(y.index == 3)), limit=9, seed=0)
+    with pytest.raises(ValueError, match="numbers in the target 'progression'; got 'high' in row 0"):
+        report.choose_rows(regressor, X.assign(progression="high"), limit=9, seed=0)
+    with pytest.raises(ValueError, match="labels 'benign', 'malignant' in 'diagnosis'; got 0, 1"):
+        report.choose_rows(classifier, breast_cancer[0].assign(diagnosis=[0, 1] * 284 + [0]), limit=9, seed=0)
+
+
+def test_unknown_columns_are_left_out_unless_others_are_missing(regressor, diabetes):
+    X, y = diabetes
+    with pytest.warns(UserWarning, match="that the model does not know are left out: 'id', 'note'"):
+        rows, _ = report.choose_rows(regressor, X.assign(id=1, note="x"), limit=9, seed=0)
+    assert list(rows) == list(X)
+    with pytest.raises(
+        ValueError, match="column 'bmi' is missing; column 'BMI' is not known to the model; dr"
+    ):
+        report.choose_rows(regressor, X.rename(columns={"bmi": "BMI"}).assign(progression=y), limit=9, seed=0)
+
+
+def test_a_column_named_like_the_target_is_a_column(tmp_path):
+    from spectral_interp import SpectralRegressor
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"target": rng.normal(size=60), "b": rng.normal(size=60)})
+    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(X, X["b"].to_numpy())
+    rows, y = report.choose_rows(est, X, limit=10, seed=0)
+    assert list(rows) == ["target", "b"]
+    assert y is None
+
+
+def test_summary_and_sensitivity_against_their_definitions(regressor, diabetes):
+    X, y = diabetes
+    analysis = report.analyze(regressor, X, y, methods=["local"], seed=0)
+    att, found = explain(regressor, X), analysis.summary["methods"]["local"]
+    diagonal, coupling = np.abs(att.diagonal).mean(axis=0).sum(), np.abs(att.coupling).mean(axis=0).sum()
+    assert found["coupling_share"] == pytest.approx(coupling / (diagonal + coupling))
+    assert found["completeness_gap"] == att.completeness_gap.max()
+    assert found["evaluations"] == att.evaluations
+    bounds = analysis.tables["sensitivity"].set_index("feature")["bound"]
+    pencil = regressor.pencil_
+    for i, name in enumerate(X.columns):
+        dense = np.diag(pencil.diag[i + 1]) + np.diag(pencil.off[i + 1], 1) + np.diag(pencil.off[i + 1], -1)
+        assert bounds[name] == pytest.approx(np.linalg.norm(dense, 2))
+
+
+def test_beeswarm_levels_are_ranks_within_the_column(regressor, diabetes):
+    X, _ = diabetes
+    table = beeswarm_table(explain(regressor, X))
+    for name in X.columns:
+        levels = table.loc[table["column"] == name, "level"].to_numpy()
+        np.testing.assert_allclose(levels, X[name].rank(pct=True))
+
+
+def test_degenerate_counts_the_norm_of_negative_matrices_too():
+    pencil = Pencil([[-1e9, -1e9], [1.0, -1.0]], [[0.0], [0.0]], 0)
+    np.testing.assert_array_equal(pencil.degenerate([[1.0], [1e3]]), [True, False])
+
+
+def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_figures, regressor, diabetes):
+    X, y = diabetes
+    with pytest.warns(UserWarning, match="R.2 score is not well-defined"):
+        analysis = report.analyze(regressor, X[:1], y[:1], methods=["local"], seed=0)
+    report.write(analysis, tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["metrics"]["R²"] is None
+    assert "R² undefined" in summary_lines(summary)[0]
+
+
+def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor, diabetes):
+    analysis = report.analyze(regressor, diabetes[0][:20], None, methods=["local"], seed=0)
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "summary.json").write_text("{}")
+    with pytest.raises(ValueError, match="holds other files"):
+        report.write(analysis, folder)
+    (folder / "summary.json").unlink()
+    report.write(analysis, folder)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds other files"):
+        report.write(analysis, folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    with pytest.raises(ValueError, match="a file or a link"):
+        report.write(analysis, link)

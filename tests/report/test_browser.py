@@ -1,0 +1,180 @@
+"""The report in a real browser: at two widths, by keyboard, in the dark, with columns named to do harm."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spectral_interp import SpectralRegressor, report
+from spectral_interp.comparison.baselines import fit_baselines
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on the path")
+
+SCRIPT, IMAGE, LONG = (
+    "</script><script>window.broken = 1</script>",
+    "<img src=x onerror='window.broken = 2'>",
+    "n" * 200,
+)
+NAMES = [
+    SCRIPT,
+    IMAGE,
+    LONG,
+    "_hidden",
+    "$x_1^2$",
+    "😀 & <b>mood</b>",
+    "{{ 7 * 7 }}",
+    "%s \\n",
+    "a`b'c\"d",
+    "Größe",
+    "k",
+]
+OPTIONS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return the folder of an analysis with hostile names of columns, levels and target."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(80, len(NAMES))), columns=NAMES)
+    y = (X[SCRIPT] + X[IMAGE] * X["_hidden"]).rename("<i>target</i> & $y$")
+    X["<script>city</script>"] = np.where(X["k"] > 0, "<u>Oslo</u>", "Rome & $a$")
+    est = SpectralRegressor(dim=4, n_epochs=5, random_state=0).fit(X, y)
+    est.baselines_ = fit_baselines(est, X, y)
+    X.loc[3, "Größe"] = np.nan
+    analysis = report.analyze(
+        est, X[:30], y[:30], methods=["local", "shapley"], most=3, compare_rows=2, seed=0
+    )
+    folder = tmp_path_factory.mktemp("browser") / "out"
+    report.write(analysis, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for option in OPTIONS.split():
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(params=[1280, 390])
+def page(request, chromium, folder):
+    """Return the browser with the report open at one width."""
+    size = {"width": request.param, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    chromium.get_log("browser"), chromium.get_log("performance")
+    chromium.get((folder / "report.html").as_uri())
+    return chromium
+
+
+def _text(page, selector):
+    return page.execute_script("return document.querySelector(arguments[0]).textContent", selector)
+
+
+def test_nothing_fails_overflows_or_goes_out(page):
+    assert page.get_log("browser") == []
+    entries = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in entries if e["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
+    page.execute_script("for (const part of document.querySelectorAll('details')) part.open = true")
+    wide, room = page.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= room
+    cut = page.execute_script(
+        """const parts = [...document.querySelectorAll('figure, article, dd, .controls')];
+        return parts.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
+    )
+    assert cut == []
+    images = page.execute_script("return [...document.images].map((one) => one.complete && one.naturalWidth)")
+    assert len(images) > 15
+    assert all(images)
+
+
+def test_names_appear_as_typed_and_inject_nothing(page):
+    assert page.execute_script("return window.broken") is None
+    scripts = page.execute_script("return [...document.scripts].map((one) => one.id)")
+    assert scripts == ["data", ""]
+    said = page.execute_script("return document.getElementById('certificates').textContent")
+    assert SCRIPT in said
+    assert _text(page, "h1").startswith("<i>target</i> & $y$")
+    cells = page.execute_script("return [...document.querySelectorAll('td')].map((one) => one.textContent)")
+    assert {*NAMES, "<script>city</script>"} <= set(cells)
+
+
+def test_the_picker_shows_every_row(page):
+    data = json.loads(_text(page, "#data"))
+    read = """return [...document.querySelectorAll('#waterfall tbody tr')].map((row) =>
+        [row.cells[0].textContent, row.cells[1].textContent, row.querySelector('.number').textContent])"""
+    pick = """const box = document.getElementById(arguments[0]); box.value = arguments[1];
+        box.dispatchEvent(new Event('change', {bubbles: true}))"""
+    for method, at in (("local", 3), ("local", 29), ("shapley", 2)):
+        page.execute_script(pick, "method", method)
+        page.execute_script(pick, "row", str(at))
+        row = data["methods"][method]["rows"][at]
+        lines = page.execute_script(read)
+        assert _text(page, "#said").startswith(f"Row {row['row']}: prediction ")
+        assert [lines[0][0], lines[-1][0]] == ["base value", "prediction"]
+        shown = [line[0] for line in lines[1:-1]]
+        assert shown == [*(data["columns"][step[0]] for step in row["steps"][:10]), "2 others"]
+        numbers = [float(line[2].replace("−", "-").replace(",", "")) for line in lines]
+        assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=2e-3 * max(map(abs, numbers)))
+
+
+def test_rows_in_order_by_keyboard(page):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    data = json.loads(_text(page, "#data"))["methods"]["local"]["rows"]
+    worst = sorted(data, key=lambda row: -row["error"])
+    order = page.find_element(By.ID, "order")
+    order.send_keys("by error")
+    page.execute_script("document.getElementById('row').selectedIndex = 0")
+    page.execute_script("document.getElementById('row').dispatchEvent(new Event('change', {bubbles: true}))")
+    assert _text(page, "#said").startswith(f"Row {worst[0]['row']}:")
+    button = page.find_element(By.ID, "next")
+    button.send_keys(Keys.ENTER)
+    assert _text(page, "#said").startswith(f"Row {worst[1]['row']}:")
+    assert page.find_element(By.ID, "previous").is_enabled()
+
+
+def test_tables_sort_by_click_and_by_key(page):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    page.execute_script("for (const part of document.querySelectorAll('details')) part.open = true")
+    table = page.find_element(By.CSS_SELECTOR, "#background_stability table")
+    heads = [head.get_attribute("textContent") for head in table.find_elements(By.CSS_SELECTOR, "th")]
+    at = heads.index(next(head for head in heads if head.startswith("mean")))
+    read = """return [...arguments[0].tBodies[0].rows].map((row) =>
+        parseFloat(row.cells[arguments[1]].dataset.key))"""
+    button = table.find_elements(By.CSS_SELECTOR, "th button")[at]
+    page.execute_script("arguments[0].click()", button)
+    values = page.execute_script(read, table, at)
+    assert values == sorted(values, reverse=True)
+    assert len(set(values)) > 5
+    button.send_keys(Keys.ENTER)
+    assert page.execute_script(read, table, at) == sorted(values)
+    assert table.find_elements(By.CSS_SELECTOR, "th")[at].get_attribute("aria-sort") == "ascending"
+
+
+def test_dark_and_light(page):
+    def colours(scheme):
+        feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+        read = "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]"
+        return [sum(map(int, text[4:-1].split(","))) for text in page.execute_script(read)]
+
+    (light_ground, light_ink), (dark_ground, dark_ink) = colours("light"), colours("dark")
+    assert light_ground - light_ink > 500
+    assert dark_ink - dark_ground > 500

@@ -1,0 +1,187 @@
+"""The page as a document: whole by itself, every figure with its words, every number where it belongs."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spectral_interp import SpectralClassifier, SpectralRegressor, explain, report
+from spectral_interp.report import headlines
+from spectral_interp.report.page import table_cells
+from spectral_interp.report.rows import picker_rows
+from spectral_interp.report.subject import Subject
+
+
+class Reader(HTMLParser):
+    """Collects elements with their attributes, and the text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.text = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, regressor, diabetes):
+    X, y = diabetes
+    analysis = report.analyze(regressor, X[:40], y[:40], methods=["local", "path"], most=5, seed=0)
+    folder = tmp_path_factory.mktemp("page") / "out"
+    report.write(analysis, folder)
+    return folder, (folder / "report.html").read_text(encoding="utf-8"), analysis
+
+
+def test_the_page_needs_nothing_but_itself(written):
+    _, text, _ = written
+    found = Reader(text)
+    assert not re.search(r"https?://", text)
+    assert all(image["src"].startswith("data:image/png;base64,") for image in found.all("img"))
+    assert [link["href"] for link in found.all("link")] == ["data:,"]
+    assert "default-src 'none'" in next(m for m in found.all("meta") if "http-equiv" in m)["content"]
+    assert len(text) < 10e6
+
+
+def test_every_figure_has_words_and_its_table(written):
+    folder, text, analysis = written
+    found = Reader(text)
+    shown = [figure["id"] for figure in found.all("figure")]
+    assert len(shown) == len(set(shown))
+    assert {name for name in analysis.figures if not name.startswith("waterfall")} <= set(shown)
+    assert all(len(image["alt"]) > 40 for image in found.all("img"))
+    links = [a["href"] for a in found.all("a") if not a["href"].startswith("#")]
+    assert sorted(links) == sorted(f"tables/{name}.csv" for name in shown)
+    assert all((folder / link).is_file() for link in links)
+    ids = {attributes["id"] for _, attributes in found.elements if "id" in attributes}
+    assert {a["href"][1:] for a in found.all("a") if a["href"].startswith("#")} <= ids
+
+
+def test_the_page_says_what_the_summary_says(written):
+    _, text, analysis = written
+    said = "".join(Reader(text).text)
+    assert all(sentence in said for sentence in analysis.summary["certified"]["sentences"])
+    assert analysis.summary["background"] in said
+    assert "No comparison was made" in said
+    assert f"torch {analysis.summary['versions']['torch']}" in said
+
+
+@pytest.mark.parametrize("method", ["local", "shapley"])
+def test_steps_of_the_picker_add_up_to_the_prediction(regressor, diabetes, method):
+    X, y = diabetes
+    wide = pd.concat([X, X.iloc[:, :3].add_prefix("_")], axis=1)
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(wide, y)
+    subject = Subject.explained(est, wide[:4], y[:4], [method], most=None, compare_rows=0, seed=0)
+    data = picker_rows(subject)
+    att = explain(est, wide[:4], method=method)
+    json.dumps(data, allow_nan=False)
+    assert data["methods"][method]["others"] == 3
+    for i, row in enumerate(data["methods"][method]["rows"]):
+        steps = row["steps"]
+        assert len(steps) == 11
+        assert row["base"] + sum(step[2] for step in steps) == pytest.approx(att.prediction[i], rel=1e-5)
+        sizes = [abs(step[2]) for step in steps[:10]]
+        assert sizes == sorted(sizes, reverse=True)
+        assert sizes[0] == pytest.approx(np.abs(att.values[i]).max(), rel=1e-5)
+        assert row["error"] == pytest.approx(abs(att.prediction[i] - y[i]))
+        if att.coupling is not None:
+            assert sum(step[3] for step in steps) == pytest.approx(att.coupling[i].sum(), rel=1e-3)
+    assert (data["methods"][method]["rows"][0]["steps"][0][3] is None) == (method == "shapley")
+
+
+def test_a_single_column_is_not_called_others(diabetes):
+    X, y = diabetes
+    for more, others in ((1, 0), (2, 2)):
+        wide = pd.concat([X, X.iloc[:, :more].add_prefix("_")], axis=1)
+        est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(wide, y)
+        subject = Subject.explained(est, wide[:2], None, ["local"], most=None, compare_rows=0, seed=0)
+        found = picker_rows(subject)["methods"]["local"]
+        assert (found["others"], len(found["rows"][0]["steps"])) == (others, 11)
+
+
+def test_rows_of_slower_methods_keep_their_numbers(regressor, diabetes):
+    X, _ = diabetes
+    subject = Subject.explained(regressor, X[:40], None, ["path"], most=3, compare_rows=0, seed=0)
+    rows = picker_rows(subject)["methods"]["path"]["rows"]
+    assert [row["row"] for row in rows] == [0, 19, 39]
+    assert [row["target"] for row in rows] == [None] * 3
+
+
+def test_a_wrong_class_is_an_error_in_log_odds(classifier, breast_cancer):
+    X, y = breast_cancer
+    flipped = y[:6].map({a: b for a, b in zip(classifier.classes_, classifier.classes_[::-1], strict=True)})
+    right, wrong = (
+        [
+            row["error"]
+            for row in picker_rows(
+                Subject.explained(classifier, X[:6], labels, ["local"], most=None, compare_rows=0, seed=0)
+            )["methods"]["local"]["rows"]
+        ]
+        for labels in (y[:6], flipped)
+    )
+    np.testing.assert_allclose(right, np.negative(wrong))
+    decided = classifier.predict(X[:6]) == y[:6].to_numpy()
+    assert ((np.array(right) < 0) == decided).all()
+
+
+def test_tables_keep_names_keys_and_what_is_common():
+    table = pd.DataFrame({"my_column_a": [1e-9, np.nan], "ms_per_row": [2.0, 1.0], "unit": ["kg", "kg"]})
+    cells = table_cells(table)
+    assert cells["columns"] == ["my_column_a", "ms per row"]
+    assert [cell["text"] for cell in cells["rows"][1]] == ["", "1"]
+    assert cells["common"] == ["unit: kg"]
+
+
+def test_limits_name_correlated_columns_sampling_and_classes(rng):
+    a = rng.normal(size=90)
+    X = pd.DataFrame({"a": a, "twin": -a + 0.1 * rng.normal(size=90), "c": rng.normal(size=90)})
+    X["city"] = np.where(a > 0, "Oslo", "Rome")
+    X["far"] = np.where(a > 0, "north", "south")
+    est = SpectralClassifier(dim=3, n_epochs=3, random_state=0).fit(X, np.where(a > 0, "yes", "no"))
+    subject = Subject.explained(est, X[:20], None, ["local"], most=None, compare_rows=0, seed=0)
+    pairs = {frozenset(pair[:2]): pair[2] for pair in headlines.correlated_columns(subject)}
+    assert set(pairs) >= {frozenset(("a", "twin")), frozenset(("city", "far"))}
+    assert frozenset(("a", "c")) not in pairs
+    z = np.concatenate([est.encode(X[:20]), est.encode(est.background_)])
+    assert pairs[frozenset(("a", "twin"))] == pytest.approx(np.corrcoef(z[:, 0], z[:, 1])[0, 1])
+    summary = report.analyze(est, X[:20], None, methods=["local"], seed=0).summary
+    said = dict(headlines.limits(subject, summary))
+    assert "a and twin (−0.9" in said["Correlated columns"]
+    assert "above 0 the model decides for yes, below for no" in said["Unit"]
+    assert said["Sampling error"] == "None: local contributions are computed, not sampled."
+
+
+def test_limits_say_standard_errors_and_degenerate_rows(classifier, breast_cancer):
+    X = breast_cancer[0][:2]
+    subject = Subject.explained(classifier, X, None, ["shapley"], most=None, compare_rows=0, seed=0)
+    summary = report.analyze(classifier, X, None, methods=["shapley"], seed=0).summary
+    assert dict(headlines.limits(subject, summary))["Sampling error"].startswith(
+        "Sampled, with standard errors"
+    )
+    summary["methods"]["shapley"]["degenerate_rows"] = 2
+    assert dict(headlines.limits(subject, summary))["Degenerate rows"].startswith("2 by shapley")
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_other_formats_of_figures(tmp_path, regressor, diabetes, kind):
+    analysis = report.analyze(regressor, diabetes[0][:5], None, methods=["local"], seed=0)
+    few = report.Analysis(analysis.subject, analysis.exhibits[:2], analysis.summary)
+    report.write(few, tmp_path / "out", format=kind)
+    files = list((tmp_path / "out" / "figures").iterdir())
+    assert {path.suffix for path in files} == {f".{kind}"}
+    content = files[0].read_bytes()
+    report.write(few, tmp_path / "again", format=kind)
+    assert (tmp_path / "again" / "figures" / files[0].name).read_bytes() == content
+    assert b"<svg" in content[:2000] if kind == "svg" else content.startswith(b"%PDF")
+    assert "data:image/png" in (tmp_path / "out" / "report.html").read_text()
+    with pytest.raises(ValueError, match="expected format to be one of png, svg, pdf; got 'gif'"):
+        report.write(few, tmp_path / "out", format="gif")
