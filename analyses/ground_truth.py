@@ -27,7 +27,7 @@ from spectral_interp import Pencil, SpectralRegressor, explain, plots
 from spectral_interp.attribution.result import Attribution
 from spectral_interp.comparison.agreement import agreement
 from spectral_interp.comparison.baselines import fit_baselines
-from spectral_interp.comparison.explainers import EXPLAINERS, subjects
+from spectral_interp.comparison.explainers import EXPLAINERS, explained_models
 from spectral_interp.plots.style import label_log
 
 COLUMNS, ORDER = 8, 5
@@ -64,11 +64,11 @@ def scores(attribution: Attribution, truth: Attribution) -> dict[str, float]:
     }
 
 
-def measure(rows: int, noise: float, seed: int, *, epochs: int, explained: int) -> list[dict]:
+def measure(rows: int, noise: float, seed: int, *, epochs: int, n_explained: int) -> list[dict]:
     """Draw, fit and explain once; return a line per (model, method)."""
     rng = np.random.default_rng([seed, rows])
     function = draw_function(np.random.default_rng(seed))
-    z, test = rng.normal(size=(rows, COLUMNS)), rng.normal(size=(explained, COLUMNS))
+    z, test = rng.normal(size=(rows, COLUMNS)), rng.normal(size=(n_explained, COLUMNS))
     clean = function.values(z)
     y = clean + noise * clean.std() * rng.normal(size=rows)
     est = SpectralRegressor(n_epochs=epochs, random_state=seed).fit(z, y)
@@ -79,14 +79,14 @@ def measure(rows: int, noise: float, seed: int, *, epochs: int, explained: int) 
         columns=est.encoder_.names,
         unit=est.unit_,
     )
-    inputs, reference = est.inputs(test), est.encode(background)
-    models = {model.name: model for model in subjects(est, baselines)}
+    explained, reference = est.rows(test), est.encode(background)
+    models = {model.name: model for model in explained_models(est, baselines)}
     by_name = {explainer.name: explainer for explainer in EXPLAINERS}
     common = {"rows": rows, "noise": noise, "fit_seed": seed}
     path = replace(truth, values=explain(function, test, method="path", background=background).values)
     lines = [common | {"method": TRUTH, "r2": 1.0} | scores(path, truth)]
     for name, method in METHODS:
-        att = by_name[method](models[name], inputs, reference, seed=seed)
+        att = by_name[method](models[name], explained, reference, seed=seed)
         r2 = 1 - ((att.prediction - truth.prediction) ** 2).mean() / truth.prediction.var()
         lines.append(common | {"method": f"{name}: {method}", "r2": float(r2)} | scores(att, truth))
     return lines
@@ -144,7 +144,7 @@ def main() -> None:
     args = parser.parse_args()
     sizes, seeds, explained = ({200: 20}, 2, 10) if args.quick else (EPOCHS, args.seeds, EXPLAINED)
     jobs = [
-        {"rows": rows, "noise": noise, "seed": seed, "epochs": epochs, "explained": explained}
+        {"rows": rows, "noise": noise, "seed": seed, "epochs": epochs, "n_explained": explained}
         for rows, epochs in sizes.items()
         for noise in NOISES
         for seed in range(args.seed, args.seed + seeds)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,12 @@ from .background import background_of
 from .interactions import interactions
 from .local import local
 from .path import path
-from .result import Attribution
+from .result import Attribution, Parts
 from .shapley import shapley
 
 __all__ = ["METHODS", "Attribution", "explain", "interactions"]
 
-METHODS: dict[str, Callable[..., Attribution]] = {"local": local, "path": path, "shapley": shapley}
+METHODS: dict[str, Callable[..., Parts]] = {"local": local, "path": path, "shapley": shapley}
 
 
 def explain(
@@ -37,7 +36,7 @@ def explain(
     Parameters
     ----------
     model : SpectralRegressor, SpectralClassifier, Pencil or DensePencil
-    X : DataFrame or array_like, shape (n, columns)
+    X : DataFrame or array_like, shape (n, columns), or Rows
     method : {"local", "path", "shapley"}
         "local": eigenvector-weighted contributions, exact, one eigenpair a row; they add up to the prediction
         from a base value of the row's own.
@@ -95,11 +94,12 @@ def explain(
         options = {"exact": exact, "max_evaluations": max_evaluations, "random_state": random_state}
     elif exact is not None or max_evaluations is not None:
         raise ValueError(f"expected exact and max_evaluations only with method='shapley'; got {method!r}")
-    inputs, reference, description = background_of(model, X, background)
-    attribution = replace(METHODS[method](inputs, reference, **options), background=description)
+    rows, reference, description = background_of(model, X, background)
+    parts = METHODS[method](rows, reference, **options)
+    attribution = Attribution.of(parts, rows, method=method, background=description)
     if method == "local" and attribution.degenerate.any():
         warnings.warn(
-            f"{int(attribution.degenerate.sum())} of {len(inputs.z)} rows are degenerate: the eigenvalue is "
+            f"{int(attribution.degenerate.sum())} of {len(rows)} rows are degenerate: the eigenvalue is "
             "multiple there and contributions are one choice of several (see Attribution.degenerate)",
             stacklevel=2,
         )

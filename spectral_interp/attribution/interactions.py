@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._common.arrays import FloatArray
-from ..view.rows import Inputs
+from ..view import Rows
 from .background import background_of
 from .shapley import MOST_PLAYERS, all_masks, coalition_values, shapley_weights
 
@@ -65,15 +65,15 @@ def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any
     >>> interactions(pencil, [[0.0]])
     array([[[2.]]])
     """
-    if method not in METHODS:
-        raise ValueError(f"expected method to be one of {', '.join(METHODS)}; got {method!r}")
+    if method not in INTERACTIONS:
+        raise ValueError(f"expected method to be one of {', '.join(INTERACTIONS)}; got {method!r}")
     if method == "hessian" and background is not None:
         raise ValueError(
             "expected no background with method='hessian'; got one; it is a derivative at the row"
         )
-    inputs, reference, _ = background_of(model, X, background)
+    rows, reference, _ = background_of(model, X, background)
     with np.errstate(over="ignore", invalid="ignore"):
-        found = METHODS[method](inputs, reference)
+        found = INTERACTIONS[method](rows, reference)
     overflow = ~np.isfinite(found).all(axis=(1, 2))
     if overflow.any():
         raise ValueError(
@@ -83,25 +83,26 @@ def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any
     return found
 
 
-def _hessian(inputs: Inputs, _: FloatArray) -> FloatArray:
-    degenerate = inputs.pencil.degenerate(inputs.z)
+def _hessian(rows: Rows, _: FloatArray) -> FloatArray:
+    function, view = rows.view.function, rows.view
+    degenerate = function.degenerate(rows.z)
     if degenerate.any():
         warnings.warn(
-            f"{int(degenerate.sum())} of {len(inputs.z)} rows are degenerate: the eigenvalue is multiple "
+            f"{int(degenerate.sum())} of {len(rows)} rows are degenerate: the eigenvalue is multiple "
             "there and has no second derivative",
             stacklevel=3,
         )
-    rows = inputs.per_column(inputs.pencil.hessian(inputs.z))
-    return inputs.per_column(rows.transpose(0, 2, 1))
+    one_side = view.per_column(function.hessian(rows.z))
+    return view.per_column(one_side.transpose(0, 2, 1))
 
 
-def _shapley(inputs: Inputs, reference: FloatArray) -> FloatArray:
+def _shapley(rows: Rows, reference: FloatArray) -> FloatArray:
     """Return the interaction index as a weighted sum over all coalitions S.
 
     S, with ``s`` players besides i and j, counts ``± s! (c − s − 2)! / (c − 1)!``, positive if it holds both
     or neither of them. The Shapley values are read off the same table.
     """
-    n, c = len(inputs.z), len(inputs.columns)
+    n, c = len(rows), len(rows.view.axes)
     if c > MOST_PLAYERS:
         raise ValueError(f"expected at most {MOST_PLAYERS} columns for Shapley interactions; got {c}")
     masks = all_masks(c)
@@ -112,7 +113,7 @@ def _shapley(inputs: Inputs, reference: FloatArray) -> FloatArray:
     pairs = np.where(one == other, 1.0, -1.0) * weight[others] if c > 1 else np.empty((2, 0))
     single = shapley_weights(masks)
     result = np.zeros((n, c, c))
-    for group, table in coalition_values(inputs, reference, masks):
+    for group, table in coalition_values(rows, reference, masks):
         half = table @ pairs / 2
         block = result[group]
         block[:, first, second] = block[:, second, first] = half
@@ -120,4 +121,4 @@ def _shapley(inputs: Inputs, reference: FloatArray) -> FloatArray:
     return result
 
 
-METHODS = {"hessian": _hessian, "shapley": _shapley}
+INTERACTIONS = {"hessian": _hessian, "shapley": _shapley}

@@ -15,29 +15,31 @@ sum. Cells are bisected until two orders of extrapolation agree *and* no crossin
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from .._common.progress import progress
-from ..pencil.tridiagonal import Pencil
-from ..view.rows import Inputs
+from ..pencil import MatrixPencil, Pencil
+from ..view import ModelView, Rows
 from .breakpoints import active_shares
-from .result import Attribution
+from .result import Parts
 from .secants import Paths
 
-ENTRIES = 2**14  # of the vectors of the paths that advance together
+VECTOR_ENTRIES = 2**14  # of the vectors of the paths that advance together
 SECONDS_PER_PATH = 1e-4  # roughly, to decide whether progress is shown
 LEAST_SPREAD = 1e-3
 
 
-def path(inputs: Inputs, reference: FloatArray, *, tol: float = 1e-4) -> Attribution:
+def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4) -> Parts:
     """Return the contributions along straight paths from the background rows, averaged over them.
 
     Parameters
     ----------
-    inputs : Inputs
+    rows : Rows
     reference : ndarray, shape (b, p)
         Background rows. One row gives integrated gradients, several expected gradients.
     tol : float
@@ -48,7 +50,7 @@ def path(inputs: Inputs, reference: FloatArray, *, tol: float = 1e-4) -> Attribu
 
     Returns
     -------
-    Attribution
+    Parts
         ``base_values`` is the mean prediction of the background.
 
     Raises
@@ -65,62 +67,87 @@ def path(inputs: Inputs, reference: FloatArray, *, tol: float = 1e-4) -> Attribu
     """
     if not 1e-10 <= tol <= 1:
         raise ValueError(f"expected tol between 1e-10 and 1; got {tol!r}")
-    pencil, z = inputs.pencil, inputs.z
+    function, z = rows.view.function, rows.z
     n, b = len(z), len(reference)
-    prediction, base = pencil.values(z), pencil.values(reference)
-    error = tol * _spread(inputs, reference, np.concatenate([prediction, base]))
-    total, evaluations = np.zeros((n, 2, len(inputs.columns))), n + b
-    hard, lost = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    together = max(1, ENTRIES // max(pencil.dim, pencil.n_features))
+    prediction, base = function.values(z), function.values(reference)
+    error = tol * _spread(rows, reference, np.concatenate([prediction, base]))
+    found = _Sum(
+        np.zeros((n, 2, len(rows.view.axes))), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), n + b
+    )
     size = f"path: {n:,} rows × {b:,} background rows"
-    with progress(n * b, seconds=SECONDS_PER_PATH * n * b, size=size, unit="path") as advance:
-        for start in range(0, n * b, together):
-            row, ref = np.divmod(np.arange(start, min(start + together, n * b)), b)
-            parts, *paths, count = _integrate(inputs, reference[ref], z[row] - reference[ref], error)
-            np.add.at(total, row, parts / b)
-            for rows, found in zip((hard, lost), paths, strict=True):
-                rows[row[found]] = True
-            evaluations += count
-            advance(len(row))
-    if hard.any():
-        _warn(int(hard.sum()), n)
-    return Attribution(
-        values=total.sum(axis=1),
+    paths = n * b * len(function.terms)
+    with progress(paths, seconds=SECONDS_PER_PATH * paths, size=size, unit="path") as advance:
+        for weight, pencil in function.terms:
+            share = error / (abs(weight) * len(function.terms))
+            _add_term(found, weight, pencil, rows, reference, share, advance)
+    if found.hard.any():
+        _warn(int(found.hard.sum()), n)
+    return Parts(
+        values=found.total.sum(axis=1),
         base_values=np.full(n, base.mean()),
         prediction=prediction,
-        degenerate=pencil.degenerate(z) | lost,
-        columns=inputs.columns,
-        data=inputs.data,
-        method="path",
-        unit=inputs.unit,
-        diagonal=total[:, 0],
-        coupling=total[:, 1],
-        evaluations=evaluations,
+        degenerate=function.degenerate(z) | found.lost,
+        diagonal=found.total[:, 0],
+        coupling=found.total[:, 1],
+        evaluations=found.evaluations,
     )
 
 
-def _spread(inputs: Inputs, reference: FloatArray, predictions: FloatArray) -> float:
+@dataclass
+class _Sum:
+    """What has been found: both parts of the contributions (n, 2, c), hard and lost rows (n,), the cost."""
+
+    total: FloatArray
+    hard: npt.NDArray[np.bool_]
+    lost: npt.NDArray[np.bool_]
+    evaluations: int
+
+
+def _add_term(
+    found: _Sum,
+    weight: float,
+    pencil: MatrixPencil,
+    rows: Rows,
+    reference: FloatArray,
+    error: float,
+    advance: Callable[[int], object],
+) -> None:
+    """Add the contributions of one eigenvalue, every path to within ``error``."""
+    n, b = len(rows), len(reference)
+    together = max(1, VECTOR_ENTRIES // max(pencil.dim, pencil.n_features))
+    for start in range(0, n * b, together):
+        row, ref = np.divmod(np.arange(start, min(start + together, n * b)), b)
+        step = rows.z[row] - reference[ref]
+        parts, *paths, count = _integrate(pencil, rows.view, reference[ref], step, error)
+        np.add.at(found.total, row, weight * parts / b)
+        for flagged, which in zip((found.hard, found.lost), paths, strict=True):
+            flagged[row[which]] = True
+        found.evaluations += count
+        advance(len(row))
+
+
+def _spread(rows: Rows, reference: FloatArray, predictions: FloatArray) -> float:
     """Return what ``tol`` is a fraction of."""
-    farthest = max(_largest_step(inputs, r) for r in reference) if len(inputs.z) else 0.0
+    farthest = max(_largest_step(rows, r) for r in reference) if len(rows) else 0.0
     return max(float(np.ptp(predictions)), LEAST_SPREAD * farthest)
 
 
-def _largest_step(inputs: Inputs, r: FloatArray) -> float:
+def _largest_step(rows: Rows, r: FloatArray) -> float:
     """Return the largest ``‖A(z) − A(r)‖₂`` over the rows."""
-    low, high = inputs.pencil.step_range(inputs.z - r)
+    low, high = rows.view.function.step_range(rows.z - r)
     return float(np.maximum(-low, high).max())
 
 
 def _integrate(
-    inputs: Inputs, origin: FloatArray, step: FloatArray, error: float
+    pencil: MatrixPencil, view: ModelView, origin: FloatArray, step: FloatArray, error: float
 ) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_], int]:
     """Return both parts of the contributions (m, 2, c), hard and lost paths (m,) each, and the cost."""
-    pencil, none = inputs.pencil, np.zeros(len(step), dtype=bool)
+    none = np.zeros(len(step), dtype=bool)
     if isinstance(pencil, Pencil) and pencil.structure == "diagonal":
         shares, pieces = active_shares(pencil.bands(origin)[0], step @ pencil.diag[1:], pencil.k)
-        diagonal = inputs.per_column(step * (shares @ pencil.diag[1:].T))
+        diagonal = view.per_column(step * (shares @ pencil.diag[1:].T))
         return np.stack([diagonal, np.zeros_like(diagonal)], axis=1), none, none, pieces
-    paths = Paths(inputs, origin, step, error=error)
+    paths = Paths(pencil, view, origin, step, error=error)
     return paths.integrate(), paths.hard, paths.lost, paths.evaluations
 
 

@@ -1,22 +1,39 @@
-"""What every attribution method returns."""
+"""What every attribution method returns, and what :func:`explain` makes of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from ..view import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
     import shap
 
 
-@dataclass(frozen=True, eq=False)
-class Attribution:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Parts:
+    """What a method computes for n rows and c columns; see :class:`Attribution`."""
+
+    values: FloatArray
+    base_values: FloatArray
+    prediction: FloatArray
+    degenerate: npt.NDArray[np.bool_]
+    diagonal: FloatArray | None = None
+    coupling: FloatArray | None = None
+    base_diagonal: FloatArray | None = None
+    base_coupling: FloatArray | None = None
+    standard_error: FloatArray | None = None
+    evaluations: int = 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Attribution(Parts):
     """Contributions of the columns to each prediction, ``prediction = base_values + Σ values``.
 
     Attributes
@@ -38,6 +55,8 @@ class Attribution:
     columns : tuple of str, length c
     data : ndarray, shape (n, c)
         The rows in the user's units.
+    rows : ndarray, shape (n,)
+        What the user calls the rows: the index of their table, or places.
     method, unit : str
     evaluations : int
         Eigenvalues or eigenpairs that were computed: the cost.
@@ -53,21 +72,25 @@ class Attribution:
     True
     """
 
-    values: FloatArray
-    base_values: FloatArray
-    prediction: FloatArray
-    degenerate: npt.NDArray[np.bool_]
     columns: tuple[str, ...]
     data: npt.NDArray[Any]
+    rows: npt.NDArray[Any]
     method: str
     unit: str
-    diagonal: FloatArray | None = None
-    coupling: FloatArray | None = None
-    base_diagonal: FloatArray | None = None
-    base_coupling: FloatArray | None = None
-    standard_error: FloatArray | None = None
-    evaluations: int = 0
     background: str = ""
+
+    @classmethod
+    def of(cls, parts: Parts, rows: Rows, *, method: str, background: str) -> Self:
+        """Return the parts with what is known of the rows."""
+        return cls(
+            **vars(parts),
+            columns=rows.view.columns,
+            data=rows.data,
+            rows=rows.labels,
+            method=method,
+            unit=rows.view.output.unit,
+            background=background,
+        )
 
     @property
     def completeness_gap(self) -> FloatArray:
@@ -103,7 +126,7 @@ class Attribution:
         }
         return pd.DataFrame(
             {
-                "row": np.repeat(np.arange(n), c),
+                "row": np.repeat(self.rows, c),
                 "column": np.tile(np.array(self.columns, dtype=object), n),
                 "value": self.data.ravel(),
                 "contribution": self.values.ravel(),

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
-from ..view.rows import Inputs
+from ..pencil import MatrixPencil
+from ..view import ModelView
 
 NODES = np.arange(5) / 4
 CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
@@ -28,8 +29,8 @@ SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of
 NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
 NARROWEST = 2.0**-48
-ROUNDING = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
-SMALLEST = np.finfo(np.float64).smallest_subnormal
+RESOLUTION = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
+SUBNORMAL = np.finfo(np.float64).smallest_subnormal
 CROWDED, CROSSINGS = 256, 4  # most unsettled cells of a path at a time: that many, and so many times d
 
 
@@ -63,14 +64,16 @@ class Paths:
     not even converge, because the eigenvector changes at random.
     """
 
-    def __init__(self, inputs: Inputs, origin: FloatArray, step: FloatArray, *, error: float) -> None:
-        self.inputs, self.pencil = inputs, inputs.pencil
+    def __init__(
+        self, pencil: MatrixPencil, view: ModelView, origin: FloatArray, step: FloatArray, *, error: float
+    ) -> None:
+        self.pencil, self.view = pencil, view
         self.origin, self.step = origin, step
         self.slowest, self.fastest = self.pencil.step_range(step)
         low, high = self.pencil.extremes()
-        self.range = inputs.per_column(np.abs(step) * (high - low)[1:]).max(axis=1)
+        self.range = view.per_column(np.abs(step) * (high - low)[1:]).max(axis=1)
         norms, farthest = np.maximum(-low, high), np.maximum(np.abs(origin), np.abs(origin + step))
-        self.rounding = ROUNDING * (norms[0] + farthest @ norms[1:]) + SMALLEST * self.pencil.dim
+        self.rounding = RESOLUTION * (norms[0] + farthest @ norms[1:]) + SUBNORMAL * self.pencil.dim
         self.error = np.maximum(error, self.rounding)
         self.most = CROWDED + CROSSINGS * self.pencil.dim
         self.hard, self.lost = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
@@ -79,7 +82,7 @@ class Paths:
     def integrate(self) -> FloatArray:
         """Return the diagonal and the coupling contributions: shape (m, 2, c)."""
         m = len(self.step)
-        total, pair = np.zeros((m, 2, len(self.inputs.columns))), np.arange(m)
+        total, pair = np.zeros((m, 2, len(self.view.axes))), np.arange(m)
         cells = Cells(pair, np.zeros(m), np.ones(m), *self._solve(pair, np.tile(NODES, (m, 1))))
         while True:
             parts, settled = self._settle(cells)
@@ -133,7 +136,7 @@ class Paths:
         """Return ``width · step_i Σ_q weight_q u_qᵀ A_i w_q`` per column, both parts: shape (m, 2, c)."""
         step = cells.width[:, None] * self.step[cells.pair]
         forms = self.pencil.chord_forms(cells.vectors, chords, weights)
-        return np.stack([self.inputs.per_column(step * form[:, 1:]) for form in forms], axis=1)
+        return np.stack([self.view.per_column(step * form[:, 1:]) for form in forms], axis=1)
 
     def _isolated(self, cells: Cells) -> Any:
         """Return in which cells no neighbour of λ_k can touch it between two nodes.

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from .._common.progress import progress
-from ..view.rows import Inputs
-from .result import Attribution
+from ..view import Rows
+from .result import Parts
 
 MOST_PLAYERS = 14
 ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
@@ -32,18 +32,18 @@ Masks = npt.NDArray[np.bool_]
 
 
 def shapley(
-    inputs: Inputs,
+    rows: Rows,
     reference: FloatArray,
     *,
     exact: bool | None = None,
     max_evaluations: int | None = None,
     random_state: int | np.random.Generator = 0,
-) -> Attribution:
+) -> Parts:
     """Return Shapley values, each column one player.
 
     Parameters
     ----------
-    inputs : Inputs
+    rows : Rows
     reference : ndarray, shape (b, p)
         Background rows.
     exact : bool, optional
@@ -56,7 +56,7 @@ def shapley(
 
     Returns
     -------
-    Attribution
+    Parts
         ``standard_error`` is None where the values are exact. ``base_values`` is the mean prediction of the
         background.
 
@@ -70,25 +70,21 @@ def shapley(
     UserWarning
         If the budget cuts exact values to sampled ones.
     """
-    pencil, z = inputs.pencil, inputs.z
-    n, b, c = len(z), len(reference), len(inputs.columns)
-    prediction, base = pencil.values(z), float(pencil.values(reference).mean())
+    function, z = rows.view.function, rows.z
+    n, b, c = len(z), len(reference), len(rows.view.axes)
+    prediction, base = function.values(z), float(function.values(reference).mean())
     all_coalitions = n * b * 2**c
     if _is_exact(c, all_coalitions, exact, max_evaluations):
-        values, error, cost = _exact(inputs, reference), None, all_coalitions
+        values, error, cost = _exact(rows, reference), None, all_coalitions
     else:
         orders = _sample_size(n, b, c, max_evaluations)
-        values, error = _sampled(inputs, reference, orders, prediction, base, random_state)
+        values, error = _sampled(rows, reference, orders, prediction, base, random_state)
         cost = n * b * 2 * (c - 1) * orders
-    return Attribution(
+    return Parts(
         values=values,
         base_values=np.full(n, base),
         prediction=prediction,
-        degenerate=pencil.degenerate(z),
-        columns=inputs.columns,
-        data=inputs.data,
-        method="shapley",
-        unit=inputs.unit,
+        degenerate=function.degenerate(z),
         standard_error=error,
         evaluations=cost + n + b,
     )
@@ -108,38 +104,37 @@ def shapley_weights(masks: Masks) -> FloatArray:
     return np.where(masks, with_player[size], -without[size])
 
 
-def coalition_values(
-    inputs: Inputs, reference: FloatArray, masks: Masks
-) -> Iterator[tuple[slice, FloatArray]]:
+def coalition_values(rows: Rows, reference: FloatArray, masks: Masks) -> Iterator[tuple[slice, FloatArray]]:
     """Yield some rows and their ``mean_b f(z_S, b_{not S})`` for every coalition S, (rows, coalitions).
 
     Memory is bounded: a table of at most 2²² values, and 2¹³ matrices at a time.
     """
-    n, b, total = len(inputs.z), len(reference), len(masks)
-    rows = max(1, TABLE // max(total, 1))
+    n, b, total = len(rows), len(reference), len(masks)
+    at_once = max(1, TABLE // max(total, 1))
     together = max(1, MATRICES // b)
-    seconds = SECONDS_PER_ENTRY * inputs.pencil.dim * n * b * total
+    order = sum(pencil.dim for _, pencil in rows.view.function.terms)
+    seconds = SECONDS_PER_ENTRY * order * n * b * total
     size = f"shapley: {n:,} rows × {b:,} background rows × {total:,} coalitions"
     with progress(n * b * total, seconds=seconds, size=size, unit="eigenvalue") as advance:
-        for start in range(0, n, rows):
-            group = slice(start, min(start + rows, n))
+        for start in range(0, n, at_once):
+            group = slice(start, min(start + at_once, n))
             table = np.empty((group.stop - start, total))
             for first in range(0, total, together):
                 part = slice(first, min(first + together, total))
-                table[:, part] = _means(inputs, group, reference, masks[part])
+                table[:, part] = _means(rows, group, reference, masks[part])
                 advance((group.stop - start) * b * (part.stop - first))
             yield group, table
 
 
-def _means(inputs: Inputs, group: slice, reference: FloatArray, masks: Masks) -> FloatArray:
+def _means(rows: Rows, group: slice, reference: FloatArray, masks: Masks) -> FloatArray:
     """Return the mean over the background for some rows and coalitions, (rows, coalitions)."""
-    from_row = masks[:, inputs.column_of]
+    from_row = masks[:, rows.view.column_of]
     from_background = np.where(from_row, 0.0, reference[:, None])
     shape = from_background.shape
     means = np.empty((group.stop - group.start, len(masks)))
-    for mean, z in zip(means, inputs.z[group], strict=True):
+    for mean, z in zip(means, rows.z[group], strict=True):
         mixed = from_background + from_row * z
-        mean[:] = inputs.pencil.values(mixed.reshape(-1, shape[-1])).reshape(shape[:2]).mean(axis=0)
+        mean[:] = rows.view.function.values(mixed.reshape(-1, shape[-1])).reshape(shape[:2]).mean(axis=0)
     return means
 
 
@@ -177,19 +172,19 @@ def _sample_size(n: int, b: int, c: int, budget: int | None) -> int:
     return orders
 
 
-def _exact(inputs: Inputs, reference: FloatArray) -> FloatArray:
+def _exact(rows: Rows, reference: FloatArray) -> FloatArray:
     """Return the Shapley values from all coalitions, (n, c)."""
-    c = len(inputs.columns)
+    c = len(rows.view.axes)
     masks = all_masks(c)
     weights = shapley_weights(masks)
-    values = np.empty((len(inputs.z), c))
-    for group, table in coalition_values(inputs, reference, masks):
+    values = np.empty((len(rows.z), c))
+    for group, table in coalition_values(rows, reference, masks):
         values[group] = table @ weights
     return values
 
 
 def _sampled(
-    inputs: Inputs,
+    rows: Rows,
     reference: FloatArray,
     orders: int,
     prediction: FloatArray,
@@ -200,14 +195,14 @@ def _sampled(
 
     An order and its reverse make one sample: their errors tend to cancel (antithetic variates).
     """
-    c = len(inputs.columns)
+    c = len(rows.view.axes)
     rng = np.random.default_rng(random_state)
     order = rng.permuted(np.tile(np.arange(c), (orders, 1)), axis=1)
     rank = order.argsort(axis=1)
     prefixes = rank[:, None, :] < np.arange(1, c)[:, None]
     masks = np.stack([prefixes, ~prefixes], axis=1).reshape(-1, c)
-    values, errors = np.empty((len(inputs.z), c)), np.empty((len(inputs.z), c))
-    for group, table in coalition_values(inputs, reference, masks):
+    values, errors = np.empty((len(rows.z), c)), np.empty((len(rows.z), c))
+    for group, table in coalition_values(rows, reference, masks):
         n = len(table)
         none, everyone = np.full((n, orders, 1), base), np.tile(prediction[group, None, None], (1, orders, 1))
         grown, shrunk = table.reshape(n, orders, 2, c - 1).transpose(2, 0, 1, 3)

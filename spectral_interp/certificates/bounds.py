@@ -40,15 +40,14 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from .._common.text import at_least, at_most
-from ..pencil.base import AnyPencil, values_and_gradients
-from ..view.axes import Axis
-from ..view.rows import Inputs, as_inputs
+from ..pencil import MatrixPencil
+from ..view import Axis, ModelView, Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 from .sentences import monotone_sentence, norm_sentence
 
-ROUNDING = 1e-13
+VERDICT_SLACK = 1e-13
 """An eigenvalue counts as non-negative from minus this fraction of its matrix's norm on."""
 
 SHOWN_NORMS = 3
@@ -84,7 +83,8 @@ class Certificate:
         The ρ of the remainder: every gradient lies in one ball of this radius. Zero for a linear model.
     curvature : {"convex", "concave"} or None
         Of f on all inputs; a linear model (d = 1) is called convex.
-    inputs : Inputs
+    rows : Rows
+        Those given, or none.
     margins : Margins or None
         Of the rows, None if :func:`certify` was given none.
 
@@ -107,8 +107,13 @@ class Certificate:
     lipschitz: float
     bend: float
     curvature: str | None
-    inputs: Inputs
+    rows: Rows
     margins: Margins | None
+
+    @property
+    def view(self) -> ModelView:
+        """The model that the certificate is about."""
+        return self.rows.view
 
     @property
     def gap(self) -> FloatArray:
@@ -158,9 +163,9 @@ class Certificate:
         ValueError
             If the model is no classifier, or the certificate has no rows.
         """
-        if not self.inputs.decides:
+        if not self.view.output.decides:
             raise ValueError(
-                f"expected a classifier for flip_radius; got a model of {self.inputs.unit!r}, "
+                f"expected a classifier for flip_radius; got a model of {self.view.output.unit!r}, "
                 "which has no class to flip"
             )
         rows = self._rows("flip_radius")
@@ -178,7 +183,7 @@ class Certificate:
 
     @property
     def _diagonal(self) -> bool:
-        return self.inputs.pencil.structure == "diagonal"
+        return self.view.function.structure == "diagonal"
 
     def _rows(self, what: str) -> Margins:
         if self.margins is None:
@@ -196,57 +201,36 @@ class Certificate:
         """
         import pandas as pd  # only here do arrays become a table
 
-        return pd.DataFrame([self._line(axis) for axis in self.inputs.axes])
+        return pd.DataFrame([self._line(axis) for axis in self.view.axes])
 
     def _line(self, axis: Axis) -> dict[str, Any]:
-        """Return what is certified of one column."""
-        if axis.levels:
-            kind, factor = "levels", np.nan
-            step, low, high, observed = self._worst_pair(axis)
-            verdict = _verdict(low, high)
-        else:
-            kind, factor = "number with gaps" if axis.rest else "number", 1 / axis.scale
-            i, step = axis.first, axis.step
-            low, high = float(self.gradient_low[i]), float(self.gradient_high[i])
-            verdict = int(self.monotone[i])
-            observed = None if self.margins is None else self.margins.gradient[:, i]
-        norm = max(-low, high)
+        """Return what is certified of one column: the direction that can raise predictions most."""
+        directions = axis.directions()
+        steps = self.view.steps(axis.name, directions.steps)
+        low, high = self.view.function.step_range(steps)
+        worst = int(high.argmax())
+        bottom, top = float(low[worst]), float(high[worst])
+        norm = max(-bottom, top)
         line = {
             "column": axis.name,
-            "kind": kind,
-            "step": step,
+            "kind": axis.kind,
+            "step": directions.labels[worst],
             "norm": norm,
-            "low": low,
-            "high": high,
-            "monotone": verdict,
+            "low": bottom,
+            "high": top,
+            "monotone": _verdict(bottom, top),
         }
-        if observed is not None and len(observed):
+        if self.margins is not None and len(self.margins.gradient):
+            observed = self.margins.gradient @ steps[worst]
             line |= {f"observed_{f.__name__}": float(f(observed)) for f in (np.min, np.median, np.max)}
+        factor = directions.per_own
         return line | {
-            "own_step": "" if axis.levels else axis.own_unit,
+            "own_step": directions.own_label,
             "norm_per_unit": norm * factor,
-            "low_per_unit": low * factor,
-            "high_per_unit": high * factor,
-            "unit": self.inputs.unit,
+            "low_per_unit": bottom * factor,
+            "high_per_unit": top * factor,
+            "unit": self.view.output.unit,
         }
-
-    def _worst_pair(self, axis: Axis) -> tuple[str, float, float, FloatArray | None]:
-        """Return the pair of levels with the largest ``‖A_b - A_a‖₂``, its range, and the slopes at the rows.
-
-        The pair is turned so that the prediction can rise by more than it can fall.
-        """
-        a, b = np.triu_indices(len(axis.levels), k=1)
-        steps = np.zeros((len(a), self.inputs.pencil.n_features))
-        steps[np.arange(len(a)), axis.first + a] = -1.0
-        steps[np.arange(len(a)), axis.first + b] = 1.0
-        low, high = self.inputs.pencil.step_range(steps)
-        worst = int(np.maximum(-low, high).argmax())
-        step, source, target = steps[worst], axis.levels[a[worst]], axis.levels[b[worst]]
-        bottom, top = float(low[worst]), float(high[worst])
-        if -bottom > top:
-            step, source, target, bottom, top = -step, target, source, -top, -bottom
-        observed = None if self.margins is None else self.margins.gradient @ step
-        return f"{source} → {target}", bottom, top, observed
 
     def contribution_range(
         self, column: str, values: Any, *, method: str = "local"
@@ -280,29 +264,23 @@ class Certificate:
         >>> cert.contribution_range("z0", [-1.0, 3.0])
         (array([-2.,  3.]), array([-1.,  6.]))
         """
-        axis, background = self.inputs.axis(column), self.inputs.reference
+        axis, own, background = self.view.axis(column), self.view.own(column), self.view.background
         if method == "local":
             background = background.mean(axis=0, keepdims=True)
-        own = np.flatnonzero(self.inputs.column_of == self.inputs.columns.index(column))
-        steps = _encoded(axis, values, background.shape[1])[:, None, own] - background[:, own]
-        if axis.levels:
-            whole = np.zeros((*steps.shape[:2], background.shape[1]))
-            whole[..., own] = steps
-            ends = self.inputs.pencil.step_range(whole.reshape(-1, background.shape[1]))
-            low, high = (end.reshape(steps.shape[:2]) for end in ends)
-        else:
-            sides = np.stack([steps * self.gradient_low[own], steps * self.gradient_high[own]])
-            low, high = sides.min(axis=0).sum(axis=-1), sides.max(axis=0).sum(axis=-1)
+        there = axis.encode(axis.checked(values))
+        changes = there[:, None] - background[:, own]
+        steps = self.view.steps(column, changes.reshape(-1, axis.n_features))
+        low, high = (end.reshape(changes.shape[:2]) for end in self.view.function.step_range(steps))
         return low.mean(axis=1), high.mean(axis=1)
 
     def sentences(self) -> list[str]:
         """Return in words what is certified, the strongest columns first."""
-        lines = sorted((self._line(axis) for axis in self.inputs.axes), key=lambda line: -line["norm"])
+        lines = sorted((self._line(axis) for axis in self.view.axes), key=lambda line: -line["norm"])
         said = [*(monotone_sentence(line) for line in lines), *(map(norm_sentence, lines[:SHOWN_NORMS]))]
         return [sentence for sentence in (*said, *self._joint_sentences()) if sentence]
 
     def _joint_sentences(self) -> Iterator[str]:
-        unit = self.inputs.unit
+        unit = self.view.output.unit
         if not self.bend:
             yield "Predictions are linear in the features."
         elif self.curvature:
@@ -312,7 +290,7 @@ class Certificate:
             )
         most = at_most(self.lipschitz)
         yield f"Two rows at distance 1 in features never differ by more than {most} ({unit})."
-        if self.margins is not None and len(self.margins.gap) and self.inputs.decides:
+        if self.margins is not None and len(self.margins.gap) and self.view.output.decides:
             radius = at_least(float(np.median(self.flip_radius)))
             yield f"Half of the rows keep their class under every change of the features by {radius}."
 
@@ -346,8 +324,8 @@ def certify(model: Any, X: Any = None) -> Certificate:
     >>> cert.feature_norm, cert.lipschitz, cert.curvature
     (array([3.]), 3.0, 'convex')
     """
-    inputs = as_inputs(model, X)
-    pencil = inputs.pencil
+    rows = rows_of(model, X)
+    pencil = rows.view.pencil
     low, high = (ends[1:] for ends in pencil.extremes())
     lipschitz, bend = _gradient_balls(pencil)
     return Certificate(
@@ -358,12 +336,12 @@ def certify(model: Any, X: Any = None) -> Certificate:
         lipschitz=lipschitz,
         bend=bend,
         curvature=_curvature(pencil),
-        inputs=inputs,
-        margins=None if X is None else Margins(*values_and_gradients(pencil, inputs.z), pencil.gap(inputs.z)),
+        rows=rows,
+        margins=None if X is None else Margins(*pencil.values_and_gradients(rows.z), pencil.gap(rows.z)),
     )
 
 
-def _gradient_balls(pencil: AnyPencil) -> tuple[float, float]:
+def _gradient_balls(pencil: MatrixPencil) -> tuple[float, float]:
     """Return the least ``‖c‖ + ρ(c)`` and the least ρ(c) over three centres c of a ball of gradients.
 
     The centres are 0, the mean eigenvalue of every A_i (best for the bound of Frobenius) and the middle of
@@ -388,23 +366,12 @@ def _ball_radius(matrices: FloatArray, centre: FloatArray) -> float:
     return float(min(np.linalg.norm(stacked, 2), np.linalg.norm(rows, 2)))
 
 
-def _encoded(axis: Axis, values: Any, p: int) -> FloatArray:
-    """Return features (m, p) that hold the column at each of ``values``, and zeros elsewhere."""
-    origin = np.zeros(p)
-    if not axis.levels:
-        return axis.place(origin, axis.feature(np.asarray(values, dtype=np.float64)))
-    unknown = sorted({str(value) for value in values} - set(axis.levels))
-    if unknown:
-        raise ValueError(f"expected levels of {axis.name!r}: {', '.join(axis.levels)}; got {unknown[0]!r}")
-    return axis.place_levels(origin)[[axis.levels.index(str(value)) for value in values]]
-
-
 def _verdict(low: float, high: float) -> int:
-    slack = ROUNDING * max(-low, high)
+    slack = VERDICT_SLACK * max(-low, high)
     return int(low >= -slack) - int(high <= slack)
 
 
-def _curvature(pencil: AnyPencil) -> str | None:
+def _curvature(pencil: MatrixPencil) -> str | None:
     if pencil.k == pencil.dim - 1:
         return "convex"
     return "concave" if pencil.k == 0 else None

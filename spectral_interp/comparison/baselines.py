@@ -17,6 +17,7 @@ from ..training.loop import epochs, mean_loss
 from ..training.partition import Partition
 from ..training.run import Run
 from ..training.stages import stop_early
+from ..view import rows_of
 
 HIDDEN = (64, 64)
 
@@ -67,9 +68,9 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any) -> dict[str, Baseline]
 
 def evaluate_all(est: SpectralEstimator, X: Any, y: Any) -> dict[str, dict[str, float]]:
     """Return the metrics of the spectral model and of its baselines on the rows ``X``."""
-    z = est.encode(X)
+    rows = rows_of(est, X)
     baselines = est.baselines_ or {}
-    predictions = {"spectral": est.pencil_.values(z)} | {name: b.values(z) for name, b in baselines.items()}
+    predictions = {"spectral": rows.prediction} | {name: b.values(rows.z) for name, b in baselines.items()}
     return {name: est.metrics(prediction, y) for name, prediction in predictions.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,14 @@ from ..attribution.result import Attribution
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..models.network import LINEAR, MLP, Baseline
-from ..view.rows import Inputs
+from ..view import Rows, rows_of
 from .agreement import Key, agreement, agreement_table
 from .baselines import fit_baselines
 from .disputes import Dispute, disputes
-from .explainers import SPECTRAL, Subject, subjects
+from .explainers import SPECTRAL, ExplainedModel, explained_models
 from .study import OK, Study
 
-BACKGROUND_ROWS = 25
+COMPARED_BACKGROUND = 25
 
 SHAP_METHODS = ("SHAP Exact", "SHAP Permutation", "SHAP Kernel")
 """SHAP's explainers of any model, the most accurate first."""
@@ -48,7 +48,7 @@ class Comparison:
     agreement : DataFrame
         One line per pair of (model, method): "model_a", "method_a", "model_b", "method_b", "within" (one
         model), and from −1 or 0 to 1 "spearman", "pearson", "sign", "top3", "ranking" (see
-        :func:`spectral_interp.agreement.agreement_table`).
+        :func:`spectral_interp.comparison.agreement.agreement_table`).
     faithfulness : DataFrame
         One line per (model, method). "completeness_gap": the largest over the rows, in "unit";
         "completeness_gap_relative": as a share of the predictions' spread. "deletion" (lower is better) and
@@ -204,20 +204,19 @@ def compare(
     if max_rows < 1:
         raise ValueError(f"expected max_rows >= 1; got {max_rows}")
     notes: list[str] = []
-    whole = est.inputs(X)
-    if not len(whole.z):
+    whole = rows_of(est, X)
+    if not len(whole):
         raise ValueError("expected at least one row to explain; got none")
     baselines = _baselines(est, train, notes)
-    models = subjects(est, baselines)
+    models = explained_models(est, baselines)
     accuracy = _accuracy(est, models, whole, y, notes)
-    rows = np.sort(np.random.default_rng(random_state).permutation(len(whole.z))[:max_rows])
-    inputs = replace(whole, z=whole.z[rows], data=whole.data[rows])
-    reference = whole.reference[:BACKGROUND_ROWS]
-    _note_limits(inputs, max_rows, notes)
-    study = Study(inputs, reference, random_state, notes)
+    places = np.sort(np.random.default_rng(random_state).permutation(len(whole))[:max_rows])
+    rows, reference = whole.take(places), whole.view.background[:COMPARED_BACKGROUND]
+    _note_limits(rows, max_rows, notes)
+    study = Study(rows, reference, random_state, notes)
     with threadpool_limits(1):  # the models are small: threads cost more than they give, and vary the times
         study.run(models)
-    correlation = inputs.correlation(whole.reference)
+    correlation = whole.view.correlation(whole.view.background)
     return Comparison(
         accuracy=accuracy,
         agreement=agreement_table(study.attributions),
@@ -225,10 +224,10 @@ def compare(
         cost=pd.DataFrame(study.cost),
         curves=pd.DataFrame(study.curves),
         attributions=study.attributions,
-        rows=rows,
+        rows=places,
         disputed=disputes(_disputants(study.attributions), correlation),
         notes=tuple(dict.fromkeys(notes)),
-        unit=inputs.unit,
+        unit=rows.view.output.unit,
     )
 
 
@@ -244,46 +243,46 @@ def _baselines(
 
 def _accuracy(
     est: SpectralRegressor | SpectralClassifier,
-    models: list[Subject],
-    inputs: Inputs,
+    models: list[ExplainedModel],
+    rows: Rows,
     y: Any,
     notes: list[str],
 ) -> pd.DataFrame:
     """Return one line of metrics per model, or none where fewer than two rows have a target."""
-    n = len(inputs.z)
+    n = len(rows)
     targets = np.asarray([None] * n if y is None else y)
     if targets.shape != (n,):
         raise ValueError(f"expected y of shape ({n},) to go with X; got {targets.shape}")
     known = ~pd.isna(targets)
-    rows = int(known.sum())
-    if rows < 2:
-        given = "no targets given" if y is None else f"{rows} of {n} rows with a target"
+    count = int(known.sum())
+    if count < 2:
+        given = "no targets given" if y is None else f"{count} of {n} rows with a target"
         notes.append(f"accuracy left out: {given}")
         return pd.DataFrame(columns=["model", "rows", "unit"])
-    if rows < n:
-        notes.append(f"accuracy on {rows} of {n} rows: the others have no target")
+    if count < n:
+        notes.append(f"accuracy on {count} of {n} rows: the others have no target")
     return pd.DataFrame(
         [
             {
                 "model": model.name,
-                **est.metrics(model.values(inputs.z[known]), np.array(targets[known].tolist())),
-                "rows": rows,
-                "unit": inputs.unit,
+                **est.metrics(model.values(rows.z[known]), np.array(targets[known].tolist())),
+                "rows": count,
+                "unit": rows.view.output.unit,
             }
             for model in models
         ]
     )
 
 
-def _note_limits(inputs: Inputs, max_rows: int, notes: list[str]) -> None:
-    n, c = inputs.z.shape[0], len(inputs.columns)
+def _note_limits(rows: Rows, max_rows: int, notes: list[str]) -> None:
+    n, c = len(rows), len(rows.view.axes)
     if n < max_rows:
         notes.append(f"{n} rows explained: there are no more, of {max_rows} asked for")
     if c == 1:
         notes.append("correlations and global ranking left out: there is a single column")
     if c <= 3:
         notes.append(f"overlap of the top three left out: there are {c} columns")
-    if all(axis.levels for axis in inputs.axes):
+    if not any(axis.continuous for axis in rows.view.axes):
         notes.append("sensitivity left out: there is no numeric column to move")
 
 

@@ -13,9 +13,9 @@ from .._common.text import number, signed
 from ..attribution.result import Attribution
 from .agreement import Key
 
-CORRELATED = 0.5  # what is worth naming as a reason
+CORRELATION_NAMED = 0.5  # what is worth naming as a reason
 
-ROUNDING = 1e-9  # differences below this share of the predictions are no dispute
+SAME = 1e-9  # differences below this share of the predictions are no dispute
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def disputes(
     )
     size = max(float(np.abs(att.prediction).max()) for att in attributions.values())
     worst = distance.max(axis=0)
-    rows = [row for row in np.argsort(-worst, kind="stable")[:count] if worst[row] > ROUNDING * size]
+    rows = [row for row in np.argsort(-worst, kind="stable")[:count] if worst[row] > SAME * size]
     found = []
     for row in map(int, rows):
         a, b = pairs[int(distance[:, row].argmax())]
@@ -94,7 +94,7 @@ def _reason(
         same = "the same model" if a[0] == b[0] else "much the same change of the prediction"
         text += f"both explain {same} and share it out differently, mostly in exchange with {names[partner]}."
     together = correlation[top, partner]
-    if opposed[partner] > 0 and abs(together) >= CORRELATED:
+    if opposed[partner] > 0 and abs(together) >= CORRELATION_NAMED:
         text += (
             f" {names[top]} and {names[partner]} are correlated ({together:+.2f} in the background), so the "
             "rows do not tell which of them the effect belongs to."

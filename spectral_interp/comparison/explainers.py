@@ -19,24 +19,23 @@ from torch import Tensor, nn
 
 from .._common.arrays import FloatArray
 from ..attribution.explain import METHODS
-from ..attribution.result import Attribution
+from ..attribution.result import Attribution, Parts
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..models.network import LINEAR, MLP, Baseline
-from ..pencil.base import AnyPencil
-from ..pencil.tridiagonal import Pencil
-from ..view.rows import Inputs
+from ..pencil import Pencil, SpectralFunction
+from ..view import Rows
 
 SPECTRAL = "spectral"
 SUMMED, PLAYER = "features, summed", "columns"
 BUDGET = 2**25
 """Most model evaluations for exact Shapley values; beyond, ours are sampled and SHAP's left out."""
 
-GRADIENT_SAMPLES, STEPS = 200, 50  # the explainers' own defaults
+GRADIENT_SAMPLES, IG_STEPS = 200, 50  # the explainers' own defaults
 
 
 @dataclass(eq=False)
-class Subject:
+class ExplainedModel:
     """A model to explain, which counts how often it is evaluated.
 
     Attributes
@@ -47,7 +46,7 @@ class Subject:
         Maps float64 features (n, p) to (n, 1) or (n,); a copy of its own.
     solve : callable, optional
         Predictions (n,) of features (n, p), where there is a faster way than the module.
-    pencil : Pencil or DensePencil, optional
+    function : SpectralFunction, optional
         Where the model is one.
     evaluations : int
         Rows evaluated so far.
@@ -56,7 +55,7 @@ class Subject:
     name: str
     module: nn.Module
     solve: Callable[[FloatArray], FloatArray] | None = None
-    pencil: AnyPencil | None = None
+    function: SpectralFunction | None = None
     evaluations: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -74,14 +73,14 @@ class Subject:
         return self.solve(z)
 
 
-def subjects(
+def explained_models(
     est: SpectralRegressor | SpectralClassifier, baselines: dict[str, Baseline] | None
-) -> list[Subject]:
+) -> list[ExplainedModel]:
     """Return the spectral model and its baselines as models to explain."""
-    pencil = est.pencil_
-    models = [Subject(SPECTRAL, est.module_, pencil.values, pencil)]
+    function = est.function_
+    models = [ExplainedModel(SPECTRAL, est.module_, function.values, function)]
     for name, baseline in (baselines or {}).items():
-        models.append(Subject(name, baseline.module, pencil=linear_pencil(baseline)))
+        models.append(ExplainedModel(name, baseline.module, function=linear_pencil(baseline)))
     return models
 
 
@@ -102,38 +101,33 @@ def _line(module: Any) -> tuple[FloatArray, FloatArray]:
 class Explainer:
     """A method under its name in tables, the models it runs on, and what its players are.
 
-    ``run(subject, inputs, reference, seed)`` returns contributions (n, c) and base values (n,), or an
-    Attribution with what else is known.
+    ``run(model, rows, reference, seed)`` returns contributions (n, c) and base values (n,), or
+    Parts with what else is known.
     """
 
     name: str
     models: tuple[str, ...]
     players: str
-    run: Callable[[Subject, Inputs, FloatArray, int], tuple[FloatArray, FloatArray] | Attribution]
+    run: Callable[[ExplainedModel, Rows, FloatArray, int], tuple[FloatArray, FloatArray] | Parts]
     all_coalitions: bool = False
 
-    def __call__(self, subject: Subject, inputs: Inputs, reference: FloatArray, *, seed: int) -> Attribution:
-        """Explain the rows of ``inputs`` against ``reference`` (b, p)."""
-        before = subject.evaluations
+    def __call__(self, model: ExplainedModel, rows: Rows, reference: FloatArray, *, seed: int) -> Attribution:
+        """Explain the rows against ``reference`` (b, p)."""
+        before = model.evaluations
         with own_randomness(seed):
-            found = self.run(subject, inputs, reference, seed)
-        evaluations = subject.evaluations - before
-        background = f"{len(reference)} of {inputs.background}"
-        if isinstance(found, Attribution):
-            return replace(found, method=self.name, evaluations=evaluations, background=background)
-        values, base = found
-        return Attribution(
-            values=np.asarray(values, dtype=np.float64),
-            base_values=np.broadcast_to(np.asarray(base, dtype=np.float64), len(values)).copy(),
-            prediction=subject.values(inputs.z),
-            degenerate=np.zeros(len(values), dtype=bool),
-            columns=inputs.columns,
-            data=inputs.data,
-            method=self.name,
-            unit=inputs.unit,
-            evaluations=evaluations,
-            background=background,
-        )
+            found = self.run(model, rows, reference, seed)
+        evaluations = model.evaluations - before
+        background = f"{len(reference)} of {rows.view.background_name}"
+        if not isinstance(found, Parts):
+            values, base = found
+            found = Parts(
+                values=np.asarray(values, dtype=np.float64),
+                base_values=np.broadcast_to(np.asarray(base, dtype=np.float64), len(values)).copy(),
+                prediction=model.values(rows.z),
+                degenerate=np.zeros(len(values), dtype=bool),
+            )
+        parts = replace(found, evaluations=evaluations)
+        return Attribution.of(parts, rows, method=self.name, background=background)
 
 
 @contextmanager
@@ -149,51 +143,56 @@ def own_randomness(seed: int) -> Iterator[None]:
             np.random.set_state(before)  # noqa: NPY002
 
 
-def _ours(method: str) -> Callable[..., Attribution]:
-    def run(subject: Subject, inputs: Inputs, reference: FloatArray, seed: int) -> Attribution:
+def _ours(method: str) -> Callable[..., Parts]:
+    def run(model: ExplainedModel, rows: Rows, reference: FloatArray, seed: int) -> Parts:
         options: dict[str, Any] = {}
         if method == "shapley":
-            affordable = coalitions(inputs, reference) <= BUDGET
+            affordable = coalitions(rows, reference) <= BUDGET
             options = {"exact": None if affordable else False, "random_state": seed}
-        att = METHODS[method](replace(inputs, pencil=subject.pencil), reference, **options)  # type: ignore[arg-type]
-        subject.evaluations += att.evaluations
-        return att
+        if model.function is None:
+            raise ValueError(f"expected a spectral function for {method}; got the {model.name} model")
+        view = replace(rows.view, function=model.function)
+        parts = METHODS[method](replace(rows, view=view), reference, **options)
+        model.evaluations += parts.evaluations
+        return parts
 
     return run
 
 
-def coalitions(inputs: Inputs, reference: FloatArray) -> int:
+def coalitions(rows: Rows, reference: FloatArray) -> int:
     """Return the evaluations that exact Shapley values take: rows × background × 2^columns."""
-    return len(inputs.z) * len(reference) * 2 ** len(inputs.columns)
+    return len(rows) * len(reference) * 2 ** len(rows.view.axes)
 
 
-def _linear(subject: Subject, inputs: Inputs, reference: FloatArray, _: int) -> tuple[FloatArray, FloatArray]:
+def _linear(
+    model: ExplainedModel, rows: Rows, reference: FloatArray, _: int
+) -> tuple[FloatArray, FloatArray]:
     import shap
 
-    slopes, intercept = _line(subject.module)
+    slopes, intercept = _line(model.module)
     masker = shap.maskers.Independent(reference, max_samples=len(reference))
     explainer = shap.LinearExplainer((slopes, float(intercept[0])), masker)
-    return inputs.per_column(explainer.shap_values(inputs.z)), explainer.expected_value
+    return rows.view.per_column(explainer.shap_values(rows.z)), explainer.expected_value
 
 
-def _deep(subject: Subject, inputs: Inputs, reference: FloatArray, _: int) -> tuple[FloatArray, FloatArray]:
+def _deep(model: ExplainedModel, rows: Rows, reference: FloatArray, _: int) -> tuple[FloatArray, FloatArray]:
     import shap
 
-    explainer = shap.DeepExplainer(subject.module, torch.tensor(reference))
-    values = explainer.shap_values(torch.tensor(inputs.z), check_additivity=True)
-    return inputs.per_column(values.reshape(inputs.z.shape)), explainer.expected_value
+    explainer = shap.DeepExplainer(model.module, torch.tensor(reference))
+    values = explainer.shap_values(torch.tensor(rows.z), check_additivity=True)
+    return rows.view.per_column(values.reshape(rows.z.shape)), explainer.expected_value
 
 
 def _gradient(
-    subject: Subject, inputs: Inputs, reference: FloatArray, seed: int
+    model: ExplainedModel, rows: Rows, reference: FloatArray, seed: int
 ) -> tuple[FloatArray, FloatArray]:
     """Run SHAP's expected gradients, which draw float32 rows whatever the model's dtype; it names no base."""
     import shap
 
-    module = nn.Sequential(_Float64(), subject.module)
+    module = nn.Sequential(_Float64(), model.module)
     explainer = shap.GradientExplainer(module, torch.tensor(reference))
-    values = explainer.shap_values(torch.tensor(inputs.z), nsamples=GRADIENT_SAMPLES, rseed=seed)
-    return inputs.per_column(np.reshape(values, inputs.z.shape)), subject.values(reference).mean()
+    values = explainer.shap_values(torch.tensor(rows.z), nsamples=GRADIENT_SAMPLES, rseed=seed)
+    return rows.view.per_column(np.reshape(values, rows.z.shape)), model.values(reference).mean()
 
 
 class _Float64(nn.Module):
@@ -205,49 +204,53 @@ def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
     """Return an explainer of SHAP that switches whole columns between the row and the background."""
 
     def run(
-        subject: Subject, inputs: Inputs, reference: FloatArray, seed: int
+        model: ExplainedModel, rows: Rows, reference: FloatArray, seed: int
     ) -> tuple[FloatArray, FloatArray]:
         import shap
 
         class Columns(shap.maskers.Masker):
-            shape = (len(reference), len(inputs.columns))
+            shape = (len(reference), len(rows.view.columns))
 
             def mask_shapes(self, _: FloatArray) -> list[tuple[int]]:
                 return [(self.shape[1],)]
 
             def __call__(self, mask: Any, row: FloatArray) -> tuple[FloatArray]:
-                from_row = np.broadcast_to(np.asarray(mask, dtype=bool), self.shape[1])[inputs.column_of]
+                from_row = np.broadcast_to(np.asarray(mask, dtype=bool), self.shape[1])[rows.view.column_of]
                 return (np.where(from_row, row, reference),)
 
         options = {"seed": seed} if kind == "PermutationExplainer" else {}
-        explanation = getattr(shap, kind)(subject.values, Columns(), **options)(inputs.z, silent=True)
+        explanation = getattr(shap, kind)(model.values, Columns(), **options)(rows.z, silent=True)
         return explanation.values, explanation.base_values
 
     return run
 
 
-def _kernel(subject: Subject, inputs: Inputs, reference: FloatArray, _: int) -> tuple[FloatArray, FloatArray]:
+def _kernel(
+    model: ExplainedModel, rows: Rows, reference: FloatArray, _: int
+) -> tuple[FloatArray, FloatArray]:
     """Run Kernel SHAP on groups of features, without the selection of ten that it makes by default."""
     import shap
     from shap.utils._legacy import DenseData
 
-    groups = [np.flatnonzero(inputs.column_of == c) for c in range(len(inputs.columns))]
-    data = DenseData(reference, list(inputs.columns), groups)
-    explainer = shap.KernelExplainer(subject.values, data, silent=True)
-    return explainer.shap_values(inputs.z, silent=True, l1_reg=0), explainer.expected_value
+    groups = [np.flatnonzero(rows.view.column_of == c) for c in range(len(rows.view.columns))]
+    data = DenseData(reference, list(rows.view.columns), groups)
+    explainer = shap.KernelExplainer(model.values, data, silent=True)
+    return explainer.shap_values(rows.z, silent=True, l1_reg=0), explainer.expected_value
 
 
-def _captum(subject: Subject, inputs: Inputs, reference: FloatArray, _: int) -> tuple[FloatArray, FloatArray]:
+def _captum(
+    model: ExplainedModel, rows: Rows, reference: FloatArray, _: int
+) -> tuple[FloatArray, FloatArray]:
     from captum.attr import IntegratedGradients
 
-    explainer = IntegratedGradients(lambda z: subject.module(z).reshape(-1))
+    explainer = IntegratedGradients(lambda z: model.module(z).reshape(-1))
     references = torch.tensor(reference)
     values = [
-        explainer.attribute(row.expand_as(references).clone(), references, n_steps=STEPS).mean(dim=0).numpy()
-        for row in torch.tensor(inputs.z)
+        explainer.attribute(row.expand_as(references).clone(), references, n_steps=IG_STEPS).mean(dim=0).numpy()
+        for row in torch.tensor(rows.z)
     ]
-    per_feature = np.array(values).reshape(inputs.z.shape)
-    return inputs.per_column(per_feature), subject.values(reference).mean()
+    per_feature = np.array(values).reshape(rows.z.shape)
+    return rows.view.per_column(per_feature), model.values(reference).mean()
 
 
 EXPLAINERS = (

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from .._common.arrays import FloatArray
 from ..attribution.result import Attribution
-from ..view.rows import Inputs
-from .explainers import Explainer, Subject
+from ..view import Rows
+from .explainers import ExplainedModel, Explainer
 
 RANDOM_ORDERS = 10
 MASKS = 20  # a row, for infidelity
@@ -26,18 +26,18 @@ SENSITIVE_ROWS, JITTERS, RADIUS = 10, 2, 0.1  # for sensitivity; the radius is i
 Masks = npt.NDArray[np.bool_]
 
 
-def coalition_means(subject: Subject, inputs: Inputs, reference: FloatArray, masks: Masks) -> FloatArray:
+def coalition_means(model: ExplainedModel, rows: Rows, reference: FloatArray, masks: Masks) -> FloatArray:
     """Return v(S) for s coalitions of every row, masks (n, s, c): shape (n, s)."""
     n, s, _ = masks.shape
     means = np.empty((n, s))
-    for mean, z, from_row in zip(means, inputs.z, masks[:, :, inputs.column_of], strict=True):
+    for mean, z, from_row in zip(means, rows.z, masks[:, :, rows.view.column_of], strict=True):
         mixed = np.where(from_row[:, None], z, reference)
-        mean[:] = subject.values(mixed.reshape(-1, len(z))).reshape(s, -1).mean(axis=1)
+        mean[:] = model.values(mixed.reshape(-1, len(z))).reshape(s, -1).mean(axis=1)
     return means
 
 
 def curves(
-    subject: Subject, inputs: Inputs, reference: FloatArray, order: npt.NDArray[np.intp]
+    model: ExplainedModel, rows: Rows, reference: FloatArray, order: npt.NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the deletion and the insertion curve of columns in the given order (n, c): two arrays (c + 1,).
 
@@ -49,17 +49,17 @@ def curves(
     Of f = 3 z₀ + z₁ the column with 3/4 of the effect goes, or comes, first:
 
     >>> from spectral_interp import Pencil
-    >>> from spectral_interp.view.rows import as_inputs
+    >>> from spectral_interp.view import rows_of
     >>> pencil = Pencil([[0.0], [3.0], [1.0]], np.empty((3, 0)), 0)
-    >>> subject = Subject("linear", torch.nn.Identity(), pencil.values)
-    >>> curves(subject, as_inputs(pencil, [[1.0, 1.0]]), np.zeros((1, 2)), np.array([[0, 1]]))
+    >>> model = ExplainedModel("linear", torch.nn.Identity(), pencil.values)
+    >>> curves(model, rows_of(pencil, [[1.0, 1.0]]), np.zeros((1, 2)), np.array([[0, 1]]))
     (array([1.  , 0.25, 0.  ]), array([0.  , 0.75, 1.  ]))
     """
     c = order.shape[1]
     rank = order.argsort(axis=1)
     inserted = rank[:, None, :] < np.arange(c + 1)[:, None]
-    climb = coalition_means(subject, inputs, reference, inserted)
-    fall = coalition_means(subject, inputs, reference, ~inserted)
+    climb = coalition_means(model, rows, reference, inserted)
+    fall = coalition_means(model, rows, reference, ~inserted)
     none, whole = climb[:, :1], fall[:, :1]
     toward, distance = np.sign(whole - none), float(np.abs(whole - none).mean())
     if distance == 0:
@@ -78,12 +78,12 @@ def attributed_order(attribution: Attribution, base: float) -> npt.NDArray[np.in
 
 
 def random_curves(
-    subject: Subject, inputs: Inputs, reference: FloatArray, rng: np.random.Generator
+    model: ExplainedModel, rows: Rows, reference: FloatArray, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Return the mean of :func:`curves` over ten random orders of each row."""
-    c = len(inputs.columns)
-    orders = [rng.permuted(np.tile(np.arange(c), (len(inputs.z), 1)), axis=1) for _ in range(RANDOM_ORDERS)]
-    both = np.mean([curves(subject, inputs, reference, order) for order in orders], axis=0)
+    c = len(rows.view.axes)
+    orders = [rng.permuted(np.tile(np.arange(c), (len(rows.z), 1)), axis=1) for _ in range(RANDOM_ORDERS)]
+    both = np.mean([curves(model, rows, reference, order) for order in orders], axis=0)
     return both[0], both[1]
 
 
@@ -93,8 +93,8 @@ def area(curve: FloatArray) -> float:
 
 
 def infidelity(
-    subject: Subject,
-    inputs: Inputs,
+    model: ExplainedModel,
+    rows: Rows,
     reference: FloatArray,
     attribution: Attribution,
     rng: np.random.Generator,
@@ -107,9 +107,9 @@ def infidelity(
     from captum.metrics import infidelity as captum_infidelity
 
     def forward(mask: Tensor, row: Tensor) -> Tensor:
-        rows = replace(inputs, z=inputs.z[row.numpy()])
+        explained = rows.take(row.numpy())
         return torch.from_numpy(
-            coalition_means(subject, rows, reference, mask.numpy()[:, None].astype(bool))[:, 0]
+            coalition_means(model, explained, reference, mask.numpy()[:, None].astype(bool))[:, 0]
         )
 
     def perturb(mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,8 +133,8 @@ def infidelity(
 
 def sensitivity(
     explainer: Explainer,
-    subject: Subject,
-    inputs: Inputs,
+    model: ExplainedModel,
+    rows: Rows,
     reference: FloatArray,
     rng: np.random.Generator,
     *,
@@ -147,14 +147,14 @@ def sensitivity(
     """
     from captum.metrics import sensitivity_max
 
-    numeric = [axis.first for axis in inputs.axes if not axis.levels]
+    numeric = [int(rows.view.own(axis.name).start) for axis in rows.view.axes if axis.continuous]
     if not numeric:
         return float("nan")
 
     def contributions(z: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
-        rows = z[0] if isinstance(z, tuple) else z
+        moved = z[0] if isinstance(z, tuple) else z
         with torch.enable_grad():  # Captum's metric switches off what gradient methods need
-            explained = explainer(subject, replace(inputs, z=rows.numpy()), reference, seed=seed)
+            explained = explainer(model, replace(rows, z=moved.numpy()), reference, seed=seed)
         return (torch.from_numpy(explained.values),)
 
     def jitter(z: Tensor, radius: float) -> Tensor:
@@ -163,7 +163,7 @@ def sensitivity(
         moved[:, numeric] += torch.from_numpy(shift)
         return moved
 
-    first = torch.from_numpy(inputs.z[:SENSITIVE_ROWS].copy())
+    first = torch.from_numpy(rows.z[:SENSITIVE_ROWS].copy())
     worst = sensitivity_max(contributions, first, jitter, perturb_radius=RADIUS, n_perturb_samples=JITTERS)
     return float(worst.mean())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,14 @@ from .._common.sampling import spread
 from ..attribution.explain import METHODS
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
-from ..view.rows import as_inputs
+from ..view import rows_of
 
-GROUPS, REDRAWS, ROWS = 20, 200, 30
+GROUPS, REDRAWS, JUDGED_ROWS = 20, 200, 30
 """The background is redrawn in so many groups, so often, and judged at up to so many rows."""
 
 
 def stability_table(
-    est: SpectralRegressor | SpectralClassifier, X: pd.DataFrame, method: str, *, seed: int
+    est: SpectralRegressor | SpectralClassifier, X: Any, method: str, *, seed: int
 ) -> pd.DataFrame:
     """Return how far mean |contribution| moves when the background is drawn again (bootstrap).
 
@@ -30,7 +31,7 @@ def stability_table(
     Parameters
     ----------
     est : fitted estimator
-    X : DataFrame, shape (n, columns)
+    X : DataFrame, shape (n, columns), or Rows
     method : {"local", "path", "shapley"}
     seed : int
         Of the groups and draws.
@@ -49,8 +50,8 @@ def stability_table(
     [18, 200, 20]
     """
     rng = np.random.default_rng(seed)
-    few = as_inputs(est, X.iloc[spread(len(X), ROWS)])
-    background = few.reference
+    rows = rows_of(est, X)
+    few, background = rows.take(spread(len(rows), JUDGED_ROWS)), rows.view.background
     groups = np.array_split(rng.permutation(len(background)), min(GROUPS, len(background)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run over all rows gave them
@@ -62,13 +63,13 @@ def stability_table(
     table = pd.DataFrame(
         {
             "method": method,
-            "column": list(parts[0].columns),
+            "column": list(rows.view.columns),
             "mean_abs_contribution": sizes,
             **_moves(sizes, _mean_sizes(values, draws)),
             "redraws": REDRAWS,
             "background_rows": len(background),
-            "rows": len(few.z),
-            "unit": parts[0].unit,
+            "rows": len(few),
+            "unit": rows.view.output.unit,
         }
     )
     return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")

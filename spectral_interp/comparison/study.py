@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,21 +13,21 @@ from tqdm import tqdm
 
 from .._common.arrays import FloatArray
 from ..attribution.result import Attribution
-from ..view.rows import Inputs
+from ..view import Rows
 from . import faithfulness
 from .agreement import Key
-from .explainers import BUDGET, EXPLAINERS, Explainer, Subject, coalitions
+from .explainers import BUDGET, EXPLAINERS, ExplainedModel, Explainer, coalitions
 
 OK = "ok"
 
-Measure = Callable[[Subject, Explainer], dict[str, Any]]
+Measure = Callable[[ExplainedModel, Explainer], dict[str, Any]]
 
 
 @dataclass
 class Study:
     """Every explainer on every model, one line each."""
 
-    inputs: Inputs
+    rows: Rows
     reference: FloatArray
     seed: int
     notes: list[str]
@@ -36,7 +36,7 @@ class Study:
     cost: list[dict[str, Any]] = field(default_factory=list)
     curves: list[dict[str, Any]] = field(default_factory=list)
 
-    def run(self, models: list[Subject]) -> None:
+    def run(self, models: list[ExplainedModel]) -> None:
         """Run them all under a progress bar that names the one at work."""
         cells = [
             (model, explainer)
@@ -44,7 +44,7 @@ class Study:
             for explainer in EXPLAINERS
             if model.name in explainer.models
         ]
-        n, b = len(self.inputs.z), len(self.reference)
+        n, b = len(self.rows), len(self.reference)
         random: dict[str, dict[str, float]] = {}
         with tqdm(cells, unit="explainer", disable=None, leave=False) as bar:
             for model, explainer in bar:
@@ -53,15 +53,15 @@ class Study:
                     random[model.name] = self._random(model)
                 self._cell(model, explainer, random[model.name])
 
-    def _random(self, model: Subject) -> dict[str, float]:
-        deletion, insertion = faithfulness.random_curves(model, self.inputs, self.reference, self._rng())
+    def _random(self, model: ExplainedModel) -> dict[str, float]:
+        deletion, insertion = faithfulness.random_curves(model, self.rows, self.reference, self._rng())
         self._keep_curves(model.name, "random", deletion, insertion)
         return {
             "random_deletion": faithfulness.area(deletion),
             "random_insertion": faithfulness.area(insertion),
         }
 
-    def _cell(self, model: Subject, explainer: Explainer, random: dict[str, float]) -> None:
+    def _cell(self, model: ExplainedModel, explainer: Explainer, random: dict[str, float]) -> None:
         """Add one explainer's lines."""
         key = {"model": model.name, "method": explainer.name}
         with warnings.catch_warnings(record=True) as caught:
@@ -80,26 +80,28 @@ class Study:
             for warning in caught
             if issubclass(warning.category, UserWarning | RuntimeWarning)
         ]
-        line = key | _FAITHFULNESS | measured | random | {"unit": self.inputs.unit, "status": status}
+        line = (
+            key | _FAITHFULNESS | measured | random | {"unit": self.rows.view.output.unit, "status": status}
+        )
         self.faithfulness.append(line)
 
     def _left_out(self, explainer: Explainer) -> str:
-        needed = coalitions(self.inputs, self.reference)
+        needed = coalitions(self.rows, self.reference)
         if explainer.all_coalitions and needed > BUDGET:
-            c = len(self.inputs.columns)
+            c = len(self.rows.view.axes)
             return f"left out: all coalitions of {c} columns would take {needed:.1e} evaluations"
         return OK
 
-    def _explain(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+    def _explain(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         """Explain the rows, after one that compiles what wants compiling; return the cost."""
-        explainer(model, self._first(1), self.reference, seed=self.seed)
+        explainer(model, self.rows.take(slice(1)), self.reference, seed=self.seed)
         start = time.perf_counter()
-        attribution = explainer(model, self.inputs, self.reference, seed=self.seed)
+        attribution = explainer(model, self.rows, self.reference, seed=self.seed)
         seconds = time.perf_counter() - start
         if not np.isfinite(attribution.values).all():
             raise ValueError("contributions that are not finite")
         self.attributions[model.name, explainer.name] = attribution
-        n = len(self.inputs.z)
+        n = len(self.rows)
         return {
             "gini": faithfulness.gini(attribution.values),
             "ms_per_row": 1e3 * seconds / n,
@@ -114,7 +116,7 @@ class Study:
             "sensitivity": self._sensitivity,
         }
 
-    def _completeness(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+    def _completeness(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         attribution = self.attributions[model.name, explainer.name]
         gap, spread = float(attribution.completeness_gap.max()), float(np.ptp(attribution.prediction))
         return {
@@ -122,26 +124,23 @@ class Study:
             "completeness_gap_relative": gap / spread if spread > 0 else np.nan,
         }
 
-    def _deletion(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+    def _deletion(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         attribution = self.attributions[model.name, explainer.name]
         order = faithfulness.attributed_order(attribution, float(model.values(self.reference).mean()))
-        deletion, insertion = faithfulness.curves(model, self.inputs, self.reference, order)
+        deletion, insertion = faithfulness.curves(model, self.rows, self.reference, order)
         self._keep_curves(model.name, explainer.name, deletion, insertion)
         return {"deletion": faithfulness.area(deletion), "insertion": faithfulness.area(insertion)}
 
-    def _infidelity(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+    def _infidelity(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         attribution = self.attributions[model.name, explainer.name]
-        value = faithfulness.infidelity(model, self.inputs, self.reference, attribution, self._rng())
+        value = faithfulness.infidelity(model, self.rows, self.reference, attribution, self._rng())
         return {"infidelity": value}
 
-    def _sensitivity(self, model: Subject, explainer: Explainer) -> dict[str, Any]:
+    def _sensitivity(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         value = faithfulness.sensitivity(
-            explainer, model, self.inputs, self.reference, self._rng(), seed=self.seed
+            explainer, model, self.rows, self.reference, self._rng(), seed=self.seed
         )
         return {"sensitivity": value}
-
-    def _first(self, rows: int) -> Inputs:
-        return replace(self.inputs, z=self.inputs.z[:rows], data=self.inputs.data[:rows])
 
     def _rng(self) -> np.random.Generator:
         """Return a generator with the same draws for every explainer."""
@@ -163,7 +162,7 @@ _FAITHFULNESS = dict.fromkeys(
 )
 
 
-def _attempt(call: Measure, model: Subject, explainer: Explainer) -> tuple[dict[str, Any], str]:
+def _attempt(call: Measure, model: ExplainedModel, explainer: Explainer) -> tuple[dict[str, Any], str]:
     """Return what ``call`` found and "", or nothing and why it failed."""
     try:
         return call(model, explainer), ""

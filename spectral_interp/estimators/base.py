@@ -22,14 +22,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
 from ..models.spectral import STRUCTURES
-from ..pencil.base import AnyPencil
+from ..pencil import MatrixPencil, SpectralFunction
 from ..tables.encoder import TableEncoder
+from ..training import Epoch, Options, Run
+from ..training import Rows as TrainingRows
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition, check_weights, distinct
-from ..training.run import Epoch, Options, Rows, Run
 from ..training.stages import prune, save_checkpoints, show_progress, stop_early
 from ..training.stages import resume as resume_run
-from ..view.rows import Inputs
+from ..view import ModelView, Output, Rows
 from .persistence import Saved
 from .validation import (
     check_parameters,
@@ -151,6 +152,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.baselines_: dict[str, Baseline] | None = None
         self.fitted_params_ = self.get_params()
         self.made_by_ = _made_by(y)
+        self.build_view()
         return self
 
     def _start(self, data: Partition, checkpoint: Path | None, identity: dict[str, Any]) -> Run:
@@ -183,7 +185,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
         rows, held = self._split(targets, self.seed_)
         center, scale = self._target_scale(targets[rows], weight[rows])
-        table = Rows(self.encoder_.encode(frame), (targets - center) / scale, weight)
+        table = TrainingRows(self.encoder_.encode(frame), (targets - center) / scale, weight)
         return Partition(table, rows, held, center, scale)
 
     def consume(self, events: Iterable[Epoch], run: Run) -> None:
@@ -210,7 +212,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             norm_penalty=self.norm_penalty,
         )
 
-    def _identity(self, table: Rows) -> dict[str, Any]:
+    def _identity(self, table: TrainingRows) -> dict[str, Any]:
         """Return what a checkpoint must share with the fit that resumes from it."""
         params = self.get_params().items()
         options = {k: plain(v) for k, v in params if k not in ("random_state", "verbose")}
@@ -224,32 +226,52 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         return np.maximum(-low, high)[1:]
 
     @property
-    def pencil_(self) -> AnyPencil:
-        """The fitted coefficients; predictions are its values, in the target's unit or log-odds."""
+    def function_(self) -> SpectralFunction:
+        """The fitted function; predictions are its values, in the target's unit or log-odds."""
+        return self.view().function
+
+    @property
+    def pencil_(self) -> MatrixPencil:
+        """The fitted coefficients, of a model that is one eigenvalue."""
+        return self.view().pencil
+
+    def view(self) -> ModelView:
+        """Return what analyses see of the fitted model, built in :meth:`fit`.
+
+        It is built again only where ``module_``, ``encoder_`` or ``background_`` has been replaced, or
+        weights of the module have been changed through torch.
+        """
         check_is_fitted(self)
-        return self.module_.pencil()
+        same = all(old is new for old, new in zip(self._viewed, self._parts(), strict=True))
+        if not same or self._versions != _versions(self.module_):
+            self.build_view()
+        return self._view
+
+    def _parts(self) -> tuple[Any, TableEncoder, pd.DataFrame]:
+        return self.module_, self.encoder_, self.background_
+
+    def build_view(self) -> None:
+        """Build what :meth:`view` returns from the fitted module, encoder and background."""
+        self._viewed, self._versions = self._parts(), _versions(self.module_)
+        self._view = ModelView(
+            function=self.module_.pencil(),
+            axes=self.encoder_.axes,
+            output=self._output(),
+            background=self.encoder_.encode(self.background_),
+            background_name=self._background_name(),
+        )
 
     def encode(self, X: Any) -> FloatArray:
         """Return the features of the rows ``X``, shape (n, p)."""
         check_is_fitted(self)
         return self.encoder_.encode(check_rows(self, X))
 
-    def inputs(self, X: Any) -> Inputs:
-        """Return the rows ``X``, or no rows if None, in the form that analyses start from."""
+    def rows(self, X: Any) -> Rows:
+        """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
-        frame = self.encoder_.select(self.background_.iloc[:0] if X is None else check_rows(self, X))
-        return Inputs(
-            pencil=self.pencil_,
-            z=self.encoder_.encode(frame),
-            columns=self.encoder_.names,
-            column_of=self.encoder_.column_of,
-            data=frame.to_numpy(),
-            unit=self.unit_,
-            reference=self.encoder_.encode(self.background_),
-            axes=self.encoder_.axes,
-            decides=self._task == "classification",
-            background=self._background_name(),
-        )
+        frame = self.encoder_.select(check_rows(self, X))
+        labels = frame.index.to_numpy()
+        return Rows(self.view(), self.encoder_.features(frame), frame.to_numpy(), labels)
 
     def _background_name(self) -> str:
         """Return what ``background_`` is; a bare state dict has no history and no training rows."""
@@ -300,16 +322,25 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """Return :meth:`metrics` of the rows ``X``."""
-        return self.metrics(self.pencil_.values(self.encode(X)), y)
+        return self.metrics(self.function_.values(self.encode(X)), y)
 
     @abstractmethod
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
         """Return center and scale of the targets (n,) that training sees, in the target's unit."""
 
+    @abstractmethod
+    def _output(self) -> Output:
+        """Return what the fitted model predicts."""
+
     @property
     def unit_(self) -> str:
         """Unit of the predictions that analyses explain."""
-        return self.target_name_
+        return self.view().output.unit
+
+
+def _versions(module: torch.nn.Module) -> list[int]:
+    """Return how often torch has changed each weight in place."""
+    return [weight._version for weight in module.parameters()]
 
 
 def _made_by(y: npt.NDArray[Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import type_of_target
 from .._common.arrays import FloatArray
 from .._common.messages import listed, shown
 from ..tables.targets import class_codes
+from ..view import Output
 from .base import SpectralEstimator
 
 
@@ -45,7 +46,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return the log-odds of ``classes_[1]``, shape (n,)."""
-        return self.pencil_.values(self.encode(X))
+        return self.function_.values(self.encode(X))
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probabilities of the two classes, shape (n, 2)."""
@@ -100,10 +101,9 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
         return 0.0, 1.0
 
-    @property
-    def unit_(self) -> str:
-        """Unit of the predictions that analyses explain."""
-        return f"log-odds of {self.target_name_} = {self.classes_[1]}"
+    def _output(self) -> Output:
+        unit = f"log-odds of {self.target_name_} = {self.classes_[1]}"
+        return Output(unit, tuple(self.classes_.tolist()))
 
 
 def _probabilities(log_odds: FloatArray) -> FloatArray:

@@ -17,8 +17,8 @@ from .._common.arrays import FloatArray
 from ..files import artifact
 from ..files.schema import MAX_WEIGHT
 from ..models.network import Baseline
-from ..tables.columns import NumericColumn
 from ..tables.encoder import TableEncoder, as_frame
+from ..view import NumberAxis
 from .validation import check_parameters, check_targets, plain
 
 KINDS: dict[str, type[Any]] = {}
@@ -135,24 +135,24 @@ def _from_state(state: dict[str, Any]) -> Any:
     est.target_name_ = state["target"]
     _set_classes(est, state["classes"])
     est.background_ = unpack_table(state["background"])
-    z = _background_features(est)
     est.heldout_ = None if state["heldout"] is None else _heldout(est, state["heldout"])
-    est.seed_ = state.get("seed", 0)
-    est.baselines_ = state.get("baselines") and {
-        name: _baseline(name, weights, z) for name, weights in state["baselines"].items()
-    }
+    est.seed_, est.made_by_ = state.get("seed", 0), dict(state["made_by"])
     est.history_ = [
         dict(zip(state["history"], row, strict=True)) for row in zip(*state["history"].values(), strict=True)
     ]
-    est.fitted_params_, est.made_by_ = est.get_params(), dict(state["made_by"])
+    est.fitted_params_ = est.get_params()
     _set_names(est, named=state["named"])
+    z = _view_background(est)
+    est.baselines_ = state.get("baselines") and {
+        name: _baseline(name, weights, z) for name, weights in state["baselines"].items()
+    }
     return est
 
 
 def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
     """Return the module with these weights; that they fit is known before memory is taken."""
     with torch.device("meta"):
-        module = est.new_module(est.encoder_.column_of.size, 0)
+        module = est.new_module(len(est.encoder_.feature_names), 0)
     expected, found = (
         {k: tuple(w.shape) for k, w in part.items()} for part in (module.state_dict(), weights)
     )
@@ -173,8 +173,11 @@ def _set_classes(est: Any, labels: list[Any] | None) -> None:
     raise ValueError(f"expected two different labels for a classifier, none for a regressor; got {labels}")
 
 
-def _background_features(est: Any) -> FloatArray:
-    """Return the background, encoded (n, p); ValueError unless it has rows and their matrices are finite."""
+def _view_background(est: Any) -> FloatArray:
+    """Build the view and return its background (b, p); ValueError unless its matrices are finite.
+
+    How large the background is in features is known before memory is taken.
+    """
     rows, layers = est.background_, list(est.module_.children())
     entries = sum(layer.bias.numel() for layer in layers)
     cells = len(rows) * max(est.module_.n_features, entries)
@@ -182,7 +185,8 @@ def _background_features(est: Any) -> FloatArray:
         raise ValueError(
             f"expected background rows of at most {MAX_CELLS:,} features or matrix entries; got {cells:,}"
         )
-    z = est.encode(rows)
+    est.build_view()
+    z = est.view().background
     with np.errstate(over="ignore", invalid="ignore"):
         largest = max(np.abs(layer.rows(z)).max(initial=0.0) for layer in layers)
     if not largest <= MAX_WEIGHT:
@@ -216,7 +220,7 @@ def _from_published(
     if len(names) != n_features:
         raise ValueError(f"expected {n_features} columns, the inputs of {path}; got {len(names)}")
     est = KINDS["regression"](dim, k=k)
-    est.encoder_ = TableEncoder(tuple(NumericColumn(name, 0.0, 1.0) for name in names))
+    est.encoder_ = TableEncoder(tuple(NumberAxis(name) for name in names))
     est.module_ = _module(est, {key: weights[key] for key in sorted(artifact.PUBLISHED_KEYS)})
     est.target_name_ = "prediction"
     est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
@@ -224,6 +228,7 @@ def _from_published(
     est.seed_, est.baselines_, est.fitted_params_ = 0, None, est.get_params()
     est.made_by_ = {}
     _set_names(est, named=columns is not None)
+    est.build_view()
     return est
 
 

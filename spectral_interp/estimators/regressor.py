@@ -9,6 +9,7 @@ from sklearn.metrics import r2_score, root_mean_squared_error
 
 from .._common.arrays import FloatArray
 from ..tables.targets import target_numbers, target_scale
+from ..view import Output
 from .base import SpectralEstimator
 
 
@@ -47,6 +48,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     ----------
     module_ : Module
         Predicts in the target's unit.
+    function_ : SpectralFunction
+        What ``predict`` computes, of encoded rows.
     pencil_ : Pencil or DensePencil
     encoder_ : TableEncoder
     history_ : list of dict, one an epoch
@@ -79,7 +82,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
 
     def predict(self, X: Any) -> FloatArray:
         """Return predictions in the target's unit, shape (n,)."""
-        return self.pencil_.values(self.encode(X))
+        return self.function_.values(self.encode(X))
 
     def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
         """Return R² and root mean squared error (in the target's unit)."""
@@ -88,6 +91,9 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
             "R²": float(r2_score(targets, prediction)),
             "RMSE": float(root_mean_squared_error(targets, prediction)),
         }
+
+    def _output(self) -> Output:
+        return Output(self.target_name_)
 
     def _encode_targets(self, y: Any) -> FloatArray:
         return target_numbers(y, self.target_name_)

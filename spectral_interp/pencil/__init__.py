@@ -1,7 +1,7 @@
 """Matrix pencils: the coefficients of an eigenvalue model, and everything that analysis asks of it."""
 
-from .base import AnyPencil, values_and_gradients
+from .base import MatrixPencil, SpectralFunction
 from .dense import DensePencil
 from .tridiagonal import Pencil
 
-__all__ = ["AnyPencil", "DensePencil", "Pencil", "values_and_gradients"]
+__all__ = ["DensePencil", "MatrixPencil", "Pencil", "SpectralFunction"]

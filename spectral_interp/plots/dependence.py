@@ -13,8 +13,8 @@ from .._common.arrays import FloatArray
 from .._common.text import at_least, at_most
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
-from ..tables.columns import CategoricalColumn
-from ..view.axes import Axis
+from ..tables.parsing import check_values
+from ..view import Axis
 from .beeswarm import fan
 from .lines import Colours, column_title, label_y, legend_below
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
@@ -57,15 +57,15 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     >>> table.loc[table["of"] == "row", ["value", "low", "contribution", "high"]].round(3).values.tolist()
     [[2.0, 1.586, 4.414, 4.414], [-1.0, -2.207, -0.793, -0.793]]
     """
-    if attribution.columns != certificate.inputs.columns:
-        both = f"{list(attribution.columns)} and {list(certificate.inputs.columns)}"
+    if attribution.columns != certificate.view.columns:
+        both = f"{list(attribution.columns)} and {list(certificate.view.columns)}"
         raise ValueError(f"expected attribution and certificate of the same columns; got {both}")
-    axis = certificate.inputs.axis(column)
+    axis = certificate.view.axis(column)
     dots = _dots(attribution, axis)
     known = dots["value"].dropna()
     table = pd.concat([dots, pd.DataFrame({"of": RANGE, "value": _grid(axis, known)})], ignore_index=True)
     low, high = np.full((2, len(table)), np.nan)
-    if attribution.background == certificate.inputs.background:
+    if attribution.background == certificate.view.background_name:
         there = table["value"].notna().to_numpy()
         ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
         low[there], high[there] = ends
@@ -75,7 +75,7 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
         high=high,
         slope_low=slope_low,
         slope_high=slope_high,
-        step="" if axis.levels else axis.own_unit,
+        step=axis.directions().own_label,
         column=column,
         log_axis=axis.log,
         method=attribution.method,
@@ -85,10 +85,11 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
 
 def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float]:
     """Return between what the derivative lies, per unit of the column or of its logarithm; NaN for levels."""
-    if axis.levels:
+    directions = axis.directions()
+    if not axis.continuous:
         return np.nan, np.nan
-    low, high = certificate.gradient_low[axis.first], certificate.gradient_high[axis.first]
-    return float(low / axis.scale), float(high / axis.scale)
+    low, high = certificate.view.function.step_range(certificate.view.steps(axis.name, directions.steps))
+    return float(low[0] * directions.per_own), float(high[0] * directions.per_own)
 
 
 def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
@@ -104,7 +105,7 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "of": ROW,
-            "row": np.arange(len(whole)),
+            "row": attribution.rows,
             "value": _values(attribution.data[:, at], axis),
             "contribution": whole,
             "diagonal": diagonal,
@@ -116,23 +117,18 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
 
 def _values(data: npt.NDArray[Any], axis: Axis) -> pd.Series:
     """Return the numbers of a column, NaN where missing, or its levels, None where unknown."""
-    column = pd.Series(data, name=axis.name)
-    if not axis.levels:
+    column = check_values(pd.Series(data), axis.name)
+    if axis.continuous:
         return pd.to_numeric(column, errors="coerce").astype(np.float64)
-    present = CategoricalColumn(axis.name, axis.levels, axis.shares).encode(column) > 0
-    levels = np.array([*axis.levels, None], dtype=object)
-    return pd.Series(levels[np.where(present.any(axis=1), present.argmax(axis=1), -1)])
+    present = column.astype(object).where(column.notna(), None)
+    return pd.Series(axis.values(axis.coordinates(present)))
 
 
 def _grid(axis: Axis, known: pd.Series) -> Any:
     """Return the values at which the range is drawn: levels, or evenly spaced features over the rows."""
-    if axis.levels:
-        return [level for level in axis.levels if (known == level).any()]
-    if not len(known):
-        return np.empty(0)
-    z = axis.feature(np.array([known.min(), known.max()]))
-    room = 0.0 if z[1] > z[0] else 1.0
-    return axis.value(np.linspace(z[0] - room, z[1] + room, _GRID))
+    u = axis.coordinates(known)
+    grid = axis.grid(u, _GRID) if len(u) else u
+    return axis.values(grid if axis.continuous else grid[np.isin(grid, u)])
 
 
 @plain_text

@@ -20,7 +20,7 @@ def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
             "gap": certificate.gap,
             "linear_radius": certificate.linear_radius(eps),
             "eps": eps,
-            "unit": certificate.inputs.unit,
+            "unit": certificate.view.output.unit,
         }
     )
 

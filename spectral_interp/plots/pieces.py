@@ -20,7 +20,7 @@ def pieces_table(regions: Regions) -> pd.DataFrame:
         for name, (eps, pieces) in regions.piece_counts().items()
     ]
     table = pd.concat(parts, ignore_index=True)
-    return table.assign(rows=len(regions.prediction), unit=regions.inputs.unit)
+    return table.assign(rows=len(regions.prediction), unit=regions.rows.view.output.unit)
 
 
 @plain_text

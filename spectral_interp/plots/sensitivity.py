@@ -15,17 +15,14 @@ from .text import UNIT, plain_text, shorten
 
 def sensitivity_table(certificate: Certificate) -> pd.DataFrame:
     """Return the sensitivity bound ``‖A_i‖₂`` of every feature and its step, largest first."""
-    inputs = certificate.inputs
-    kinds = {
-        "change of level" if axis.levels else "unit" if axis.scale == 1 else "standard deviation"
-        for axis in inputs.axes
-    }
+    view = certificate.view
+    kinds = {axis.step for axis in view.axes}
     table = pd.DataFrame(
         {
-            "feature": list(inputs.features),
-            "column": np.array(inputs.columns, dtype=object)[inputs.column_of],
+            "feature": list(view.features),
+            "column": np.array(view.columns, dtype=object)[view.column_of],
             "bound": certificate.feature_norm,
-            "unit": inputs.unit,
+            "unit": view.output.unit,
             "step": " or ".join(sorted(kinds, reverse=True)),
         }
     )

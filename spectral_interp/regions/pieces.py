@@ -16,9 +16,8 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
-from ..pencil.base import AnyPencil, values_and_gradients
-from ..pencil.tridiagonal import Pencil
-from ..view.rows import Inputs, as_inputs
+from ..pencil import MatrixPencil, Pencil
+from ..view import Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +30,7 @@ class Regions:
 
     Attributes
     ----------
-    inputs : Inputs
+    rows : Rows
     prediction : ndarray, shape (n,)
     gradient : ndarray, shape (n, p)
         Per unit of every feature.
@@ -47,14 +46,14 @@ class Regions:
     (array([1, 0]), array([1, 0, 0]))
     """
 
-    inputs: Inputs
+    rows: Rows
     prediction: FloatArray
     gradient: FloatArray
 
     @cached_property
     def active_latent(self) -> IntArray:
         """Latent whose diagonal entry is the k-th smallest, shape (n,); ValueError for dense models."""
-        return active_latents(self._banded("active_latent"), self.inputs.z)
+        return active_latents(self._banded("active_latent"), self.rows.z)
 
     @cached_property
     def participation(self) -> FloatArray:
@@ -65,13 +64,13 @@ class Regions:
         ValueError
             For dense models: another basis of the latents would give another number.
         """
-        _, v = self._banded("participation").eigenpairs(self.inputs.z)
+        _, v = self._banded("participation").eigenpairs(self.rows.z)
         return 1 / (v**4).sum(axis=1)
 
     @cached_property
     def skeleton(self) -> FloatArray:
         """Value of the skeleton, shape (n,), in the prediction's unit; ValueError for dense models."""
-        diag, _ = self._banded("skeleton").bands(self.inputs.z)
+        diag, _ = self._banded("skeleton").bands(self.rows.z)
         return np.take_along_axis(diag, self.active_latent[:, None], axis=1)[:, 0]
 
     @cached_property
@@ -106,9 +105,11 @@ class Regions:
         found, rows = np.unique(self.active_latent, return_counts=True)
         order = np.argsort(-rows, kind="stable")
         found, rows = found[order], rows[order]
-        slopes = {f"slope of {name}": diag[1 + i, found] for i, name in enumerate(self.inputs.features)}
+        slopes = {f"slope of {name}": diag[1 + i, found] for i, name in enumerate(self.rows.view.features)}
         shares = {"latent": found, "rows": rows, "share": rows / len(self.active_latent)}
-        return pd.DataFrame({**shares, "intercept": diag[0, found], **slopes, "unit": self.inputs.unit})
+        return pd.DataFrame(
+            {**shares, "intercept": diag[0, found], **slopes, "unit": self.rows.view.output.unit}
+        )
 
     def pieces(self, eps: float) -> tuple[IntArray, IntArray]:
         """Return few tangent planes of f such that every row lies within ``eps`` of that of its piece.
@@ -127,7 +128,7 @@ class Regions:
 
     @cached_property
     def _ladder(self) -> list[Cover]:
-        return cover_ladder(tangent_errors(self.inputs.z, self.prediction, self.gradient))
+        return cover_ladder(tangent_errors(self.rows.z, self.prediction, self.gradient))
 
     def piece_counts(self) -> dict[str, tuple[FloatArray, IntArray]]:
         """Return tolerances (m,), ascending, and numbers of pieces (m,), of the "model" and its "skeleton".
@@ -135,13 +136,13 @@ class Regions:
         Dense models have no skeleton, and diagonal ones are their own.
         """
         found = {"model": counts(self._ladder)}
-        if self.inputs.pencil.structure == "tridiagonal":
-            errors = tangent_errors(self.inputs.z, self.skeleton, self.skeleton_gradient)
+        if self.rows.view.pencil.structure == "tridiagonal":
+            errors = tangent_errors(self.rows.z, self.skeleton, self.skeleton_gradient)
             found["skeleton"] = counts(cover_ladder(errors))
         return found
 
     def _banded(self, what: str) -> Pencil:
-        return banded(self.inputs.pencil, what)
+        return banded(self.rows.view.pencil, what)
 
 
 def linear_regions(model: Any, X: Any) -> Regions:
@@ -171,13 +172,13 @@ def linear_regions(model: Any, X: Any) -> Regions:
     >>> regions.latents()[["latent", "rows", "slope of z0"]].to_numpy().tolist()
     [[0.0, 2.0, 2.0]]
     """
-    inputs = as_inputs(model, X)
-    if not len(inputs.z):
+    rows = rows_of(model, X)
+    if not len(rows):
         raise ValueError("expected at least one row in X; got none")
-    return Regions(inputs, *values_and_gradients(inputs.pencil, inputs.z))
+    return Regions(rows, *rows.view.function.values_and_gradients(rows.z))
 
 
-def banded(pencil: AnyPencil, what: str) -> Pencil:
+def banded(pencil: MatrixPencil, what: str) -> Pencil:
     """Return ``pencil`` if it has latents, or raise ValueError that ``what`` needs them."""
     if isinstance(pencil, Pencil):
         return pencil

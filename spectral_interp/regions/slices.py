@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray, check_index
-from ..pencil.base import AnyPencil
-from ..view.axes import Axis
-from ..view.rows import Inputs, as_inputs
+from ..pencil import Pencil
+from ..view import Axis, ModelView, Rows, rows_of
 from .boundaries import plane_boundaries
 from .pieces import active_latents, banded
 
@@ -127,20 +126,25 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
     >>> found.gap[found.crossing].round(6)
     array([0.2])
     """
-    inputs = as_inputs(model, X)
-    axis, row = inputs.axis(column), _row(inputs, row)
-    pencil, base = inputs.pencil, inputs.z[row]
-    if axis.levels:
-        z, x = axis.place_levels(base), np.array(axis.levels, dtype=object)
-        crossing = np.zeros(len(x), dtype=bool)
-    else:
-        grid = np.linspace(*_range(inputs, axis), POINTS)
-        found = _closest_approaches(pencil, axis, base, grid)
-        grid = np.union1d(grid, found)
-        z, x, crossing = axis.place(base, grid), axis.value(grid), np.isin(grid, found)
-    here = _here(inputs, axis, row)
-    gap = pencil.gap(z)
-    return SpectrumSlice(axis, x, pencil.spectra(z), pencil.k, gap, crossing, here, inputs.unit, row)
+    rows = rows_of(model, X)
+    view, row = rows.view, _row(rows, row)
+    axis, pencil, base = view.axis(column), view.pencil, rows.z[row]
+    u, crossing = axis.grid(_coordinates(rows, column), POINTS), np.empty(0)
+    if axis.continuous:
+        crossing = _closest_approaches(view, column, base, u)
+        u = np.union1d(u, crossing)
+    z = view.moved(base, column, u)
+    return SpectrumSlice(
+        axis=axis,
+        x=axis.values(u),
+        spectra=pencil.spectra(z),
+        k=pencil.k,
+        gap=pencil.gap(z),
+        crossing=np.isin(u, crossing),
+        here=_here(rows, column, row),
+        unit=view.output.unit,
+        row=row,
+    )
 
 
 def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -> PlaneSlice:
@@ -177,64 +181,68 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
     [array([[-1., -2.],
            [ 2.,  1.]])]
     """
-    inputs = as_inputs(model, X)
-    pencil, row = banded(inputs.pencil, "slice_plane"), _row(inputs, row)
-    base = inputs.z[row]
-    across, up = _numeric_pair(inputs, columns)
-    spans = [_range(inputs, axis) for axis in (across, up)]
-    sides = [np.linspace(*span, GRID) for span in spans]
-    z = np.concatenate([up.place(line, sides[1])[:, None] for line in across.place(base, sides[0])], axis=1)
-    flat = z.reshape(-1, z.shape[-1])
-    here = _here(inputs, across, row), _here(inputs, up, row)
+    rows = rows_of(model, X)
+    view, row = rows.view, _row(rows, row)
+    pencil, base = banded(view.pencil, "slice_plane"), rows.z[row]
+    across, up = _numeric_pair(view, columns)
+    sides = [axis.grid(_coordinates(rows, axis.name), GRID) for axis in (across, up)]
+    lines = view.moved(base, across.name, sides[0])
+    flat = np.stack([view.moved(line, up.name, sides[1]) for line in lines], axis=1).reshape(-1, len(base))
+    here = _here(rows, across.name, row), _here(rows, up.name, row)
     return PlaneSlice(
         axes=(across, up),
-        x=across.value(sides[0]),
-        y=up.value(sides[1]),
+        x=across.values(sides[0]),
+        y=up.values(sides[1]),
         values=pencil.values(flat).reshape(GRID, GRID),
         active_latent=active_latents(pencil, flat).reshape(GRID, GRID),
-        boundaries=_boundaries(pencil, (across, up), spans, base),
+        boundaries=_boundaries(pencil, view, (across, up), sides, base),
         here=None if None in here else here,
-        unit=inputs.unit,
+        unit=view.output.unit,
         row=row,
     )
 
 
 def _boundaries(
-    pencil: Any, axes: tuple[Axis, Axis], spans: list[tuple[float, float]], base: FloatArray
+    pencil: Pencil, view: ModelView, axes: tuple[Axis, Axis], sides: list[FloatArray], base: FloatArray
 ) -> list[FloatArray]:
     """Return the skeleton's boundaries as lines in the columns' units."""
-    low, width = (np.array(ends) for ends in zip(*((a, b - a) for a, b in spans), strict=True))
-    corner = axes[1].place(axes[0].place(base, low[:1])[0], low[1:])
+    low = np.array([side[0] for side in sides])
+    width = np.array([side[-1] - side[0] for side in sides])
+    corner = base[None]
+    for axis, side in zip(axes, sides, strict=True):
+        corner = view.moved(corner[0], axis.name, side[:1])
+    ends = np.concatenate([view.moved(corner[0], a.name, s[-1:]) for a, s in zip(axes, sides, strict=True)])
     (offset,), _ = pencil.bands(corner)
-    slopes = width[:, None] * pencil.diag[[1 + axis.first for axis in axes]]
+    slopes = (ends - corner) @ pencil.diag[1:]
     count = CURVED if any(axis.log for axis in axes) else 2
     share = np.linspace(0, 1, count)[:, None]
     lines = []
     for start, end in plane_boundaries(offset, slopes, pencil.k):
-        z = low + width * (start + share * (end - start))
-        lines.append(np.column_stack([axis.value(column) for axis, column in zip(axes, z.T, strict=True)]))
+        u = low + width * (start + share * (end - start))
+        lines.append(np.column_stack([axis.values(column) for axis, column in zip(axes, u.T, strict=True)]))
     return lines
 
 
-def _closest_approaches(pencil: AnyPencil, axis: Axis, base: FloatArray, grid: FloatArray) -> FloatArray:
+def _closest_approaches(view: ModelView, column: str, base: FloatArray, grid: FloatArray) -> FloatArray:
     """Return where along ``grid`` the eigenvalue comes closest to one of its neighbours, refined."""
-    spectra = pencil.spectra(axis.place(base, grid))
+    pencil = view.pencil
+    spectra = pencil.spectra(view.moved(base, column, grid))
     scale = np.abs(spectra).max()
     found = []
     for lower in range(max(pencil.k - 1, 0), min(pencil.k + 1, pencil.dim - 1)):
         gap = spectra[:, lower + 1] - spectra[:, lower]
         least = (gap[1:-1] < gap[:-2] - 1e-9 * scale) & (gap[1:-1] <= gap[2:])
-        found.append(_golden(pencil, axis, base, lower, grid[:-2][least], grid[2:][least]))
+        found.append(_golden(view, column, base, lower, grid[:-2][least], grid[2:][least]))
     return np.concatenate(found) if found else np.empty(0)
 
 
 def _golden(
-    pencil: AnyPencil, axis: Axis, base: FloatArray, lower: int, low: FloatArray, high: FloatArray
+    view: ModelView, column: str, base: FloatArray, lower: int, low: FloatArray, high: FloatArray
 ) -> FloatArray:
     """Return where in each bracket the gap between eigenvalues lower and lower + 1 is smallest."""
 
-    def gaps(z: FloatArray) -> FloatArray:
-        spectra = pencil.spectra(axis.place(base, z))
+    def gaps(u: FloatArray) -> FloatArray:
+        spectra = view.pencil.spectra(view.moved(base, column, u))
         return spectra[:, lower + 1] - spectra[:, lower]
 
     if not len(low):
@@ -246,38 +254,34 @@ def _golden(
     return (low + high) / 2
 
 
-def _range(inputs: Inputs, axis: Axis) -> tuple[float, float]:
-    """Return the smallest and the largest first feature of a column over rows and background."""
-    z = np.concatenate([inputs.z[:, axis.first], inputs.reference[:, axis.first]])
-    low, high = float(z.min()), float(z.max())
-    return (low, high) if high - low > 1e-9 * max(1.0, abs(low), abs(high)) else (low - 1, high + 1)
+def _coordinates(rows: Rows, column: str) -> FloatArray:
+    """Return the coordinates of a column over rows and background, (n + b,)."""
+    axis, own = rows.view.axis(column), rows.view.own(column)
+    z = np.concatenate([rows.z[:, own], rows.view.background[:, own]])
+    return axis.locate(z)
 
 
-def _row(inputs: Inputs, row: int) -> int:
+def _row(rows: Rows, row: int) -> int:
     """Return ``row`` counted from the first, also where it was counted from the last."""
-    if not len(inputs.z):
+    if not len(rows):
         raise ValueError("expected at least one row in X; got none")
     try:
-        return check_index(row, len(inputs.z))
+        return check_index(row, len(rows))
     except ValueError:
-        raise ValueError(f"expected row below {len(inputs.z)}, the number of rows; got {row}") from None
+        raise ValueError(f"expected row below {len(rows)}, the number of rows; got {row}") from None
 
 
-def _here(inputs: Inputs, axis: Axis, row: int) -> Any:
+def _here(rows: Rows, column: str, row: int) -> Any:
     """Return the row's value of a column as the slice shows it; None if it has none."""
-    z = inputs.z[row]
-    if axis.levels:
-        level = np.flatnonzero(z[axis.first : axis.first + len(axis.levels)] > 0)
-        return axis.levels[level[0]] if len(level) else None
-    gap = z[axis.first + 1 : axis.first + 1 + len(axis.rest)]
-    return None if (gap > 0).any() else float(axis.value(z[axis.first]))
+    (value,) = rows.view.axis(column).decode(rows.z[[row], rows.view.own(column)])
+    return None if value is None or value != value else value
 
 
-def _numeric_pair(inputs: Inputs, columns: tuple[str, str]) -> tuple[Axis, Axis]:
+def _numeric_pair(view: ModelView, columns: tuple[str, str]) -> tuple[Axis, Axis]:
     if len(columns) != 2 or columns[0] == columns[1]:
         raise ValueError(f"expected two different columns; got {columns!r}")
-    across, up = (inputs.axis(name) for name in columns)
+    across, up = (view.axis(name) for name in columns)
     for axis in (across, up):
-        if axis.levels:
+        if not axis.continuous:
             raise ValueError(f"expected numeric columns; got {axis.name!r}, which has levels")
     return across, up

@@ -173,13 +173,13 @@ def _background(summary: dict[str, Any]) -> str:
 
 def correlated_columns(subject: Subject) -> list[tuple[str, str, float]]:
     """Return pairs of columns with |r| > 0.8 over the rows and the background, the strongest first."""
-    inputs = subject.certificate.inputs
-    r = inputs.correlation(np.concatenate([inputs.z, inputs.reference]))
+    rows = subject.certificate.rows
+    view = rows.view
+    r = view.correlation(np.concatenate([rows.z, view.background]))
     i, j = np.nonzero(np.triu(np.abs(r) > CORRELATED, k=1))
     order = np.argsort(-np.abs(r[i, j]), kind="stable")
     return [
-        (inputs.columns[a], inputs.columns[b], float(r[a, b]))
-        for a, b in zip(i[order], j[order], strict=True)
+        (view.columns[a], view.columns[b], float(r[a, b])) for a, b in zip(i[order], j[order], strict=True)
     ]
 
 

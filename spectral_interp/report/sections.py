@@ -55,7 +55,6 @@ def contributions(subject: Subject) -> Section:
     exhibits, methods = [], {}
     for name, attribution in subject.attributions.items():
         ranking, dots = plots.importance_table(attribution), plots.beeswarm_table(attribution)
-        dots["row"] = spread(len(subject.X), len(attribution.values))[dots["row"]]
         exhibits += [
             _lines(subject, f"importance_{name}", ranking, plots.importance, len(ranking)),
             _lines(subject, f"beeswarm_{name}", dots, plots.beeswarm, len(ranking)),
@@ -174,11 +173,9 @@ def certificates(subject: Subject) -> Section:
 def dependence(subject: Subject) -> Section:
     """Contributions of each of the three strongest columns against its values, in what is certified."""
     first = next(iter(subject.attributions.values()))
-    numbers = spread(len(subject.X), len(first.prediction))
     exhibits = []
     for place, column in enumerate(subject.strongest[:DEPENDENCES], start=1):
         table = plots.dependence_table(first, subject.certificate, column)
-        table["row"] = table["row"].map(dict(enumerate(numbers)))
         draw = partial(plots.dependence, table, colours=subject.colours)
         exhibits.append(Exhibit(f"dependence_{place}", table, draw, 5.0))
     return Section(exhibits)
@@ -199,8 +196,8 @@ def spectra(subject: Subject) -> Section:
 def region_map(subject: Subject) -> Section:
     """Predictions and linear pieces over the two strongest numeric columns."""
     _need_latents(subject)
-    axes = {axis.name: axis for axis in subject.certificate.inputs.axes}
-    numeric = [name for name in subject.strongest if not axes[name].levels][:2]
+    view = subject.certificate.view
+    numeric = [name for name in subject.strongest if view.axis(name).continuous][:2]
     if len(numeric) < 2:
         raise LeftOut(f"it needs two numeric columns and the model has {len(numeric)}")
     plane = slice_plane(subject.est, subject.X, (numeric[0], numeric[1]), row=subject.row)
@@ -256,7 +253,7 @@ def margins(subject: Subject) -> Section:
         "median_gap": float(np.median(cert.gap)),
         "median_linear_radius": float(np.median(table["linear_radius"])),
     }
-    if cert.inputs.decides:
+    if cert.view.output.decides:
         table["flip_radius"] = cert.flip_radius
         summary["median_flip_radius"] = float(np.median(table["flip_radius"]))
     return Section([Exhibit("margins", table, partial(plots.margins, table))], {"margins": summary})

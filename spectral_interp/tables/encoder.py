@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from .._common.arrays import FloatArray
 from .._common.messages import listed, shown
-from ..view.axes import Axis
-from .columns import CategoricalColumn, Column, DroppedColumn, NumericColumn, fit_column
+from ..view import Axis, LevelsAxis, NumberAxis
+from .columns import DroppedColumn, encode_column, fit_column
 from .readers import check_names
 
 
@@ -28,10 +27,10 @@ class TableEncoder:
 
     Attributes
     ----------
-    columns : tuple of NumericColumn and CategoricalColumn
+    axes : tuple of Axis
         The columns that the model uses.
     table_names : tuple of str
-        All columns of the training table in its order; `columns` without the dropped ones if not given.
+        All columns of the training table in its order; the names of ``axes`` if not given.
 
     Examples
     --------
@@ -42,7 +41,7 @@ class TableEncoder:
     array([[ 0. , -0.5,  0.5]])
     """
 
-    columns: tuple[Column, ...]
+    axes: tuple[Axis, ...]
     table_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,7 +63,7 @@ class TableEncoder:
         ValueError
             If the table has no rows, a column has no name or that of another, ``log`` names an unknown
             column, no column varies, or a column cannot be encoded (see
-            :func:`~spectral_interp.columns.fit_column`).
+            :func:`~spectral_interp.tables.columns.fit_column`).
 
         Warns
         -----
@@ -82,30 +81,18 @@ class TableEncoder:
         if dropped:
             text = "columns that do not vary over the training rows are left out of the model"
             warnings.warn(f"{text}: {listed(dropped)}", UserWarning, stacklevel=2)
-        columns = tuple(column for column in fitted if not isinstance(column, DroppedColumn))
-        return cls(columns, tuple(frame.columns))
+        axes = tuple(axis for axis in fitted if not isinstance(axis, DroppedColumn))
+        return cls(axes, tuple(frame.columns))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
-        return tuple(column.name for column in self.columns)
+        return tuple(axis.name for axis in self.axes)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features, length p."""
-        return tuple(name for column in self.columns for name in column.feature_names)
-
-    @property
-    def column_of(self) -> npt.NDArray[np.intp]:
-        """Column of every feature, shape (p,)."""
-        counts = [column.n_features for column in self.columns]
-        return np.repeat(np.arange(len(counts), dtype=np.intp), counts)
-
-    @property
-    def axes(self) -> tuple[Axis, ...]:
-        """Every column as an axis of the features."""
-        firsts = np.cumsum([0, *(column.n_features for column in self.columns)])
-        return tuple(column.axis(int(first)) for column, first in zip(self.columns, firsts, strict=False))
+        return tuple(name for axis in self.axes for name in axis.feature_names)
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the encoder's columns of ``frame``, in its order; ValueError names missing or extra ones."""
@@ -130,40 +117,43 @@ class TableEncoder:
             If a column is missing or unknown, holds text where training had numbers or the reverse, infinity,
             numbers <= 0 under a logarithm, or has gaps though a numeric column had none in training.
         """
-        frame = self.select(frame)
-        return np.hstack([column.encode(frame[column.name]) for column in self.columns])
+        return self.features(self.select(frame))
+
+    def features(self, selected: pd.DataFrame) -> FloatArray:
+        """Map rows that :meth:`select` returned to features, shape (n, p)."""
+        return np.hstack([encode_column(axis, selected[axis.name]) for axis in self.axes])
 
     def state(self) -> list[dict[str, Any]]:
         """Return the encoding as plain values, one dict a column of the training table."""
         states: dict[str, dict[str, Any]] = {
             name: {"kind": "dropped", "name": name} for name in self.table_names
         }
-        for column in self.columns:
-            plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(column).items()}
-            states[column.name] = {"kind": _KIND_OF[type(column)], **plain}
+        for axis in self.axes:
+            plain = {key: list(v) if isinstance(v, tuple) else v for key, v in vars(axis).items()}
+            states[axis.name] = {"kind": _KIND_OF[type(axis)], **plain}
         return list(states.values())
 
     @classmethod
     def from_state(cls, state: Sequence[dict[str, Any]]) -> TableEncoder:
         """Rebuild an encoder from :meth:`state`; ValueError if a kind of column is unknown."""
-        columns: list[Column] = []
+        axes: list[Axis] = []
         for entry in state:
             values: dict[str, Any] = {
                 key: tuple(v) if isinstance(v, list) else v for key, v in entry.items() if key != "kind"
             }
             if entry["kind"] in _KINDS:
-                columns.append(_KINDS[entry["kind"]](**values))
+                axes.append(_KINDS[entry["kind"]](**values))
             elif entry["kind"] != "dropped":
                 known = ", ".join([*_KINDS, "dropped"])
                 raise ValueError(
                     f"expected kinds of column {known}; got {entry['kind']!r} for {entry['name']!r}"
                 )
-        return cls(tuple(columns), tuple(entry["name"] for entry in state))
+        return cls(tuple(axes), tuple(entry["name"] for entry in state))
 
 
-_KINDS: dict[str, type[Column]] = {"numeric": NumericColumn, "categorical": CategoricalColumn}
+_KINDS: dict[str, type[Axis]] = {"numeric": NumberAxis, "categorical": LevelsAxis}
 
-_KIND_OF = {column: kind for kind, column in _KINDS.items()}
+_KIND_OF = {axis: kind for kind, axis in _KINDS.items()}
 
 
 def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -15,11 +15,11 @@ from pandas.api import types
 
 from .._common.arrays import FloatArray
 from .._common.messages import shown
+from ..view.axes import MISSING
+from ..view.levels import text_of
 
 TYPO_SHARE = 0.95
 """A text column of which at least this share looks like numbers or dates is refused."""
-
-OTHER, MISSING = "other", "missing"
 
 _DATES = (
     datetime.date,
@@ -148,18 +148,6 @@ def coded(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.objec
         column = column.map(text_of, na_action="ignore")
     codes, values = pd.factorize(column)
     return codes, np.array([*map(text_of, values), MISSING], dtype=object)
-
-
-def text_of(value: Any) -> str:
-    """Return a value as text; whole numbers look the same whether a gap made their column float or not.
-
-    Examples
-    --------
-    >>> text_of(2.0), text_of(2), text_of("x")
-    ('2', '2', 'x')
-    """
-    whole = isinstance(value, float | np.floating) and float(value).is_integer()
-    return str(int(value)) if whole else str(value)
 
 
 def refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:

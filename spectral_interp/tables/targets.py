@@ -11,7 +11,7 @@ from .._common.arrays import FloatArray
 from .._common.messages import listed, shown
 from .parsing import numbers_or_none, text_of, to_numbers
 
-LARGEST = 1e100
+LARGEST_TARGET = 1e100
 """Targets beyond it, and targets that vary by less than its inverse, are refused: their squares overflow."""
 
 
@@ -72,7 +72,7 @@ def target_numbers(y: Any, name: str) -> FloatArray:
     Raises
     ------
     ValueError
-        If one is no number, is not finite or is larger than :data:`LARGEST`.
+        If one is no number, is not finite or is larger than :data:`LARGEST_TARGET`.
 
     Examples
     --------
@@ -90,9 +90,9 @@ def target_numbers(y: Any, name: str) -> FloatArray:
     if not np.isfinite(numbers).all():
         raise ValueError(f"expected finite targets in {name!r}; got infinity")
     largest = np.abs(numbers).max(initial=0.0)
-    if largest > LARGEST:
+    if largest > LARGEST_TARGET:
         raise ValueError(
-            f"expected targets of at most {LARGEST:.0e} in {name!r}; got one of size {largest:.3g}; "
+            f"expected targets of at most {LARGEST_TARGET:.0e} in {name!r}; got one of size {largest:.3g}; "
             "change their unit"
         )
     return numbers
@@ -136,7 +136,7 @@ def target_scale(targets: FloatArray, weight: FloatArray, name: str) -> tuple[fl
     Raises
     ------
     ValueError
-        If they vary by less than the inverse of :data:`LARGEST`.
+        If they vary by less than the inverse of :data:`LARGEST_TARGET`.
 
     Examples
     --------
@@ -145,9 +145,9 @@ def target_scale(targets: FloatArray, weight: FloatArray, name: str) -> tuple[fl
     """
     center = float(np.average(targets, weights=weight))
     spread = float(np.abs(targets - center).max())
-    if 0 < spread < 1 / LARGEST:
+    if 0 < spread < 1 / LARGEST_TARGET:
         raise ValueError(
-            f"expected targets that vary by at least {1 / LARGEST:.0e} in {name!r}; got {spread:.3g}; "
+            f"expected targets that vary by at least {1 / LARGEST_TARGET:.0e} in {name!r}; got {spread:.3g}; "
             "change their unit"
         )
     return center, float(np.sqrt(np.average((targets - center) ** 2, weights=weight))) or 1.0

@@ -1,6 +1,18 @@
 """What analyses see of a model and of rows: NumPy only."""
 
-from .axes import Axis
-from .rows import Inputs, as_inputs
+from .axes import Axis, Directions, NumberAxis
+from .levels import LevelsAxis
+from .model import ModelView, Output, view_of
+from .rows import Rows, rows_of
 
-__all__ = ["Axis", "Inputs", "as_inputs"]
+__all__ = [
+    "Axis",
+    "Directions",
+    "LevelsAxis",
+    "ModelView",
+    "NumberAxis",
+    "Output",
+    "Rows",
+    "rows_of",
+    "view_of",
+]

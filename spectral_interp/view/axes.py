@@ -1,95 +1,227 @@
-"""One column of the user's table as features of the model."""
+"""Columns of the user's table as features: what every kind of column answers, and numbers.
+
+Each kind is one class. It encodes values as features and decodes them, knows the grid on which figures draw
+it and the directions in which certificates bound what it does, and names its units.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
 
 from .._common.arrays import FloatArray
 
+MISSING = "missing"
+"""Name of a missing value: as a level, and in the names of features."""
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """The m changes of a column that certificates bound.
+
+    Attributes
+    ----------
+    labels : tuple of str, length m
+        What the steps are, such as "standard deviation of age" or "Oslo → Rome".
+    steps : ndarray, shape (m, f)
+        Changes of the column's features.
+    own_label : str
+        The steps in the column's own unit, such as "unit of age"; empty for levels.
+    per_own : float
+        Steps that one unit of the column is; NaN for levels.
+    """
+
+    labels: tuple[str, ...]
+    steps: FloatArray
+    own_label: str = ""
+    per_own: float = float("nan")
+
+
+class Axis(ABC):
+    """One column as f features of a model.
+
+    Along the column runs a coordinate u: standard deviations of a number or of its logarithm, the place of a
+    level. Values are in the column's own unit.
+    """
+
+    name: str
+    log: bool = False
+    """Whether the logarithm of the column enters, so that figures draw it on a logarithmic axis."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What the column is, in words: "number", "number with gaps" or "levels"."""
+
+    @property
+    @abstractmethod
+    def continuous(self) -> bool:
+        """Whether there are values between any two."""
+
+    @property
+    @abstractmethod
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, length f."""
+
+    @property
+    def n_features(self) -> int:
+        """Number f of features."""
+        return len(self.feature_names)
+
+    @property
+    @abstractmethod
+    def value_features(self) -> int:
+        """Number of features that carry the value; they come first."""
+
+    @property
+    @abstractmethod
+    def step(self) -> str:
+        """Unit of the steps that certificates bound, without the name of the column."""
+
+    @abstractmethod
+    def directions(self) -> Directions:
+        """Return the changes of the column that certificates bound."""
+
+    @abstractmethod
+    def checked(self, values: Any) -> npt.NDArray[Any]:
+        """Return values (m,) as an array; ValueError names one that the column does not have."""
+
+    @abstractmethod
+    def coordinates(self, values: npt.ArrayLike) -> FloatArray:
+        """Return the coordinates of values, (m,): NaN where a value is missing or unknown."""
+
+    @abstractmethod
+    def values(self, u: FloatArray) -> npt.NDArray[Any]:
+        """Return the values at coordinates, (m,): missing where a coordinate is NaN."""
+
+    @abstractmethod
+    def place(self, u: FloatArray) -> FloatArray:
+        """Return the features at coordinates (m,): shape (m, f)."""
+
+    @abstractmethod
+    def locate(self, z: FloatArray) -> FloatArray:
+        """Return the coordinates of features (m, f): shape (m,), NaN where a value is missing or unknown."""
+
+    @abstractmethod
+    def grid(self, u: FloatArray, points: int) -> FloatArray:
+        """Return ascending coordinates at which figures draw a column that has the coordinates ``u`` (m,)."""
+
+    def encode(self, values: npt.ArrayLike) -> FloatArray:
+        """Return the features of values (m,): shape (m, f)."""
+        return self.place(self.coordinates(values))
+
+    def decode(self, z: FloatArray) -> npt.NDArray[Any]:
+        """Return the values of features (m, f): shape (m,), missing where there is none or it is unknown."""
+        return self.values(self.locate(z))
+
 
 @dataclass(frozen=True)
-class Axis:
-    """One column as features: where it stands in z, and how its values become features.
+class NumberAxis(Axis):
+    """A numeric column, standardised: ``u = (x - mean) / scale``, or of ``log x``.
 
-    A number x is ``z = (x - mean) / scale`` in the first feature, of log x if ``log``. A column of levels has
-    one feature a level, its indicator less its share.
+    If the training table had gaps there is a second feature, the indicator of a missing value less its mean:
+    ``1 - missing`` where the value is missing, and ``-missing`` elsewhere. It stays within [-1, 1] however
+    rare the gaps are, and its mean over the training table is zero.
 
     Attributes
     ----------
     name : str
-    first : int
-        Its first feature.
     mean, scale : float
+        Mean and population standard deviation of the training values that are not missing, of their
+        logarithm if ``log``.
     log : bool
-    rest : tuple of float
-        Further features of a numeric column where it has a value (the indicator of a gap).
-    levels : tuple of str
-        Empty for a numeric column.
-    shares : tuple of float
+    median : float or None
+        What missing values are replaced with, in the column's unit. None if training had none: missing values
+        then count as average, u = 0.
+    missing : float
+        Share of the training rows that have no value.
 
     Examples
     --------
-    >>> age = Axis("age", first=0, mean=50.0, scale=10.0)
-    >>> age.value(np.array([-1.0, 2.0])), age.step
-    (array([40., 70.]), 'standard deviation of age')
-    >>> age.feature(np.array([40.0, 70.0]))
-    array([-1.,  2.])
-    >>> age.place(np.array([0.0, 7.0]), np.array([-1.0, 2.0]))
-    array([[-1.,  7.],
-           [ 2.,  7.]])
+    >>> age = NumberAxis("age", mean=50.0, scale=10.0, median=40.0, missing=0.25)
+    >>> age.encode([40.0, np.nan])
+    array([[-1.  , -0.25],
+           [-1.  ,  0.75]])
+    >>> age.decode(age.encode([70.0, np.nan])), age.directions().labels
+    (array([70., nan]), ('standard deviation of age',))
     """
 
     name: str
-    first: int
     mean: float = 0.0
     scale: float = 1.0
     log: bool = False
-    rest: tuple[float, ...] = ()
-    levels: tuple[str, ...] = ()
-    shares: tuple[float, ...] = ()
+    median: float | None = None
+    missing: float = 0.0
 
     @property
-    def step(self) -> str:
-        """What a step of one in its first feature is: a standard deviation, or the column's own unit."""
-        return f"standard deviation of {self.quantity}" if self.scale != 1 else self.own_unit
+    @override
+    def kind(self) -> str:
+        return "number" if self.median is None else "number with gaps"
 
     @property
-    def own_unit(self) -> str:
-        """The unit of the column, or of its logarithm."""
-        return f"unit of {self.quantity}"
+    @override
+    def continuous(self) -> bool:
+        return True
 
     @property
-    def quantity(self) -> str:
-        """What is standardised: the column or its logarithm."""
-        return f"log {self.name}" if self.log else self.name
-
-    @property
+    @override
     def feature_names(self) -> tuple[str, ...]:
-        """Names of its features."""
-        if self.levels:
-            return tuple(f"{self.name} = {level}" for level in self.levels)
-        return (self.name, f"{self.name} missing")[: 1 + len(self.rest)]
+        return (self.name,) if self.median is None else (self.name, f"{self.name} {MISSING}")
 
-    def value(self, z: FloatArray) -> FloatArray:
-        """Return the numbers of the column, in its own unit, whose first feature is ``z``."""
-        x = self.mean + self.scale * z
+    @property
+    @override
+    def value_features(self) -> int:
+        return 1
+
+    @property
+    @override
+    def step(self) -> str:
+        return "unit" if self.scale == 1 else "standard deviation"
+
+    @override
+    def directions(self) -> Directions:
+        quantity = f"log {self.name}" if self.log else self.name
+        step = np.eye(1, self.n_features)
+        return Directions((f"{self.step} of {quantity}",), step, f"unit of {quantity}", 1 / self.scale)
+
+    @override
+    def checked(self, values: Any) -> FloatArray:
+        return np.asarray(values, dtype=np.float64)
+
+    @override
+    def coordinates(self, values: npt.ArrayLike) -> FloatArray:
+        x = np.asarray(values, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return ((np.log(x) if self.log else x) - self.mean) / self.scale
+
+    @override
+    def values(self, u: FloatArray) -> FloatArray:
+        x = self.mean + self.scale * u
         return np.exp(x) if self.log else x
 
-    def feature(self, x: FloatArray) -> FloatArray:
-        """Return the first feature of numbers ``x`` of the column, in its own unit."""
-        return ((np.log(x) if self.log else x) - self.mean) / self.scale
+    @override
+    def place(self, u: FloatArray) -> FloatArray:
+        gaps = np.isnan(u)
+        replaced = 0.0 if self.median is None else float(self.coordinates(self.median))
+        value = np.where(gaps, replaced, u)[:, None]
+        return value if self.median is None else np.column_stack([value, gaps - self.missing])
 
-    def place(self, row: FloatArray, z: FloatArray) -> FloatArray:
-        """Return ``row`` (p,) with the column's first feature set to each of ``z`` (m,): shape (m, p)."""
-        rows = np.repeat(row[None], len(z), axis=0)
-        rows[:, self.first] = z
-        rows[:, self.first + 1 : self.first + 1 + len(self.rest)] = self.rest
-        return rows
+    @override
+    def locate(self, z: FloatArray) -> FloatArray:
+        return np.where((z[:, 1:] > 0).any(axis=1), np.nan, z[:, 0])
 
-    def place_levels(self, row: FloatArray) -> FloatArray:
-        """Return ``row`` (p,) with the column at each of its levels: shape (levels, p)."""
-        rows = np.repeat(row[None], len(self.levels), axis=0)
-        rows[:, self.first : self.first + len(self.levels)] = np.eye(len(self.levels)) - np.array(self.shares)
-        return rows
+    @override
+    def grid(self, u: FloatArray, points: int) -> FloatArray:
+        return np.linspace(*extent(u), points)
+
+
+def extent(u: FloatArray) -> tuple[float, float]:
+    """Return the least and the largest coordinate (m,), NaN left out; a single one is widened by 1."""
+    u = u[~np.isnan(u)]
+    low, high = (float(u.min()), float(u.max())) if len(u) else (0.0, 0.0)
+    return (low, high) if high - low > 1e-9 * max(1.0, abs(low), abs(high)) else (low - 1, high + 1)

@@ -7,8 +7,8 @@ import torch
 from spectral_interp import DensePencil, Pencil, explain, interactions
 from spectral_interp.attribution.interactions import _hessian, _shapley
 from spectral_interp.eigen import kth_eigenvalue
-from spectral_interp.view.rows import Inputs
 from tests.attribution.references import dense, game, shapley_interaction
+from tests.views import grouped_rows
 
 
 def test_hessian_against_torch(random_pencil, rng):
@@ -43,8 +43,8 @@ def test_hessian_against_finite_differences(random_pencil, rng):
 
 def test_features_of_a_column_are_summed(random_pencil, rng):
     pencil, z = random_pencil(3, 4), rng.normal(size=(6, 3))
-    inputs = Inputs(pencil, z, ("a", "b"), np.array([0, 1, 1]), z[:, :2], "u", np.zeros((1, 3)))
-    single, grouped = interactions(pencil, z), _hessian(inputs, inputs.reference)
+    rows = grouped_rows(pencil, z, ("a", "b"), np.array([0, 1, 1]), np.zeros((1, 3)))
+    single, grouped = interactions(pencil, z), _hessian(rows, rows.view.background)
     np.testing.assert_allclose(grouped[:, 0, 1], single[:, 0, 1] + single[:, 0, 2])
     np.testing.assert_allclose(grouped[:, 1, 1], single[:, 1:, 1:].sum(axis=(1, 2)))
 
@@ -62,8 +62,8 @@ def test_shapley_interactions_against_sums_over_subsets(random_pencil, rng, c):
     column_of = np.array([*range(c), c - 1])  # the last column has two features
     z, r = rng.normal(size=(4, c + 1)), rng.normal(size=(6, c + 1))
     names = tuple(f"column {i}" for i in range(c))
-    inputs = Inputs(pencil, z, names, column_of, z[:, :c], "u", r)
-    found = _shapley(inputs, r)
+    rows = grouped_rows(pencil, z, names, column_of, r)
+    found = _shapley(rows, r)
     for row, matrix in zip(z, found, strict=True):
         v = game(pencil, row, r, column_of)
         for i in range(c):

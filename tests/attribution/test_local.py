@@ -5,7 +5,7 @@ import pytest
 
 from spectral_interp import DensePencil, Pencil, explain
 from spectral_interp.attribution.local import local
-from spectral_interp.view.rows import Inputs
+from tests.views import grouped_rows
 
 
 @pytest.mark.parametrize(("p", "d"), [(1, 1), (3, 2), (5, 9)])
@@ -68,8 +68,8 @@ def test_dense_pencil_adds_up(rng):
 
 def test_features_of_a_column_are_summed(random_pencil, rng):
     pencil, z = random_pencil(3, 4), rng.normal(size=(6, 3))
-    inputs = Inputs(pencil, z, ("a", "b"), np.array([0, 1, 1]), z[:, :2], "u", np.zeros((1, 3)))
-    single, grouped = explain(pencil, z).values, local(inputs, inputs.reference).values
+    rows = grouped_rows(pencil, z, ("a", "b"), np.array([0, 1, 1]), np.zeros((1, 3)))
+    single, grouped = explain(pencil, z).values, local(rows, rows.view.background).values
     np.testing.assert_allclose(grouped, np.column_stack([single[:, 0], single[:, 1] + single[:, 2]]))
 
 

@@ -10,8 +10,8 @@ from captum.attr import IntegratedGradients
 from spectral_interp import DensePencil, Pencil, explain
 from spectral_interp.attribution.path import path
 from spectral_interp.models.spectral import TridiagonalSpectral
-from spectral_interp.view.rows import Inputs
 from tests.attribution.references import dense, path_by_quadrature
+from tests.views import grouped_rows
 
 
 def decoupled(rng, p, blocks):
@@ -167,8 +167,8 @@ def test_background_is_averaged_and_features_of_a_column_are_summed(random_penci
     whole = explain(pencil, z, method="path", background=r, tol=1e-6)
     single = [explain(pencil, z, method="path", background=row[None], tol=1e-6).values for row in r]
     np.testing.assert_allclose(whole.values, np.mean(single, axis=0), atol=1e-5)
-    inputs = Inputs(pencil, z, ("a", "b"), np.array([0, 1, 1]), z[:, :2], "u", r)
-    grouped = path(inputs, r, tol=1e-6).values
+    rows = grouped_rows(pencil, z, ("a", "b"), np.array([0, 1, 1]), r)
+    grouped = path(rows, r, tol=1e-6).values
     expected = np.column_stack([whole.values[:, 0], whole.values[:, 1] + whole.values[:, 2]])
     np.testing.assert_allclose(grouped, expected, atol=1e-5)
 
@@ -176,7 +176,7 @@ def test_background_is_averaged_and_features_of_a_column_are_summed(random_penci
 def test_a_batch_equals_its_rows(random_pencil, rng, monkeypatch):
     pencil, z, r = random_pencil(3, 7), rng.normal(size=(20, 3)), rng.normal(size=(5, 3))
     whole = explain(pencil, z, method="path", background=r)
-    monkeypatch.setattr(sys.modules[path.__module__], "ENTRIES", 21)
+    monkeypatch.setattr(sys.modules[path.__module__], "VECTOR_ENTRIES", 21)
     np.testing.assert_allclose(
         explain(pencil, z, method="path", background=r).values, whole.values, atol=1e-13
     )

@@ -9,8 +9,8 @@ import shap
 
 from spectral_interp import DensePencil, Pencil, explain
 from spectral_interp.attribution.shapley import shapley
-from spectral_interp.view.rows import Inputs
 from tests.attribution.references import dense
+from tests.views import grouped_rows
 
 
 def shap_exact(pencil, z, background):
@@ -79,8 +79,8 @@ def test_column_is_one_player_not_the_sum_of_its_features(rng):
     """Level changed as a whole: v(S) mixes both features of the column or neither."""
     pencil = Pencil(rng.normal(size=(4, 5)), rng.normal(size=(4, 4)), 2)
     z, r = rng.normal(size=(6, 3)), rng.normal(size=(5, 3))
-    inputs = Inputs(pencil, z, ("a", "b"), np.array([0, 1, 1]), z[:, :2], "u", r)
-    values = shapley(inputs, r).values
+    rows = grouped_rows(pencil, z, ("a", "b"), np.array([0, 1, 1]), r)
+    values = shapley(rows, r).values
     for row, found in zip(z, values, strict=True):
         none, both = pencil.values(r).mean(), pencil.values(row[None])[0]
         a = pencil.values(np.column_stack([np.full(5, row[0]), r[:, 1:]])).mean()

@@ -10,8 +10,7 @@ import pytest
 from spectral_interp import DensePencil, Pencil, SpectralRegressor, certify, explain
 from spectral_interp.certificates.bounds import _ball_radius
 from spectral_interp.certificates.sentences import monotone_sentence
-from spectral_interp.pencil.base import values_and_gradients
-from spectral_interp.view.rows import as_inputs
+from spectral_interp.view import Output, rows_of, view_of
 
 SLACK = 1e-9
 
@@ -47,7 +46,7 @@ def steepest(pencil, z, feature, sign, steps=12):
     best, length = np.full(len(z), -np.inf), np.ones(len(z))
     where = z.copy()
     for _ in range(steps):
-        reached = sign * values_and_gradients(pencil, z)[1][:, feature]
+        reached = sign * pencil.values_and_gradients(z)[1][:, feature]
         better = reached > best
         best, where = np.where(better, reached, best), np.where(better[:, None], z, where)
         length = np.where(better, 2 * length, length / 4)
@@ -59,7 +58,7 @@ def steepest(pencil, z, feature, sign, steps=12):
 
 def check_everywhere(pencil, z, cert):
     """Check intervals, ball and curvature at the rows z and between them."""
-    f, g = values_and_gradients(pencil, z)
+    f, g = pencil.values_and_gradients(z)
     slack = SLACK * cert.feature_norm
     assert (g >= cert.gradient_low - slack).all()
     assert (g <= cert.gradient_high + slack).all()
@@ -100,7 +99,7 @@ def test_trained_models_survive(regressor, classifier, diabetes, breast_cancer, 
             est.pencil_, rng.normal(size=(20_000, p)) * rng.choice([0.1, 1, 30], (20_000, 1)), cert
         )
         for feature in range(0, p, 5):
-            reached = steepest(est.pencil_, cert.inputs.z[::20], feature, 1)
+            reached = steepest(est.pencil_, cert.rows.z[::20], feature, 1)
             assert reached <= cert.gradient_high[feature] + SLACK * cert.feature_norm[feature]
 
 
@@ -108,7 +107,7 @@ def test_the_remainder_of_the_tangent_plane_stays_within_eps():
     for seed in range(500):
         pencil, rng = draw_pencil(seed), np.random.default_rng(seed)
         z = rng.normal(size=(100, pencil.n_features))
-        f, g = values_and_gradients(pencil, z)
+        f, g = pencil.values_and_gradients(z)
         cert = certify(pencil, z)
         for eps in cert.gap.min(initial=1.0) * np.array([0.01, 1.0, 10.0]) + 1e-9:
             radius = np.minimum(cert.linear_radius(eps), 1e6)
@@ -129,7 +128,7 @@ def test_the_linear_radius_is_attained(gap, share):
     cert = certify(pencil, [[0.0]])
     assert cert.bend == pytest.approx(1.0)
     r = cert.linear_radius(eps)[0]
-    f, g = values_and_gradients(pencil, [[0.0]])
+    f, g = pencil.values_and_gradients([[0.0]])
     remainder = [abs(pencil.values([[s * r]])[0] - f[0] - g[0, 0] * s * r) for s in (-1, 1)]
     assert max(remainder) == pytest.approx(eps, rel=1e-9)
 
@@ -151,7 +150,7 @@ def test_intervals_are_attained_for_one_latent_and_commuting_matrices(rng):
     full = np.einsum("ja,ia,la->ijl", basis, spectra, basis)
     commuting = DensePencil((full + full.transpose(0, 2, 1)) / 2, 2)
     cert = certify(commuting)
-    _, g = values_and_gradients(commuting, 30 * rng.normal(size=(20_000, 2)))
+    _, g = commuting.values_and_gradients(30 * rng.normal(size=(20_000, 2)))
     width = cert.gradient_high - cert.gradient_low
     assert (np.abs(g.min(axis=0) - cert.gradient_low) <= 0.01 * width).all()
     assert (np.abs(g.max(axis=0) - cert.gradient_high) <= 0.01 * width).all()
@@ -185,7 +184,7 @@ def flips(est, z, radius, rng, restarts=100, steps=25):
     step *= radius / np.linalg.norm(step, axis=1, keepdims=True)
     flipped = np.zeros(len(start), dtype=bool)
     for _ in range(steps):
-        f, g = values_and_gradients(est.pencil_, start + step)
+        f, g = est.pencil_.values_and_gradients(start + step)
         flipped |= sign * f < 0
         step -= 0.3 * radius * sign[:, None] * g / np.linalg.norm(g, axis=1, keepdims=True)
         step *= np.minimum(1, radius / np.linalg.norm(step, axis=1, keepdims=True))
@@ -195,8 +194,8 @@ def flips(est, z, radius, rng, restarts=100, steps=25):
 def test_no_attack_flips_a_class_within_the_radius(classifier, breast_cancer, rng):
     cert = certify(classifier, breast_cancer[0][::25])
     assert (cert.flip_radius >= np.abs(cert.margins.prediction) / cert.lipschitz).all()
-    assert not flips(classifier, cert.inputs.z, cert.flip_radius, rng).any()
-    assert flips(classifier, cert.inputs.z, 3 * cert.flip_radius, rng).mean() > 0.5
+    assert not flips(classifier, cert.rows.z, cert.flip_radius, rng).any()
+    assert flips(classifier, cert.rows.z, 3 * cert.flip_radius, rng).mean() > 0.5
 
 
 def test_flip_radius_of_random_pencils_holds(rng):
@@ -204,9 +203,9 @@ def test_flip_radius_of_random_pencils_holds(rng):
         pencil = draw_pencil(seed)
         z = rng.normal(size=(50, pencil.n_features))
         cert = certify(pencil, z)
-        object.__setattr__(cert.inputs, "decides", True)
+        object.__setattr__(cert.view, "output", Output("log-odds", (0, 1)))
         radius = np.minimum(cert.flip_radius, 1e6)[:, None]
-        f, g = values_and_gradients(pencil, z)
+        f, g = pencil.values_and_gradients(z)
         down = -np.sign(f)[:, None] * g / np.maximum(np.linalg.norm(g, axis=1, keepdims=True), 1e-300)
         for direction in (down, rng.normal(size=z.shape)):
             unit = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-300)
@@ -216,7 +215,7 @@ def test_flip_radius_of_random_pencils_holds(rng):
 
 def test_flip_radius_is_exact_for_a_linear_model():
     cert = certify(Pencil([[0.0], [3.0], [4.0]], np.zeros((3, 0)), 0), [[1.0, 0.5], [0.0, 0.0]])
-    object.__setattr__(cert.inputs, "decides", True)
+    object.__setattr__(cert.view, "output", Output("log-odds", (0, 1)))
     np.testing.assert_allclose(cert.flip_radius, [1.0, 0.0])
     assert np.isinf(cert.linear_radius(0.1)).all()
 
@@ -255,7 +254,7 @@ def test_the_table_speaks_in_columns_and_their_units():
     assert table["step"]["age"] == "standard deviation of age"
     assert table["own_step"]["income"] == "unit of log income"
     assert set(table["unit"]) == {"risk"}
-    age = est.encoder_.columns[0]
+    age = est.encoder_.axes[0]
     assert table["high_per_unit"]["age"] == pytest.approx(table["high"]["age"] / age.scale)
     assert table["high_per_unit"]["age"] > 0.5
     assert np.isnan(table["norm_per_unit"]["city"])
@@ -271,7 +270,7 @@ def test_the_table_speaks_in_columns_and_their_units():
 def test_levels_are_compared_by_their_worst_pair():
     est, frame = mixed()
     line = certify(est).columns().set_index("column").loc["city"]
-    axis = est.inputs(None).axes[4]
+    axis = est.view().axes[4]
     worst = 0.0
     for source in axis.levels:
         for target in axis.levels:
@@ -353,7 +352,7 @@ def test_the_range_of_a_level_is_that_of_its_step_from_every_background_row(rng)
     est = SpectralRegressor(dim=4, n_epochs=10, random_state=0).fit(X, (X["city"] == "Oslo") * X["x"])
     cert, matrices = certify(est), est.pencil_.matrices
     own = [f"city = {level}" for level in ("Oslo", "Rome", "Bern")]
-    place = {name: matrices[1 + cert.inputs.features.index(name)] for name in own}
+    place = {name: matrices[1 + cert.view.features.index(name)] for name in own}
     for level in ("Oslo", "Rome", "Bern"):
         ends = [
             np.linalg.eigvalsh(place[f"city = {level}"] - place[f"city = {other}"])[[0, -1]]
@@ -396,9 +395,8 @@ def test_bad_arguments(random_pencil, regressor, classifier, diabetes):
 def test_constants_do_not_depend_on_the_unit(random_pencil, rng, scale):
     pencil, z = random_pencil(3, 5), rng.normal(size=(10, 3))
     scaled = Pencil(scale * pencil.diag, scale * pencil.off, pencil.k)
-    one, other = (
-        replace(certify(q, z), inputs=replace(as_inputs(q, z), decides=True)) for q in (pencil, scaled)
-    )
+    views = [replace(view_of(q), output=Output("log-odds", (0, 1))) for q in (pencil, scaled)]
+    one, other = (certify(view, replace(rows_of(view.function, z), view=view)) for view in views)
     assert other.lipschitz == pytest.approx(scale * one.lipschitz, rel=1e-12)
     assert other.bend == pytest.approx(scale * one.bend, rel=1e-12)
     np.testing.assert_allclose(other.flip_radius, one.flip_radius, rtol=1e-12)

@@ -21,9 +21,9 @@ from spectral_interp import (
 from spectral_interp.comparison import agreement, explainers, faithfulness, study
 from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.disputes import disputes
-from spectral_interp.comparison.explainers import EXPLAINERS, Subject, subjects
+from spectral_interp.comparison.explainers import EXPLAINERS, ExplainedModel, explained_models
 from spectral_interp.models.spectral import TridiagonalSpectral
-from spectral_interp.view.rows import Inputs
+from tests.views import grouped_rows
 
 BY_NAME = {explainer.name: explainer for explainer in EXPLAINERS}
 COLUMNS = ["age", "bmi", "bp", "s1", "s5"]
@@ -65,9 +65,9 @@ def by_name(models, name):
 
 def test_all_exact_methods_agree_on_the_linear_baseline(mixed):
     est, X, _ = mixed
-    linear = by_name(subjects(est, est.baselines_), "linear")
-    inputs = est.inputs(X[:4])
-    reference = inputs.reference[:10]
+    linear = by_name(explained_models(est, est.baselines_), "linear")
+    inputs = est.rows(X[:4])
+    reference = inputs.view.background[:10]
     names = [
         "path",
         "local",
@@ -91,9 +91,9 @@ def test_all_exact_methods_agree_on_the_linear_baseline(mixed):
 def test_our_exact_shapley_values_equal_shap_s(request, model, diabetes):
     fixture = request.getfixturevalue(model)
     est, X = fixture[:2] if model == "mixed" else (fixture, diabetes[0][COLUMNS])
-    spectral = subjects(est, est.baselines_)[0]
-    inputs = est.inputs(X[:6])
-    reference = inputs.reference[:10]
+    spectral = explained_models(est, est.baselines_)[0]
+    inputs = est.rows(X[:6])
+    reference = inputs.view.background[:10]
     theirs = [BY_NAME[n](spectral, inputs, reference, seed=0) for n in ("SHAP Exact", "SHAP Kernel")]
     own = BY_NAME["shapley"](spectral, inputs, reference, seed=0)
     direct = explain(est, X[:6], method="shapley", background=est.background_[:10])
@@ -140,9 +140,9 @@ def test_agreement_within_and_across_models(found):
 
 
 def test_deletion_by_our_path_beats_random_and_breaking_it_does_not(est, rows):
-    spectral = subjects(est, None)[0]
-    inputs = est.inputs(rows[0])
-    reference = inputs.reference[:25]
+    spectral = explained_models(est, None)[0]
+    inputs = est.rows(rows[0])
+    reference = inputs.view.background[:25]
     rng = np.random.default_rng(0)
     att = BY_NAME["path"](spectral, inputs, reference, seed=0)
 
@@ -183,8 +183,8 @@ def test_deletion_by_path_is_never_worse_than_random(request, table):
     else:
         est = request.getfixturevalue(table)
         X, _ = request.getfixturevalue("diabetes" if table == "regressor" else "breast_cancer")
-    spectral, inputs = subjects(est, None)[0], est.inputs(X[:30])
-    reference = inputs.reference[:10]
+    spectral, inputs = explained_models(est, None)[0], est.rows(X[:30])
+    reference = inputs.view.background[:10]
     att = BY_NAME["path"](spectral, inputs, reference, seed=0)
     order = faithfulness.attributed_order(att, float(spectral.values(reference).mean()))
     ours = faithfulness.curves(spectral, inputs, reference, order)[0]
@@ -194,16 +194,14 @@ def test_deletion_by_path_is_never_worse_than_random(request, table):
 
 def test_infidelity_of_an_additive_model_is_zero_and_counts_squares(rng):
     pencil = Pencil(np.array([[1.0], [2.0], [-3.0]]), np.empty((3, 0)), 0)
-    subject = Subject("linear", torch.nn.Identity(), pencil.values)
-    inputs = Inputs(
-        pencil, rng.normal(size=(40, 2)), ("a", "b"), np.arange(2), np.empty((40, 2)), "u", np.zeros((1, 2))
-    )
+    model = ExplainedModel("linear", torch.nn.Identity(), pencil.values)
+    inputs = grouped_rows(pencil, rng.normal(size=(40, 2)), ("a", "b"), np.arange(2), np.zeros((1, 2)))
     att = explain(pencil, inputs.z)
     exact = replace(att, columns=("a", "b"))
     zero = np.zeros((1, 2))
-    assert faithfulness.infidelity(subject, inputs, zero, exact, rng) < 1e-25
+    assert faithfulness.infidelity(model, inputs, zero, exact, rng) < 1e-25
     off = replace(exact, values=exact.values + np.array([2.0, 0.0]))
-    got = faithfulness.infidelity(subject, inputs, zero, off, rng) * exact.prediction.var()
+    got = faithfulness.infidelity(model, inputs, zero, off, rng) * exact.prediction.var()
     assert got == pytest.approx(2.0, rel=0.15)  # 4 wherever the first column is put away: half of the time
 
 
@@ -250,9 +248,9 @@ def test_a_metric_that_raises_costs_one_cell(monkeypatch, est, rows):
 def test_the_global_generators_are_left_alone(est, rows):
     np.random.seed(3)  # noqa: NPY002
     before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
-    models, inputs = subjects(est, est.baselines_), est.inputs(rows[0][:1])
+    models, inputs = explained_models(est, est.baselines_), est.rows(rows[0][:1])
     for name in ("SHAP Permutation", "SHAP Gradient"):
-        one, two = (BY_NAME[name](models[2], inputs, inputs.reference[:5], seed=4) for _ in range(2))
+        one, two = (BY_NAME[name](models[2], inputs, inputs.view.background[:5], seed=4) for _ in range(2))
         np.testing.assert_array_equal(one.values, two.values)
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
     assert torch.equal(torch_before, torch.get_rng_state())
@@ -335,6 +333,7 @@ def test_disputes_name_the_cause():
             degenerate=np.zeros(n, dtype=bool),
             columns=("a", "b", "c"),
             data=np.zeros((n, 3)),
+            rows=np.arange(n),
             method="m",
             unit="kg",
         )
@@ -418,25 +417,25 @@ def test_a_constant_model(monkeypatch, rows):
 
 def test_coalitions_switch_whole_columns(mixed, rng):
     est, X, _ = mixed
-    spectral, inputs = subjects(est, None)[0], est.inputs(X[:3])
+    spectral, inputs = explained_models(est, None)[0], est.rows(X[:3])
     background = est.background_[:4]
     masks = rng.random((3, 5, 3)) < 0.5
     got = faithfulness.coalition_means(spectral, inputs, est.encode(background), masks)
     for i, j in np.ndindex(3, 5):
         table = background.copy()
-        for column in np.array(inputs.columns)[masks[i, j]]:
+        for column in np.array(inputs.view.columns)[masks[i, j]]:
             table[column] = X[column].iloc[i]
         assert got[i, j] == pytest.approx(est.decision_function(table).mean(), abs=1e-12)
 
 
 def test_sensitivity_is_the_largest_relative_change(mixed):
     est, X, _ = mixed
-    linear = by_name(subjects(est, est.baselines_), "linear")
-    inputs = est.inputs(X[:4])
-    reference = inputs.reference[:10]
+    linear = by_name(explained_models(est, est.baselines_), "linear")
+    inputs = est.rows(X[:4])
+    reference = inputs.view.background[:10]
     explainer = BY_NAME["SHAP Linear"]
     got = faithfulness.sensitivity(explainer, linear, inputs, reference, np.random.default_rng(2), seed=0)
-    numeric = [axis.first for axis in inputs.axes if not axis.levels]
+    numeric = [inputs.view.own(axis.name).start for axis in inputs.view.axes if axis.continuous]
     assert len(numeric) == 2
     moved = np.repeat(inputs.z, faithfulness.JITTERS, axis=0)
     moved[:, numeric] += np.random.default_rng(2).uniform(-0.1, 0.1, size=(len(moved), 2))

@@ -1,12 +1,9 @@
 """The pencil against dense matrices built entry by entry."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from spectral_interp import DensePencil, Pencil, SpectralRegressor
-from spectral_interp.pencil.base import values_and_gradients
-from spectral_interp.view.rows import as_inputs
+from spectral_interp import DensePencil, Pencil
 
 
 def dense(pencil):
@@ -94,7 +91,7 @@ def test_bad_matrices_and_features(random_pencil):
     with pytest.raises(ValueError, match="inf in row 1"):
         random_pencil(1, 4).values([[0.0], [np.inf]])
     with pytest.raises(TypeError, match="estimator or a Pencil; got str"):
-        as_inputs("model", [[0.0]])
+        explain("model", [[0.0]])
 
 
 def test_empty_rows(random_pencil):
@@ -103,50 +100,9 @@ def test_empty_rows(random_pencil):
     assert pencil.eigenpairs(np.empty((0, 3)))[1].shape == (0, 4)
 
 
-def test_axes_of_a_pencil_are_its_features(random_pencil, rng):
-    z = rng.normal(size=(4, 3))
-    inputs = as_inputs(random_pencil(3, 2), z)
-    assert inputs.features == inputs.columns == ("z0", "z1", "z2")
-    axis = inputs.axis("z1")
-    assert (axis.step, axis.own_unit) == ("unit of z1", "unit of z1")
-    np.testing.assert_array_equal(axis.value(z[:, 1]), z[:, 1])
-    with pytest.raises(ValueError, match=r"one of the 3 columns; got 'y2'; is it 'z2'\?"):
-        inputs.axis("y2")
-    assert as_inputs(random_pencil(3, 2), None).z.shape == (0, 3)
-
-
-def test_axes_of_an_estimator_repeat_its_encoder(rng):
-    n = 120
-    frame = pd.DataFrame(
-        {
-            "a": rng.normal(3, 2, n),
-            "b": np.exp(rng.normal(size=n)),
-            "c": np.where(np.arange(n) % 4 == 0, np.nan, rng.normal(size=n)),
-            "constant": 1.0,
-            "d": rng.choice(["x", "y", "z"], n),
-        }
-    )
-    with pytest.warns(UserWarning, match="'constant'"):
-        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, log=["b"]).fit(frame, rng.normal(size=n))
-    inputs = est.inputs(frame)
-    assert inputs.features == est.encoder_.feature_names
-    assert inputs.decides is False
-    row = inputs.z[0]  # has a gap in column c
-    for name in ("a", "b", "c"):
-        axis = inputs.axis(name)
-        placed = axis.place(row, np.array([-1.0, 0.5]))
-        rows = frame.iloc[[0, 0]].assign(**{name: axis.value(np.array([-1.0, 0.5]))})
-        np.testing.assert_allclose(placed, est.encode(rows), atol=1e-12)
-    levels = inputs.axis("d")
-    rows = frame.iloc[[0, 0, 0]].assign(d=list(levels.levels))
-    np.testing.assert_allclose(levels.place_levels(row), est.encode(rows))
-    none = est.inputs(None)
-    assert (none.z.shape, none.data.shape) == ((0, inputs.z.shape[1]), (0, 4))
-
-
 def test_values_and_gradients(random_pencil, rng):
     pencil, z, h = random_pencil(2, 5), rng.normal(size=(20, 2)), 1e-6
-    values, gradient = values_and_gradients(pencil, z)
+    values, gradient = pencil.values_and_gradients(z)
     np.testing.assert_allclose(values, pencil.values(z), atol=1e-13)
     for i in range(2):
         step = h * np.eye(2)[i]

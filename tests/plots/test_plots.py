@@ -51,8 +51,8 @@ def test_sensitivity_and_training_curve(regressor):
     table = plots.sensitivity_table(cert)
     best = int(cert.feature_norm.argmax())
     assert table.loc[0, ["feature", "column", "bound"]].tolist() == [
-        cert.inputs.features[best],
-        cert.inputs.columns[best],
+        cert.view.features[best],
+        cert.view.columns[best],
         cert.feature_norm[best],
     ]
     ax = axes()

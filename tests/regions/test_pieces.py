@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from spectral_interp import DensePencil, Pencil, SpectralRegressor, linear_regions
-from spectral_interp.pencil.base import values_and_gradients
 from spectral_interp.regions.boundaries import line_boundaries, plane_boundaries
 from spectral_interp.regions.cover import Cover, counts, linear_cover, pick, tangent_errors
 from spectral_interp.regions.pieces import active_latents
@@ -109,7 +108,7 @@ def test_weak_couplings_leave_a_good_skeleton(random_pencil, rng):
     assert strong.skeleton_r2 == pytest.approx(1 - residual / (300 * strong.prediction.var()))
     assert weak.participation.mean() < strong.participation.mean() <= 7
     for r in (weak, strong):
-        _, off = r.inputs.pencil.bands(z)
+        _, off = r.rows.view.pencil.bands(z)
         bound = [np.linalg.norm(np.diag(b, 1) + np.diag(b, -1), 2) for b in off]
         assert (np.abs(r.prediction - r.skeleton) <= np.array(bound) * (1 + 1e-12)).all()
 
@@ -172,7 +171,7 @@ def test_small_covers_against_brute_force(rng):
         random = np.random.default_rng(seed)
         pencil = Pencil(random.normal(size=(3, 5)), random.normal(size=(3, 4)), 2)
         z = random.normal(size=(9, 2))
-        f, g = values_and_gradients(pencil, z)
+        f, g = pencil.values_and_gradients(z)
         errors = tangent_errors(z, f, g)
         eps = float(np.median(errors)) * 2.0**-0.5
         fewest = next(

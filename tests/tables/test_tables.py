@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from spectral_interp.tables import readers
-from spectral_interp.tables.columns import MAX_LEVELS, NumericColumn
+from spectral_interp.tables.columns import MAX_LEVELS
 from spectral_interp.tables.encoder import TableEncoder, as_frame
 from spectral_interp.tables.reading import read_table, split_target
+from spectral_interp.view import NumberAxis
 
 
 def test_bundled_data_sets():
@@ -231,7 +232,6 @@ def test_log():
     encoder = fit(x, log=("a",))
     expected = (np.log(x) - np.log(x).mean()) / np.log(x).std()
     np.testing.assert_allclose(encode(encoder, x)[:, 0], expected, rtol=1e-14)
-    assert encoder.columns[0].unit_scale is None
     with pytest.raises(ValueError, match=r"positive numbers for log in column 'a'; got 0\.0 in row 1"):
         encode(encoder, [1.0, 0.0])
 
@@ -254,10 +254,10 @@ def test_bad_log(values, log, error, message):
 @pytest.mark.parametrize("log", [(), ("a",)])
 def test_gaps_take_the_median_and_an_indicator(log):
     encoder = fit([1.0, 2.0, 6.0, np.nan], log=log)
-    column = encoder.columns[0]
+    column = encoder.axes[0]
     assert (column.median, column.missing) == (2.0, 0.25)
     assert encoder.feature_names == ("a", "a missing")
-    assert encoder.column_of.tolist() == [0, 0]
+    assert encoder.axes[0].n_features == 2
     z = encode(encoder, [2.0, np.nan])
     assert z[0, 0] == z[1, 0]
     np.testing.assert_array_equal(z[:, 1], [-0.25, 0.75])
@@ -296,7 +296,6 @@ def test_a_constant_with_gaps_keeps_what_the_gaps_say():
 def test_levels_are_centred_indicators(values):
     encoder = fit(values)
     assert encoder.feature_names == ("a = x", "a = y")
-    assert encoder.columns[0].unit_scale is None
     third = 1 / 3
     np.testing.assert_allclose(encode(encoder, values), [[third, -third], [-2 / 3, 2 / 3], [third, -third]])
 
@@ -347,7 +346,7 @@ def test_texts_that_are_called_like_the_special_levels():
 def test_row_order_does_not_change_the_levels():
     values = ["b", "a", "c", "a", "b", "c"]
     assert fit(values) == fit(values[::-1])
-    assert fit(values).columns[0].levels == ("a", "b", "c")
+    assert fit(values).axes[0].levels == ("a", "b", "c")
 
 
 def test_an_id_column_does_not_explode():
@@ -355,9 +354,9 @@ def test_an_id_column_does_not_explode():
         encoder = TableEncoder.fit(pd.DataFrame({"id": [f"u{i}" for i in range(300)], "x": np.arange(300.0)}))
     assert encoder.names == ("x",)
     encoder = fit([f"u{i % 60}" for i in range(600)] + ["u59"] * 9)
-    assert encoder.columns[0].n_features == MAX_LEVELS + 1
-    assert encoder.columns[0].levels[0] == "u59"
-    assert encoder.columns[0].levels[-1] == "other"
+    assert encoder.axes[0].n_features == MAX_LEVELS + 1
+    assert encoder.axes[0].levels[0] == "u59"
+    assert encoder.axes[0].levels[-1] == "other"
 
 
 def test_constant_and_empty_columns_are_dropped():
@@ -463,7 +462,7 @@ def test_numbers_of_any_size_do_not_overflow(values):
     expected = (exact - exact.mean()) / exact.std()
     np.testing.assert_allclose(encode(fit(x), x)[:, 0], expected, rtol=1e-12)
     gaps = fit([*values, None])
-    assert gaps.columns[0].median == np.median(exact) * np.abs(x).max()
+    assert gaps.axes[0].median == np.median(exact) * np.abs(x).max()
 
 
 @pytest.mark.parametrize(
@@ -486,13 +485,13 @@ def test_numbers_without_room_for_differences_are_refused():
 
 def test_identity_columns():
     x = np.array([[0.1], [1e9], [-3.0]])
-    np.testing.assert_array_equal(encode(TableEncoder((NumericColumn("a", 0.0, 1.0),)), x[:, 0]), x)
+    np.testing.assert_array_equal(encode(TableEncoder((NumberAxis("a", 0.0, 1.0),)), x[:, 0]), x)
 
 
 def test_unit_scale_is_the_change_per_unit():
     encoder = fit([1.0, 4.0, 9.0])
     z = encode(encoder, [5.0, 6.0])[:, 0]
-    assert encoder.columns[0].unit_scale == pytest.approx(z[1] - z[0])
+    assert encoder.axes[0].directions().per_own == pytest.approx(z[1] - z[0])
 
 
 def test_state_is_plain_and_exact(rng, tmp_path):
@@ -507,8 +506,7 @@ def test_state_is_plain_and_exact(rng, tmp_path):
     )
     with pytest.warns(UserWarning, match="'constant'"):
         encoder = TableEncoder.fit(frame, log=["size"])
-    assert encoder.column_of.tolist() == [0, 1, 1, 2, 3, 3, 3]
-    assert encoder.column_of.dtype == np.intp
+    assert [axis.n_features for axis in encoder.axes] == [1, 2, 1, 3]
     torch.save(encoder.state(), tmp_path / "state.pt")
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     assert state == encoder.state() == json.loads(json.dumps(state))

@@ -1,0 +1,165 @@
+"""The view of a model: everything that analyses ask of it, without torch and pandas."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._common.arrays import FloatArray, IntArray
+from .._common.caching import cached_property
+from ..pencil import MatrixPencil, SpectralFunction
+from .axes import Axis, NumberAxis
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model predicts.
+
+    Attributes
+    ----------
+    unit : str
+        Unit of the predictions: the target's, or log-odds.
+    classes : tuple
+        The two classes, the first below 0 and the second above; empty for numbers.
+    """
+
+    unit: str
+    classes: tuple[Any, ...] = ()
+
+    @property
+    def decides(self) -> bool:
+        """Whether the sign of a prediction is a class."""
+        return bool(self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelView:
+    """What analyses see of a fitted model. It is small and can be pickled.
+
+    Attributes
+    ----------
+    function : SpectralFunction
+        f of the p features.
+    axes : tuple of Axis, length c
+        How every column of the user's table becomes features, in the order of the features.
+    output : Output
+    background : ndarray, shape (b, p)
+        Encoded rows that attributions are measured against when the caller names none.
+    background_name : str
+        What they are, in words.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil
+    >>> view = view_of(Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0))
+    >>> view.columns, view.output.unit, view.background_name
+    (('z0',), 'prediction', 'the origin')
+    """
+
+    function: SpectralFunction
+    axes: tuple[Axis, ...]
+    output: Output
+    background: FloatArray
+    background_name: str = "the origin"
+
+    @property
+    def pencil(self) -> MatrixPencil:
+        """The pencil of a model that is one eigenvalue; ValueError for a sum of several."""
+        if isinstance(self.function, MatrixPencil):
+            return self.function
+        raise ValueError(f"expected a model of one eigenvalue; got a sum of {len(self.function.terms)}")
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the user's columns, length c."""
+        return tuple(axis.name for axis in self.axes)
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, length p."""
+        return tuple(name for axis in self.axes for name in axis.feature_names)
+
+    @cached_property
+    def firsts(self) -> IntArray:
+        """First feature of every column, shape (c,)."""
+        return np.cumsum([0, *(axis.n_features for axis in self.axes)])[:-1].astype(np.intp)
+
+    @cached_property
+    def column_of(self) -> IntArray:
+        """Column of every feature, shape (p,)."""
+        return np.repeat(np.arange(len(self.axes)), [axis.n_features for axis in self.axes])
+
+    def axis(self, name: str) -> Axis:
+        """Return the axis of a column; ValueError suggests the nearest name if there is none."""
+        return self.axes[self._place(name)]
+
+    def own(self, name: str) -> slice:
+        """Return the features of a column; ValueError suggests the nearest name if there is none."""
+        place = self._place(name)
+        return slice(int(self.firsts[place]), int(self.firsts[place]) + self.axes[place].n_features)
+
+    def _place(self, name: str) -> int:
+        if name in self.columns:
+            return self.columns.index(name)
+        near = difflib.get_close_matches(str(name), self.columns, n=1, cutoff=0.0)
+        raise ValueError(f"expected one of the {len(self.columns)} columns; got {name!r}; is it {near[0]!r}?")
+
+    def moved(self, row: FloatArray, name: str, u: FloatArray) -> FloatArray:
+        """Return the row (p,) with a column at each of the coordinates ``u`` (m,): shape (m, p)."""
+        rows = np.repeat(row[None], len(u), axis=0)
+        rows[:, self.own(name)] = self.axis(name).place(u)
+        return rows
+
+    def steps(self, name: str, own: FloatArray) -> FloatArray:
+        """Return changes of all features, (m, p), from those of a column, (m, f)."""
+        steps = np.zeros((len(own), len(self.column_of)))
+        steps[:, self.own(name)] = own
+        return steps
+
+    def per_column(self, per_feature: FloatArray) -> FloatArray:
+        """Sum numbers per feature, shape (n, p), over the features of each column: shape (n, c)."""
+        return np.add.reduceat(per_feature, self.firsts, axis=1)
+
+    def correlation(self, z: FloatArray) -> FloatArray:
+        """Return how the columns correlate over encoded rows (n, p), shape (c, c); 0 where one is constant.
+
+        A number counts with its value, a column of levels with the level that correlates most.
+        """
+        pairs = zip(self.firsts, self.axes, strict=True)
+        kept = [int(first) + i for first, axis in pairs for i in range(axis.value_features)]
+        centred = z[:, kept] - z[:, kept].mean(axis=0)
+        norm = np.linalg.norm(centred, axis=0)
+        unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
+        features, columns = unit.T @ unit, self.column_of[kept]
+        found = np.zeros((len(self.columns), len(self.columns)))
+        order = np.argsort(np.abs(features), axis=None, kind="stable")  # the largest is written last
+        i, j = np.unravel_index(order, features.shape)
+        found[columns[i], columns[j]] = features[i, j]
+        return found
+
+
+def view_of(model: Any) -> ModelView:
+    """Return the view of a model.
+
+    Parameters
+    ----------
+    model : fitted estimator, Pencil, DensePencil or ModelView
+        With a pencil each feature is its own column, and the background is the origin.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is none of these.
+    """
+    if isinstance(model, ModelView):
+        return model
+    if isinstance(model, SpectralFunction):
+        p = model.n_features
+        axes = tuple(NumberAxis(f"z{i}") for i in range(p))
+        return ModelView(model, axes, Output("prediction"), np.zeros((1, p)))
+    if hasattr(model, "view"):
+        return model.view()
+    raise TypeError(f"expected a fitted spectral estimator or a Pencil; got {type(model).__name__}")

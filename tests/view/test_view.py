@@ -1,0 +1,170 @@
+"""Axes, the view of a model, and rows: what analyses start from."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, explain
+from spectral_interp.view import LevelsAxis, NumberAxis, rows_of, view_of
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng, n = np.random.default_rng(4), 120
+    frame = pd.DataFrame(
+        {
+            "a": rng.normal(3, 2, n),
+            "b": np.exp(rng.normal(size=n)),
+            "c": np.where(np.arange(n) % 4 == 0, np.nan, rng.normal(size=n)),
+            "constant": 1.0,
+            "d": rng.choice(["x", "y", "z"], n),
+        },
+        index=[f"row {i}" for i in range(n)],
+    )
+    with pytest.warns(UserWarning, match="'constant'"):
+        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, log=["b"]).fit(frame, rng.normal(size=n))
+    return est, frame
+
+
+def test_axes_of_a_pencil_are_its_features(random_pencil, rng):
+    z = rng.normal(size=(4, 3))
+    pencil = random_pencil(3, 2)
+    rows = rows_of(pencil, z)
+    assert rows.view.features == rows.view.columns == ("z0", "z1", "z2")
+    axis = rows.view.axis("z1")
+    assert (axis.directions().labels, axis.directions().own_label) == (("unit of z1",), "unit of z1")
+    np.testing.assert_array_equal(axis.decode(z[:, [1]]), z[:, 1])
+    for look in (rows.view.axis, rows.view.own):
+        with pytest.raises(ValueError, match=r"one of the 3 columns; got 'y2'; is it 'z2'\?"):
+            look("y2")
+    assert rows_of(pencil, None).z.shape == (0, 3)
+
+
+def test_axes_of_an_estimator_repeat_its_encoder(table):
+    est, frame = table
+    rows = est.rows(frame)
+    assert rows.view is est.view()
+    assert rows.view.features == est.encoder_.feature_names
+    assert not rows.view.output.decides
+    row = rows.z[0]  # has a gap in column c
+    for name in ("a", "b", "c"):
+        axis, u = rows.view.axis(name), np.array([-1.0, 0.5])
+        there = frame.iloc[[0, 0]].assign(**{name: axis.values(u)})
+        np.testing.assert_allclose(rows.view.moved(row, name, u), est.encode(there), atol=1e-12)
+    levels = rows.view.axis("d")
+    there = frame.iloc[[0, 0, 0]].assign(d=list(levels.levels))
+    np.testing.assert_allclose(rows.view.moved(row, "d", np.arange(3.0)), est.encode(there))
+    none = rows_of(est, None)
+    assert (none.z.shape, none.data.shape) == ((0, rows.z.shape[1]), (0, 4))
+
+
+@pytest.mark.parametrize(
+    ("axis", "values"),
+    [
+        (NumberAxis("a", 3.0, 2.0), [1.0, 5.5]),
+        (NumberAxis("a", 3.0, 2.0, median=2.5, missing=0.1), [1.0, np.nan, 5.5]),
+        (NumberAxis("a", 0.5, 2.0, log=True), [0.1, 700.0]),
+        (NumberAxis("a", 0.5, 2.0, log=True, median=1.5, missing=0.5), [0.1, np.nan]),
+        (LevelsAxis("a", ("x", "2", "missing"), (0.5, 0.25, 0.25)), ["2", "missing", "x"]),
+    ],
+)
+def test_values_survive_encoding(axis, values):
+    z = axis.encode(values)
+    assert z.shape == (len(values), axis.n_features) == (len(values), len(axis.feature_names))
+    found = axis.decode(z)
+    if axis.continuous:
+        np.testing.assert_allclose(found, values, rtol=1e-12)
+    else:
+        assert found.tolist() == values
+    known = axis.coordinates(values)
+    np.testing.assert_allclose(axis.locate(z), known)
+    grid = axis.grid(known, 7)
+    assert (np.diff(grid) > 0).all()
+    np.testing.assert_allclose(axis.place(grid), axis.encode(axis.values(grid)), atol=1e-12)
+
+
+def test_unknown_levels_count_as_other_or_as_average():
+    with_other = LevelsAxis("a", ("x", "other"), (0.9, 0.1))
+    np.testing.assert_allclose(with_other.encode(["y"]), [[-0.9, 0.9]])
+    without = LevelsAxis("a", ("x", "y"), (0.9, 0.1))
+    np.testing.assert_array_equal(without.encode(["z", None]), np.zeros((2, 2)))
+    assert without.decode(np.zeros((1, 2))).tolist() == [None]
+    with pytest.raises(ValueError, match="expected levels of 'a': x, y; got 'z'"):
+        without.checked(["x", "z"])
+
+
+def test_directions_are_changes_of_the_column():
+    levels = LevelsAxis("a", ("x", "y", "z"), (0.5, 0.3, 0.2))
+    directions = levels.directions()
+    assert len(directions.labels) == len(directions.steps) == 6
+    for label, step in zip(directions.labels, directions.steps, strict=True):
+        source, target = label.split(" → ")
+        np.testing.assert_allclose(step, (levels.encode([target]) - levels.encode([source]))[0], atol=1e-15)
+    number = NumberAxis("a", 3.0, 2.0, median=2.5, missing=0.1)
+    (step,) = number.directions().steps
+    np.testing.assert_allclose(step, (number.encode([5.0]) - number.encode([3.0]))[0])
+    assert number.directions().per_own == 0.5
+
+
+def test_rows_keep_what_the_user_calls_them(table):
+    est, frame = table
+    rows = est.rows(frame[::10])
+    assert rows.labels.tolist() == list(frame.index[::10])
+    assert rows.take([2, 0]).labels.tolist() == ["row 20", "row 0"]
+    att = explain(est, frame[::10])
+    assert att.rows.tolist() == rows.labels.tolist()
+    assert att.to_frame()["row"].tolist()[::4] == rows.labels.tolist()
+
+
+def test_rows_are_explained_like_their_table(table):
+    est, frame = table
+    rows = est.rows(frame[:6])
+    np.testing.assert_array_equal(rows.prediction, est.predict(frame[:6]))
+    for model in (est, est.view()):
+        np.testing.assert_array_equal(explain(model, rows).values, explain(est, frame[:6]).values)
+
+
+def test_rows_of_another_model_are_refused(table, random_pencil):
+    est, frame = table
+    with pytest.raises(ValueError, match="rows of the same model"):
+        explain(random_pencil(3, 2), est.rows(frame))
+    with pytest.raises(TypeError, match="expected Rows to go with a ModelView; got DataFrame"):
+        explain(est.view(), frame)
+    with pytest.raises(TypeError, match="fitted spectral estimator or a Pencil; got str"):
+        view_of("model")
+
+
+def test_views_travel(table):
+    est, frame = table
+    view = pickle.loads(pickle.dumps(est.view()))
+    rows = est.rows(frame[:5])
+    z = rows.z
+    np.testing.assert_array_equal(view.function.values(z), rows.prediction)
+    assert len(pickle.dumps(view)) < 50_000
+    assert (view.columns, view.output) == (est.view().columns, est.view().output)
+
+
+def test_outputs(classifier):
+    output = classifier.view().output
+    assert isinstance(classifier, SpectralClassifier)
+    assert output.classes == tuple(classifier.classes_)
+    assert output.decides
+
+
+def test_the_view_follows_the_model(table):
+    _, frame = table
+    est = SpectralRegressor(dim=2, n_epochs=1, random_state=0).fit(frame[["a", "b"]], frame["a"])
+    before, view = est.predict(frame[["a", "b"]]), est.view()
+    assert est.view() is view
+    est.module_.rescale_(2.0, 1.0)
+    np.testing.assert_allclose(est.predict(frame[["a", "b"]]), 2 * before + 1, rtol=1e-12)
+    est.background_ = est.background_[:3]
+    assert len(est.view().background) == 3
+
+
+def test_own_features_and_changes(random_pencil, rng):
+    view = view_of(Pencil(rng.normal(size=(4, 2)), rng.normal(size=(4, 1)), 0))
+    np.testing.assert_array_equal(view.steps("z1", np.array([[2.0]])), [[0.0, 2.0, 0.0]])
+    np.testing.assert_array_equal(view.per_column(np.ones((2, 3))), np.ones((2, 3)))
