@@ -246,7 +246,9 @@ def _captum(
     explainer = IntegratedGradients(lambda z: model.module(z).reshape(-1))
     references = torch.tensor(reference)
     values = [
-        explainer.attribute(row.expand_as(references).clone(), references, n_steps=IG_STEPS).mean(dim=0).numpy()
+        explainer.attribute(row.expand_as(references).clone(), references, n_steps=IG_STEPS)
+        .mean(dim=0)
+        .numpy()
         for row in torch.tensor(rows.z)
     ]
     per_feature = np.array(values).reshape(rows.z.shape)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spectral_interp import DensePencil, Pencil
+from spectral_interp import DensePencil, Pencil, explain
 
 
 def dense(pencil):
