@@ -446,7 +446,8 @@ def test_sensitivity_is_the_largest_relative_change(mixed):
     assert got == pytest.approx((change.max(axis=1) / np.linalg.norm(before, axis=1)).mean())
 
 
-def test_our_shapley_values_are_sampled_beyond_14_columns(rng):
+def test_our_shapley_values_are_sampled_beyond_14_columns(monkeypatch, rng):
+    monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[name] for name in ("path", "shapley")))
     X = rng.normal(size=(60, 16))
     est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(X, X[:, 0])
     found = compare(est, X, max_rows=2)
