@@ -1,4 +1,4 @@
-"""Every study in its quick form, started as a user starts it; tests/test_analyses.py runs them in its own process."""
+"""Every study in its quick form, started as a user starts it; tests/test_analyses.py needs no new process."""
 
 import subprocess
 import sys
