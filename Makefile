@@ -8,10 +8,10 @@ demo: .venv/installed
 	$(BIN)/python -m spectral_interp.analyze model.pt
 
 test: .venv/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 faults: .venv/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --long -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --long -n 2 --dist worksteal
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -1,18 +1,25 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share.
+
+The package is imported by the fixtures, not above: the process that starts the workers reads this file first
+and needs nothing of it.
+"""
 
 import sys
 
 import numpy as np
 import pytest
 
-from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor
-from spectral_interp.commands import process as cli
-from spectral_interp.report import writing
-from spectral_interp.tables.reading import read_table, split_target
-
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="the long form of tests/faults (make faults)")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests that only the long form has."""
+    if not config.getoption("--long"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -34,22 +41,30 @@ def rng():
 
 @pytest.fixture(scope="session")
 def diabetes():
+    from spectral_interp.tables.reading import read_table, split_target
+
     return split_target(read_table("diabetes"), "progression", "diabetes")
 
 
 @pytest.fixture(scope="session")
 def breast_cancer():
+    from spectral_interp.tables.reading import read_table, split_target
+
     return split_target(read_table("breast_cancer"), "diagnosis", "breast_cancer")
 
 
 @pytest.fixture(scope="session")
 def regressor(diabetes):
+    from spectral_interp import SpectralRegressor
+
     X, y = diabetes
     return SpectralRegressor(dim=6, n_epochs=40, random_state=0).fit(X, y)
 
 
 @pytest.fixture(scope="session")
 def classifier(breast_cancer):
+    from spectral_interp import SpectralClassifier
+
     X, y = breast_cancer
     return SpectralClassifier(dim=4, n_epochs=30, random_state=0).fit(X, y)
 
@@ -57,25 +72,30 @@ def classifier(breast_cancer):
 @pytest.fixture
 def random_pencil(rng):
     """Return a function that draws a tridiagonal pencil with p features of order d."""
+    from spectral_interp import Pencil
+
     return lambda p, d, k=None: Pencil(
         rng.normal(size=(p + 1, d)), rng.normal(size=(p + 1, d - 1)), d // 2 if k is None else k
     )
 
 
 def undrawn(draw, height, formats):
-    """Stand in for :func:`writing.draw_figure`."""
+    """Stand in for ``spectral_interp.report.writing.draw_figure``."""
     return dict.fromkeys(formats, bytes(24))
 
 
 @pytest.fixture
 def no_figures(monkeypatch):
     """Write analyses without their figures, which take most of the time."""
+    from spectral_interp.report import writing
+
     monkeypatch.setattr(writing, "draw_figure", undrawn)
 
 
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Return a function that calls a command line here: (module, *arguments) → status, out, err."""
+    from spectral_interp.commands import process as cli
 
     def call(module, *arguments):
         name = f"spectral_interp.{module.__name__.rpartition('.')[2]}"

@@ -1,30 +1,80 @@
-"""Every study runs in its quick form and leaves a table and a figure."""
+"""Every study runs in its quick form and leaves tables and figures.
 
+Here they run in this process, and each contestant of a comparison of speed has one turn. The long form of
+tests/faults starts them as a user does.
+"""
+
+import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+
+from spectral_interp.commands import train
 
 FOLDER = Path(__file__).parents[1] / "analyses"
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("study", "published"))
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_study(tmp_path, name):
-    command = [sys.executable, FOLDER / f"{name}.py", "--quick", "--out", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / f"{name}.csv").is_file()
-    for path in tmp_path.glob("*.csv"):
+def assert_whole(folder, name):
+    """The study left its table, every table has its stamps, and every figure is drawn."""
+    assert (folder / f"{name}.csv").is_file()
+    for path in folder.glob("*.csv"):
         table = pd.read_csv(path)
         assert len(table) > 0
         assert {"seed", "versions"} <= set(table.columns)
-    figures = list(tmp_path.glob("*.png"))
+    figures = list(folder.glob("*.png"))
     assert figures
     assert min(path.stat().st_size for path in figures) > 10_000
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """Return the module that the studies share; threads and global generators are put back afterwards."""
+    monkeypatch.syspath_prepend(FOLDER)
+    threads, state = torch.get_num_threads(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng():
+        yield importlib.import_module("study")
+    torch.set_num_threads(threads)
+    np.random.set_state(state)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study(tmp_path, monkeypatch, study, run, name):
+    def one_turn(contestants, *, seconds):
+        return {key: study._clock(call, 1) for key, call in contestants.items()}
+
+    def in_this_process(command, *, check):
+        assert command[1:3] == ["-m", "spectral_interp.train"]
+        assert run(train, *command[3:])[0] == 0
+
+    monkeypatch.setattr(study, "interleave", one_turn)
+    monkeypatch.setattr(subprocess, "run", in_this_process)  # by which the demo trains its model
+    module = importlib.import_module(name)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(tmp_path)])
+    module.main()
+    assert_whole(tmp_path, name)
+
+
+def test_contestants_take_turns(study):
+    """Two calls that do not count, and five turns each, in which a fast call is repeated."""
+    calls = {"one": 0, "two": 0}
+
+    def contestant(name):
+        def call():
+            calls[name] += 1
+
+        return call
+
+    found = study.interleave({name: contestant(name) for name in calls}, seconds=0)
+    assert list(found) == ["one", "two"]
+    assert all(seconds > 0 for seconds in found.values())
+    assert min(calls.values()) >= 2 + 5
 
 
 def test_make_figures_runs_every_study():

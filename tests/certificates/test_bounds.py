@@ -1,15 +1,12 @@
 """Certificates under attack: samples and gradient searches, and where they are attained."""
 
-import functools
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from spectral_interp import DensePencil, Pencil, SpectralRegressor, certify, explain
+from spectral_interp import DensePencil, Pencil, certify, explain
 from spectral_interp.certificates.bounds import _ball_radius
-from spectral_interp.certificates.sentences import monotone_sentence
 from spectral_interp.view import Output, rows_of, view_of
 
 SLACK = 1e-9
@@ -227,105 +224,6 @@ def test_degenerate_rows_have_radii(rng):
     np.testing.assert_allclose(cert.linear_radius(0.5), 0.5 / 2 / cert.bend)
 
 
-@functools.cache
-def mixed():
-    """Return a model of a table with a logged, a gappy, a two-level and a three-level column."""
-    rng, n = np.random.default_rng(1), 300
-    frame = pd.DataFrame(
-        {
-            "age": rng.normal(50, 10, n),
-            "income": np.exp(rng.normal(10, 1, n)),
-            "dose": np.where(rng.random(n) < 0.2, np.nan, rng.normal(3, 2, n)),
-            "smoker": rng.random(n) < 0.4,
-            "city": rng.choice(["Oslo", "Bergen", "Rome"], n),
-        }
-    )
-    y = frame["age"] + 5 * np.log(frame["income"]) + frame["dose"].fillna(0) + 9 * frame["smoker"]
-    y += frame["city"].map({"Oslo": 0.0, "Bergen": 4.0, "Rome": -7.0})
-    est = SpectralRegressor(dim=2, n_epochs=300, random_state=0, log=["income"])
-    return est.fit(frame, y.rename("risk")), frame
-
-
-def test_the_table_speaks_in_columns_and_their_units():
-    est, frame = mixed()
-    cert = certify(est, frame)
-    table = cert.columns().set_index("column")
-    assert list(table.index) == list(frame.columns)
-    assert table["step"]["age"] == "standard deviation of age"
-    assert table["own_step"]["income"] == "unit of log income"
-    assert set(table["unit"]) == {"risk"}
-    age = est.encoder_.axes[0]
-    assert table["high_per_unit"]["age"] == pytest.approx(table["high"]["age"] / age.scale)
-    assert table["high_per_unit"]["age"] > 0.5
-    assert np.isnan(table["norm_per_unit"]["city"])
-    dose = est.encoder_.feature_names.index("dose")
-    assert table["low"]["dose"] == cert.gradient_low[dose]
-    assert table["kind"].tolist() == ["number", "number", "number with gaps", "levels", "levels"]
-    assert (table["low"] <= table["observed_min"] + 1e-9).all()
-    assert (table["observed_min"] <= table["observed_median"]).all()
-    assert (table["observed_max"] <= table["high"] + 1e-9).all()
-    assert "observed_min" not in certify(est).columns()
-
-
-def test_levels_are_compared_by_their_worst_pair():
-    est, frame = mixed()
-    line = certify(est).columns().set_index("column").loc["city"]
-    axis = est.view().axes[4]
-    worst = 0.0
-    for source in axis.levels:
-        for target in axis.levels:
-            rows = [frame.head(50).assign(city=city) for city in (source, target)]
-            change = est.predict(rows[1]) - est.predict(rows[0])
-            worst = max(worst, np.abs(change).max())
-            if line["step"] == f"{source} → {target}":
-                assert (change >= line["low"] - 1e-9).all()
-                assert (change <= line["high"] + 1e-9).all()
-    assert line["step"] == "Rome → Bergen"
-    assert 0.5 * line["norm"] < worst <= line["norm"]
-
-
-def test_a_pair_of_levels_is_turned_to_where_it_rises(rng):
-    frame = pd.DataFrame({"city": rng.choice(["Oslo", "Rome"], 60), "x": rng.normal(size=60)})
-    for sign in (1, -1):
-        y = 5.0 * sign * (frame["city"] == "Oslo") + 0.1 * frame["x"]
-        est = SpectralRegressor(dim=3, n_epochs=40, random_state=0).fit(frame, y)
-        line = certify(est, frame).columns().iloc[0]
-        assert line["step"] == ("Rome → Oslo" if sign > 0 else "Oslo → Rome")
-        assert line["low"] <= line["observed_min"] <= line["observed_max"] <= line["high"] == line["norm"]
-
-
-def test_sentences_say_what_is_certified():
-    pencil = Pencil([[0.0, 1.0], [1.0, 2.0], [-1.0, -2.0], [0.0, 0.0], [-1.0, 1.0]], np.zeros((5, 1)), 0)
-    sentences = certify(pencil).sentences()
-    assert "Predictions never fall when z0 rises." in sentences
-    assert "Predictions never rise when z1 rises." in sentences
-    assert "Predictions do not depend on z2." in sentences
-    assert not any("z3 rises" in sentence for sentence in sentences)
-    assert any("are concave in the features" in sentence for sentence in sentences)
-    np.testing.assert_array_equal(certify(pencil).monotone, [1, -1, 0, 0])
-    assert (
-        certify(Pencil([[0.0], [1.0]], [[], []], 0)).sentences()[2]
-        == "Predictions are linear in the features."
-    )
-    est, _ = mixed()
-    assert any("False → True" in sentence for sentence in certify(est).sentences())
-
-
-def test_sentences_about_gaps_and_columns_without_effect():
-    line = {"column": "dose", "kind": "number with gaps", "monotone": -1, "norm": 2.0}
-    assert (
-        monotone_sentence(line) == "Predictions never rise when dose rises, between rows that have a value."
-    )
-    silent = certify(Pencil([[0.0, 1.0], [0.0, 0.0]], [[0.0], [0.0]], 0)).sentences()
-    assert silent[0] == "Predictions do not depend on z0."
-    assert not any("One unit" in sentence for sentence in silent)
-
-
-def test_classifiers_speak_of_classes(classifier, breast_cancer):
-    assert "keep their class" in certify(classifier, breast_cancer[0]).sentences()[-1]
-    assert "keep their class" not in certify(classifier).sentences()[-1]
-
-
 @pytest.mark.parametrize("method", ["local", "path", "shapley"])
 def test_contributions_to_random_pencils_stay_in_their_range(method):
     for seed in range(0, 60):
@@ -345,25 +243,6 @@ def test_the_range_of_contributions_is_attained_by_one_latent():
     for column, slope in (("z0", 3.0), ("z1", -2.0)):
         for end in cert.contribution_range(column, values):
             np.testing.assert_allclose(end, slope * values, rtol=1e-14)
-
-
-def test_the_range_of_a_level_is_that_of_its_step_from_every_background_row(rng):
-    X = pd.DataFrame({"city": rng.choice(["Oslo", "Rome", "Bern"], 90), "x": rng.normal(size=90)})
-    est = SpectralRegressor(dim=4, n_epochs=10, random_state=0).fit(X, (X["city"] == "Oslo") * X["x"])
-    cert, matrices = certify(est), est.pencil_.matrices
-    own = [f"city = {level}" for level in ("Oslo", "Rome", "Bern")]
-    place = {name: matrices[1 + cert.view.features.index(name)] for name in own}
-    for level in ("Oslo", "Rome", "Bern"):
-        ends = [
-            np.linalg.eigvalsh(place[f"city = {level}"] - place[f"city = {other}"])[[0, -1]]
-            for other in est.background_["city"]
-        ]
-        found = cert.contribution_range("city", [level], method="shapley")
-        np.testing.assert_allclose(np.ravel(found), np.mean(ends, axis=0), atol=1e-9)
-    with pytest.raises(ValueError, match=r"expected levels of 'city': .*; got 'Paris'"):
-        cert.contribution_range("city", ["Oslo", "Paris"])
-    with pytest.raises(ValueError, match="is it 'city'"):
-        cert.contribution_range("cite", ["Oslo"])
 
 
 def test_rows_one_by_one(random_pencil, rng):

@@ -11,6 +11,8 @@ import torch
 from spectral_interp import SpectralRegressor
 from spectral_interp.commands import analyze, train
 from spectral_interp.models.spectral import TridiagonalSpectral
+from spectral_interp.report import writing
+from tests.conftest import undrawn
 
 FIGURES = {
     *(f"{name}_{method}.png" for name in ("beeswarm", "importance") for method in ("local", "path")),
@@ -234,18 +236,22 @@ def test_an_unknown_method_is_refused(run, model):
     assert "invalid choice: 'lime'" in err
 
 
-def test_a_failing_figure_keeps_the_previous_analysis(tmp_path, monkeypatch, run, model):
-    from spectral_interp import plots
-
+def test_a_failing_figure_keeps_the_previous_analysis(tmp_path, monkeypatch, run, no_figures, model):
     assert run(analyze, model, "--out", tmp_path / "out", *LOCAL)[0] == 0
     before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
 
-    def fail(*_, **__):
-        raise OSError("disk full")
+    drawn = []
 
-    monkeypatch.setattr(plots, "beeswarm", fail)
+    def fail_at_the_third(*arguments):
+        drawn.append(arguments)
+        if len(drawn) == 3:
+            raise OSError("disk full")
+        return undrawn(*arguments)
+
+    monkeypatch.setattr(writing, "draw_figure", fail_at_the_third)
     status, _, err = run(analyze, model, "--out", tmp_path / "out", *LOCAL)
     assert (status, "disk full" in err) == (2, True)
+    assert len(drawn) == 3
     assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 

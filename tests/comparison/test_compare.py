@@ -1,4 +1,4 @@
-"""The comparison: exact methods agree, breaking things lowers the scores, and failures cost one line."""
+"""The comparison as a whole: its tables and figures, and failures that cost one line."""
 
 from dataclasses import replace
 
@@ -9,96 +9,11 @@ import shap
 import torch
 from matplotlib.figure import Figure
 
-from spectral_interp import (
-    Pencil,
-    SpectralClassifier,
-    SpectralRegressor,
-    compare,
-    explain,
-    load,
-    plots,
-)
+from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, compare, explain, load, plots
 from spectral_interp.comparison import agreement, explainers, faithfulness, study
-from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.disputes import disputes
-from spectral_interp.comparison.explainers import EXPLAINERS, ExplainedModel, explained_models
 from spectral_interp.models.spectral import TridiagonalSpectral
-from tests.views import grouped_rows
-
-BY_NAME = {explainer.name: explainer for explainer in EXPLAINERS}
-COLUMNS = ["age", "bmi", "bp", "s1", "s5"]
-
-
-@pytest.fixture(scope="module")
-def est(diabetes):
-    X, y = diabetes
-    est = SpectralRegressor(dim=5, n_epochs=120, random_state=0).fit(X[COLUMNS], y)
-    est.baselines_ = fit_baselines(est, X[COLUMNS], y)
-    return est
-
-
-@pytest.fixture(scope="module")
-def rows(diabetes):
-    return diabetes[0][COLUMNS][:12], diabetes[1][:12]
-
-
-@pytest.fixture(scope="module")
-def found(est, rows):
-    return compare(est, *rows)
-
-
-@pytest.fixture(scope="module")
-def mixed():
-    """Return a classifier with a column of levels, its table and its targets."""
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame({"size": rng.normal(size=300), "town": rng.choice(["Oslo", "Rome", "Bonn"], 300)})
-    X["hue"] = rng.normal(size=300)
-    y = pd.Series(np.where(X["size"] + 2.0 * (X["town"] == "Rome") + rng.normal(size=300) > 1, "yes", "no"))
-    est = SpectralClassifier(dim=3, n_epochs=40, random_state=0).fit(X, y)
-    est.baselines_ = fit_baselines(est, X, y)
-    return est, X, y
-
-
-def by_name(models, name):
-    return next(model for model in models if model.name == name)
-
-
-def test_all_exact_methods_agree_on_the_linear_baseline(mixed):
-    est, X, _ = mixed
-    linear = by_name(explained_models(est, est.baselines_), "linear")
-    inputs = est.rows(X[:4])
-    reference = inputs.view.background[:10]
-    names = [
-        "path",
-        "local",
-        "shapley",
-        "SHAP Exact",
-        "SHAP Permutation",
-        "SHAP Kernel",
-        "Captum IG",
-        "SHAP Deep",
-    ]
-    expected = BY_NAME["SHAP Linear"](linear, inputs, reference, seed=0)
-    for name in names:
-        att = BY_NAME[name](linear, inputs, reference, seed=0)
-        np.testing.assert_allclose(att.values, expected.values, rtol=0, atol=1e-6, err_msg=name)
-        np.testing.assert_allclose(att.base_values, expected.base_values, rtol=0, atol=1e-6, err_msg=name)
-        assert att.completeness_gap.max() < 1e-6
-        assert att.unit == est.unit_ == "log-odds of target = yes"
-
-
-@pytest.mark.parametrize("model", ["est", "mixed"])
-def test_our_exact_shapley_values_equal_shap_s(request, model, diabetes):
-    fixture = request.getfixturevalue(model)
-    est, X = fixture[:2] if model == "mixed" else (fixture, diabetes[0][COLUMNS])
-    spectral = explained_models(est, est.baselines_)[0]
-    inputs = est.rows(X[:6])
-    reference = inputs.view.background[:10]
-    theirs = [BY_NAME[n](spectral, inputs, reference, seed=0) for n in ("SHAP Exact", "SHAP Kernel")]
-    own = BY_NAME["shapley"](spectral, inputs, reference, seed=0)
-    direct = explain(est, X[:6], method="shapley", background=est.background_[:10])
-    for att in (*theirs, own):
-        np.testing.assert_allclose(att.values, direct.values, rtol=0, atol=1e-8)
+from tests.comparison.models import BY_NAME, COLUMNS
 
 
 def test_every_explainer_keeps_to_rows_columns_unit_and_background(found, est, rows):
@@ -139,72 +54,6 @@ def test_agreement_within_and_across_models(found):
     assert table.loc[table["within"], "model_a"].eq(table.loc[table["within"], "model_b"]).all()
 
 
-def test_deletion_by_our_path_beats_random_and_breaking_it_does_not(est, rows):
-    spectral = explained_models(est, None)[0]
-    inputs = est.rows(rows[0])
-    reference = inputs.view.background[:25]
-    rng = np.random.default_rng(0)
-    att = BY_NAME["path"](spectral, inputs, reference, seed=0)
-
-    def scores(attribution):
-        base = float(spectral.values(reference).mean())
-        order = faithfulness.attributed_order(attribution, base)
-        deletion, insertion = faithfulness.curves(spectral, inputs, reference, order)
-        infidelity = faithfulness.infidelity(
-            spectral, inputs, reference, attribution, np.random.default_rng(1)
-        )
-        return faithfulness.area(deletion), faithfulness.area(insertion), infidelity
-
-    deletion, insertion, infidelity = scores(att)
-    random = [faithfulness.area(c) for c in faithfulness.random_curves(spectral, inputs, reference, rng)]
-    assert deletion < random[0]
-    assert insertion > random[1]
-    swapped = att.values.copy()
-    swapped[:, [1, 2]] = rng.permutation(swapped)[:, [2, 1]]
-    for broken in (replace(att, values=-att.values), replace(att, values=swapped)):
-        worse = scores(broken)
-        assert worse[0] > deletion
-        assert worse[1] < insertion
-        assert worse[2] > infidelity
-        measures = agreement.agreement(att, broken)
-        assert max(measures[name] for name in ("spearman", "pearson", "sign")) < 0.95
-    wrong = agreement.agreement(att, replace(att, values=-att.values))
-    assert (wrong["spearman"], wrong["sign"]) == (pytest.approx(-1), 0)
-    assert (wrong["top3"], wrong["ranking"]) == pytest.approx((1, 1))
-
-
-@pytest.mark.parametrize("table", ["regressor", "classifier", "two_or_five"])
-def test_deletion_by_path_is_never_worse_than_random(request, table):
-    from spectral_interp.tables.reading import read_table, split_target
-
-    if table == "two_or_five":
-        X, y = split_target(read_table("two_or_five"), "two_or_five", "two_or_five")
-        est = SpectralClassifier(dim=4, n_epochs=20, random_state=0).fit(X, y)
-    else:
-        est = request.getfixturevalue(table)
-        X, _ = request.getfixturevalue("diabetes" if table == "regressor" else "breast_cancer")
-    spectral, inputs = explained_models(est, None)[0], est.rows(X[:30])
-    reference = inputs.view.background[:10]
-    att = BY_NAME["path"](spectral, inputs, reference, seed=0)
-    order = faithfulness.attributed_order(att, float(spectral.values(reference).mean()))
-    ours = faithfulness.curves(spectral, inputs, reference, order)[0]
-    random = faithfulness.random_curves(spectral, inputs, reference, np.random.default_rng(0))[0]
-    assert faithfulness.area(ours) <= faithfulness.area(random)
-
-
-def test_infidelity_of_an_additive_model_is_zero_and_counts_squares(rng):
-    pencil = Pencil(np.array([[1.0], [2.0], [-3.0]]), np.empty((3, 0)), 0)
-    model = ExplainedModel("linear", torch.nn.Identity(), pencil.values)
-    inputs = grouped_rows(pencil, rng.normal(size=(40, 2)), ("a", "b"), np.arange(2), np.zeros((1, 2)))
-    att = explain(pencil, inputs.z)
-    exact = replace(att, columns=("a", "b"))
-    zero = np.zeros((1, 2))
-    assert faithfulness.infidelity(model, inputs, zero, exact, rng) < 1e-25
-    off = replace(exact, values=exact.values + np.array([2.0, 0.0]))
-    got = faithfulness.infidelity(model, inputs, zero, off, rng) * exact.prediction.var()
-    assert got == pytest.approx(2.0, rel=0.15)  # 4 wherever the first column is put away: half of the time
-
-
 def test_costs_count_model_evaluations(found):
     cost = found.cost.set_index(["model", "method"])["evaluations_per_row"]
     assert cost["spectral", "local"] == 1
@@ -243,17 +92,6 @@ def test_a_metric_that_raises_costs_one_cell(monkeypatch, est, rows):
     assert line["status"] == "failed: sensitivity: no gradient"
     assert np.isnan(line["sensitivity"])
     assert np.isfinite(line["deletion"])
-
-
-def test_the_global_generators_are_left_alone(est, rows):
-    np.random.seed(3)  # noqa: NPY002
-    before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
-    models, inputs = explained_models(est, est.baselines_), est.rows(rows[0][:1])
-    for name in ("SHAP Permutation", "SHAP Gradient"):
-        one, two = (BY_NAME[name](models[2], inputs, inputs.view.background[:5], seed=4) for _ in range(2))
-        np.testing.assert_array_equal(one.values, two.values)
-    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
-    assert torch.equal(torch_before, torch.get_rng_state())
 
 
 def test_what_cannot_be_computed_is_named(monkeypatch, diabetes):
@@ -415,37 +253,8 @@ def test_a_constant_model(monkeypatch, rows):
         figure.canvas.draw()
 
 
-def test_coalitions_switch_whole_columns(mixed, rng):
-    est, X, _ = mixed
-    spectral, inputs = explained_models(est, None)[0], est.rows(X[:3])
-    background = est.background_[:4]
-    masks = rng.random((3, 5, 3)) < 0.5
-    got = faithfulness.coalition_means(spectral, inputs, est.encode(background), masks)
-    for i, j in np.ndindex(3, 5):
-        table = background.copy()
-        for column in np.array(inputs.view.columns)[masks[i, j]]:
-            table[column] = X[column].iloc[i]
-        assert got[i, j] == pytest.approx(est.decision_function(table).mean(), abs=1e-12)
-
-
-def test_sensitivity_is_the_largest_relative_change(mixed):
-    est, X, _ = mixed
-    linear = by_name(explained_models(est, est.baselines_), "linear")
-    inputs = est.rows(X[:4])
-    reference = inputs.view.background[:10]
-    explainer = BY_NAME["SHAP Linear"]
-    got = faithfulness.sensitivity(explainer, linear, inputs, reference, np.random.default_rng(2), seed=0)
-    numeric = [inputs.view.own(axis.name).start for axis in inputs.view.axes if axis.continuous]
-    assert len(numeric) == 2
-    moved = np.repeat(inputs.z, faithfulness.JITTERS, axis=0)
-    moved[:, numeric] += np.random.default_rng(2).uniform(-0.1, 0.1, size=(len(moved), 2))
-    before = explainer(linear, inputs, reference, seed=0).values
-    after = explainer(linear, replace(inputs, z=moved), reference, seed=0).values
-    change = np.linalg.norm(after.reshape(4, faithfulness.JITTERS, -1) - before[:, None], axis=2)
-    assert got == pytest.approx((change.max(axis=1) / np.linalg.norm(before, axis=1)).mean())
-
-
-def test_our_shapley_values_are_sampled_beyond_14_columns(rng):
+def test_our_shapley_values_are_sampled_beyond_14_columns(monkeypatch, rng):
+    monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[name] for name in ("path", "shapley")))
     X = rng.normal(size=(60, 16))
     est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(X, X[:, 0])
     found = compare(est, X, max_rows=2)

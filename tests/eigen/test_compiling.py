@@ -4,7 +4,7 @@ import warnings
 
 import numba
 import pytest
-from numba.core.caching import IndexDataCacheFile
+from numba.core.caching import CacheImpl, IndexDataCacheFile
 
 from spectral_interp.eigen import compiling
 
@@ -60,6 +60,14 @@ def test_no_folder_costs_one_warning(cache, monkeypatch):
     with pytest.warns(UserWarning, match="compiled code cannot be kept") as warned:
         assert [hits(), hits()] == [0, 0]
     assert len(warned) == 1
+
+
+def test_a_process_in_which_numba_finds_no_folder(cache, monkeypatch):
+    for locator in CacheImpl._locator_classes:
+        monkeypatch.setattr(locator, "from_function", classmethod(lambda *_: None))
+    with pytest.warns(UserWarning, match="compiled code cannot be kept"):
+        assert hits() == 0
+    assert not list(cache.rglob("*.nb?"))
 
 
 def test_what_cannot_be_read_is_compiled(cache, monkeypatch):

@@ -3,8 +3,6 @@
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -129,20 +127,3 @@ def test_torch_does_not_wait_for_openmp_threads_that_a_child_has_not(two_threads
     x = torch.ones(64, 8)
     torch.mm(x, x.T)  # the parent's threads run
     assert forked(lambda: torch.mm(x, x.T)) == 0
-
-
-SCRIPT = """
-import numba.core.caching as caching
-for locator in caching.CacheImpl._locator_classes:
-    locator.from_function = classmethod(lambda *_: None)
-from spectral_interp.eigen import eigenvalues
-print(eigenvalues([0.0, 0.0], [2.0], 1))
-"""
-
-
-def test_an_unwritable_cache_only_costs_time():
-    """In a process in which numba finds no folder for its cache, the kernels compile in memory."""
-    command = [sys.executable, "-c", SCRIPT]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) == pytest.approx(2)

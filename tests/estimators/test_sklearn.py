@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
@@ -27,9 +28,11 @@ def quick(cls, **options):
 
 
 def test_pipeline_and_grid_search_in_two_processes(diabetes):
+    """Forked ones, which start in a moment; the long form of tests/faults has new ones."""
     X, y = diabetes
     pipeline = make_pipeline(PowerTransformer(), quick(SpectralRegressor))
-    search = GridSearchCV(pipeline, {"spectralregressor__dim": [2, 3]}, n_jobs=2, cv=2).fit(X, y)
+    with parallel_config("multiprocessing"):
+        search = GridSearchCV(pipeline, {"spectralregressor__dim": [2, 3]}, n_jobs=2, cv=2).fit(X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert cross_val_score(quick(SpectralRegressor), X, y, cv=2).shape == (2,)
 

@@ -205,8 +205,8 @@ def resident():
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def main(seconds, threads, processes, rows, start_methods):
-    warnings.simplefilter("ignore")  # threads share the filters
+def counted(seconds, threads, processes, rows, start_methods):
+    """Return the counts of what was tried, the failures, and by how many MB the process grew."""
     est, X = fitted()
     crowd = Crowd(questions(est, X))
     result = {"growth": growth(est, X, rows)}
@@ -214,8 +214,9 @@ def main(seconds, threads, processes, rows, start_methods):
     for method in start_methods:
         crowd.tried[method] = 0
         crowd.count(method, *started_otherwise(method, est, X, crowd.expected))
-    print(json.dumps(result | {"tried": crowd.tried, "failures": crowd.failures}))
+    return result | {"tried": crowd.tried, "failures": crowd.failures}
 
 
 if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))
+    warnings.simplefilter("ignore")  # threads share the filters
+    print(json.dumps(counted(**json.loads(sys.argv[1]))))

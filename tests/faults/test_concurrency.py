@@ -1,13 +1,26 @@
-"""Threads and forked processes that explain at once; memory over many rows."""
+"""Threads and forked processes that explain at once; memory over many rows.
+
+The quick form does so in the process of the tests, the long form in new ones, which take seconds to start.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PowerTransformer
+
+from spectral_interp import SpectralRegressor
+
+from . import crowd
 
 GROWN = 30  # MB, most that memory may grow
 
@@ -16,7 +29,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def crowd(openmp, patience, **options):
+def in_this_process(**options):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # threads share the filters
+            return crowd.counted(**options)
+    finally:
+        torch.set_num_threads(before)
+
+
+def in_a_new_process(openmp, patience=1800, **options):
     """Run the program beside this file in a process group of its own, which is ended if it hangs."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.crowd", json.dumps(options)],
@@ -38,19 +62,14 @@ def crowd(openmp, patience, **options):
 
 
 def test_threads_and_forked_processes_at_once(size, tally):
-    """Under OpenMP with two threads, and in the long form with one as well."""
+    """With two threads of torch and OpenMP, and in the long form with one as well."""
+    quick = {"seconds": 0.8, "threads": 2, "processes": 2, "rows": 20_000, "start_methods": []}
+    long = {"seconds": 60, "threads": 8, "processes": 4, "rows": 1_000_000}
+    long["start_methods"] = ["spawn", "forkserver"]
     for openmp in size((2,), (1, 2)):
         label = f"concurrency, OpenMP {openmp}:"
         with tally(f"{label} explanations in threads") as counts:
-            found = crowd(
-                openmp,
-                patience=size(120, 1800),
-                seconds=size(1.5, 60),
-                threads=size(2, 8),
-                processes=size(2, 4),
-                rows=size(20_000, 1_000_000),
-                start_methods=size([], ["spawn", "forkserver"]),
-            )
+            found = in_this_process(**quick) if size(True, False) else in_a_new_process(openmp, **long)
             counts.add(found["tried"].pop("threads"), found["failures"])
         for where, tried in found["tried"].items():
             with tally(f"{label} {NAMES.get(where, where)}") as counts:
@@ -67,3 +86,12 @@ NAMES = {
     "spawn": "explanations in a spawned process",
     "forkserver": "explanations in a process of a fork server",
 }
+
+
+@pytest.mark.long
+def test_grid_search_in_new_processes(diabetes, tally):
+    """With joblib's default; tests/estimators/test_sklearn.py has forked ones."""
+    with tally("grid search in new processes") as counts, counts.trial("two processes"):
+        pipeline = make_pipeline(PowerTransformer(), SpectralRegressor(dim=3, n_epochs=5, random_state=0))
+        search = GridSearchCV(pipeline, {"spectralregressor__dim": [2, 3]}, n_jobs=2, cv=2).fit(*diabetes)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()

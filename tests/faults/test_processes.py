@@ -29,12 +29,6 @@ WARNED = r"(spectral_interp\.\w+: warning: [^\n]*NUMBA_CACHE_DIR[^\n]*\n)"
 
 
 @pytest.fixture
-def only_long(size):
-    if not size(False, True):
-        pytest.skip("a process takes seconds to start: make faults")
-
-
-@pytest.fixture
 def folder(tmp_path, rng):
     """A folder with a table whose names are not ASCII."""
     folder = tmp_path / "größe λ"
@@ -102,7 +96,7 @@ OUTPUTS = {
 }
 
 
-@pytest.mark.usefixtures("only_long")
+@pytest.mark.long
 def test_outputs(folder, tally):
     """Closed, full and unread outputs change the status, not the results."""
     shell(folder, "train")
@@ -134,7 +128,7 @@ ENVIRONMENTS = {
 }
 
 
-@pytest.mark.usefixtures("only_long")
+@pytest.mark.long
 def test_environments(folder, tally):
     with tally("environments without language, home, terminal or caches") as counts:
         for name, changes in ENVIRONMENTS.items():
@@ -146,7 +140,7 @@ def test_environments(folder, tally):
                     assert "R" in out
 
 
-@pytest.mark.usefixtures("only_long")
+@pytest.mark.long
 def test_caches_that_cannot_be_written(folder, tmp_path, tally):
     """A read-only installation without caches and home; a cache on a full disk."""
     copy = tmp_path / "installed" / "spectral_interp"
@@ -165,6 +159,25 @@ def test_caches_that_cannot_be_written(folder, tmp_path, tally):
                     assert_results(folder, kind)
                     assert status == 0
                     assert re.fullmatch(WARNED + ("" if kind == "train" else "?"), err), err
+
+
+WITHOUT_FOLDER = """
+import numba.core.caching as caching
+for locator in caching.CacheImpl._locator_classes:
+    locator.from_function = classmethod(lambda *_: None)
+from spectral_interp.eigen import eigenvalues
+print(eigenvalues([0.0, 0.0], [2.0], 1))
+"""
+
+
+@pytest.mark.long
+def test_a_process_without_a_folder_for_its_cache(tally):
+    """The kernels compile in memory; tests/eigen/test_compiling.py does so with a function of one line."""
+    with tally("caches without a folder") as counts, counts.trial("kernels"):
+        command = [sys.executable, "-c", WITHOUT_FOLDER]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        assert float(done.stdout) == pytest.approx(2)
 
 
 LONG = [*arguments("train"), "--epochs", "300", "--batch-size", "4"]
@@ -207,7 +220,7 @@ def test_ctrl_c_while_libraries_load(large, tally):
         assert [line for line in err.splitlines() if not line.startswith("import time:")] == ["interrupted"]
 
 
-@pytest.mark.usefixtures("only_long")
+@pytest.mark.long
 def test_ctrl_c_at_any_time(large, tally):
     with tally("SIGINT to processes at random") as counts:
         for moment in np.random.default_rng(0).uniform(1, 20, 8):
@@ -222,7 +235,7 @@ def test_ctrl_c_at_any_time(large, tally):
                 assert [path.name for path in large.iterdir()] == ["tabelle λ.csv"]
 
 
-@pytest.mark.usefixtures("only_long")
+@pytest.mark.long
 def test_ctrl_c_on_a_terminal(large, tally):
     """The key, not the signal: while the bar is drawn."""
     with tally("Ctrl-C on a terminal") as counts, counts.trial("train"):

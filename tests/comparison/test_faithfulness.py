@@ -1,0 +1,109 @@
+"""Deletion, insertion, infidelity and sensitivity: breaking contributions lowers the scores."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from spectral_interp import Pencil, SpectralClassifier, explain
+from spectral_interp.comparison import agreement, faithfulness
+from spectral_interp.comparison.explainers import ExplainedModel, explained_models
+from tests.comparison.models import BY_NAME, by_name
+from tests.views import grouped_rows
+
+
+def test_deletion_by_our_path_beats_random_and_breaking_it_does_not(est, rows):
+    spectral = explained_models(est, None)[0]
+    inputs = est.rows(rows[0])
+    reference = inputs.view.background[:25]
+    rng = np.random.default_rng(0)
+    att = BY_NAME["path"](spectral, inputs, reference, seed=0)
+
+    def scores(attribution):
+        base = float(spectral.values(reference).mean())
+        order = faithfulness.attributed_order(attribution, base)
+        deletion, insertion = faithfulness.curves(spectral, inputs, reference, order)
+        infidelity = faithfulness.infidelity(
+            spectral, inputs, reference, attribution, np.random.default_rng(1)
+        )
+        return faithfulness.area(deletion), faithfulness.area(insertion), infidelity
+
+    deletion, insertion, infidelity = scores(att)
+    random = [faithfulness.area(c) for c in faithfulness.random_curves(spectral, inputs, reference, rng)]
+    assert deletion < random[0]
+    assert insertion > random[1]
+    swapped = att.values.copy()
+    swapped[:, [1, 2]] = rng.permutation(swapped)[:, [2, 1]]
+    for broken in (replace(att, values=-att.values), replace(att, values=swapped)):
+        worse = scores(broken)
+        assert worse[0] > deletion
+        assert worse[1] < insertion
+        assert worse[2] > infidelity
+        measures = agreement.agreement(att, broken)
+        assert max(measures[name] for name in ("spearman", "pearson", "sign")) < 0.95
+    wrong = agreement.agreement(att, replace(att, values=-att.values))
+    assert (wrong["spearman"], wrong["sign"]) == (pytest.approx(-1), 0)
+    assert (wrong["top3"], wrong["ranking"]) == pytest.approx((1, 1))
+
+
+@pytest.mark.parametrize("table", ["regressor", "classifier", "two_or_five"])
+def test_deletion_by_path_is_never_worse_than_random(request, table):
+    from spectral_interp.tables.reading import read_table, split_target
+
+    if table == "two_or_five":
+        X, y = split_target(read_table("two_or_five"), "two_or_five", "two_or_five")
+        est = SpectralClassifier(dim=4, n_epochs=20, random_state=0).fit(X, y)
+    else:
+        est = request.getfixturevalue(table)
+        X, _ = request.getfixturevalue("diabetes" if table == "regressor" else "breast_cancer")
+    spectral, inputs = explained_models(est, None)[0], est.rows(X[:30])
+    reference = inputs.view.background[:10]
+    att = BY_NAME["path"](spectral, inputs, reference, seed=0)
+    order = faithfulness.attributed_order(att, float(spectral.values(reference).mean()))
+    ours = faithfulness.curves(spectral, inputs, reference, order)[0]
+    random = faithfulness.random_curves(spectral, inputs, reference, np.random.default_rng(0))[0]
+    assert faithfulness.area(ours) <= faithfulness.area(random)
+
+
+def test_infidelity_of_an_additive_model_is_zero_and_counts_squares(rng):
+    pencil = Pencil(np.array([[1.0], [2.0], [-3.0]]), np.empty((3, 0)), 0)
+    model = ExplainedModel("linear", torch.nn.Identity(), pencil.values)
+    inputs = grouped_rows(pencil, rng.normal(size=(40, 2)), ("a", "b"), np.arange(2), np.zeros((1, 2)))
+    att = explain(pencil, inputs.z)
+    exact = replace(att, columns=("a", "b"))
+    zero = np.zeros((1, 2))
+    assert faithfulness.infidelity(model, inputs, zero, exact, rng) < 1e-25
+    off = replace(exact, values=exact.values + np.array([2.0, 0.0]))
+    got = faithfulness.infidelity(model, inputs, zero, off, rng) * exact.prediction.var()
+    assert got == pytest.approx(2.0, rel=0.15)  # 4 wherever the first column is put away: half of the time
+
+
+def test_coalitions_switch_whole_columns(mixed, rng):
+    est, X, _ = mixed
+    spectral, inputs = explained_models(est, None)[0], est.rows(X[:3])
+    background = est.background_[:4]
+    masks = rng.random((3, 5, 3)) < 0.5
+    got = faithfulness.coalition_means(spectral, inputs, est.encode(background), masks)
+    for i, j in np.ndindex(3, 5):
+        table = background.copy()
+        for column in np.array(inputs.view.columns)[masks[i, j]]:
+            table[column] = X[column].iloc[i]
+        assert got[i, j] == pytest.approx(est.decision_function(table).mean(), abs=1e-12)
+
+
+def test_sensitivity_is_the_largest_relative_change(mixed):
+    est, X, _ = mixed
+    linear = by_name(explained_models(est, est.baselines_), "linear")
+    inputs = est.rows(X[:4])
+    reference = inputs.view.background[:10]
+    explainer = BY_NAME["SHAP Linear"]
+    got = faithfulness.sensitivity(explainer, linear, inputs, reference, np.random.default_rng(2), seed=0)
+    numeric = [inputs.view.own(axis.name).start for axis in inputs.view.axes if axis.continuous]
+    assert len(numeric) == 2
+    moved = np.repeat(inputs.z, faithfulness.JITTERS, axis=0)
+    moved[:, numeric] += np.random.default_rng(2).uniform(-0.1, 0.1, size=(len(moved), 2))
+    before = explainer(linear, inputs, reference, seed=0).values
+    after = explainer(linear, replace(inputs, z=moved), reference, seed=0).values
+    change = np.linalg.norm(after.reshape(4, faithfulness.JITTERS, -1) - before[:, None], axis=2)
+    assert got == pytest.approx((change.max(axis=1) / np.linalg.norm(before, axis=1)).mean())
