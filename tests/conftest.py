@@ -1,12 +1,14 @@
 """Fixtures that several test files share."""
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
 from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor
 from spectral_interp.commands import process as cli
+from spectral_interp.commands import start
 from spectral_interp.report import writing
 from spectral_interp.tables.reading import read_table, split_target
 
@@ -78,10 +80,10 @@ def run(monkeypatch, capsys):
     """Return a function that calls a command line here: (module, *arguments) → status, out, err."""
 
     def call(module, *arguments):
-        name = f"spectral_interp.{module.__name__.rpartition('.')[2]}"
+        name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
-            cli.run(name, module.main)
+            cli.run(f"spectral_interp.{name}", partial(start.command, name))
         captured = capsys.readouterr()
         return stop.value.code, captured.out, captured.err
 

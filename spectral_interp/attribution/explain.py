@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._common.choices import ATTRIBUTION_METHODS
 from .background import background_of
 from .interactions import interactions
 from .local import local
@@ -18,7 +19,9 @@ from .shapley import shapley
 
 __all__ = ["METHODS", "Attribution", "explain", "interactions"]
 
-METHODS: dict[str, Callable[..., Attribution]] = {"local": local, "path": path, "shapley": shapley}
+METHODS: dict[str, Callable[..., Attribution]] = dict(
+    zip(ATTRIBUTION_METHODS, (local, path, shapley), strict=True)
+)
 
 
 def explain(
