@@ -22,9 +22,9 @@ import study
 from matplotlib.axes import Axes
 
 from spectral_interp import Pencil, certify, linear_regions, plots
+from spectral_interp._common.choices import BUNDLED_TARGETS
 from spectral_interp.estimators.choice import estimator_for
 from spectral_interp.plots.style import label_log
-from spectral_interp.tables.reading import BUNDLED
 
 DIM = 15
 MODELS = [("tridiagonal", DIM), ("diagonal", DIM), ("dense", DIM), ("diagonal", 2 * DIM - 1), ("dense", 7)]
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3, help="number of fits of each model")
     args = parser.parse_args()
-    names = ("diabetes",) if args.quick else (*BUNDLED, "california")
+    names = ("diabetes",) if args.quick else (*BUNDLED_TARGETS, "california")
     epochs, seeds = (10, 1) if args.quick else (args.epochs, args.seeds)
     jobs = [
         {"task": task, "structure": structure, "dim": dim, "epochs": epochs, "seed": seed}

@@ -23,7 +23,8 @@ from sklearn.datasets import fetch_california_housing
 from sklearn.model_selection import train_test_split
 
 from spectral_interp import plots
-from spectral_interp.tables.reading import BUNDLED, read_table, split_target
+from spectral_interp._common.choices import BUNDLED_TARGETS
+from spectral_interp.tables.reading import read_table, split_target
 
 PAUSE = 0.02  # seconds in which the idle threads of the last contestant stop spinning
 PRINTED = 120  # lines of a table; its file has all
@@ -87,7 +88,7 @@ def california(args: argparse.Namespace) -> Task:
 
 def bundled(name: str, seed: int) -> Task:
     """Return a bundled data set, a quarter of it to test on."""
-    X, y = split_target(read_table(name), BUNDLED[name][1], name)
+    X, y = split_target(read_table(name), BUNDLED_TARGETS[name], name)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.25, random_state=seed)
     return Task(name, X, y, X_test, y_test)
 

@@ -1,7 +1,10 @@
 """``python -m spectral_interp.analyze``."""
 
-from .commands.analyze import main
-from .commands.process import run
+from functools import partial
+
+from .commands.start import command, module
+
+main = partial(command, "analyze")
 
 if __name__ == "__main__":
-    run("spectral_interp.analyze", main)
+    module("analyze")

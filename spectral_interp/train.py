@@ -1,7 +1,10 @@
 """``python -m spectral_interp.train``."""
 
-from .commands.process import run
-from .commands.train import main
+from functools import partial
+
+from .commands.start import command, module
+
+main = partial(command, "train")
 
 if __name__ == "__main__":
-    run("spectral_interp.train", main)
+    module("train")

@@ -5,6 +5,7 @@ and needs nothing of it.
 """
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -96,12 +97,13 @@ def no_figures(monkeypatch):
 def run(monkeypatch, capsys):
     """Return a function that calls a command line here: (module, *arguments) → status, out, err."""
     from spectral_interp.commands import process as cli
+    from spectral_interp.commands import start
 
     def call(module, *arguments):
-        name = f"spectral_interp.{module.__name__.rpartition('.')[2]}"
+        name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
-            cli.run(name, module.main)
+            cli.run(f"spectral_interp.{name}", partial(start.command, name))
         captured = capsys.readouterr()
         return stop.value.code, captured.out, captured.err
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import pandas as pd
-
 
 def number(value: float | None, digits: int = 4) -> str:
     """Return a number with so many significant digits, as people write it; "undefined" for None and NaN.
@@ -55,6 +53,8 @@ def value_text(value: object) -> str:
     >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
     ('21.6', 'missing', 'Oslo', 'True')
     """
+    import pandas as pd  # values of a table are pandas' own, gaps among them
+
     if pd.isna(value):  # type: ignore[call-overload]
         return "missing"
     plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)

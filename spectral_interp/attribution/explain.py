@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._common.choices import ATTRIBUTION_METHODS
 from .background import background_of
 from .interactions import interactions
 from .local import local
@@ -17,7 +18,7 @@ from .shapley import shapley
 
 __all__ = ["METHODS", "Attribution", "explain", "interactions"]
 
-METHODS: dict[str, Callable[..., Parts]] = {"local": local, "path": path, "shapley": shapley}
+METHODS: dict[str, Callable[..., Parts]] = dict(zip(ATTRIBUTION_METHODS, (local, path, shapley), strict=True))
 
 
 def explain(
@@ -26,7 +27,7 @@ def explain(
     *,
     method: str = "local",
     background: Any = None,
-    tol: float = 1e-4,
+    tol: float | None = None,
     exact: bool | None = None,
     max_evaluations: int | None = None,
     random_state: int | np.random.Generator = 0,
@@ -49,10 +50,10 @@ def explain(
     background : DataFrame or array_like, shape (b, columns), optional
         Rows that contributions are measured against ("local" takes their mean, in features). By default the
         estimator's ``background_``; the origin for a pencil.
-    tol : float
-        "path" only: bound on the error of every contribution, as a fraction of the predictions' spread (the
-        largest less the smallest over rows and background, but at least 1e-3 of the largest
-        ``‖A(z) − A(r)‖₂``).
+    tol : float, optional
+        "path" only, 1e-4 by default: bound on the error of every contribution, as a fraction of the
+        predictions' spread (the largest less the smallest over rows and background, but at least 1e-3 of the
+        largest ``‖A(z) − A(r)‖₂``).
     exact : bool, optional
         "shapley" only. True: all 2^c coalitions of c ≤ 14 columns. False: sampled orders of the columns. By
         default exact up to 14 columns.
@@ -89,13 +90,17 @@ def explain(
     """
     if method not in METHODS:
         raise ValueError(f"expected method to be one of {', '.join(METHODS)}; got {method!r}")
-    options: dict[str, Any] = {"path": {"tol": tol}}.get(method, {})
-    if method == "shapley":
-        options = {"exact": exact, "max_evaluations": max_evaluations, "random_state": random_state}
-    elif exact is not None or max_evaluations is not None:
+    if tol is not None and method != "path":
+        raise ValueError(f"expected tol only with method='path'; got {method!r}")
+    if method != "shapley" and (exact is not None or max_evaluations is not None):
         raise ValueError(f"expected exact and max_evaluations only with method='shapley'; got {method!r}")
+    options: dict[str, dict[str, Any]] = {
+        "local": {},
+        "path": {} if tol is None else {"tol": tol},
+        "shapley": {"exact": exact, "max_evaluations": max_evaluations, "random_state": random_state},
+    }
     rows, reference, description = background_of(model, X, background)
-    parts = METHODS[method](rows, reference, **options)
+    parts = METHODS[method](rows, reference, **options[method])
     attribution = Attribution.of(parts, rows, method=method, background=description)
     if method == "local" and attribution.degenerate.any():
         warnings.warn(

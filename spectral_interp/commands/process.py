@@ -28,6 +28,9 @@ STOPPING = [getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGTERM") if
 UNREAD = 141
 """Exit status where nobody reads the output: 128 + SIGPIPE, as a shell reports it for other tools."""
 
+_loading = False
+"""Whether libraries are being loaded, which an exception out of nowhere would leave half done."""
+
 
 class Stopped(BaseException):
     """A signal asked to stop; no ``except Exception`` and no ``except KeyboardInterrupt`` catches it."""
@@ -38,7 +41,7 @@ class Stopped(BaseException):
 
 
 def prepare() -> None:
-    """Make the process a command line before the libraries are loaded, which takes seconds.
+    """Make the process a command line, before anything is loaded.
 
     Closed streams become the null device, or the next file opened, a model perhaps, would be taken for them.
     Ctrl-C ends the process at once. Matplotlib does not mention that it found no folder for its caches.
@@ -51,6 +54,17 @@ def prepare() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _die)
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Let signals that ask to stop end the process at once, as long as there is nothing to tidy up."""
+    global _loading
+    _loading = True
+    try:
+        yield
+    finally:
+        _loading = False
 
 
 def run(name: str, main: Callable[[], None]) -> NoReturn:
@@ -107,7 +121,9 @@ def _stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    if _loading:
+        _die(number, frame)
     raise Stopped(number)
 
 

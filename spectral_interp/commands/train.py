@@ -1,4 +1,4 @@
-"""``python -m spectral_interp.train DATA --target NAME --out model.pt``."""
+"""``spectral-interp train DATA --target NAME --out model.pt``: the work, once the options are parsed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sklearn.model_selection import train_test_split
 
+from .._common.choices import BUNDLED_TARGETS
 from .._common.text import as_text
 from ..comparison.baselines import evaluate_all, fit_baselines
 from ..estimators.choice import estimator_for
 from ..files.artifact import check_writable
-from ..models.spectral import STRUCTURES
 from ..tables.encoder import TableEncoder
-from ..tables.reading import BUNDLED, read_table, split_target
+from ..tables.reading import read_table, split_target
 from ..tables.targets import strata
 
 TEST_FRACTION = 0.2
@@ -21,42 +21,11 @@ STORED_ROWS = 1000
 MIN_ROWS = 10
 
 
-def main() -> None:
-    """Parse, fit, save, print."""
-    parser = argparse.ArgumentParser(
-        prog="python -m spectral_interp.train", description="Train a spectral model."
-    )
-    parser.add_argument("data", help=f"a CSV or Parquet file, or one of {', '.join(BUNDLED)}")
-    parser.add_argument(
-        "--target", type=as_text, help="the column to predict; may be left out for a bundled data set"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="where to write the model, e.g. model.pt")
-    parser.add_argument("--dim", type=int, default=15, help="order of the matrices (default: 15)")
-    parser.add_argument("--structure", choices=list(STRUCTURES), default="tridiagonal")
-    parser.add_argument("--k", type=int, help="index of the eigenvalue (default: the middle one)")
-    parser.add_argument("--epochs", type=int, default=300)
-    parser.add_argument("--batch-size", type=int, default=512)
-    parser.add_argument(
-        "--alpha", type=float, default=250.0, help="strength of regularisation (default: 250)"
-    )
-    parser.add_argument(
-        "--norm-penalty", type=float, default=0.0, help="> 0 removes useless features (default: 0)"
-    )
-    parser.add_argument(
-        "--log", type=as_text, nargs="+", metavar="COLUMN", help="positive columns whose logarithm enters"
-    )
-    parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
-    parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
-    parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
-    parser.add_argument(
-        "--no-baselines", action="store_true", help="fit no linear model and MLP to compare with"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
-    args = parser.parse_args()
-
+def main(args: argparse.Namespace) -> None:
+    """Fit, save, print."""
     for path in filter(None, (args.out, args.checkpoint)):
         check_writable(path)
-    target = args.target or BUNDLED.get(args.data, (None, None))[1]
+    target = args.target or BUNDLED_TARGETS.get(args.data)
     if target is None:
         raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")
     X, y = split_target(read_table(args.data), target, args.data)
@@ -82,17 +51,17 @@ def main() -> None:
     est.made_by_["data"] = as_text(Path(args.data).name)  # not where it lay
     if not args.no_baselines:
         est.baselines_ = fit_baselines(est, X_train, y_train)
-    metrics = {name: _listed(values) for name, values in evaluate_all(est, X_test, y_test).items()}
+    metrics = {name: _metrics_text(found) for name, found in evaluate_all(est, X_test, y_test).items()}
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
     print(
         f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: "
         + metrics.pop("spectral")
     )
-    for name, listed in metrics.items():
-        print(f"{name} baseline: {listed}")
+    for name, values in metrics.items():
+        print(f"{name} baseline: {values}")
     print(f"model: {args.out}")
 
 
-def _listed(metrics: dict[str, float]) -> str:
+def _metrics_text(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())

@@ -1,33 +1,37 @@
 """The kernels on rows of matrices, split over a pool of threads where a batch is worth it.
 
 The kernels release the interpreter lock and are single-threaded themselves, so any number of Python threads
-may call them at once. A forked child has none of its parent's threads, neither the pool's nor OpenMP's, for
-which torch's next parallel loop would wait for ever: it computes in one thread until it asks for more.
+may call them at once. They use as many threads as torch does or, where it is not loaded, as OpenMP may use.
+A forked child has none of its parent's threads, neither the pool's nor OpenMP's, for which torch's next
+parallel loop would wait for ever: it computes in one thread until it asks for more.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from . import kernel
 from .resolvent import resolvent as resolvent_kernel
 
-Rows = npt.NDArray[Any]
+Batch = npt.NDArray[Any]
+"""One row a matrix, float32 or float64."""
 
 THREADED = 32_000
 """Matrix entries from which a second thread pays for its wake-up."""
 
 _pool: ThreadPoolExecutor | None = None
+_child = False
+"""Whether the process was forked after this module was imported."""
 
 
-def values(diag: Rows, off: Rows, k: int) -> tuple[Rows, int]:
+def values(diag: Batch, off: Batch, k: int) -> tuple[Batch, int]:
     """Return eigenvalue ``k`` of n matrices and how many rows are bad.
 
     The arrays are C-contiguous, diag (n, d) and off (n, d - 1), and 0 <= k < d. Bad rows hold a NaN or
@@ -37,29 +41,29 @@ def values(diag: Rows, off: Rows, k: int) -> tuple[Rows, int]:
     return lam, _run(kernel.values, (k,), (diag, off, lam))
 
 
-def pairs(diag: Rows, off: Rows, k: int) -> tuple[Rows, Rows, int]:
+def pairs(diag: Batch, off: Batch, k: int) -> tuple[Batch, Batch, int]:
     """Return eigenvalue ``k`` and its unit eigenvector of n matrices, and how many rows are bad."""
     lam, vec = np.empty(len(diag), diag.dtype), np.empty(diag.shape, diag.dtype)
     return lam, vec, _run(kernel.pairs, (k,), (diag, off, lam, vec))
 
 
-def neighbours(diag: Rows, off: Rows, k: int) -> tuple[Rows, Rows, Rows, int]:
+def neighbours(diag: Batch, off: Batch, k: int) -> tuple[Batch, Batch, Batch, int]:
     """Return eigenvalues k - 1, k, k + 1, infinite beyond the ends, and how many rows are bad."""
     below, lam, above = (np.empty(len(diag), diag.dtype) for _ in range(3))
     return below, lam, above, _run(kernel.neighbours, (k,), (diag, off, below, lam, above))
 
 
-def resolvent(diag: Rows, off: Rows, lam: Rows, vec: Rows, rhs: Rows) -> Rows:
+def resolvent(diag: Batch, off: Batch, lam: Batch, vec: Batch, rhs: Batch) -> Batch:
     """Return ``(λI − T)⁺ rhs`` of n matrices with eigenpairs lam (n,), vec (n, d); rhs (n, d)."""
     out = np.empty_like(rhs)
     _run(resolvent_kernel, (), (diag, off, lam, vec, rhs, out))
     return out
 
 
-def _run(function: Callable[..., int], scalars: tuple[int, ...], arrays: tuple[Rows, ...]) -> int:
+def _run(function: Callable[..., int], scalars: tuple[int, ...], arrays: tuple[Batch, ...]) -> int:
     """Call a kernel on all rows, or on a slice of them per thread, and add up its results."""
     n, d = arrays[0].shape
-    workers = torch.get_num_threads() if n * d >= THREADED else 1
+    workers = _allowed_threads() if n * d >= THREADED else 1
     size = -(-n // (workers * kernel.LANES)) * kernel.LANES
     if size >= n:
         return function(*scalars, *arrays)
@@ -67,6 +71,18 @@ def _run(function: Callable[..., int], scalars: tuple[int, ...], arrays: tuple[R
     first, *others = ([array[rows] for array in arrays] for rows in slices)
     futures = [_threads().submit(function, *scalars, *part) for part in others]
     return function(*scalars, *first) + sum(future.result() for future in futures)
+
+
+def _allowed_threads() -> int:
+    """Return how many threads torch uses; where it is not loaded, how many OpenMP may use."""
+    if set_by_torch := getattr(sys.modules.get("torch"), "get_num_threads", None):
+        return int(set_by_torch())
+    if _child:
+        return 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _threads() -> ThreadPoolExecutor:
@@ -77,9 +93,10 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _forget_threads() -> None:
-    global _pool
-    _pool = None
-    torch.set_num_threads(1)
+    global _pool, _child
+    _pool, _child = None, True
+    if limit_torch := getattr(sys.modules.get("torch"), "set_num_threads", None):
+        limit_torch(1)
 
 
 if hasattr(os, "register_at_fork"):

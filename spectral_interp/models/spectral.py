@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._common import choices
 from .._common.arrays import FloatArray, check_index
 from ..eigen import engine, kth_eigenvalue
 from ..pencil.dense import DensePencil
@@ -229,11 +230,9 @@ class DenseSpectral(_Spectral):
         return DensePencil(self._matrix(diag, upper).numpy(), self.k)
 
 
-STRUCTURES: dict[str, type[TridiagonalSpectral | DiagonalSpectral | DenseSpectral]] = {
-    "tridiagonal": TridiagonalSpectral,
-    "diagonal": DiagonalSpectral,
-    "dense": DenseSpectral,
-}
+STRUCTURES: dict[str, type[TridiagonalSpectral | DiagonalSpectral | DenseSpectral]] = dict(
+    zip(choices.STRUCTURES, (TridiagonalSpectral, DiagonalSpectral, DenseSpectral), strict=True)
+)
 
 
 def _coefficients(layer: Affine) -> FloatArray:

@@ -45,34 +45,27 @@ def _visible(char: str) -> str:
     if char in _SIGNS:
         return _SIGNS[char]
     seen = unicodedata.category(char) not in _INVISIBLE or char in _JOINERS
-    drawn = char.isascii() or ord(char) in _characters(_own_font()) or _fallback(char) is not None
+    drawn = not _is_foreign(char) or ord(char) in _families()
     return char if seen and drawn else f"[U+{ord(char):04X}]"
 
 
-def _own_font() -> str:
-    return str(font_manager.findfont(font_manager.FontProperties(family=mpl.rcParams["font.family"])))
+def _is_foreign(char: str) -> bool:
+    """Return whether the font of figures has no glyph for a character."""
+    if char.isascii():
+        return False
+    own = font_manager.findfont(font_manager.FontProperties(family=mpl.rcParams["font.family"]))
+    return not font_manager.get_font(own).get_char_index(ord(char))
 
 
 @cache
-def _characters(path: str) -> frozenset[int]:
-    return frozenset(font_manager.get_font(path).get_charmap())
-
-
-@cache
-def _fallback(char: str) -> str | None:
-    """Return the first family, by name, of the installed fonts that can draw a character."""
-    return next((family for family, path in _regular_fonts() if ord(char) in _characters(path)), None)
-
-
-@cache
-def _regular_fonts() -> list[tuple[str, str]]:
-    """Return the families that have an upright font of normal weight, and its file."""
-    fonts = {
-        font.name: font.fname
-        for font in font_manager.fontManager.ttflist
-        if (font.style, font.stretch) == ("normal", "normal") and font.weight in (400, "normal", "regular")
-    }
-    return sorted((name, path) for name, path in fonts.items() if not name.startswith(_LAST_RESORT))
+def _families() -> dict[int, str]:
+    """Return, for every character, the first family by name whose upright font of normal weight draws it."""
+    families: dict[int, str] = {}
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name, reverse=True):
+        upright = (font.style, font.stretch) == ("normal", "normal")
+        if upright and font.weight in (400, "normal", "regular") and not font.name.startswith(_LAST_RESORT):
+            families |= dict.fromkeys(font_manager.get_font(font.fname).get_charmap(), font.name)
+    return families
 
 
 def plain_text(draw: Callable[Concatenate[pd.DataFrame, Axes, Rest], Axes]) -> Callable[..., Axes]:
@@ -107,11 +100,10 @@ class _Thousands(ScalarFormatter):
 
 def _make_plain(text: Any) -> None:
     text.set_parse_math(False)
-    foreign = {char for char in text.get_text() if not char.isascii()}
-    own = _characters(_own_font()) if foreign else frozenset()
-    families = {_fallback(char) for char in foreign if ord(char) not in own} - {None}
-    if families:
-        text.set_fontfamily([*text.get_fontfamily(), *sorted(map(str, families))])
+    foreign = [ord(char) for char in text.get_text() if _is_foreign(char)]
+    families = {_families()[code] for code in foreign if code in _families()}
+    if families:  # matplotlib takes each character from the first that has it
+        text.set_fontfamily([*text.get_fontfamily(), *sorted(families)])
 
 
 def shorten(text: str, width: int = NAME) -> str:

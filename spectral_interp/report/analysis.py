@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from .._common.choices import DEFAULT_METHODS
 from .._common.messages import listed, shown
 from .._common.text import as_text
 from ..comparison.baselines import fit_baselines
@@ -23,8 +24,6 @@ from ..tables.reading import split_target
 from .folder import MADE_BY
 from .sections import Exhibit, build
 from .subject import Estimator, Subject
-
-DEFAULT_METHODS = ("local", "path")
 
 PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
 """Whose versions a report names."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,25 +71,14 @@ def replacing(folder: Path) -> Iterator[Path]:
 def _swap(new: Path, folder: Path, old: Path) -> None:
     """Put ``new`` in the place of ``folder``; if that fails, what was there returns.
 
-    Without :func:`_exchange` there is a moment between two renamings at which a kill leaves the earlier
-    analysis in the staging folder, from where the next run brings it back.
+    A kill between the two renamings leaves the earlier analysis in the staging folder, from where the next
+    run brings it back.
     """
-    if not folder.exists():
-        os.rename(new, folder)
-    elif not _exchange(new, folder):
-        try:
+    try:
+        if folder.exists():
             os.rename(folder, old)
-            os.rename(new, folder)
-        except BaseException:
-            if not folder.exists():
-                os.rename(old, folder)
-            raise
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders' names in one step and return True, or False where system or disk cannot do that."""
-    if not sys.platform.startswith("linux"):
-        return False
-    rename = getattr(ctypes.CDLL(None), "renameat2", None)
-    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
-    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+        os.rename(new, folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            os.rename(old, folder)
+        raise

@@ -13,12 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import plots
+from .._common.choices import FIGURE_FORMATS
 from .analysis import Analysis
 from .folder import REPORT, SUMMARY, replacing
 from .page import render
-
-FORMATS = ("png", "svg", "pdf")
-"""Of the figures' files."""
 
 DATELESS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Metadata that keep the same figure the same bytes."""
@@ -46,8 +44,8 @@ def write(analysis: Analysis, folder: Path, *, format: str = "png") -> dict[str,
     OSError
         If it cannot be written; an earlier analysis stays.
     """
-    if format not in FORMATS:
-        raise ValueError(f"expected format to be one of {', '.join(FORMATS)}; got {format!r}")
+    if format not in FIGURE_FORMATS:
+        raise ValueError(f"expected format to be one of {', '.join(FIGURE_FORMATS)}; got {format!r}")
     with replacing(folder) as new:
         start = time.perf_counter()
         for name in ("tables", "figures"):

@@ -7,9 +7,9 @@ import csv
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +45,14 @@ def check_names(names: Sequence[str]) -> None:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """Read a file of UTF-8 text whose lines have one number of fields."""
-    _check_text(path)
-    separator, header = _read_header(path)
-    labels = 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
-    check_names([name for place, name in enumerate(header) if place != labels])
-    _check_lines(path, separator, len(header))
+    try:
+        separator, header = _read_header(path)
+        labels = 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
+        check_names([name for place, name in enumerate(header) if place != labels])
+        _check_lines(path, separator, len(header))
+    except ValueError:
+        _check_text(path)  # what is wrong with the bytes comes before what is wrong with their lines
+        raise
     try:
         frame = pd.read_csv(path, sep=separator, index_col=labels, low_memory=False, skipinitialspace=True)
     except pd.errors.ParserError as error:
@@ -80,24 +83,28 @@ def _check_text(path: Path) -> None:
 
 def _read_header(path: Path) -> tuple[str, list[str]]:
     """Return the separator and the fields of the first line."""
-    tops = {separator: [f for _, f in islice(_lines(path, separator), 2)] for separator in SEPARATORS}
-    splitting = [separator for separator, lines in tops.items() if len(lines[0]) > 1]
-    agreeing = [separator for separator in splitting if len(set(map(len, tops[separator]))) == 1]
-    separator = max(agreeing or splitting or [","], key=lambda separator: len(tops[separator][0]))
-    return separator, tops[separator][0]
+    tops = {sep: [count for _, count in islice(_widths(path, sep), 2)] for sep in SEPARATORS}
+    if not all(tops.values()):
+        raise ValueError("an empty file")
+    splitting = [separator for separator, counts in tops.items() if counts[0] > 1]
+    agreeing = [separator for separator in splitting if len(set(tops[separator])) == 1]
+    separator = max(agreeing or splitting or [","], key=lambda separator: tops[separator][0])
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return separator, next(fields for _, fields in _split(file, separator))
 
 
 def _check_lines(path: Path, separator: str, fields: int) -> None:
-    """Refuse lines that are longer than the first, and warn of shorter ones."""
+    """Refuse a file with lines longer than the first, or with bytes of no text; warn of shorter lines."""
     short = first = 0
-    for number, line in _lines(path, separator):
-        if len(line) > fields:
+    for number, count in _widths(path, separator):
+        if count == fields:
+            continue
+        if count > fields:
             raise ValueError(
-                f"{len(line)} fields in line {number} where the first line has {fields}; take lines above "
+                f"{count} fields in line {number} where the first line has {fields}; take lines above "
                 "the names away, and put text that holds the separator in quotes"
             )
-        if len(line) < fields:
-            first, short = first or number, short + 1
+        first, short = first or number, short + 1
     if short:
         more = f" and {short - 1} more" if short > 1 else ""
         text = (
@@ -106,16 +113,41 @@ def _check_lines(path: Path, separator: str, fields: int) -> None:
         warnings.warn(text, stacklevel=2)
 
 
-def _lines(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines that are not blank: their number in the file, from 1, and their fields."""
+def _widths(path: Path, separator: str) -> Iterator[tuple[int, int]]:
+    """Yield the lines that are not blank: their number in the file, from 1, and their number of fields.
+
+    Up to the first quote separators are counted, which is several times faster than splitting the lines.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
-        try:
-            for fields in reader:
-                if len(fields) > 1 or (fields and fields[0].strip()):
-                    yield reader.line_num, fields
-        except csv.Error as error:
-            raise ValueError(_open_quote(reader.line_num)) from error
+        lines = _without_zeros(file)
+        for number, line in enumerate(lines, start=1):
+            if '"' in line:
+                break
+            count = line.count(separator) + 1
+            if count > 1 or line.strip():
+                yield number, count
+        else:
+            return
+        for last, fields in _split(chain([line], lines), separator, above=number - 1):
+            yield last, len(fields)
+
+
+def _without_zeros(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        if "\0" in line:
+            raise ValueError("a byte that is zero")
+        yield line
+
+
+def _split(lines: Iterable[str], separator: str, *, above: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records that are not blank: the number of their last line, and their fields."""
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    try:
+        for fields in reader:
+            if len(fields) > 1 or (fields and fields[0].strip()):
+                yield above + reader.line_num, fields
+    except csv.Error as error:
+        raise ValueError(_open_quote(above + reader.line_num)) from error
 
 
 def _open_quote(number: int) -> str:

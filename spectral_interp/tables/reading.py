@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
+from .._common.choices import BUNDLED_TARGETS
 from .._common.messages import listed, shown
 from .encoder import with_names
 from .parsing import check_values
@@ -30,12 +31,8 @@ def _two_or_five() -> pd.DataFrame:
     return frame.assign(two_or_five=np.isin(bits.sum(axis=1), (2, 5)).astype(np.int64))
 
 
-BUNDLED = {
-    "diabetes": (_diabetes, "progression"),
-    "breast_cancer": (_breast_cancer, "diagnosis"),
-    "two_or_five": (_two_or_five, "two_or_five"),
-}
-"""Name → (loader, target column)."""
+LOADERS = dict(zip(BUNDLED_TARGETS, (_diabetes, _breast_cancer, _two_or_five), strict=True))
+"""Name of each bundled data set → function that loads it."""
 
 
 def read_table(source: str | Path) -> pd.DataFrame:
@@ -73,12 +70,12 @@ def read_table(source: str | Path) -> pd.DataFrame:
     >>> read_table("diabetes").shape
     (442, 11)
     """
-    if str(source) in BUNDLED:
-        return BUNDLED[str(source)][0]()
+    if str(source) in LOADERS:
+        return LOADERS[str(source)]()
     path = Path(source)
     if not path.is_file():
         raise ValueError(
-            f"expected a CSV or Parquet file or one of {', '.join(BUNDLED)}; got {str(source)!r}, "
+            f"expected a CSV or Parquet file or one of {', '.join(LOADERS)}; got {str(source)!r}, "
             "which is not a file; check the path"
         )
     reader = READERS.get(path.suffix.lower())

@@ -227,6 +227,9 @@ def test_bad_arguments(random_pencil):
     for tol in (0.0, -1.0, 2.0, np.nan):
         with pytest.raises(ValueError, match="expected tol between 1e-10 and 1; got"):
             explain(pencil, [[0.0, 0.0]], method="path", tol=tol)
+    for method in ("local", "shapley"):
+        with pytest.raises(ValueError, match=f"expected tol only with method='path'; got '{method}'"):
+            explain(pencil, [[0.0, 0.0]], method=method, tol=1e-4)
     with pytest.raises(ValueError, match="only with method='shapley'; got 'path'"):
         explain(pencil, [[0.0, 0.0]], method="path", exact=True)
     with pytest.raises(ValueError, match="at least one row"):

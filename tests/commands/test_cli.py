@@ -2,14 +2,16 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+import spectral_interp
 from spectral_interp import SpectralRegressor
-from spectral_interp.commands import analyze, train
+from spectral_interp.commands import analyze, start, train
 from spectral_interp.models.spectral import TridiagonalSpectral
 from spectral_interp.report import writing
 from tests.conftest import undrawn
@@ -315,3 +317,32 @@ def test_file_names_and_arguments_that_are_not_text(tmp_path, no_figures, run):
     report = (tmp_path / os.fsdecode(b"m\xff-analysis") / "report.html").read_text()
     assert "data t\ufffd.csv" in report
     assert "m\ufffd.pt" in report
+
+
+def test_one_program_for_both_commands(tmp_path, monkeypatch, capsys, no_figures, model):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["spectral-interp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            start.script()
+        return stop.value.code, *capsys.readouterr()
+
+    monkeypatch.setattr(start, "prepare", lambda: None)
+    assert call("analyze", model, "--out", tmp_path / "out", *LOCAL)[0] == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert f"spectral_interp.analyze {model} --out" in summary["provenance"]["command"]
+    assert call("analyze", "absent.pt")[::2] == (
+        2,
+        "spectral-interp analyze: error: expected a model file; got 'absent.pt', which is not a file; check "
+        "the path\n",
+    )
+    status, _, err = call("train", "--dim", "x")
+    assert status == 2
+    assert err.startswith("usage: spectral-interp train [-h]")
+    status, out, _ = call("train", "--help")
+    assert (status, out[: len("usage: spectral-interp train")]) == (0, "usage: spectral-interp train")
+    assert call("--version") == (0, f"{spectral_interp.__version__}\n", "")
+    assert call("--help")[0] == 0
+    for arguments in ([], ["fit"]):
+        status, _, err = call(*arguments)
+        assert status == 2
+        assert "{train,analyze}" in err

@@ -143,12 +143,19 @@ def test_signals_tidy_up_and_say_one_line():
     "text",
     [
         "rest('loading')\nmain = None",
+        "def main():\n    with cli.loading():\n        rest('loading')",
         "atexit.register(rest, 'ending')\nmain = int",
     ],
 )
 def test_ctrl_c_while_libraries_load_and_at_the_very_end(text):
     status, _, err = interrupted(text, signal.SIGINT)
     assert (status, err) == (-signal.SIGINT, "interrupted\n")
+
+
+def test_other_signals_while_libraries_load():
+    text = "def main():\n    with cli.loading():\n        rest('loading')"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        assert interrupted(text, number) == (-number, "", "interrupted\n")
 
 
 def test_ctrl_c_ends_a_loop_in_a_shell():

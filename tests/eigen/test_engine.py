@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -127,3 +129,31 @@ def test_torch_does_not_wait_for_openmp_threads_that_a_child_has_not(two_threads
     x = torch.ones(64, 8)
     torch.mm(x, x.T)  # the parent's threads run
     assert forked(lambda: torch.mm(x, x.T)) == 0
+
+
+WITHOUT_TORCH = """
+import os, sys
+import numpy as np
+from spectral_interp.eigen import eigenvalues, engine
+print(engine._allowed_threads())
+engine.THREADED = 1
+rng = np.random.default_rng(0)
+diag, off = rng.normal(size=(200, 4)), rng.normal(size=(200, 3))
+expected = eigenvalues(diag, off, 1)
+if not os.fork():
+    os._exit(engine._allowed_threads() + 10 * np.array_equal(eigenvalues(diag, off, 1), expected))
+print(os.waitstatus_to_exitcode(os.wait()[1]), "torch" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(("limit", "threads"), [("3", 3), ("2,1", 2), ("0", None), ("x", None), (None, None)])
+def test_without_torch_the_limits_of_openmp_hold_and_a_child_uses_one_thread(limit, threads):
+    env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    env |= {"OMP_NUM_THREADS": limit} if limit else {}
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT_TORCH]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=env)
+    allowed = threads or (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    )
+    assert done.stdout.split() == [str(allowed), "11", "False"], done.stderr

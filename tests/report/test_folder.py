@@ -20,16 +20,7 @@ def version(folder):
     return json.loads((folder / SUMMARY).read_text())["version"]
 
 
-def exchange_where_there_is_none(*_):
-    return False
-
-
-@pytest.mark.parametrize("can_exchange", [True, False])
-def test_a_new_analysis_takes_the_place_of_nothing_of_an_empty_folder_and_of_another(
-    tmp_path, monkeypatch, can_exchange
-):
-    if not can_exchange:
-        monkeypatch.setattr(folders, "_exchange", exchange_where_there_is_none)
+def test_a_new_analysis_takes_the_place_of_nothing_of_an_empty_folder_and_of_another(tmp_path):
     (tmp_path / "b").mkdir()
     for name in ("a", "b"):
         for number in (1, 2):
@@ -48,7 +39,6 @@ def test_a_failed_swap_brings_the_earlier_analysis_back(tmp_path, monkeypatch):
         rename(source, target)
 
     write(tmp_path / "out", 1)
-    monkeypatch.setattr(folders, "_exchange", exchange_where_there_is_none)
     monkeypatch.setattr(folders.os, "rename", fail_once)
     with pytest.raises(OSError, match="disk full"):
         write(tmp_path / "out", 2)
@@ -63,11 +53,25 @@ def test_files_that_came_meanwhile_are_not_lost(tmp_path):
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
+def test_of_two_that_swap_at_once_one_stays_whole(tmp_path, monkeypatch):
+    rename, calls = os.rename, []
+
+    def overtaken(source, target):
+        calls.append(source)
+        if len(calls) == 2:  # the other ends between our two renamings
+            write(tmp_path / "out", 3)
+        rename(source, target)
+
+    write(tmp_path / "out", 1)
+    monkeypatch.setattr(folders.os, "rename", overtaken)
+    with pytest.raises(OSError, match="what was there before stays"):
+        write(tmp_path / "out", 2)
+    assert version(tmp_path / "out") == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forked processes here")
-def test_after_a_kill_between_two_renamings_the_next_run_brings_the_earlier_analysis_back(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(folders, "_exchange", exchange_where_there_is_none)
+def test_after_a_kill_between_two_renamings_the_next_run_brings_the_earlier_analysis_back(tmp_path):
     folder, states = tmp_path / "work" / "out", set()
     folder.parent.mkdir()
     for step in range(1, 100):

@@ -47,6 +47,17 @@ def test_files_round_trip(tmp_path, suffix):
         ("twice.csv", "a,b,a\n1,2,3\n", "column 'a' appears more than once"),
         ("nameless.csv", "a,,b\n1,2,3\n", "nameless.csv; got: an empty name for column 2"),
         ("blank.csv", "\ufeff\n \n", r"readable table in .*blank\.csv; got: an empty file"),
+        ("quotes.csv", '""\n', r"readable table in .*quotes\.csv; got: an empty file"),
+        (
+            "after.csv",
+            'a,b\n\n"x\ny",2\n3,4\n5,6,7\n',
+            "after.csv; got: 3 fields in line 6 where the first line has 2",
+        ),
+        (
+            "both.csv",
+            b"a,b\n1,2,3\n" + b"1,2\n" * 40000 + b"\xe9,2\n",
+            "both.csv; got: byte 0xe9",
+        ),
         (
             "ragged.csv",
             "a,b\n1,2\n1,2,3,4\n",
@@ -154,6 +165,11 @@ def test_short_lines_leave_gaps_and_a_warning(tmp_path):
 def test_a_column_without_a_comma_is_one_column(tmp_path):
     (tmp_path / "t.csv").write_text("a\n1\n2\n")
     assert read_table(tmp_path / "t.csv").to_dict("list") == {"a": [1, 2]}
+
+
+def test_long_text_needs_no_quotes(tmp_path):
+    (tmp_path / "t.csv").write_text(f"a,b\n1,{'x' * 200_000}\n")
+    assert read_table(tmp_path / "t.csv")["b"].str.len().tolist() == [200_000]
 
 
 def test_a_file_too_large_is_not_read(tmp_path):

@@ -1,0 +1,20 @@
+"""What users choose by name, in code and on the command lines; it is known before anything else is loaded."""
+
+ATTRIBUTION_METHODS = ("local", "path", "shapley")
+"""Methods of attribution."""
+
+DEFAULT_METHODS = ("local", "path")
+"""Methods that an analysis uses by default; the first ranks the columns."""
+
+STRUCTURES = ("tridiagonal", "diagonal", "dense")
+"""Structures of the matrices of a model."""
+
+FIGURE_FORMATS = ("png", "svg", "pdf")
+"""Formats of the figures' files."""
+
+BUNDLED_TARGETS = {
+    "diabetes": "progression",
+    "breast_cancer": "diagnosis",
+    "two_or_five": "two_or_five",
+}
+"""Name of each bundled data set → its target column."""

@@ -1,0 +1,91 @@
+"""The options of both command lines. Nothing else is loaded to parse them, so ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .._common.choices import (
+    ATTRIBUTION_METHODS,
+    BUNDLED_TARGETS,
+    DEFAULT_METHODS,
+    FIGURE_FORMATS,
+    STRUCTURES,
+)
+from .._common.text import as_text
+
+ROWS, COSTLY_ROWS, COMPARE_ROWS = 1000, 50, 200
+"""Rows explained by default, by methods that go through the whole background for every row, and by all."""
+
+
+def train_options(prog: str) -> argparse.ArgumentParser:
+    """Return the parser of ``train``."""
+    parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
+    parser.add_argument("data", help=f"a CSV or Parquet file, or one of {', '.join(BUNDLED_TARGETS)}")
+    parser.add_argument(
+        "--target", type=as_text, help="the column to predict; may be left out for a bundled data set"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="where to write the model, e.g. model.pt")
+    parser.add_argument("--dim", type=int, default=15, help="order of the matrices (default: 15)")
+    parser.add_argument(
+        "--structure",
+        choices=STRUCTURES,
+        default="tridiagonal",
+        help="of the matrices (default: tridiagonal)",
+    )
+    parser.add_argument("--k", type=int, help="index of the eigenvalue (default: the middle one)")
+    parser.add_argument("--epochs", type=int, default=300, help="largest number of epochs (default: 300)")
+    parser.add_argument("--batch-size", type=int, default=512, help="rows of a training step (default: 512)")
+    parser.add_argument(
+        "--alpha", type=float, default=250.0, help="strength of regularisation (default: 250)"
+    )
+    parser.add_argument(
+        "--norm-penalty", type=float, default=0.0, help="> 0 removes useless features (default: 0)"
+    )
+    parser.add_argument(
+        "--log", type=as_text, nargs="+", metavar="COLUMN", help="positive columns whose logarithm enters"
+    )
+    parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
+    parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
+    parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
+    parser.add_argument(
+        "--no-baselines", action="store_true", help="fit no linear model and MLP to compare with"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of split, start and order of rows (default: 0)")
+    return parser
+
+
+def analyze_options(prog: str) -> argparse.ArgumentParser:
+    """Return the parser of ``analyze``."""
+    parser = argparse.ArgumentParser(prog=prog, description="Explain a spectral model.")
+    parser.add_argument("model", type=Path, help="a model.pt, or a bare state dict of the published module")
+    parser.add_argument("--data", help="rows to explain, CSV or Parquet (default: the model's held-out rows)")
+    parser.add_argument("--out", type=Path, help="folder to write (default: MODEL-analysis beside the model)")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=ATTRIBUTION_METHODS,
+        default=list(DEFAULT_METHODS),
+        help=f"of attribution, the first ranks the columns (default: {' '.join(DEFAULT_METHODS)})",
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help=f"explain at most this many (default: {ROWS}, and {COSTLY_ROWS} of them by path and shapley)",
+    )
+    parser.add_argument("--no-compare", action="store_true", help="leave out the comparison with SHAP")
+    parser.add_argument(
+        "--compare-rows",
+        type=int,
+        default=COMPARE_ROWS,
+        help=f"compare on at most this many rows (default: {COMPARE_ROWS})",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FIGURE_FORMATS,
+        default="png",
+        help="of the figures' files (default: png); the report holds its own",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of rows (default: 0)")
+    parser.add_argument("--k", type=int, help="index of the eigenvalue, for a bare state dict only")
+    return parser
