@@ -1,4 +1,4 @@
-"""Values, names and lists as they stand in error messages."""
+"""Values, names and lists in messages, cut to a length that can be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-LISTED = 300
+LIST_LENGTH = 300
 """Characters of a list in a message."""
 
 
@@ -17,15 +17,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def listed(texts: Iterable[str]) -> str:
+def truncated_list(texts: Iterable[str]) -> str:
     """Return as many texts as fit into a message, and how many more there are.
 
     Examples
     --------
-    >>> listed(["a", "b"])
+    >>> truncated_list(["a", "b"])
     'a, b'
     """
     texts = list(texts)
     ends = np.cumsum([len(text) + 2 for text in texts])
-    most = max(1, int((ends <= LISTED).sum()))
+    most = max(1, int((ends <= LIST_LENGTH).sum()))
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

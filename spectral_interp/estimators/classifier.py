@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils.multiclass import type_of_target
 
 from .._common.arrays import FloatArray
-from .._common.messages import listed, shown
+from .._common.messages import shown, truncated_list
 from ..tables.targets import class_codes
 from ..view import Output
 from .base import SpectralEstimator
@@ -92,7 +92,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
             found = "1 class" if len(self.classes_) == 1 else f"{len(self.classes_)} classes"
             raise ValueError(
                 f"expected a target with 2 classes in {self.target_name_!r}; got {found}: "
-                f"{listed(map(shown, self.classes_))}. "
+                f"{truncated_list(map(shown, self.classes_))}. "
                 "Only binary classification is supported. For more classes wrap the estimator in "
                 "sklearn.multiclass.OneVsRestClassifier"
             )

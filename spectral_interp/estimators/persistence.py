@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
 from ..files import artifact
-from ..files.schema import MAX_WEIGHT
+from ..files.schema import MAX_WEIGHT, PUBLISHED_KEYS
 from ..models.network import Baseline
 from ..tables.encoder import TableEncoder, as_frame
 from ..view import NumberAxis
@@ -221,7 +221,7 @@ def _from_published(
         raise ValueError(f"expected {n_features} columns, the inputs of {path}; got {len(names)}")
     est = KINDS["regression"](dim, k=k)
     est.encoder_ = TableEncoder(tuple(NumberAxis(name) for name in names))
-    est.module_ = _module(est, {key: weights[key] for key in sorted(artifact.PUBLISHED_KEYS)})
+    est.module_ = _module(est, {key: weights[key] for key in sorted(PUBLISHED_KEYS)})
     est.target_name_ = "prediction"
     est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
     est.heldout_, est.history_ = None, []

@@ -11,18 +11,17 @@ from typing import Any
 
 import torch
 
-from . import reader as archive
-from . import schema
+from . import reader, schema
 from .schema import PUBLISHED_KEYS
 from .staging import check_place, staged
-from .validators import Form
+from .validators import Validator
 
 FORMAT, VERSION = "spectral-interp", 1
 
 MODEL, CHECKPOINT = "model", "checkpoint"
 """Kinds of file."""
 
-_FORMS = {MODEL: schema.MODEL, CHECKPOINT: schema.CHECKPOINT}
+_VALIDATORS = {MODEL: schema.MODEL, CHECKPOINT: schema.CHECKPOINT}
 
 
 def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None:
@@ -82,9 +81,9 @@ def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"expected a {kind} file; got {str(path)!r}, which is not a file; check the path")
-    if path.stat().st_size > archive.MAX_BYTES:
+    if path.stat().st_size > reader.MAX_FILE_BYTES:
         raise ValueError(
-            f"expected a {kind} file of at most {archive.MAX_BYTES:,} bytes; got {path}, a larger one"
+            f"expected a {kind} file of at most {reader.MAX_FILE_BYTES:,} bytes; got {path}, a larger one"
         )
     state = _decode(path, kind)
     if kind == MODEL and type(state) is dict and "format" not in state and state.keys() >= PUBLISHED_KEYS:
@@ -96,13 +95,13 @@ def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
             f"expected a {kind} of format version {VERSION}; got {reprlib.repr(state.get('version'))} in "
             f"{path}; install the version of spectral-interp that wrote it"
         )
-    return _checked(state, _FORMS[kind], path, kind)
+    return _checked(state, _VALIDATORS[kind], path, kind)
 
 
 def _decode(path: Path, kind: str) -> Any:
     raw = path.read_bytes()
     try:
-        return archive.decode(raw)
+        return reader.decode(raw)
     except Exception as error:  # a stranger's file: its bytes may provoke anything
         raise ValueError(
             f"expected a {kind} file; got {path}, which cannot be read as tensors and plain values: "
@@ -116,9 +115,9 @@ def _word(state: Any, key: str, default: Any = None) -> Any:
     return value if type(value) in (str, int) else None
 
 
-def _checked(state: dict[str, Any], form: Form, path: Path, kind: str) -> dict[str, Any]:
+def _checked(state: dict[str, Any], validator: Validator, path: Path, kind: str) -> dict[str, Any]:
     try:
-        form(state, "")
+        validator(state, "")
     except ValueError as error:
         raise damaged(path, kind, error) from error
     return state

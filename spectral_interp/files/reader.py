@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-MAX_BYTES = 2**30
+MAX_FILE_BYTES = 2**30
 """Larger files are refused before they are read."""
 
 MAX_STEPS = 2**19
@@ -204,7 +204,10 @@ class _Machine:
         hooks: dict[str, Any],
     ) -> torch.Tensor:
         """Return the numbers of a storage, from ``offset`` on, as a tensor whose rows follow each other."""
-        if not all(type(n) is int and 0 <= n <= MAX_BYTES for n in (offset, *size, *stride)) or len(size) > 8:
+        if (
+            not all(type(n) is int and 0 <= n <= MAX_FILE_BYTES for n in (offset, *size, *stride))
+            or len(size) > 8
+        ):
             raise ValueError("expected the size of a tensor; got other numbers")
         steps = [math.prod(size[axis + 1 :]) for axis in range(len(size))]
         if any(n > 1 and a != b for n, a, b in zip(size, stride, steps, strict=True)) and 0 not in size:

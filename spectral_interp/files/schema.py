@@ -2,7 +2,7 @@
 
 Keys that are not described are ignored, so that a later version of the package may add some; only parameters
 and columns of the encoder must be known, because each of them changes what a model predicts. A change of what
-is described raises the version of the format (:data:`spectral_interp.artifact.VERSION`).
+is described raises the version of the format (:data:`spectral_interp.files.artifact.VERSION`).
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from torch import Tensor, float32, float64, uint8
 
 from .validators import (
     FINITE,
-    SMALLEST,
-    Form,
+    SMALLEST_NORMAL,
+    Validator,
+    all_of,
     by_type,
-    leaf,
-    listed,
-    mapped,
-    number,
+    dict_of,
+    integer,
+    list_of,
     one_of,
     optional,
+    predicate,
+    real,
     record,
     rule,
+    string,
     tensor,
-    text,
-    together,
-    whole,
 )
 
 MAX_NAME = 10_000
@@ -62,60 +62,60 @@ def _bands_fit(weights: dict[str, Tensor]) -> bool:
 
 
 def _column(value: Any, place: str) -> None:
-    """Check a column of the encoder, which its kind tells the form of."""
+    """Check a column of the encoder, according to its kind."""
     record({"kind": one_of(*_KINDS), "name": _NAME})(value, place)
     _KINDS[value["kind"]](value, place)
 
 
-_NAME = text(1, MAX_NAME)
-_BOOL = leaf("True or False", lambda v: type(v) is bool)
-_ATOM = leaf("None, text, True, False or a number", _is_atom)
-_PLAIN = by_type({list: listed(_ATOM), tuple: listed(_ATOM)}, _ATOM)
-_SHARE = number(0, 1)
+_NAME = string(1, MAX_NAME)
+_BOOL = predicate("True or False", lambda v: type(v) is bool)
+_ATOM = predicate("None, text, True, False or a number", _is_atom)
+_PLAIN = by_type({list: list_of(_ATOM), tuple: list_of(_ATOM)}, _ATOM)
+_SHARE = real(0, 1)
 
-_CELLS = by_type({list: listed(_ATOM)}, tensor(float64, axes=(1,)))
-_TARGETS = by_type({list: listed(_ATOM)}, tensor(float64, axes=(1,), most=MAX_WEIGHT))
-_TABLE = together(mapped(_NAME, _CELLS), rule("columns of one length", _one_length))
+_CELLS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,)))
+_TARGETS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,), most=MAX_WEIGHT))
+_TABLE = all_of(dict_of(_NAME, _CELLS), rule("columns of one length", _one_length))
 
-_KINDS: dict[str, Form] = {
-    "numeric": together(
+_KINDS: dict[str, Validator] = {
+    "numeric": all_of(
         record(
-            {"mean": number(), "scale": number(SMALLEST)},
-            {"log": _BOOL, "median": optional(number()), "missing": _SHARE},
+            {"mean": real(), "scale": real(SMALLEST_NORMAL)},
+            {"log": _BOOL, "median": optional(real()), "missing": _SHARE},
         ),
         rule("the moments of positive numbers under a logarithm", _log_fits),
     ),
-    "categorical": together(
-        record({"levels": listed(_NAME), "shares": listed(_SHARE)}),
+    "categorical": all_of(
+        record({"levels": list_of(_NAME), "shares": list_of(_SHARE)}),
         rule("different levels", lambda v: len(set(v["levels"])) == len(v["levels"])),
         rule("a share for every level", lambda v: len(v["shares"]) == len(v["levels"])),
     ),
     "dropped": record({}),
 }
-_ENCODER = together(
-    listed(_column),
+_ENCODER = all_of(
+    list_of(_column),
     rule("columns of different names", lambda v: len({column["name"] for column in v}) == len(v)),
 )
 
 _MATRIX = tensor(float32, float64, axes=(2,), most=MAX_WEIGHT)
 _VECTOR = tensor(float32, float64, axes=(1,), most=MAX_WEIGHT)
-_WEIGHTS = mapped(_NAME, tensor(float64, axes=(1, 2), most=MAX_WEIGHT))
+_WEIGHTS = dict_of(_NAME, tensor(float64, axes=(1, 2), most=MAX_WEIGHT))
 
-_EPOCH: dict[str, Form] = {
-    "epoch": whole(1),
-    "train_loss": number(),
-    "validation_loss": number(),
-    "learning_rate": number(0),
-    "seconds": number(),
+_EPOCH: dict[str, Validator] = {
+    "epoch": integer(1),
+    "train_loss": real(),
+    "validation_loss": real(),
+    "learning_rate": real(0),
+    "seconds": real(),
 }
-_EPOCHS = record({key: listed(form) for key, form in _EPOCH.items()})
-_HISTORY = together(
-    mapped(_NAME, listed(_ATOM)),
+_EPOCHS = record({key: list_of(validator) for key, validator in _EPOCH.items()})
+_HISTORY = all_of(
+    dict_of(_NAME, list_of(_ATOM)),
     rule("columns of one length", _one_length),
     lambda value, place: _EPOCHS(value, place) if value else None,
 )
 
-_PUBLISHED: dict[str, Form] = {
+_PUBLISHED: dict[str, Validator] = {
     "diag.weight": _MATRIX,
     "diag.bias": _VECTOR,
     "off_diag.weight": _MATRIX,
@@ -124,23 +124,23 @@ _PUBLISHED: dict[str, Form] = {
 PUBLISHED_KEYS = _PUBLISHED.keys()
 """Keys of a bare state dict of the published tridiagonal module."""
 
-PUBLISHED = together(record(_PUBLISHED), rule("diag of d rows and off_diag of d - 1, as wide", _bands_fit))
+PUBLISHED = all_of(record(_PUBLISHED), rule("diag of d rows and off_diag of d - 1, as wide", _bands_fit))
 
 MODEL = record(
     {
         "task": one_of("regression", "classification"),
-        "parameters": mapped(_NAME, _PLAIN),
+        "parameters": dict_of(_NAME, _PLAIN),
         "weights": _WEIGHTS,
         "encoder": _ENCODER,
-        "target": text(0, MAX_NAME),
+        "target": string(0, MAX_NAME),
         "named": _BOOL,
-        "classes": optional(listed(by_type({str: _NAME}, _ATOM))),
+        "classes": optional(list_of(by_type({str: _NAME}, _ATOM))),
         "background": _TABLE,
         "heldout": optional(record({"rows": _TABLE, "targets": record({"y": _TARGETS})})),
         "history": _HISTORY,
-        "made_by": mapped(_NAME, _ATOM),
+        "made_by": dict_of(_NAME, _ATOM),
     },
-    {"seed": whole(0, 2**32 - 1), "baselines": optional(mapped(_NAME, _WEIGHTS))},
+    {"seed": integer(0, 2**32 - 1), "baselines": optional(dict_of(_NAME, _WEIGHTS))},
 )
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)
@@ -153,12 +153,12 @@ CHECKPOINT = record(
                 "average": _STATE,
                 "moments": tensor(float64, axes=(2,)),
                 "best_weights": _STATE,
-                "steps": whole(0),
+                "steps": integer(0),
                 "generator": tensor(uint8, axes=(1,)),
-                "history": listed(record(_EPOCH)),
-                "best": listed(number(high=math.inf)),
+                "history": list_of(record(_EPOCH)),
+                "best": list_of(real(high=math.inf)),
             }
         ),
-        "identity": mapped(_NAME, by_type({dict: mapped(_NAME, _PLAIN)}, _ATOM)),
+        "identity": dict_of(_NAME, by_type({dict: dict_of(_NAME, _PLAIN)}, _ATOM)),
     }
 )

@@ -1,7 +1,7 @@
-"""Forms of plain values, put together from smaller ones, and the check of a value against one.
+"""Validators of plain values, combined from smaller ones.
 
-A form is a function of a value and of the place it was found at; it raises ValueError that names the place,
-unless the value is of the form.
+A validator is a function of a value and of the place where it was found. It raises ValueError, which names
+the place, unless the value is as expected.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-Form = Callable[[Any, str], None]
+Validator = Callable[[Any, str], None]
 
-FINITE, SMALLEST = sys.float_info.max, sys.float_info.min
+FINITE, SMALLEST_NORMAL = sys.float_info.max, sys.float_info.min
 """The largest float, and the smallest positive one whose inverse is finite."""
 
 
-def leaf(expected: str, holds: Callable[[Any], bool]) -> Form:
-    """Return the form of values for which ``holds``, described in words."""
+def predicate(expected: str, holds: Callable[[Any], bool]) -> Validator:
+    """Return a validator of values for which ``holds``; ``expected`` describes them."""
 
     def check(value: Any, place: str) -> None:
         if not holds(value):
@@ -30,37 +30,37 @@ def leaf(expected: str, holds: Callable[[Any], bool]) -> Form:
 
 
 def refuse(expected: str, value: Any, place: str) -> None:
-    """Raise ValueError: this was expected at the place, that was there."""
+    """Raise ValueError with what was expected at the place and what was found there."""
     got = reprlib.repr(value)
     if isinstance(value, torch.Tensor):
         got = f"a tensor of {_name(value.dtype)}, shape {tuple(value.shape)}"
     raise ValueError(f"expected {expected} for {place!r}; got {got}")
 
 
-def number(low: float = -FINITE, high: float = FINITE) -> Form:
-    """Return the form of numbers in [low, high]; NaN is in no interval."""
+def real(low: float = -FINITE, high: float = FINITE) -> Validator:
+    """Return a validator of numbers in [low, high]; NaN is in no interval."""
     expected = f"a number in [{low:.4g}, {high:.4g}]"
-    return leaf(expected, lambda v: type(v) in (int, float) and low <= v <= high)
+    return predicate(expected, lambda v: type(v) in (int, float) and low <= v <= high)
 
 
-def whole(low: int, high: int = 2**63 - 1) -> Form:
-    """Return the form of integers from ``low`` to ``high``."""
-    return leaf(f"a whole number in [{low}, {high}]", lambda v: type(v) is int and low <= v <= high)
+def integer(low: int, high: int = 2**63 - 1) -> Validator:
+    """Return a validator of integers from ``low`` to ``high``."""
+    return predicate(f"a whole number in [{low}, {high}]", lambda v: type(v) is int and low <= v <= high)
 
 
-def text(least: int, most: int) -> Form:
-    """Return the form of texts of so many characters."""
+def string(least: int, most: int) -> Validator:
+    """Return a validator of texts of ``least`` to ``most`` characters."""
     expected = f"text of {least} to {most:,} characters"
-    return leaf(expected, lambda v: type(v) is str and least <= len(v) <= most)
+    return predicate(expected, lambda v: type(v) is str and least <= len(v) <= most)
 
 
-def one_of(*texts: str) -> Form:
-    """Return the form of a few texts."""
-    return leaf(f"one of {', '.join(texts)}", lambda v: type(v) is str and v in texts)
+def one_of(*texts: str) -> Validator:
+    """Return a validator of some texts."""
+    return predicate(f"one of {', '.join(texts)}", lambda v: type(v) is str and v in texts)
 
 
-def tensor(*dtypes: torch.dtype, axes: tuple[int, ...], most: float | None = None) -> Form:
-    """Return the form of tensors of these types and so many axes, their numbers within ±``most``."""
+def tensor(*dtypes: torch.dtype, axes: tuple[int, ...], most: float | None = None) -> Validator:
+    """Return a validator of tensors of some dtypes and numbers of axes, with entries within ±``most``."""
 
     def holds(v: Any) -> bool:
         known = isinstance(v, torch.Tensor) and v.dtype in dtypes and v.ndim in axes
@@ -68,72 +68,72 @@ def tensor(*dtypes: torch.dtype, axes: tuple[int, ...], most: float | None = Non
 
     kinds, counts = " or ".join(map(_name, dtypes)), " or ".join(map(str, axes))
     within = "" if most is None else f", its numbers within ±{most:.4g}"
-    return leaf(f"a tensor of {kinds} with {counts} axes{within}", holds)
+    return predicate(f"a tensor of {kinds} with {counts} axes{within}", holds)
 
 
-def optional(form: Form) -> Form:
-    """Return the form of None and of what ``form`` takes."""
-    return lambda value, place: None if value is None else form(value, place)
+def optional(validator: Validator) -> Validator:
+    """Return a validator of None and of what ``validator`` accepts."""
+    return lambda value, place: None if value is None else validator(value, place)
 
 
-def by_type(forms: dict[type, Form], otherwise: Form) -> Form:
-    """Return the form that depends on the type of the value."""
-    return lambda value, place: forms.get(type(value), otherwise)(value, place)
+def by_type(validators: dict[type, Validator], otherwise: Validator) -> Validator:
+    """Return a validator that depends on the type of the value."""
+    return lambda value, place: validators.get(type(value), otherwise)(value, place)
 
 
-def together(*forms: Form) -> Form:
-    """Return the form of what all take, asked in turn: the later may rely on the earlier."""
+def all_of(*validators: Validator) -> Validator:
+    """Return a validator of what all accept, asked in turn: the later may rely on the earlier."""
 
     def check(value: Any, place: str) -> None:
-        for form in forms:
-            form(value, place)
+        for validator in validators:
+            validator(value, place)
 
     return check
 
 
-def listed(form: Form) -> Form:
-    """Return the form of lists of what ``form`` takes."""
+def list_of(item: Validator) -> Validator:
+    """Return a validator of lists of what ``item`` accepts."""
 
     def check(value: Any, place: str) -> None:
         if type(value) not in (list, tuple):
             refuse("a list", value, place)
-        for i, item in enumerate(value):
-            form(item, f"{place}[{i}]")
+        for i, entry in enumerate(value):
+            item(entry, f"{place}[{i}]")
 
     return check
 
 
-def mapped(name: Form, form: Form) -> Form:
-    """Return the form of dicts from what ``name`` takes to what ``form`` takes."""
+def dict_of(key: Validator, item: Validator) -> Validator:
+    """Return a validator of dicts from what ``key`` accepts to what ``item`` accepts."""
 
     def check(value: Any, place: str) -> None:
         if type(value) is not dict:
             refuse("a dict", value, place)
-        for key, item in value.items():
-            name(key, f"{place} (a name)")
-            form(item, f"{place}.{key[:60]}")
+        for name, entry in value.items():
+            key(name, f"{place} (a name)")
+            item(entry, f"{place}.{name[:60]}")
 
     return check
 
 
-def record(required: dict[str, Form], possible: dict[str, Form] | None = None) -> Form:
-    """Return the form of dicts with these keys; keys that are not described are ignored."""
+def record(required: dict[str, Validator], possible: dict[str, Validator] | None = None) -> Validator:
+    """Return a validator of dicts with certain keys; keys that are not described are ignored."""
 
     def check(value: Any, place: str) -> None:
         if type(value) is not dict:
             refuse("a dict", value, place)
-        for key, form in (required | (possible or {})).items():
+        for key, validator in (required | (possible or {})).items():
             there = f"{place}.{key}" if place else key
             if key in value:
-                form(value[key], there)
+                validator(value[key], there)
             elif key in required:
                 raise ValueError(f"expected {there!r}; got none")
 
     return check
 
 
-def rule(expected: str, holds: Callable[[Any], bool]) -> Form:
-    """Return a form to end :func:`together` with: what must hold between the parts of a value."""
+def rule(expected: str, holds: Callable[[Any], bool]) -> Validator:
+    """Return a validator to end :func:`all_of` with: what must hold between the parts of a value."""
 
     def check(value: Any, place: str) -> None:
         if not holds(value):

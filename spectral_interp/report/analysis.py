@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.choices import DEFAULT_METHODS
-from .._common.messages import listed, shown
+from .._common.messages import shown, truncated_list
 from .._common.text import as_text
 from ..comparison.baselines import fit_baselines
 from ..tables.reading import split_target
@@ -120,7 +120,7 @@ def _known(est: Estimator, X: pd.DataFrame) -> pd.DataFrame:
     """Drop columns that the model does not know, with a warning; where others are missing all are told."""
     extra = [name for name in X.columns if name not in est.encoder_.table_names]
     if extra and set(est.encoder_.names) <= set(X.columns):
-        names = listed(map(shown, extra))
+        names = truncated_list(map(shown, extra))
         warnings.warn(f"columns that the model does not know are left out: {names}", stacklevel=3)
         return X.drop(columns=extra)
     return X

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import listed, shown
+from .._common.messages import shown, truncated_list
 from ..view import Axis, LevelsAxis, NumberAxis
 from .columns import DroppedColumn, encode_column, fit_column
 from .readers import check_names
@@ -77,10 +77,10 @@ class TableEncoder:
         fitted = [fit_column(frame[name], log=name in logged) for name in frame.columns]
         dropped = [f"{shown(c.name)} ({c.why})" for c in fitted if isinstance(c, DroppedColumn)]
         if len(dropped) == len(fitted):
-            raise ValueError(f"expected a column that varies; got only {listed(dropped)}")
+            raise ValueError(f"expected a column that varies; got only {truncated_list(dropped)}")
         if dropped:
             text = "columns that do not vary over the training rows are left out of the model"
-            warnings.warn(f"{text}: {listed(dropped)}", UserWarning, stacklevel=2)
+            warnings.warn(f"{text}: {truncated_list(dropped)}", UserWarning, stacklevel=2)
         axes = tuple(axis for axis in fitted if not isinstance(axis, DroppedColumn))
         return cls(axes, tuple(frame.columns))
 
@@ -105,7 +105,9 @@ class TableEncoder:
         if extra:
             problems.append(f"{_column_is(extra)} not known to the model; drop or rename")
         if problems:
-            raise ValueError(f"{'; '.join(problems)}; expected columns {listed(map(shown, self.names))}")
+            raise ValueError(
+                f"{'; '.join(problems)}; expected columns {truncated_list(map(shown, self.names))}"
+            )
         return frame[list(self.names)]
 
     def encode(self, frame: pd.DataFrame) -> FloatArray:
@@ -198,12 +200,12 @@ def _check_log(log: Iterable[str], frame: pd.DataFrame) -> set[str]:
     unknown = [name for name in logged if name not in frame.columns]
     if unknown:
         raise ValueError(
-            f"expected log to name columns of {listed(map(shown, frame.columns))}; got {unknown[0]!r}"
+            f"expected log to name columns of {truncated_list(map(shown, frame.columns))}; got {unknown[0]!r}"
         )
     return set(logged)
 
 
 def _column_is(names: Sequence[str]) -> str:
     """Return the subject and verb of what is wrong with the columns."""
-    quoted = listed(map(shown, names))
+    quoted = truncated_list(map(shown, names))
     return f"column {quoted} is" if len(names) == 1 else f"columns {quoted} are"

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from .._common.messages import shown
 
-MAX_BYTES = 2 * 2**30
+MAX_TABLE_BYTES = 2 * 2**30
 """Larger files, and larger tables in compressed files, are refused unread: training holds all in memory."""
 
 SEPARATORS = ",", ";", "\t", "|"
@@ -27,10 +27,10 @@ SEPARATORS = ",", ";", "\t", "|"
 
 def check_size(size: int) -> None:
     """Raise ValueError if a table takes too many bytes."""
-    if size > MAX_BYTES:
+    if size > MAX_TABLE_BYTES:
         raise ValueError(
-            f"{size / 2**30:.3g} GiB, more than {MAX_BYTES / 2**30:.3g} GiB; write a sample of its rows to a "
-            "new file"
+            f"{size / 2**30:.3g} GiB, more than {MAX_TABLE_BYTES / 2**30:.3g} GiB; write a sample of its "
+            "rows to a new file"
         )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn import datasets
 
 from .._common.choices import BUNDLED_TARGETS
-from .._common.messages import listed, shown
+from .._common.messages import shown, truncated_list
 from .encoder import with_names
 from .parsing import check_values
 from .readers import READERS, check_size
@@ -118,7 +118,7 @@ def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[
     ((442, 10), 'progression')
     """
     if target not in frame.columns:
-        known = listed(map(shown, frame.columns))
+        known = truncated_list(map(shown, frame.columns))
         raise ValueError(f"expected the target column {target!r} in {source}; got columns {known}")
     if frame.shape[1] == 1:
         raise ValueError(f"expected columns besides the target {target!r} in {source}; got none")

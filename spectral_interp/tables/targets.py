@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import listed, shown
+from .._common.messages import shown, truncated_list
 from .parsing import numbers_or_none, text_of, to_numbers
 
 LARGEST_TARGET = 1e100
@@ -36,7 +36,7 @@ def holds_numbers(y: pd.Series) -> bool:
     if distinct < 2:
         raise ValueError(
             f"expected a target of at least two different values in {str(y.name)!r}; got {distinct}: "
-            f"{listed(map(shown, y.unique()))}; name another column"
+            f"{truncated_list(map(shown, y.unique()))}; name another column"
         )
     return numbers is not None and (distinct > 2 or bool((numbers != numbers.round()).any()))
 
@@ -124,8 +124,8 @@ def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
     unknown = [shown(label) for label, place in zip(labels, places, strict=True) if place < 0]
     if unknown:
         raise ValueError(
-            f"expected labels {listed(map(shown, classes))} in {name!r}; got {listed(unknown)}; correct them "
-            "or leave the column out"
+            f"expected labels {truncated_list(map(shown, classes))} in {name!r}; got "
+            f"{truncated_list(unknown)}; correct them or leave the column out"
         )
     return np.array(places, dtype=np.float64)[codes]
 

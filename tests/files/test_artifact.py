@@ -149,7 +149,7 @@ def test_small_foreign_files_of_every_kind_are_refused(tmp_path, rng):
 
 def test_what_cannot_be_a_model_is_not_opened(tmp_path):
     with (tmp_path / "huge.pt").open("wb") as file:
-        file.truncate(archive.MAX_BYTES + 1)  # sparse
+        file.truncate(archive.MAX_FILE_BYTES + 1)  # sparse
     os.mkfifo(tmp_path / "pipe.pt")
     (tmp_path / "circle.pt").symlink_to(tmp_path / "circle.pt")
     with pytest.raises(ValueError, match=r"at most 1,073,741,824 bytes; got .*huge\.pt"):

@@ -181,7 +181,7 @@ def test_a_file_too_large_is_not_read(tmp_path):
 
 def test_a_compressed_table_too_large_is_not_read(tmp_path, monkeypatch):
     pd.DataFrame({"a": np.zeros(10_000), "b": 1.0}).to_parquet(tmp_path / "t.parquet")
-    monkeypatch.setattr(readers, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(readers, "MAX_TABLE_BYTES", 100_000)
     assert (tmp_path / "t.parquet").stat().st_size < 100_000
     with pytest.raises(ValueError, match=r"t\.parquet; got: 0\.000149 GiB, more than 9\.31e-05 GiB; write a"):
         read_table(tmp_path / "t.parquet")
