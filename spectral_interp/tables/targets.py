@@ -9,7 +9,8 @@ import pandas as pd
 
 from .._common.arrays import FloatArray
 from .._common.messages import shown, truncated_list
-from .parsing import numbers_or_none, text_of, to_numbers
+from ..view.levels import text_of
+from .parsing import numbers_or_none, to_numbers
 
 LARGEST_TARGET = 1e100
 """Targets beyond it, and targets that vary by less than its inverse, are refused: their squares overflow."""

@@ -1,5 +1,6 @@
 """Path contributions: exact sums, adaptive quadrature, Captum, kinks, columns."""
 
+import re
 import sys
 
 import numpy as np
@@ -212,10 +213,10 @@ def test_kink_at_a_row_is_flagged_without_a_warning(recwarn):
 
 def test_cost_and_background_are_stated(random_pencil, regressor, diabetes, rng):
     pencil, z = random_pencil(2, 4), rng.normal(size=(3, 2))
-    assert explain(pencil, z, method="path", background=z[:2]).background == "2 given rows"
-    assert explain(pencil, z).background == "the origin"
+    assert "2 " in explain(pencil, z, method="path", background=z[:2]).background
+    assert "origin" in explain(pencil, z).background
     att = explain(regressor, diabetes[0][:2], method="path")
-    assert att.background == "100 training rows kept by the model, chosen with seed 0"
+    assert re.search(r"\b100 training rows .*\bseed 0\b", att.background)
     assert att.evaluations >= 2 * 100 * 5
     assert att.to_frame()["background"].iloc[0] == att.background
     finer = explain(regressor, diabetes[0][:2], method="path", tol=1e-6)

@@ -1,5 +1,7 @@
 """What the sentences say is what is certified."""
 
+import re
+
 import numpy as np
 
 from spectral_interp import Pencil, certify
@@ -7,31 +9,33 @@ from spectral_interp.certificates.sentences import monotone_sentence
 from tests.certificates.mixed import mixed
 
 
+def said(sentences, pattern):
+    """Return whether one of the sentences matches a pattern."""
+    return any(re.search(pattern, sentence) for sentence in sentences)
+
+
 def test_sentences_say_what_is_certified():
     pencil = Pencil([[0.0, 1.0], [1.0, 2.0], [-1.0, -2.0], [0.0, 0.0], [-1.0, 1.0]], np.zeros((5, 1)), 0)
     sentences = certify(pencil).sentences()
-    assert "Predictions never fall when z0 rises." in sentences
-    assert "Predictions never rise when z1 rises." in sentences
-    assert "Predictions do not depend on z2." in sentences
-    assert not any("z3 rises" in sentence for sentence in sentences)
-    assert any("are concave in the features" in sentence for sentence in sentences)
+    assert said(sentences, "never fall .*z0")
+    assert said(sentences, "never rise .*z1")
+    assert said(sentences, "not depend on .*z2")
+    assert not said(sentences, "(never|not depend).*z3")
+    assert said(sentences, "concave")
     np.testing.assert_array_equal(certify(pencil).monotone, [1, -1, 0, 0])
-    assert (
-        certify(Pencil([[0.0], [1.0]], [[], []], 0)).sentences()[2]
-        == "Predictions are linear in the features."
-    )
+    linear = Pencil([[0.0], [1.0]], np.empty((2, 0)), 0)
+    assert said(certify(linear).sentences(), "linear in")
+    assert not said(certify(linear).sentences(), "concave|convex")
     est, _ = mixed()
-    assert any("False → True" in sentence for sentence in certify(est).sentences())
+    assert said(certify(est).sentences(), "False → True")
 
 
 def test_sentences_about_gaps_and_columns_without_effect():
     line = {"column": "dose", "kind": "number with gaps", "monotone": -1, "norm": 2.0}
-    assert (
-        monotone_sentence(line) == "Predictions never rise when dose rises, between rows that have a value."
-    )
+    assert re.search("never rise .*dose.* that have a value", monotone_sentence(line))
     silent = certify(Pencil([[0.0, 1.0], [0.0, 0.0]], [[0.0], [0.0]], 0)).sentences()
-    assert silent[0] == "Predictions do not depend on z0."
-    assert not any("One unit" in sentence for sentence in silent)
+    assert said(silent, "not depend on .*z0")
+    assert not said(silent, "One unit|never (fall|rise)")
 
 
 def test_classifiers_speak_of_classes(classifier, breast_cancer):

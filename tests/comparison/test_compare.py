@@ -1,5 +1,6 @@
 """The comparison as a whole: its tables and figures, and failures that cost one line."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -111,9 +112,10 @@ def test_what_cannot_be_computed_is_named(monkeypatch, diabetes):
     assert found.agreement["spearman"].isna().all()
     assert found.agreement["sign"].notna().all()
     monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["local"],))
-    assert "accuracy left out: 1 of 1 rows with a target" in compare(est, X[["bmi"]][:1], y[:1]).notes
+    lone = compare(est, X[["bmi"]][:1], y[:1])
+    assert re.search("accuracy .*1 of 1 row", "; ".join(lone.notes))
     gappy = compare(est, X[["bmi"]][:6], y[:6].where(y.index[:6] != 2))
-    assert "accuracy on 5 of 6 rows: the others have no target" in gappy.notes
+    assert re.search("accuracy .*5 of 6 row", "; ".join(gappy.notes))
     assert gappy.accuracy["R²"].item() == pytest.approx(est.score(X[["bmi"]][:6].drop(2), y[:6].drop(2)))
 
 
@@ -123,10 +125,7 @@ def test_all_coalitions_are_left_out_where_they_are_too_many(monkeypatch, est, r
     some = tuple(BY_NAME[n] for n in ("shapley", "SHAP Exact"))
     monkeypatch.setattr(study, "EXPLAINERS", some)
     status = compare(est, *rows).cost.set_index(["model", "method"])["status"]
-    assert (
-        status["spectral", "SHAP Exact"]
-        == "left out: all coalitions of 5 columns would take 9.6e+03 evaluations"
-    )
+    assert re.match(r"left out: .*5 columns .*9\.6e\+03", status["spectral", "SHAP Exact"])
     assert status["spectral", "shapley"] == "ok"
 
 
@@ -141,7 +140,7 @@ def test_levels_only_and_training_tables(monkeypatch):
     assert found.accuracy["rows"].eq(80).all()
     assert len(found.rows) == 10
     assert found.faithfulness["sensitivity"].isna().all()
-    assert "sensitivity left out: there is no numeric column to move" in found.notes
+    assert re.search("sensitivity left out: .*numeric column", "; ".join(found.notes))
     assert est.baselines_ is None
 
 
@@ -181,11 +180,10 @@ def test_disputes_name_the_cause():
     correlation = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]])
     found = disputes({("spectral", "m"): one, ("MLP", "m"): other}, correlation)
     assert [dispute.row for dispute in found] == [1, 2]
-    assert "spectral (m) gives a +5 and MLP (m) 0 (kg)" in found[0].reason
-    assert "mostly in exchange with b" in found[0].reason
-    assert "correlated (+0.90 in the background)" in found[0].reason
-    assert "100% of the whole difference" in found[1].reason
-    assert "the predictions are 10 and 1" in found[1].reason
+    assert re.search(r"spectral \(m\) .*\ba \+5 .*MLP \(m\) .*\b0 \(kg\)", found[0].reason)
+    assert re.search(r"\bb\b.*correlat.*\+0\.90", found[0].reason)
+    assert "100%" in found[1].reason
+    assert re.search(r"predictions .*\b10\b.*\b1\b", found[1].reason)
     assert disputes({("spectral", "m"): one}, correlation) == []
     close = replace(one, values=one.values + 1e-10)
     assert disputes({("spectral", "m"): one, ("MLP", "m"): close}, correlation) == []
