@@ -11,9 +11,19 @@ from matplotlib.axes import Axes
 from .._common.arrays import FloatArray
 from .._common.text import number, signed, value_text
 from ..attribution.result import Attribution
-from .lines import Colours, add_squares, fold, fold_names, label_x, legend_below, starts
+from .figure import Figure
+from .lines import (
+    Colours,
+    add_squares,
+    fold,
+    fold_names,
+    height_of_lines,
+    label_x,
+    legend_below,
+    starts,
+)
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
-from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
+from .text import NAME, UNIT, VALUE, shorten, shorten_all, with_unit
 
 COLUMNS = 9
 """Columns of a waterfall that have a line of their own where there are more than ten."""
@@ -81,8 +91,7 @@ def waterfall_table(attribution: Attribution, row: int, *, label: int | None = N
     )
 
 
-@plain_text
-def waterfall(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw the contributions from the base value at the top to the prediction below.
 
     A pale bar is the whole contribution; inside it the diagonal part goes first and the coupling part goes on
@@ -112,7 +121,6 @@ def waterfall(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes
     label_x(ax, f"prediction ({shorten(first['unit'], UNIT)})")
     ax.set_title(f"Row {first['row']}: {first['method']} contributions")
     legend_below(ax)
-    return ax
 
 
 def _add_parts(table: pd.DataFrame, ax: Axes) -> None:
@@ -167,3 +175,26 @@ def frame(ax: Axes, texts: Sequence[str], columns: Sequence[str], colours: Colou
     ax.locator_params(axis="x", nbins=5)
     ax.grid(axis="x", color=NEUTRAL, alpha=0.12)
     ax.set_axisbelow(True)
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the column with the largest step from the base value to the prediction."""
+    first = table.iloc[table["contribution"].abs().argmax()]
+    base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
+    return (
+        f"From {number(base)} to {with_unit(prediction, table)}; the largest step is {first['column']}, "
+        f"{number(first['contribution'])}."
+    )
+
+
+waterfall = Figure(
+    name="waterfall",
+    title="Row {row}",
+    kind="Waterfall chart",
+    reading="From the base value at the top to the prediction at the bottom, one step for each column.",
+    table=waterfall_table,
+    draw=draw,
+    height=lambda table: height_of_lines(len(table) + 2),
+    finding=finding,
+    once=("unit", "method", "row", "base", "prediction"),
+)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -243,7 +244,7 @@ def test_a_failing_figure_keeps_the_previous_analysis(tmp_path, monkeypatch, run
     def fail(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(plots, "beeswarm", fail)
+    monkeypatch.setattr(plots, "beeswarm", replace(plots.beeswarm, draw=fail))
     status, _, err = run(analyze, model, "--out", tmp_path / "out", *LOCAL)
     assert (status, "disk full" in err) == (2, True)
     assert {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()} == before

@@ -62,11 +62,11 @@ def test_a_column_named_like_the_target_is_a_column(tmp_path):
 def test_summary_and_sensitivity_against_their_definitions(regressor, diabetes):
     X, y = diabetes
     analysis = report.analyze(regressor, X, y, methods=["local"], seed=0)
-    att, found = explain(regressor, X), analysis.summary["methods"]["local"]
+    att, found = explain(regressor, X), analysis.summary.methods["local"]
     diagonal, coupling = np.abs(att.diagonal).mean(axis=0).sum(), np.abs(att.coupling).mean(axis=0).sum()
-    assert found["coupling_share"] == pytest.approx(coupling / (diagonal + coupling))
-    assert found["completeness_gap"] == att.completeness_gap.max()
-    assert found["evaluations"] == att.evaluations
+    assert found.coupling_share == pytest.approx(coupling / (diagonal + coupling))
+    assert found.completeness_gap == att.completeness_gap.max()
+    assert found.evaluations == att.evaluations
     bounds = analysis.tables["sensitivity"].set_index("feature")["bound"]
     pencil = regressor.pencil_
     for i, name in enumerate(X.columns):
@@ -94,7 +94,7 @@ def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_figures, regresso
     report.write(analysis, tmp_path / "out")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["metrics"]["R²"] is None
-    assert "R² undefined" in summary_lines(summary)[0]
+    assert "R² undefined" in summary_lines(analysis.summary)[0]
 
 
 def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor, diabetes):

@@ -1,0 +1,283 @@
+"""What an analysis found, as plain values: the content of its ``summary.json``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._common.arrays import FloatArray
+from ..attribution.result import Attribution
+from ..certificates.bounds import Certificate
+from ..comparison.compare import Comparison
+from ..comparison.stability import REDRAWS
+from ..regions.pieces import Regions
+
+TOP = 5
+"""Columns that are named as the strongest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Plain values. Numbers that are undefined, such as R² of a single row, are None."""
+
+    def __post_init__(self) -> None:
+        """Replace numbers that are not finite."""
+        for entry in fields(self):
+            object.__setattr__(self, entry.name, _finite(getattr(self, entry.name)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return dictionaries, lists, numbers and text. Optional entries that are absent have no key."""
+        return {
+            entry.name: _plain(value)
+            for entry in fields(self)
+            if (value := getattr(self, entry.name)) is not None or entry.default is MISSING
+        }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(entry) for name, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return value.to_dict()  # type: ignore[union-attr]
+    return {name: _plain(entry) for name, entry in value.items()} if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodFound(Found):
+    """The contributions of one method."""
+
+    rows: int
+    top_columns: list[str]
+    coupling_share: float | None
+    completeness_gap: float
+    completeness_gap_relative: float
+    degenerate_rows: int
+    evaluations: int
+    milliseconds_per_row: float
+    largest_standard_error: float | None = None
+
+    @classmethod
+    def of(cls, attribution: Attribution, ranking: pd.DataFrame, seconds: float) -> MethodFound:
+        """Return it from the attribution, its table of importance, and the seconds that it took."""
+        largest = float(np.abs(attribution.prediction).max())
+        gap = float(attribution.completeness_gap.max())
+        rows, error = len(attribution.prediction), attribution.standard_error
+        return cls(
+            rows=rows,
+            top_columns=ranking["column"].head(TOP).tolist(),
+            coupling_share=_coupling_share(ranking),
+            completeness_gap=gap,
+            completeness_gap_relative=gap / largest if largest > 0 else gap,
+            degenerate_rows=int(attribution.degenerate.sum()),
+            evaluations=attribution.evaluations,
+            milliseconds_per_row=1000 * seconds / rows,
+            largest_standard_error=None if error is None else float(error.max()),
+        )
+
+
+def _coupling_share(ranking: pd.DataFrame) -> float | None:
+    """Return the couplings' share of the sizes of all parts; None where a method has no parts."""
+    if "mean_abs_coupling" not in ranking:
+        return None
+    diagonal, coupling = ranking["mean_abs_diagonal"].sum(), ranking["mean_abs_coupling"].sum()
+    return float(coupling / (diagonal + coupling)) if diagonal + coupling > 0 else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StabilityFound(Found):
+    """How far mean sizes move over redraws of the background, by column."""
+
+    relative_standard_deviation: dict[str, float | None]
+    redraws: int
+    rows: int
+
+    @classmethod
+    def by_method(cls, table: pd.DataFrame) -> dict[str, StabilityFound]:
+        """Return it for every method of the table of redraws."""
+        return {
+            str(method): cls(
+                relative_standard_deviation=dict(
+                    zip(lines["column"], lines["redraw_standard_deviation_relative"], strict=True)
+                ),
+                redraws=REDRAWS,
+                rows=int(lines["rows"].iloc[0]),
+            )
+            for method, lines in table.groupby("method", sort=False)
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifiedFound(Found):
+    """What is proven for every input."""
+
+    sentences: list[str]
+    columns_of_proven_direction: int
+    columns: int
+    lipschitz: float | None
+    curvature: str | None
+    median_observed_over_certified_range: float | None
+
+    @classmethod
+    def of(cls, certificate: Certificate, intervals: pd.DataFrame, rows: int) -> CertifiedFound:
+        """Return it from the certificate, its table of intervals, and the number of rows."""
+        wide = intervals[intervals["high"] > intervals["low"]]
+        tightness = (wide["observed_max"] - wide["observed_min"]) / (wide["high"] - wide["low"])
+        return cls(
+            sentences=certificate.sentences(),
+            columns_of_proven_direction=int((intervals["monotone"] != 0).sum()),
+            columns=len(intervals),
+            lipschitz=certificate.lipschitz,
+            curvature=certificate.curvature,
+            median_observed_over_certified_range=float(tightness.median()) if rows > 1 else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PiecesFound(Found):
+    """Numbers of linear pieces at one tolerance."""
+
+    rows: int
+    eps: float
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, regions: Regions, eps: float) -> PiecesFound:
+        """Return it from the regions of a model."""
+        counts = {name: _pieces_at(*found, eps) for name, found in regions.piece_counts().items()}
+        return cls(rows=len(regions.prediction), eps=eps, counts=counts)
+
+
+def _pieces_at(tolerances: FloatArray, counts: Any, eps: float) -> int:
+    """Return the number of pieces at the largest tolerance up to ``eps``."""
+    return int(counts[np.searchsorted(tolerances, eps, side="right") - 1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkeletonFound(Found):
+    """The piecewise linear part of the model."""
+
+    active_latents: int
+    r2: float | None
+    median_participation: float
+
+    @classmethod
+    def of(cls, regions: Regions, latents: pd.DataFrame) -> SkeletonFound:
+        """Return it from the regions of a model and the table of its pieces."""
+        return cls(
+            active_latents=len(latents),
+            r2=regions.skeleton_r2,
+            median_participation=float(np.median(regions.participation)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarginsFound(Found):
+    """Gaps and radii of the median row."""
+
+    eps: float
+    median_gap: float
+    median_linear_radius: float
+    median_flip_radius: float | None = None
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> MarginsFound:
+        """Return it from the table of margins."""
+        flip = float(np.median(table["flip_radius"])) if "flip_radius" in table else None
+        return cls(
+            eps=float(table["eps"].iloc[0]),
+            median_gap=float(np.median(table["gap"])),
+            median_linear_radius=float(np.median(table["linear_radius"])),
+            median_flip_radius=flip,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedMethod(Found):
+    """Cost and faithfulness of a method on the spectral model."""
+
+    milliseconds_per_row: float | None
+    completeness_gap_relative: float | None
+    gain_over_random_deletion: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgainstShap(Found):
+    """How a method differs from SHAP on the same model, and the column of the largest difference."""
+
+    spearman: float | None
+    column: str
+    mean_abs_difference: float
+    mean_abs_contribution: float
+    mean_abs_contribution_shap: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapFound(Found):
+    """How each method differs from one of SHAP's."""
+
+    method: str
+    methods: dict[str, AgainstShap]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonFound(Found):
+    """The comparison with other models and explainers."""
+
+    rows: int
+    metric: str | None
+    accuracy: dict[str, float | None]
+    methods: dict[str, ComparedMethod]
+    shap: ShapFound | None
+    models: dict[str, float | None]
+    disputed: list[str]
+    notes: list[str]
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> ComparisonFound:
+        """Return it from the comparison."""
+        plain = comparison.summary()
+        methods = {name: ComparedMethod(**entry) for name, entry in plain["methods"].items()}
+        shap = plain["shap"]
+        if shap is not None:
+            against = {name: AgainstShap(**entry) for name, entry in shap["methods"].items()}
+            shap = ShapFound(method=shap["method"], methods=against)
+        return cls(**(plain | {"methods": methods, "shap": shap}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(Found):
+    """All that an analysis found, in the order of ``summary.json``."""
+
+    made_by: str
+    target: str
+    unit: str
+    structure: str
+    dim: int
+    k: int
+    rows: int
+    columns: int
+    seed: int
+    metrics: Mapping[str, float | None] | None
+    provenance: Mapping[str, str]
+    versions: dict[str, str]
+    background: str
+    top_columns: list[str]
+    methods: dict[str, MethodFound]
+    background_stability: dict[str, StabilityFound] | None = None
+    certified: CertifiedFound
+    slices_at_row: int | None = None
+    pieces: PiecesFound | None = None
+    skeleton: SkeletonFound | None = None
+    margins: MarginsFound | None = None
+    comparison: ComparisonFound | None = None
+    left_out: list[str]
+    seconds: dict[str, float]
