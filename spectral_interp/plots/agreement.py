@@ -11,8 +11,11 @@ from .._common.text import number
 from ..comparison.compare import Comparison
 from ..comparison.explainers import SPECTRAL
 from .figure import Figure
-from .style import MODEL_LOOKS, VALUE_MAP
+from .style import MODEL_LOOKS, NEUTRAL, VALUE_MAP
 from .text import sentence
+
+_DARK = 0.55
+"""Numbers below are white, on the dark colours of low values."""
 
 
 def agreement_table(comparison: Comparison, measure: str = "spearman") -> pd.DataFrame:
@@ -47,6 +50,9 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
         yticklabels=methods,
         ax=ax,
     )
+    shown = matrix[np.tri(len(labels), dtype=bool)]
+    for text, value in zip(ax.texts, shown[np.isfinite(shown)], strict=True):
+        text.set_color("white" if value < _DARK else NEUTRAL)
     for at, model in enumerate(models):
         if at == 0 or model != models[at - 1]:
             ax.axhline(at, color="white", linewidth=4)

@@ -30,27 +30,31 @@ def draw(table: pd.DataFrame, ax: Axes, *, model: str = SPECTRAL) -> None:
     if len(random):
         sns.lineplot(random, color=FAINT, linewidth=5, label="random order", **axes)
     methods = list(dict.fromkeys(ranked["method"]))
-    sns.lineplot(
-        ranked,
-        hue="method",
-        style="method",
-        **line_looks({name: METHOD_LOOKS[name] for name in methods}),
-        markersize=6,
-        markevery=max(1, len(ranked) // max(len(methods), 1) // 10),
-        **axes,
-    )
+    if methods:
+        sns.lineplot(
+            ranked,
+            hue="method",
+            style="method",
+            **line_looks({name: METHOD_LOOKS[name] for name in methods}),
+            markersize=6,
+            markevery=max(1, len(ranked) // len(methods) // 10),
+            **axes,
+        )
     ax.axhline(0, color=NEUTRAL, linewidth=0.8)
     ax.set_xlim(0, 1)
     label_x(ax, "share of the columns put to the background, those most for the prediction first")
     ax.set_ylabel("distance from the mean, as a share")
     ax.set_title(f"Deletion on the {model} model (lower is better)")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11)
+    if len(shown):
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11, handlelength=3)
 
 
 def finding(table: pd.DataFrame) -> str:
     """Name the method whose order takes a prediction away fastest."""
     ours = table[table["model"] == SPECTRAL].drop_duplicates("method").set_index("method")["mean"]
     methods = ours.drop("random", errors="ignore").sort_values()
+    if methods.empty:
+        return "No explainer worked on the spectral model."
     text = f"On the spectral model the order of {methods.index[0]} takes predictions away fastest"
     if "random" not in ours:
         return f"{text}."

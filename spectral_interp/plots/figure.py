@@ -90,7 +90,7 @@ class Exhibit:
     figure : Figure
     table : DataFrame
     label : str
-        What tells it from other exhibits of the same figure, such as the method; empty for a single one.
+        Distinguishes exhibits of the same figure, such as by the method; empty for a single one.
     options : mapping
         Of the drawing.
 

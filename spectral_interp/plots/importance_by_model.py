@@ -67,18 +67,20 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         saturation=1,
         errorbar=None,
         legend=False,
+        edgecolor="white",
+        linewidth=0,
         ax=ax,
     )
     for bars, (model, look) in zip(ax.containers[-len(models) :], looks.items(), strict=True):
         bars.set_label(model)
         for bar in bars:
-            bar.set(**look.bars)
+            bar.set_hatch(look.hatch)
     name_lines(ax, names, colours=colours)
     ax.set_xlim(left=0)
     if len(names) < len(columns):
         limit_others(ax, sizes[:, :TOP].max(), sizes[:, TOP], sizes[:, TOP])
     label_x(ax, f"mean |contribution| ({shorten(table['unit'].iloc[0], UNIT)})")
-    ax.set_title("What drives each model")
+    ax.set_title("Mean size of the contributions, by model")
     legend_below(ax)
 
 

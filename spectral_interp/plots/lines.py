@@ -158,12 +158,28 @@ def column_title(ax: Axes, text: str, column: str, colours: Colours) -> None:
 
 def label_x(ax: Axes, text: str) -> None:
     """Label the axis that runs along the lines, in as many lines of text as it takes."""
-    ax.set_xlabel(textwrap.fill(text, _LABEL))
+    ax.set_xlabel(_wrapped(text, _LABEL))
 
 
 def label_y(ax: Axes, text: str) -> None:
     """Label an upright axis, in two lines where one is too long for a low figure."""
-    ax.set_ylabel(textwrap.fill(text, _LABEL_UP))
+    ax.set_ylabel(_wrapped(text, _LABEL_UP))
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Return a label in lines; the unit in parentheses starts a line where all does not fit in one.
+
+    Examples
+    --------
+    >>> print(_wrapped("contribution (log-odds of yes)", 20))
+    contribution
+    (log-odds of yes)
+    """
+    if len(text) <= width:
+        return text
+    what, bracket, unit = text.partition(" (")
+    parts = [what, f"({unit}"] if bracket else [what]
+    return "\n".join(textwrap.fill(part, width) for part in parts)
 
 
 def legend_below(ax: Axes, *, ncols: int = 2) -> None:
@@ -175,7 +191,7 @@ def legend_below(ax: Axes, *, ncols: int = 2) -> None:
         *sorted(entries, key=lambda entry: not isinstance(entry[0], BarContainer)), strict=True
     )
     lines = 1 + ax.get_xlabel().count("\n")
-    place = ax.transAxes + _points(ax, 0, -rcParams["font.size"] * (1.85 + 1.25 * lines))
+    place = ax.transAxes + _points(ax, 0, -9 - rcParams["font.size"] * (1.15 + 1.25 * lines))
     ax.legend(
         handles,
         labels,

@@ -67,6 +67,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         label_log(ax.xaxis)
     if levels:
         ax.set_xticks(range(len(levels)), shorten_all(map(str, levels), VALUE))
+        ax.set_xlim(-0.5, len(levels) - 0.5)
     name = str(first["column"])
     ax.set_xlabel(shorten(name, 2 * NAME))
     label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")

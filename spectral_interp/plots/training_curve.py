@@ -36,7 +36,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
     best = _kept(table)
     label = f"kept: epoch {int(best['epoch'])}"
     ax.plot(best["epoch"], best["validation_loss"], "o", color=NEUTRAL, label=label)
-    ax.set(xlabel="epoch", ylabel=loss, yscale="log", title="Training")
+    ax.set(xlabel="epoch", ylabel=loss, yscale="log", title="Loss by epoch")
     label_log(ax.yaxis)
     ax.legend()
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from spectral_interp import plots
 
@@ -148,6 +149,11 @@ def test_deletion_and_cost_name_the_best():
     assert "the order of path takes predictions away fastest: mean distance 0.1 against 0.5" in say(
         "deletion", **curves
     )
+    failed = {"model": ["spectral", "MLP"], "method": ["random", "SHAP Deep"], "mean": [0.5, 0.1]}
+    assert say("deletion", **failed) == "No explainer worked on the spectral model."
+    curve = pd.DataFrame(failed).assign(share=0.5, deletion=1.0)
+    assert len(plots.deletion(curve, Figure().subplots()).lines) == 2
+    assert plots.deletion(curve[1:], Figure().subplots()).get_legend() is None
     paid = {"model": "spectral", "method": ["path", "slow"], "gain": [0.5, 0.501], "ms_per_row": [1.0, 50.0]}
     assert say("faithfulness_cost", **paid).startswith("On the spectral model path is the cheapest within 2%")
     assert "slow the most expensive, 50 ms" in say("cost", **paid)
