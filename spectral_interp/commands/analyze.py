@@ -8,10 +8,10 @@ from ..estimators.persistence import load
 from ..plots.style import count_rows
 from ..report.analysis import analyze, choose_rows, complete_baselines, provenance
 from ..report.folder import REPORT, check_folder
-from ..report.summary import summary_lines
 from ..report.writing import write
 from ..tables.reading import read_table
 from .options import COSTLY_ROWS, ROWS
+from .printing import summary_lines
 
 
 def main(args: argparse.Namespace) -> None:

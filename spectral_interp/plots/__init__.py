@@ -1,48 +1,70 @@
-"""Figures: for each, one function that builds its table and one that draws it on a given Axes."""
+"""Figures: each an object that builds its table, draws it on given Axes, and states what it shows.
 
+``plots.NAME_table(...)``, which is ``plots.NAME.table(...)``, returns a table. ``plots.NAME(table, ax)``
+draws it and returns the Axes. ``plots.NAME.finding(table)`` returns a sentence. Some figures are tables only.
+"""
+
+from .accuracy import accuracy, accuracy_table
 from .agreement import agreement, agreement_table
+from .background_stability import background_stability, background_stability_table
 from .beeswarm import beeswarm, beeswarm_table
 from .certified import certified, certified_table
+from .cost import cost, cost_table
 from .deletion import deletion, deletion_table
 from .dependence import dependence, dependence_table
 from .dispute import dispute, dispute_table
+from .faithfulness import faithfulness, faithfulness_table
 from .faithfulness_cost import faithfulness_cost, faithfulness_cost_table
+from .figure import Exhibit, Figure
 from .importance import importance, importance_table
 from .importance_by_model import importance_by_model, importance_by_model_table
+from .latents import latents, latents_table
 from .margins import margins, margins_table
 from .pieces import pieces, pieces_table
 from .region_map import region_map, region_map_table
 from .sensitivity import sensitivity, sensitivity_table
 from .spectrum import spectrum, spectrum_table
-from .style import COLOURS, METHODS, MODELS, TOP, column_colours, height, style
+from .style import COLOURS, METHOD_LOOKS, MODEL_LOOKS, TOP, column_colours, height, style
 from .training_curve import training_curve, training_curve_table
 from .waterfall import waterfall, waterfall_table
 
 __all__ = [
     "COLOURS",
-    "METHODS",
-    "MODELS",
+    "METHOD_LOOKS",
+    "MODEL_LOOKS",
     "TOP",
+    "Exhibit",
+    "Figure",
+    "accuracy",
+    "accuracy_table",
     "agreement",
     "agreement_table",
+    "background_stability",
+    "background_stability_table",
     "beeswarm",
     "beeswarm_table",
     "certified",
     "certified_table",
     "column_colours",
+    "cost",
+    "cost_table",
     "deletion",
     "deletion_table",
     "dependence",
     "dependence_table",
     "dispute",
     "dispute_table",
+    "faithfulness",
     "faithfulness_cost",
     "faithfulness_cost_table",
+    "faithfulness_table",
     "height",
     "importance",
     "importance_by_model",
     "importance_by_model_table",
     "importance_table",
+    "latents",
+    "latents_table",
     "margins",
     "margins_table",
     "pieces",

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
-from .._common.arrays import FloatArray
+from .._common.text import number
 from ..comparison.compare import Comparison
-from .style import MODELS, NEUTRAL, VALUE_MAP
-from .text import plain_text
+from ..comparison.explainers import SPECTRAL
+from .figure import Figure
+from .style import MODEL_LOOKS, NEUTRAL, VALUE_MAP
+from .text import sentence
+
+_DARK = 0.55
+"""Numbers below are white, on the dark colours of low values."""
 
 
 def agreement_table(comparison: Comparison, measure: str = "spearman") -> pd.DataFrame:
@@ -24,41 +30,71 @@ def agreement_table(comparison: Comparison, measure: str = "spearman") -> pd.Dat
     )
 
 
-@plain_text
-def agreement(table: pd.DataFrame, ax: Axes) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes) -> None:
     """Draw the lower half of the matrix with its numbers; lines part the models, named on the diagonal."""
     labels = list(table.loc[table["a"] == table["b"], "a"])
     models, methods = zip(*(label.split(": ", 1) for label in labels), strict=True)
     matrix = table.pivot(index="a", columns="b", values="value").loc[labels, labels].to_numpy()
-    lowest = min(0.0, np.nanmin(matrix))
-    matrix = np.where(np.tri(len(labels), dtype=bool), matrix, np.nan)
-    ax.imshow(matrix, cmap=VALUE_MAP, aspect="auto", vmin=lowest, vmax=1)
-    _write_numbers(matrix, ax)
-    _part_models(models, ax)
-    ax.set_xticks(range(len(labels)), methods, rotation=90)
-    ax.set_yticks(range(len(labels)), methods)
+    sns.heatmap(
+        matrix,
+        mask=~np.tri(len(labels), dtype=bool),
+        vmin=min(0.0, np.nanmin(matrix)),
+        vmax=1,
+        cmap=VALUE_MAP,
+        annot=[[_two_decimals(value) for value in line] for line in matrix],
+        fmt="",
+        annot_kws={"fontsize": min(11.0, 130 / len(matrix))},
+        linewidths=0.6,
+        cbar=False,
+        xticklabels=methods,
+        yticklabels=methods,
+        ax=ax,
+    )
+    shown = matrix[np.tri(len(labels), dtype=bool)]
+    for text, value in zip(ax.texts, shown[np.isfinite(shown)], strict=True):
+        text.set_color("white" if value < _DARK else NEUTRAL)
+    for at, model in enumerate(models):
+        if at == 0 or model != models[at - 1]:
+            ax.axhline(at, color="white", linewidth=4)
+            ax.axvline(at, color="white", linewidth=4)
+            colour = MODEL_LOOKS[model].colour
+            ax.text(at + 1.2, at + 0.5, f"{model} model", va="center", color=colour, weight="bold")
     ax.tick_params(length=0, labelsize=11)
-    ax.spines[:].set_visible(False)
+    ax.tick_params(axis="x", rotation=90)
+    ax.tick_params(axis="y", rotation=0)
     measure = table["measure"].iloc[0].capitalize()
     ax.set_title(f"Agreement of the contributions, row by row ({measure})")
-    return ax
 
 
-def _write_numbers(matrix: FloatArray, ax: Axes) -> None:
-    """Write two decimals, without the zero before the point."""
-    size = min(11.0, 130 / len(matrix))
-    for (i, j), value in np.ndenumerate(matrix):
-        if np.isfinite(value):
-            text = f"{value:.2f}".replace("-", "−").replace("0.", ".") if i != j else "1"
-            colour = "white" if value < 0.55 else NEUTRAL
-            ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=size)
+def _two_decimals(value: float) -> str:
+    """Return two decimals without the zero before the point, 1 whole."""
+    return "1" if value == 1 else f"{value:.2f}".replace("-", "−").replace("0.", ".")
 
 
-def _part_models(models: tuple[str, ...], ax: Axes) -> None:
-    """Draw white lines between the models, and their names to the right of the diagonal."""
-    for at, model in enumerate(models):
-        if at and model != models[at - 1]:
-            ax.axhline(at - 0.5, color="white", linewidth=3)
-            ax.axvline(at - 0.5, color="white", linewidth=3)
-        if at == 0 or model != models[at - 1]:
-            ax.text(at + 0.7, at, f"{model} model", va="center", color=MODELS[model].colour, weight="bold")
+def finding(table: pd.DataFrame) -> str:
+    """State how far the methods agree on the spectral model, and how far the models agree."""
+    pairs = table[table["a"] != table["b"]].dropna(subset=["value"])
+    ours = pairs["a"].str.startswith(f"{SPECTRAL}: ")
+    within = pairs.loc[ours & pairs["b"].str.startswith(f"{SPECTRAL}: "), "value"]
+    between = pairs.loc[ours & ~pairs["b"].str.startswith(f"{SPECTRAL}: "), "value"]
+    found = {"on the spectral model methods agree": within, "with those on other models": between}
+    parts = [
+        f"{what} from {number(values.min())} to {number(values.max())}"
+        for what, values in found.items()
+        if len(values)
+    ]
+    return sentence(" and ".join(parts)) if parts else "There is nothing to correlate."
+
+
+agreement = Figure(
+    name="agreement",
+    title="Do the explanations agree?",
+    kind="Matrix of numbers",
+    reading="Mean rank correlation of a row's contributions between two pairs of model and method: 1 is the "
+    "same order of columns, 0 is none. Blocks along the diagonal are methods on one model.",
+    table=agreement_table,
+    draw=draw,
+    height=lambda table: 6.6,
+    finding=finding,
+    once=("measure",),
+)

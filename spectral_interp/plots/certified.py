@@ -7,11 +7,12 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .._common.text import at_most
+from .._common.text import at_most, listed
 from ..certificates.bounds import Certificate
-from .lines import Colours, fold_names, label_x, legend_below, name_lines
+from .figure import Figure
+from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
-from .text import UNIT, plain_text, shorten
+from .text import UNIT, shorten
 
 
 def certified_table(certificate: Certificate) -> pd.DataFrame:
@@ -20,8 +21,7 @@ def certified_table(certificate: Certificate) -> pd.DataFrame:
     return table.sort_values("norm", ascending=False, ignore_index=True, kind="stable")
 
 
-@plain_text
-def certified(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw the certified intervals, those of proven sign hatched, and the observed range inside.
 
     The columns after the first twenty are not drawn but counted, with what bounds all of them.
@@ -56,7 +56,6 @@ def certified(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes
     ax.locator_params(axis="x", nbins=5)
     ax.set_title("Certified response to each column")
     legend_below(ax)
-    return ax
 
 
 def _add_intervals(shown: pd.DataFrame, y: npt.NDArray[np.int_], height: float, ax: Axes) -> None:
@@ -90,3 +89,44 @@ def _step(shown: pd.DataFrame) -> str:
     scaled = shown["step"].str.startswith("standard deviation").any()
     parts = ["standard deviation" if scaled else "unit"] if (shown["kind"] != "levels").any() else []
     return " or ".join(parts + ["change of level"] * bool((shown["kind"] == "levels").any()))
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the proven directions; for levels the proof is of one change only, which is named."""
+    proven = table[table["monotone"] != 0]
+    if proven.empty:
+        return "No column has a proven direction: every interval holds zero."
+    numbers, levels = proven[proven["kind"] != "levels"], proven[proven["kind"] == "levels"]
+    gaps = np.where(numbers["kind"] == "number with gaps", " (where it has a value)", "")
+    named = (numbers["column"] + gaps).groupby(numbers["monotone"]).agg(list)
+    parts = [
+        f"never {way} when {listed(named[sign], 'or')} rises"
+        for sign, way in ((1, "fall"), (-1, "rise"))
+        if sign in named
+    ]
+    parts += [f"never fall when {line.column} changes ({line.step})" for line in levels.itertuples()]
+    return f"Proven for every input: predictions {listed(parts)}."
+
+
+certified = Figure(
+    name="certified",
+    title="Every slope that is possible",
+    kind="Interval chart",
+    reading="The wide bar holds the derivative by that column at every input, also at inputs that are in no "
+    "table. The thin bar inside is what occurs at the rows. A bar that does not cross zero proves a "
+    "direction.",
+    table=certified_table,
+    draw=draw,
+    height=lambda table: height_of_lines(len(table) + 1),
+    finding=finding,
+    headers={
+        "observed_min": "observed, smallest",
+        "observed_median": "observed, median",
+        "observed_max": "observed, largest",
+        "own_step": "own step",
+        "norm_per_unit": "norm per unit",
+        "low_per_unit": "low per unit",
+        "high_per_unit": "high per unit",
+    },
+    once=("unit", "step"),
+)

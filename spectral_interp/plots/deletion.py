@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
+from .._common.text import number
 from ..comparison.compare import Comparison
+from ..comparison.explainers import SPECTRAL
+from .figure import Figure
 from .lines import label_x
-from .style import FAINT, METHODS, NEUTRAL
-from .text import plain_text
+from .style import FAINT, METHOD_LOOKS, NEUTRAL, line_looks
 
 
 def deletion_table(comparison: Comparison) -> pd.DataFrame:
@@ -17,20 +22,56 @@ def deletion_table(comparison: Comparison) -> pd.DataFrame:
     return comparison.curves.merge(areas.reset_index(), on=["model", "method"])
 
 
-@plain_text
-def deletion(table: pd.DataFrame, ax: Axes, *, model: str = "spectral") -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, model: str = SPECTRAL) -> None:
     """Draw the deletion curve of every method on one model; a thick grey line is the random order."""
-    by_method = dict(list(table[table["model"] == model].groupby("method", sort=False)))
-    random = by_method.pop("random", None)
-    if random is not None:
-        ax.plot(random["share"], random["deletion"], color=FAINT, linewidth=5, label="random order")
-    for name, rows in by_method.items():
-        every = max(1, len(rows) // 10)
-        ax.plot(rows["share"], rows["deletion"], label=str(name), markevery=every, **METHODS[str(name)].curve)
+    shown = table[table["model"] == model]
+    axes: dict[str, Any] = {"x": "share", "y": "deletion", "estimator": None, "ax": ax}
+    random, ranked = (shown[(shown["method"] == "random") == is_random] for is_random in (True, False))
+    if len(random):
+        sns.lineplot(random, color=FAINT, linewidth=5, label="random order", **axes)
+    methods = list(dict.fromkeys(ranked["method"]))
+    if methods:
+        sns.lineplot(
+            ranked,
+            hue="method",
+            style="method",
+            **line_looks({name: METHOD_LOOKS[name] for name in methods}),
+            markersize=6,
+            markevery=max(1, len(ranked) // len(methods) // 10),
+            **axes,
+        )
     ax.axhline(0, color=NEUTRAL, linewidth=0.8)
     ax.set_xlim(0, 1)
     label_x(ax, "share of the columns put to the background, those most for the prediction first")
     ax.set_ylabel("distance from the mean, as a share")
     ax.set_title(f"Deletion on the {model} model (lower is better)")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11)
-    return ax
+    if len(shown):
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11, handlelength=3)
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the method whose order takes a prediction away fastest."""
+    ours = table[table["model"] == SPECTRAL].drop_duplicates("method").set_index("method")["mean"]
+    methods = ours.drop("random", errors="ignore").sort_values()
+    if methods.empty:
+        return "No explainer worked on the spectral model."
+    text = f"On the spectral model the order of {methods.index[0]} takes predictions away fastest"
+    if "random" not in ours:
+        return f"{text}."
+    return (
+        f"{text}: mean distance {number(methods.iloc[0])} against {number(ours['random'])} for random orders."
+    )
+
+
+deletion = Figure(
+    name="deletion",
+    title="Does the prediction go with the columns?",
+    kind="Line chart",
+    reading="Columns are put to background values, those first that push the prediction furthest from the "
+    "mean. The faster a curve falls, the better the order that the method gave; grey is a random "
+    "order.",
+    table=deletion_table,
+    draw=draw,
+    finding=finding,
+    headers={"share": "share of the columns"},
+)

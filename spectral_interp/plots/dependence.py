@@ -10,15 +10,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
-from .._common.text import at_least, at_most
+from .._common.text import at_least, at_most, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
 from ..tables.parsing import check_values
 from ..view import Axis
 from .beeswarm import fan
+from .figure import Figure
 from .lines import Colours, column_title, label_y, legend_below
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
-from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
+from .text import NAME, UNIT, VALUE, shorten, shorten_all, with_unit
 
 _GRID = 201
 _BEYOND = 0.5
@@ -131,8 +132,7 @@ def _grid(axis: Axis, known: pd.Series) -> Any:
     return axis.values(grid if axis.continuous else grid[np.isin(grid, u)])
 
 
-@plain_text
-def dependence(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw a dot per row, coloured by the coupling's share, in front of the certified range.
 
     Levels stand side by side, the most frequent first, up to twenty of them.
@@ -168,7 +168,6 @@ def dependence(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axe
     label_y(ax, f"contribution ({shorten(first['unit'], UNIT)})")
     column_title(ax, f"{first['method'].capitalize()} contributions of {shorten(name)}", name, colours)
     legend_below(ax, ncols=1)
-    return ax
 
 
 def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
@@ -238,3 +237,33 @@ def _limit(dots: pd.DataFrame, ranges: pd.DataFrame, ax: Axes) -> None:
     ax.set_ylim(
         max(bottom, low - _BEYOND * room) - 0.05 * room, min(top, high + _BEYOND * room) + 0.05 * room
     )
+
+
+def finding(table: pd.DataFrame) -> str:
+    """State the range of the column's contributions, and how much of them is coupling."""
+    low, high = table["contribution"].min(), table["contribution"].max()
+    text = f"{table['column'].iloc[0]} moves predictions by {number(low)} to {with_unit(high, table)}"
+    if "coupling_share" not in table or table["coupling_share"].isna().all():
+        return f"{text}."
+    return f"{text}; couplings make {table['coupling_share'].median():.0%} of that in the median row."
+
+
+dependence = Figure(
+    name="dependence",
+    title="{column}: contribution against value",
+    kind="Scatter chart",
+    reading="One dot is one row: how much the column moved that prediction, at which value. The colour is "
+    "the share of couplings. The shaded area is certified: no contribution of this column can lie "
+    "outside.",
+    table=dependence_table,
+    draw=draw,
+    height=lambda table: 5.0,
+    finding=finding,
+    headers={
+        "coupling_share": "coupling share",
+        "slope_low": "smallest slope",
+        "slope_high": "largest slope",
+        "log_axis": "logarithmic",
+    },
+    once=("unit", "method", "column", "step"),
+)

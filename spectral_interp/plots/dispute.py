@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from .._common.text import number
 from ..comparison.compare import Comparison
 from ..comparison.disputes import Dispute
-from .lines import Colours, fold, fold_names, label_x, legend_below, starts
+from .figure import Figure
+from .lines import Colours, fold, fold_names, height_of_lines, label_x, legend_below, starts
 from .style import look_of
-from .text import UNIT, plain_text, shorten, shorten_all
+from .text import UNIT, shorten, shorten_all, with_unit
 from .waterfall import COLUMNS, follow, frame
 
 
@@ -45,8 +47,7 @@ def dispute_table(comparison: Comparison, dispute: Dispute) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-@plain_text
-def dispute(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw the waterfalls beside each other, from the base value at the top to the prediction below.
 
     Parameters
@@ -70,4 +71,27 @@ def dispute(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
     label_x(ax, f"prediction ({shorten(table['unit'].iloc[0], UNIT)})")
     ax.set_title(f"Row {table['row'].iloc[0]}, as each model explains it")
     legend_below(ax)
-    return ax
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the column that the models differ on most at this row."""
+    by_model = table.pivot(index="column", columns="model", values="contribution")
+    worst = by_model.iloc[int((by_model.max(axis=1) - by_model.min(axis=1)).argmax())]
+    high, low = (worst.index[int(at)] for at in (worst.argmax(), worst.argmin()))
+    return (
+        f"The models differ most over {worst.name}: {high} gives it {number(float(worst.max()))}, {low} "
+        f"{with_unit(worst.min(), table)}."
+    )
+
+
+dispute = Figure(
+    name="dispute",
+    title="Row {row}, which the models explain differently",
+    kind="Waterfall chart",
+    reading="Each model's way from its base value to its prediction, column by column.",
+    table=dispute_table,
+    draw=draw,
+    height=lambda table: height_of_lines(table["column"].nunique() + 3),
+    finding=finding,
+    once=("unit", "row"),
+)

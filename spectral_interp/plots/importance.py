@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
+from .._common.text import counted, listed
 from ..attribution.result import Attribution
-from .lines import Colours, fold, fold_names, label_x, legend_below, limit_others, name_lines
-from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, TOP, WHOLE, bar_height, count_rows
-from .text import UNIT, plain_text, shorten
+from .figure import Figure
+from .lines import (
+    Colours,
+    add_bars,
+    fold,
+    fold_names,
+    height_of_lines,
+    label_x,
+    legend_below,
+    limit_others,
+    name_lines,
+)
+from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, TOP, WHOLE
+from .text import UNIT, shorten, with_unit
 
 
 def importance_table(attribution: Attribution) -> pd.DataFrame:
@@ -32,8 +43,7 @@ def importance_table(attribution: Attribution) -> pd.DataFrame:
     return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")
 
 
-@plain_text
-def importance(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel.
 
     Methods without parts have a grey bar, and models without couplings plain ones. The columns after the
@@ -48,38 +58,34 @@ def importance(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axe
         Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
     """
     whole, names = fold(table["mean_abs_contribution"].to_numpy()), fold_names(list(table["column"]))
-    y, height = np.arange(len(names)), bar_height(len(names))
+    lines = len(names)
     ax.use_sticky_edges = False
     reach = whole
     if "mean_abs_coupling" not in table:
-        ax.barh(y, whole, height, color=WHOLE)
+        add_bars(ax, whole, lines=lines, color=WHOLE)
     else:
         diagonal, coupling = (fold(table[f"mean_abs_{part}"].to_numpy()) for part in ("diagonal", "coupling"))
-        ax.barh(y, diagonal, height, color=DIAGONAL, label="diagonal part")
+        add_bars(ax, diagonal, lines=lines, color=DIAGONAL, label="diagonal part")
         reach = diagonal + coupling
         if coupling.any():
-            _add_couplings(diagonal, coupling, whole, height, ax)
+            _add_couplings(diagonal, coupling, whole, ax)
     name_lines(ax, names, colours=colours)
     ax.set_xlim(left=0)
     if len(names) < len(table):
         limit_others(ax, reach[:TOP].max(), reach[TOP:], whole[TOP:])
     ax.locator_params(axis="x", nbins=5)
     label_x(ax, f"mean |contribution| ({shorten(table['unit'][0], UNIT)})")
-    method, rows = table["method"][0].capitalize(), count_rows(table["rows"][0])
+    method, rows = table["method"][0].capitalize(), counted(int(table["rows"][0]), "row")
     ax.set_title(f"{method} contributions, {rows}")
     legend_below(ax)
-    return ax
 
 
-def _add_couplings(
-    diagonal: FloatArray, coupling: FloatArray, whole: FloatArray, height: float, ax: Axes
-) -> None:
+def _add_couplings(diagonal: FloatArray, coupling: FloatArray, whole: FloatArray, ax: Axes) -> None:
     """Stack the coupling parts on the diagonal ones, and mark the whole."""
-    y: npt.NDArray[np.int_] = np.arange(len(whole))
-    ax.barh(
-        y,
+    add_bars(
+        ax,
         coupling,
-        height,
+        lines=len(whole),
         left=diagonal,
         color=COUPLING,
         hatch=COUPLING_HATCH,
@@ -87,4 +93,44 @@ def _add_couplings(
         linewidth=0,
         label="coupling part",
     )
-    ax.plot(whole, y, "o", color=NEUTRAL, markeredgecolor="white", label="both (parts may cancel)")
+    ax.plot(
+        whole, range(len(whole)), "o", color=NEUTRAL, markeredgecolor="white", label="both (parts may cancel)"
+    )
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the columns with most of the contributions, and the share of the couplings."""
+    sizes = table["mean_abs_contribution"]
+    if not sizes.sum():
+        return "No column contributes anything: the predictions do not vary."
+    top = table["column"].head(3).tolist()
+    share = sizes.head(3).sum() / sizes.sum()
+    if len(table) == 1:
+        text = f"{top[0]} is the only column, with a mean size of {with_unit(sizes[0], table)}"
+    else:
+        text = f"{listed(top)} make {share:.0%} of the size of all contributions"
+    if "mean_abs_coupling" not in table:
+        return f"{text}."
+    parts = table["mean_abs_coupling"].sum(), table["mean_abs_diagonal"].sum()
+    return f"{text}; {parts[0] / sum(parts):.0%} of the size of all parts comes from couplings."
+
+
+importance = Figure(
+    name="importance",
+    title="Mean size of the contributions ({method}, {rows:,} rows)",
+    kind="Bar chart",
+    reading="The longer the bar, the more a column moves predictions, in either direction. Plain: what the "
+    "column does by itself (diagonal). Hatched: what it does by mixing neighbouring latents "
+    "(coupling). The dot is the size of both together, less than the bar where they cancel. Methods "
+    "without parts have a grey bar.",
+    table=importance_table,
+    draw=draw,
+    height=lambda table: height_of_lines(len(table)),
+    finding=finding,
+    headers={
+        "mean_abs_contribution": "mean |contribution|",
+        "mean_abs_diagonal": "mean |diagonal|",
+        "mean_abs_coupling": "mean |coupling|",
+    },
+    once=("unit", "method", "rows"),
+)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
+from .._common.text import listed
 from ..comparison.compare import Comparison
-from .lines import Colours, fold, fold_names, label_x, legend_below, limit_others, name_lines
+from .figure import Figure
+from .lines import (
+    Colours,
+    fold,
+    fold_names,
+    height_of_lines,
+    label_x,
+    legend_below,
+    limit_others,
+    name_lines,
+)
 from .style import TOP, look_of
-from .text import UNIT, plain_text, shorten
+from .text import UNIT, shorten
 
 
 def importance_by_model_table(comparison: Comparison) -> pd.DataFrame:
@@ -28,8 +40,7 @@ def importance_by_model_table(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-@plain_text
-def importance_by_model(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw a bar per column and model; the columns after the first twenty are summed in one line.
 
     Parameters
@@ -44,15 +55,59 @@ def importance_by_model(table: pd.DataFrame, ax: Axes, *, colours: Colours = Non
     columns = list(next(iter(models.values()))["column"])
     names = fold_names(columns)
     sizes = np.stack([fold(rows["mean_abs_contribution"].to_numpy()) for rows in models.values()])
-    height = 0.8 / len(models)
-    y = np.arange(len(names)) + height * (np.arange(len(models))[:, None] - (len(models) - 1) / 2)
-    for model, widths, at in zip(models, sizes, y, strict=True):
-        ax.barh(at, widths, 0.94 * height, label=model, **look_of(model, models).bars)
+    looks = {model: look_of(model, models) for model in models}
+    sns.barplot(
+        x=sizes.ravel(),
+        y=np.tile(np.arange(len(names)), len(models)),
+        hue=np.repeat(list(models), len(names)),
+        palette={model: look.colour for model, look in looks.items()},
+        orient="h",
+        native_scale=True,
+        gap=0.06,
+        saturation=1,
+        errorbar=None,
+        legend=False,
+        edgecolor="white",
+        linewidth=0,
+        ax=ax,
+    )
+    for bars, (model, look) in zip(ax.containers[-len(models) :], looks.items(), strict=True):
+        bars.set_label(model)
+        for bar in bars:
+            bar.set_hatch(look.hatch)
     name_lines(ax, names, colours=colours)
     ax.set_xlim(left=0)
     if len(names) < len(columns):
         limit_others(ax, sizes[:, :TOP].max(), sizes[:, TOP], sizes[:, TOP])
     label_x(ax, f"mean |contribution| ({shorten(table['unit'].iloc[0], UNIT)})")
-    ax.set_title("What drives each model")
+    ax.set_title("Mean size of the contributions, by model")
     legend_below(ax)
-    return ax
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the columns that are among the top three of every model."""
+    tops = [
+        set(lines.nlargest(3, "mean_abs_contribution")["column"])
+        for _, lines in table.groupby("model", sort=False)
+    ]
+    shared = [name for name in dict.fromkeys(table["column"]) if all(name in top for top in tops)]
+    if len(tops) < 2:
+        return "There is a single model."
+    if not shared:
+        return "No column is among the three strongest of every model."
+    among = "is" if len(shared) == 1 else "are"
+    return f"{listed(shared)} {among} among the three strongest columns of every model."
+
+
+importance_by_model = Figure(
+    name="importance_by_model",
+    title="What drives each model",
+    kind="Bar chart",
+    reading="Mean size of the contributions to each model, on the same rows against the same background.",
+    table=importance_by_model_table,
+    draw=draw,
+    height=lambda table: height_of_lines(table["column"].nunique() + 1),
+    finding=finding,
+    headers={"mean_abs_contribution": "mean |contribution|"},
+    once=("unit",),
+)

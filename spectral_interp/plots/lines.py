@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import seaborn as sns
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from .._common.arrays import FloatArray
 from .._common.text import number
-from .style import TOP, WHOLE
+from .style import TOP, WHOLE, bar_height, height
 from .text import NAME, shorten_all
 
 Colours = Mapping[str, str] | None
@@ -52,6 +56,31 @@ def fold_names(names: Sequence[str], most: int = TOP) -> list[str]:
     return list(names) if few else [*names[:most], f"{len(names) - most} others"]
 
 
+def add_bars(ax: Axes, lengths: npt.ArrayLike, *, lines: int, **look: Any) -> None:
+    """Draw a bar on each of the lines 0, 1, … from the top, as thick as ``lines`` lines allow.
+
+    Parameters
+    ----------
+    ax : Axes
+    lengths : array_like, shape (m,)
+    lines : int
+        Of the figure; there may be fewer bars.
+    **look
+        Of the bars, as matplotlib names it.
+    """
+    sns.barplot(
+        x=np.asarray(lengths, dtype=np.float64),
+        y=np.arange(np.size(lengths)),
+        orient="h",
+        native_scale=True,
+        width=bar_height(lines),
+        saturation=1,
+        errorbar=None,
+        ax=ax,
+        **look,
+    )
+
+
 def starts(base: float, contributions: FloatArray) -> FloatArray:
     """Return where each contribution (c,) starts that goes on from the one before.
 
@@ -61,6 +90,17 @@ def starts(base: float, contributions: FloatArray) -> FloatArray:
     array([10., 13., 12.])
     """
     return base + np.concatenate([[0.0], np.cumsum(contributions)[:-1]])
+
+
+def height_of_lines(lines: int) -> float:
+    """Return the height in inches of a figure whose lines beyond the first twenty are folded in one.
+
+    Examples
+    --------
+    >>> height_of_lines(10), height_of_lines(200) == height_of_lines(21)
+    (4.9, True)
+    """
+    return height(min(lines, TOP + 1))
 
 
 def name_lines(
@@ -118,12 +158,28 @@ def column_title(ax: Axes, text: str, column: str, colours: Colours) -> None:
 
 def label_x(ax: Axes, text: str) -> None:
     """Label the axis that runs along the lines, in as many lines of text as it takes."""
-    ax.set_xlabel(textwrap.fill(text, _LABEL))
+    ax.set_xlabel(_wrapped(text, _LABEL))
 
 
 def label_y(ax: Axes, text: str) -> None:
     """Label an upright axis, in two lines where one is too long for a low figure."""
-    ax.set_ylabel(textwrap.fill(text, _LABEL_UP))
+    ax.set_ylabel(_wrapped(text, _LABEL_UP))
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Return a label in lines; the unit in parentheses starts a line where all does not fit in one.
+
+    Examples
+    --------
+    >>> print(_wrapped("contribution (log-odds of yes)", 20))
+    contribution
+    (log-odds of yes)
+    """
+    if len(text) <= width:
+        return text
+    what, bracket, unit = text.partition(" (")
+    parts = [what, f"({unit}"] if bracket else [what]
+    return "\n".join(textwrap.fill(part, width) for part in parts)
 
 
 def legend_below(ax: Axes, *, ncols: int = 2) -> None:
@@ -135,7 +191,7 @@ def legend_below(ax: Axes, *, ncols: int = 2) -> None:
         *sorted(entries, key=lambda entry: not isinstance(entry[0], BarContainer)), strict=True
     )
     lines = 1 + ax.get_xlabel().count("\n")
-    place = ax.transAxes + _points(ax, 0, -24 - 16 * lines)
+    place = ax.transAxes + _points(ax, 0, -9 - rcParams["font.size"] * (1.15 + 1.25 * lines))
     ax.legend(
         handles,
         labels,
@@ -149,7 +205,7 @@ def legend_below(ax: Axes, *, ncols: int = 2) -> None:
 
 
 def limit_others(ax: Axes, longest: float, others: FloatArray, sizes: FloatArray) -> None:
-    """End the axis where single columns stay legible; longer sums of others run out and say their size.
+    """End the axis where single columns stay legible; longer sums of others leave it and state their size.
 
     Parameters
     ----------
@@ -171,5 +227,5 @@ def limit_others(ax: Axes, longest: float, others: FloatArray, sizes: FloatArray
 
 
 def _points(ax: Axes, x: float, y: float) -> Transform:
-    """Return a shift by so many points."""
+    """Return a shift in points."""
     return ScaledTranslation(x / 72, y / 72, ax.figure.dpi_scale_trans)

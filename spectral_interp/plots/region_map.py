@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
 from .._common.arrays import FloatArray
+from .._common.text import counted
 from ..regions.slices import PlaneSlice
+from .figure import Figure
 from .lines import label_y
 from .style import VALUE_MAP, label_log
-from .text import NAME, UNIT, plain_text, shorten
+from .text import NAME, UNIT, shorten
 
 _LABELLED = 0.01
 """Regions of at least this share of the plane carry their latent's number."""
@@ -42,8 +44,7 @@ def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
     )
 
 
-@plain_text
-def region_map(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> None:
     """Colour the plane by prediction, draw the skeleton's boundaries and number its larger pieces.
 
     Parameters
@@ -92,7 +93,6 @@ def region_map(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray
     ax.set_title(f"Pieces of the skeleton, by latent (✕ row {first['row']})")
     bar = ax.figure.colorbar(colours, ax=ax, aspect=30, pad=0.02)
     label_y(bar.ax, f"prediction ({shorten(first['unit'], UNIT)})")
-    return ax
 
 
 def _inner_point(inside: np.ndarray) -> tuple[int, int]:
@@ -106,3 +106,36 @@ def _inner_point(inside: np.ndarray) -> tuple[int, int]:
             middle = len(rows) // 2
             return int(rows[middle]), int(columns[middle])
         left = peeled
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Count the pieces of the skeleton on the plane."""
+    shares = table["active_latent"].value_counts(normalize=True)
+    pieces = counted(len(shares), "linear piece")
+    return (
+        f"The diagonal part has {pieces} on this plane; the largest, latent {shares.index[0]}, covers "
+        f"{shares.iloc[0]:.0%}."
+    )
+
+
+region_map = Figure(
+    name="region_map",
+    title="Linear pieces over {x_column} and {y_column}",
+    kind="Heat map",
+    reading="The colour is the prediction. White lines part the exact linear pieces of the diagonal part, "
+    "each with the number of its latent; couplings smooth the kinks at these lines. The cross is "
+    "row {row}; the other columns have its values everywhere.",
+    table=region_map_table,
+    draw=draw,
+    finding=finding,
+    headers={
+        "active_latent": "active latent",
+        "x_column": "column of x",
+        "y_column": "column of y",
+        "x_log": "x logarithmic",
+        "y_log": "y logarithmic",
+        "row_x": "x of the row",
+        "row_y": "y of the row",
+    },
+    once=("unit", "row", "x_column", "y_column", "x_log", "y_log", "row_x", "row_y"),
+)

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 
 from .._common.text import at_most
 from ..certificates.bounds import Certificate
-from .lines import Colours, fold_names, label_x, name_lines
-from .style import CERTIFIED, NEUTRAL, WHOLE, bar_height
-from .text import UNIT, plain_text, shorten
+from .figure import Figure
+from .lines import Colours, add_bars, fold_names, height_of_lines, label_x, name_lines
+from .style import CERTIFIED, NEUTRAL, WHOLE
+from .text import UNIT, shorten
 
 
 def sensitivity_table(certificate: Certificate) -> pd.DataFrame:
@@ -29,8 +30,7 @@ def sensitivity_table(certificate: Certificate) -> pd.DataFrame:
     return table.sort_values("bound", ascending=False, ignore_index=True, kind="stable")
 
 
-@plain_text
-def sensitivity(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw the bounds as bars; the features after the first twenty are counted, with the largest of theirs.
 
     Parameters
@@ -44,8 +44,7 @@ def sensitivity(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Ax
     names = fold_names(list(table["feature"]))
     others = len(names) < len(table)
     shown = table.head(len(names) - others)
-    height = bar_height(len(names))
-    ax.barh(np.arange(len(shown)), shown["bound"], height, color=CERTIFIED, edgecolor=NEUTRAL, linewidth=0.6)
+    add_bars(ax, shown["bound"], lines=len(names), color=CERTIFIED, edgecolor=NEUTRAL, linewidth=0.6)
     if others:
         bound = at_most(table["bound"][len(shown)])
         ax.text(0, len(shown), f"  not drawn: at most {bound} each", va="center", color=WHOLE)
@@ -55,4 +54,24 @@ def sensitivity(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Ax
     unit, step = shorten(table["unit"][0], UNIT), table["step"][0]
     label_x(ax, f"largest possible change ({unit} per {step})")
     ax.set_title("Sensitivity bound of each feature")
-    return ax
+
+
+def finding(table: pd.DataFrame) -> str:
+    """State the largest bound, and the smallest."""
+    first, last = table.iloc[0], table.iloc[-1]
+    most = f"{at_most(first['bound'])} ({first['unit']})"
+    text = f"One step ({first['step']}) of {first['feature']} never moves a prediction by more than {most}"
+    return f"{text}." if len(table) == 1 else f"{text}; one of {last['feature']}, {at_most(last['bound'])}."
+
+
+sensitivity = Figure(
+    name="sensitivity",
+    title="The most a feature can do",
+    kind="Bar chart",
+    reading="No input lets the prediction change by more than this for one step of the feature.",
+    table=sensitivity_table,
+    draw=draw,
+    height=lambda table: height_of_lines(len(table)),
+    finding=finding,
+    once=("unit", "step"),
+)

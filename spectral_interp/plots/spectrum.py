@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
+from .._common.text import number
 from ..regions.slices import SpectrumSlice
+from .figure import Figure
 from .lines import Colours, column_title, label_y, legend_below
-from .style import MODELS, NEUTRAL, WHOLE, label_log
-from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
+from .style import MODEL_LOOKS, NEUTRAL, WHOLE, label_log
+from .text import NAME, UNIT, VALUE, shorten, shorten_all, with_unit
 
 
 def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
@@ -34,8 +37,7 @@ def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
     )
 
 
-@plain_text
-def spectrum(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw the eigenvalues as lines (dots for levels), the row's own value and the closest approaches.
 
     Parameters
@@ -65,12 +67,12 @@ def spectrum(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
         label_log(ax.xaxis)
     if levels:
         ax.set_xticks(range(len(levels)), shorten_all(map(str, levels), VALUE))
+        ax.set_xlim(-0.5, len(levels) - 0.5)
     name = str(first["column"])
     ax.set_xlabel(shorten(name, 2 * NAME))
     label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")
     column_title(ax, f"Eigenvalue flow along {shorten(name)} at row {first['row']}", name, colours)
     legend_below(ax)
-    return ax
 
 
 def _has_levels(table: pd.DataFrame) -> bool:
@@ -79,18 +81,42 @@ def _has_levels(table: pd.DataFrame) -> bool:
 
 def _add_eigenvalues(table: pd.DataFrame, selected: pd.DataFrame, ax: Axes, marker: str, line: str) -> None:
     """Draw the selected eigenvalue above the others."""
-    look: dict[str, Any] = {"marker": marker, "linestyle": line}
-    label = "other eigenvalues"
-    for _, rows in table[~table["selected"]].groupby("index"):
-        ax.plot(
-            *(rows["value"], rows["eigenvalue"]),
-            color=WHOLE,
-            linewidth=0.9,
-            markersize=3,
-            label=label,
-            **look,
-        )
-        label = ""
+    look: dict[str, Any] = {"x": "value", "y": "eigenvalue", "marker": marker, "linestyle": line, "ax": ax}
+    others = table[~table["selected"]]
+    if len(others):
+        thin = {"color": WHOLE, "linewidth": 0.9, "markersize": 3}
+        sns.lineplot(others, units="index", estimator=None, **thin, **look)
+        ax.lines[-1].set_label("other eigenvalues")
     label = f"prediction: number {selected['index'].iloc[0]} of 0–{table['index'].max()}"
-    colour = MODELS["spectral"].colour
-    ax.plot(selected["value"], selected["eigenvalue"], color=colour, linewidth=3, label=label, **look)
+    colour = MODEL_LOOKS["spectral"].colour
+    sns.lineplot(selected, color=colour, linewidth=3, label=label, legend=False, estimator=None, **look)
+
+
+def finding(table: pd.DataFrame) -> str:
+    """State where along the column the prediction comes closest to another eigenvalue."""
+    column = table["column"].iloc[0]
+    selected = table[table["selected"]].reset_index(drop=True)
+    nearest = selected.iloc[int(selected["gap"].argmin())]
+    span = selected["eigenvalue"].max() - selected["eigenvalue"].min()
+    at = nearest["value"] if isinstance(nearest["value"], str) else number(float(nearest["value"]))
+    return (
+        f"Along {column} the prediction moves over {with_unit(span, table)}; it comes closest to another "
+        f"eigenvalue at {at}, where they are {number(nearest['gap'])} apart."
+    )
+
+
+spectrum = Figure(
+    name="spectrum",
+    title="Eigenvalue flow along {column}",
+    kind="Line chart",
+    reading="The thick line is the prediction, the others are the other eigenvalues of the same matrix, "
+    "while all other columns stay as in row {row}. Where lines come close without touching "
+    "(circles), couplings bend the prediction from one nearly straight piece to the next. Without "
+    "couplings every latent would be a straight line, and they would cross.",
+    table=spectrum_table,
+    draw=draw,
+    height=lambda table: 5.0,
+    finding=finding,
+    headers={"row_value": "value of the row", "log_axis": "logarithmic"},
+    once=("unit", "row", "column", "row_value", "log_axis"),
+)

@@ -1,19 +1,19 @@
 """One look for every figure: sizes, fonts, and colours that survive colour blindness and grey print.
 
-The same thing has the same colour everywhere: a part of a contribution, a model, a method, a column. What
-colour says is also said by a hatch, a marker, a kind of line, a place or a name.
+The same thing has the same colour everywhere: a part of a contribution, a model, a method, a column. A hatch,
+a marker, a kind of line, a place or a name repeats what colour shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
+import seaborn as sns
 from matplotlib.axis import Axis
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 DIAGONAL, COUPLING, NEUTRAL = "#0072B2", "#E69F00", "#333333"
@@ -38,8 +38,17 @@ COLUMN_COLOURS = ("#AA1111", "#77DD77", "#4411AA", "#AAAADD", "#AA7777", "#44114
 VALUE_MAP = "cividis"
 """Colours of low to high values."""
 
-SHARE_MAP = LinearSegmentedColormap.from_list("coupling share", ["#004B76", DIAGONAL, COUPLING, "#F7C65B"])
+SHARE_MAP = sns.blend_palette(["#004B76", DIAGONAL, COUPLING, "#F7C65B"], as_cmap=True)
 """Colours of the coupling's share of a contribution, from dark to light."""
+
+
+DASHES: dict[str, str | tuple[float, ...]] = {
+    "-": "",
+    "--": (4, 2),
+    ":": (1, 1.5),
+    "-.": (5, 1.5, 1, 1.5),
+}
+"""Lengths of dashes and gaps, in widths of the line."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +65,29 @@ class Look:
         """Options of bars."""
         return {"color": self.colour, "hatch": self.hatch, "edgecolor": "white", "linewidth": 0}
 
-    @property
-    def curve(self) -> dict[str, Any]:
-        """Options of a line with markers."""
-        return {"color": self.colour, "linestyle": self.line, "marker": self.marker, "markersize": 6}
+
+def line_looks(looks: Mapping[str, Look]) -> dict[str, Any]:
+    """Return options of seaborn's line plots: what ``hue`` and ``style`` look like.
+
+    Examples
+    --------
+    >>> line_looks({"path": Look("#56B4E9", "--", "s")})
+    {'palette': {'path': '#56B4E9'}, 'dashes': {'path': (4, 2)}, 'markers': {'path': 's'}}
+    """
+    return {
+        "palette": {name: look.colour for name, look in looks.items()},
+        "dashes": {name: DASHES[look.line] for name, look in looks.items()},
+        "markers": {name: look.marker for name, look in looks.items()},
+    }
 
 
-MODELS = {
+MODEL_LOOKS = {
     "spectral": Look(GREEN),
     "linear": Look(NEUTRAL, "--", "s", "///"),
     "MLP": Look(PURPLE, ":", "^", "..."),
 }
 
-METHODS = {
+METHOD_LOOKS = {
     "local": Look(NEUTRAL, "-", "o"),
     "path": Look(SKY, "-", "s"),
     "shapley": Look(VERMILION, "-", "^", "///"),
@@ -85,34 +104,52 @@ METHODS = {
 TOP = 20
 """Columns drawn one by one; the rest are one line."""
 
-_RC: dict[Any, Any] = {
-    "figure.dpi": 110,
-    "savefig.dpi": 160,
-    "figure.constrained_layout.use": True,
-    "font.size": 13,
-    "xtick.labelsize": 12,
-    "ytick.labelsize": 12,
-    "legend.fontsize": 12,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 14,
+HEIGHT = 4.6
+"""Of a figure, in inches."""
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "screen": {"figure.dpi": 110, "savefig.dpi": 160}
+    | sns.plotting_context(
+        "notebook",
+        rc={
+            "font.size": 13,
+            "axes.labelsize": 13,
+            "axes.titlesize": 14,
+            "xtick.labelsize": 12,
+            "ytick.labelsize": 12,
+            "legend.fontsize": 12,
+            "legend.title_fontsize": 12,
+            "lines.linewidth": 1.8,
+        },
+    ),
+    "print": {"figure.dpi": 110, "savefig.dpi": 300} | sns.plotting_context("paper"),
+}
+"""At 7.2 inches, the width of an analysis' figures, letters of "screen" stay 6 points high where half a page
+is 3.4; those of "print" are for a figure across the page."""
+
+_LOOK: dict[str, Any] = sns.axes_style("ticks") | {
+    "font.sans-serif": ["DejaVu Sans"],  # which matplotlib brings: the same letters on every machine
+    "axes.edgecolor": NEUTRAL,
     "axes.formatter.limits": (-4, 8),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "figure.constrained_layout.use": True,
     "hatch.linewidth": 1.2,
     "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "text.parse_math": False,
+    "patch.force_edgecolor": False,
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "spectral_interp",
+    "text.parse_math": False,
 }
-"""At 7.2 inches, the width of an analysis' figures, letters stay 6 points high where half a page is 3.4."""
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Apply the package's matplotlib settings inside a ``with`` block."""
-    with mpl.rc_context(_RC):
+def style(context: Literal["screen", "print"] = "screen") -> Iterator[None]:
+    """Apply the package's look inside a ``with`` block, with letters and lines for a screen or for print."""
+    settings: Any = _LOOK | _SIZES[context]
+    with mpl.rc_context(settings):
         yield
 
 
@@ -128,7 +165,7 @@ def column_colours(ranked: Sequence[str]) -> dict[str, str]:
 
 
 def height(lines: int) -> float:
-    """Return the height in inches of a figure with so many named lines.
+    """Return the height in inches of a figure with that many named lines.
 
     Examples
     --------
@@ -175,11 +212,11 @@ def look_of(name: str, among: Iterable[str]) -> Look:
 
     Examples
     --------
-    >>> look_of("spectral (path)", ["spectral (path)", "MLP (SHAP Exact)"]) == MODELS["spectral"]
+    >>> look_of("spectral (path)", ["spectral (path)", "MLP (SHAP Exact)"]) == MODEL_LOOKS["spectral"]
     True
-    >>> look_of("spectral (path)", ["spectral (path)", "spectral (local)"]) == METHODS["path"]
+    >>> look_of("spectral (path)", ["spectral (path)", "spectral (local)"]) == METHOD_LOOKS["path"]
     True
     """
     model, method = name.removesuffix(")").split(" (", 1)
     several = len({other.split(" (", 1)[0] for other in among}) > 1
-    return MODELS[model] if several else METHODS[method]
+    return MODEL_LOOKS[model] if several else METHOD_LOOKS[method]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, wraps
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from itertools import takewhile
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -16,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.ticker import ScalarFormatter
 
-Rest = ParamSpec("Rest")
+from .._common.text import number
 
 NAME, VALUE, UNIT = 24, 12, 34
 """Characters of a column's name, of a value and of a unit that figures show."""
@@ -25,13 +26,13 @@ _JOINERS = "\u200c\u200d"
 _SIGNS = {"\n": "↵", "\t": "⇥"}
 _INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 _LAST_RESORT = "Last Resort"
-"""Fonts whose glyphs only tell that there is none."""
+"""Fonts whose glyphs are placeholders."""
 
 
 def printable(text: str) -> str:
     r"""Return ``text`` with the characters that no installed font can draw as their code point.
 
-    So are characters that cannot be seen; the end of a line is ↵ and a tabulator ⇥.
+    Invisible characters appear as their code points too; the end of a line is ↵ and a tabulator ⇥.
 
     Examples
     --------
@@ -68,25 +69,20 @@ def _families() -> dict[int, str]:
     return families
 
 
-def plain_text(draw: Callable[Concatenate[pd.DataFrame, Axes, Rest], Axes]) -> Callable[..., Axes]:
-    """Make all text of a drawing function plain, also outside of :func:`spectral_interp.plots.style`.
+@contextmanager
+def plain_text(ax: Axes) -> Iterator[None]:
+    """Make all text that is drawn inside a ``with`` block plain, also outside of the package's style.
 
     No formulas between dollars, a font for every character, thousands separated.
     """
-
-    @wraps(draw)
-    def drawn(table: pd.DataFrame, ax: Axes, *rest: Rest.args, **options: Rest.kwargs) -> Axes:
-        others = set(ax.figure.axes) - {ax}
-        draw(table, ax, *rest, **options)
-        for axes in set(ax.figure.axes) - others:
-            for text in axes.findobj(Text):
-                _make_plain(text)
-            for axis in (axes.xaxis, axes.yaxis):
-                if type(axis.get_major_formatter()) is ScalarFormatter:
-                    axis.set_major_formatter(_Thousands())
-        return ax
-
-    return drawn
+    others = set(ax.figure.axes) - {ax}
+    yield
+    for axes in set(ax.figure.axes) - others:
+        for text in axes.findobj(Text):
+            _make_plain(text)
+        for axis in (axes.xaxis, axes.yaxis):
+            if type(axis.get_major_formatter()) is ScalarFormatter:
+                axis.set_major_formatter(_Thousands())
 
 
 class _Thousands(ScalarFormatter):
@@ -120,7 +116,7 @@ def shorten(text: str, width: int = NAME) -> str:
 
 
 def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:
-    """Return names as :func:`shorten` does; those that would look alike show where they differ.
+    """Return names as :func:`shorten` does; names that would look alike show where they differ.
 
     Examples
     --------
@@ -131,14 +127,14 @@ def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:
     cut = [shorten(name, width) for name in full]
     alike = {text for text, count in Counter(cut).items() if count > 1}
     return [
-        _told_apart(name, [other for other, its in zip(full, cut, strict=True) if its == text], width)
+        _distinct(name, [other for other, its in zip(full, cut, strict=True) if its == text], width)
         if text in alike
         else text
         for name, text in zip(full, cut, strict=True)
     ]
 
 
-def _told_apart(name: str, alike: Sequence[str], width: int) -> str:
+def _distinct(name: str, alike: Sequence[str], width: int) -> str:
     """Return the start of a name and the part from where it differs from the most similar of the others."""
     others = [other for other in alike if other != name]
     head = (width - 2) // 3
@@ -152,3 +148,25 @@ def _common(one: str, other: str) -> int:
     """Return how many first characters are the same."""
     same = (a == b for a, b in zip(one, other, strict=False))
     return sum(1 for _ in takewhile(bool, same))
+
+
+def with_unit(value: float, table: pd.DataFrame) -> str:
+    """Return a number and the unit of a table, as they stand in a sentence.
+
+    Examples
+    --------
+    >>> with_unit(2.5, pd.DataFrame({"unit": ["kg"]}))
+    '2.5 (kg)'
+    """
+    return f"{number(float(value))} ({table['unit'].iloc[0]})"
+
+
+def sentence(text: str) -> str:
+    """Return text with a capital letter in front and a period at its end.
+
+    Examples
+    --------
+    >>> sentence("high values of a raise predictions")
+    'High values of a raise predictions.'
+    """
+    return f"{text[:1].upper()}{text[1:]}."

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
-from .style import NEUTRAL, WHOLE, label_log
-from .text import plain_text
+from .._common.text import number
+from .figure import Figure
+from .style import NEUTRAL, WHOLE, Look, label_log, line_looks
+
+_LOOKS = {"training rows": Look(WHOLE, "--"), "validation rows": Look(NEUTRAL)}
 
 
 def training_curve_table(history: list[dict[str, float]]) -> pd.DataFrame:
@@ -14,8 +18,7 @@ def training_curve_table(history: list[dict[str, float]]) -> pd.DataFrame:
     return pd.DataFrame(history)
 
 
-@plain_text
-def training_curve(table: pd.DataFrame, ax: Axes, *, loss: str) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
     """Draw both losses on a log scale and mark the epoch whose weights were kept.
 
     Parameters
@@ -26,13 +29,43 @@ def training_curve(table: pd.DataFrame, ax: Axes, *, loss: str) -> Axes:
     loss : str
         What the loss is, with its unit.
     """
-    best = table.iloc[int(table["validation_loss"].argmin())]
-    ax.plot(table["epoch"], table["train_loss"], color=WHOLE, linestyle="--", label="training rows")
-    ax.plot(table["epoch"], table["validation_loss"], color=NEUTRAL, label="validation rows")
-    ax.plot(
-        best["epoch"], best["validation_loss"], "o", color=NEUTRAL, label=f"kept: epoch {int(best['epoch'])}"
-    )
-    ax.set(xlabel="epoch", ylabel=loss, yscale="log", title="Training")
+    named = {"train_loss": "training rows", "validation_loss": "validation rows"}
+    curves = table.rename(columns=named).melt("epoch", [*named.values()], "of", "loss")
+    looks = line_looks(_LOOKS) | {"markers": False}
+    sns.lineplot(curves, x="epoch", y="loss", hue="of", style="of", estimator=None, ax=ax, **looks)
+    best = _kept(table)
+    label = f"kept: epoch {int(best['epoch'])}"
+    ax.plot(best["epoch"], best["validation_loss"], "o", color=NEUTRAL, label=label)
+    ax.set(xlabel="epoch", ylabel=loss, yscale="log", title="Loss by epoch")
     label_log(ax.yaxis)
     ax.legend()
-    return ax
+
+
+def _kept(table: pd.DataFrame) -> pd.Series:
+    return table.iloc[int(table["validation_loss"].argmin())]
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the epoch that was kept, and both losses there."""
+    best = _kept(table)
+    return (
+        f"Epoch {int(best['epoch'])} of {len(table)} was kept, with a validation loss of "
+        f"{number(best['validation_loss'])} and a training loss of {number(best['train_loss'])}."
+    )
+
+
+training_curve = Figure(
+    name="training_curve",
+    title="Training",
+    kind="Line chart",
+    reading="Losses by epoch. Where the loss of the validation rows rises while that of the training rows "
+    "falls, training fits noise; the dot is the epoch that was kept.",
+    table=training_curve_table,
+    draw=draw,
+    finding=finding,
+    headers={
+        "train_loss": "training loss",
+        "validation_loss": "validation loss",
+        "learning_rate": "learning rate",
+    },
+)

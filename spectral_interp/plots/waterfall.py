@@ -11,9 +11,19 @@ from matplotlib.axes import Axes
 from .._common.arrays import FloatArray
 from .._common.text import number, signed, value_text
 from ..attribution.result import Attribution
-from .lines import Colours, add_squares, fold, fold_names, label_x, legend_below, starts
+from .figure import Figure
+from .lines import (
+    Colours,
+    add_squares,
+    fold,
+    fold_names,
+    height_of_lines,
+    label_x,
+    legend_below,
+    starts,
+)
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
-from .text import NAME, UNIT, VALUE, plain_text, shorten, shorten_all
+from .text import NAME, UNIT, VALUE, shorten, shorten_all, with_unit
 
 COLUMNS = 9
 """Columns of a waterfall that have a line of their own where there are more than ten."""
@@ -28,7 +38,7 @@ _ABOVE, _BELOW = -0.8, -0.2
 """Where the base value stands above the first line, and the prediction from the number of lines."""
 
 
-def waterfall_table(attribution: Attribution, row: int, *, label: int | None = None) -> pd.DataFrame:
+def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
     """Return one line per column of one row, the largest |contribution| first, and where its bar starts.
 
     Beyond ten columns the smallest are one line, "N others". ``diagonal`` and ``coupling`` are the parts of
@@ -39,8 +49,6 @@ def waterfall_table(attribution: Attribution, row: int, *, label: int | None = N
     attribution : Attribution
     row : int
         Place in the attribution; negative counts from the last.
-    label : int, optional
-        Number of the row to show, if it is not its place.
 
     Raises
     ------
@@ -74,15 +82,14 @@ def waterfall_table(attribution: Attribution, row: int, *, label: int | None = N
             "coupling": coupling,
             "base": attribution.base_values[row],
             "prediction": attribution.prediction[row],
-            "row": row if label is None else label,
+            "row": attribution.rows[row],
             "method": attribution.method,
             "unit": attribution.unit,
         }
     )
 
 
-@plain_text
-def waterfall(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes:
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw the contributions from the base value at the top to the prediction below.
 
     A pale bar is the whole contribution; inside it the diagonal part goes first and the coupling part goes on
@@ -112,7 +119,6 @@ def waterfall(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> Axes
     label_x(ax, f"prediction ({shorten(first['unit'], UNIT)})")
     ax.set_title(f"Row {first['row']}: {first['method']} contributions")
     legend_below(ax)
-    return ax
 
 
 def _add_parts(table: pd.DataFrame, ax: Axes) -> None:
@@ -167,3 +173,26 @@ def frame(ax: Axes, texts: Sequence[str], columns: Sequence[str], colours: Colou
     ax.locator_params(axis="x", nbins=5)
     ax.grid(axis="x", color=NEUTRAL, alpha=0.12)
     ax.set_axisbelow(True)
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the column with the largest step from the base value to the prediction."""
+    first = table.iloc[table["contribution"].abs().argmax()]
+    base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
+    return (
+        f"From {number(base)} to {with_unit(prediction, table)}; the largest step is {first['column']}, "
+        f"{number(first['contribution'])}."
+    )
+
+
+waterfall = Figure(
+    name="waterfall",
+    title="Row {row}",
+    kind="Waterfall chart",
+    reading="From the base value at the top to the prediction at the bottom, one step for each column.",
+    table=waterfall_table,
+    draw=draw,
+    height=lambda table: height_of_lines(len(table) + 2),
+    finding=finding,
+    once=("unit", "method", "row", "base", "prediction"),
+)

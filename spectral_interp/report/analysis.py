@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +18,23 @@ from .._common.choices import DEFAULT_METHODS
 from .._common.messages import shown, truncated_list
 from .._common.text import as_text
 from ..comparison.baselines import fit_baselines
+from ..plots import Exhibit
 from ..tables.reading import split_target
+from ..view import Rows
 from .folder import MADE_BY
-from .sections import Exhibit, build
+from .sections import Built, build
 from .subject import Estimator, Subject
+from .summary import (
+    TOP,
+    CertifiedFound,
+    ComparisonFound,
+    MarginsFound,
+    MethodFound,
+    PiecesFound,
+    SkeletonFound,
+    StabilityFound,
+    Summary,
+)
 
 PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
 """Whose versions a report names."""
@@ -38,14 +49,13 @@ class Analysis:
     subject : Subject
         The model, its rows and their contributions.
     exhibits : list of Exhibit
-        Tables, and how to draw those that have a figure.
-    summary : dict
-        Plain values.
+        Figures with their tables, and tables without a figure.
+    summary : Summary
     """
 
     subject: Subject
     exhibits: list[Exhibit]
-    summary: dict[str, Any]
+    summary: Summary
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -54,8 +64,8 @@ class Analysis:
 
     @property
     def figures(self) -> dict[str, Callable[[Axes], Axes]]:
-        """What draws each figure on an Axes, by name."""
-        return {exhibit.name: exhibit.draw for exhibit in self.exhibits if exhibit.draw is not None}
+        """Functions that draw each figure on Axes, by name."""
+        return {exhibit.name: exhibit.draw for exhibit in self.exhibits if exhibit.is_drawn}
 
     @property
     def heights(self) -> dict[str, float]:
@@ -117,7 +127,7 @@ def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.
 
 
 def _known(est: Estimator, X: pd.DataFrame) -> pd.DataFrame:
-    """Drop columns that the model does not know, with a warning; where others are missing all are told."""
+    """Drop unknown columns with a warning, unless others are missing: the model's message then names all."""
     extra = [name for name in X.columns if name not in est.encoder_.table_names]
     if extra and set(est.encoder_.names) <= set(X.columns):
         names = truncated_list(map(shown, extra))
@@ -180,7 +190,7 @@ def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
 
 def analyze(
     est: Estimator,
-    X: pd.DataFrame,
+    X: pd.DataFrame | Rows,
     y: pd.Series | None,
     *,
     methods: Sequence[str] = DEFAULT_METHODS,
@@ -194,15 +204,15 @@ def analyze(
     Parameters
     ----------
     est : fitted estimator
-    X : DataFrame, shape (n, columns)
+    X : DataFrame, shape (n, columns), or Rows
     y : Series, optional
         Targets of the rows, for the metrics.
     methods : sequence of {"local", "path", "shapley"}
         The first ranks the columns of spectra and region map.
     most : int, optional
-        Methods that go through the whole background for every row explain only so many, evenly spread.
+        Maximum number of rows, evenly spread, for methods that go through the whole background for every row.
     compare_rows : int
-        Compare with other models and explainers on at most so many rows; 0 leaves the comparison out.
+        Maximum number of rows of the comparison with other models and explainers; 0 leaves it out.
     seed : int
         Of the redraws of the background and of the comparison; recorded in the summary.
     provenance : dict of str, optional
@@ -218,27 +228,43 @@ def analyze(
     ['beeswarm_local', 'certified', 'dependence_1', 'dependence_2']
     """
     subject = Subject.explained(est, X, y, methods, most=most, compare_rows=compare_rows, seed=seed)
-    exhibits, found = build(subject)
-    summary = {
-        "made_by": MADE_BY,
-        "target": est.target_name_,
-        "unit": est.unit_,
-        "structure": est.pencil_.structure,
-        "dim": est.pencil_.dim,
-        "k": est.pencil_.k,
-        "rows": len(X),
-        "columns": len(est.encoder_.names),
-        "seed": seed,
-        "metrics": None if y is None else est.evaluate(X, y),
-        "provenance": provenance or {},
-        "versions": {name: version(name) for name in PACKAGES},
-        **found,
-    }
-    return Analysis(subject, exhibits, _finite(summary))
+    built = build(subject)
+    return Analysis(subject, built.exhibits, _summary(subject, built, provenance or {}))
 
 
-def _finite(value: Any) -> Any:
-    """Return a summary with None for numbers that are undefined, such as R² of a single row."""
-    if isinstance(value, dict):
-        return {name: _finite(entry) for name, entry in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> Summary:
+    """Return what was found; entries whose table was left out are absent."""
+    est, y = subject.est, subject.y
+    tables = {exhibit.name: exhibit.table for exhibit in built.exhibits}
+    redraws, latents, margins = map(tables.get, ("background_stability", "latents", "margins"))
+    sliced = not tables.keys().isdisjoint({"spectrum_1", "region_map"})
+    compared = "faithfulness" in tables and subject.comparison
+    return Summary(
+        made_by=MADE_BY,
+        target=est.target_name_,
+        unit=subject.unit,
+        structure=subject.pencil.structure,
+        dim=subject.pencil.dim,
+        k=subject.pencil.k,
+        rows=len(subject.rows),
+        columns=len(subject.strongest),
+        seed=subject.seed,
+        metrics=None if y is None else est.metrics(subject.prediction, y),
+        provenance=provenance,
+        versions={name: version(name) for name in PACKAGES},
+        background=subject.first.background,
+        top_columns=subject.strongest[:TOP],
+        methods={
+            name: MethodFound.of(attribution, subject.rankings[name], subject.seconds[name])
+            for name, attribution in subject.attributions.items()
+        },
+        background_stability=None if redraws is None else StabilityFound.by_method(redraws),
+        certified=CertifiedFound.of(subject.certificate, tables["certified"], len(subject.rows)),
+        slices_at_row=subject.row if sliced else None,
+        pieces=PiecesFound.of(subject.regions, subject.eps) if "pieces" in tables else None,
+        skeleton=None if latents is None else SkeletonFound.of(subject.regions, latents),
+        margins=None if margins is None else MarginsFound.of(margins),
+        comparison=ComparisonFound.of(compared) if compared else None,
+        left_out=built.left_out,
+        seconds=built.seconds,
+    )

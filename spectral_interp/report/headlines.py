@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .. import plots
 from .._common.text import counted, listed, number
-from .findings import beeswarm
 from .subject import Subject
+from .summary import AgainstShap, ShapFound, Summary
 
-CORRELATED = 0.8
+NAMED_CORRELATION = 0.8
 """Columns that correlate more than this are named."""
 
-PAIRS, SENTENCES = 8, 4
-"""Most pairs of columns, and most certified sentences, that are said."""
+PAIRS, HEADLINE_SENTENCES = 8, 4
+"""Maximum number of pairs of columns, and of certified sentences in a headline."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Headline:
     bars: list[Bar] = field(default_factory=list)
 
 
-def headlines(summary: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[Headline]:
+def headlines(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> list[Headline]:
     """Return what drives the predictions, what is certain, and where SHAP disagrees."""
     return [_drivers(summary, tables), _certain(summary), _disagreement(summary)]
 
 
-def _drivers(summary: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> Headline:
-    method = next(iter(summary["methods"]))
+def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
+    method = next(iter(summary.methods))
     ranking = tables[f"importance_{method}"]
     names, sizes = ranking["column"].head(3).tolist(), ranking["mean_abs_contribution"]
     if not sizes.sum():
@@ -53,68 +53,68 @@ def _drivers(summary: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> Hea
         Bar(str(name), 100 * size / sizes.max(), number(size))
         for name, size in zip(names, sizes.head(3).tolist(), strict=True)
     ]
-    told = f"{listed(names)}: the bars are the mean size of their contributions ({summary['unit']})"
+    text = f"{listed(names)}: the bars are the mean size of their contributions ({summary.unit})"
     if len(ranking) > 1:
-        told += f", {sizes.head(3).sum() / sizes.sum():.0%} of what all {len(ranking)} columns contribute"
-    lines = [f"{told}.", beeswarm(tables[f"beeswarm_{method}"])]
-    share = summary["methods"][method]["coupling_share"]
+        text += f", {sizes.head(3).sum() / sizes.sum():.0%} of what all {len(ranking)} columns contribute"
+    lines = [f"{text}.", plots.beeswarm.finding(tables[f"beeswarm_{method}"])]
+    share = summary.methods[method].coupling_share
     if share is not None:
         lines.append(
             f"{1 - share:.0%} of the size of all parts comes from the columns by themselves (diagonal), "
             f"{share:.0%} from mixing latents of the model (coupling)."
         )
-    for name, found in summary["methods"].items():
-        if found["top_columns"][:3] != names:
-            order = listed(found["top_columns"][:3])
+    for name, found in summary.methods.items():
+        if found.top_columns[:3] != names:
+            order = listed(found.top_columns[:3])
             lines.append(f"By {_called(name)} contributions the order is {order}.")
     return Headline("What drives the predictions", lines, bars)
 
 
-def _certain(summary: dict[str, Any]) -> Headline:
-    unit, certified = summary["unit"], summary["certified"]
-    gaps = {name: method["completeness_gap"] for name, method in summary["methods"].items()}
+def _certain(summary: Summary) -> Headline:
+    certified = summary.certified
+    gap = max(method.completeness_gap for method in summary.methods.values())
     lines = [
         "The contributions of every row add up to its prediction: the largest miss is "
-        f"{number(max(gaps.values()))} ({unit}).",
-        *certified["sentences"][:SENTENCES],
+        f"{number(gap)} ({summary.unit}).",
+        *certified.sentences[:HEADLINE_SENTENCES],
     ]
-    if not certified["columns_of_proven_direction"]:
+    if not certified.columns_of_proven_direction:
         lines.insert(1, "No column has a direction that is proven for every input.")
-    metrics = ", ".join(f"{name} {number(value)}" for name, value in (summary["metrics"] or {}).items())
+    metrics = ", ".join(f"{name} {number(value)}" for name, value in (summary.metrics or {}).items())
     if metrics:
         lines.append(f"What is explained is the model, which is not always right: {metrics} on these rows.")
     return Headline("What is certain", lines)
 
 
-def _disagreement(summary: dict[str, Any]) -> Headline:
+def _disagreement(summary: Summary) -> Headline:
     title = "Where SHAP disagrees"
-    compared = summary.get("comparison")
+    compared = summary.comparison
     if compared is None:
         return Headline(title, ["No comparison was made."])
-    lines = [] if compared["shap"] is None else _against_shap(compared["shap"], compared["rows"])
-    models = [f"{model} {value:.2f}" for model, value in compared["models"].items() if value is not None]
+    lines = [] if compared.shap is None else _against_shap(compared.shap, compared.rows)
+    models = [f"{model} {value:.2f}" for model, value in compared.models.items() if value is not None]
     if models:
         lines.append(
             "Rank correlation of our explanations with those of other models of the same data: "
             f"{listed(models)}."
         )
-    lines += [f"The most disputed row: {reason}" for reason in compared["disputed"][:1]]
+    lines += [f"The most disputed row: {reason}" for reason in compared.disputed[:1]]
     return Headline(title, lines or ["There was nothing to compare."])
 
 
-def _against_shap(found: dict[str, Any], rows: int) -> list[str]:
+def _against_shap(found: ShapFound, rows: int) -> list[str]:
     """Return a line for methods that equal SHAP, and one for each that does not."""
-    shap, lines = found["method"], []
-    for name, method in found["methods"].items():
-        ranks, called = method["spearman"], _called(name)
-        ours, theirs = (number(method[f"mean_abs_contribution{whose}"]) for whose in ("", "_shap"))
+    shap, lines = found.method, []
+    for name, method in found.methods.items():
+        ranks, called = method.spearman, _called(name)
+        ours, theirs = number(method.mean_abs_contribution), number(method.mean_abs_contribution_shap)
         order = "" if ranks is None else f"have a rank correlation of {ranks:.2f} with {shap} and "
         if _equal(method):
             at = counted(rows, "row")
             lines.append(f"{shap} on this model and our {called} values are the same numbers, at {at}.")
         else:
             lines.append(
-                f"Our {called} contributions {order}differ most on {method['column']}: mean size {ours} "
+                f"Our {called} contributions {order}differ most on {method.column}: mean size {ours} "
                 f"here, {theirs} by SHAP."
             )
     return lines
@@ -124,13 +124,12 @@ def _called(method: str) -> str:
     return "Shapley" if method == "shapley" else method
 
 
-def _equal(method: dict[str, Any]) -> bool:
-    return method["mean_abs_difference"] <= 1e-6 * max(
-        method["mean_abs_contribution"], method["mean_abs_contribution_shap"]
-    )
+def _equal(method: AgainstShap) -> bool:
+    largest = max(method.mean_abs_contribution, method.mean_abs_contribution_shap)
+    return method.mean_abs_difference <= 1e-6 * largest
 
 
-def limits(subject: Subject, summary: dict[str, Any]) -> list[tuple[str, str]]:
+def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
     """Return what the numbers are measured in and against, and what they cannot say."""
     return [
         ("Unit", _unit(subject)),
@@ -147,27 +146,27 @@ def limits(subject: Subject, summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _unit(subject: Subject) -> str:
-    unit = subject.est.unit_
-    classes = getattr(subject.est, "classes_", None)
-    if classes is None:
+    unit = subject.unit
+    if not subject.classes:
         return f"Predictions and contributions are in the unit of {unit}, the target."
+    below, above = subject.classes
     return (
-        f"Predictions and contributions are {unit}: above 0 the model decides for {classes[1]}, below for "
-        f"{classes[0]}. Differences of log-odds are no differences of probability."
+        f"Predictions and contributions are {unit}: above 0 the model decides for {above}, below for "
+        f"{below}. Differences of log-odds are no differences of probability."
     )
 
 
-def _background(summary: dict[str, Any]) -> str:
-    told = f"Contributions are measured against {summary['background']}; with others they would be others."
-    said = []
-    for name, found in summary.get("background_stability", {}).items():
-        moves = [s for s in list(found["relative_standard_deviation"].values())[:5] if s is not None]
-        said += [f"{max(moves):.1%} ({name})"] if moves else []
-    if not said:
-        return told
+def _background(summary: Summary) -> str:
+    text = f"Contributions are measured against {summary.background}. Another background gives other numbers."
+    largest = []
+    for name, found in (summary.background_stability or {}).items():
+        moves = [s for s in list(found.relative_standard_deviation.values())[:5] if s is not None]
+        largest += [f"{max(moves):.1%} ({name})"] if moves else []
+    if not largest:
+        return text
     return (
-        f"{told} From draw to draw the mean sizes of the five strongest columns have standard deviations of "
-        f"up to {listed(said)}."
+        f"{text} From draw to draw the mean sizes of the five strongest columns have standard deviations of "
+        f"up to {listed(largest)}."
     )
 
 
@@ -176,7 +175,7 @@ def correlated_columns(subject: Subject) -> list[tuple[str, str, float]]:
     rows = subject.certificate.rows
     view = rows.view
     r = view.correlation(np.concatenate([rows.z, view.background]))
-    i, j = np.nonzero(np.triu(np.abs(r) > CORRELATED, k=1))
+    i, j = np.nonzero(np.triu(np.abs(r) > NAMED_CORRELATION, k=1))
     order = np.argsort(-np.abs(r[i, j]), kind="stable")
     return [
         (view.columns[a], view.columns[b], float(r[a, b])) for a, b in zip(i[order], j[order], strict=True)
@@ -186,32 +185,35 @@ def correlated_columns(subject: Subject) -> list[tuple[str, str, float]]:
 def _correlated(subject: Subject) -> str:
     pairs = correlated_columns(subject)
     if not pairs:
-        return f"No two columns correlate more than {CORRELATED}."
-    said = [f"{a} and {b} ({r:+.2f})".replace("-", "−") for a, b, r in pairs[:PAIRS]]
+        return f"No two columns correlate more than {NAMED_CORRELATION}."
+    named = [f"{a} and {b} ({r:+.2f})".replace("-", "−") for a, b, r in pairs[:PAIRS]]
     if len(pairs) > PAIRS:
-        said.append(counted(len(pairs) - PAIRS, "pair") + " more")
+        named.append(counted(len(pairs) - PAIRS, "pair") + " more")
     return (
-        f"{listed(said)}. The rows do not tell which of the two an effect belongs to, and the model may have "
-        "put it on either; path and Shapley values also visit combinations of values that no row has."
+        f"{listed(named)}. The rows do not show which of the two an effect belongs to, and the model may "
+        "have put it on either; path and Shapley values also visit combinations of values that no row has."
     )
 
 
-def _sampling(summary: dict[str, Any]) -> str:
-    errors = {
-        name: method["largest_standard_error"]
-        for name, method in summary["methods"].items()
-        if "largest_standard_error" in method
-    }
-    if not errors:
-        names = listed([_called(name) for name in summary["methods"]])
+def _sampling(summary: Summary) -> str:
+    errors = {name: method.largest_standard_error for name, method in summary.methods.items()}
+    sampled = [
+        f"{name} up to {number(error)} ({summary.unit})"
+        for name, error in errors.items()
+        if error is not None
+    ]
+    if not sampled:
+        names = listed([_called(name) for name in summary.methods])
         return f"None: {names} contributions are computed, not sampled."
-    said = [f"{name} up to {number(error)} ({summary['unit']})" for name, error in errors.items()]
-    return f"Sampled, with standard errors: {listed(said)}."
+    return f"Sampled, with standard errors: {listed(sampled)}."
 
 
-def _degenerate(summary: dict[str, Any]) -> str:
-    counts = {name: method["degenerate_rows"] for name, method in summary["methods"].items()}
-    if not any(counts.values()):
+def _degenerate(summary: Summary) -> str:
+    counts = [
+        f"{method.degenerate_rows} by {name}"
+        for name, method in summary.methods.items()
+        if method.degenerate_rows
+    ]
+    if not counts:
         return "None: every row has a slope of its own."
-    said = [f"{n} by {name}" for name, n in counts.items() if n]
-    return f"{listed(said)}: the eigenvalue is multiple there, so the slope is one choice of several."
+    return f"{listed(counts)}: the eigenvalue is multiple there, so the slope is one choice of several."

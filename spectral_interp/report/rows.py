@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._common.sampling import spread
 from .._common.text import value_text
 from .subject import Subject
 
@@ -30,7 +29,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
     """
     methods: dict[str, dict[str, Any]] = {}
     for name, attribution in subject.attributions.items():
-        places = spread(len(subject.X), len(attribution.values))
+        places = subject.places(attribution)
         others = len(attribution.columns) - _singled_out(len(attribution.columns))
         methods[name] = {
             "others": others,
@@ -55,8 +54,8 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
     first = next(iter(methods.values()))
     nearest = min(first["rows"], key=lambda row: abs(row["row"] - subject.row))
     return {
-        "unit": subject.est.unit_,
-        "columns": list(next(iter(subject.attributions.values())).columns),
+        "unit": subject.unit,
+        "columns": list(subject.first.columns),
         "start": nearest["row"],
         "methods": methods,
     }
@@ -100,6 +99,6 @@ def _error(subject: Subject, row: int) -> float | None:
     if target is None or pd.isna(target):
         return None
     prediction = float(subject.prediction[row])
-    if hasattr(subject.est, "classes_"):
-        return -prediction if str(target) == str(subject.est.classes_[1]) else prediction
+    if subject.classes:
+        return -prediction if str(target) == subject.classes[1] else prediction
     return abs(prediction - float(target))

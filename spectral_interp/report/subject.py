@@ -1,4 +1,7 @@
-"""What the sections of an analysis are about: a model, rows, and their contributions."""
+"""What an analysis is about: a model, rows, and their contributions.
+
+Sections ask a :class:`Subject`, which alone knows how the model and its rows are stored.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .. import plots
@@ -17,9 +22,14 @@ from .._common.sampling import spread
 from ..attribution.explain import explain
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate, certify
+from ..comparison.compare import Comparison, compare
+from ..comparison.stability import stability_table
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
+from ..pencil import MatrixPencil
 from ..regions.pieces import Regions, linear_regions
+from ..regions.slices import PlaneSlice, SpectrumSlice, slice_plane, slice_spectrum
+from ..view import Rows, rows_of
 
 Estimator = SpectralRegressor | SpectralClassifier
 
@@ -31,31 +41,32 @@ EPS_SHARE = 0.1
 
 
 class LeftOut(Exception):
-    """Why a section is not defined for this model or these rows."""
+    """Why a figure is not defined for this model or these rows."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What the sections are about: a model, rows, and their contributions.
+    """A model, rows, and their contributions.
 
     Attributes
     ----------
     est : fitted estimator
-    X : DataFrame, shape (n, columns)
+    rows : Rows
+        Encoded once, for all sections.
     attributions : dict
-        Of every method, in the order asked for; of all rows or of some.
+        Of every method, in the requested order; of all rows or of some.
     seconds : dict
-        That every method took.
+        Of every method.
     seed : int
         Of the redraws of the background and of the comparison.
     y : Series, optional
         Targets of the rows.
     compare_rows : int
-        How many rows the comparison explains; 0 for none.
+        Maximum number of rows that the comparison explains; 0 for none.
     """
 
     est: Estimator
-    X: pd.DataFrame
+    rows: Rows
     attributions: dict[str, Attribution]
     seconds: dict[str, float]
     seed: int
@@ -66,7 +77,7 @@ class Subject:
     def explained(
         cls,
         est: Estimator,
-        X: pd.DataFrame,
+        X: Any,
         y: pd.Series | None,
         methods: Sequence[str],
         *,
@@ -75,35 +86,95 @@ class Subject:
         seed: int,
     ) -> Subject:
         """Explain the rows by each method; all but "local" only ``most`` of them, evenly spread."""
-        attributions, seconds = {}, {}
+        rows, attributions, seconds = rows_of(est, X), {}, {}
         for method in dict.fromkeys(methods):
-            rows = X if most is None or method == "local" else X.iloc[spread(len(X), most)]
-            _load_kernels(est, X, method)
+            some = rows if most is None or method == "local" else rows.take(spread(len(rows), most))
+            _load_kernels(est, rows, method)
             start = time.perf_counter()
-            attributions[method] = explain(est, rows, method=method)
+            attributions[method] = explain(est, some, method=method)
             seconds[method] = time.perf_counter() - start
-        return cls(est, X, attributions, seconds, seed, y, compare_rows)
+        return cls(est, rows, attributions, seconds, seed, y, compare_rows)
 
-    @cached_property
+    @property
+    def pencil(self) -> MatrixPencil:
+        """The matrices of the model."""
+        return self.rows.view.pencil
+
+    @property
+    def unit(self) -> str:
+        """Unit of predictions and contributions."""
+        return self.rows.view.output.unit
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes below and above 0 of a classifier; empty for a regressor."""
+        return tuple(map(str, self.rows.view.output.classes))
+
+    @property
     def prediction(self) -> FloatArray:
         """What is explained, shape (n,): the target's unit or log-odds."""
-        return self.est.pencil_.values(self.est.encode(self.X))
+        return self.rows.prediction
+
+    @property
+    def first(self) -> Attribution:
+        """Contributions by the first method, which ranks the columns."""
+        return next(iter(self.attributions.values()))
+
+    def places(self, attribution: Attribution) -> npt.NDArray[np.intp]:
+        """Return which of the rows are those of an attribution."""
+        return spread(len(self.rows), len(attribution.values))
+
+    @cached_property
+    def rankings(self) -> dict[str, pd.DataFrame]:
+        """Table of importance of every method."""
+        return {name: plots.importance.table(found) for name, found in self.attributions.items()}
 
     @cached_property
     def certificate(self) -> Certificate:
         """What is proven, with what depends on the rows."""
-        return certify(self.est, self.X)
+        return certify(self.est, self.rows)
 
     @cached_property
     def regions(self) -> Regions:
         """Where the model is linear, at up to 1,000 rows."""
-        return linear_regions(self.est, self.X.iloc[spread(len(self.X), COVERED_ROWS)])
+        return linear_regions(self.est, self.rows.take(spread(len(self.rows), COVERED_ROWS)))
+
+    def redraws(self) -> list[pd.DataFrame]:
+        """Return for every method how far mean sizes move when the background is drawn again."""
+        if len(self.rows.view.background) < 2:
+            raise LeftOut("1 background row cannot be drawn again")
+        return [stability_table(self.est, self.rows, name, seed=self.seed) for name in self.attributions]
+
+    def spectrum_along(self, column: str) -> SpectrumSlice:
+        """Return all eigenvalues along a column, through the row of the median prediction."""
+        return slice_spectrum(self.est, self.rows, column, row=self.row)
+
+    def plane_over(self, across: str, up: str) -> PlaneSlice:
+        """Return predictions over two columns, through the row of the median prediction."""
+        return slice_plane(self.est, self.rows, (across, up), row=self.row)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The comparison with other models and explainers; None where none was asked for."""
+        if not self.compare_rows:
+            return None
+        if not self._compared.attributions:
+            raise LeftOut("no explainer worked: " + "; ".join(self._compared.notes))
+        return self._compared
+
+    @cached_property
+    def _compared(self) -> Comparison:
+        return compare(self.est, self.rows, self.y, max_rows=self.compare_rows, random_state=self.seed)
 
     @cached_property
     def strongest(self) -> list[str]:
         """Names of the columns, the largest |contribution| of the first method first."""
-        first = next(iter(self.attributions.values()))
-        return plots.importance_table(first)["column"].tolist()
+        return next(iter(self.rankings.values()))["column"].tolist()
+
+    @property
+    def strongest_numeric(self) -> list[str]:
+        """Names of the numeric columns, in the same order."""
+        return [name for name in self.strongest if self.rows.view.axis(name).continuous]
 
     @cached_property
     def colours(self) -> dict[str, str]:
@@ -118,7 +189,7 @@ class Subject:
     @property
     def eps(self) -> float:
         """Tolerance of linearity, in the prediction's unit."""
-        if len(self.X) < 2:
+        if len(self.rows) < 2:
             raise LeftOut("1 row has no spread of predictions to take a tolerance from")
         deviation = float(self.prediction.std())
         if not deviation:
@@ -126,8 +197,9 @@ class Subject:
         return EPS_SHARE * deviation
 
 
-def _load_kernels(est: Estimator, X: pd.DataFrame, method: str) -> None:
+def _load_kernels(est: Estimator, rows: Rows, method: str) -> None:
     """Explain a row against itself, so that compiling or loading machine code is not timed as explaining."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run that is timed repeats them
-        explain(est, X.iloc[:1], method=method, background=X.iloc[:1])
+        first = rows.take(slice(1))
+        explain(est, first, method=method, background=first)

@@ -1,112 +1,283 @@
-"""The summary of an analysis as the lines that are printed."""
+"""What an analysis found, as plain values: the content of its ``summary.json``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
-from .._common.text import at_least, at_most, number
-from ..plots.style import count_rows
-from .folder import SUMMARY
+import numpy as np
+import pandas as pd
 
-LABEL, SENTENCES = 18, 8
-"""Width of the labels, and the most sentences that are certified aloud."""
+from .._common.arrays import FloatArray
+from ..attribution.result import Attribution
+from ..certificates.bounds import Certificate
+from ..comparison.compare import Comparison
+from ..comparison.stability import REDRAWS
+from ..regions.pieces import Regions
 
-
-def summary_lines(summary: dict[str, Any]) -> list[str]:
-    """Return the summary as the lines of a short table.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pandas as pd
-    >>> from spectral_interp import SpectralRegressor, report
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
-    >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
-    >>> print(summary_lines(report.analyze(est, X, None, methods=["local"], seed=0).summary)[0])
-    metric             no targets given
-    """
-    return [f"{name:<{LABEL}} {text}" for name, text in _lines(summary)]
+TOP = 5
+"""Columns that are named as the strongest."""
 
 
-def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    metrics, unit = summary["metrics"] or {}, summary["unit"]
-    yield "metric", ", ".join(f"{k} {number(v)}" for k, v in metrics.items()) or "no targets given"
-    yield "background", summary["background"]
-    for name, method in summary["methods"].items():
-        yield from _method_lines(name, method, unit)
-    for name, moves in summary.get("background_stability", {}).items():
-        yield f"{name}, redrawn", _stability(moves, summary["methods"][name]["top_columns"])
-    yield from _certified_lines(summary["certified"])
-    if "pieces" in summary:
-        counts = ", ".join(f"{name} {count}" for name, count in summary["pieces"]["counts"].items())
-        yield "linear pieces", f"{counts}, to within {at_most(summary['pieces']['eps'])} ({unit})"
-    if "skeleton" in summary:
-        yield "skeleton", _skeleton(summary["skeleton"])
-    if "margins" in summary:
-        yield from _margin_lines(summary["margins"], unit)
-    if "comparison" in summary:
-        yield from _comparison_lines(summary["comparison"])
-    if "slices_at_row" in summary:
-        yield "slices", f"through row {summary['slices_at_row']}, that of the median prediction"
-    for place, reason in enumerate(summary["left_out"]):
-        yield "" if place else "left out", reason
-    yield "time", ", ".join(f"{k} {v:.1f} s" for k, v in summary["seconds"].items() if v >= 0.05)
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Plain values. Numbers that are undefined, such as R² of a single row, are None."""
+
+    def __post_init__(self) -> None:
+        """Replace numbers that are not finite."""
+        for entry in fields(self):
+            object.__setattr__(self, entry.name, _finite(getattr(self, entry.name)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return dictionaries, lists, numbers and text. Optional entries that are absent have no key."""
+        return {
+            entry.name: _plain(value)
+            for entry in fields(self)
+            if (value := getattr(self, entry.name)) is not None or entry.default is MISSING
+        }
 
 
-def _comparison_lines(compared: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    accuracy = ", ".join(f"{model} {number(value)}" for model, value in compared["accuracy"].items())
-    if accuracy:
-        yield "comparison", f"{compared['metric']}: {accuracy}"
-    for place, (name, method) in enumerate(compared["methods"].items()):
-        gap, gain = (number(method[k]) for k in ("completeness_gap_relative", "gain_over_random_deletion"))
-        told = f"{name}: {number(method['milliseconds_per_row'])} ms a row, gap {gap} of the spread, "
-        yield ("" if accuracy or place else "comparison"), f"{told}deletion beats random by {gain}"
-    for reason in compared["disputed"]:
-        yield "most disputed", reason
-    for note in compared["notes"]:
-        yield "", note
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(entry) for name, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _method_lines(name: str, method: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
-    yield name, ", ".join(method["top_columns"])
-    share = "" if method["coupling_share"] is None else f"; {method['coupling_share']:.0%} coupling"
-    yield "", f"{count_rows(method['rows'])}, {method['milliseconds_per_row']:.3g} ms a row{share}"
-    gap, relative = method["completeness_gap"], method["completeness_gap_relative"]
-    yield "", f"completeness gap up to {gap:.1e} ({unit}), {relative:.1e} of the largest prediction"
-    if "largest_standard_error" in method:
-        yield "", f"sampled: standard errors up to {number(method['largest_standard_error'])} ({unit})"
-    if method["degenerate_rows"]:
-        yield "", f"{count_rows(method['degenerate_rows'])} degenerate"
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return value.to_dict()  # type: ignore[union-attr]
+    return {name: _plain(entry) for name, entry in value.items()} if isinstance(value, dict) else value
 
 
-def _margin_lines(margins: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
-    radius, eps = at_least(margins["median_linear_radius"]), at_most(margins["eps"])
-    yield "gaps and radii", f"gap of the median row {at_least(margins['median_gap'])} ({unit})"
-    yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in features"
+@dataclass(frozen=True, kw_only=True)
+class MethodFound(Found):
+    """The contributions of one method."""
+
+    rows: int
+    top_columns: list[str]
+    coupling_share: float | None
+    completeness_gap: float
+    completeness_gap_relative: float
+    degenerate_rows: int
+    evaluations: int
+    milliseconds_per_row: float
+    largest_standard_error: float | None = None
+
+    @classmethod
+    def of(cls, attribution: Attribution, ranking: pd.DataFrame, seconds: float) -> MethodFound:
+        """Return it from the attribution, its table of importance, and the seconds that it took."""
+        largest = float(np.abs(attribution.prediction).max())
+        gap = float(attribution.completeness_gap.max())
+        rows, error = len(attribution.prediction), attribution.standard_error
+        return cls(
+            rows=rows,
+            top_columns=ranking["column"].head(TOP).tolist(),
+            coupling_share=_coupling_share(ranking),
+            completeness_gap=gap,
+            completeness_gap_relative=gap / largest if largest > 0 else gap,
+            degenerate_rows=int(attribution.degenerate.sum()),
+            evaluations=attribution.evaluations,
+            milliseconds_per_row=1000 * seconds / rows,
+            largest_standard_error=None if error is None else float(error.max()),
+        )
 
 
-def _stability(moves: dict[str, Any], columns: list[str]) -> str:
-    """Return how far mean |contribution| of the columns moves over redraws of the background."""
-    shares = [(name, moves["relative_standard_deviation"][name]) for name in columns]
-    told = ", ".join(f"{name} ± {'undefined' if s is None else format(s, '.1%')}" for name, s in shares)
-    return f"mean size of {told}"
+def _coupling_share(ranking: pd.DataFrame) -> float | None:
+    """Return the couplings' share of the sizes of all parts; None where a method has no parts."""
+    if "mean_abs_coupling" not in ranking:
+        return None
+    diagonal, coupling = ranking["mean_abs_diagonal"].sum(), ranking["mean_abs_coupling"].sum()
+    return float(coupling / (diagonal + coupling)) if diagonal + coupling > 0 else 0.0
 
 
-def _certified_lines(certified: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    proven, share = (
-        certified["columns_of_proven_direction"],
-        certified["median_observed_over_certified_range"],
-    )
-    tight = "" if share is None else f"; slopes at the rows span {share:.0%} of what is possible (median)"
-    yield "certified", f"direction proven for {proven} of {certified['columns']} columns{tight}"
-    said = certified["sentences"]
-    for sentence in said[:SENTENCES]:
-        yield "", sentence
-    if len(said) > SENTENCES:
-        yield "", f"… and {len(said) - SENTENCES} more in {SUMMARY}"
+@dataclass(frozen=True, kw_only=True)
+class StabilityFound(Found):
+    """How far mean sizes move over redraws of the background, by column."""
+
+    relative_standard_deviation: dict[str, float | None]
+    redraws: int
+    rows: int
+
+    @classmethod
+    def by_method(cls, table: pd.DataFrame) -> dict[str, StabilityFound]:
+        """Return it for every method of the table of redraws."""
+        return {
+            str(method): cls(
+                relative_standard_deviation=dict(
+                    zip(lines["column"], lines["redraw_standard_deviation_relative"], strict=True)
+                ),
+                redraws=REDRAWS,
+                rows=int(lines["rows"].iloc[0]),
+            )
+            for method, lines in table.groupby("method", sort=False)
+        }
 
 
-def _skeleton(found: dict[str, Any]) -> str:
-    pieces, r2, mixed = found["active_latents"], number(found["r2"]), number(found["median_participation"])
-    return f"exact pieces {pieces}, R² against the model {r2}, latents that the median row mixes {mixed}"
+@dataclass(frozen=True, kw_only=True)
+class CertifiedFound(Found):
+    """What is proven for every input."""
+
+    sentences: list[str]
+    columns_of_proven_direction: int
+    columns: int
+    lipschitz: float | None
+    curvature: str | None
+    median_observed_over_certified_range: float | None
+
+    @classmethod
+    def of(cls, certificate: Certificate, intervals: pd.DataFrame, rows: int) -> CertifiedFound:
+        """Return it from the certificate, its table of intervals, and the number of rows."""
+        wide = intervals[intervals["high"] > intervals["low"]]
+        tightness = (wide["observed_max"] - wide["observed_min"]) / (wide["high"] - wide["low"])
+        return cls(
+            sentences=certificate.sentences(),
+            columns_of_proven_direction=int((intervals["monotone"] != 0).sum()),
+            columns=len(intervals),
+            lipschitz=certificate.lipschitz,
+            curvature=certificate.curvature,
+            median_observed_over_certified_range=float(tightness.median()) if rows > 1 else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PiecesFound(Found):
+    """Numbers of linear pieces at one tolerance."""
+
+    rows: int
+    eps: float
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, regions: Regions, eps: float) -> PiecesFound:
+        """Return it from the regions of a model."""
+        counts = {name: _pieces_at(*found, eps) for name, found in regions.piece_counts().items()}
+        return cls(rows=len(regions.prediction), eps=eps, counts=counts)
+
+
+def _pieces_at(tolerances: FloatArray, counts: Any, eps: float) -> int:
+    """Return the number of pieces at the largest tolerance up to ``eps``."""
+    return int(counts[np.searchsorted(tolerances, eps, side="right") - 1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkeletonFound(Found):
+    """The piecewise linear part of the model."""
+
+    active_latents: int
+    r2: float | None
+    median_participation: float
+
+    @classmethod
+    def of(cls, regions: Regions, latents: pd.DataFrame) -> SkeletonFound:
+        """Return it from the regions of a model and the table of its pieces."""
+        return cls(
+            active_latents=len(latents),
+            r2=regions.skeleton_r2,
+            median_participation=float(np.median(regions.participation)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarginsFound(Found):
+    """Gaps and radii of the median row."""
+
+    eps: float
+    median_gap: float
+    median_linear_radius: float
+    median_flip_radius: float | None = None
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> MarginsFound:
+        """Return it from the table of margins."""
+        flip = float(np.median(table["flip_radius"])) if "flip_radius" in table else None
+        return cls(
+            eps=float(table["eps"].iloc[0]),
+            median_gap=float(np.median(table["gap"])),
+            median_linear_radius=float(np.median(table["linear_radius"])),
+            median_flip_radius=flip,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedMethod(Found):
+    """Cost and faithfulness of a method on the spectral model."""
+
+    milliseconds_per_row: float | None
+    completeness_gap_relative: float | None
+    gain_over_random_deletion: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgainstShap(Found):
+    """How a method differs from SHAP on the same model, and the column of the largest difference."""
+
+    spearman: float | None
+    column: str
+    mean_abs_difference: float
+    mean_abs_contribution: float
+    mean_abs_contribution_shap: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapFound(Found):
+    """How each method differs from one of SHAP's."""
+
+    method: str
+    methods: dict[str, AgainstShap]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonFound(Found):
+    """The comparison with other models and explainers."""
+
+    rows: int
+    metric: str | None
+    accuracy: dict[str, float | None]
+    methods: dict[str, ComparedMethod]
+    shap: ShapFound | None
+    models: dict[str, float | None]
+    disputed: list[str]
+    notes: list[str]
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> ComparisonFound:
+        """Return it from the comparison."""
+        plain = comparison.summary()
+        methods = {name: ComparedMethod(**entry) for name, entry in plain["methods"].items()}
+        shap = plain["shap"]
+        if shap is not None:
+            against = {name: AgainstShap(**entry) for name, entry in shap["methods"].items()}
+            shap = ShapFound(method=shap["method"], methods=against)
+        return cls(**(plain | {"methods": methods, "shap": shap}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(Found):
+    """All that an analysis found, in the order of ``summary.json``."""
+
+    made_by: str
+    target: str
+    unit: str
+    structure: str
+    dim: int
+    k: int
+    rows: int
+    columns: int
+    seed: int
+    metrics: Mapping[str, float | None] | None
+    provenance: Mapping[str, str]
+    versions: dict[str, str]
+    background: str
+    top_columns: list[str]
+    methods: dict[str, MethodFound]
+    background_stability: dict[str, StabilityFound] | None = None
+    certified: CertifiedFound
+    slices_at_row: int | None = None
+    pieces: PiecesFound | None = None
+    skeleton: SkeletonFound | None = None
+    margins: MarginsFound | None = None
+    comparison: ComparisonFound | None = None
+    left_out: list[str]
+    seconds: dict[str, float]

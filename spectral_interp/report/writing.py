@@ -6,8 +6,8 @@ import io
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,12 +17,13 @@ from .._common.choices import FIGURE_FORMATS
 from .analysis import Analysis
 from .folder import REPORT, SUMMARY, replacing
 from .page import render
+from .summary import Summary
 
 DATELESS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Metadata that keep the same figure the same bytes."""
 
 
-def write(analysis: Analysis, folder: Path, *, format: str = "png") -> dict[str, Any]:
+def write(analysis: Analysis, folder: Path, *, format: str = "png") -> Summary:
     """Write report, tables, figures and summary, replacing an earlier analysis whole.
 
     Parameters
@@ -34,8 +35,8 @@ def write(analysis: Analysis, folder: Path, *, format: str = "png") -> dict[str,
 
     Returns
     -------
-    dict
-        The summary as it was written, with the seconds that the files took.
+    Summary
+        As it was written, with the seconds that the files took.
 
     Raises
     ------
@@ -57,11 +58,11 @@ def write(analysis: Analysis, folder: Path, *, format: str = "png") -> dict[str,
             drawn = draw_figure(draw, analysis.heights[name], {"png", format})
             images[name] = drawn["png"]
             (new / "figures" / f"{name}.{format}").write_bytes(drawn[format])
-        seconds = analysis.summary["seconds"] | {"tables and figures": time.perf_counter() - start}
-        summary = {**analysis.summary, "seconds": seconds}
+        seconds = analysis.summary.seconds | {"tables and figures": time.perf_counter() - start}
+        summary = replace(analysis.summary, seconds=seconds)
         page = render(analysis.exhibits, images, analysis.subject, summary)
         (new / REPORT).write_text(page, encoding="utf-8")
-        text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(summary.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         (new / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return summary
 

@@ -124,7 +124,10 @@ def test_pieces_and_margins(regressor, diabetes):
     assert len(table) == 60
     ax = axes()
     assert plots.margins(table, ax) is ax
-    assert len(ax.lines[0].get_xdata()) == 60
+    curves = [axes.lines[0].get_xdata() for axes in ax.figure.axes]
+    for name, values in zip(("gap", "linear_radius"), curves, strict=True):
+        np.testing.assert_array_equal(values[np.isfinite(values)], np.sort(table[name]))
+    assert [label.get_text() for label in ax.get_yticklabels()] == [f"{i}%" for i in range(0, 101, 20)]
 
 
 @pytest.mark.parametrize("n", [1, 25])

@@ -10,7 +10,14 @@ from matplotlib.figure import Figure
 
 from spectral_interp import Pencil, certify, explain, plots
 from spectral_interp.comparison.explainers import EXPLAINERS
-from spectral_interp.plots.style import COLUMN_COLOURS, COUPLING, DIAGONAL, METHODS, MODELS, SHARE_MAP
+from spectral_interp.plots.style import (
+    COLUMN_COLOURS,
+    COUPLING,
+    DIAGONAL,
+    METHOD_LOOKS,
+    MODEL_LOOKS,
+    SHARE_MAP,
+)
 from spectral_interp.regions.slices import slice_spectrum
 
 SIGHTS = {
@@ -49,12 +56,12 @@ def test_shares_darken_steadily_in_grey_print():
 
 
 def test_every_explainer_and_model_has_its_own_look():
-    assert {explainer.name for explainer in EXPLAINERS} == set(METHODS)
-    assert {model for explainer in EXPLAINERS for model in explainer.models} == set(MODELS)
-    assert len({look.marker for look in METHODS.values()}) == len(METHODS)
-    for looks in (METHODS, MODELS):
+    assert {explainer.name for explainer in EXPLAINERS} == set(METHOD_LOOKS)
+    assert {model for explainer in EXPLAINERS for model in explainer.models} == set(MODEL_LOOKS)
+    assert len({look.marker for look in METHOD_LOOKS.values()}) == len(METHOD_LOOKS)
+    for looks in (METHOD_LOOKS, MODEL_LOOKS):
         assert len({(look.colour, look.line) for look in looks.values()}) == len(looks)
-    assert len({look.hatch for look in MODELS.values()}) == len(MODELS)
+    assert len({look.hatch for look in MODEL_LOOKS.values()}) == len(MODEL_LOOKS)
 
 
 def by_model(models):
@@ -74,7 +81,7 @@ def by_model(models):
 def test_models_keep_their_colour_wherever_they_stand(models):
     ax = plots.importance_by_model(by_model(models), Figure().subplots())
     found = {bars.get_label(): bars[0].get_facecolor() for bars in ax.containers}
-    assert found == {model: to_rgba(MODELS[model.split(" (")[0]].colour) for model in models}
+    assert found == {model: to_rgba(MODEL_LOOKS[model.split(" (")[0]].colour) for model in models}
 
 
 def test_methods_keep_their_look_wherever_they_stand():
@@ -84,7 +91,7 @@ def test_methods_keep_their_look_wherever_they_stand():
     for table in (curves, curves[::-1]):
         lines = {line.get_label(): line for line in plots.deletion(table, Figure().subplots()).lines}
         for method in curves["method"]:
-            look = METHODS[method]
+            look = METHOD_LOOKS[method]
             assert (lines[method].get_color(), lines[method].get_marker()) == (look.colour, look.marker)
 
 

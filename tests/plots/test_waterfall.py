@@ -48,8 +48,8 @@ def test_the_steps_lead_from_the_base_value_to_the_prediction(wide, row):
 
 
 def test_ten_columns_have_a_line_each(regressor, diabetes):
-    att = explain(regressor, diabetes[0][:5])
-    table = plots.waterfall_table(att, 2, label=77)
+    att = explain(regressor, diabetes[0][:5].set_axis(range(75, 80)))
+    table = plots.waterfall_table(att, 2)
     assert sorted(table["column"]) == sorted(diabetes[0].columns)
     assert table["value"][table["column"] == "bmi"].item() == f"{diabetes[0]['bmi'].iloc[2]:.4g}"
     assert table["row"].tolist() == [77] * 10

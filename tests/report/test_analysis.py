@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spectral_interp import Pencil, explain, report
+from spectral_interp import Pencil, explain, load, report
+from spectral_interp.commands.printing import summary_lines
+from spectral_interp.models import TridiagonalSpectral
 from spectral_interp.plots import beeswarm_table
-from spectral_interp.report.summary import summary_lines
+from spectral_interp.tables import TableEncoder
 
 
 def test_rows_are_chosen_by_the_seed(regressor, diabetes):
@@ -62,11 +64,11 @@ def test_a_column_named_like_the_target_is_a_column(tmp_path):
 def test_summary_and_sensitivity_against_their_definitions(regressor, diabetes):
     X, y = diabetes
     analysis = report.analyze(regressor, X, y, methods=["local"], seed=0)
-    att, found = explain(regressor, X), analysis.summary["methods"]["local"]
+    att, found = explain(regressor, X), analysis.summary.methods["local"]
     diagonal, coupling = np.abs(att.diagonal).mean(axis=0).sum(), np.abs(att.coupling).mean(axis=0).sum()
-    assert found["coupling_share"] == pytest.approx(coupling / (diagonal + coupling))
-    assert found["completeness_gap"] == att.completeness_gap.max()
-    assert found["evaluations"] == att.evaluations
+    assert found.coupling_share == pytest.approx(coupling / (diagonal + coupling))
+    assert found.completeness_gap == att.completeness_gap.max()
+    assert found.evaluations == att.evaluations
     bounds = analysis.tables["sensitivity"].set_index("feature")["bound"]
     pencil = regressor.pencil_
     for i, name in enumerate(X.columns):
@@ -94,7 +96,7 @@ def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_figures, regresso
     report.write(analysis, tmp_path / "out")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["metrics"]["R²"] is None
-    assert "R² undefined" in summary_lines(summary)[0]
+    assert "R² undefined" in summary_lines(analysis.summary)[0]
 
 
 def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor, diabetes):
@@ -114,3 +116,20 @@ def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor,
     link.symlink_to(folder)
     with pytest.raises(ValueError, match="a file or a link"):
         report.write(analysis, link)
+
+
+def test_an_analysis_encodes_every_table_once(classifier, breast_cancer, tmp_path, monkeypatch, no_figures):
+    """The rows, the background and the pencil of a model from a file: once each, whatever looks at them."""
+    classifier.save(tmp_path / "model.pt", heldout=tuple(part[:12] for part in breast_cancer))
+    encoded, built = [], []
+    features, pencil = TableEncoder.features, TridiagonalSpectral.pencil
+    monkeypatch.setattr(
+        TableEncoder, "features", lambda self, frame: encoded.append(len(frame)) or features(self, frame)
+    )
+    monkeypatch.setattr(TridiagonalSpectral, "pencil", lambda self: built.append(1) or pencil(self))
+    est = load(tmp_path / "model.pt")
+    X, y = report.choose_rows(est, None, limit=12, seed=0)
+    analysis = report.analyze(est, X, y, methods=["local", "path"], most=5, compare_rows=3, seed=0)
+    report.write(analysis, tmp_path / "out")
+    assert sorted(encoded) == [12, 100]
+    assert len(built) == 1

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from spectral_interp import SpectralRegressor, certify, explain, linear_regions, report
 from spectral_interp._common.sampling import spread
+from spectral_interp.commands.printing import summary_lines
 from spectral_interp.comparison.stability import REDRAWS, stability_table
-from spectral_interp.report.summary import summary_lines
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +20,13 @@ def analysis(regressor, diabetes):
 def test_methods_stand_side_by_side(analysis, regressor, diabetes):
     at = spread(40, 8)
     att = explain(regressor, diabetes[0].iloc[at], method="path")
-    found = analysis.summary["methods"]["path"]
-    assert list(analysis.summary["methods"]) == ["path", "local"]
-    assert (found["rows"], analysis.summary["methods"]["local"]["rows"]) == (8, 40)
-    assert found["evaluations"] == att.evaluations
-    assert found["milliseconds_per_row"] > 0
-    assert found["degenerate_rows"] == 0
-    assert analysis.summary["background"] == "100 training rows kept by the model, chosen with seed 0"
+    found = analysis.summary.methods["path"]
+    assert list(analysis.summary.methods) == ["path", "local"]
+    assert (found.rows, analysis.summary.methods["local"].rows) == (8, 40)
+    assert found.evaluations == att.evaluations
+    assert found.milliseconds_per_row > 0
+    assert found.degenerate_rows == 0
+    assert analysis.summary.background == "100 training rows kept by the model, chosen with seed 0"
     dots = analysis.tables["beeswarm_path"]
     assert sorted(dots["row"].unique()) == at.tolist()
     np.testing.assert_array_equal(dots["contribution"], att.values.ravel())
@@ -36,13 +36,13 @@ def test_methods_stand_side_by_side(analysis, regressor, diabetes):
 
 def test_slices_are_of_the_strongest_columns_of_the_first_method(analysis, regressor, diabetes):
     ranking = analysis.tables["importance_path"]["column"].tolist()
-    assert analysis.summary["top_columns"] == ranking[:5]
+    assert analysis.summary.top_columns == ranking[:5]
     drawn = [analysis.tables[f"spectrum_{place}"]["column"].iloc[0] for place in (1, 2, 3)]
     assert drawn == ranking[:3]
     plane = analysis.tables["region_map"].iloc[0]
     assert [plane["x_column"], plane["y_column"]] == ranking[:2]
     prediction = np.sort(regressor.predict(diabetes[0][:40]))
-    row = analysis.summary["slices_at_row"]
+    row = analysis.summary.slices_at_row
     assert regressor.predict(diabetes[0][row : row + 1])[0] == prediction[20]
     assert plane["row"] == row
 
@@ -79,25 +79,25 @@ def test_certified_intervals_hold_what_is_observed(analysis, regressor, diabetes
     slack = 1e-9 * table["norm"]
     assert (table["observed_min"] >= table["low"] - slack).all()
     assert (table["observed_max"] <= table["high"] + slack).all()
-    found = analysis.summary["certified"]
-    assert found["sentences"] == certify(regressor, diabetes[0][:40]).sentences()
-    assert found["columns_of_proven_direction"] == (table["monotone"] != 0).sum()
-    assert 0 < found["median_observed_over_certified_range"] <= 1
+    found = analysis.summary.certified
+    assert found.sentences == certify(regressor, diabetes[0][:40]).sentences()
+    assert found.columns_of_proven_direction == (table["monotone"] != 0).sum()
+    assert 0 < found.median_observed_over_certified_range <= 1
     lines = summary_lines(analysis.summary)
-    assert all(any(sentence in line for line in lines) for sentence in found["sentences"][:8])
+    assert all(any(sentence in line for line in lines) for sentence in found.sentences[:8])
 
 
 def test_pieces_and_radii_at_one_tolerance(analysis, regressor, diabetes):
     X = diabetes[0][:40]
     eps = 0.1 * regressor.predict(X).std()
     regions, cert = linear_regions(regressor, X), certify(regressor, X)
-    pieces = analysis.summary["pieces"]
-    assert pieces["eps"] == pytest.approx(eps)
-    assert pieces["counts"]["model"] == len(regions.pieces(eps)[0])
-    assert analysis.summary["skeleton"]["r2"] == regions.skeleton_r2
-    margins = analysis.summary["margins"]
-    assert margins["median_linear_radius"] == pytest.approx(np.median(cert.linear_radius(eps)))
-    assert margins["median_gap"] == pytest.approx(np.median(cert.gap))
+    pieces = analysis.summary.pieces
+    assert pieces.eps == pytest.approx(eps)
+    assert pieces.counts["model"] == len(regions.pieces(eps)[0])
+    assert analysis.summary.skeleton.r2 == regions.skeleton_r2
+    margins = analysis.summary.margins
+    assert margins.median_linear_radius == pytest.approx(np.median(cert.linear_radius(eps)))
+    assert margins.median_gap == pytest.approx(np.median(cert.gap))
 
 
 @pytest.mark.parametrize("method", ["local", "path", "shapley"])
@@ -139,9 +139,9 @@ def test_a_background_of_equal_rows_does_not_move(diabetes):
 def test_sampled_shapley_values_say_their_error(classifier, breast_cancer):
     X = breast_cancer[0][:2]
     analysis = report.analyze(classifier, X, None, methods=["shapley"], seed=0)
-    found = analysis.summary["methods"]["shapley"]
-    assert found["largest_standard_error"] > 0
-    assert found["coupling_share"] is None
+    found = analysis.summary.methods["shapley"]
+    assert found.largest_standard_error > 0
+    assert found.coupling_share is None
     assert any("sampled: standard errors up to" in line for line in summary_lines(analysis.summary))
     assert (analysis.tables["margins"]["flip_radius"] > 0).all()
 
@@ -181,7 +181,7 @@ def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, l
     est = SpectralRegressor(**({"dim": 4, "n_epochs": 3, "random_state": 0} | options))
     est.fit(table[columns], table["a"] + table["b"] ** 2)
     analysis = report.analyze(est, table.loc[: rows - 1, columns], None, methods=["local"], seed=0)
-    assert analysis.summary["left_out"] == left_out
+    assert analysis.summary.left_out == left_out
     assert "certified" in analysis.tables
     low_to_high = {name for name in analysis.tables if name.startswith("waterfall_")}
     assert low_to_high == {

@@ -1,17 +1,15 @@
-"""The sentence that each table says, on small tables whose answer is plain."""
-
-import tomllib
+"""The sentence of each figure, on small tables whose answer is plain."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from spectral_interp.report import page, sections
-from spectral_interp.report.findings import FINDINGS, kind_of
+from spectral_interp import plots
 
 
-def say(exhibit, /, **columns):
-    return FINDINGS[exhibit](pd.DataFrame(columns))
+def say(figure, /, **columns):
+    return getattr(plots, figure).finding(pd.DataFrame(columns))
 
 
 def test_importance_names_the_strongest_and_their_share():
@@ -110,7 +108,7 @@ def test_pieces_reads_the_curve():
     table = {"of": "model", "eps": [0.0, 1, 2, 8], "pieces": [40, 12, 9, 1], "unit": "kg"}
     assert (
         say("pieces", **table)
-        == "Ten tangent planes hold every row to within 2 (kg); a single one only to within 8."
+        == "Ten tangent planes hold every row to within 2 (kg); a single plane only to within 8."
     )
 
 
@@ -151,22 +149,11 @@ def test_deletion_and_cost_name_the_best():
     assert "the order of path takes predictions away fastest: mean distance 0.1 against 0.5" in say(
         "deletion", **curves
     )
+    failed = {"model": ["spectral", "MLP"], "method": ["random", "SHAP Deep"], "mean": [0.5, 0.1]}
+    assert say("deletion", **failed) == "No explainer worked on the spectral model."
+    curve = pd.DataFrame(failed).assign(share=0.5, deletion=1.0)
+    assert len(plots.deletion(curve, Figure().subplots()).lines) == 2
+    assert plots.deletion(curve[1:], Figure().subplots()).get_legend() is None
     paid = {"model": "spectral", "method": ["path", "slow"], "gain": [0.5, 0.501], "ms_per_row": [1.0, 50.0]}
     assert say("faithfulness_cost", **paid).startswith("On the spectral model path is the cheapest within 2%")
-    assert "slow the dearest, 50 ms" in say("cost", **paid)
-
-
-def test_every_exhibit_has_words_and_a_finding(regressor, diabetes):
-    words = tomllib.loads(page._template("words.toml"))
-    placed = [kind for section in words["section"] for kind in section["exhibits"]]
-    assert len(placed) == len(set(placed))
-    assert set(placed) <= set(words["exhibit"]) == set(FINDINGS)
-    X, y = diabetes
-    subject = sections.Subject.explained(
-        regressor, X[:9], y[:9], ["local"], most=None, compare_rows=0, seed=0
-    )
-    exhibits, _ = sections.build(subject)
-    for exhibit in exhibits:
-        said = FINDINGS[kind_of(exhibit.name)](exhibit.table)
-        assert said.endswith(".")
-        assert "nan" not in said
+    assert "slow the most expensive, 50 ms" in say("cost", **paid)

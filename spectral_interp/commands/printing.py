@@ -1,0 +1,119 @@
+"""The summary of an analysis as the lines that are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .._common.text import at_least, at_most, counted, number
+from ..report.folder import SUMMARY
+from ..report.summary import (
+    CertifiedFound,
+    ComparisonFound,
+    MarginsFound,
+    MethodFound,
+    SkeletonFound,
+    StabilityFound,
+    Summary,
+)
+
+LABEL = 18
+"""Width of the labels."""
+
+PRINTED_SENTENCES = 8
+"""Maximum number of certified sentences that are printed."""
+
+
+def summary_lines(summary: Summary) -> list[str]:
+    """Return the summary as the lines of a short table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from spectral_interp import SpectralRegressor, report
+    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
+    >>> print(summary_lines(report.analyze(est, X, None, methods=["local"], seed=0).summary)[0])
+    metric             no targets given
+    """
+    return [f"{name:<{LABEL}} {text}" for name, text in _lines(summary)]
+
+
+def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    metrics, unit = summary.metrics or {}, summary.unit
+    yield "metric", ", ".join(f"{k} {number(v)}" for k, v in metrics.items()) or "no targets given"
+    yield "background", summary.background
+    for name, method in summary.methods.items():
+        yield from _method_lines(name, method, unit)
+    for name, moves in (summary.background_stability or {}).items():
+        yield f"{name}, redrawn", _stability(moves, summary.methods[name].top_columns)
+    yield from _certified_lines(summary.certified)
+    if summary.pieces:
+        counts = ", ".join(f"{name} {count}" for name, count in summary.pieces.counts.items())
+        yield "linear pieces", f"{counts}, to within {at_most(summary.pieces.eps)} ({unit})"
+    if summary.skeleton:
+        yield "skeleton", _skeleton(summary.skeleton)
+    if summary.margins:
+        yield from _margin_lines(summary.margins, unit)
+    if summary.comparison:
+        yield from _comparison_lines(summary.comparison)
+    if summary.slices_at_row is not None:
+        yield "slices", f"through row {summary.slices_at_row}, the row of the median prediction"
+    for place, reason in enumerate(summary.left_out):
+        yield "" if place else "left out", reason
+    yield "time", ", ".join(f"{k} {v:.1f} s" for k, v in summary.seconds.items() if v >= 0.05)
+
+
+def _method_lines(name: str, method: MethodFound, unit: str) -> Iterator[tuple[str, str]]:
+    yield name, ", ".join(method.top_columns)
+    share = "" if method.coupling_share is None else f"; {method.coupling_share:.0%} coupling"
+    yield "", f"{counted(method.rows, 'row')}, {method.milliseconds_per_row:.3g} ms a row{share}"
+    gap, relative = method.completeness_gap, method.completeness_gap_relative
+    yield "", f"completeness gap up to {gap:.1e} ({unit}), {relative:.1e} of the largest prediction"
+    if method.largest_standard_error is not None:
+        yield "", f"sampled: standard errors up to {number(method.largest_standard_error)} ({unit})"
+    if method.degenerate_rows:
+        yield "", f"{counted(method.degenerate_rows, 'row')} degenerate"
+
+
+def _stability(moves: StabilityFound, columns: list[str]) -> str:
+    """Return how far mean |contribution| of the columns moves over redraws of the background."""
+    shares = [(name, moves.relative_standard_deviation[name]) for name in columns]
+    listed = ", ".join(f"{name} ± {'undefined' if s is None else format(s, '.1%')}" for name, s in shares)
+    return f"mean size of {listed}"
+
+
+def _certified_lines(certified: CertifiedFound) -> Iterator[tuple[str, str]]:
+    share = certified.median_observed_over_certified_range
+    tight = "" if share is None else f"; slopes at the rows span {share:.0%} of what is possible (median)"
+    proven = f"{certified.columns_of_proven_direction} of {certified.columns} columns"
+    yield "certified", f"direction proven for {proven}{tight}"
+    for sentence in certified.sentences[:PRINTED_SENTENCES]:
+        yield "", sentence
+    if len(certified.sentences) > PRINTED_SENTENCES:
+        yield "", f"… and {len(certified.sentences) - PRINTED_SENTENCES} more in {SUMMARY}"
+
+
+def _skeleton(found: SkeletonFound) -> str:
+    pieces, r2, mixed = found.active_latents, number(found.r2), number(found.median_participation)
+    return f"exact pieces {pieces}, R² against the model {r2}, latents that the median row mixes {mixed}"
+
+
+def _margin_lines(margins: MarginsFound, unit: str) -> Iterator[tuple[str, str]]:
+    radius, eps = at_least(margins.median_linear_radius), at_most(margins.eps)
+    yield "gaps and radii", f"gap of the median row {at_least(margins.median_gap)} ({unit})"
+    yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in features"
+
+
+def _comparison_lines(compared: ComparisonFound) -> Iterator[tuple[str, str]]:
+    accuracy = ", ".join(f"{model} {number(value)}" for model, value in compared.accuracy.items())
+    if accuracy:
+        yield "comparison", f"{compared.metric}: {accuracy}"
+    for place, (name, method) in enumerate(compared.methods.items()):
+        gap, gain = number(method.completeness_gap_relative), number(method.gain_over_random_deletion)
+        cost = f"{name}: {number(method.milliseconds_per_row)} ms a row, gap {gap} of the spread"
+        yield ("" if accuracy or place else "comparison"), f"{cost}, deletion beats random by {gain}"
+    for reason in compared.disputed:
+        yield "most disputed", reason
+    for note in compared.notes:
+        yield "", note

@@ -1,0 +1,45 @@
+"""How well each model predicts."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from .._common.text import number
+from ..comparison.compare import Comparison
+from ..comparison.explainers import SPECTRAL
+from .figure import Figure
+
+HIGHER_IS_BETTER = {"R²", "accuracy"}
+"""Of the metrics that come first in a table of accuracies."""
+
+
+def accuracy_table(comparison: Comparison) -> pd.DataFrame:
+    """Return one line per model: its metrics on the rows; none without targets."""
+    return comparison.accuracy
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the model that predicts best."""
+    if table.empty:
+        return "No targets were given, so there is no accuracy to compare."
+    metric = table.columns[1]
+    higher = metric in HIGHER_IS_BETTER
+    order = table.sort_values(metric, ascending=not higher, kind="stable", ignore_index=True)
+    first, ours = order.iloc[0], table[table["model"] == SPECTRAL].iloc[0]
+    text = f"The {first['model']} model is best on these rows: {metric} {number(first[metric])}"
+    if first["model"] != SPECTRAL:
+        return f"{text} against {number(ours[metric])} of the spectral model."
+    if len(order) == 1:
+        return f"{text}."
+    return f"{text}; next comes {order['model'][1]}, {number(order[metric][1])}."
+
+
+accuracy = Figure(
+    name="accuracy",
+    title="How well it predicts",
+    kind="Table",
+    reading="One line for each model, all on the same rows.",
+    table=accuracy_table,
+    finding=finding,
+    once=("unit", "rows"),
+)

@@ -1,0 +1,77 @@
+"""Figures as objects: each has all that a page shows of it, and the functions that users call are its own."""
+
+import io
+
+import pytest
+from matplotlib.figure import Figure as Canvas
+
+from spectral_interp import plots, report
+from spectral_interp.plots import Figure
+from spectral_interp.report.sections import SECTIONS
+
+FIGURES = [thing for thing in vars(plots).values() if isinstance(thing, Figure)]
+
+
+@pytest.fixture(scope="module")
+def analysis(diabetes):
+    from spectral_interp import SpectralRegressor
+    from spectral_interp.comparison.baselines import fit_baselines
+
+    X, y = diabetes
+    est = SpectralRegressor(dim=4, n_epochs=5, random_state=0).fit(X, y)
+    est.baselines_ = fit_baselines(est, X, y)
+    return report.analyze(est, X[:9], y[:9], methods=["local"], compare_rows=3, seed=0)
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+def test_a_figure_has_words_and_stands_in_one_section(figure):
+    assert figure is getattr(plots, figure.name)
+    assert figure.table is getattr(plots, f"{figure.name}_table")
+    assert all(text.strip() for text in (figure.title, figure.kind, figure.reading))
+    assert figure.reading.endswith(".")
+    assert not figure.title.endswith(".")
+    assert (figure.kind == "Table") == (figure.draw is None)
+    places = [section.name for section in SECTIONS for part in section.parts if part.figure is figure]
+    assert len(places) == 1
+
+
+def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(analysis):
+    assert {exhibit.figure.name for exhibit in analysis.exhibits} == {figure.name for figure in FIGURES}
+    names = [exhibit.name for exhibit in analysis.exhibits]
+    assert len(names) == len(set(names))
+    for exhibit in analysis.exhibits:
+        for text in (exhibit.title, exhibit.reading, exhibit.finding):
+            assert not {"{", "}"} & set(text)
+            assert "nan" not in text
+        assert exhibit.finding.endswith(".")
+        assert set(exhibit.figure.headers) | set(exhibit.figure.once) <= {
+            *exhibit.table.columns,
+            *("standard_error", "flip_radius", "observed_min", "observed_median", "observed_max"),
+        }
+
+
+def test_a_table_without_a_drawing_says_so(analysis):
+    table = analysis.tables["cost"]
+    with pytest.raises(TypeError, match="cost, which is a table only"):
+        plots.cost(table, Canvas().subplots())
+    assert "cost" not in analysis.figures
+
+
+def test_the_help_of_a_figure_is_that_of_its_drawing():
+    assert "Of columns, as" in plots.importance.__doc__
+
+
+@pytest.mark.parametrize("context", ["screen", "print"])
+def test_every_figure_draws_the_same_bytes_in_both_contexts(analysis, context):
+    for exhibit in analysis.exhibits:
+        if not exhibit.is_drawn:
+            continue
+        pictures = []
+        for _ in range(2):
+            with plots.style(context):
+                canvas = Canvas(figsize=(7.2, exhibit.height))
+                ax = canvas.subplots()
+                assert exhibit.draw(ax) is ax
+                canvas.savefig(target := io.BytesIO(), dpi=40)
+                pictures.append(target.getvalue())
+        assert pictures[0] == pictures[1]
