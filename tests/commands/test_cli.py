@@ -106,7 +106,8 @@ def test_bare_state_dict(tmp_path, no_figures, run, rng):
     assert (status, err) == (0, "")
     assert "linear model and MLP left out" in text
     assert "background         the origin" in text
-    assert "left out           redraws of the background: 1 background row cannot be drawn again" in text
+    assert "left out           training curve: the file holds no history of the training" in text
+    assert "redraws of the background: 1 background row cannot be drawn again" in text
     assert "training curve: the file holds no history" in text
     table = pd.read_csv(tmp_path / "bare-analysis" / "tables" / "importance_path.csv")
     assert sorted(table["column"]) == ["u", "v"]
