@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .._common.text import counted
 from ..estimators.persistence import load
-from ..plots.style import count_rows
 from ..report.analysis import analyze, choose_rows, complete_baselines, provenance
 from ..report.folder import REPORT, check_folder
 from ..report.writing import write
@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> None:
     )
     summary = write(analysis, out, format=args.format)
 
-    print(f"{count_rows(len(X))} explained")
+    print(counted(len(X), "row"), "explained")
     for line in summary_lines(summary):
         print(line)
     print(f"figures: {out / 'figures'}")

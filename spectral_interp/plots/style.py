@@ -196,17 +196,6 @@ def bar_height(n: int) -> float:
     return min(0.8, 0.2 * n)
 
 
-def count_rows(n: int) -> str:
-    """Return ``n`` rows in words.
-
-    Examples
-    --------
-    >>> count_rows(1), count_rows(1000)
-    ('1 row', '1,000 rows')
-    """
-    return "1 row" if n == 1 else f"{n:,} rows"
-
-
 def look_of(name: str, among: Iterable[str]) -> Look:
     """Return the look of "model (method)": the model's, or the method's where all are of one model.
 
