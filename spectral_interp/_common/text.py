@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -50,13 +54,17 @@ def value_text(value: object) -> str:
 
     Examples
     --------
-    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
-    ('21.6', 'missing', 'Oslo', 'True')
+    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(np.datetime64("2024-01-31"))
+    ('21.6', 'missing', 'Oslo', '2024-01-31')
     """
     import pandas as pd  # values of a table are pandas' own, gaps among them
 
     if pd.isna(value):  # type: ignore[call-overload]
         return "missing"
+    if isinstance(value, np.datetime64 | datetime.datetime):
+        moment: Any = value
+        text = str(np.datetime64(moment, "s"))
+        return text.removesuffix(":00").removesuffix("T00:00")
     plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
     return str(value) if plain else number(float(value))  # type: ignore[arg-type]
 

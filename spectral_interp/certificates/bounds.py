@@ -195,9 +195,11 @@ class Certificate:
 
         ``low`` to ``high`` holds every derivative and ``norm`` is its largest size, per ``step``: a standard
         deviation of a numeric column (of its logarithm where that is what enters), or the change between the
-        two levels that can differ most. ``*_per_unit`` repeat them per ``own_step``, a unit of the column,
-        and are missing for levels. ``observed_*`` are the smallest, median and largest derivative at the
-        rows, if there are any. A numeric column with gaps: of its values, between rows that have one.
+        two levels that can differ most. Of dates whose month, weekday or hour enter it is a change of one of
+        these or of elapsed time, each alone, whichever can differ most. ``*_per_unit`` repeat them per
+        ``own_step``, a unit of the column, and are missing for levels and for such dates. ``observed_*`` are
+        the smallest, median and largest derivative at the rows, if there are any. A column with gaps: of its
+        values, between rows that have one.
         """
         import pandas as pd  # only here do arrays become a table
 
@@ -243,7 +245,7 @@ class Certificate:
         ----------
         column : str
         values : array_like, shape (m,)
-            Numbers in the column's own unit, or levels.
+            Numbers in the column's own unit, dates, or levels.
         method : str
             "local", or one that averages over the background.
 

@@ -271,7 +271,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
         labels = frame.index.to_numpy()
-        return Rows(self.view(), self.encoder_.features(frame), frame.to_numpy(), labels)
+        return Rows(self.view(), self.encoder_.features(frame), self.encoder_.cells(frame), labels)
 
     def _background_name(self) -> str:
         """Return what ``background_`` is; a bare state dict has no history and no training rows."""

@@ -55,6 +55,21 @@ def _log_fits(column: dict[str, Any]) -> bool:
     return not column.get("log") or (column["mean"] <= math.log(FINITE) and (median is None or median > 0))
 
 
+def _calendar_fits(column: dict[str, Any]) -> bool:
+    """Tell whether the shares of every part of the calendar are of all its levels and sum to one, or none."""
+    return all(
+        not column.get(part)
+        or (len(column[part]) == size and math.isclose(sum(column[part]), 1, abs_tol=1e-6))
+        for part, size in (("month", 12), ("weekday", 7), ("hour", 24))
+    )
+
+
+def _dates_fit(column: dict[str, Any]) -> bool:
+    """Tell whether mean and median are within the dates of the training table."""
+    inside = (column["mean"], column["mean"] if column.get("median") is None else column["median"])
+    return all(column["first"] <= day <= column["last"] for day in inside)
+
+
 def _bands_fit(weights: dict[str, Tensor]) -> bool:
     dim, p = weights["diag.weight"].shape
     shapes = [tuple(weights[key].shape) for key in PUBLISHED_KEYS]
@@ -72,6 +87,7 @@ _BOOL = predicate("True or False", lambda v: type(v) is bool)
 _ATOM = predicate("None, text, True, False or a number", _is_atom)
 _PLAIN = by_type({list: list_of(_ATOM), tuple: list_of(_ATOM)}, _ATOM)
 _SHARE = real(0, 1)
+_DAY = real(-719_162, 2_932_897)  # the years 1 to 9999, in days since 1970-01-01
 
 _CELLS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,)))
 _TARGETS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,), most=MAX_WEIGHT))
@@ -89,6 +105,23 @@ _KINDS: dict[str, Validator] = {
         record({"levels": list_of(_NAME), "shares": list_of(_SHARE)}),
         rule("different levels", lambda v: len(set(v["levels"])) == len(v["levels"])),
         rule("a share for every level", lambda v: len(v["shares"]) == len(v["levels"])),
+    ),
+    "date": all_of(
+        record(
+            {"mean": _DAY, "scale": real(1e-12, 1e7), "first": _DAY, "last": _DAY},
+            {
+                "month": list_of(_SHARE),
+                "weekday": list_of(_SHARE),
+                "hour": list_of(_SHARE),
+                "median": optional(_DAY),
+                "missing": _SHARE,
+                "time": _BOOL,
+                "utc": _BOOL,
+                "day_first": optional(_BOOL),
+            },
+        ),
+        rule("shares of 12 months, 7 days of the week and 24 hours", _calendar_fits),
+        rule("a mean and a median from the first date to the last", _dates_fit),
     ),
     "dropped": record({}),
 }

@@ -14,8 +14,9 @@ from .._common.text import at_least, at_most, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
 from ..tables.parsing import check_values
-from ..view import Axis
+from ..view import Axis, DateAxis
 from .beeswarm import fan
+from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import Colours, column_title, label_y, legend_below
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
@@ -117,7 +118,9 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
 
 
 def _values(data: npt.NDArray[Any], axis: Axis) -> pd.Series:
-    """Return the numbers of a column, NaN where missing, or its levels, None where unknown."""
+    """Return the numbers or dates of a column, NaN where missing, or its levels, None where unknown."""
+    if isinstance(axis, DateAxis):
+        return pd.Series(axis.checked(data))
     column = check_values(pd.Series(data), axis.name)
     if axis.continuous:
         return pd.to_numeric(column, errors="coerce").astype(np.float64)
@@ -147,10 +150,10 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """
     first, name = table.iloc[0], str(table["column"].iloc[0])
     dots, ranges = (table[(table["of"] == kind) & table["value"].notna()] for kind in (ROW, RANGE))
-    note = ""
-    if first["step"]:
+    note, dates = "", holds_dates(table["value"])
+    if first["step"] or dates:
         _add_wedge(ranges, ax)
-        x = dots["value"].to_numpy(dtype=np.float64)
+        x = drawn(dots["value"])
     else:
         levels = list(dots["value"].value_counts(sort=True).index)
         note = f"{TOP} of {len(levels)} levels" if len(levels) > TOP else ""
@@ -162,6 +165,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     if first["log_axis"]:
         ax.set_xscale("log")
         label_log(ax.xaxis)
+    if dates:
+        label_dates(ax.xaxis)
     lost = int((table["of"] == ROW).sum()) - len(dots) if not note else 0
     note = note or (f"{lost} without a value not drawn" if lost else "")
     ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({note})" if note else ""))
@@ -176,14 +181,18 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
         return
     first = ranges.iloc[0]
     proven = first["slope_low"] >= 0 or first["slope_high"] <= 0
-    slopes = f"{at_least(first['slope_low'])} to {at_most(first['slope_high'])}"
     mean = "" if first["method"] == "local" else ",\naveraged over the background"
-    step = first["step"].removesuffix(first["column"]) + shorten(first["column"])
-    sign = ", sign proven" if proven else ""
-    label = f"certified for every input{sign}: slopes from\n{slopes} per {step}{mean}"
-    x, low, high = (ranges[end].to_numpy(dtype=np.float64) for end in ("value", "low", "high"))
+    if first["step"]:
+        slopes = f"{at_least(first['slope_low'])} to {at_most(first['slope_high'])}"
+        step = first["step"].removesuffix(first["column"]) + shorten(first["column"])
+        sign = ", sign proven" if proven else ""
+        label = f"certified for every input{sign}: slopes from\n{slopes} per {step}{mean}"
+    else:
+        label = f"certified for every input, date by date{mean}"
+    by_date: Any = None if first["step"] else "mid"
+    x, low, high = (drawn(ranges[end]) for end in ("value", "low", "high"))
     colour = PROVEN if proven else CERTIFIED
-    ax.fill_between(x, low, high, zorder=0, color=colour, linewidth=0, label=label)
+    ax.fill_between(x, low, high, step=by_date, zorder=0, color=colour, linewidth=0, label=label)
 
 
 def _add_strips(dots: pd.DataFrame, ranges: pd.DataFrame, levels: list[str], ax: Axes) -> FloatArray:

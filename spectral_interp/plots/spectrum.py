@@ -9,8 +9,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from .._common.text import number
+from .._common.text import number, value_text
 from ..regions.slices import SpectrumSlice
+from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import Colours, column_title, label_y, legend_below
 from .style import MODEL_LOOKS, NEUTRAL, WHOLE, label_log
@@ -20,6 +21,7 @@ from .text import NAME, UNIT, VALUE, shorten, shorten_all, with_unit
 def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
     """Return one line per (value, eigenvalue): which is selected, its gap, where it is smallest."""
     m, d = found.spectra.shape
+    which = {"which": found.which} if found.which else {}
     return pd.DataFrame(
         {
             "column": found.axis.name,
@@ -34,6 +36,7 @@ def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
             "log_axis": found.axis.log,
             "unit": found.unit,
         }
+        | which
     )
 
 
@@ -48,6 +51,9 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     colours : mapping, optional
         Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
     """
+    dates = holds_dates(table["value"])
+    if dates:
+        table = table.assign(value=drawn(table["value"]), row_value=drawn(table["row_value"]))
     levels = list(dict.fromkeys(table["value"])) if _has_levels(table) else []
     if levels:
         places = {level: at for at, level in enumerate(levels)}
@@ -65,11 +71,13 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     if first["log_axis"]:
         ax.set_xscale("log")
         label_log(ax.xaxis)
+    if dates:
+        label_dates(ax.xaxis)
     if levels:
         ax.set_xticks(range(len(levels)), shorten_all(map(str, levels), VALUE))
         ax.set_xlim(-0.5, len(levels) - 0.5)
     name = str(first["column"])
-    ax.set_xlabel(shorten(name, 2 * NAME))
+    ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({first['which']})" if "which" in table else ""))
     label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")
     column_title(ax, f"Eigenvalue flow along {shorten(name)} at row {first['row']}", name, colours)
     legend_below(ax)
@@ -98,7 +106,7 @@ def finding(table: pd.DataFrame) -> str:
     selected = table[table["selected"]].reset_index(drop=True)
     nearest = selected.iloc[int(selected["gap"].argmin())]
     span = selected["eigenvalue"].max() - selected["eigenvalue"].min()
-    at = nearest["value"] if isinstance(nearest["value"], str) else number(float(nearest["value"]))
+    at = value_text(nearest["value"])
     return (
         f"Along {column} the prediction moves over {with_unit(span, table)}; it comes closest to another "
         f"eigenvalue at {at}, where they are {number(nearest['gap'])} apart."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ from .._common.text import number
 
 NAME, VALUE, UNIT = 24, 12, 34
 """Characters of a column's name, of a value and of a unit that figures show."""
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 _JOINERS = "\u200c\u200d"
 _SIGNS = {"\n": "↵", "\t": "⇥"}
@@ -113,6 +116,18 @@ def shorten(text: str, width: int = NAME) -> str:
     text = printable(text)
     tail = (width - 1) // 3
     return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def shorten_value(text: str) -> str:
+    """Return a value as :func:`shorten` does, a date with its time to the minute.
+
+    Examples
+    --------
+    >>> shorten_value("a long name of a level"), shorten_value("2024-01-31T10:00:30")
+    ('a long n…vel', '2024-01-31T10:00')
+    """
+    found = _MOMENT.match(text)
+    return found[0] if found else shorten(text, VALUE)
 
 
 def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:

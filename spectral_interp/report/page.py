@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import struct
 from collections.abc import Mapping
@@ -167,6 +168,8 @@ def table_cells(table: pd.DataFrame, figure: Figure, lines: int = LINES) -> dict
 def _cell(value: Any, is_number: bool) -> dict[str, Any]:
     if is_number:
         return {"text": "" if pd.isna(value) else number(float(value)), "key": float(value)}
+    if isinstance(value, datetime.datetime):
+        return {"text": "" if pd.isna(value) else value_text(value), "key": None}
     return {"text": "" if value is None or value is pd.NA else str(value), "key": None}
 
 

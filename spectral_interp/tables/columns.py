@@ -11,9 +11,10 @@ import pandas as pd
 
 from .._common.arrays import FloatArray
 from .._common.messages import shown
-from ..view import Axis, LevelsAxis, NumberAxis
+from ..view import Axis, DateAxis, LevelsAxis, NumberAxis
 from ..view.axes import MISSING
 from ..view.levels import OTHER
+from .dates import Dates, encode_dates, fit_dates, read_dates
 from .parsing import check_values, coded, is_numeric, numbers_of, numbers_or_none, refuse
 
 RARE_ROWS, RARE_SHARE = 5, 0.05
@@ -40,8 +41,9 @@ class DroppedColumn:
 def fit_column(column: pd.Series, *, log: bool = False) -> Axis | DroppedColumn:
     """Learn how to encode a column, from all rows of the training table.
 
-    Numbers, and text that is a number in every row, are numeric. Booleans, pandas categories and other text
-    are categorical. Blank text is missing. A column without two different values is dropped.
+    Dates are a column of dates (:func:`~spectral_interp.tables.dates.read_dates`). Numbers, and text that is
+    a number in every row, are numeric. Booleans, pandas categories and other text are categorical. Blank text
+    is missing. A column without two different values is dropped.
 
     Parameters
     ----------
@@ -53,15 +55,19 @@ def fit_column(column: pd.Series, *, log: bool = False) -> Axis | DroppedColumn:
     Raises
     ------
     ValueError
-        If the column holds infinity, dates, complex numbers or other objects, is text of which most looks
-        like numbers or dates, or is to enter as a logarithm and holds text or numbers <= 0. Names the column,
-        the row and the value.
+        If the column holds infinity, complex numbers or other objects, is text of which most looks like
+        numbers or dates, or is to enter as a logarithm and holds dates, text or numbers <= 0. Names the
+        column, the row and the value.
 
     Examples
     --------
     >>> fit_column(pd.Series([1.0, 3.0], name="bmi"))
     NumberAxis(name='bmi', mean=2.0, scale=1.0, log=False, median=None, missing=0.0)
     """
+    column = column.rename(str(column.name))
+    dates = read_dates(column)
+    if dates is not None:
+        return _fit_dates(column, dates, log)
     column = check_values(column, str(column.name))
     values = numbers_or_none(column)
     if values is not None:
@@ -72,6 +78,14 @@ def fit_column(column: pd.Series, *, log: bool = False) -> Axis | DroppedColumn:
         row = int(column.notna().to_numpy().argmax())
         refuse(column, row, "positive numbers for log", "leave the column out of log")
     return _fit_levels(column)
+
+
+def _fit_dates(column: pd.Series, dates: Dates, log: bool) -> Axis | DroppedColumn:
+    """Learn from a column of dates, which have no logarithm."""
+    if log:
+        refuse(column, int(column.notna().to_numpy().argmax()), "numbers for log", "leave dates out of log")
+    axis = fit_dates(column, dates)
+    return DroppedColumn(str(column.name), axis) if isinstance(axis, str) else axis
 
 
 def _fit_numbers(column: pd.Series, values: FloatArray, log: bool) -> Axis | DroppedColumn:
@@ -137,6 +151,8 @@ def encode_column(axis: Axis, column: pd.Series) -> FloatArray:
     array([[ 0.  , -0.25],
            [ 0.  ,  0.75]])
     """
+    if isinstance(axis, DateAxis):
+        return encode_dates(axis, column.rename(axis.name))
     column = check_values(column, axis.name)
     u = _read_levels(axis, column) if isinstance(axis, LevelsAxis) else _read_numbers(axis, column)
     return axis.place(u)

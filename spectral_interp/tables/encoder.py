@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .._common.arrays import FloatArray
 from .._common.messages import shown, truncated_list
-from ..view import Axis, LevelsAxis, NumberAxis
+from ..view import Axis, DateAxis, LevelsAxis, NumberAxis
 from .columns import DroppedColumn, encode_column, fit_column
+from .dates import shown_dates
 from .readers import check_names
 
 
@@ -125,6 +127,15 @@ class TableEncoder:
         """Map rows that :meth:`select` returned to features, shape (n, p)."""
         return np.hstack([encode_column(axis, selected[axis.name]) for axis in self.axes])
 
+    def cells(self, selected: pd.DataFrame) -> npt.NDArray[Any]:
+        """Return rows that :meth:`select` returned as explanations show them, (n, columns): dates as such."""
+        dates = {a.name: shown_dates(a, selected[a.name]) for a in self.axes if isinstance(a, DateAxis)}
+        cells = selected.to_numpy(dtype=object if dates else None)
+        for place, name in enumerate(self.names):
+            if name in dates:
+                cells[:, place] = dates[name]
+        return cells
+
     def state(self) -> list[dict[str, Any]]:
         """Return the encoding as plain values, one dict a column of the training table."""
         states: dict[str, dict[str, Any]] = {
@@ -153,7 +164,7 @@ class TableEncoder:
         return cls(tuple(axes), tuple(entry["name"] for entry in state))
 
 
-_KINDS: dict[str, type[Axis]] = {"numeric": NumberAxis, "categorical": LevelsAxis}
+_KINDS: dict[str, type[Axis]] = {"numeric": NumberAxis, "categorical": LevelsAxis, "date": DateAxis}
 
 _KIND_OF = {axis: kind for kind, axis in _KINDS.items()}
 

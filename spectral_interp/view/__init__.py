@@ -1,12 +1,14 @@
 """What analyses see of a model and of rows: NumPy only."""
 
 from .axes import Axis, Directions, NumberAxis
+from .dates import DateAxis
 from .levels import LevelsAxis
 from .model import ModelView, Output, view_of
 from .rows import Rows, rows_of
 
 __all__ = [
     "Axis",
+    "DateAxis",
     "Directions",
     "LevelsAxis",
     "ModelView",
