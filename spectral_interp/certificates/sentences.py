@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._common.text import at_most
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     pass
 
 
-def is_change(line: Mapping[str, Any]) -> bool:
+def is_change(line: Any) -> bool:
     """Return whether what is certified of a column is one named change of it, and no direction."""
     return line["kind"] == "levels" or line.get("own_step") == ""
 

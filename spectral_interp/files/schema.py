@@ -120,7 +120,7 @@ _KINDS: dict[str, Validator] = {
                 "day_first": optional(_BOOL),
             },
         ),
-        rule("shares of 12 months, 7 days of the week and 24 hours", _calendar_fits),
+        rule("shares of 12 months, 7 weekdays and 24 hours", _calendar_fits),
         rule("a mean and a median from the first date to the last", _dates_fit),
     ),
     "dropped": record({}),

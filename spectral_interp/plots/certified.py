@@ -96,7 +96,7 @@ def _step(shown: pd.DataFrame) -> str:
 
 def _split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the columns of which one change is certified, and those of which a direction is."""
-    changes = np.array([is_change(line) for _, line in table.iterrows()], dtype=bool)
+    changes = table.apply(is_change, axis=1).astype(bool) if len(table) else pd.Series(dtype=bool)
     return table[changes], table[~changes]
 
 

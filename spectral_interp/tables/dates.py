@@ -19,7 +19,7 @@ from .._common.text import counted
 from ..view import DateAxis
 from ..view.dates import CYCLES, FIRST_DAY, LAST_DAY, LEVELS, dates_of, days_of, parts_of
 from .datetext import Spelled, has_short_year, spelled
-from .parsing import TYPO_SHARE, is_numeric, refuse
+from .parsing import TYPO_SHARE, check_values, is_numeric, refuse
 
 PLACEHOLDERS = {"-", "--", "?", "na", "n/a", "nan", "nat", "none", "null", "unknown", "0000-00-00"}
 """Texts, in lower case, that stand for no date in a column of dates."""
@@ -108,6 +108,24 @@ def read_dates(column: pd.Series, axis: DateAxis | None = None) -> Dates | None:
     if outside.size:
         refuse(column, outside[0], "years from 1 to 9999", "correct it or leave it empty")
     return dates
+
+
+def comparable(column: pd.Series, name: str) -> pd.Series:
+    """Return a training column as values that can be compared: dates as days, whatever their spelling.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything but numbers, dates, text and booleans; it is named.
+
+    Examples
+    --------
+    >>> comparable(pd.Series(["31.01.2024", "2024-02-01"]), "day").tolist()
+    [19753.0, 19754.0]
+    """
+    column = column.rename(name)
+    dates = read_dates(column)
+    return check_values(column, name) if dates is None else pd.Series(dates.days, column.index, name=name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,20 +10,10 @@ from typing import NamedTuple
 from ..view.dates import DAY, LEVELS
 
 _MONTHS = {name.lower(): at for at, name in enumerate(LEVELS["month"], start=1)}
-_FULL_MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+_FULL_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 
 _WEEKDAY = rf"(?:(?:{'|'.join(LEVELS['weekday'])})[a-z]*\.?,?\s+)?"
 _TIME = (
