@@ -210,7 +210,11 @@ class _Values:
                     self.refuse(at, f"dates with the {order} first, as in training", WRITE)
                 days[at] = turned.days
         counts = self.counts
-        gaps = [f"{shown(v)} ({counts[i]})" for i, v in enumerate(self.values) if self.gaps[i]]
+        gaps = [
+            f"{shown(value)} ({count})"
+            for value, count, gap in zip(self.values, counts, self.gaps, strict=True)
+            if gap
+        ]
         moved = any(date.offset for date in found)
         return Dates(days[self.codes], day_first, True in zones, moved, tuple(gaps))
 
