@@ -126,7 +126,7 @@ PUBLISHED_KEYS = _PUBLISHED.keys()
 
 PUBLISHED = all_of(record(_PUBLISHED), rule("diag of d rows and off_diag of d - 1, as wide", _bands_fit))
 
-MODEL = record(
+MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
         "parameters": dict_of(_NAME, _PLAIN),
@@ -145,7 +145,7 @@ MODEL = record(
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)
 
-CHECKPOINT = record(
+CHECKPOINT_STATE = record(
     {
         "run": record(
             {

@@ -9,7 +9,7 @@ import pandas as pd
 from .._common.text import listed
 from .figure import Figure
 
-TOP = 5
+STRONGEST = 5
 """Columns of each method that the finding looks at."""
 
 
@@ -22,7 +22,7 @@ def finding(table: pd.DataFrame) -> str:
     """State by how much the mean sizes of the strongest columns move from draw to draw."""
     parts = []
     for method, lines in table.groupby("method", sort=False):
-        top = lines.head(TOP)
+        top = lines.head(STRONGEST)
         if top["redraw_standard_deviation_relative"].notna().any():
             worst = top.iloc[int(top["redraw_standard_deviation_relative"].argmax())]
             parts.append(f"{worst['redraw_standard_deviation_relative']:.1%} by {method} ({worst['column']})")
