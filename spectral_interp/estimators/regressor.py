@@ -84,12 +84,12 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         """Return predictions in the target's unit, shape (n,)."""
         return self.function_.values(self.encode(X))
 
-    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+    def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """Return R² and root mean squared error (in the target's unit)."""
         targets = self.encode_targets(y)
         return {
-            "R²": float(r2_score(targets, prediction)),
-            "RMSE": float(root_mean_squared_error(targets, prediction)),
+            "R²": float(r2_score(targets, prediction, sample_weight=sample_weight)),
+            "RMSE": float(root_mean_squared_error(targets, prediction, sample_weight=sample_weight)),
         }
 
     def _output(self) -> Output:
