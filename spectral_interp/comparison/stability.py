@@ -45,8 +45,8 @@ def stability_table(
     -------
     DataFrame
         One line per column, largest ``mean_abs_contribution`` first; its ``redraw_standard_deviation`` and
-        the interval from ``redraw_5_percent`` to ``redraw_95_percent`` over the draws. ``drawn_from`` is N; NaN
-        where it is not known or rows are drawn with replacement: b/N is then taken as 0.
+        the interval from ``redraw_5_percent`` to ``redraw_95_percent`` over the draws. ``drawn_from`` is N,
+        NaN where it is not known or rows are drawn with replacement: b/N is then taken as 0.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,18 @@ class Partition:
 
 
 def check_weights(sample_weight: Any, n: int) -> FloatArray:
-    """Return weights (n,), one where none are given."""
+    """Return weights (n,), one where none are given.
+
+    Raises
+    ------
+    ValueError
+        If they are no n finite numbers >= 0, or their sum is of no use.
+
+    Warns
+    -----
+    UserWarning
+        If they sum to less than a tenth of their number: regularisation takes the table for so few rows.
+    """
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
         raise ValueError(
@@ -73,6 +85,14 @@ def check_weights(sample_weight: Any, n: int) -> FloatArray:
         raise ValueError(
             f"expected sample_weight with a sum from {low:.0e} to {high:.0e}; got {total:.3g}; a weight of 1 "
             "is one row: divide all weights by their mean"
+        )
+    n_rows = int(np.count_nonzero(weight))
+    if total < n_rows / 10:
+        warnings.warn(
+            f"sample_weight sums to {total:.3g} for {n_rows} rows; a weight of 1 is one row, so the model is "
+            f"regularised as one of {total:.3g} rows; divide all weights by their mean, "
+            f"{total / n_rows:.3g}, unless this is meant",
+            stacklevel=3,
         )
     return weight
 
