@@ -54,7 +54,7 @@ def stability_table(
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> table = stability_table(est, X, "local", seed=0)
     >>> table[["background_rows", "drawn_from", "redraws", "rows"]].iloc[0].tolist()
-    [18.0, 18.0, 1000.0, 20.0]
+    [18, 18, 1000, 20]
     >>> float(table["redraw_standard_deviation"].max())
     0.0
     """
