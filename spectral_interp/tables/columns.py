@@ -17,7 +17,10 @@ from ..view.levels import OTHER
 from .parsing import check_values, coded, is_numeric, numbers_of, numbers_or_none, refuse
 
 RARE_ROWS, RARE_SHARE = 5, 0.05
-"""A level is rare, and counts as "other", in fewer than 5 training rows that are less than 5 % of them."""
+"""A level is rare, and counts as "other", in fewer than 5 training rows that are less than 5 % of them.
+
+A row of weight w counts as w rows, and as one at least.
+"""
 
 MAX_LEVELS = 50
 """Levels of a column that are features of their own, the most frequent first; further ones are "other"."""
@@ -37,7 +40,9 @@ class DroppedColumn:
     why: str
 
 
-def fit_column(column: pd.Series, *, log: bool = False) -> Axis | DroppedColumn:
+def fit_column(
+    column: pd.Series, *, log: bool = False, weight: FloatArray | None = None
+) -> Axis | DroppedColumn:
     """Learn how to encode a column, from all rows of the training table.
 
     Numbers, and text that is a number in every row, are numeric. Booleans, pandas categories and other text
@@ -49,6 +54,8 @@ def fit_column(column: pd.Series, *, log: bool = False) -> Axis | DroppedColumn:
         Its name goes into messages and feature names.
     log : bool, default False
         Whether to standardise log x instead of x; the numbers must be positive.
+    weight : ndarray, shape (n,), optional
+        Positive. A weight of two is the row twice; one by default.
 
     Raises
     ------
@@ -63,18 +70,21 @@ def fit_column(column: pd.Series, *, log: bool = False) -> Axis | DroppedColumn:
     NumberAxis(name='bmi', mean=2.0, scale=1.0, log=False, median=None, missing=0.0)
     """
     column = check_values(column, str(column.name))
+    weight = np.ones(len(column)) if weight is None else weight
     values = numbers_or_none(column)
     if values is not None:
         if np.isnan(values).all():
             return DroppedColumn(str(column.name), "no values")
-        return _fit_numbers(column, values, log)
+        return _fit_numbers(column, values, weight, log)
     if log:
         row = int(column.notna().to_numpy().argmax())
         refuse(column, row, "positive numbers for log", "leave the column out of log")
-    return _fit_levels(column)
+    return _fit_levels(column, weight)
 
 
-def _fit_numbers(column: pd.Series, values: FloatArray, log: bool) -> Axis | DroppedColumn:
+def _fit_numbers(
+    column: pd.Series, values: FloatArray, weight: FloatArray, log: bool
+) -> Axis | DroppedColumn:
     """Learn from ``values`` (n,), NaN where missing.
 
     A constant is dropped; a constant with gaps has two levels.
@@ -83,18 +93,18 @@ def _fit_numbers(column: pd.Series, values: FloatArray, log: bool) -> Axis | Dro
     _refuse_unusable(column, values)
     gaps = np.isnan(values)
     present = values[~gaps]
-    mean, scale, median = _moments(present)
+    mean, scale, median = _moments(present, weight[~gaps])
     if not scale > max(1e-12 * np.abs(present).max(), 1e-300):
-        return _fit_levels(column) if gaps.any() else DroppedColumn(name, f"always {present[0]:.6g}")
+        return _fit_levels(column, weight) if gaps.any() else DroppedColumn(name, f"always {present[0]:.6g}")
     if log:
         _refuse_without_logarithm(column, values)
-        mean, scale, _ = _moments(np.log(present))
+        mean, scale, _ = _moments(np.log(present), weight[~gaps])
     if not gaps.any():
         return NumberAxis(name, mean, scale, log)
-    return NumberAxis(name, mean, scale, log, median, float(gaps.mean()))
+    return NumberAxis(name, mean, scale, log, median, float(np.average(gaps, weights=weight)))
 
 
-def _fit_levels(column: pd.Series) -> LevelsAxis | DroppedColumn:
+def _fit_levels(column: pd.Series, weight: FloatArray) -> LevelsAxis | DroppedColumn:
     """Learn the levels of a column; one with a single level is dropped.
 
     Values become text, and missing ones the level "missing". Rare levels (:data:`RARE_ROWS`,
@@ -102,18 +112,19 @@ def _fit_levels(column: pd.Series) -> LevelsAxis | DroppedColumn:
     mean these levels.
     """
     codes, texts = coded(column)
-    counts = pd.Series(texts[codes]).value_counts()
-    frequent = (counts >= RARE_ROWS) | (counts / len(column) >= RARE_SHARE)
+    by_level = pd.Series(weight).groupby(texts[codes])
+    counts, total = by_level.sum(), float(weight.sum())
+    frequent = (np.maximum(counts, by_level.size()) >= RARE_ROWS) | (counts / total >= RARE_SHARE)
     own = [text for text in counts.index[frequent] if text not in (OTHER, MISSING)]
     own = sorted(own, key=lambda text: (-counts[text], text))[:MAX_LEVELS]
-    sizes = {text: int(counts[text]) for text in own}
-    sizes[OTHER] = len(column) - sum(sizes.values()) - int(counts.get(MISSING, 0))
-    sizes[MISSING] = int(counts.get(MISSING, 0))
+    sizes = {text: float(counts[text]) for text in own}
+    sizes[OTHER] = float(counts.drop([*own, MISSING], errors="ignore").sum())
+    sizes[MISSING] = float(counts.get(MISSING, 0.0))
     sizes = {text: size for text, size in sizes.items() if size}
     if len(sizes) == 1:
         why = f"always {shown(counts.index[0])}" if len(counts) == 1 else "every value is rare"
         return DroppedColumn(str(column.name), why)
-    return LevelsAxis(str(column.name), tuple(sizes), tuple(size / len(column) for size in sizes.values()))
+    return LevelsAxis(str(column.name), tuple(sizes), tuple(size / total for size in sizes.values()))
 
 
 def encode_column(axis: Axis, column: pd.Series) -> FloatArray:
@@ -194,14 +205,27 @@ def _refuse_without_logarithm(column: pd.Series, values: FloatArray) -> None:
         refuse(column, bad[0], "positive numbers for log", "correct it or leave the column out of log")
 
 
-def _moments(values: FloatArray) -> tuple[float, float, float]:
-    """Return mean, population standard deviation and median (n >= 1), safe from overflow and underflow.
+def _moments(values: FloatArray, weight: FloatArray) -> tuple[float, float, float]:
+    """Return weighted mean, population standard deviation and median (n >= 1), safe from over- and underflow.
 
     Multiplying by a power of two is exact: where nothing overflows the result is that of plain sums.
     """
     exponent = int(np.frexp(np.abs(values).max())[1])
     scaled = np.ldexp(values, -exponent)
-    mean, scale, median = (
-        float(np.ldexp(x, exponent)) for x in (scaled.mean(), scaled.std(), np.median(scaled))
-    )
+    mean = np.average(scaled, weights=weight)
+    variance = np.average((scaled - mean) ** 2, weights=weight)
+    found = (mean, np.sqrt(variance), _median(scaled, weight))
+    mean, scale, median = (float(np.ldexp(x, exponent)) for x in found)
     return mean, scale, median
+
+
+def _median(values: FloatArray, weight: FloatArray) -> float:
+    """Return the weighted median: the middle of the values with at most half of the weight on either side.
+
+    Whole weights are exact below 10¹¹ rows; of others, sums that equal half up to rounding are half.
+    """
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order])
+    half, slack = below[-1] / 2, 1e-12 * below[-1]
+    low, high = np.searchsorted(below, [half - slack, half + slack])
+    return float((values[order[low]] + values[order[high]]) / 2)

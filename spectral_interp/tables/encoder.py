@@ -48,7 +48,9 @@ class TableEncoder:
         object.__setattr__(self, "table_names", self.table_names or self.names)
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, *, log: Iterable[str] = ()) -> TableEncoder:
+    def fit(
+        cls, frame: pd.DataFrame, *, log: Iterable[str] = (), weight: FloatArray | None = None
+    ) -> TableEncoder:
         """Learn the encoding of every column of ``frame``.
 
         Parameters
@@ -57,6 +59,8 @@ class TableEncoder:
             Its column names are taken as text.
         log : iterable of str, optional
             Numeric columns of positive numbers whose logarithm is standardised instead.
+        weight : ndarray, shape (n,), optional
+            Positive. A weight of two is the row twice; one by default.
 
         Raises
         ------
@@ -74,7 +78,7 @@ class TableEncoder:
         logged = _check_log(log, frame)
         if not len(frame):
             raise ValueError("expected a table with rows; got 0 rows")
-        fitted = [fit_column(frame[name], log=name in logged) for name in frame.columns]
+        fitted = [fit_column(frame[name], log=name in logged, weight=weight) for name in frame.columns]
         dropped = [f"{shown(c.name)} ({c.why})" for c in fitted if isinstance(c, DroppedColumn)]
         if len(dropped) == len(fitted):
             raise ValueError(f"expected a column that varies; got only {truncated_list(dropped)}")

@@ -74,7 +74,10 @@ def test_sensitivity_tells_the_step():
 
 
 def test_background_stability_tells_standard_deviations():
-    table = {"method": ["local", "local", "path"], "column": list("aba")}
+    table = {"method": ["local", "local", "path"], "column": list("aba"), "background_rows": 100}
+    said = say("background_stability", **table, redraw_standard_deviation_relative=0.0, drawn_from=100.0)
+    assert mentions(said, "every row", "trained on")
+    table["drawn_from"] = np.nan
     said = say("background_stability", **table, redraw_standard_deviation_relative=[0.01, 0.025, 0.03])
     assert mentions(said, "2.5", "local", "b", "3.0", "path", "a")
 
