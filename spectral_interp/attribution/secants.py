@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from ..pencil import MatrixPencil
+from ..pencil.dense import NEGLIGIBLE
 from ..view import ModelView
 
 NODES = np.arange(5) / 4
@@ -30,6 +31,7 @@ NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
 NARROWEST = 2.0**-48
 RESOLUTION = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
+CHECKED = 64  # largest order whose cells with a close neighbour are looked at with all eigenvectors
 SUBNORMAL = np.finfo(np.float64).smallest_subnormal
 CROWDED, CROSSINGS = 256, 4  # most unsettled cells of a path at a time: that many, and so many times d
 
@@ -60,23 +62,33 @@ class Paths:
 
     Where λ_k has a neighbour close by along a stretch of a path, cells would be halved without end. Of such a
     path, which is *hard* (``hard``, shape (m,)), converged cells are accepted although a crossing might hide
-    in them. It is *lost* (``lost``), and its contributions are one choice of several, if too many cells do
-    not even converge, because the eigenvector changes at random.
+    in them. It is *lost* (``lost``) if too many cells do not even converge, because the eigenvector changes
+    at random. ``doubt``, shape (m,), estimates what that may cost any contribution or part of one: in such a
+    cell v is nearly in the span V of the eigenvectors whose eigenvalues can meet λ_k there, so that
+    ``vᵀΔ_c v`` is between the extreme eigenvalues of ``VᵀΔ_c V``. It is small if the neighbours move f as λ_k
+    does. Of a path whose doubt exceeds ``enough`` no more is looked at.
     """
 
     def __init__(
-        self, pencil: MatrixPencil, view: ModelView, origin: FloatArray, step: FloatArray, *, error: float
+        self,
+        pencil: MatrixPencil,
+        view: ModelView,
+        origin: FloatArray,
+        step: FloatArray,
+        *,
+        error: float,
+        enough: float,
     ) -> None:
         self.pencil, self.view = pencil, view
         self.origin, self.step = origin, step
         self.slowest, self.fastest = self.pencil.step_range(step)
         low, high = self.pencil.extremes()
         self.range = view.per_column(np.abs(step) * (high - low)[1:]).max(axis=1)
-        norms, farthest = np.maximum(-low, high), np.maximum(np.abs(origin), np.abs(origin + step))
-        self.rounding = RESOLUTION * (norms[0] + farthest @ norms[1:]) + SUBNORMAL * self.pencil.dim
+        self.rounding = rounding(pencil, origin, step)
         self.error = np.maximum(error, self.rounding)
         self.most = CROWDED + CROSSINGS * self.pencil.dim
         self.hard, self.lost = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
+        self.doubt, self.enough = np.zeros(len(step)), enough
         self.evaluations = 0
 
     def integrate(self) -> FloatArray:
@@ -112,12 +124,39 @@ class Paths:
         parts[kinks], residual = self._tangents(cells.take(kinks))
         settled[kinks] = (residual <= self.rounding[cells.pair[kinks]]) | narrowest[kinks]
         self.hard |= self._crowded(cells, ~settled)
+        sure = settled.copy()
         settled |= converged & self.hard[cells.pair]
         self.lost |= self._crowded(cells, ~settled)
         if self.lost.any():
             rest = np.flatnonzero(~smooth & ~settled & self.lost[cells.pair])
             parts[rest], _ = self._tangents(cells.take(rest))
-        return parts, settled | self.lost[cells.pair]
+        settled |= self.lost[cells.pair]
+        self._add_doubt(cells.take(np.flatnonzero(settled & ~sure)))
+        return parts, settled
+
+    def _add_doubt(self, cells: Cells) -> None:
+        """Add to the doubt of the paths what a crossing within the cells may cost."""
+        if self.pencil.dim > CHECKED:
+            np.add.at(self.doubt, cells.pair, cells.width * self.range[cells.pair])
+            return
+        for cell in range(len(cells.pair)):
+            pair, width = cells.pair[cell], cells.width[cell]
+            if self.doubt[pair] > self.enough:
+                continue
+            z = self.origin[pair] + (cells.left[cell] + width / 2) * self.step[pair]
+            spectrum, vectors = _eigenbasis(self.pencil, z)
+            reach = width * (self.fastest[pair] - self.slowest[pair]) + self.rounding[pair]
+            near = vectors[:, np.abs(spectrum - spectrum[self.pencil.k]) <= reach]
+            self.doubt[pair] += width * self._disagreement(near, self.step[pair])
+
+    def _disagreement(self, basis: FloatArray, step: FloatArray) -> float:
+        """Return the largest range of ``vᵀΔ_c v`` and its parts over unit v in the span of a basis (d, s)."""
+        s = basis.shape[1]
+        left, right = np.repeat(basis.T, s, axis=0), np.tile(basis.T, (s, 1))
+        parts = [self.view.per_column(step * form[:, 1:]) for form in self.pencil.forms(left, right)]
+        forms = np.stack([*parts, sum(parts)]).transpose(0, 2, 1).reshape(-1, s, s)
+        spectra = np.linalg.eigvalsh((forms + forms.transpose(0, 2, 1)) / 2)
+        return float((spectra[:, -1] - spectra[:, 0]).max())
 
     def _crowded(self, cells: Cells, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return which paths (m,) have too many of the cells."""
@@ -191,3 +230,20 @@ def _halves(old: FloatArray, new: FloatArray) -> FloatArray:
     nodes[:, 0, ::2], nodes[:, 1, ::2] = old[:, :3], old[:, 2:]
     nodes[:, 0, 1::2], nodes[:, 1, 1::2] = new[:, :2], new[:, 2:]
     return nodes
+
+
+def _eigenbasis(pencil: MatrixPencil, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return all eigenvalues (d,) and eigenvectors (d, d) of A(z), whatever its scale."""
+    matrix = pencil.matrices[0] + np.tensordot(z, pencil.matrices[1:], axes=1)
+    size = np.abs(matrix).max() or 1.0
+    matrix = matrix / size
+    matrix[np.abs(matrix) < NEGLIGIBLE] = 0.0
+    spectrum, vectors = np.linalg.eigh(matrix)
+    return spectrum * size, vectors
+
+
+def rounding(pencil: MatrixPencil, origin: FloatArray, step: FloatArray) -> FloatArray:
+    """Return what eigenvalues on paths from ``origin`` (m, p) to ``origin + step`` cannot resolve, (m,)."""
+    norms = np.maximum(*(sign * ends for sign, ends in zip((-1, 1), pencil.extremes(), strict=True)))
+    farthest = np.maximum(np.abs(origin), np.abs(origin + step))
+    return RESOLUTION * (norms[0] + farthest @ norms[1:]) + SUBNORMAL * pencil.dim
