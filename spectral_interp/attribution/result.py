@@ -44,7 +44,9 @@ class Attribution(Parts):
     prediction : ndarray, shape (n,)
         f at the rows, computed apart from the contributions.
     diagonal, coupling : ndarray, shape (n, c), or None
-        The parts of ``values`` that come from the diagonals and from the couplings of the matrices.
+        The parts of ``values`` that come from the diagonals and from the couplings of the matrices. Where
+        ``pencil.split_depends_on_basis`` (two latents; three and one feature; dense matrices) another basis
+        of the latents gives the same predictions and another split; only the sum is unique then.
     base_diagonal, base_coupling : ndarray, shape (n,), or None
         The same parts of ``base_values`` (method "local" only).
     standard_error : ndarray, shape (n, c), or None

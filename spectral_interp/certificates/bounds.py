@@ -40,13 +40,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
-from .._common.text import at_least, at_most
+from .._common.text import at_most
 from ..pencil import MatrixPencil
 from ..view import Axis, ModelView, Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
-from .sentences import curvature_sentence, gap_sentence, monotone_sentence, norm_sentence
+from .sentences import class_sentence, curvature_sentence, gap_sentence, monotone_sentence, norm_sentence
 from .signs import proven_sign
 
 SHOWN_NORMS = 3
@@ -208,6 +208,10 @@ class Certificate:
 
         return pd.DataFrame([self._line(axis) for axis in self.view.axes])
 
+    def column(self, name: str) -> dict[str, Any]:
+        """Return the line of one column, as in :meth:`columns`; ValueError if there is no such column."""
+        return self._line(self.view.axis(name))
+
     def _line(self, axis: Axis) -> dict[str, Any]:
         """Return what is certified of one column: the direction that can raise predictions most."""
         directions = axis.directions()
@@ -302,9 +306,7 @@ class Certificate:
         most = at_most(self.lipschitz)
         yield f"Two rows at distance 1 in features never differ by more than {most} ({unit})."
         if self.margins is not None and len(self.margins.gap) and self.view.output.decides:
-            radius = at_least(float(np.median(self.flip_radius)))
-            who = "Half of the rows keep their" if len(self.margins.gap) > 1 else "The row keeps its"
-            yield f"{who} class under every change of the features by less than {radius}."
+            yield class_sentence(float(np.median(self.flip_radius)), len(self.margins.gap))
 
 
 def certify(model: Any, X: Any = None) -> Certificate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,3 +61,10 @@ def curvature_sentence(axes: Sequence[Axis], curvature: str | None, *, linear: b
         return f"Predictions are linear in {named}{where}."
     side = "below" if curvature == "convex" else "above"
     return f"Predictions are {curvature} in {named}{where}: every tangent plane bounds them from {side}."
+
+
+def class_sentence(radius: float, rows: int) -> str:
+    """Return how far half of the rows, or the only one, keep their class; empty if by nothing."""
+    who = "Half of the rows keep their" if rows > 1 else "The row keeps its"
+    within = "" if math.isinf(radius) else f" by less than {at_least(radius)}"
+    return f"{who} class under every change of the features{within}." if radius else ""

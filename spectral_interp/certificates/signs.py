@@ -1,10 +1,10 @@
 """The sign of a change of f, proven: beyond the rounding of its bounds, or else in exact arithmetic.
 
-A change D of the matrix of every term moves f by between ``Σ w λ_min(D)`` and ``Σ w λ_max(D)`` (Weyl). Both
-are computed with an error of a few units of 1e-16 of the norms, so a bound of that size has no sign. D is then
-tested in rational numbers, which floats are: f never falls if every ``w D`` is positive semidefinite, that
-is, if the elimination ``D = L diag(q) Lᵀ`` meets no negative pivot q, and where a pivot is zero nothing but
-zeros in its row.
+A change D of the matrix of every term moves f by between ``Σ w λ_min(D)`` and ``Σ w λ_max(D)`` (Weyl).
+They are computed with an error of a few units of 1e-16 of the norms, so a bound of that size has no sign. D
+is then tested in rational numbers, which floats are: f never falls if every ``w D`` is positive semidefinite,
+that is, if the elimination ``D = L diag(q) Lᵀ`` meets no negative pivot q, and where a pivot is zero nothing
+but zeros in its row.
 """
 
 from __future__ import annotations

@@ -16,6 +16,13 @@ from .summary import AgainstShap, ShapFound, Summary
 NAMED_ASSOCIATION = 0.8
 """Columns that are associated by more than this are named."""
 
+BASIS = (
+    "How a contribution is split into both is not unique here: in another basis of the latents the same "
+    "predictions have another split, other linear pieces and another skeleton. Only both parts together are "
+    "unique."
+)
+"""Of models whose latents can be turned and stay tridiagonal, and of dense ones."""
+
 PAIRS, HEADLINE_SENTENCES = 8, 4
 """Maximum number of pairs of columns, and of certified sentences in a headline."""
 
@@ -48,7 +55,7 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
     ranking = tables[f"importance_{method}"]
     names, sizes = ranking["column"].head(3).tolist(), ranking["mean_abs_contribution"]
     if not sizes.sum():
-        return Headline("What drives the predictions", ["Nothing: the predictions do not vary."])
+        return Headline("What drives the predictions", ["No column contributes anything at these rows."])
     bars = [
         Bar(str(name), 100 * size / sizes.max(), number(size))
         for name, size in zip(names, sizes.head(3).tolist(), strict=True)
@@ -79,7 +86,7 @@ def _certain(summary: Summary) -> Headline:
         *certified.sentences[:HEADLINE_SENTENCES],
     ]
     if not certified.columns_of_proven_direction:
-        lines.insert(1, "No column has a direction that is proven for every input.")
+        lines.insert(1, "The certificates prove no direction for every input.")
     metrics = ", ".join(f"{name} {number(value)}" for name, value in (summary.metrics or {}).items())
     if metrics:
         lines.append(f"What is explained is the model, which is not always right: {metrics} on these rows.")
@@ -134,6 +141,7 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
     return [
         ("Unit", _unit(subject)),
         ("Background", _background(summary)),
+        *([("Diagonal and coupling", BASIS)] if subject.pencil.split_depends_on_basis else []),
         ("Associated columns", _associated(subject)),
         ("Sampling error", _sampling(summary)),
         ("Degenerate rows", _degenerate(summary)),

@@ -4,7 +4,8 @@ Two numbers: Pearson's correlation r, with its sign, of what enters the model (t
 Two columns of levels: Cramér's V. A number and levels: the correlation ratio η, whose square is the share of
 the number's variance that lies between the levels. V and η grow by chance where rows are few and levels many;
 both are corrected for that bias (Bergsma 2013; Kelley 1935, ε²). Every pair is measured at the rows that have
-both values; the level "missing" is a value.
+both values; the level "missing" is a value. Where both numbers have gaps and Cramér's V of the gaps is larger
+than |r|, it is the measure.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 from .axes import Axis
 
-MEASURES = ("r", "V", "η")
-"""Of two numbers, of two columns of levels, of one and one."""
+MEASURES = ("r", "V", "η", "V of gaps")
+"""Of two numbers, of two columns of levels, of one and one, of the gaps of two numbers."""
 
 CONSTANT = 1e-12
 """A number counts as constant up to this fraction of its mean square."""
@@ -32,29 +33,25 @@ class Association:
     Attributes
     ----------
     values : ndarray, shape (c, c)
-        -1 to 1 for two numbers, else 0 to 1; 0 where a column is constant.
-    numeric : ndarray of bool, shape (c,)
-        Which columns are numbers.
+        -1 to 1 for r, else 0 to 1; 0 where a column is constant.
+    measures : ndarray of int, shape (c, c)
+        Place in :data:`MEASURES` of what the pair has.
     """
 
     values: FloatArray
-    numeric: npt.NDArray[np.bool_]
-
-    def measure(self, i: int, j: int) -> str:
-        """Return which measure the pair has: "r", "V" or "η"."""
-        return MEASURES[2 if self.numeric[i] != self.numeric[j] else int(not self.numeric[i])]
+    measures: IntArray
 
     def text(self, i: int, j: int) -> str:
         """Return measure and value of a pair.
 
         Examples
         --------
-        >>> Association(np.array([[1, -0.9], [-0.9, 1]]), np.array([True, True])).text(0, 1)
+        >>> Association(np.array([[1, -0.9], [-0.9, 1]]), np.zeros((2, 2), dtype=int)).text(0, 1)
         'r = −0.90'
         """
-        value = float(self.values[i, j])
-        number = f"{value:+.2f}" if self.numeric[i] and self.numeric[j] else f"{value:.2f}"
-        return f"{self.measure(i, j)} = {number}".replace("-", "−")
+        value, measure = self.values[i, j], int(self.measures[i, j])
+        number = f"{value:+.2f}" if measure == 0 else f"{value:.2f}"
+        return f"{MEASURES[measure]} = {number}".replace("-", "−")
 
 
 def association(axes: Sequence[Axis], coordinates: FloatArray) -> Association:
@@ -71,22 +68,29 @@ def association(axes: Sequence[Axis], coordinates: FloatArray) -> Association:
     >>> from spectral_interp.view import LevelsAxis, NumberAxis
     >>> axes = NumberAxis("a"), NumberAxis("b"), LevelsAxis("c", ("x", "y"), (0.5, 0.5))
     >>> u = np.array([[1.0, -1.0, 0.0], [2.0, -2.0, 0.0], [5.0, np.nan, 1.0], [6.0, -6.0, 1.0]])
-    >>> association(axes, u).values.round(3)
-    array([[ 1.   , -1.   ,  0.955],
-           [-1.   ,  1.   ,  0.964],
-           [ 0.955,  0.964,  1.   ]])
+    >>> found = association(axes, u)
+    >>> [found.text(*pair) for pair in ((0, 1), (0, 2), (1, 2))]
+    ['r = −1.00', 'η = 0.96', 'η = 0.96']
     """
     numeric = np.array([axis.continuous for axis in axes], dtype=bool)
     counts = [axis.value_features for axis in axes if not axis.continuous]
     numbers = _Numbers.of(coordinates[:, numeric])
     levels = _Levels.of(coordinates[:, ~numeric], counts)
     values = np.zeros((len(axes), len(axes)))
+    measures = np.where(numeric[:, None] == numeric, ~numeric, 2)
     values[np.ix_(numeric, numeric)] = _pearson(numbers)
+    gaps = np.flatnonzero(numeric & np.isnan(coordinates).any(axis=0))
+    if len(gaps):
+        pairs = np.ix_(gaps, gaps)
+        together = _cramer(_Levels.of(np.isnan(coordinates[:, gaps]).astype(np.float64), [2] * len(gaps)))
+        larger = together > np.abs(values[pairs])
+        values[pairs] = np.where(larger, together, values[pairs])
+        measures[pairs] = np.where(larger, 3, 0)
     if counts:
         values[np.ix_(~numeric, ~numeric)] = _cramer(levels)
         mixed = _ratio(numbers, levels)
         values[np.ix_(numeric, ~numeric)], values[np.ix_(~numeric, numeric)] = mixed, mixed.T
-    return Association(values, numeric)
+    return Association(values, measures)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ def test_importance_names_the_strongest_and_their_share():
     )
     assert "nothing" not in say("importance", column=["a"], mean_abs_contribution=[2.0], unit="kg")
     zero = say("importance", column=["a"], mean_abs_contribution=[0.0], unit="kg")
-    assert zero == "No column contributes anything: the predictions do not vary."
+    assert zero == "No column contributes anything at these rows."
 
 
 def test_beeswarm_tells_up_from_down_from_neither():
@@ -48,7 +48,7 @@ def test_beeswarm_tells_up_from_down_from_neither():
             "Proven for every input: predictions never fall when a rises and never rise when b rises.",
         ),
         ([1, 1, 1], "Proven for every input: predictions never fall when a, b or c rises."),
-        ([0, 0, 0], "No column has a proven direction: every interval holds zero."),
+        ([0, 0, 0], "No direction is proven: every interval that is drawn holds zero."),
     ],
 )
 def test_certified_names_what_is_proven(monotone, said):
@@ -70,10 +70,36 @@ def test_certified_tells_which_change_of_level_and_between_which_rows():
 
 
 def test_sensitivity_tells_the_step():
-    table = {"feature": ["a", "b"], "bound": [28.2043, 9.1], "unit": "kg", "step": "standard deviation"}
-    assert say("sensitivity", **table) == (
-        "One step (standard deviation) of a never moves a prediction by more than 28.21 (kg); one of b, 9.1."
+    table = {
+        "column": ["dose", "city", "a"],
+        "step": ["median → missing", "Oslo → Rome", "standard deviation of log a"],
+        "of": ["gap", "change of level", "standard deviation"],
+        "bound": [28.2043, 10.0, 9.1],
+        "unit": "kg",
+    }
+    first, second, third = (
+        say("sensitivity", **{name: [part[i]] if name != "unit" else part for name, part in table.items()})
+        for i in range(3)
     )
+    assert first == (
+        "A missing value in place of the median of dose never moves a prediction by more than 28.21 (kg)."
+    )
+    assert second == "A change of city never moves a prediction by more than 10 (kg)."
+    assert third == "One standard deviation of log a never moves a prediction by more than 9.1 (kg)."
+    assert say("sensitivity", **table) == (
+        f"{first[:-1]}, nor does one standard deviation of log a by more than 9.1."
+    )
+    none = say("sensitivity", column=["a"], step=["unit of a"], of=["unit"], bound=[0.0], unit="kg")
+    assert "No step" in none
+
+
+def test_beeswarm_says_nothing_of_what_cannot_be_compared():
+    row = {"value": [3.0], "level": [1.0], "contribution": [2.0], "column": ["a"]}
+    assert say("beeswarm", **row) == "No two values of a to compare."
+    assert say("beeswarm", **row | {"contribution": [0.0]}) == "Nothing comes from a."
+    gaps = {"value": [1.0, 2.0, 3.0, np.nan, np.nan], "level": [0.1, 0.5, 1.0, 0.5, 0.5]}
+    moved = {"column": ["a"] * 5, "contribution": [1.0, 2.0, 3.0, 90.0, 90.0]}
+    assert say("beeswarm", **gaps, **moved) == "High values of a raise predictions."
 
 
 def test_background_stability_tells_standard_deviations():
