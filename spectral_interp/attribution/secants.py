@@ -32,6 +32,8 @@ SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matt
 NARROWEST = 2.0**-48
 RESOLUTION = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
 CHECKED = 64  # largest order whose cells with a close neighbour are looked at with all eigenvectors
+LOOKED_AT = 24  # cells of a path at a time, evenly spread, of those with a close neighbour
+TOGETHER = 2**20  # entries of the matrices that are looked at together
 SUBNORMAL = np.finfo(np.float64).smallest_subnormal
 CROWDED, CROSSINGS = 256, 4  # most unsettled cells of a path at a time: that many, and so many times d
 
@@ -135,28 +137,54 @@ class Paths:
         return parts, settled
 
     def _add_doubt(self, cells: Cells) -> None:
-        """Add to the doubt of the paths what a crossing within the cells may cost."""
+        """Add to the doubt of the paths what crossings within the cells may cost, from some of them."""
+        share = np.bincount(cells.pair, cells.width, minlength=len(self.step))
         if self.pencil.dim > CHECKED:
-            np.add.at(self.doubt, cells.pair, cells.width * self.range[cells.pair])
+            self.doubt += share * self.range
             return
-        for cell in range(len(cells.pair)):
-            pair, width = cells.pair[cell], cells.width[cell]
-            if self.doubt[pair] > self.enough:
-                continue
-            z = self.origin[pair] + (cells.left[cell] + width / 2) * self.step[pair]
-            spectrum, vectors = _eigenbasis(self.pencil, z)
-            reach = width * (self.fastest[pair] - self.slowest[pair]) + self.rounding[pair]
-            near = vectors[:, np.abs(spectrum - spectrum[self.pencil.k]) <= reach]
-            self.doubt[pair] += width * self._disagreement(near, self.step[pair])
+        order = np.lexsort([cells.left, cells.pair])
+        counts = np.bincount(cells.pair, minlength=len(self.step))
+        place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        every = np.repeat(-(-counts // LOOKED_AT), counts)
+        open_ = self.doubt[cells.pair[order]] <= self.enough
+        some = order[(place % np.maximum(every, 1) == 0) & open_]
+        together = max(1, TOGETHER // self.pencil.dim**2)
+        sums, widths = np.zeros(len(self.step)), np.zeros(len(self.step))
+        for start in range(0, len(some), together):
+            part = cells.take(some[start : start + together])
+            np.add.at(sums, part.pair, part.width * self._disagreement(part))
+            np.add.at(widths, part.pair, part.width)
+        self.doubt += share * np.divide(sums, widths, out=np.zeros_like(sums), where=widths > 0)
 
-    def _disagreement(self, basis: FloatArray, step: FloatArray) -> float:
-        """Return the largest range of ``vᵀΔ_c v`` and its parts over unit v in the span of a basis (d, s)."""
-        s = basis.shape[1]
-        left, right = np.repeat(basis.T, s, axis=0), np.tile(basis.T, (s, 1))
-        parts = [self.view.per_column(step * form[:, 1:]) for form in self.pencil.forms(left, right)]
-        forms = np.stack([*parts, sum(parts)]).transpose(0, 2, 1).reshape(-1, s, s)
-        spectra = np.linalg.eigvalsh((forms + forms.transpose(0, 2, 1)) / 2)
-        return float((spectra[:, -1] - spectra[:, 0]).max())
+    def _disagreement(self, cells: Cells) -> FloatArray:
+        """Return the largest range of ``vᵀΔ_c v`` and its parts over unit v in V, in cells (m,).
+
+        A crossing that five nodes do not show is between two of them. In the middle of such two, the next two
+        for every cell, with ``D = Σ_c Δ_c`` and h the distance of nodes, the pair of v_k and v_j may turn if
+        their gap is at most ``h · hypot(v_jᵀDv_j − v_kᵀDv_k, 2 v_jᵀDv_k)``: such v_j span V.
+        """
+        k, step = self.pencil.k, self.step[cells.pair]
+        between = (2 * (np.arange(len(step)) % 4) + 1) / 8
+        t = cells.left + between * cells.width
+        spectrum, v = _eigenbases(self.pencil, self.origin[cells.pair] + t[:, None] * step)
+        moved = v.transpose(0, 2, 1) @ np.tensordot(step, self.pencil.matrices[1:], axes=1) @ v
+        speeds = np.diagonal(moved, axis1=1, axis2=2)
+        turn = np.hypot(speeds - speeds[:, [k]], 2 * moved[:, :, k]) * cells.width[:, None] / 4
+        near = np.abs(spectrum - spectrum[:, [k]]) <= turn + self.rounding[cells.pair, None]
+        near[:, k] = True
+        order, sizes, found = np.argsort(~near, axis=1, kind="stable"), near.sum(axis=1), np.zeros(len(v))
+        for s in np.unique(sizes[sizes > 1]):
+            own = np.flatnonzero(sizes == s)
+            basis = np.take_along_axis(v[own], order[own, None, :s], axis=2).transpose(0, 2, 1)
+            left, right = (
+                x.reshape(-1, self.pencil.dim) for x in (basis.repeat(s, axis=1), np.tile(basis, (1, s, 1)))
+            )
+            scaled = np.repeat(step[own], s * s, axis=0)
+            parts = [self.view.per_column(scaled * form[:, 1:]) for form in self.pencil.forms(left, right)]
+            forms = np.stack([*parts, sum(parts)], axis=2).reshape(len(own), s, s, -1).transpose(0, 3, 1, 2)
+            spectra = np.linalg.eigvalsh((forms + forms.transpose(0, 1, 3, 2)) / 2)
+            found[own] = (spectra[..., -1] - spectra[..., 0]).max(axis=1)
+        return found
 
     def _crowded(self, cells: Cells, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return which paths (m,) have too many of the cells."""
@@ -232,14 +260,14 @@ def _halves(old: FloatArray, new: FloatArray) -> FloatArray:
     return nodes
 
 
-def _eigenbasis(pencil: MatrixPencil, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return all eigenvalues (d,) and eigenvectors (d, d) of A(z), whatever its scale."""
-    matrix = pencil.matrices[0] + np.tensordot(z, pencil.matrices[1:], axes=1)
-    size = np.abs(matrix).max() or 1.0
-    matrix = matrix / size
-    matrix[np.abs(matrix) < NEGLIGIBLE] = 0.0
-    spectrum, vectors = np.linalg.eigh(matrix)
-    return spectrum * size, vectors
+def _eigenbases(pencil: MatrixPencil, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return all eigenvalues (m, d) and eigenvectors (m, d, d) of A(z), whatever its scale."""
+    matrices = pencil.matrices[0] + np.tensordot(z, pencil.matrices[1:], axes=1)
+    size = np.abs(matrices).max(axis=(1, 2), keepdims=True)
+    matrices = matrices / np.where(size > 0, size, 1.0)
+    matrices[np.abs(matrices) < NEGLIGIBLE] = 0.0
+    spectra, vectors = np.linalg.eigh(matrices)
+    return spectra * size[:, 0], vectors
 
 
 def rounding(pencil: MatrixPencil, origin: FloatArray, step: FloatArray) -> FloatArray:
