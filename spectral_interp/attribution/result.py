@@ -53,7 +53,8 @@ class Attribution(Parts):
         Of sampled values; None where values are exact.
     degenerate : ndarray of bool, shape (n,)
         Rows whose eigenvalue is multiple to 1e-8: f has a kink there. Local contributions are then one choice
-        of several; path contributions only if a stretch of a path is degenerate, which is warned of.
+        of several; path contributions only if a stretch of a path is degenerate and the choice matters by
+        more than the tolerance. Such a row is flagged as well, and warned of.
     columns : tuple of str, length c
     data : ndarray, shape (n, c)
         The rows in the user's units.
