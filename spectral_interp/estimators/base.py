@@ -107,6 +107,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         Parameters
         ----------
         X : DataFrame or array_like, shape (n, columns)
+            Or a table of polars, pyarrow or another library that exports Arrow streams. Arrays of objects may
+            hold words.
         y : array_like, shape (n,)
         sample_weight : array_like, shape (n,), optional
             Non-negative. A weight of two means the row twice; a weight of zero, that it is not there.
@@ -124,8 +126,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         check_parameters(self)
         if not every >= 1:
             raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
-        self.target_name_ = str(getattr(y, "name", None) or "target")
-        frame, y = check_training(self, X, y, numeric_targets=self._task == "regression")
+        self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
+        frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
         weight = check_weights(sample_weight, len(frame))
         frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
         if len(frame) < 2:
@@ -179,7 +181,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         frame = check_rows(self, X)
-        targets = self.encode_targets(check_targets(frame, y))
+        targets = self.encode_targets(check_targets(frame, y, self.target_name_))
         return self._partition(*distinct(frame, targets, np.ones(len(frame))))
 
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:

@@ -17,7 +17,8 @@ from .._common.arrays import FloatArray
 from ..files import artifact
 from ..files.schema import MAX_WEIGHT, PUBLISHED_KEYS
 from ..models.network import Baseline
-from ..tables.encoder import TableEncoder, as_frame
+from ..tables.encoder import TableEncoder
+from ..tables.frames import as_frame
 from ..view import NumberAxis
 from .validation import check_parameters, check_targets, plain
 
@@ -79,7 +80,7 @@ def _state(est: Any, heldout: tuple[Any, Any] | None) -> dict[str, Any]:
 
 def _pack_heldout(est: Any, X: Any, y: Any) -> dict[str, Any]:
     frame = est.encoder_.select(as_frame(X, est.encoder_.table_names))
-    values = check_targets(frame, y)
+    values = check_targets(frame, y, est.target_name_)
     est.encode_targets(values)
     return {"rows": pack_table(frame), "targets": pack_table(pd.DataFrame({"y": values}))}
 
@@ -169,6 +170,7 @@ def _set_classes(est: Any, labels: list[Any] | None) -> None:
     if est._task == "classification" and labels is not None and len(labels) == 2:
         est.classes_ = np.array(labels)
         if len({type(label) for label in labels}) == 1 and np.unique(est.classes_).size == 2:
+            est.set_positive()
             return
     raise ValueError(f"expected two different labels for a classifier, none for a regressor; got {labels}")
 
