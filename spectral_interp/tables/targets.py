@@ -39,7 +39,7 @@ def holds_numbers(y: pd.Series) -> bool:
             f"expected a target of at least two different values in {str(y.name)!r}; got {distinct}: "
             f"{truncated_list(map(shown, y.unique()))}; name another column"
         )
-    return numbers is not None and (distinct > 2 or bool((numbers != numbers.round()).any()))
+    return numbers is not None and (distinct > 2 or bool((numbers.values != numbers.values.round()).any()))
 
 
 def strata(y: pd.Series, source: str) -> pd.Series | None:
