@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 LIST_LENGTH = 300
 """Characters of a list in a message."""
+
+MOST_WARNINGS = 20
+"""Warnings of one table, at most one a column; the rest is counted."""
 
 
 def shown(value: Any) -> str:
@@ -67,3 +71,25 @@ def meant(name: str, known: Iterable[str]) -> str:
     spellings = {text.casefold().strip(): text for text in reversed([*known])}
     near = difflib.get_close_matches(name.casefold().strip(), spellings, n=1, cutoff=0.6)
     return f"; did you mean {shown(spellings[near[0]])}?" if near else ""
+
+
+def with_counts(counts: Mapping[str, float], *, most: int = 3) -> str:
+    """Return texts with their numbers of rows, the most frequent first.
+
+    Examples
+    --------
+    >>> with_counts({"?": 3, "na": 1})
+    "'?' in 3 rows, 'na' in 1 row"
+    """
+    order = sorted(counts, key=lambda text: (-counts[text], text))
+    texts = [f"{shown(t)} in {counts[t]:,.6g} row{'' if counts[t] == 1 else 's'}" for t in order[:most]]
+    return ", ".join(texts) + (f" and {len(order) - most} more" if len(order) > most else "")
+
+
+def warn_of(sentences: list[str], *, stacklevel: int = 3) -> None:
+    """Warn of what was found in columns, in one sentence each, up to :data:`MOST_WARNINGS` of them."""
+    for sentence in sentences[:MOST_WARNINGS]:
+        warnings.warn(sentence, UserWarning, stacklevel=stacklevel)
+    if len(sentences) > MOST_WARNINGS:
+        text = f"{len(sentences) - MOST_WARNINGS} more columns have values of these kinds"
+        warnings.warn(text, UserWarning, stacklevel=stacklevel)

@@ -126,3 +126,17 @@ def counted(n: int, one: str, many: str | None = None) -> str:
     ('1 row', '1,000 rows', '2 directions are')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent; one that is not nothing is never 0 %.
+
+    Examples
+    --------
+    >>> percent(0.123), percent(0.00001), percent(0.0), percent(1.0), percent(0.9996)
+    ('12 %', '0.001 %', '0 %', '100 %', '99.96 %')
+    """
+    size = 100 * share
+    if 0 < size < 1:
+        return f"{number(size, 1)} %"
+    return f"{number(size, 2 if size <= 99 else 4)} %"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import warnings
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -23,7 +24,7 @@ from ..estimators.choice import estimator_for
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..files.artifact import check_writable
-from ..tables.encoder import TableEncoder
+from ..tables.encoder import TableEncoder, without_columns
 from ..tables.reading import check_known, read_table, split_target, split_weight
 from ..tables.targets import class_codes, holds_numbers, strata, target_numbers
 from ..view.levels import text_of
@@ -115,8 +116,7 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
 
 def _column_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return what was said of columns, as arguments of the estimators."""
-    names = "log", "drop", "categorical", "na_values"
-    return {name: getattr(args, name) for name in names if getattr(args, name)}
+    return {name: getattr(args, name) for name in ("log", "drop", "categorical", "na_values")}
 
 
 def _give_hints(
@@ -124,11 +124,13 @@ def _give_hints(
 ) -> None:
     """Tell before training what cannot be read, what is too good to be true, and what is too little."""
     options = _column_options(args)
-    dropped = options.pop("drop", [])
-    X_train, X_test = (part.drop(columns=dropped) for part in parts)
-    encoder = TableEncoder.fit(X_train, **options)
+    dropped = options.pop("drop")
+    X_train, X_test = (without_columns(part, dropped) for part in parts)
     some = spread(len(X_train), MAX_LEAK_ROWS)
-    z = np.concatenate([encoder.encode(X_train.iloc[some]), encoder.encode(X_test)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # training and evaluation repeat them
+        encoder = TableEncoder.fit(X_train, **options)
+        z = np.concatenate([encoder.encode(X_train.iloc[some]), encoder.encode(X_test)])
     y = pd.concat([targets[0].iloc[some], targets[1]])
     labels = target.astype(object).map(text_of)
     classes = {} if holds_numbers(target) else labels.value_counts().to_dict()

@@ -7,7 +7,7 @@ import platform
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._common.arrays import FloatArray
 from ..models.spectral import STRUCTURES
 from ..pencil import MatrixPencil, SpectralFunction
-from ..tables.encoder import TableEncoder
+from ..tables.encoder import TableEncoder, without_columns
 from ..training import Epoch, Options, Run
 from ..training import Rows as TrainingRows
 from ..training.loop import best_start, epochs
@@ -73,6 +73,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         alpha: float = 250.0,
         norm_penalty: float = 0.0,
         log: Sequence[str] | None = None,
+        drop: Sequence[str] | None = None,
+        categorical: Sequence[str] | None = None,
+        na_values: Sequence[str] | None = None,
         validation_fraction: float = 0.1,
         patience: int = 300,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
@@ -87,6 +90,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.alpha = alpha
         self.norm_penalty = norm_penalty
         self.log = log
+        self.drop = drop
+        self.categorical = categorical
+        self.na_values = na_values
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
@@ -128,6 +134,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
         self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
         frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
+        names = tuple(map(str, frame.columns))
+        frame = without_columns(frame, self.drop, but={"log": self.log, "categorical": self.categorical})
         weight = check_weights(sample_weight, len(frame))
         frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
         if len(frame) < 2:
@@ -135,7 +143,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
             )
         self.seed_ = seed_from(self.random_state)
-        self.encoder_ = TableEncoder.fit(frame, log=self.log or ())
+        encoder = TableEncoder.fit(
+            frame, log=self.log, categorical=self.categorical, na_values=self.na_values
+        )
+        self.encoder_ = replace(encoder, table_names=names)
         data = self._partition(frame, targets, weight)
         identity = self._identity(data.table)
         run = self._start(data, None if resume is None else Path(resume), identity)
@@ -187,7 +198,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
         rows, held = self._split(targets, self.seed_)
         center, scale = self._target_scale(targets[rows], weight[rows])
-        table = TrainingRows(self.encoder_.encode(frame), (targets - center) / scale, weight)
+        table = TrainingRows(self.encoder_.encode(frame, quiet=True), (targets - center) / scale, weight)
         return Partition(table, rows, held, center, scale)
 
     def consume(self, events: Iterable[Epoch], run: Run) -> None:
@@ -259,7 +270,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             function=self.module_.pencil(),
             axes=self.encoder_.axes,
             output=self._output(),
-            background=self.encoder_.encode(self.background_),
+            background=self.encoder_.encode(self.background_, quiet=True),
             background_name=self._background_name(),
         )
 

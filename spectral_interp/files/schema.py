@@ -81,12 +81,22 @@ _KINDS: dict[str, Validator] = {
     "numeric": all_of(
         record(
             {"mean": real(), "scale": real(SMALLEST_NORMAL)},
-            {"log": _BOOL, "median": optional(real()), "missing": _SHARE},
+            {
+                "log": _BOOL,
+                "median": optional(real()),
+                "missing": _SHARE,
+                "low": optional(real()),
+                "high": optional(real()),
+                "gaps": list_of(_NAME),
+            },
         ),
         rule("the moments of positive numbers under a logarithm", _log_fits),
     ),
     "categorical": all_of(
-        record({"levels": list_of(_NAME), "shares": list_of(_SHARE)}),
+        record(
+            {"levels": list_of(_NAME), "shares": list_of(_SHARE)},
+            {"others": list_of(_NAME), "gaps": list_of(_NAME)},
+        ),
         rule("different levels", lambda v: len(set(v["levels"])) == len(v["levels"])),
         rule("a share for every level", lambda v: len(v["shares"]) == len(v["levels"])),
     ),

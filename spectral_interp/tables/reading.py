@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn import datasets
 
@@ -15,7 +15,7 @@ from .._common.arrays import FloatArray
 from .._common.choices import BUNDLED_TARGETS
 from .._common.messages import meant, row_name, row_names, shown, truncated_list
 from .frames import with_names
-from .parsing import check_values, is_numeric, to_numbers
+from .parsing import check_values, is_numeric, numbers_or_none, to_numbers, without
 from .readers import READERS, check_size
 from .targets import refuse_dates
 
@@ -158,7 +158,7 @@ def split_target(
     source : str or Path
         Where the table is from, for messages.
     na_values : collection of str
-        Values that stand for none.
+        Texts that count as missing; numbers by value. "?", "-", "na" and the like do in targets of numbers.
 
     Raises
     ------
@@ -187,9 +187,9 @@ def split_target(
         raise ValueError(f"expected columns besides the target {target!r} in {source}; got none")
     refuse_dates(frame[target], target)
     y = check_values(frame[target], target)
-    if na_values:
-        texts = y.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
-        y = y.mask(texts.isin({str(value).strip() for value in na_values}) | _equal(y, na_values))
+    y = without(y.map(_trimmed) if y.dtype == object or isinstance(y.dtype, pd.StringDtype) else y, na_values)
+    if found := numbers_or_none(y):
+        y = without(y, found.gaps)
     if is_numeric(y.dtype):
         infinite = np.flatnonzero(np.isinf(y.to_numpy(dtype=np.float64, na_value=np.nan)))
         if infinite.size:
@@ -209,11 +209,8 @@ def split_target(
     return frame.drop(columns=target)[~missing], y[~missing]
 
 
-def _equal(y: pd.Series, na_values: Collection[str]) -> npt.NDArray[np.bool_]:
-    """Return which values are numbers equal to one of the texts, (n,)."""
-    if not is_numeric(y.dtype):
-        return np.zeros(len(y), dtype=bool)
-    return np.isin(y.to_numpy(dtype=np.float64, na_value=np.nan), to_numbers(pd.Series([*na_values])))
+def _trimmed(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
 
 
 def split_weight(frame: pd.DataFrame, column: str, source: str | Path) -> tuple[pd.DataFrame, FloatArray]:

@@ -93,14 +93,14 @@ def holds_numbers(y: pd.Series) -> bool:
     >>> holds_numbers(pd.Series([0.5, 1.0, 2.0])), holds_numbers(pd.Series([0, 1, 0]))
     (True, False)
     """
-    values = numbers_or_none(y)
+    read = numbers_or_none(y)
     distinct = y.nunique()
     if distinct < 2:
         raise ValueError(
             f"expected a target of at least two different values in {str(y.name)!r}; got {distinct}: "
             f"{truncated_list(map(shown, y.unique()))}; name another column"
         )
-    return values is not None and (distinct > 2 or bool((values != values.round()).any()))
+    return read is not None and (distinct > 2 or bool((read.values != read.values.round()).any()))
 
 
 def strata(y: pd.Series, source: str) -> pd.Series | None:

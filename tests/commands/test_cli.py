@@ -119,7 +119,7 @@ def test_bare_state_dict(tmp_path, no_figures, run, rng):
     assert sorted(table["column"]) == ["u", "v"]
 
 
-CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
+CSV = "a,b,y\n" + "".join(f"{i}.5,{i % 3},{i % 5}\n" for i in range(60))
 
 
 @pytest.mark.parametrize(
@@ -138,15 +138,31 @@ CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
             "two different values in 'y'; got 1: 3; name another",
         ),
         ("a,y\n1,b\n" + "1,a\n2,a\n" * 30, ["--target", "y"], "2 rows of both classes of 'y' in"),
-        (CSV.replace("12,0,2", "12,0,1e200"), ["--target", "y"], "at most 1e+100 in 'y'"),
-        (CSV.replace("12,0,2", "12,0,two"), ["--target", "y"], "column 'y'; got 'two' in row 12"),
-        (CSV.replace("7,1,", "7,one,"), ["--target", "y"], "column 'b'; got 'one' in row 7"),
-        (CSV.replace("7,1,", "7,inf,"), ["--target", "y"], "column 'b'; got inf"),
-        (CSV.replace("7,1,2", "7,1,"), ["--target", "y"], "in 'y', the first in row 7"),
+        (CSV.replace("12.5,0,2", "12.5,0,1e200"), ["--target", "y"], "at most 1e+100 in 'y'"),
+        (CSV.replace("12.5,0,2", "12.5,0,two"), ["--target", "y"], "column 'y'; got 'two' in line 14"),
+        (CSV.replace("\n7.5,1,", "\n7.5,<1,"), ["--target", "y"], "column 'b'; got '<1' in line 9"),
+        (CSV.replace("\n7.5,1,", "\n7.5,inf,"), ["--target", "y"], "column 'b'; got inf"),
         ("a,b,y\n" + "1,2,3\n1,2,5\n" * 30, ["--target", "y"], "expected a column that varies"),
-        (CSV.replace("12,0,", "12,oh,"), ["--target", "y"], "column 'b'; got 'oh' in row 12"),
-        (CSV.replace("12,0,2", "12,0,"), ["--target", "y"], "the first in row 12"),
-        (CSV.replace("12,0,2", "12,0,inf"), ["--target", "y"], "infinite values in"),
+        (CSV.replace("12.5,0,2", "12.5,0,inf"), ["--target", "y"], "'y', the first in line 14"),
+        (CSV, ["--target", "Y "], "target column 'Y' in"),
+        (CSV, ["--target", "Y"], "did you mean 'y'?"),
+        (
+            CSV,
+            ["--target", "y", "--drop", "bb"],
+            "for --drop; got 'bb', of columns 'a', 'b'; did you mean 'b'?",
+        ),
+        (CSV, ["--target", "y", "--categorical", "y"], "for --categorical; got 'y', of columns 'a', 'b'"),
+        (CSV, ["--target", "y", "--log", "x"], "for --log; got 'x', of columns 'a', 'b'"),
+        (CSV, ["--target", "y", "--id", "x"], "the column of row names in"),
+        (CSV, ["--target", "y", "--id", "y"], "different columns for --target and --id; got 'y' for both"),
+        (CSV, ["--target", "y", "--weight", "x"], "the column of weights in"),
+        (CSV.replace("12.5,0,2", "-12.5,0,2"), ["--target", "y", "--weight", "a"], "got -12.5 in line 14"),
+        (CSV, ["--target", "y", "--positive", "1"], "expected --positive only with a target of two classes"),
+        (
+            CSV.replace(",2\n", ",0\n"),
+            ["--target", "b", "--drop", "a", "y"],
+            "expected drop to leave a column",
+        ),
         (CSV, ["--target", "y", "--dim", "0"], "dim >= 1"),
         (CSV, ["--target", "y", "--k", "15"], r"k in [-15, 15)"),
         (CSV, ["--target", "y", "--every", "0"], "every >= 1"),
@@ -171,19 +187,23 @@ def test_held_out_rows_that_cannot_be_read_are_refused_before_training(tmp_path,
     monkeypatch.setattr(SpectralRegressor, "fit", fit)
     frame = pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 7})
     for row in range(12):  # some of which are held out
-        values = frame["a"].astype(str).mask(frame.index == row, "-")
+        values = frame["a"].astype(str).mask(frame.index == row, "1 kg")
         frame.assign(b=values).to_csv(tmp_path / "t.csv", index=False)
         status, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt")
         assert status == 2
-        assert f"column 'b'; got '-' in row {row};" in err
+        assert f"column 'b'; got '1 kg' in line {row + 2};" in err
 
 
 def test_a_rare_class_is_both_held_out_and_trained_on(tmp_path, run):
     rare = [2, 4]  # a split that knows nothing of classes holds both of these out
-    frame = pd.DataFrame({"a": np.arange(60.0), "y": ["b" if i in rare else "a" for i in range(60)]})
+    frame = pd.DataFrame({"a": np.arange(60.0) / 7, "y": ["b" if i in rare else "a" for i in range(60)]})
     frame.to_csv(tmp_path / "t.csv", index=False)
     options = ("--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1, "--dim", 2)
-    assert run(train, tmp_path / "t.csv", *options)[::2] == (0, "")
+    status, _, err = run(train, tmp_path / "t.csv", *options)
+    assert status == 0
+    assert re.fullmatch(
+        r"spectral_interp\.train: warning: only 2 rows are of the class 'b': .*--seed .*\n", err
+    )
 
 
 def test_a_warning_is_one_line_and_told_once(tmp_path, run, no_figures, model, diabetes):
@@ -192,8 +212,8 @@ def test_a_warning_is_one_line_and_told_once(tmp_path, run, no_figures, model, d
     status, _, err = run(analyze, model, "--data", tmp_path / "rows.csv", "--out", tmp_path / "out", *LOCAL)
     assert status == 0
     (line,) = err.splitlines()
-    assert re.match(r"spectral_interp\.analyze: warning: .*'bmi'.*\b9\b.*\brow 0\b", line)
-    (tmp_path / "t.csv").write_text("""a,"one\ntwo",y\n""" + "".join(f"{i},1,{i % 5}\n" for i in range(60)))
+    assert re.match(r"spectral_interp\.analyze: warning: .*'bmi'.*\b9\b.*\bline 2\b", line)
+    (tmp_path / "t.csv").write_text("""a,"one\ntwo",y\n""" + "".join(f"{i}.5,1,{i % 5}\n" for i in range(60)))
     _, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1)
     assert err.count("\n") == 1
 

@@ -426,5 +426,5 @@ def test_a_name_that_is_nearly_right():
         ValueError, match=r"target column 'Prize' in t; got columns 'price', 'a'; did you mean 'price'\?"
     ):
         split_target(pd.DataFrame({"price": [1], "a": [2]}), "Prize", "t")
-    with pytest.raises(ValueError, match="got 'zzz', of columns 'price'$"):
+    with pytest.raises(ValueError, match=r"got 'zzz', of columns 'price'$"):
         check_known(["price", "zzz"], ["price"], "columns")
