@@ -12,6 +12,7 @@ from ..report.writing import write
 from ..tables.reading import read_table
 from .options import COSTLY_ROWS, ROWS
 from .printing import summary_lines
+from .process import say
 
 
 def main(args: argparse.Namespace) -> None:
@@ -35,8 +36,8 @@ def main(args: argparse.Namespace) -> None:
     )
     summary = write(analysis, out, format=args.format)
 
-    print(counted(len(X), "row"), "explained")
+    say(f"{counted(len(X), 'row')} explained")
     for line in summary_lines(summary):
-        print(line)
-    print(f"figures: {out / 'figures'}")
-    print(f"report: {out / REPORT}")
+        say(line)
+    say(f"figures: {out / 'figures'}")
+    say(f"report: {out / REPORT}")

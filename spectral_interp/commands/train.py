@@ -15,6 +15,7 @@ from ..files.artifact import check_writable
 from ..tables.encoder import TableEncoder
 from ..tables.reading import read_table, split_target
 from ..tables.targets import strata
+from .process import say
 
 TEST_FRACTION = 0.2
 STORED_ROWS = 1000
@@ -54,13 +55,13 @@ def main(args: argparse.Namespace) -> None:
     metrics = {name: _metrics_text(found) for name, found in evaluate_all(est, X_test, y_test).items()}
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
-    print(
+    say(
         f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: "
         + metrics.pop("spectral")
     )
     for name, values in metrics.items():
-        print(f"{name} baseline: {values}")
-    print(f"model: {args.out}")
+        say(f"{name} baseline: {values}")
+    say(f"model: {args.out}")
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:

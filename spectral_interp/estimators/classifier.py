@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from .._common.arrays import FloatArray
 from .._common.messages import shown, truncated_list
+from .._common.text import class_text
 from ..tables.targets import class_codes
 from ..view import Output
 from .base import SpectralEstimator
@@ -102,7 +103,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         return 0.0, 1.0
 
     def _output(self) -> Output:
-        unit = f"log-odds of {self.target_name_} = {self.classes_[1]}"
+        unit = f"log-odds of {self.target_name_} = {class_text(self.classes_[1])}"
         return Output(unit, tuple(self.classes_.tolist()))
 
 
