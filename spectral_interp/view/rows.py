@@ -12,6 +12,7 @@ from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from ..pencil import SpectralFunction
 from .model import ModelView, view_of
+from .wrapped import transformed, unwrapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def rows_of(model: Any, X: Any) -> Rows:
 
     Parameters
     ----------
-    model : fitted estimator, Pencil, DensePencil or ModelView
+    model : fitted estimator, Pencil, DensePencil or ModelView, pipeline or search
     X : DataFrame or array_like, shape (n, columns), or Rows, or None
         None stands for no rows. A ModelView reads no tables and takes only Rows.
 
@@ -102,9 +103,14 @@ def rows_of(model: Any, X: Any) -> Rows:
     if X is None:
         c, p = len(view.axes), len(view.column_of)
         return Rows(view, np.empty((0, p)), np.empty((0, c)), np.arange(0))
+    if isinstance(model, ModelView):
+        raise TypeError(f"expected Rows to go with a ModelView; got {type(X).__name__}; call est.rows(X)")
+    model, steps = unwrapped(model)
+    if steps:
+        rows = rows_of(model, transformed(X, steps))
+        labels, label_name = labels_of(X, len(rows))
+        return replace(rows, view=view, labels=labels, label_name=label_name)
     if isinstance(model, SpectralFunction):
         z = model.check_features(X)
         return Rows(view, z, z, *labels_of(X, len(z)))
-    if isinstance(model, ModelView):
-        raise TypeError(f"expected Rows to go with a ModelView; got {type(X).__name__}; call est.rows(X)")
     return model.rows(X)
