@@ -118,18 +118,17 @@ class Attribution(Parts):
         Warns
         -----
         UserWarning
-            If base values differ from row to row, as those of method "local" do: SHAP draws one base value for
-            all rows of a force, decision or heatmap plot.
+            If base values differ from row to row, as those of method "local" do: SHAP draws one base value
+            for all rows of a force, decision or heatmap plot.
         """
         import shap  # its import takes seconds, and only this method needs it
 
         low, high = (float(f(self.base_values)) if len(self.base_values) else 0.0 for f in (np.min, np.max))
         if high - low > 1e-9 * max(abs(low), abs(high), float(np.abs(self.values).max(initial=0.0))):
             warnings.warn(
-                f"every row has a base value of its own (from {number(low)} to {number(high)}), and SHAP's "
-                "force, decision and heatmap plots of several rows draw one for all, so that their predictions "
-                f"are wrong; plot single rows there, or explain with method='path' or 'shapley'; got "
-                f"method={self.method!r}",
+                f"every row has a base value of its own (from {number(low)} to {number(high)}) by method "
+                f"{self.method!r}, and SHAP's force, decision and heatmap plots of several rows draw one for "
+                "all, with wrong predictions; plot single rows there, or explain by 'path' or 'shapley'",
                 stacklevel=2,
             )
             base = self.base_values.copy()

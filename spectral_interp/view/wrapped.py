@@ -15,14 +15,7 @@ from typing import Any
 from ..pencil import SpectralFunction
 from .axes import Axis
 
-INNER = (
-    "regressor_",
-    "estimator_",
-    "estimators_",
-    "calibrated_classifiers_",
-    "estimator",
-    "final_estimator_",
-)
+INNER = ("regressor_", "estimators_", "calibrated_classifiers_", "estimator_", "estimator")
 """Attributes in which other wrappers keep the models that they predict with."""
 
 
@@ -88,11 +81,12 @@ def _paths(model: Any, path: str, depth: int) -> Iterator[str]:
             continue
         there = f"{path}.{name}[0]" if listed else f"{path}.{name}"
         try:
-            unwrapped(inner)
+            spectral, _ = unwrapped(inner)
         except TypeError:
             yield from _paths(inner, there, depth - 1)
         else:
-            yield there
+            if hasattr(spectral, "module_"):  # not a template that is never fitted
+                yield there
 
 
 def transformed(X: Any, steps: Sequence[Any]) -> Any:
