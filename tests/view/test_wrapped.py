@@ -97,7 +97,7 @@ def test_other_wrappers_say_which_object_to_pass(table):
         "model.estimator_": FixedThresholdClassifier(classifier).fit(X, y > 6),
         "model.regressor_": TransformedTargetRegressor(SpectralRegressor(**SMALL), **cubed).fit(X, y),
     }
-    numbers = X[["a", "b"]]
+    numbers = X[["a", "b"]].to_numpy()
     wrappers["model.estimators_[0] "] = BaggingRegressor(SpectralRegressor(**SMALL), 2).fit(numbers, y)
     for inside, model in wrappers.items():
         with pytest.raises(TypeError) as raised:
