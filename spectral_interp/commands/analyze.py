@@ -15,6 +15,7 @@ from ..report.writing import write
 from ..tables.reading import read_table
 from .options import COSTLY_ROWS, ROWS
 from .printing import summary_lines
+from .process import say
 
 
 def main(args: argparse.Namespace) -> None:
@@ -37,11 +38,11 @@ def main(args: argparse.Namespace) -> None:
     )
     summary = write(analysis, out, format=args.format)
 
-    print(counted(len(X), "row"), "explained")
+    say(f"{counted(len(X), 'row')} explained")
     for line in summary_lines(summary):
-        print(line)
-    print(f"figures: {out / 'figures'}")
-    print(f"report: {out / REPORT}")
+        say(line)
+    say(f"figures: {out / 'figures'}")
+    say(f"report: {out / REPORT}")
 
 
 def _model_and_rows(args: argparse.Namespace) -> tuple[Any, pd.DataFrame | None]:

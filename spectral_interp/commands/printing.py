@@ -42,6 +42,7 @@ def summary_lines(summary: Summary) -> list[str]:
 def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     metrics, unit = summary.metrics or {}, summary.unit
     yield "metric", ", ".join(f"{k} {number(v)}" for k, v in metrics.items()) or "no targets given"
+    yield "rows", summary.row_labels
     yield "background", summary.background
     for name, method in summary.methods.items():
         yield from _method_lines(name, method, unit)

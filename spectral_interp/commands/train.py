@@ -29,6 +29,7 @@ from ..tables.reading import check_known, read_table, split_target, split_weight
 from ..tables.targets import class_codes, holds_numbers, strata, target_numbers
 from ..view.levels import text_of
 from .hints import MAX_LEAK_ROWS, warn_of_few_rows, warn_of_leaks
+from .process import say
 
 TEST_FRACTION = 0.2
 STORED_ROWS = 1000
@@ -62,13 +63,13 @@ def main(args: argparse.Namespace) -> None:
     metrics = {name: _metrics_text(found) for name, found in evaluate_all(est, X_test, y_test).items()}
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
-    print(
+    say(
         f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: "
         + metrics.pop("spectral")
     )
     for name, values in metrics.items():
-        print(f"{name} baseline: {values}")
-    print(f"model: {args.out}")
+        say(f"{name} baseline: {values}")
+    say(f"model: {args.out}")
 
 
 def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, FloatArray | None]:

@@ -31,6 +31,7 @@ from ..training.partition import Partition, check_weights, distinct
 from ..training.stages import prune, save_checkpoints, show_progress, stop_early
 from ..training.stages import resume as resume_run
 from ..view import ModelView, Output, Rows
+from ..view.rows import labels_of
 from .persistence import Saved
 from .validation import (
     check_parameters,
@@ -283,8 +284,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
-        labels = frame.index.to_numpy()
-        return Rows(self.view(), self.encoder_.features(frame), frame.to_numpy(), labels)
+        return Rows(
+            self.view(), self.encoder_.features(frame), frame.to_numpy(), *labels_of(frame, len(frame))
+        )
 
     def _background_name(self) -> str:
         """Return what ``background_`` is; a bare state dict has no history and no training rows."""

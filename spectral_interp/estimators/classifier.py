@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from .._common.arrays import FloatArray
 from .._common.messages import meant, shown, truncated_list
+from .._common.text import class_text
 from ..tables.targets import class_codes, class_place
 from ..view import Output
 from .base import SpectralEstimator
@@ -185,7 +186,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         return 0.0, 1.0
 
     def _output(self) -> Output:
-        unit = f"log-odds of {self.target_name_} = {self.positive_}"
+        unit = f"log-odds of {self.target_name_} = {class_text(self.positive_)}"
         return Output(unit, tuple(self._labels()))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from torch import Tensor, float32, float64, uint8
+from torch import Tensor, float32, float64, int64, uint8
 
 from .validators import (
     FINITE,
@@ -75,6 +75,7 @@ _SHARE = real(0, 1)
 
 _CELLS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,)))
 _TARGETS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,), most=MAX_WEIGHT))
+_LABELS = by_type({list: list_of(_ATOM)}, tensor(int64, axes=(1,)))
 _TABLE = all_of(dict_of(_NAME, _CELLS), rule("columns of one length", _one_length))
 
 _KINDS: dict[str, Validator] = {
@@ -144,9 +145,14 @@ MODEL = record(
         "encoder": _ENCODER,
         "target": string(0, MAX_NAME),
         "named": _BOOL,
-        "classes": optional(list_of(by_type({str: _NAME}, _ATOM))),
+        "classes": optional(list_of(by_type({str: string(0, MAX_NAME)}, _ATOM))),
         "background": _TABLE,
-        "heldout": optional(record({"rows": _TABLE, "targets": record({"y": _TARGETS})})),
+        "heldout": optional(
+            record(
+                {"rows": _TABLE, "targets": record({"y": _TARGETS})},
+                {"labels": _LABELS, "label_name": string(0, MAX_NAME)},
+            )
+        ),
         "history": _HISTORY,
         "made_by": dict_of(_NAME, _ATOM),
     },

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from .._common.choices import DEFAULT_METHODS
 from .._common.messages import shown, truncated_list
-from .._common.text import as_text
+from .._common.text import as_text, plain_label
 from ..comparison.baselines import fit_baselines
 from ..plots import Exhibit
 from ..tables.reading import split_target
@@ -78,6 +78,8 @@ def choose_rows(
 ) -> tuple[pd.DataFrame, pd.Series | None]:
     """Return up to ``limit`` rows to explain, in table order, and their targets where known.
 
+    The rows keep their labels: figures, tables and the report call a row what its table calls it.
+
     Parameters
     ----------
     est : fitted estimator
@@ -112,7 +114,7 @@ def choose_rows(
         raise ValueError("expected rows to explain; got a model that stores none; pass --data ROWS")
     X, y = est.encoder_.select(found[0]), found[1]
     rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:limit])
-    return X.iloc[rows].reset_index(drop=True), None if y is None else y.iloc[rows].reset_index(drop=True)
+    return X.iloc[rows], None if y is None else y.iloc[rows]
 
 
 def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
@@ -260,7 +262,8 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         },
         background_stability=None if redraws is None else StabilityFound.by_method(redraws),
         certified=CertifiedFound.of(subject.certificate, tables["certified"], len(subject.rows)),
-        slices_at_row=subject.row if sliced else None,
+        row_labels=subject.row_labels,
+        slices_at_row=plain_label(subject.rows.labels[subject.row]) if sliced else None,
         pieces=PiecesFound.of(subject.regions, subject.eps) if "pieces" in tables else None,
         skeleton=None if latents is None else SkeletonFound.of(subject.regions, latents),
         margins=None if margins is None else MarginsFound.of(margins),
