@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -57,7 +58,7 @@ def warn_of_leaks(axes: Sequence[Axis], z: FloatArray, targets: FloatArray, targ
         if score >= GIVEN_AWAY:
             found.append((axis.name, f"{shown(axis.name)} ({measure} {score:.4f})"))
     if found:
-        names = " ".join(name for name, _ in found[:5])
+        names = shlex.join(name for name, _ in found[:5])
         one = len(found) == 1
         warnings.warn(
             f"column{'' if one else 's'} {truncated_list(text for _, text in found)} alone "

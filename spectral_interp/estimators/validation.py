@@ -38,9 +38,10 @@ def check_training(
     refuse_dates(y, target)
     if names_columns(X):
         frame = as_frame(X)
+        named = with_names(frame)
         stripped = [name.strip() if isinstance(name, str) else name for name in frame.columns]
         validate_data(est, frame.set_axis(stripped, axis=1), skip_check_array=True)
-        return with_names(frame), check_targets(frame, y, target)
+        return named, check_targets(frame, y, target)
     if holds_words(X):
         frame = as_frame(X)
         validate_data(est, frame.to_numpy(), skip_check_array=True)

@@ -146,9 +146,14 @@ def check_known(names: Collection[str], known: Collection[str], what: str) -> No
 
 
 def split_target(
-    frame: pd.DataFrame, target: str, source: str | Path, *, na_values: Collection[str] = ()
+    frame: pd.DataFrame,
+    target: str,
+    source: str | Path,
+    *,
+    na_values: Collection[str] = (),
+    keep: bool = False,
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the table without its target column, and that column; rows without a target are left out.
+    """Return the table without its target column, and that column.
 
     Parameters
     ----------
@@ -159,17 +164,19 @@ def split_target(
         Where the table is from, for messages.
     na_values : collection of str
         Texts that count as missing; numbers by value. "?", "-", "na" and the like do in targets of numbers.
+    keep : bool
+        Whether rows without a target stay, with a target that is missing; by default they are left out.
 
     Raises
     ------
     ValueError
-        If the column is missing or nothing else is left, or if it holds no values, or infinity, dates,
-        complex numbers or objects; ``source`` or the column is named.
+        If the column is missing or nothing else is left, or if it holds no values (and they are not to stay),
+        or infinity, dates, complex numbers or objects; ``source`` or the column is named.
 
     Warns
     -----
     UserWarning
-        If rows are left out; they are counted.
+        If rows have no target; they are counted.
 
     Examples
     --------
@@ -198,15 +205,17 @@ def split_target(
                 f"the first in {row_name(y.index, infinite[0])}; correct or drop those rows"
             )
     missing = y.isna().to_numpy(dtype=bool)
-    if missing.all():
+    if missing.all() and not keep:
         raise ValueError(f"expected values of the target {target!r} in {source}; got none in {len(y)} rows")
-    if missing.any():
+    if missing.any() and not missing.all():
+        what = "metrics are of the others" if keep else "they are left out"
         warnings.warn(
-            f"{missing.sum()} of {len(y)} rows of {source} have no value of the target {shown(target)} and "
-            f"are left out: {row_names(y.index, np.flatnonzero(missing))}",
+            f"the target {shown(target)} has no value in {missing.sum()} of {len(y)} rows of {source}; "
+            f"{what}: {row_names(y.index, np.flatnonzero(missing))}",
             stacklevel=2,
         )
-    return frame.drop(columns=target)[~missing], y[~missing]
+    X = frame.drop(columns=target)
+    return (X, y) if keep else (X[~missing], y[~missing])
 
 
 def _trimmed(value: Any) -> Any:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import spectral_interp
-from spectral_interp import SpectralRegressor
+from spectral_interp import SpectralRegressor, load
 from spectral_interp.commands import analyze, start, train
 from spectral_interp.models.spectral import TridiagonalSpectral
 from spectral_interp.report import writing
@@ -368,3 +368,82 @@ def test_one_program_for_both_commands(tmp_path, monkeypatch, capsys, no_figures
         status, _, err = call(*arguments)
         assert status == 2
         assert "{train,analyze}" in err
+
+
+def test_options_of_columns(tmp_path, run, no_figures):
+    """What is said of columns in training holds for the model, its file, and the rows that are explained."""
+    rng = np.random.default_rng(0)
+    n = 80
+    frame = pd.DataFrame(
+        {
+            "Patient ": [f"{i:03d}" for i in range(n)],
+            " dose": rng.normal(size=n).round(3),
+            "ward": rng.choice([1, 2, 3], n),
+            "lab": rng.choice([-9.0, 2.5, 4.0, 7.5], n),
+            "note": "x",
+            "weight": rng.integers(0, 3, n),
+        }
+    )
+    frame["ill"] = np.where(frame[" dose"] + rng.normal(size=n) > 0, "yes", "no")
+    frame.loc[[3, 5], "ill"] = ["", "-9"]
+    text = frame.to_csv(index=False, sep=";", decimal=",")
+    (tmp_path / "t.txt").write_text(text)
+    columns = (
+        "--id Patient --drop note --categorical ward --weight weight --na-values -9 --positive no --decimal ,"
+    )
+    arguments = ["--target", "ill", "--out", tmp_path / "m.pt", "--dim", 2, "--epochs", 3, "--no-baselines"]
+    status, out, err = run(train, tmp_path / "t.txt", *arguments, *columns.replace("-9", "-9 ?").split())
+    assert status == 0, err
+    assert re.search(
+        r"62 rows trained on.* 16 held out: accuracy .*largest class 0\.\d+, AUC .*log loss", out
+    )
+    assert re.search(r"'ill' has no value in 2 of 80 rows of .*; they are left out: Patient 003, 005", err)
+    est = load(tmp_path / "m.pt")
+    assert (est.positive_, est.unit_) == ("no", "log-odds of ill = no")
+    assert est.encoder_.names == ("dose", "ward", "lab")
+    assert est.encoder_.axes[1].kind == "levels"
+    assert est.encoder_.axes[2].median > 0
+    assert set(est.heldout_[0].index) < set(frame["Patient "])
+    assert (est.made_by_["id"], est.made_by_["weight"]) == ("Patient", "weight")
+    for options in ((), ("--id", "Patient")):
+        status, out, err = run(
+            analyze, tmp_path / "m.pt", "--data", tmp_path / "t.txt", "--decimal", ",", *LOCAL, *options
+        )
+        assert status == 0, err
+        assert "not know" not in err
+        rows = pd.read_csv(tmp_path / "m-analysis" / "tables" / "beeswarm_local.csv", dtype=str)["row"]
+        assert rows.unique().tolist() == frame["Patient "].tolist()
+
+
+def test_a_weight_of_two_is_the_row_twice(tmp_path, run):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=60), "w": rng.integers(1, 4, 60)}).assign(
+        y=lambda d: d["a"] ** 2
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = ["--target", "y", "--dim", 2, "--epochs", 2, "--no-baselines"]
+    assert run(train, tmp_path / "t.csv", "--out", tmp_path / "w.pt", "--weight", "w", *options)[0] == 0
+    assert run(train, tmp_path / "t.csv", "--out", tmp_path / "o.pt", "--drop", "w", *options)[0] == 0
+    weighted, plain = load(tmp_path / "w.pt"), load(tmp_path / "o.pt")
+    assert weighted.encoder_.table_names == ("a",)
+    rows = frame.drop(index=weighted.heldout_[0].index - 2)  # lines of the file
+    expected = SpectralRegressor(2, n_epochs=2, random_state=0).fit(rows[["a"]], rows["y"], rows["w"])
+    np.testing.assert_array_equal(weighted.predict(frame[["a"]]), expected.predict(frame[["a"]]))
+    assert (weighted.predict(frame[["a"]]) != plain.predict(frame)).all()
+
+
+def test_every_kind_of_file_trains_the_same_model(tmp_path, run):
+    frame = pd.DataFrame({"a": np.arange(60.0) / 7, "b": list("xyz") * 20}).assign(y=lambda d: d["a"] % 3)
+    writers = {
+        "t.csv": lambda p: frame.to_csv(p, index=False),
+        "t.TSV.gz": lambda p: frame.to_csv(p, index=False, sep="\t", compression="gzip"),
+        "t.feather": frame.to_feather,
+        "t.pq": frame.to_parquet,
+    }
+    found = []
+    for name, write in writers.items():
+        write(tmp_path / name)
+        options = ["--target", "y", "--out", tmp_path / "m.pt", "--dim", 2, "--epochs", 1, "--no-baselines"]
+        assert run(train, tmp_path / name, *options)[::2] == (0, "")
+        found.append(load(tmp_path / "m.pt").predict(frame))
+    assert all((other == found[0]).all() for other in found)

@@ -391,7 +391,8 @@ def test_rows_without_a_target_are_left_out_and_counted():
         {"a": range(5), "y": ["1", " ", "-9", None, "2"]}, index=pd.Index([2, 3, 5, 6, 7], name="line")
     )
     with pytest.warns(
-        UserWarning, match=r"3 of 5 rows of t\.csv have no value of the target 'y' and .*: line 3, 5, 6"
+        UserWarning,
+        match=r"'y' has no value in 3 of 5 rows of t\.csv; they are left out: line 3, 5, 6",
     ):
         X, y = split_target(frame, "y", "t.csv", na_values=["-9"])
     assert (X["a"].tolist(), y.tolist(), y.index.tolist()) == ([0, 4], ["1", "2"], [2, 7])
