@@ -177,8 +177,8 @@ def _fit_levels(
     """Learn the levels of a column; one with a single level is dropped.
 
     Values become text, and missing ones the level "missing"; see
-    :func:`~spectral_interp.tables.levels.levels_of`. Unless levels are what the user has chosen for the column,
-    it is noted where most of them are numbers.
+    :func:`~spectral_interp.tables.levels.levels_of`. Unless the user has chosen levels for the column, it is
+    noted where most of them are numbers.
     """
     notes = Notes() if notes is None else notes
     codes, texts = coded(column)
@@ -220,8 +220,9 @@ def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray
     column = check_values(column, axis.name)
     if isinstance(axis, LevelsAxis):
         return axis.place(_read_levels(axis, without(column, axis.gaps), notes))
-    assert isinstance(axis, NumberAxis)  # noqa: S101 there are two kinds of axes
-    return axis.place(_read_numbers(axis, without(column, axis.gaps), notes))
+    if isinstance(axis, NumberAxis):
+        return axis.place(_read_numbers(axis, without(column, axis.gaps), notes))
+    raise TypeError(f"expected a column of numbers or levels; got {type(axis).__name__} {shown(axis.name)}")
 
 
 def values_as_read(axis: Axis, values: Any) -> pd.Series:

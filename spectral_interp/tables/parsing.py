@@ -230,9 +230,9 @@ def is_hidden_number(values: FloatArray, others: dict[str, float]) -> bool:
     """Return whether a column of numbers ``values`` (n,) and other texts is meant to be numeric.
 
     It is if at least half of its values look like numbers: numbers themselves, numbers with signs, bounds
-    such as "<0.5" or "4+", and more than :data:`FEW_NUMBERS` numbers with one unit. Up to as many different
-    numbers beside words are levels, unless the words are at most 5 % of the values. Codes of letters and
-    digits are levels where they are most of what is no number, and so are spellings of booleans.
+    such as "<0.5" or "4+", and more than :data:`FEW_NUMBERS` numbers with one unit. It takes 95 % where there
+    are only so many different numbers, or where most of the rest are codes of letters and digits. Spellings
+    of booleans are levels.
     """
     plain = values[~np.isnan(values)]
     if is_boolean([*others, *map(text_of, np.unique(plain)[:3])]):
@@ -248,8 +248,9 @@ def is_hidden_number(values: FloatArray, others: dict[str, float]) -> bool:
     rest = {text: n for text, n in others.items() if text not in signed | bounds | units}
     codes = sum(n for text, n in rest.items() if _CODE.fullmatch(text))
     total = len(plain) + sum(others.values())
-    needed = TYPO_SHARE if few else NUMBER_SHARE
-    return alike >= needed * total and not codes > 0.5 * sum(others.values())
+    if few or codes > 0.5 * sum(others.values()):
+        return alike >= TYPO_SHARE * total
+    return alike >= NUMBER_SHARE * total
 
 
 def _is_signed(text: str) -> bool:
