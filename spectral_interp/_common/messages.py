@@ -93,3 +93,31 @@ def warn_of(sentences: list[str], *, stacklevel: int = 3) -> None:
     if len(sentences) > MOST_WARNINGS:
         text = f"{len(sentences) - MOST_WARNINGS} more columns have values of these kinds"
         warnings.warn(text, UserWarning, stacklevel=stacklevel)
+
+
+class Notes:
+    """What was found in columns of a table, by kind: one sentence says it of all of them.
+
+    Examples
+    --------
+    >>> notes = Notes()
+    >>> notes.add("columns left out", "a", "always 2")
+    >>> notes.add("columns left out", "b", "no values")
+    >>> notes.sentences()
+    ["columns left out: 'a' (always 2), 'b' (no values)"]
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[str]] = {}
+
+    def add(self, kind: str, column: str, what: str) -> None:
+        """Note something of a kind about a column."""
+        self._found.setdefault(kind, []).append(f"{shown(column)} ({what})")
+
+    def of(self, kind: str) -> list[str]:
+        """Return what was noted of one kind."""
+        return self._found.get(kind, [])
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for every kind that was noted."""
+        return [f"{kind}: {truncated_list(columns)}" for kind, columns in self._found.items()]

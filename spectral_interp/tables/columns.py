@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import row_name, shown, truncated_list, with_counts
+from .._common.messages import Notes, row_name, shown, truncated_list, with_counts
 from .._common.text import counted
 from ..view import Axis, LevelsAxis, NumberAxis
 from ..view.axes import MISSING
 from ..view.levels import CAPITALS, OTHER, UNKNOWN
 from ..view.spelling import nearest
-from .levels import levels_of
-from .notes import COUNTERS, DROPPED, GAPS, IDENTIFIERS, Notes
+from .levels import levels_of, note_mixed
 from .parsing import (
     check_values,
     coded,
@@ -27,6 +27,19 @@ from .parsing import (
     numbers_or_none,
     refuse,
     without,
+)
+
+DROPPED = "columns that do not vary over the training rows are left out of the model"
+IDENTIFIERS = (
+    "columns in which every value is rare, as in names and identifiers, are left out of the model (list "
+    "them in drop)"
+)
+GAPS = (
+    "columns of numbers in which text counts as a missing value (list them in categorical to keep the text)"
+)
+COUNTERS = (
+    "columns of a different whole number in every row, as identifiers have, are used as numbers (list them "
+    "in drop to leave them out)"
 )
 
 COUNTED_ROWS = 20
@@ -61,9 +74,10 @@ class DroppedColumn:
 
 def fit_column(
     column: pd.Series,
-    notes: Notes,
+    notes: Notes | None = None,
     *,
     log: bool = False,
+    weight: FloatArray | None = None,
     categorical: bool = False,
     na_values: Collection[str] = (),
 ) -> Axis | DroppedColumn:
@@ -77,10 +91,12 @@ def fit_column(
     ----------
     column : Series, shape (n,)
         Its name goes into messages and feature names.
-    notes : Notes
+    notes : Notes, optional
         What is read as something else, folded or joined is added to it.
     log : bool, default False
         Whether to standardise log x instead of x; the numbers must be positive.
+    weight : ndarray, shape (n,), optional
+        Positive. A weight of two is the row twice; one by default.
     categorical : bool, default False
         Whether to read the values as levels, whatever they look like.
     na_values : collection of str
@@ -95,17 +111,19 @@ def fit_column(
 
     Examples
     --------
-    >>> fit_column(pd.Series(["1", "3", "?"], name="bmi"), Notes()).encode([2.0])
+    >>> fit_column(pd.Series(["1", "3", "?"], name="bmi")).encode([2.0])
     array([[ 0.        , -0.33333333]])
     """
-    gaps = tuple(na_values)
+    gaps, notes = tuple(na_values), Notes() if notes is None else notes
+    weight = np.ones(len(column)) if weight is None else weight
     column = without(check_values(column, str(column.name)), gaps)
     read = None if categorical and column.notna().any() else numbers_or_none(column, advice=ADVICE)
     if read is None:
         if log:
             row = int(column.notna().to_numpy().argmax())
             refuse(column, row, "positive numbers for log", "leave the column out of log")
-        axis = _fit_levels(column, notes)
+        chosen = categorical or isinstance(column.dtype, pd.CategoricalDtype)
+        axis = _fit_levels(column, weight, notes, chosen=chosen)
         return replace(axis, gaps=gaps) if isinstance(axis, LevelsAxis) else axis
     if np.isnan(read.values).all():
         return DroppedColumn(str(column.name), "no values")
@@ -113,7 +131,7 @@ def fit_column(
         notes.add(GAPS, str(column.name), with_counts(read.gaps))
         gaps = tuple(dict.fromkeys((*gaps, *read.gaps)))
         column = without(column, gaps)
-    fitted = _fit_numbers(column, read.values, log)
+    fitted = _fit_numbers(column, read.values, weight, log)
     if isinstance(fitted, NumberAxis):
         _note_identifier(fitted.name, read.values, notes)
         low, high = float(np.nanmin(read.values)), float(np.nanmax(read.values))
@@ -131,7 +149,9 @@ def _note_identifier(name: str, values: FloatArray, notes: Notes) -> None:
         notes.add(COUNTERS, name, f"{values.min():,.15g} to {values.max():,.15g} in {n:,} rows")
 
 
-def _fit_numbers(column: pd.Series, values: FloatArray, log: bool) -> Axis | DroppedColumn:
+def _fit_numbers(
+    column: pd.Series, values: FloatArray, weight: FloatArray, log: bool
+) -> Axis | DroppedColumn:
     """Learn from ``values`` (n,), NaN where missing.
 
     A constant is dropped; a constant with gaps has two levels.
@@ -140,27 +160,33 @@ def _fit_numbers(column: pd.Series, values: FloatArray, log: bool) -> Axis | Dro
     _refuse_unusable(column, values)
     gaps = np.isnan(values)
     present = values[~gaps]
-    mean, scale, median = _moments(present)
+    mean, scale, median = _moments(present, weight[~gaps])
     if not scale > max(1e-12 * np.abs(present).max(), 1e-300):
-        return _fit_levels(column) if gaps.any() else DroppedColumn(name, f"always {present[0]:.6g}")
+        return _fit_levels(column, weight) if gaps.any() else DroppedColumn(name, f"always {present[0]:.6g}")
     if log:
         _refuse_without_logarithm(column, values)
-        mean, scale, _ = _moments(np.log(present))
+        mean, scale, _ = _moments(np.log(present), weight[~gaps])
     if not gaps.any():
         return NumberAxis(name, mean, scale, log)
-    return NumberAxis(name, mean, scale, log, median, float(gaps.mean()))
+    return NumberAxis(name, mean, scale, log, median, float(np.average(gaps, weights=weight)))
 
 
-def _fit_levels(column: pd.Series, notes: Notes | None = None) -> LevelsAxis | DroppedColumn:
+def _fit_levels(
+    column: pd.Series, weight: FloatArray, notes: Notes | None = None, *, chosen: bool = True
+) -> LevelsAxis | DroppedColumn:
     """Learn the levels of a column; one with a single level is dropped.
 
     Values become text, and missing ones the level "missing"; see
-    :func:`~spectral_interp.tables.levels.levels_of`.
+    :func:`~spectral_interp.tables.levels.levels_of`. Unless the user has chosen levels for the column, it is
+    noted where most of them are numbers.
     """
+    notes = Notes() if notes is None else notes
     codes, texts = coded(column)
-    counts = counts_of(codes, texts)
-    axis = levels_of(str(column.name), counts, Notes() if notes is None else notes)
+    counts, rows = counts_of(codes, texts, weight), counts_of(codes, texts)
+    axis = levels_of(str(column.name), counts, rows, notes)
     if len(axis.levels) > 1:
+        if not chosen:
+            note_mixed(axis, counts, notes)
         return axis
     if axis.own or len(counts) == 1:
         return DroppedColumn(axis.name, f"always {shown((*axis.own, *counts)[0])}")
@@ -186,7 +212,7 @@ def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray
 
     Examples
     --------
-    >>> age = fit_column(pd.Series([20.0, 40.0, np.nan, 30.0], name="age"), Notes())
+    >>> age = fit_column(pd.Series([20.0, 40.0, np.nan, 30.0], name="age"))
     >>> encode_column(age, pd.Series([30.0, np.nan]), [])
     array([[ 0.  , -0.25],
            [ 0.  ,  0.75]])
@@ -194,8 +220,28 @@ def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray
     column = check_values(column, axis.name)
     if isinstance(axis, LevelsAxis):
         return axis.place(_read_levels(axis, without(column, axis.gaps), notes))
-    assert isinstance(axis, NumberAxis)  # noqa: S101 there are two kinds of axes
-    return axis.place(_read_numbers(axis, without(column, axis.gaps), notes))
+    if isinstance(axis, NumberAxis):
+        return axis.place(_read_numbers(axis, without(column, axis.gaps), notes))
+    raise TypeError(f"expected a column of numbers or levels; got {type(axis).__name__} {shown(axis.name)}")
+
+
+def values_as_read(axis: Axis, values: Any) -> pd.Series:
+    """Return values (n,) of a column as the model reads them.
+
+    Numbers are float64, NaN where missing; levels are text, None where they are missing or unknown to a model
+    without such levels.
+
+    Examples
+    --------
+    >>> flag = fit_column(pd.Series([0, 1, 1], name="flag"))
+    >>> values_as_read(flag, ["yes", 0.0, "?"]).tolist()
+    [1.0, 0.0, nan]
+    """
+    column = without(check_values(pd.Series(values), axis.name), getattr(axis, "gaps", ()))
+    if isinstance(axis, NumberAxis):
+        return pd.Series(numbers_of(column, boolean=axis.boolean)[0])
+    codes, texts = coded(column)
+    return pd.Series(axis.values(axis.coordinates(texts)[codes]))
 
 
 def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> FloatArray:
@@ -286,14 +332,27 @@ def _refuse_without_logarithm(column: pd.Series, values: FloatArray) -> None:
         refuse(column, bad[0], "positive numbers for log", "correct it or leave the column out of log")
 
 
-def _moments(values: FloatArray) -> tuple[float, float, float]:
-    """Return mean, population standard deviation and median (n >= 1), safe from overflow and underflow.
+def _moments(values: FloatArray, weight: FloatArray) -> tuple[float, float, float]:
+    """Return weighted mean, population standard deviation and median (n >= 1), safe from over- and underflow.
 
     Multiplying by a power of two is exact: where nothing overflows the result is that of plain sums.
     """
     exponent = int(np.frexp(np.abs(values).max())[1])
     scaled = np.ldexp(values, -exponent)
-    mean, scale, median = (
-        float(np.ldexp(x, exponent)) for x in (scaled.mean(), scaled.std(), np.median(scaled))
-    )
+    mean = np.average(scaled, weights=weight)
+    variance = np.average((scaled - mean) ** 2, weights=weight)
+    found = (mean, np.sqrt(variance), _median(scaled, weight))
+    mean, scale, median = (float(np.ldexp(x, exponent)) for x in found)
     return mean, scale, median
+
+
+def _median(values: FloatArray, weight: FloatArray) -> float:
+    """Return the weighted median: the middle of the values with at most half of the weight on either side.
+
+    Whole weights are exact below 10¹¹ rows; of others, sums that equal half up to rounding are half.
+    """
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order])
+    half, slack = below[-1] / 2, 1e-12 * below[-1]
+    low, high = np.searchsorted(below, [half - slack, half + slack])
+    return float((values[order[low]] + values[order[high]]) / 2)

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import meant, shown, truncated_list, warn_of
+from .._common.messages import Notes, meant, shown, truncated_list, warn_of
 from ..view import Axis, LevelsAxis, NumberAxis
 from ..view.levels import text_of
-from .columns import DroppedColumn, encode_column, fit_column
+from .columns import DROPPED, IDENTIFIERS, DroppedColumn, encode_column, fit_column
 from .frames import with_names
-from .notes import DROPPED, IDENTIFIERS, Notes
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,7 @@ class TableEncoder:
         drop: Iterable[str] | None = None,
         categorical: Iterable[str] | None = None,
         na_values: Iterable[str] | None = None,
+        weight: FloatArray | None = None,
     ) -> TableEncoder:
         """Learn the encoding of every column of ``frame``.
 
@@ -72,6 +72,8 @@ class TableEncoder:
             Columns to read as levels, whatever they look like.
         na_values : iterable of str, optional
             Texts that count as missing in every column, numbers by value: "-999" is also -999.0.
+        weight : ndarray, shape (n,), optional
+            Positive. A weight of two is the row twice; one by default.
 
         Raises
         ------
@@ -86,7 +88,7 @@ class TableEncoder:
         -----
         UserWarning
             Once for every kind of thing that is left out, folded or read as something else; it names the
-            columns (:mod:`spectral_interp.tables.notes`).
+            columns.
         """
         frame = with_names(frame)
         names = tuple(frame.columns)
@@ -99,7 +101,7 @@ class TableEncoder:
         notes, axes = Notes(), []
         for name in frame.columns:
             options = {"log": name in logged, "categorical": name in levels}
-            fitted = fit_column(frame[name], notes, na_values=gaps, **options)
+            fitted = fit_column(frame[name], notes, weight=weight, na_values=gaps, **options)
             if isinstance(fitted, DroppedColumn):
                 notes.add(fitted.kind, fitted.name, fitted.why)
             else:
@@ -107,7 +109,7 @@ class TableEncoder:
         if not axes:
             unused = truncated_list([*notes.of(DROPPED), *notes.of(IDENTIFIERS)])
             raise ValueError(f"expected a column that varies; got only {unused}")
-        notes.warn()
+        warn_of(notes.sentences())
         return cls(tuple(axes), names)
 
     @property

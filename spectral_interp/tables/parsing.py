@@ -128,7 +128,7 @@ def _not_numbers(column: pd.Series, values: FloatArray) -> npt.NDArray[np.intp]:
     return np.flatnonzero(np.isnan(values) & column.notna().to_numpy(dtype=bool))
 
 
-def numbers_of(column: pd.Series, *, boolean: bool = False) -> tuple[FloatArray, dict[str, int]]:
+def numbers_of(column: pd.Series, *, boolean: bool = False) -> tuple[FloatArray, dict[str, float]]:
     """Return a numeric column as float64 (n,), NaN where missing, and the placeholders in it with their rows.
 
     Parameters
@@ -165,10 +165,13 @@ def is_placeholder(text: str) -> bool:
     return text.strip().casefold() in PLACEHOLDERS
 
 
-def counts_of(codes: npt.NDArray[np.intp], texts: npt.NDArray[np.object_]) -> dict[str, int]:
-    """Return the numbers of rows of the texts that occur."""
-    found: dict[str, int] = {}
-    for text, n in zip(texts, np.bincount(codes % len(texts), minlength=len(texts)).tolist(), strict=True):
+def counts_of(
+    codes: npt.NDArray[np.intp], texts: npt.NDArray[np.object_], weight: FloatArray | None = None
+) -> dict[str, float]:
+    """Return the rows, or the weight, of the texts that occur."""
+    found: dict[str, float] = {}
+    sizes = np.bincount(codes % len(texts), weight, minlength=len(texts)).tolist()
+    for text, n in zip(texts, sizes, strict=True):
         if n:
             found[text] = found.get(text, 0) + n
     return found
@@ -178,7 +181,7 @@ class Numbers(NamedTuple):
     """A column that is numeric: float64 (n,), NaN where missing, and its placeholders with their rows."""
 
     values: FloatArray
-    gaps: dict[str, int]
+    gaps: dict[str, float]
 
 
 def numbers_or_none(column: pd.Series, *, advice: str = "") -> Numbers | None:
@@ -223,13 +226,13 @@ def numbers_or_none(column: pd.Series, *, advice: str = "") -> Numbers | None:
     return None
 
 
-def is_hidden_number(values: FloatArray, others: dict[str, int]) -> bool:
+def is_hidden_number(values: FloatArray, others: dict[str, float]) -> bool:
     """Return whether a column of numbers ``values`` (n,) and other texts is meant to be numeric.
 
     It is if at least half of its values look like numbers: numbers themselves, numbers with signs, bounds
-    such as "<0.5" or "4+", and more than :data:`FEW_NUMBERS` numbers with one unit. Up to as many different
-    numbers beside words are levels, unless the words are at most 5 % of the values. Codes of letters and
-    digits are levels where they are most of what is no number, and so are spellings of booleans.
+    such as "<0.5" or "4+", and more than :data:`FEW_NUMBERS` numbers with one unit. It takes 95 % where there
+    are only so many different numbers, or where most of the rest are codes of letters and digits. Spellings
+    of booleans are levels.
     """
     plain = values[~np.isnan(values)]
     if is_boolean([*others, *map(text_of, np.unique(plain)[:3])]):
@@ -245,8 +248,9 @@ def is_hidden_number(values: FloatArray, others: dict[str, int]) -> bool:
     rest = {text: n for text, n in others.items() if text not in signed | bounds | units}
     codes = sum(n for text, n in rest.items() if _CODE.fullmatch(text))
     total = len(plain) + sum(others.values())
-    needed = TYPO_SHARE if few else NUMBER_SHARE
-    return alike >= needed * total and not codes > 0.5 * sum(others.values())
+    if few or codes > 0.5 * sum(others.values()):
+        return alike >= TYPO_SHARE * total
+    return alike >= NUMBER_SHARE * total
 
 
 def _is_signed(text: str) -> bool:

@@ -120,9 +120,7 @@ def test_row_order_does_not_change_the_levels():
 
 
 def test_an_id_column_does_not_explode():
-    with pytest.warns(
-        UserWarning, match="almost every value is different.*'id' \\(300 values in 300 rows, such as"
-    ):
+    with pytest.warns(UserWarning, match="every value is rare.*'id' \\(300 values in 300 rows, such as"):
         encoder = TableEncoder.fit(pd.DataFrame({"id": [f"u{i}" for i in range(300)], "x": np.arange(300.0)}))
     assert encoder.names == ("x",)
     values = [f"u{i % 60}" for i in range(480)] + ["u59"] * 9
