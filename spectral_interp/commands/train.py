@@ -12,21 +12,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from .._common.arrays import FloatArray
 from .._common.choices import BUNDLED_TARGETS
 from .._common.messages import shown
 from .._common.sampling import spread
-from .._common.text import as_text
+from .._common.text import as_text, counted
 from ..comparison.baselines import evaluate_all, fit_baselines
 from ..estimators.choice import estimator_for
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..files.artifact import check_writable
-from ..tables.encoder import TableEncoder, without_columns
+from ..tables.encoder import TableEncoder
 from ..tables.reading import check_known, read_table, split_target, split_weight
 from ..tables.targets import class_codes, holds_numbers, strata, target_numbers
+from ..training.fingerprints import fingerprints
+from ..training.partition import Places, hold_out
 from ..view.levels import text_of
 from .hints import MAX_LEAK_ROWS, warn_of_few_rows, warn_of_leaks
 from .process import say
@@ -42,25 +43,18 @@ def main(args: argparse.Namespace) -> None:
         check_writable(path)
     X, y, weight = _read(args)
     est = _estimator(args, y)
-    kept, held = train_test_split(
-        np.arange(len(X)), test_size=TEST_FRACTION, random_state=args.seed, stratify=strata(y, args.data)
-    )
-    (X_train, X_test), (y_train, y_test) = ((part.iloc[kept], part.iloc[held]) for part in (X, y))
+    kept, held, repeated = _split(X, y, args)
+    X_train, X_test, y_train, y_test = X.iloc[kept], X.iloc[held], y.iloc[kept], y.iloc[held]
+    w_train, w_test = (None if weight is None else weight[part] for part in (kept, held))
     _give_hints(args, (X_train, X_test), (y_train, y_test), y)
-    est.fit(
-        X_train,
-        y_train,
-        None if weight is None else weight[kept],
-        checkpoint=args.checkpoint,
-        every=args.every,
-        resume=args.resume,
-    )
+    est.fit(X_train, y_train, w_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
     roles = {"id": args.id, "weight": args.weight}
     est.made_by_ |= {name: column for name, column in roles.items() if column}
     est.made_by_["data"] = as_text(Path(args.data).name)  # not where it lay
     if not args.no_baselines:
-        est.baselines_ = fit_baselines(est, X_train, y_train)
-    metrics = {name: _metrics_text(found) for name, found in evaluate_all(est, X_test, y_test).items()}
+        est.baselines_ = fit_baselines(est, X_train, y_train, w_train)
+    found = evaluate_all(est, X_test, y_test, w_test)
+    metrics = {name: _metrics_text(values) for name, values in found.items()}
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
     say(
@@ -69,6 +63,11 @@ def main(args: argparse.Namespace) -> None:
     )
     for name, values in metrics.items():
         say(f"{name} baseline: {values}")
+    if repeated:
+        say(f"{counted(repeated, 'row equals', 'rows equal')} another in all columns of the model")
+    if leaked := est.count_trained_on(X_test):
+        equal = counted(leaked, "of them equals a training row", "of them equal training rows")
+        say(f"held-out rows: {equal}; metrics on these are not held out")
     say(f"model: {args.out}")
 
 
@@ -115,6 +114,18 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
     )
 
 
+def _split(X: pd.DataFrame, y: pd.Series, args: argparse.Namespace) -> tuple[Places, Places, int]:
+    """Return the rows to train on, those to hold out, and how many rows equal another."""
+    classes = strata(y, args.data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the fit repeats them
+        groups = fingerprints(TableEncoder.fit(X, **_column_options(args)).encode(X))
+    n_held = math.ceil(TEST_FRACTION * len(X))
+    kept, held = hold_out(groups, n_held, args.seed, classes=None if classes is None else classes.to_numpy())
+    _, sizes = np.unique(groups, return_counts=True)
+    return kept, held, int(sizes[sizes > 1].sum())
+
+
 def _column_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return what was said of columns, as arguments of the estimators."""
     return {name: getattr(args, name) for name in ("log", "drop", "categorical", "na_values")}
@@ -124,13 +135,11 @@ def _give_hints(
     args: argparse.Namespace, parts: Sequence[pd.DataFrame], targets: Sequence[pd.Series], target: pd.Series
 ) -> None:
     """Tell before training what cannot be read, what is too good to be true, and what is too little."""
-    options = _column_options(args)
-    dropped = options.pop("drop")
-    X_train, X_test = (without_columns(part, dropped) for part in parts)
+    X_train, X_test = parts
     some = spread(len(X_train), MAX_LEAK_ROWS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # training and evaluation repeat them
-        encoder = TableEncoder.fit(X_train, **options)
+        encoder = TableEncoder.fit(X_train, **_column_options(args))
         z = np.concatenate([encoder.encode(X_train.iloc[some]), encoder.encode(X_test)])
     y = pd.concat([targets[0].iloc[some], targets[1]])
     labels = target.astype(object).map(text_of)

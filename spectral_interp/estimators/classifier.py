@@ -117,20 +117,21 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     def _decide(self, log_odds: FloatArray) -> npt.NDArray[Any]:
         return self.classes_[(log_odds > 0).astype(np.intp)]
 
-    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+    def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """Return how good log-odds of ``positive_`` (n,) are.
 
         The accuracy stands beside the share of the largest class, which is the accuracy of always guessing
         that one. "AUC" is the area under the receiver operating characteristic, NaN where all rows are of one
         class. The log loss is in nats.
         """
-        targets = self.encode_targets(y)
-        share = float(targets.mean())
+        targets, weight = self.encode_targets(y), sample_weight
+        probabilities, share = _probabilities(prediction), float(np.average(targets, weights=weight))
+        auc = roc_auc_score(targets, prediction, sample_weight=weight) if 0 < share < 1 else np.nan
         return {
-            "accuracy": float(accuracy_score(targets, prediction > 0)),
+            "accuracy": float(accuracy_score(targets, prediction > 0, sample_weight=weight)),
             "largest class": max(share, 1 - share),
-            "AUC": float(roc_auc_score(targets, prediction)) if 0 < share < 1 else float("nan"),
-            "log loss": float(log_loss(targets, _probabilities(prediction), labels=[0, 1])),
+            "AUC": float(auc),
+            "log loss": float(log_loss(targets, probabilities, labels=[0, 1], sample_weight=weight)),
         }
 
     def encode_targets(self, y: Any) -> FloatArray:

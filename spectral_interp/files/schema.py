@@ -34,6 +34,9 @@ from .validators import (
 MAX_NAME = 10_000
 """Characters of a name, a level or a label; messages, tables and feature names repeat them."""
 
+MOST_FINGERPRINTS = 2**20
+"""Hashes of training rows that a model keeps: 8 MiB."""
+
 MAX_WEIGHT = 1e150
 """Magnitude of a weight or a target; the squares of larger ones, in certificates and errors, overflow."""
 
@@ -137,6 +140,12 @@ PUBLISHED_KEYS = _PUBLISHED.keys()
 
 PUBLISHED = all_of(record(_PUBLISHED), rule("diag of d rows and off_diag of d - 1, as wide", _bands_fit))
 
+_FINGERPRINTS = all_of(
+    tensor(int64, axes=(1,)),
+    rule(f"at most {MOST_FINGERPRINTS:,} numbers", lambda v: len(v) <= MOST_FINGERPRINTS),
+    rule("ascending numbers", lambda v: bool((v[1:] > v[:-1]).all())),
+)
+
 MODEL = record(
     {
         "task": one_of("regression", "classification"),
@@ -156,7 +165,12 @@ MODEL = record(
         "history": _HISTORY,
         "made_by": dict_of(_NAME, _ATOM),
     },
-    {"seed": integer(0, 2**32 - 1), "baselines": optional(dict_of(_NAME, _WEIGHTS))},
+    {
+        "seed": integer(0, 2**32 - 1),
+        "baselines": optional(dict_of(_NAME, _WEIGHTS)),
+        "background_of": optional(integer(1)),
+        "trained_on": optional(_FINGERPRINTS),
+    },
 )
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)

@@ -256,6 +256,7 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         columns=len(subject.strongest),
         seed=subject.seed,
         metrics=None if y is None or known is None else est.metrics(subject.prediction[known], y[known]),
+        rows_trained_on=est.count_trained_on(subject.rows),
         provenance=provenance,
         versions={name: version(name) for name in PACKAGES},
         background=subject.first.background,

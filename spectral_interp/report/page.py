@@ -113,7 +113,7 @@ def _accuracy(summary: Summary) -> str:
     if not summary.metrics:
         return "The rows have no targets, so its accuracy on them is not known."
     metrics = ", ".join(f"{name} {number(value)}" for name, value in summary.metrics.items())
-    return f"On the explained rows: {metrics}."
+    return f"On the explained rows: {metrics}. {summary.not_held_out}".strip()
 
 
 def _labels(section: str, summary: Summary) -> str:

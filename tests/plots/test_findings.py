@@ -77,7 +77,10 @@ def test_sensitivity_tells_the_step():
 
 
 def test_background_stability_tells_standard_deviations():
-    table = {"method": ["local", "local", "path"], "column": list("aba")}
+    table = {"method": ["local", "local", "path"], "column": list("aba"), "background_rows": 100}
+    all_of = say("background_stability", **table, redraw_standard_deviation_relative=0.0, drawn_from=100.0)
+    assert "holds every row that was trained on" in all_of
+    table["drawn_from"] = np.nan
     assert say("background_stability", **table, redraw_standard_deviation_relative=[0.01, 0.025, 0.03]) == (
         "From draw to draw of the background the mean sizes of the five strongest columns have standard "
         "deviations of up to 2.5% by local (b) and 3.0% by path (a)."
