@@ -7,7 +7,7 @@ import platform
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._common.arrays import FloatArray
 from ..models.spectral import MODULES
 from ..pencil import MatrixPencil, SpectralFunction
-from ..tables.encoder import TableEncoder
+from ..tables.encoder import TableEncoder, without_columns
+from ..tables.frames import with_names
 from ..training import Epoch, Options, Run, TrainingRows
 from ..training.fingerprints import Fingerprints, fingerprints, to_keep
 from ..training.loop import best_start, epochs
@@ -38,6 +39,7 @@ from ..training.partition import (
 from ..training.stages import prune, save_checkpoints, show_progress, stop_early
 from ..training.stages import resume as resume_run
 from ..view import ModelView, Output, Rows, rows_of
+from ..view.rows import labels_of
 from .persistence import Saved
 from .validation import (
     check_parameters,
@@ -78,6 +80,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         alpha: float = 250.0,
         norm_penalty: float = 0.0,
         log: Sequence[str] | None = None,
+        drop: Sequence[str] | None = None,
+        categorical: Sequence[str] | None = None,
+        na_values: Sequence[str] | None = None,
         validation_fraction: float = 0.1,
         patience: int = 300,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
@@ -92,6 +97,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.alpha = alpha
         self.norm_penalty = norm_penalty
         self.log = log
+        self.drop = drop
+        self.categorical = categorical
+        self.na_values = na_values
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
@@ -112,6 +120,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         Parameters
         ----------
         X : DataFrame or array_like, shape (n, columns)
+            Or a table of polars, pyarrow or another library that exports Arrow streams. Arrays of objects may
+            hold words.
         y : array_like, shape (n,)
         sample_weight : array_like, shape (n,), optional
             Non-negative. A weight of two means the row twice; a weight of zero, that it is not there.
@@ -129,8 +139,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         check_parameters(self)
         if not every >= 1:
             raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
-        self.target_name_ = str(getattr(y, "name", None) or "target")
-        frame, y = check_training(self, X, y, numeric_targets=self._task == "regression")
+        self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
+        frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
+        names = tuple(map(str, frame.columns))
+        frame = without_columns(frame, self.drop, but={"log": self.log, "categorical": self.categorical})
         weight = check_weights(sample_weight, len(frame))
         made_by = _made_by(count_of(weight))
         frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
@@ -139,7 +151,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
             )
         self.seed_ = seed_from(self.random_state)
-        self.encoder_ = TableEncoder.fit(frame, log=self.log or (), weight=weight)
+        encoder = TableEncoder.fit(
+            frame, log=self.log, categorical=self.categorical, na_values=self.na_values, weight=weight
+        )
+        self.encoder_ = replace(encoder, table_names=names)
         data = self._partition(frame, targets, weight)
         identity = self._identity(data.table)
         run = self._start(data, None if resume is None else Path(resume), identity)
@@ -187,11 +202,14 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         frame = check_rows(self, X)
-        targets = self.encode_targets(check_targets(frame, y))
+        frame = with_names(check_rows(self, X))
+        targets = self.encode_targets(check_targets(frame, y, self.target_name_))
+        unused = [name for name in self.fitted_params_["drop"] or () if name.strip() in frame]
+        frame = without_columns(frame, unused)
         return self._partition(*distinct(frame, targets, check_weights(sample_weight, len(frame))))
 
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
-        z = self.encoder_.encode(frame)
+        z = self.encoder_.encode(frame, quiet=True)
         rows, held = self._split(z, targets)
         center, scale = self._target_scale(targets[rows], weight[rows])
         table = TrainingRows(z, (targets - center) / scale, weight)
@@ -265,7 +283,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             function=self.module_.pencil(),
             axes=self.encoder_.axes,
             output=self._output(),
-            background=self.encoder_.encode(self.background_),
+            background=self.encoder_.encode(self.background_, quiet=True),
             background_name=self._background_name(),
         )
         self._viewed = self._stamp(), self.encoder_, self.background_, view
@@ -280,8 +298,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
-        labels = frame.index.to_numpy()
-        return Rows(self.view(), self.encoder_.features(frame), frame.to_numpy(), labels)
+        return Rows(
+            self.view(), self.encoder_.features(frame), frame.to_numpy(), *labels_of(frame, len(frame))
+        )
 
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.

@@ -35,6 +35,13 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         which removes whole features: the norms of useless ones become exactly zero.
     log : list of str, optional
         Columns whose logarithm enters, for skewed positive ones.
+    drop : list of str, optional
+        Columns that the model does not use; tables to predict may have them or not.
+    categorical : list of str, optional
+        Columns to read as levels, whatever they look like, such as codes that are numbers.
+    na_values : list of str, optional
+        Texts that count as missing in every column, such as "<0.5" or "-999"; numbers by value. In columns of
+        numbers "?", "-", "na" and the like always do.
     validation_fraction : float
         Share of the rows set aside to choose the epoch.
     patience : int

@@ -88,19 +88,30 @@ _SHARE = real(0, 1)
 
 _CELLS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,)))
 _TARGETS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,), most=MAX_WEIGHT))
+_LABELS = by_type({list: list_of(_ATOM)}, tensor(int64, axes=(1,)))
 _TABLE = all_of(dict_of(_NAME, _CELLS), rule("columns of one length", _one_length))
 
 _KINDS: dict[str, Validator] = {
     "numeric": all_of(
         record(
             {"mean": real(), "scale": real(SMALLEST_NORMAL)},
-            {"log": _BOOL, "median": optional(real()), "missing": _SHARE},
+            {
+                "log": _BOOL,
+                "median": optional(real()),
+                "missing": _SHARE,
+                "low": optional(real()),
+                "high": optional(real()),
+                "gaps": list_of(_NAME),
+            },
         ),
         rule("the moments of positive numbers under a logarithm", _log_fits),
         rule("a share of missing values below 1, none without a median", _gaps_fit),
     ),
     "categorical": all_of(
-        record({"levels": list_of(_NAME), "shares": list_of(_SHARE)}),
+        record(
+            {"levels": list_of(_NAME), "shares": list_of(_SHARE)},
+            {"others": list_of(_NAME), "gaps": list_of(_NAME)},
+        ),
         rule("at least one level", lambda v: len(v["levels"]) >= 1),
         rule("different levels", lambda v: len(set(v["levels"])) == len(v["levels"])),
         rule("a share for every level", lambda v: len(v["shares"]) == len(v["levels"])),
@@ -156,9 +167,14 @@ MODEL_STATE = record(
         "encoder": _ENCODER,
         "target": string(0, MAX_NAME),
         "named": _BOOL,
-        "classes": optional(list_of(by_type({str: _NAME}, _ATOM))),
+        "classes": optional(list_of(by_type({str: string(0, MAX_NAME)}, _ATOM))),
         "background": _TABLE,
-        "heldout": optional(record({"rows": _TABLE, "targets": record({"y": _TARGETS})})),
+        "heldout": optional(
+            record(
+                {"rows": _TABLE, "targets": record({"y": _TARGETS})},
+                {"labels": _LABELS, "label_name": string(0, MAX_NAME)},
+            )
+        ),
         "history": _HISTORY,
         "made_by": dict_of(_NAME, _ATOM),
     },

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -13,7 +12,7 @@ from .._common.arrays import FloatArray
 from .._common.text import at_least, at_most, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
-from ..tables.parsing import check_values
+from ..tables.columns import values_as_read
 from ..view import Axis
 from .beeswarm import fan
 from .figure import Figure
@@ -110,22 +109,13 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
         {
             "of": ROW,
             "row": attribution.rows,
-            "value": _values(attribution.data[:, at], axis),
+            "value": values_as_read(axis, attribution.data[:, at]),
             "contribution": whole,
             "diagonal": diagonal,
             "coupling": coupling,
             "coupling_share": share,
         }
     )
-
-
-def _values(data: npt.NDArray[Any], axis: Axis) -> pd.Series:
-    """Return the numbers of a column, NaN where missing, or its levels, None where unknown."""
-    column = check_values(pd.Series(data), axis.name)
-    if axis.continuous:
-        return pd.to_numeric(column, errors="coerce").astype(np.float64)
-    present = column.astype(object).where(column.notna(), None)
-    return pd.Series(axis.values(axis.coordinates(present)))
 
 
 def _grid(axis: Axis, known: pd.Series) -> Any:
@@ -166,7 +156,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         ax.set_xscale("log")
         label_log(ax.xaxis)
     lost = int((table["of"] == ROW).sum()) - len(dots) if not note else 0
-    note = note or (f"{lost} without a value not drawn" if lost else "")
+    note = note or (f"{lost} without a known value not drawn" if lost else "")
     ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({note})" if note else ""))
     label_y(ax, f"contribution ({shorten(first['unit'], UNIT)})")
     column_title(ax, f"{first['method'].capitalize()} contributions of {shorten(name)}", name, colours)

@@ -19,6 +19,9 @@ from .._common.arrays import FloatArray
 MISSING = "missing"
 """Name of a missing value: as a level, and in the names of features."""
 
+FAR = 10.0
+"""Values further from the training mean, in standard deviations, are far outside."""
+
 
 @dataclass(frozen=True, eq=False)
 class Directions:
@@ -144,6 +147,10 @@ class NumberAxis(Axis):
         then count as average, u = 0.
     missing : float
         Share of the training rows that have no value.
+    low, high : float or None
+        Least and largest training value, in the column's unit; None in models of earlier versions.
+    gaps : tuple of str
+        Texts that count as missing.
 
     Examples
     --------
@@ -163,6 +170,29 @@ class NumberAxis(Axis):
     log: bool = False
     median: float | None = None
     missing: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def boolean(self) -> bool:
+        """Whether all training values were 0 or 1: x² = x, so the variance is that of a share."""
+        if self.log or (self.low, self.high) != (0, 1):
+            return False
+        return abs(self.scale**2 - self.mean * (1 - self.mean)) <= 1e-9
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Coordinates beyond which values are far outside the training range: once its width on either side.
+
+        Where the range is not known, :data:`FAR` standard deviations; infinite for columns that enter as they
+        are.
+        """
+        if self.low is None or self.high is None:
+            far = FAR if (self.mean, self.scale) != (0, 1) else np.inf
+            return -far, far
+        low, high = map(float, self.coordinates([self.low, self.high]))
+        return 2 * low - high, 2 * high - low
 
     @property
     @override
