@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from torch import Tensor, float32, float64, uint8
+from torch import Tensor, float32, float64, int64, uint8
 
 from .validators import (
     FINITE,
@@ -34,8 +34,15 @@ from .validators import (
 MAX_NAME = 10_000
 """Characters of a name, a level or a label; messages, tables and feature names repeat them."""
 
+MOST_FINGERPRINTS = 2**20
+"""Hashes of training rows that a model keeps: 8 MiB."""
+
 MAX_WEIGHT = 1e150
 """Magnitude of a weight or a target; the squares of larger ones, in certificates and errors, overflow."""
+
+
+SUM_SLACK = 1e-9
+"""How far shares may miss 1: rounding, and no more, or what is proven of a change of level would not hold."""
 
 
 def _is_atom(value: Any) -> bool:
@@ -55,12 +62,18 @@ def _log_fits(column: dict[str, Any]) -> bool:
     return not column.get("log") or (column["mean"] <= math.log(FINITE) and (median is None or median > 0))
 
 
+def _gaps_fit(column: dict[str, Any]) -> bool:
+    """Tell whether the share of missing values goes with what replaces them."""
+    missing = column.get("missing", 0.0)
+    return missing < 1 if column.get("median") is not None else not missing
+
+
 def _calendar_fits(column: dict[str, Any]) -> bool:
-    """Tell whether the shares of every part of the calendar are of all its levels and sum to one, or none."""
+    """Tell whether every part of the calendar has a share for each of its levels, or for none."""
     return all(
-        not column.get(part)
-        or (len(column[part]) == size and math.isclose(sum(column[part]), 1, abs_tol=1e-6))
+        not shares or (len(shares) == size and abs(math.fsum(shares) - 1) <= SUM_SLACK)
         for part, size in (("month", 12), ("weekday", 7), ("hour", 24))
+        for shares in [column.get(part)]
     )
 
 
@@ -91,20 +104,34 @@ _DAY = real(-719_162, 2_932_897)  # the years 1 to 9999, in days since 1970-01-0
 
 _CELLS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,)))
 _TARGETS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,), most=MAX_WEIGHT))
+_LABELS = by_type({list: list_of(_ATOM)}, tensor(int64, axes=(1,)))
 _TABLE = all_of(dict_of(_NAME, _CELLS), rule("columns of one length", _one_length))
 
 _KINDS: dict[str, Validator] = {
     "numeric": all_of(
         record(
             {"mean": real(), "scale": real(SMALLEST_NORMAL)},
-            {"log": _BOOL, "median": optional(real()), "missing": _SHARE},
+            {
+                "log": _BOOL,
+                "median": optional(real()),
+                "missing": _SHARE,
+                "low": optional(real()),
+                "high": optional(real()),
+                "gaps": list_of(_NAME),
+            },
         ),
         rule("the moments of positive numbers under a logarithm", _log_fits),
+        rule("a share of missing values below 1, none without a median", _gaps_fit),
     ),
     "categorical": all_of(
-        record({"levels": list_of(_NAME), "shares": list_of(_SHARE)}),
+        record(
+            {"levels": list_of(_NAME), "shares": list_of(_SHARE)},
+            {"others": list_of(_NAME), "gaps": list_of(_NAME)},
+        ),
+        rule("at least one level", lambda v: len(v["levels"]) >= 1),
         rule("different levels", lambda v: len(set(v["levels"])) == len(v["levels"])),
         rule("a share for every level", lambda v: len(v["shares"]) == len(v["levels"])),
+        rule("shares that add up to 1", lambda v: abs(math.fsum(v["shares"]) - 1) <= SUM_SLACK),
     ),
     "date": all_of(
         record(
@@ -118,10 +145,12 @@ _KINDS: dict[str, Validator] = {
                 "time": _BOOL,
                 "utc": _BOOL,
                 "day_first": optional(_BOOL),
+                "gaps": list_of(_NAME),
             },
         ),
-        rule("shares of 12 months, 7 weekdays and 24 hours", _calendar_fits),
+        rule("shares of 12 months, 7 weekdays and 24 hours that add up to 1", _calendar_fits),
         rule("a mean and a median from the first date to the last", _dates_fit),
+        rule("a share of missing values below 1, none without a median", _gaps_fit),
     ),
     "dropped": record({}),
 }
@@ -159,7 +188,13 @@ PUBLISHED_KEYS = _PUBLISHED.keys()
 
 PUBLISHED = all_of(record(_PUBLISHED), rule("diag of d rows and off_diag of d - 1, as wide", _bands_fit))
 
-MODEL = record(
+_FINGERPRINTS = all_of(
+    tensor(int64, axes=(1,)),
+    rule(f"at most {MOST_FINGERPRINTS:,} numbers", lambda v: len(v) <= MOST_FINGERPRINTS),
+    rule("ascending numbers", lambda v: bool((v[1:] > v[:-1]).all())),
+)
+
+MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
         "parameters": dict_of(_NAME, _PLAIN),
@@ -167,18 +202,28 @@ MODEL = record(
         "encoder": _ENCODER,
         "target": string(0, MAX_NAME),
         "named": _BOOL,
-        "classes": optional(list_of(by_type({str: _NAME}, _ATOM))),
+        "classes": optional(list_of(by_type({str: string(0, MAX_NAME)}, _ATOM))),
         "background": _TABLE,
-        "heldout": optional(record({"rows": _TABLE, "targets": record({"y": _TARGETS})})),
+        "heldout": optional(
+            record(
+                {"rows": _TABLE, "targets": record({"y": _TARGETS})},
+                {"labels": _LABELS, "label_name": string(0, MAX_NAME)},
+            )
+        ),
         "history": _HISTORY,
         "made_by": dict_of(_NAME, _ATOM),
     },
-    {"seed": integer(0, 2**32 - 1), "baselines": optional(dict_of(_NAME, _WEIGHTS))},
+    {
+        "seed": integer(0, 2**32 - 1),
+        "baselines": optional(dict_of(_NAME, _WEIGHTS)),
+        "background_of": optional(integer(1)),
+        "trained_on": optional(_FINGERPRINTS),
+    },
 )
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)
 
-CHECKPOINT = record(
+CHECKPOINT_STATE = record(
     {
         "run": record(
             {

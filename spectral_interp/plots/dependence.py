@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -13,8 +12,8 @@ from .._common.arrays import FloatArray
 from .._common.text import at_least, at_most, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
-from ..tables.parsing import check_values
-from ..view import Axis, DateAxis
+from ..tables.columns import values_as_read
+from ..view import Axis
 from .beeswarm import fan
 from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
@@ -71,12 +70,13 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
         there = table["value"].notna().to_numpy()
         ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
         low[there], high[there] = ends
-    slope_low, slope_high = _slopes(certificate, axis)
+    slope_low, slope_high, proven = _slopes(certificate, axis)
     return table.assign(
         low=low,
         high=high,
         slope_low=slope_low,
         slope_high=slope_high,
+        proven=proven,
         step=axis.directions().own_label,
         column=column,
         log_axis=axis.log,
@@ -85,13 +85,15 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     )
 
 
-def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float]:
-    """Return between what the derivative lies, per unit of the column or of its logarithm; NaN for levels."""
-    directions = axis.directions()
-    if not axis.continuous:
-        return np.nan, np.nan
-    low, high = certificate.view.function.step_range(certificate.view.steps(axis.name, directions.steps))
-    return float(low[0] * directions.per_own), float(high[0] * directions.per_own)
+def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
+    """Return between what the derivative lies, and whether it has a sign: NaN and False for levels.
+
+    It is per unit of the column or of its logarithm. Dates of which parts enter are as levels here.
+    """
+    if not axis.linear:
+        return np.nan, np.nan, False
+    line = certificate.column(axis.name)
+    return line["low_per_unit"], line["high_per_unit"], bool(line["monotone"])
 
 
 def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
@@ -108,24 +110,13 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
         {
             "of": ROW,
             "row": attribution.rows,
-            "value": _values(attribution.data[:, at], axis),
+            "value": values_as_read(axis, attribution.data[:, at]),
             "contribution": whole,
             "diagonal": diagonal,
             "coupling": coupling,
             "coupling_share": share,
         }
     )
-
-
-def _values(data: npt.NDArray[Any], axis: Axis) -> pd.Series:
-    """Return the numbers or dates of a column, NaN where missing, or its levels, None where unknown."""
-    if isinstance(axis, DateAxis):
-        return pd.Series(axis.checked(data))
-    column = check_values(pd.Series(data), axis.name)
-    if axis.continuous:
-        return pd.to_numeric(column, errors="coerce").astype(np.float64)
-    present = column.astype(object).where(column.notna(), None)
-    return pd.Series(axis.values(axis.coordinates(present)))
 
 
 def _grid(axis: Axis, known: pd.Series) -> Any:
@@ -168,7 +159,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     if dates:
         label_dates(ax.xaxis)
     lost = int((table["of"] == ROW).sum()) - len(dots) if not note else 0
-    note = note or (f"{lost} without a value not drawn" if lost else "")
+    note = note or (f"{lost} without a known value not drawn" if lost else "")
     ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({note})" if note else ""))
     label_y(ax, f"contribution ({shorten(first['unit'], UNIT)})")
     column_title(ax, f"{first['method'].capitalize()} contributions of {shorten(name)}", name, colours)
@@ -180,7 +171,7 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
         ax.plot([], [], " ", label="no certified range: measured against another background")
         return
     first = ranges.iloc[0]
-    proven = first["slope_low"] >= 0 or first["slope_high"] <= 0
+    proven = bool(first["proven"])
     mean = "" if first["method"] == "local" else ",\naveraged over the background"
     if first["step"]:
         slopes = f"{at_least(first['slope_low'])} to {at_most(first['slope_high'])}"
@@ -272,7 +263,8 @@ dependence = Figure(
         "coupling_share": "coupling share",
         "slope_low": "smallest slope",
         "slope_high": "largest slope",
+        "proven": "sign proven",
         "log_axis": "logarithmic",
     },
-    once=("unit", "method", "column", "step"),
+    once=("unit", "method", "column", "step", "proven"),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,22 +12,20 @@ from itertools import takewhile
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.ticker import ScalarFormatter
 
-from .._common.text import number
+from .._common.text import number, row_text, visible
 
 NAME, VALUE, UNIT = 24, 12, 34
 """Characters of a column's name, of a value and of a unit that figures show."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
-_JOINERS = "\u200c\u200d"
-_SIGNS = {"\n": "↵", "\t": "⇥"}
-_INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 _LAST_RESORT = "Last Resort"
 """Fonts whose glyphs are placeholders."""
 
@@ -42,15 +40,12 @@ def printable(text: str) -> str:
     >>> printable("price\t($)"), printable("a\u200bb")
     ('price⇥($)', 'a[U+200B]b')
     """
-    return "".join(map(_visible, text))
+    return "".join(map(_drawable, visible(text)))
 
 
-def _visible(char: str) -> str:
-    if char in _SIGNS:
-        return _SIGNS[char]
-    seen = unicodedata.category(char) not in _INVISIBLE or char in _JOINERS
+def _drawable(char: str) -> str:
     drawn = not _is_foreign(char) or ord(char) in _families()
-    return char if seen and drawn else f"[U+{ord(char):04X}]"
+    return char if drawn else f"[U+{ord(char):04X}]"
 
 
 def _is_foreign(char: str) -> bool:
@@ -105,6 +100,24 @@ def _make_plain(text: Any) -> None:
         text.set_fontfamily([*text.get_fontfamily(), *sorted(families)])
 
 
+def value_text(value: object) -> str:
+    """Return a value of a table as text.
+
+    Examples
+    --------
+    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(np.datetime64("2024-01-31"))
+    ('21.6', 'missing', 'Oslo', '2024-01-31')
+    """
+    if pd.isna(value):  # type: ignore[call-overload]
+        return "missing"
+    if isinstance(value, np.datetime64 | datetime.datetime):
+        moment: Any = value
+        text = str(np.datetime64(moment, "s"))
+        return text.removesuffix(":00").removesuffix("T00:00")
+    plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
+    return str(value) if plain else number(float(value))  # type: ignore[arg-type]
+
+
 def shorten(text: str, width: int = NAME) -> str:
     """Return printable text of at most ``width`` characters, an ellipsis where its middle is left out.
 
@@ -128,6 +141,17 @@ def shorten_value(text: str) -> str:
     """
     found = _MOMENT.match(text)
     return found[0] if found else shorten(text, VALUE)
+
+
+def row_name(label: Any) -> str:
+    """Return what the user calls a row as it stands in a title.
+
+    Examples
+    --------
+    >>> row_name(123456), row_name("customer of the second branch, 41")
+    ('123456', 'customer of the …nch, 41')
+    """
+    return shorten(row_text(label))
 
 
 def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:

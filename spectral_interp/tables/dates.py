@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -14,21 +13,26 @@ import pandas as pd
 from pandas.api import types
 
 from .._common.arrays import FloatArray, IntArray
-from .._common.messages import shown, truncated_list
+from .._common.messages import Notes, row_name, shown, with_counts
 from .._common.text import counted
 from ..view import DateAxis
 from ..view.dates import CYCLES, FIRST_DAY, LAST_DAY, LEVELS, dates_of, days_of, parts_of
-from .datetext import Spelled, has_short_year, spelled
-from .parsing import TYPO_SHARE, check_values, is_numeric, refuse
+from ..view.datetext import Spelled, has_short_year, spelled
+from .parsing import DATE_SHARE, check_values, is_numeric, is_placeholder, refuse
 
-PLACEHOLDERS = {"-", "--", "?", "na", "n/a", "nan", "nat", "none", "null", "unknown", "0000-00-00"}
-"""Texts, in lower case, that stand for no date in a column of dates."""
+NO_DATES = {"nat", "0000-00-00", "00.00.0000", "00/00/0000"}
+"""Texts that stand for no date besides those that stand for no number."""
+
+GAPS = "columns of dates in which text counts as a missing date (list them in categorical to keep the text)"
+ZONES = "columns of dates in UTC (convert their time zones to local time if hours or weekdays matter)"
 
 BEYOND = 0.05
 """Dates are named as outside of training if they are by more than this share of the time it spans."""
 
 SMALLEST = 1e-12
 """Least standard deviation of dates, in days: no two dates of a column are nearer."""
+
+_DATES = (datetime.date, np.datetime64, pd.Period)
 
 WRITE = "write dates as 2024-01-31"
 
@@ -47,15 +51,15 @@ class Dates:
         Whether there are time zones.
     moved : bool
         Whether one of them is not UTC.
-    gaps : tuple of str
-        Texts that stand for no date, each with the number of its rows.
+    gaps : dict of str to int
+        Texts that stand for no date, with their rows.
     """
 
     days: FloatArray
     day_first: bool | None = None
     zones: bool = False
     moved: bool = False
-    gaps: tuple[str, ...] = ()
+    gaps: dict[str, float] = field(default_factory=dict)
 
     @property
     def time(self) -> bool:
@@ -111,7 +115,7 @@ def read_dates(column: pd.Series, axis: DateAxis | None = None) -> Dates | None:
 
 
 def comparable(column: pd.Series, name: str) -> pd.Series:
-    """Return a training column as values that can be compared: dates as days, whatever their spelling.
+    """Return a training column as values that can be compared and hashed.
 
     Raises
     ------
@@ -120,12 +124,15 @@ def comparable(column: pd.Series, name: str) -> pd.Series:
 
     Examples
     --------
-    >>> comparable(pd.Series(["31.01.2024", "2024-02-01"]), "day").tolist()
-    [19753.0, 19754.0]
+    >>> comparable(pd.Series([datetime.date(2024, 1, 31), None]), "day").tolist()
+    ['2024-01-31', None]
     """
-    column = column.rename(name)
-    dates = read_dates(column)
-    return check_values(column, name) if dates is None else pd.Series(dates.days, column.index, name=name)
+    if types.is_datetime64_any_dtype(column.dtype):
+        return column.rename(name)
+    if column.dtype == object or isinstance(column.dtype, pd.PeriodDtype | pd.ArrowDtype):
+        date = column.map(lambda value: isinstance(value, _DATES), na_action="ignore").eq(True)
+        column = column.astype(object).mask(date, column.map(str)) if date.any() else column
+    return check_values(column, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +161,7 @@ class _Values:
         for row in np.flatnonzero(column.notna().to_numpy(dtype=bool)):
             value = cells[row].strip() if isinstance(cells[row], str) else cells[row]
             if not isinstance(value, str) or value:
-                key = value if isinstance(value, str | datetime.date | np.datetime64 | pd.Period) else None
+                key = value if isinstance(value, (str, *_DATES)) else None
                 codes[row] = places.setdefault((type(key), key), len(places))
         values = [value for _, value in places]
         return cls(column, codes, values, [_date(value) for value in values])
@@ -167,7 +174,9 @@ class _Values:
     @property
     def gaps(self) -> list[bool]:
         """Which values stand for no date."""
-        return [isinstance(value, str) and value.lower() in PLACEHOLDERS for value in self.values]
+        return [
+            isinstance(value, str) and (is_placeholder(value) or value in NO_DATES) for value in self.values
+        ]
 
     @property
     def others(self) -> npt.NDArray[np.bool_]:
@@ -181,9 +190,9 @@ class _Values:
         dates = counts[[date is not None for date in self.dates]].sum()
         others = counts[self.others].sum()
         short = [isinstance(value, str) and has_short_year(value) for value in self.values]
-        if total and counts[short].sum() >= TYPO_SHARE * total:
+        if total and counts[short].sum() >= DATE_SHARE * total:
             self.refuse(short.index(True), "years of four digits", WRITE)
-        if others and dates >= TYPO_SHARE * total:
+        if others and dates >= DATE_SHARE * total:
             return self.must_be_dates()
         return not others and dates > total / 2
 
@@ -209,14 +218,10 @@ class _Values:
                     order = "day" if day_first else "month"
                     self.refuse(at, f"dates with the {order} first, as in training", WRITE)
                 days[at] = turned.days
-        counts = self.counts
-        gaps = [
-            f"{shown(value)} ({count})"
-            for value, count, gap in zip(self.values, counts, self.gaps, strict=True)
-            if gap
-        ]
+        rows = zip(self.values, self.counts.tolist(), self.gaps, strict=True)
         moved = any(date.offset for date in found)
-        return Dates(days[self.codes], day_first, True in zones, moved, tuple(gaps))
+        gaps = {value: count for value, count, gap in rows if gap}
+        return Dates(days[self.codes], day_first, True in zones, moved, gaps)
 
     def _order(self) -> bool | None:
         """Return whether the day comes first where both are numbers; None if there are no such dates."""
@@ -257,25 +262,34 @@ def _date(value: Any) -> Spelled | None:
     return Spelled(value.year, value.month, value.day, seconds, offset, "")
 
 
-def fit_dates(column: pd.Series, dates: Dates, weight: FloatArray | None = None) -> DateAxis | str:
+def fit_dates(
+    column: pd.Series,
+    dates: Dates,
+    notes: Notes | None = None,
+    *,
+    log: bool = False,
+    weight: FloatArray | None = None,
+    gaps: tuple[str, ...] = (),
+) -> DateAxis | str:
     """Learn how to encode a column of dates, or return why there is nothing to learn.
 
     A part of the calendar enters if it varies and the dates span more than one of its cycles: within a single
-    year, elapsed time says all that the month can. So it does for years, which do not come again. The day of
-    the week does not enter where every date is the first of a month.
+    year, elapsed time says all that the month can. So it does for years, which do not come again. The weekday
+    does not enter where every date is the first of a month.
 
     Parameters
     ----------
     column : Series, shape (n,)
     dates : Dates
         Of the column.
+    notes : Notes, optional
+        Texts that stand for no date, and dates that are moved to UTC, are added to it.
+    log : bool
+        Refused: dates have no logarithm.
     weight : ndarray, shape (n,), optional
-        Weights of the rows; a weight of two is the row twice.
-
-    Warns
-    -----
-    UserWarning
-        If texts stand for no date, or dates are moved to UTC.
+        Positive. A weight of two is the row twice; one by default.
+    gaps : tuple of str
+        Further texts that count as missing; they are so in ``column`` already.
 
     Examples
     --------
@@ -283,36 +297,39 @@ def fit_dates(column: pd.Series, dates: Dates, weight: FloatArray | None = None)
     >>> fit_dates(days, read_dates(days)).feature_names[:3]
     ('day elapsed', 'day weekday = Mon', 'day weekday = Tue')
     """
-    _say(column.name, _read_otherwise(dates))
-    gaps = np.isnan(dates.days)
+    name, missing = str(column.name), np.isnan(dates.days)
+    row = int((~missing).argmax())
+    if log:
+        refuse(column, row, "numbers for log", "leave dates out of log")
+    if notes is not None and dates.gaps:
+        notes.add(GAPS, name, with_counts(dates.gaps))
+    if notes is not None and dates.moved:
+        notes.add(ZONES, name, f"{column.iloc[row]} as {_iso(dates.days[row], dates)}")
     weight = np.ones(len(dates.days)) if weight is None else weight
-    days, own = dates.days[~gaps], weight[~gaps]
+    days, own = dates.days[~missing], weight[~missing]
     first, last = float(days.min()), float(days.max())
+    if first == last and not missing.any():
+        return f"always {_iso(first, dates)}"
     mean = float(np.clip(np.average(days, weights=own), first, last))
     scale = float(np.sqrt(np.average((days - mean) ** 2, weights=own)))
-    if first == last and not gaps.any():
-        return f"always {_iso(first, dates)}"
-    found = parts_of(days)
     shares = {
         part: tuple(map(float, np.bincount(at, own, len(LEVELS[part])) / own.sum()))
-        for part, at in found.items()
+        for part, at in parts_of(days).items()
         if last - first >= CYCLES[part] and np.ptp(at) and not _is_meaningless(part, days)
     }
-    missing = float(np.average(gaps, weights=weight))
     return DateAxis(
-        str(column.name),
+        name,
         mean=mean,
         scale=max(scale, SMALLEST) if first < last else 1.0,
         first=first,
         last=last,
-        month=shares.get("month", ()),
-        weekday=shares.get("weekday", ()),
-        hour=shares.get("hour", ()),
-        median=_median(days, own) if gaps.any() else None,
-        missing=missing,
+        **shares,
+        median=_median(days, own) if missing.any() else None,
+        missing=float(np.average(missing, weights=weight)),
         time=dates.time,
         utc=dates.zones,
         day_first=dates.day_first,
+        gaps=tuple(dict.fromkeys((*gaps, *dates.gaps))),
     )
 
 
@@ -330,31 +347,27 @@ def _median(values: FloatArray, weight: FloatArray) -> float:
     return float(values[order][np.minimum(middle, len(values) - 1)].mean())
 
 
-def encode_dates(axis: DateAxis, column: pd.Series) -> FloatArray:
-    """Map a column (n,) to the features of its axis, (n, f).
+def read_coordinates(axis: DateAxis, column: pd.Series, notes: list[str]) -> FloatArray:
+    """Return the coordinates of a column of dates, (n,), NaN where missing.
+
+    One sentence is added to ``notes`` of all that training had not: gaps, levels of a part of the calendar,
+    dates far outside, times of day, time zones.
 
     Raises
     ------
     ValueError
         If a value is no date; names the column, the row and the value.
 
-    Warns
-    -----
-    UserWarning
-        Once, of all that training had not: gaps, levels of a part of the calendar, dates far outside, times
-        of day, time zones.
-
     Examples
     --------
     >>> day = DateAxis("day", mean=19723.0, scale=10.0, first=19700.0, last=19753.0)
-    >>> encode_dates(day, pd.Series(["2024-01-11"]))
-    array([[1.]])
+    >>> read_coordinates(day, pd.Series(["2024-01-11"]), [])
+    array([1.])
     """
-    dates = read_dates(column, axis)
-    if dates is None:
-        raise AssertionError("a training column of dates is read or refused")
-    _say(axis.name, _unlike_training(axis, dates, column))
-    return axis.place((_counted_days(axis, dates) - axis.mean) / axis.scale)
+    dates = _read(axis, column)
+    if found := list(_unlike_training(axis, dates, column)):
+        notes.append(f"column {shown(axis.name)} has {'. It has '.join(found)}")
+    return (_counted_days(axis, dates) - axis.mean) / axis.scale
 
 
 def shown_dates(axis: DateAxis, column: pd.Series) -> npt.NDArray[np.object_]:
@@ -368,22 +381,20 @@ def shown_dates(axis: DateAxis, column: pd.Series) -> npt.NDArray[np.object_]:
     >>> shown_dates(day, pd.Series(["11.01.2024"])).astype(str).tolist()
     ['2024-01-11']
     """
+    found = np.empty(len(column), dtype=object)
+    found[:] = list(dates_of(_counted_days(axis, _read(axis, column)), time=axis.time))
+    return found
+
+
+def _read(axis: DateAxis, column: pd.Series) -> Dates:
     dates = read_dates(column, axis)
-    shown = np.empty(len(column), dtype=object)
-    shown[:] = list(dates_of(_counted_days(axis, dates), time=axis.time)) if dates else None
-    return shown
+    if dates is None:
+        raise TypeError(f"expected dates in column {shown(axis.name)}; got {column.dtype}")
+    return dates
 
 
 def _counted_days(axis: DateAxis, dates: Dates) -> FloatArray:
     return dates.days if axis.time else np.floor(dates.days)
-
-
-def _read_otherwise(dates: Dates) -> Iterator[str]:
-    """Yield what a training column holds that is read as something else."""
-    if dates.gaps:
-        yield f"texts that stand for no date, with their rows: {truncated_list(dates.gaps)}; they are missing"
-    if dates.moved:
-        yield "time zones; dates count in UTC, so convert them to local time if hours or weekdays matter"
 
 
 def _unlike_training(axis: DateAxis, dates: Dates, column: pd.Series) -> Iterator[str]:
@@ -392,12 +403,12 @@ def _unlike_training(axis: DateAxis, dates: Dates, column: pd.Series) -> Iterato
 
     def example(rows: npt.NDArray[np.bool_]) -> str:
         row = int(rows.argmax())
-        return f"such as {_iso(dates.days[row], dates)} in row {column.index[row]}"
+        return f"such as {_iso(dates.days[row], dates)} in {row_name(column.index, row)}"
 
     if gaps.any() and axis.median is None:
-        where = column.index[int(gaps.argmax())]
+        where = row_name(column.index, int(gaps.argmax()))
         yield (
-            f"{counted(int(gaps.sum()), 'missing date')}, the first in row {where}, where training had none; "
+            f"{counted(int(gaps.sum()), 'missing date')}, the first in {where}, where training had none; "
             "they count as average"
         )
     days = _counted_days(axis, dates)
@@ -429,11 +440,9 @@ def _unlike_training(axis: DateAxis, dates: Dates, column: pd.Series) -> Iterato
             )
 
 
-def _say(name: Any, parts: Iterator[str]) -> None:
-    """Warn once of all that is to be said of a column."""
-    if text := ". It has ".join(parts):
-        warnings.warn(f"column {shown(str(name))} has {text}", stacklevel=4)
-
-
 def _iso(days: float, dates: Dates) -> str:
     return str(dates_of(np.array([days]), time=dates.time)[0])
+
+
+def _is_gap(value: Any) -> bool:
+    return isinstance(value, str) and (is_placeholder(value) or value.lower() in NO_DATES)

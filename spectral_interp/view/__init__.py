@@ -1,5 +1,6 @@
 """What analyses see of a model and of rows: NumPy only."""
 
+from .association import Association
 from .axes import Axis, Directions, NumberAxis
 from .dates import DateAxis
 from .levels import LevelsAxis
@@ -7,6 +8,7 @@ from .model import ModelView, Output, view_of
 from .rows import Rows, rows_of
 
 __all__ = [
+    "Association",
     "Axis",
     "DateAxis",
     "Directions",

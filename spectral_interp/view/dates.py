@@ -78,6 +78,8 @@ class DateAxis(Axis):
         Whether training had time zones; dates are then in UTC.
     day_first : bool or None
         How 01/02/2024 is read; None where training had no text of that kind.
+    gaps : tuple of str
+        Texts that count as missing.
 
     Examples
     --------
@@ -99,6 +101,7 @@ class DateAxis(Axis):
     time: bool = False
     utc: bool = False
     day_first: bool | None = None
+    gaps: tuple[str, ...] = ()
 
     @property
     @override
@@ -165,11 +168,22 @@ class DateAxis(Axis):
         return Directions(tuple(labels), np.array(steps))
 
     @override
+    def gap(self) -> Directions | None:
+        """Return the step from the median date to a missing one, which has the average of every part."""
+        if self.median is None:
+            return None
+        there = self.place(np.array([np.nan, (self.median - self.mean) / self.scale]))
+        return Directions((f"median → {MISSING}",), there[:1] - there[1:])
+
+    @override
     def checked(self, values: Any) -> npt.NDArray[np.datetime64]:
         try:
-            return as_dates(values)
+            dates = as_dates(values)
         except (ValueError, TypeError) as error:
             raise ValueError(f"expected dates of {self.name!r}, such as 2024-01-31; got: {error}") from error
+        if self.median is None and np.isnat(dates).any():
+            raise ValueError(f"expected dates in column {self.name!r}, which has no gaps; got a missing one")
+        return dates
 
     @override
     def coordinates(self, values: npt.ArrayLike) -> FloatArray:

@@ -10,6 +10,7 @@ from spectral_interp import SpectralRegressor, certify, explain, interactions, l
 from spectral_interp.comparison.explainers import EXPLAINERS, explained_models
 from spectral_interp.regions.slices import slice_plane, slice_spectrum
 from spectral_interp.view import NumberAxis
+from spectral_interp.view.dates import dates_of
 
 WEEK = np.array([0, 0, 2, 3, 10, 20, 15.0])
 YEAR = np.array([0, 0, 2, 1, 4, 8, 6, -10, 2, 3, 12, 30.0])
@@ -96,7 +97,26 @@ def test_sentences_name_the_part_that_changes(model):
     est, X, _ = model
     said = " ".join(certify(est, X).sentences())
     assert "when day rises" not in said
-    assert "No step of day moves a prediction by more than" in said
+    assert "No step of day between rows that have a value moves a prediction by more than" in said
+    assert "A missing day instead of its median moves a prediction by" in said
+    assert "linear in day" not in said
+
+
+def test_a_missing_date_is_within_its_certificate(model):
+    est, X, _ = model
+    line = certify(est).column("day")
+    median = dates_of(np.array([est.view().axis("day").median]), time=False)[0]
+    change = est.predict(X.assign(day=None)) - est.predict(X.assign(day=median))
+    assert (line["gap_low"] - 1e-9 <= change).all()
+    assert (change <= line["gap_high"] + 1e-9).all()
+
+
+def test_shap_gets_days_and_shows_dates(model):
+    est, X, _ = model
+    found = explain(est, X[:30], method="path").to_shap()
+    days = pd.to_datetime(X["day"][:30], dayfirst=True)
+    np.testing.assert_array_equal(found.data[:, 0], (days - pd.Timestamp(0)) / pd.Timedelta("1D"))
+    assert str(found.display_data[0, 0]) == str(days.iloc[0].date())
 
 
 def test_rows_show_dates(model):

@@ -158,7 +158,7 @@ def test_rows_without_a_value_or_a_known_level_are_counted_not_drawn(mixed):
     for column, lost in (("gap", int(odd["gap"].isna().sum())), ("city", 2)):
         ax = plots.dependence(plots.dependence_table(att, certify(est), column), axes())
         assert lost
-        assert ax.get_xlabel() == f"{column} ({lost} without a value not drawn)"
+        assert ax.get_xlabel() == f"{column} ({lost} without a known value not drawn)"
         assert len(ax.collections[-1].get_offsets()) == 10 - lost
     nothing = plots.dependence_table(explain(est, odd.assign(gap=np.nan)), certify(est), "gap")
     assert len(plots.dependence(nothing, axes()).collections[-1].get_offsets()) == 0

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from spectral_interp import SpectralRegressor
-from spectral_interp.tables.dates import encode_dates, fit_dates, read_dates
-from spectral_interp.tables.datetext import spelled
+from spectral_interp.tables.dates import fit_dates, read_dates
 from spectral_interp.tables.encoder import TableEncoder
 from spectral_interp.view import DateAxis, LevelsAxis, NumberAxis
+from spectral_interp.view.datetext import spelled
 from tests.tables.one_column import encode, fit
 
 EXPECTED = np.array(["2024-01-31", "2023-12-05"], dtype="datetime64[D]")
@@ -138,9 +138,7 @@ def test_dates_have_no_logarithm():
 
 def test_texts_that_stand_for_no_date_are_gaps():
     values = ["2024-01-03", "2024-01-09", "Unknown", "-", "-", "", None, "2024-01-04", "2024-01-04"]
-    with pytest.warns(
-        UserWarning, match=r"'a' has texts .* no date, with their rows: 'Unknown' \(1\), '-' \(2\)"
-    ):
+    with pytest.warns(UserWarning, match=r"'a' \('-' in 2 rows, 'Unknown' in 1 row\)"):
         encoder = fit(values)
     (axis,) = encoder.axes
     assert (axis.kind, axis.missing) == ("date with gaps", 5 / 9)
@@ -181,7 +179,7 @@ def test_weights_are_repetitions(rng):
     )
     weight = rng.integers(1, 4, 60)
     often = days.repeat(weight)
-    one = fit_dates(days, read_dates(days), weight.astype(float))
+    one = fit_dates(days, read_dates(days), weight=weight.astype(float))
     other = fit_dates(often, read_dates(often))
     for key, value in vars(other).items():
         assert getattr(one, key) == (value if isinstance(value, str) else pytest.approx(value)), key
@@ -200,12 +198,18 @@ def test_text_and_datetimes_are_the_same_to_the_bit(rng):
         np.testing.assert_array_equal(encode(encoder, other), expected)
 
 
-def test_a_fit_does_not_depend_on_the_spelling(rng):
-    X = pd.DataFrame({"day": pd.date_range("2022-01-05", periods=90), "x": rng.normal(size=90)})
-    first = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(X, X["x"])
-    spelt = X.assign(day=X["day"].dt.strftime("%d.%m.%Y"))
-    other = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(spelt, X["x"])
-    np.testing.assert_array_equal(other.predict(spelt), first.predict(X))
+def test_options_of_a_fit_come_before_dates():
+    ambiguous = ["01/02/2024", "03/04/2024"] * 6
+    with pytest.raises(ValueError, match="whether day or month comes first"):
+        fit(ambiguous)
+    assert isinstance(fit(ambiguous, categorical=["a"]).axes[0], LevelsAxis)
+    values = [*map("2024-01-{:02}".format, range(1, 31)), "ongoing"]
+    encoder = fit(values, na_values=["ongoing"])
+    assert encoder.axes[0].gaps == ("ongoing",)
+    assert np.isnat(encoder.axes[0].decode(encode(encoder, values))[-1])
+    X = pd.DataFrame({"a": values, "b": ambiguous[:1] * 15 + ambiguous[1:2] * 16})
+    est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, na_values=["ongoing"], categorical=["b"])
+    assert [axis.kind for axis in est.fit(X, range(31)).view().axes] == ["date with gaps", "levels"]
 
 
 def test_the_order_of_training_holds_for_new_rows():
@@ -246,7 +250,7 @@ def test_what_training_had_not_is_said_once():
 
 def test_time_zones_are_moved_to_utc_and_said(rng):
     local = pd.Series(pd.date_range("2024-01-01", periods=60, freq="7h", tz="Europe/Oslo"))
-    with pytest.warns(UserWarning, match=r"column 'a' has time zones; dates count in UTC"):
+    with pytest.warns(UserWarning, match=r"in UTC .* 'a' \(2024-01-01 00:00:00\+01:00 as 2023-12-31T23"):
         encoder = fit(local)
     utc = local.dt.tz_convert("UTC")
     np.testing.assert_array_equal(encode(encoder, local), encode(encoder, utc))
@@ -272,7 +276,16 @@ def test_explanations_show_dates(rng):
 
 
 def test_one_missing_date_among_none_counts_as_average():
-    axis = fit(["2024-01-31", "2023-12-05"]).axes[0]
-    with pytest.warns(UserWarning, match=r"missing date"):
-        z = encode_dates(axis, pd.Series([None], dtype=object))
+    encoder = fit(["2024-01-31", "2023-12-05"])
+    with pytest.warns(UserWarning, match="1 missing date"):
+        z = encode(encoder, pd.Series([None], dtype=object))
     assert not z.any()
+
+
+def test_rows_with_dates_of_every_type_are_compared():
+    same = [datetime.date(2024, 1, 31), None, datetime.date(2024, 2, 1)]
+    for values in (same, pd.Series(same, dtype="date32[pyarrow]"), pd.PeriodIndex(same, freq="D")):
+        X = pd.DataFrame({"day": pd.Series(values).repeat(5), "x": 1.0})
+        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0)
+        with pytest.warns(UserWarning, match="'x'"):
+            assert len(est.fit(X, np.repeat([1.0, 2.0, 4.0], 5)).background_) < 4

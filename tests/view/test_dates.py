@@ -126,3 +126,6 @@ def test_dates_far_apart_are_told_from_near_ones_on_the_grid():
 def test_values_that_are_no_dates_are_refused(value):
     with pytest.raises(ValueError, match=r"expected dates of 'day', such as 2024-01-31; got"):
         axis().checked(["2024-01-31", value])
+    with pytest.raises(ValueError, match="which has no gaps; got a missing one"):
+        axis().checked(["2024-01-31", None])
+    assert np.isnat(axis(median=19300.0, missing=0.2).checked([None])).all()

@@ -7,7 +7,7 @@ import datetime
 import re
 from typing import NamedTuple
 
-from ..view.dates import DAY, LEVELS
+from .dates import DAY, LEVELS
 
 _MONTHS = {name.lower(): at for at, name in enumerate(LEVELS["month"], start=1)}
 _FULL_MONTHS = (
