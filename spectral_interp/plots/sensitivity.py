@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from .._common.text import at_most
 from ..certificates.bounds import Certificate
 from .figure import Figure
-from .lines import Colours, add_bars, fold_names, height_of_lines, label_x, name_lines
+from .lines import Colours, add_bars, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, WHOLE
 from .text import UNIT, shorten
 
@@ -54,6 +54,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     unit, step = shorten(table["unit"][0], UNIT), table["step"][0]
     label_x(ax, f"largest possible change ({unit} per {step})")
     ax.set_title("Sensitivity bound of each feature")
+    legend_below(ax)
 
 
 def finding(table: pd.DataFrame) -> str:

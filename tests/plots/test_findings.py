@@ -29,6 +29,7 @@ def test_beeswarm_tells_up_from_down_from_neither():
     contribution = np.concatenate([9 * level[:9], -5 * level[:9], (level[:9] - 0.5) ** 2])
     table = {
         "column": np.repeat(["a", "b", "c"], 9),
+        "nominal": False,
         "level": level,
         "value": level,
         "contribution": contribution,
@@ -36,7 +37,7 @@ def test_beeswarm_tells_up_from_down_from_neither():
     assert say("beeswarm", **table) == (
         "High values of a raise predictions; high values of b lower predictions; no single direction for c."
     )
-    table["value"] = np.repeat(["x"], 27).astype(object)
+    table["nominal"] = True
     assert say("beeswarm", **table) == "Levels of a, b and c raise or lower predictions."
 
 
