@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 
 from .._common.arrays import FloatArray
 from .._common.text import counted, listed, number, value_text
-from ..attribution.result import Attribution, has_levels
+from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import NEUTRAL, VALUE_MAP, WHOLE
@@ -42,8 +42,7 @@ def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
 
     It is NaN where a value is missing. Columns of levels have no ranks, and ``nominal`` is True.
     """
-    axes = attribution.axes or (None,) * len(attribution.columns)
-    nominal = [has_levels(values, axis) for values, axis in zip(attribution.data.T, axes, strict=True)]
+    nominal = attribution.leveled
     ranks = np.full(attribution.values.shape, np.nan)
     for at, values in enumerate(attribution.data.T):
         if not nominal[at]:
@@ -102,8 +101,8 @@ def _dots(table: pd.DataFrame, order: list[str], lines: int) -> pd.DataFrame:
         sums = rest.groupby("place")["contribution"].sum().reset_index()
         parts[-1] = sums.assign(level=np.nan, nominal=False)
     singles = table.loc[table["column"].isin(order[: lines - (lines < len(order))]), "contribution"]
-    ends = _reach(singles) if lines < len(order) else (singles.min(), singles.max())
-    edges = np.linspace(*ends, _BINS + 1)
+    low, high = _reach(singles) if lines < len(order) else (float(singles.min()), float(singles.max()))
+    edges = np.linspace(low, high, _BINS + 1)
     for at, part in enumerate(parts):
         x, heights = part["contribution"].to_numpy(), np.zeros(len(part))
         inside = (x >= edges[0]) & (x <= edges[-1])

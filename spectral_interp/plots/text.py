@@ -85,8 +85,9 @@ def plain_text(ax: Axes) -> Iterator[None]:
 
 def room(ax: Axes) -> float:
     """Return about how wide the Axes will be in points, beside names of lines and bars of colours."""
-    whole = 72 * ax.figure.get_figwidth() * min(1.0, ax.get_position().width / 0.775)
-    beside = (len(label.get_text()) * LETTER * label.get_fontsize() for label in ax.get_yticklabels())
+    points = 72 * ax.figure.bbox.width / ax.figure.dpi
+    whole = points * min(1.0, ax.get_position().width / 0.775)
+    beside = (len(label.get_text()) * LETTER * float(label.get_fontsize()) for label in ax.get_yticklabels())
     bars = len(ax.figure.axes) - 1
     return float(max(0.35 * whole, whole - max(beside, default=0.0) - 40 - 60 * bars))
 
@@ -98,7 +99,7 @@ def _thin(ax: Axes) -> None:
         return
     low, high = sorted(ax.get_xlim())
     ticks = [tick for tick in ax.get_xticks() if low <= tick <= high]
-    size = ax.xaxis.get_ticklabels()[0].get_fontsize() if ticks else 0
+    size = float(ax.xaxis.get_ticklabels()[0].get_fontsize()) if ticks else 0.0
     needed = sum(len(text) + 2 for text in formatter.format_ticks(ticks)) * LETTER * size
     if needed > room(ax):
         locator.set_params(nbins=max(2, int(len(ticks) * room(ax) / needed)))
