@@ -135,7 +135,7 @@ class Attribution(Parts):
         else:
             base = np.full(len(self.base_values), low)  # SHAP asks whether they are the same to the bit
         data = [
-            _codes(values, axis) if leveled else values.astype(np.float64)
+            _codes(values, axis) if leveled else numbers_in(values)
             for values, axis, leveled in zip(self.data.T, self._axes, self.leveled, strict=True)
         ]
         return shap.Explanation(
@@ -182,6 +182,15 @@ class Attribution(Parts):
                 "background": self.background,
             }
         )
+
+
+def numbers_in(values: npt.NDArray[Any]) -> FloatArray:
+    """Return the values of a numeric column (n,) as numbers, NaN where one is missing or no number."""
+    import pandas as pd
+
+    column = pd.Series(values).infer_objects()
+    numbers = pd.to_numeric(column, errors="coerce").where(column.notna())
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:

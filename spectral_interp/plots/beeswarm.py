@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 
 from .._common.arrays import FloatArray
 from .._common.text import counted, listed, number, value_text
-from ..attribution.result import Attribution
+from ..attribution.result import Attribution, numbers_in
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import NEUTRAL, VALUE_MAP, WHOLE
@@ -46,7 +46,7 @@ def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
     ranks = np.full(attribution.values.shape, np.nan)
     for at, values in enumerate(attribution.data.T):
         if not nominal[at]:
-            ranks[:, at] = pd.Series(values).astype(np.float64).rank(pct=True)
+            ranks[:, at] = pd.Series(numbers_in(values)).rank(pct=True)
     return attribution.to_frame().assign(level=ranks.ravel(), nominal=np.tile(nominal, len(ranks)))
 
 

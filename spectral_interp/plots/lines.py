@@ -210,9 +210,8 @@ def legend_below(ax: Axes, *, ncols: int = 2) -> None:
 def _upright(ax: Axes) -> float:
     """Return by how many points upright names along the axis reach further down than numbers."""
     upright = [label for label in ax.get_xticklabels() if label.get_rotation() == 90]
-    return max(
-        (LETTER * float(label.get_fontsize()) * len(label.get_text()) - 9 for label in upright), default=0.0
-    )
+    lengths = (LETTER * float(label.get_fontsize()) * len(label.get_text()) for label in upright)
+    return max(0.0, max(lengths, default=0.0) - 9)
 
 
 def limit_others(ax: Axes, longest: float, others: FloatArray, sizes: FloatArray) -> None:
