@@ -158,3 +158,15 @@ def test_deletion_and_cost_name_the_best():
     paid = {"model": "spectral", "method": ["path", "slow"], "gain": [0.5, 0.501], "ms_per_row": [1.0, 50.0]}
     assert say("faithfulness_cost", **paid).startswith("On the spectral model path is the cheapest within 2%")
     assert "slow the most expensive, 50 ms" in say("cost", **paid)
+
+
+def test_the_largest_step_of_a_waterfall_is_that_of_a_column():
+    table = {
+        "column": ["a", "b", "71 others"],
+        "value": ["1", "2", ""],
+        "contribution": [3.0, -4.0, 9.0],
+        "base": 1.0,
+        "prediction": 9.0,
+        "unit": "kg",
+    }
+    assert "the largest step is b, −4" in say("waterfall", **table)
