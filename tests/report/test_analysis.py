@@ -123,9 +123,12 @@ def test_an_analysis_encodes_every_table_once(classifier, breast_cancer, tmp_pat
     classifier.save(tmp_path / "model.pt", heldout=tuple(part[:12] for part in breast_cancer))
     encoded, built = [], []
     features, pencil = TableEncoder.features, TridiagonalSpectral.pencil
-    monkeypatch.setattr(
-        TableEncoder, "features", lambda self, frame: encoded.append(len(frame)) or features(self, frame)
-    )
+
+    def counted(self, frame, **options):
+        encoded.append(len(frame))
+        return features(self, frame, **options)
+
+    monkeypatch.setattr(TableEncoder, "features", counted)
     monkeypatch.setattr(TridiagonalSpectral, "pencil", lambda self: built.append(1) or pencil(self))
     est = load(tmp_path / "model.pt")
     X, y = report.choose_rows(est, None, limit=12, seed=0)
