@@ -171,11 +171,11 @@ def test_held_out_rows_that_cannot_be_read_are_refused_before_training(tmp_path,
     monkeypatch.setattr(SpectralRegressor, "fit", fit)
     frame = pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 7})
     for row in range(12):  # some of which are held out
-        values = frame["a"].astype(str).mask(frame.index == row, "-")
+        values = frame["a"].astype(str).mask(frame.index == row, "one")
         frame.assign(b=values).to_csv(tmp_path / "t.csv", index=False)
         status, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt")
         assert status == 2
-        assert f"column 'b'; got '-' in row {row};" in err
+        assert f"column 'b'; got 'one' in row {row};" in err
 
 
 def test_a_rare_class_is_both_held_out_and_trained_on(tmp_path, run):
