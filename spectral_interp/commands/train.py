@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import math
+import warnings
 from pathlib import Path
 
-from sklearn.model_selection import train_test_split
+import numpy as np
+import pandas as pd
 
 from .._common.choices import BUNDLED_TARGETS
-from .._common.text import as_text
+from .._common.text import as_text, counted
 from ..comparison.baselines import evaluate_all, fit_baselines
 from ..estimators.choice import estimator_for
 from ..files.artifact import check_writable
 from ..tables.encoder import TableEncoder
 from ..tables.reading import read_table, split_target
 from ..tables.targets import strata
+from ..training.fingerprints import fingerprints
+from ..training.partition import Places, hold_out
 
 TEST_FRACTION = 0.2
 STORED_ROWS = 1000
@@ -43,9 +48,8 @@ def main(args: argparse.Namespace) -> None:
         random_state=args.seed,
         verbose=True,
     )
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=TEST_FRACTION, random_state=args.seed, stratify=strata(y, args.data)
-    )
+    kept, held, repeated = _split(X, y, args)
+    X_train, X_test, y_train, y_test = X.iloc[kept], X.iloc[held], y.iloc[kept], y.iloc[held]
     TableEncoder.fit(X_train, log=args.log or ()).encode(X_test)  # tells before training what cannot be read
     est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
     est.made_by_["data"] = as_text(Path(args.data).name)  # not where it lay
@@ -60,7 +64,24 @@ def main(args: argparse.Namespace) -> None:
     )
     for name, values in metrics.items():
         print(f"{name} baseline: {values}")
+    if repeated:
+        print(f"{counted(repeated, 'row equals', 'rows equal')} another in all columns of the model")
+    if leaked := est.count_trained_on(X_test):
+        equal = counted(leaked, "of them equals a training row", "of them equal training rows")
+        print(f"held-out rows: {equal}; metrics on these are not held out")
     print(f"model: {args.out}")
+
+
+def _split(X: pd.DataFrame, y: pd.Series, args: argparse.Namespace) -> tuple[Places, Places, int]:
+    """Return the rows to train on, those to hold out, and how many rows equal another."""
+    classes = strata(y, args.data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the fit repeats them
+        groups = fingerprints(TableEncoder.fit(X, log=args.log or ()).encode(X))
+    n_held = math.ceil(TEST_FRACTION * len(X))
+    kept, held = hold_out(groups, n_held, args.seed, classes=None if classes is None else classes.to_numpy())
+    _, sizes = np.unique(groups, return_counts=True)
+    return kept, held, int(sizes[sizes > 1].sum())
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:

@@ -59,12 +59,13 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     def _decide(self, log_odds: FloatArray) -> npt.NDArray[Any]:
         return self.classes_[(log_odds > 0).astype(np.intp)]
 
-    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+    def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """Return accuracy and log loss of log-odds."""
         targets = self.encode_targets(y)
+        probabilities, weight = _probabilities(prediction), sample_weight
         return {
-            "accuracy": float(accuracy_score(targets, prediction > 0)),
-            "log loss": float(log_loss(targets, _probabilities(prediction), labels=[0, 1])),
+            "accuracy": float(accuracy_score(targets, prediction > 0, sample_weight=weight)),
+            "log loss": float(log_loss(targets, probabilities, labels=[0, 1], sample_weight=weight)),
         }
 
     def encode_targets(self, y: Any) -> FloatArray:

@@ -69,6 +69,8 @@ def _state(est: Any, heldout: tuple[Any, Any] | None) -> dict[str, Any]:
         "named": hasattr(est, "feature_names_in_"),
         "classes": plain(est.classes_.tolist()) if hasattr(est, "classes_") else None,
         "background": pack_table(est.background_),
+        "background_of": est.background_of_,
+        "trained_on": None if est.trained_on_ is None else torch.from_numpy(est.trained_on_),
         "heldout": None if held is None else _pack_heldout(est, *held),
         "history": {key: [event[key] for event in history] for key in (history or [{}])[0]},
         "seed": est.seed_,
@@ -137,6 +139,9 @@ def _from_state(state: dict[str, Any]) -> Any:
     est.background_ = unpack_table(state["background"])
     est.heldout_ = None if state["heldout"] is None else _heldout(est, state["heldout"])
     est.seed_, est.made_by_ = state.get("seed", 0), dict(state["made_by"])
+    est.background_of_ = state["background_of"] if "background_of" in state else _background_of(est)
+    hashes = state.get("trained_on")
+    est.trained_on_ = None if hashes is None else hashes.numpy()
     est.history_ = [
         dict(zip(state["history"], row, strict=True)) for row in zip(*state["history"].values(), strict=True)
     ]
@@ -147,6 +152,12 @@ def _from_state(state: dict[str, Any]) -> Any:
         name: _baseline(name, weights, z) for name, weights in state["baselines"].items()
     }
     return est
+
+
+def _background_of(est: Any) -> int | None:
+    """Return of how many rows the background of an earlier version is a sample, where its file says."""
+    n = est.made_by_.get("training rows")
+    return n - max(round(est.validation_fraction * n), 1) if isinstance(n, int) and n > 1 else None
 
 
 def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
@@ -224,6 +235,7 @@ def _from_published(
     est.module_ = _module(est, {key: weights[key] for key in sorted(PUBLISHED_KEYS)})
     est.target_name_ = "prediction"
     est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
+    est.background_of_, est.trained_on_ = None, None
     est.heldout_, est.history_ = None, []
     est.seed_, est.baselines_, est.fitted_params_ = 0, None, est.get_params()
     est.made_by_ = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from torch import Tensor, float32, float64, uint8
+from torch import Tensor, float32, float64, int64, uint8
 
 from .validators import (
     FINITE,
@@ -33,6 +33,9 @@ from .validators import (
 
 MAX_NAME = 10_000
 """Characters of a name, a level or a label; messages, tables and feature names repeat them."""
+
+MOST_FINGERPRINTS = 2**20
+"""Hashes of training rows that a model keeps: 8 MiB."""
 
 MAX_WEIGHT = 1e150
 """Magnitude of a weight or a target; the squares of larger ones, in certificates and errors, overflow."""
@@ -136,7 +139,13 @@ PUBLISHED_KEYS = _PUBLISHED.keys()
 
 PUBLISHED = all_of(record(_PUBLISHED), rule("diag of d rows and off_diag of d - 1, as wide", _bands_fit))
 
-MODEL = record(
+_FINGERPRINTS = all_of(
+    tensor(int64, axes=(1,)),
+    rule(f"at most {MOST_FINGERPRINTS:,} numbers", lambda v: len(v) <= MOST_FINGERPRINTS),
+    rule("ascending numbers", lambda v: bool((v[1:] > v[:-1]).all())),
+)
+
+MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
         "parameters": dict_of(_NAME, _PLAIN),
@@ -150,12 +159,17 @@ MODEL = record(
         "history": _HISTORY,
         "made_by": dict_of(_NAME, _ATOM),
     },
-    {"seed": integer(0, 2**32 - 1), "baselines": optional(dict_of(_NAME, _WEIGHTS))},
+    {
+        "seed": integer(0, 2**32 - 1),
+        "baselines": optional(dict_of(_NAME, _WEIGHTS)),
+        "background_of": optional(integer(1)),
+        "trained_on": optional(_FINGERPRINTS),
+    },
 )
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)
 
-CHECKPOINT = record(
+CHECKPOINT_STATE = record(
     {
         "run": record(
             {

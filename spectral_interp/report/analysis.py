@@ -25,7 +25,7 @@ from .folder import MADE_BY
 from .sections import Built, build
 from .subject import Estimator, Subject
 from .summary import (
-    TOP,
+    STRONGEST,
     CertifiedFound,
     ComparisonFound,
     MarginsFound,
@@ -250,10 +250,11 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         columns=len(subject.strongest),
         seed=subject.seed,
         metrics=None if y is None else est.metrics(subject.prediction, y),
+        rows_trained_on=est.count_trained_on(subject.rows),
         provenance=provenance,
         versions={name: version(name) for name in PACKAGES},
         background=subject.first.background,
-        top_columns=subject.strongest[:TOP],
+        top_columns=subject.strongest[:STRONGEST],
         methods={
             name: MethodFound.of(attribution, subject.rankings[name], subject.seconds[name])
             for name, attribution in subject.attributions.items()

@@ -83,6 +83,7 @@ def _certain(summary: Summary) -> Headline:
     metrics = ", ".join(f"{name} {number(value)}" for name, value in (summary.metrics or {}).items())
     if metrics:
         lines.append(f"What is explained is the model, which is not always right: {metrics} on these rows.")
+        lines += filter(None, [summary.not_held_out])
     return Headline("What is certain", lines)
 
 
@@ -159,7 +160,10 @@ def _unit(subject: Subject) -> str:
 def _background(summary: Summary) -> str:
     text = f"Contributions are measured against {summary.background}. Another background gives other numbers."
     largest = []
-    for name, found in (summary.background_stability or {}).items():
+    redraws = summary.background_stability or {}
+    if redraws and all(found.is_all for found in redraws.values()):
+        return f"{text} It holds every row that was trained on, so no other can be drawn from them."
+    for name, found in redraws.items():
         moves = [s for s in list(found.relative_standard_deviation.values())[:5] if s is not None]
         largest += [f"{max(moves):.1%} ({name})"] if moves else []
     if not largest:

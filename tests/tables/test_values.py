@@ -300,6 +300,8 @@ def test_drop_categorical_and_na_values_of_an_estimator(tmp_path, rng):
     assert {name: clone(est).get_params()[name] for name in options} == options
     (_, notes) = said(lambda: est.fit(X, X["zone"] == 2.0))
     assert not notes
+    whole, kept = (est.partition(table, X["zone"] == 2.0).table.z for table in (X, X[["zone", "dose"]]))
+    np.testing.assert_array_equal(whole, kept)
     assert est.encoder_.feature_names[-2:] == ("dose", "dose missing")
     assert sorted(est.encoder_.axes[0].levels) == ["1", "2", "3"]
     assert list(est.background_) == ["zone", "dose"]
