@@ -100,6 +100,15 @@ class MatrixPencil(SpectralFunction):
     def row_sums(self) -> FloatArray:
         """Largest sum of absolute values in a row of A_0 … A_p, which bounds ‖A_i‖₂: shape (p + 1,)."""
 
+    @property
+    @abstractmethod
+    def split_depends_on_basis(self) -> bool:
+        """Whether matrices of the same structure in another basis give the same f and another split.
+
+        The split is that of quantities into what comes from the diagonals and what from the couplings.
+        Reversing the latents and changing their signs never matters.
+        """
+
     @abstractmethod
     def eigenpairs(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return λ (n,) and v (n, d), of unit norm with its largest entry positive."""

@@ -90,6 +90,10 @@ class Axis(ABC):
     def directions(self) -> Directions:
         """Return the changes of the column that certificates bound."""
 
+    def gap(self) -> Directions | None:
+        """Return the change to a missing value; None if :meth:`directions` or a value stand for it."""
+        return None
+
     @abstractmethod
     def checked(self, values: Any) -> npt.NDArray[Any]:
         """Return values (m,) as an array; ValueError names one that the column does not have."""
@@ -156,6 +160,8 @@ class NumberAxis(Axis):
            [-1.  ,  0.75]])
     >>> age.decode(age.encode([70.0, np.nan])), age.directions().labels
     (array([70., nan]), ('standard deviation of age',))
+    >>> age.gap().labels, age.gap().steps
+    (('median → missing',), array([[0., 1.]]))
     """
 
     name: str
@@ -218,6 +224,16 @@ class NumberAxis(Axis):
         quantity = f"log {self.name}" if self.log else self.name
         step = np.eye(1, self.n_features)
         return Directions((f"{self.step} of {quantity}",), step, f"unit of {quantity}", 1 / self.scale)
+
+    @override
+    def gap(self) -> Directions | None:
+        """Return the step from the median, which stands for a missing value, to a missing value.
+
+        From any other value it is that step and the one to the median.
+        """
+        if self.median is None:
+            return None
+        return Directions((f"median → {MISSING}",), np.eye(1, self.n_features, self.value_features))
 
     @override
     def checked(self, values: Any) -> FloatArray:

@@ -48,7 +48,7 @@ def test_beeswarm_tells_up_from_down_from_neither():
     [
         ([1, -1, 0], ("never fall", "a rises", "never rise", "b rises")),
         ([1, 1, 1], ("never fall", "a, b or c rises")),
-        ([0, 0, 0], ("No column",)),
+        ([0, 0, 0], ("No direction",)),
     ],
 )
 def test_certified_names_what_is_proven(monotone, said):
@@ -69,8 +69,33 @@ def test_certified_tells_which_change_of_level_and_between_which_rows():
 
 
 def test_sensitivity_tells_the_step():
-    table = {"feature": ["a", "b"], "bound": [28.2043, 9.1], "unit": "kg", "step": "standard deviation"}
-    assert mentions(say("sensitivity", **table), "standard deviation", "a", "28.21", "kg", "b", "9.1")
+    table = {
+        "column": ["dose", "city", "a"],
+        "step": ["median → missing", "Oslo → Rome", "standard deviation of log a"],
+        "of": ["gap", "change of level", "standard deviation"],
+        "bound": [28.2043, 10.0, 9.1],
+        "unit": "kg",
+    }
+    first, second, third = (
+        say("sensitivity", **{name: [part[i]] if name != "unit" else part for name, part in table.items()})
+        for i in range(3)
+    )
+    assert mentions(first, "missing", "median of dose", "28.21 (kg)")
+    assert mentions(second, "city", "10 (kg)")
+    assert mentions(third, "One standard deviation of log a", "9.1 (kg)")
+    both = say("sensitivity", **table)
+    assert mentions(both, "missing", "dose", "28.21", "standard deviation of log a", "9.1")
+    none = say("sensitivity", column=["a"], step=["unit of a"], of=["unit"], bound=[0.0], unit="kg")
+    assert "No step" in none
+
+
+def test_beeswarm_says_nothing_of_what_cannot_be_compared():
+    row = {"value": [3.0], "level": [1.0], "contribution": [2.0], "column": ["a"]}
+    assert mentions(say("beeswarm", **row), "No", "a", "compare")
+    assert mentions(say("beeswarm", **row | {"contribution": [0.0]}), "Nothing", "a")
+    gaps = {"value": [1.0, 2.0, 3.0, np.nan, np.nan], "level": [0.1, 0.5, 1.0, 0.5, 0.5]}
+    moved = {"column": ["a"] * 5, "contribution": [1.0, 2.0, 3.0, 90.0, 90.0]}
+    assert mentions(say("beeswarm", **gaps, **moved), "a raise")
 
 
 def test_background_stability_tells_standard_deviations():

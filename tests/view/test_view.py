@@ -243,3 +243,11 @@ def test_own_features_and_changes(random_pencil, rng):
     view = view_of(Pencil(rng.normal(size=(4, 2)), rng.normal(size=(4, 1)), 0))
     np.testing.assert_array_equal(view.steps("z1", np.array([[2.0]])), [[0.0, 2.0, 0.0]])
     np.testing.assert_array_equal(view.per_column(np.ones((2, 3))), np.ones((2, 3)))
+
+
+def test_a_gap_is_a_step_from_the_median():
+    axis = NumberAxis("a", 3.0, 2.0, median=2.5, missing=0.1)
+    np.testing.assert_allclose(axis.gap().steps, np.diff(axis.encode([2.5, np.nan]), axis=0), atol=1e-15)
+    assert axis.gap().labels == ("median → missing",)
+    assert NumberAxis("a", 3.0, 2.0).gap() is None
+    assert LevelsAxis("a", ("x", "missing"), (0.5, 0.5)).gap() is None
