@@ -85,7 +85,10 @@ def test_texts_that_the_user_calls_missing_are_gaps():
         np.testing.assert_array_equal(
             encode(fit(codes, na_values=["-999"]), given), encode(fit([np.nan, 1, 2, 4]), [None, 1, 2, 4])
         )
-    words = fit(["x", "y", "no idea"] * 9, na_values=["no idea"])
+    words = fit(["x", "y", "no idea"] * 9, na_values=["", "no idea"])
+    blank = fit(pd.Categorical(["x", "y", " "] * 9))
+    assert blank.axes[0].levels == words.axes[0].levels
+    assert words.axes[0].gaps == ("no idea",)
     assert words.axes[0].levels == ("x", "y", "missing")
     assert TableEncoder.from_state(words.state()) == words
 
