@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -33,6 +34,43 @@ def truncated_list(texts: Iterable[str]) -> str:
     ends = np.cumsum([len(text) + 2 for text in texts])
     most = max(1, int((ends <= LIST_LENGTH).sum()))
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def row_name(index: Any, place: int | np.intp) -> str:
+    """Return what the user calls a row: the name of a table's index, and the row's label in it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row_name(pd.RangeIndex(3), 1), row_name(pd.Index([2, 5], name="line"), 1)
+    ('row 1', 'line 5')
+    """
+    return f"{index.name or 'row'} {str(index[int(place)])[:60]}"
+
+
+def row_names(index: Any, places: Iterable[int | np.intp]) -> str:
+    """Return what the user calls some rows, cut to a length that can be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row_names(pd.Index([2, 5, 9], name="line"), [0, 2])
+    'line 2, 9'
+    """
+    return f"{index.name or 'row'} {truncated_list(str(index[int(place)])[:60] for place in places)}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return a question that names the nearest of the known names, or nothing where none is near.
+
+    Examples
+    --------
+    >>> meant("pirce", ["price", "size"]), meant("Size", ["price", "size"]), meant("x", ["price", "size"])
+    ("; did you mean 'price'?", "; did you mean 'size'?", '')
+    """
+    spellings = {text.casefold().strip(): text for text in reversed([*known])}
+    near = difflib.get_close_matches(name.casefold().strip(), spellings, n=1, cutoff=0.6)
+    return f"; did you mean {shown(spellings[near[0]])}?" if near else ""
 
 
 def with_counts(counts: Mapping[str, float], *, most: int = 3) -> str:

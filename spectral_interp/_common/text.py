@@ -3,7 +3,75 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+_SIGNS = {"\n": "↵", "\t": "⇥"}
+_JOINERS = "\u200c\u200d"
+_INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+
+
+def visible(text: str) -> str:
+    r"""Return text with every character that cannot be seen as its code point: for eyes, not for programs.
+
+    A name may come from a stranger's table. Control characters would command a terminal, and bidirectional
+    ones would reorder what stands around it. The end of a line is ↵ and a tabulator ⇥.
+
+    Examples
+    --------
+    >>> visible("price\t($)"), visible("a\u200bb"), visible("\x1b[2J"), visible("Größe 😀")
+    ('price⇥($)', 'a[U+200B]b', '[U+001B][2J', 'Größe 😀')
+    """
+    return text if text.isprintable() else "".join(map(_seen, text))
+
+
+def _seen(char: str) -> str:
+    if char in _SIGNS:
+        return _SIGNS[char]
+    hidden = unicodedata.category(char) in _INVISIBLE and char not in _JOINERS
+    return f"[U+{ord(char):04X}]" if hidden else char
+
+
+def row_text(label: Any) -> str:
+    """Return what the user calls a row as text, with all its digits.
+
+    Examples
+    --------
+    >>> row_text(123456), row_text(7.0), row_text("cust41")
+    ('123456', '7', 'cust41')
+    """
+    if hasattr(label, "dtype") and label.dtype.kind == "M":
+        return str(label.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
+    whole = isinstance(label, float) and label.is_integer()
+    return visible(str(int(label) if whole else label))
+
+
+def plain_label(label: Any) -> int | str:
+    """Return what the user calls a row as a value that every file can hold.
+
+    Examples
+    --------
+    >>> plain_label(7), plain_label("7"), plain_label(7.5)
+    (7, '7', '7.5')
+    """
+    if isinstance(label, str):
+        return label
+    whole = isinstance(label, Integral) and not isinstance(label, bool)
+    return int(label) if whole and -(2**63) <= label < 2**63 else row_text(label)
+
+
+def class_text(label: Any) -> str:
+    """Return a class as text; one of blanks only is quoted.
+
+    Examples
+    --------
+    >>> class_text("yes"), class_text(0), class_text("")
+    ('yes', '0', "''")
+    """
+    text = str(label)
+    return text if text.strip() else repr(text)
 
 
 def number(value: float | None, digits: int = 4) -> str:

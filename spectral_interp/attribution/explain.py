@@ -36,7 +36,9 @@ def explain(
 
     Parameters
     ----------
-    model : SpectralRegressor, SpectralClassifier, Pencil or DensePencil
+    model : SpectralRegressor, SpectralClassifier, Pencil or DensePencil, pipeline or search
+        A pipeline that ends with such an estimator is explained on the columns that its earlier steps make of
+        X; a fitted search by its best estimator.
     X : DataFrame or array_like, shape (n, columns), or Rows
     method : {"local", "path", "shapley"}
         "local": eigenvector-weighted contributions, exact, one eigenpair a row; they add up to the prediction
@@ -70,7 +72,7 @@ def explain(
     Raises
     ------
     TypeError
-        If ``model`` is neither an estimator nor a pencil.
+        If ``model`` is none of these; the message says which object to pass where there is one inside.
     ValueError
         If ``method`` is unknown, an option does not belong to it or is out of range, ``X`` or ``background``
         do not fit the model, ``background`` has no rows, or ``exact=True`` with more than 14 columns.

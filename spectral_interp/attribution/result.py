@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
-from ..view import Rows
+from .._common.text import number
+from ..view import Axis, Rows
+from ..view.levels import text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +68,8 @@ class Attribution(Parts):
         Eigenvalues or eigenpairs that were computed: the cost.
     background : str
         What the contributions are measured against, in words.
+    axes : tuple of Axis, length c
+        The columns as the model sees them; empty if not known.
 
     Examples
     --------
@@ -81,6 +86,7 @@ class Attribution(Parts):
     method: str
     unit: str
     background: str = ""
+    axes: tuple[Axis, ...] = ()
 
     @classmethod
     def of(cls, parts: Parts, rows: Rows, *, method: str, background: str) -> Self:
@@ -93,6 +99,7 @@ class Attribution(Parts):
             method=method,
             unit=rows.view.output.unit,
             background=background,
+            axes=rows.view.axes,
         )
 
     @property
@@ -106,16 +113,46 @@ class Attribution(Parts):
         return np.abs(self.base_values + self.values.sum(axis=1) - self.prediction)
 
     def to_shap(self) -> shap.Explanation:
-        """Return the contributions as a ``shap.Explanation``, for SHAP's own plots."""
+        """Return the contributions as a ``shap.Explanation``, for SHAP's own plots and arithmetic.
+
+        Its ``data`` are numbers, as SHAP wants them: levels are codes, in the order of the model, then those
+        that it does not know. ``display_data`` holds the values as they are where a column has levels.
+
+        Warns
+        -----
+        UserWarning
+            If base values differ from row to row, as those of method "local" do: SHAP draws one base value
+            for all rows of a force, decision or heatmap plot.
+        """
         import shap  # its import takes seconds, and only this method needs it
 
+        low, high = (float(f(self.base_values)) if len(self.base_values) else 0.0 for f in (np.min, np.max))
+        if high - low > 1e-9 * max(abs(low), abs(high), float(np.abs(self.values).max(initial=0.0))):
+            warnings.warn(
+                f"every row has a base value of its own (from {number(low)} to {number(high)}) by method "
+                f"{self.method!r}, and SHAP's force, decision and heatmap plots of several rows draw one for "
+                "all, with wrong predictions; plot single rows there, or explain by 'path' or 'shapley'",
+                stacklevel=2,
+            )
+            base = self.base_values.copy()
+        else:
+            base = np.full(len(self.base_values), low)  # SHAP asks whether they are the same to the bit
+        columns = [_codes(values, axis) for values, axis in zip(self.data.T, self._axes(), strict=True)]
+        leveled = any(codes is not None for codes in columns)
+        data = [
+            values.astype(np.float64) if codes is None else codes
+            for values, codes in zip(self.data.T, columns, strict=True)
+        ]
         return shap.Explanation(
-            values=self.values,
-            base_values=self.base_values,
-            data=self.data,
+            values=self.values.copy(),
+            base_values=base,
+            data=np.column_stack(data),
+            display_data=self.data.copy() if leveled else None,
             feature_names=list(self.columns),
-            output_names=self.unit,
         )
+
+    def _axes(self) -> tuple[Axis | None, ...]:
+        return self.axes or (None,) * len(self.columns)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a tidy table: one line per (row, column), with the parts where the method has them."""
@@ -139,3 +176,25 @@ class Attribution(Parts):
                 "background": self.background,
             }
         )
+
+
+def has_levels(values: npt.NDArray[Any], axis: Axis | None) -> bool:
+    """Return whether a column (n,) holds levels, by its axis or, where there is none, by its values."""
+    if axis is not None:
+        return not axis.continuous
+    return any(isinstance(value, str | bool | np.bool_) for value in values.tolist())
+
+
+def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray | None:
+    """Return the levels of a column (n,) as numbers, NaN where missing; None for a column of numbers."""
+    if not has_levels(values, axis):
+        return None
+    missing = np.array([value is None or value != value for value in values], dtype=bool)
+    if all(isinstance(value, bool | np.bool_) for value in values[~missing]):
+        return np.where(missing, np.nan, values == True)  # noqa: E712 -- of objects
+    codes = np.full(len(values), np.nan) if axis is None else axis.coordinates(values)
+    known = 0 if axis is None else axis.n_features
+    texts = np.array([text_of(value) for value in values], dtype=object)
+    unknown = np.isnan(codes) & ~missing
+    codes[unknown] = known + np.unique(texts[unknown].astype(str), return_inverse=True)[1]
+    return codes

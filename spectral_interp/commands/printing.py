@@ -44,6 +44,7 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "metric", ", ".join(f"{k} {number(v)}" for k, v in metrics.items()) or "no targets given"
     if summary.not_held_out:
         yield "", summary.not_held_out
+    yield "rows", summary.row_labels
     yield "background", summary.background
     for name, method in summary.methods.items():
         yield from _method_lines(name, method, unit)

@@ -24,6 +24,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn, TextIO
 
+from .._common.text import visible
+
 STOPPING = [getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, name)]
 UNREAD = 141
 """Exit status where nobody reads the output: 128 + SIGPIPE, as a shell reports it for other tools."""
@@ -136,7 +138,12 @@ def _die(number: int, _frame: FrameType | None) -> None:
 
 def _tell(text: str) -> None:
     with suppress(OSError):  # stderr itself is full or closed
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
+
+
+def say(text: object) -> None:
+    """Print a line; names in it may come from a stranger, and none commands the terminal."""
+    print(visible(str(text)))
 
 
 def _settle(stream: TextIO) -> None:

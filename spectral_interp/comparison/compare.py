@@ -62,8 +62,8 @@ class Comparison:
         One line per (model, method, share of the columns): "deletion" and "insertion"; the method "random"
         is the mean over random orders.
     attributions : dict of (model, method) to Attribution
-    rows : ndarray of int
-        Which rows of X were explained.
+    rows : ndarray, shape (n,)
+        What the user calls the rows that were explained.
     disputed : list of Dispute
         The two most disputed rows between the models' representatives, and why.
     notes : tuple of str
@@ -85,7 +85,7 @@ class Comparison:
     cost: pd.DataFrame
     curves: pd.DataFrame
     attributions: dict[Key, Attribution]
-    rows: npt.NDArray[np.intp]
+    rows: npt.NDArray[Any]
     disputed: list[Dispute]
     notes: tuple[str, ...]
     unit: str
@@ -224,7 +224,7 @@ def compare(
         cost=pd.DataFrame(study.cost),
         curves=pd.DataFrame(study.curves),
         attributions=study.attributions,
-        rows=places,
+        rows=rows.labels,
         disputed=disputes(_disputants(study.attributions), association),
         notes=tuple(dict.fromkeys(notes)),
         unit=rows.view.output.unit,

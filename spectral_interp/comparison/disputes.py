@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
-from .._common.text import number, signed
+from .._common.text import number, row_text, signed
 from ..attribution.result import Attribution
 from ..view import Association
 from .agreement import Key
@@ -26,6 +27,8 @@ class Dispute:
     ----------
     row : int
         Position in the attributions.
+    label : object
+        What the user calls the row.
     between : (Key, Key)
         The two that differ most.
     reason : str
@@ -33,6 +36,7 @@ class Dispute:
     """
 
     row: int
+    label: Any
     between: tuple[Key, Key]
     reason: str
 
@@ -65,7 +69,8 @@ def disputes(
     found = []
     for row in map(int, rows):
         a, b = pairs[int(distance[:, row].argmax())]
-        found.append(Dispute(row, (a, b), _reason(row, a, b, attributions, association)))
+        label = attributions[a].rows[row]
+        found.append(Dispute(row, label, (a, b), _reason(row, a, b, attributions, association)))
     return found
 
 
@@ -82,8 +87,8 @@ def _reason(
     partner = int(opposed.argmax())
     names = one.columns
     text = (
-        f"{_named(a)} gives {names[top]} {signed(one.values[row, top])} and {_named(b)} "
-        f"{signed(other.values[row, top])} ({one.unit}); "
+        f"in row {row_text(one.rows[row])} {_named(a)} gives {names[top]} {signed(one.values[row, top])} and "
+        f"{_named(b)} {signed(other.values[row, top])} ({one.unit}); "
     )
     if net >= 0.5:
         text += (

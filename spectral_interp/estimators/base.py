@@ -22,7 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._common.arrays import FloatArray
 from ..models.spectral import MODULES
 from ..pencil import MatrixPencil, SpectralFunction
-from ..tables.encoder import TableEncoder, with_names, without_columns
+from ..tables.encoder import TableEncoder, without_columns
+from ..tables.frames import with_names
 from ..training import Epoch, Options, Run, TrainingRows
 from ..training.fingerprints import Fingerprints, fingerprints, to_keep
 from ..training.loop import best_start, epochs
@@ -38,6 +39,7 @@ from ..training.partition import (
 from ..training.stages import prune, save_checkpoints, show_progress, stop_early
 from ..training.stages import resume as resume_run
 from ..view import ModelView, Output, Rows, rows_of
+from ..view.rows import labels_of
 from .persistence import Saved
 from .validation import (
     check_parameters,
@@ -118,6 +120,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         Parameters
         ----------
         X : DataFrame or array_like, shape (n, columns)
+            Or a table of polars, pyarrow or another library that exports Arrow streams. Arrays of objects may
+            hold words.
         y : array_like, shape (n,)
         sample_weight : array_like, shape (n,), optional
             Non-negative. A weight of two means the row twice; a weight of zero, that it is not there.
@@ -135,9 +139,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         check_parameters(self)
         if not every >= 1:
             raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
-        self.target_name_ = str(getattr(y, "name", None) or "target")
-        frame, y = check_training(self, X, y, numeric_targets=self._task == "regression")
-        names = tuple(with_names(frame).columns)
+        self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
+        frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
+        names = tuple(map(str, frame.columns))
         frame = without_columns(frame, self.drop, but={"log": self.log, "categorical": self.categorical})
         weight = check_weights(sample_weight, len(frame))
         made_by = _made_by(count_of(weight))
@@ -147,8 +151,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
             )
         self.seed_ = seed_from(self.random_state)
-        lists = {"log": self.log, "categorical": self.categorical, "na_values": self.na_values}
-        encoder = TableEncoder.fit(frame, weight=weight, **lists)
+        encoder = TableEncoder.fit(
+            frame, log=self.log, categorical=self.categorical, na_values=self.na_values, weight=weight
+        )
         self.encoder_ = replace(encoder, table_names=names)
         data = self._partition(frame, targets, weight)
         identity = self._identity(data.table)
@@ -196,9 +201,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             If the table or its targets do not fit the model.
         """
         check_is_fitted(self)
-        dropped = list(self.fitted_params_["drop"] or ())
-        frame = with_names(check_rows(self, X)).drop(columns=dropped, errors="ignore")
-        targets = self.encode_targets(check_targets(frame, y))
+        frame = with_names(check_rows(self, X))
+        targets = self.encode_targets(check_targets(frame, y, self.target_name_))
+        unused = [name for name in self.fitted_params_["drop"] or () if name.strip() in frame]
+        frame = without_columns(frame, unused)
         return self._partition(*distinct(frame, targets, check_weights(sample_weight, len(frame))))
 
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
@@ -291,8 +297,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
-        labels = frame.index.to_numpy()
-        return Rows(self.view(), self.encoder_.features(frame), frame.to_numpy(), labels)
+        return Rows(
+            self.view(), self.encoder_.features(frame), frame.to_numpy(), *labels_of(frame, len(frame))
+        )
 
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.

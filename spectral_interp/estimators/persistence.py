@@ -14,11 +14,14 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
+from .._common.text import plain_label
 from ..files import artifact
 from ..files.schema import MAX_WEIGHT, PUBLISHED_KEYS
 from ..models.network import Baseline
-from ..tables.encoder import TableEncoder, as_frame
+from ..tables.encoder import TableEncoder
+from ..tables.frames import as_frame
 from ..view import NumberAxis
+from ..view.rows import labels_of
 from .validation import check_parameters, check_targets, plain
 
 KINDS: dict[str, type[Any]] = {}
@@ -81,9 +84,10 @@ def _state(est: Any, heldout: tuple[Any, Any] | None) -> dict[str, Any]:
 
 def _pack_heldout(est: Any, X: Any, y: Any) -> dict[str, Any]:
     frame = est.encoder_.select(as_frame(X, est.encoder_.table_names))
-    values = check_targets(frame, y)
+    values = check_targets(frame, y, est.target_name_)
     est.encode_targets(values)
-    return {"rows": pack_table(frame), "targets": pack_table(pd.DataFrame({"y": values}))}
+    tables = {"rows": pack_table(frame), "targets": pack_table(pd.DataFrame({"y": values}))}
+    return {**tables, **_pack_labels(frame)}
 
 
 def load(path: str | Path, *, k: int | None = None, columns: list[str] | None = None) -> Any:
@@ -180,6 +184,7 @@ def _set_classes(est: Any, labels: list[Any] | None) -> None:
     if est._task == "classification" and labels is not None and len(labels) == 2:
         est.classes_ = np.array(labels)
         if len({type(label) for label in labels}) == 1 and np.unique(est.classes_).size == 2:
+            est.set_positive()
             return
     raise ValueError(f"expected two different labels for a classifier, none for a regressor; got {labels}")
 
@@ -211,7 +216,14 @@ def _heldout(est: Any, state: dict[str, Any]) -> tuple[pd.DataFrame, pd.Series]:
     if len(rows) != len(targets):
         raise ValueError(f"expected a target for each of the {len(rows)} held-out rows; got {len(targets)}")
     est.encode_targets(targets.to_numpy())
-    return rows, targets
+    labels = state.get("labels")
+    if labels is None:
+        return rows, targets
+    if len(labels) != len(rows):
+        raise ValueError(f"expected a label for each of the {len(rows)} held-out rows; got {len(labels)}")
+    values = labels.numpy() if isinstance(labels, torch.Tensor) else np.array(labels, dtype=object)
+    index = pd.Index(values, name=state.get("label_name") or None)
+    return rows.set_axis(index), targets.set_axis(index)
 
 
 def _baseline(name: str, weights: dict[str, torch.Tensor], z: FloatArray) -> Baseline:
@@ -254,6 +266,16 @@ def _set_names(est: Any, *, named: bool) -> None:
 def pack_table(frame: pd.DataFrame) -> dict[str, Any]:
     """Return a table as plain values: float64 tensors for numeric columns, lists for others."""
     return {str(name): _pack(frame[name]) for name in frame.columns}
+
+
+def _pack_labels(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return what the rows are called, as integers or text; nothing where they count from 0."""
+    labels, name = labels_of(frame, len(frame))
+    if not name and labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(len(frame))):
+        return {}
+    if labels.dtype.kind == "i":
+        return {"labels": torch.tensor(labels.astype(np.int64)), "label_name": name}
+    return {"labels": list(map(plain_label, labels)), "label_name": name}
 
 
 def unpack_table(state: dict[str, Any]) -> pd.DataFrame:

@@ -94,6 +94,7 @@ _SHARE = real(0, 1)
 
 _CELLS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,)))
 _TARGETS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,), most=MAX_WEIGHT))
+_LABELS = by_type({list: list_of(_ATOM)}, tensor(int64, axes=(1,)))
 _TABLE = all_of(dict_of(_NAME, _CELLS), rule("columns of one length", _one_length))
 
 _KINDS: dict[str, Validator] = {
@@ -173,9 +174,14 @@ MODEL_STATE = record(
         "encoder": _ENCODER,
         "target": string(0, MAX_NAME),
         "named": _BOOL,
-        "classes": optional(list_of(by_type({str: _NAME}, _ATOM))),
+        "classes": optional(list_of(by_type({str: string(0, MAX_NAME)}, _ATOM))),
         "background": _TABLE,
-        "heldout": optional(record({"rows": _TABLE, "targets": record({"y": _TARGETS})})),
+        "heldout": optional(
+            record(
+                {"rows": _TABLE, "targets": record({"y": _TARGETS})},
+                {"labels": _LABELS, "label_name": string(0, MAX_NAME)},
+            )
+        ),
         "history": _HISTORY,
         "made_by": dict_of(_NAME, _ATOM),
     },

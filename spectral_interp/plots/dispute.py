@@ -12,7 +12,7 @@ from ..comparison.disputes import Dispute
 from .figure import Figure
 from .lines import Colours, fold, fold_names, height_of_lines, label_x, legend_below, starts
 from .style import look_of
-from .text import UNIT, shorten, shorten_all, with_unit
+from .text import UNIT, row_name, shorten, shorten_all, with_unit
 from .waterfall import COLUMNS, follow, frame
 
 
@@ -40,7 +40,7 @@ def dispute_table(comparison: Comparison, dispute: Dispute) -> pd.DataFrame:
             "contribution": row,
             "base": base,
             "prediction": attribution.prediction[dispute.row],
-            "row": int(comparison.rows[dispute.row]),
+            "row": dispute.label,
             "unit": comparison.unit,
         }
         tables.append(pd.DataFrame(line))
@@ -69,7 +69,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     columns = list(next(iter(models.values()))["column"])
     frame(ax, shorten_all(columns), columns, colours)
     label_x(ax, f"prediction ({shorten(table['unit'].iloc[0], UNIT)})")
-    ax.set_title(f"Row {table['row'].iloc[0]}, as each model explains it")
+    ax.set_title(f"Row {row_name(table['row'].iloc[0])}, as each model explains it")
     legend_below(ax)
 
 

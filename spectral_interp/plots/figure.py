@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from .._common.text import row_text
 from .style import HEIGHT
 from .text import plain_text
 
@@ -144,4 +145,6 @@ class Exhibit:
 
     def _filled(self, template: str) -> str:
         first = {str(name): self.table[name].iloc[0] for name in self.table} if len(self.table) else {}
+        if "row" in first:
+            first["row"] = row_text(first["row"])
         return template.format(**first)

@@ -18,7 +18,7 @@ def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
     """Return one line per row: gap, and the radius within which its tangent plane holds to ``eps``."""
     return pd.DataFrame(
         {
-            "row": np.arange(len(certificate.gap)),
+            "row": certificate.rows.labels,
             "gap": certificate.gap,
             "linear_radius": certificate.linear_radius(eps),
             "eps": eps,

@@ -16,7 +16,7 @@ from ..regions.slices import PlaneSlice
 from .figure import Figure
 from .lines import label_y
 from .style import VALUE_MAP, label_log
-from .text import NAME, UNIT, shorten
+from .text import NAME, UNIT, row_name, shorten
 
 _LABELLED = 0.01
 """Pieces of at least this share of the plane carry their latent's number."""
@@ -112,7 +112,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
     for axis, logarithmic in ((ax.xaxis, first["x_log"]), (ax.yaxis, first["y_log"])):
         if logarithmic:
             label_log(axis)
-    ax.set_title(f"Pieces of the skeleton, by latent (✕ row {first['row']})")
+    ax.set_title(f"Pieces of the skeleton, by latent (✕ row {row_name(first['row'])})")
     bar = ax.figure.colorbar(colours, ax=ax, aspect=30, pad=0.02)
     label_y(bar.ax, f"prediction ({shorten(first['unit'], UNIT)})")
 

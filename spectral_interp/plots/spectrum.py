@@ -14,7 +14,7 @@ from ..regions.slices import SpectrumSlice
 from .figure import Figure
 from .lines import Colours, column_title, label_y, legend_below
 from .style import MODEL_LOOKS, NEUTRAL, WHOLE, label_log
-from .text import NAME, UNIT, VALUE, shorten, shorten_all, with_unit
+from .text import NAME, UNIT, VALUE, row_name, shorten, shorten_all, with_unit
 
 
 def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     name = str(first["column"])
     ax.set_xlabel(shorten(name, 2 * NAME))
     label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")
-    column_title(ax, f"Eigenvalue flow along {shorten(name)} at row {first['row']}", name, colours)
+    column_title(ax, f"Eigenvalue flow along {shorten(name)} at row {row_name(first['row'])}", name, colours)
     legend_below(ax)
 
 

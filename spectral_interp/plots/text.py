@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,14 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.ticker import ScalarFormatter
 
-from .._common.text import number
+from .._common.text import number, row_text, visible
 
 NAME, VALUE, UNIT = 24, 12, 34
 """Characters of a column's name, of a value and of a unit that figures show."""
 
-_JOINERS = "\u200c\u200d"
-_SIGNS = {"\n": "↵", "\t": "⇥"}
-_INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 _LAST_RESORT = "Last Resort"
 """Fonts whose glyphs are placeholders."""
 
@@ -39,15 +35,12 @@ def printable(text: str) -> str:
     >>> printable("price\t($)"), printable("a\u200bb")
     ('price⇥($)', 'a[U+200B]b')
     """
-    return "".join(map(_visible, text))
+    return "".join(map(_drawable, visible(text)))
 
 
-def _visible(char: str) -> str:
-    if char in _SIGNS:
-        return _SIGNS[char]
-    seen = unicodedata.category(char) not in _INVISIBLE or char in _JOINERS
+def _drawable(char: str) -> str:
     drawn = not _is_foreign(char) or ord(char) in _families()
-    return char if seen and drawn else f"[U+{ord(char):04X}]"
+    return char if drawn else f"[U+{ord(char):04X}]"
 
 
 def _is_foreign(char: str) -> bool:
@@ -127,6 +120,17 @@ def shorten(text: str, width: int = NAME) -> str:
     text = printable(text)
     tail = (width - 1) // 3
     return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def row_name(label: Any) -> str:
+    """Return what the user calls a row as it stands in a title.
+
+    Examples
+    --------
+    >>> row_name(123456), row_name("customer of the second branch, 41")
+    ('123456', 'customer of the …nch, 41')
+    """
+    return shorten(row_text(label))
 
 
 def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:

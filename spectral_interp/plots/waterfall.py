@@ -23,7 +23,7 @@ from .lines import (
     starts,
 )
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
-from .text import NAME, UNIT, VALUE, shorten, shorten_all, value_text, with_unit
+from .text import NAME, UNIT, VALUE, row_name, shorten, shorten_all, value_text, with_unit
 
 COLUMNS = 9
 """Columns of a waterfall that have a line of their own where there are more than ten."""
@@ -117,7 +117,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     low, high = ax.get_xlim()
     ax.set_xlim(low, high + _ROOM * (high - low))
     label_x(ax, f"prediction ({shorten(first['unit'], UNIT)})")
-    ax.set_title(f"Row {first['row']}: {first['method']} contributions")
+    ax.set_title(f"Row {row_name(first['row'])}: {first['method']} contributions")
     legend_below(ax)
 
 

@@ -45,8 +45,8 @@ class SpectrumSlice:
     here : float or str or None
         The row's own value; None if it has none, or a level that training had not.
     unit : str
-    row : int
-        Place of the row among those given.
+    row : object
+        What the user calls the row.
     """
 
     axis: Axis
@@ -57,7 +57,7 @@ class SpectrumSlice:
     crossing: npt.NDArray[np.bool_]
     here: float | str | None
     unit: str
-    row: int
+    row: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +78,8 @@ class PlaneSlice:
     here : tuple of float or None
         The row's own values; None if one is missing.
     unit : str
-    row : int
-        Place of the row among those given.
+    row : object
+        What the user calls the row.
     """
 
     axes: tuple[Axis, Axis]
@@ -90,7 +90,7 @@ class PlaneSlice:
     boundaries: list[FloatArray]
     here: tuple[float, float] | None
     unit: str
-    row: int
+    row: Any
 
 
 def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> SpectrumSlice:
@@ -143,7 +143,7 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
         crossing=np.isin(u, crossing),
         here=_here(rows, column, row),
         unit=view.output.unit,
-        row=row,
+        row=rows.labels[row],
     )
 
 
@@ -198,7 +198,7 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
         boundaries=_boundaries(pencil, view, (across, up), sides, base),
         here=None if None in here else here,
         unit=view.output.unit,
-        row=row,
+        row=rows.labels[row],
     )
 
 

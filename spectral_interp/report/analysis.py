@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from .._common.choices import DEFAULT_METHODS
 from .._common.messages import shown, truncated_list
-from .._common.text import as_text
+from .._common.text import as_text, plain_label
 from ..comparison.baselines import fit_baselines
 from ..plots import Exhibit
 from ..tables.reading import split_target
@@ -78,6 +78,8 @@ def choose_rows(
 ) -> tuple[pd.DataFrame, pd.Series | None]:
     """Return up to ``limit`` rows to explain, in table order, and their targets where known.
 
+    The rows keep their labels: figures, tables and the report call a row what its table calls it.
+
     Parameters
     ----------
     est : fitted estimator
@@ -112,17 +114,19 @@ def choose_rows(
         raise ValueError("expected rows to explain; got a model that stores none; pass --data ROWS")
     X, y = est.encoder_.select(found[0]), found[1]
     rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:limit])
-    return X.iloc[rows].reset_index(drop=True), None if y is None else y.iloc[rows].reset_index(drop=True)
+    return X.iloc[rows], None if y is None else y.iloc[rows]
 
 
 def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
     """Split the target off the user's rows, where they hold it and it is not empty; drop unknown columns."""
     if est.target_name_ not in data.columns or est.target_name_ in est.encoder_.names:
         return _known(est, data), None
-    if data[est.target_name_].isna().all():
-        return _known(est, data.drop(columns=est.target_name_)), None
-    X, y = split_target(data, est.target_name_, "the rows to explain")
-    est.encode_targets(y)
+    X, y = split_target(
+        data, est.target_name_, "the rows to explain", na_values=est.na_values or (), keep=True
+    )
+    if y.isna().all():
+        return _known(est, X), None
+    est.encode_targets(y.dropna())
     return _known(est, X), y
 
 
@@ -163,7 +167,8 @@ def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
         return
     X, y = _with_targets(est, data)
     if y is not None:
-        est.baselines_ = fit_baselines(est, est.encoder_.select(X), y)
+        known = y.notna()
+        est.baselines_ = fit_baselines(est, est.encoder_.select(X)[known], y[known])
         est.made_by_ = {**est.made_by_, "baselines": "fitted on the table to explain"}
 
 
@@ -235,6 +240,7 @@ def analyze(
 def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> Summary:
     """Return what was found; entries whose table was left out are absent."""
     est, y = subject.est, subject.y
+    known = None if y is None or y.isna().all() else y.notna().to_numpy(dtype=bool)
     tables = {exhibit.name: exhibit.table for exhibit in built.exhibits}
     redraws, latents, margins = map(tables.get, ("background_stability", "latents", "margins"))
     sliced = not tables.keys().isdisjoint({"spectrum_1", "region_map"})
@@ -249,7 +255,7 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         rows=len(subject.rows),
         columns=len(subject.strongest),
         seed=subject.seed,
-        metrics=None if y is None else est.metrics(subject.prediction, y),
+        metrics=None if y is None or known is None else est.metrics(subject.prediction[known], y[known]),
         rows_trained_on=est.count_trained_on(subject.rows),
         provenance=provenance,
         versions={name: version(name) for name in PACKAGES},
@@ -261,7 +267,8 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         },
         background_stability=None if redraws is None else StabilityFound.by_method(redraws),
         certified=CertifiedFound.of(subject.certificate, tables["certified"], len(subject.rows)),
-        slices_at_row=subject.row if sliced else None,
+        row_labels=subject.row_labels,
+        slices_at_row=plain_label(subject.rows.labels[subject.row]) if sliced else None,
         pieces=PiecesFound.of(subject.regions, subject.eps) if "pieces" in tables else None,
         skeleton=None if latents is None else SkeletonFound.of(subject.regions, latents),
         margins=None if margins is None else MarginsFound.of(margins),

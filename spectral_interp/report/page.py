@@ -14,7 +14,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .._common.text import counted, number
+from .._common.text import counted, number, row_text, visible
 from ..plots import Exhibit, Figure
 from ..plots.text import value_text
 from .headlines import headlines, limits
@@ -25,6 +25,9 @@ from .summary import Summary
 
 PICKER, CERTIFICATES = "rows", "certificates"
 """Sections that show more than exhibits: the row picker instead of waterfalls, and certified sentences."""
+
+LABELS = "row"
+"""Column of tables that holds what the user calls the rows."""
 
 LINES = 25
 """Lines of a table on the page; its file has all."""
@@ -49,6 +52,7 @@ def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subjec
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     script, style = (_template(f"report.{kind}") for kind in ("js", "css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -97,7 +101,7 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
                 {
                     "name": section.name,
                     "title": section.title,
-                    "intro": section.intro or _accuracy(summary),
+                    "intro": f"{section.intro or _accuracy(summary)}{_labels(section.name, summary)}",
                     "sentences": summary.certified.sentences if section.name == CERTIFICATES else [],
                     "exhibits": [shown[e.name] for e in mine if e.label not in others],
                     "further": [shown[e.name] for e in mine if e.label in others],
@@ -113,6 +117,11 @@ def _accuracy(summary: Summary) -> str:
     return f"On the explained rows: {metrics}. {summary.not_held_out}".strip()
 
 
+def _labels(section: str, summary: Summary) -> str:
+    """Return what rows are called, where a row is to be picked."""
+    return f" {summary.row_labels}" if section == PICKER else ""
+
+
 def _shown(exhibit: Exhibit, images: Mapping[str, bytes]) -> dict[str, Any]:
     """Return an exhibit as the template wants it."""
     title, finding, image = exhibit.title, exhibit.finding, images.get(exhibit.name)
@@ -126,7 +135,7 @@ def _shown(exhibit: Exhibit, images: Mapping[str, bytes]) -> dict[str, Any]:
         "table": table_cells(exhibit.table, exhibit.figure) if with_table else None,
     }
     if image is not None:
-        shown["image"] = base64.b64encode(image).decode()
+        shown["image"] = Markup(base64.b64encode(image).decode())  # letters and digits
         shown["size"] = struct.unpack(">II", image[16:24])  # width and height in the header of a PNG
         shown["alt"] = f"{exhibit.figure.kind}: {title}. {finding}"
     return shown
@@ -157,17 +166,30 @@ def table_cells(table: pd.DataFrame, figure: Figure, lines: int = LINES) -> dict
         "columns": [headers[str(name)] for name in shown.columns],
         "numeric": numeric,
         "rows": [
-            [_cell(value, is_number) for value, is_number in zip(line, numeric, strict=True)]
+            [
+                _cell(value, is_number, is_label=name == LABELS)
+                for value, is_number, name in zip(line, numeric, shown.columns, strict=True)
+            ]
             for line in shown.head(lines).itertuples(index=False, name=None)
         ],
         "more": max(len(table) - lines, 0),
-        "common": [f"{headers[name]}: {value_text(table[name].iloc[0])}" for name in common],
+        "common": [f"{headers[name]}: {_once(table[name].iloc[0], name)}" for name in common],
     }
 
 
-def _cell(value: Any, is_number: bool) -> dict[str, Any]:
+def _once(value: Any, name: str) -> str:
+    return row_text(value) if name == LABELS else value_text(value)
+
+
+def _cell(value: Any, is_number: bool, *, is_label: bool) -> dict[str, Any]:
+    """Return a cell; counts and what rows are called have all their digits."""
+    if is_number and pd.isna(value):
+        return {"text": "", "key": float("nan")}
     if is_number:
-        return {"text": "" if pd.isna(value) else number(float(value)), "key": float(value)}
+        whole = f"{value:,}" if isinstance(value, int) else number(float(value))
+        return {"text": row_text(value) if is_label else whole, "key": float(value)}
+    if is_label and value is not None:
+        return {"text": row_text(value), "key": None}
     return {"text": "" if value is None or value is pd.NA else str(value), "key": None}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from .._common.text import row_text, visible
 from ..plots.text import value_text
 from .subject import Subject
 
@@ -19,6 +19,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from spectral_interp import SpectralRegressor
     >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
@@ -36,7 +37,8 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
             "parts": attribution.coupling is not None,
             "rows": [
                 {
-                    "row": int(place),
+                    "place": int(place),
+                    "row": row_text(attribution.rows[i]),
                     "base": _short(attribution.base_values[i]),
                     "prediction": _short(attribution.prediction[i]),
                     "degenerate": bool(attribution.degenerate[i]),
@@ -52,11 +54,11 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
             ],
         }
     first = next(iter(methods.values()))
-    nearest = min(first["rows"], key=lambda row: abs(row["row"] - subject.row))
+    nearest = min(first["rows"], key=lambda row: abs(row["place"] - subject.row))
     return {
-        "unit": subject.unit,
-        "columns": list(subject.first.columns),
-        "start": nearest["row"],
+        "unit": visible(subject.unit),
+        "columns": [visible(name) for name in subject.first.columns],
+        "start": nearest["place"],
         "methods": methods,
     }
 
@@ -70,7 +72,12 @@ def _steps(values: Any, coupling: Any, data: Any) -> list[list[Any]]:
     """Return [column, value, contribution, coupling] of the largest contributions; None for all others."""
     order, most = np.argsort(-np.abs(values), kind="stable"), _singled_out(len(values))
     steps: list[list[Any]] = [
-        [int(j), value_text(data[j]), _short(values[j]), None if coupling is None else _short(coupling[j])]
+        [
+            int(j),
+            visible(value_text(data[j])),
+            _short(values[j]),
+            None if coupling is None else _short(coupling[j]),
+        ]
         for j in order[:most]
     ]
     rest = order[most:]
@@ -86,19 +93,19 @@ def _short(value: float) -> float:
     return float(f"{value:.7g}")
 
 
-def _target(subject: Subject, row: int) -> Any:
-    target = None if subject.y is None else subject.y.iloc[row]
-    if target is None or pd.isna(target):
+def _target(subject: Subject, row: int) -> float | str | None:
+    """Return the target: a number, or the class as the model calls it."""
+    target = float(subject.targets[row])
+    if np.isnan(target):
         return None
-    return float(target) if isinstance(target, int | float | np.number) else str(target)
+    return visible(subject.classes[int(target)]) if subject.classes else target
 
 
 def _error(subject: Subject, row: int) -> float | None:
     """Return how wrong a prediction is: its distance from the target, or the log-odds against it."""
-    target = None if subject.y is None else subject.y.iloc[row]
-    if target is None or pd.isna(target):
+    target, prediction = float(subject.targets[row]), float(subject.prediction[row])
+    if np.isnan(target):
         return None
-    prediction = float(subject.prediction[row])
     if subject.classes:
-        return -prediction if str(target) == subject.classes[1] else prediction
-    return abs(prediction - float(target))
+        return -prediction if target else prediction
+    return abs(prediction - target)

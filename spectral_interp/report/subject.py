@@ -19,6 +19,7 @@ from .. import plots
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
+from .._common.text import class_text
 from ..attribution.explain import explain
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate, certify
@@ -38,6 +39,10 @@ COVERED_ROWS = 1000
 
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
+
+
+LINE = "line"
+"""Name of an index that holds the lines of a file."""
 
 
 class LeftOut(Exception):
@@ -108,12 +113,31 @@ class Subject:
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes below and above 0 of a classifier; empty for a regressor."""
-        return tuple(map(str, self.rows.view.output.classes))
+        return tuple(map(class_text, self.rows.view.output.classes))
+
+    @cached_property
+    def targets(self) -> FloatArray:
+        """Targets as numbers, 0 and 1 for classes, shape (n,); NaN where a row has none."""
+        found = np.full(len(self.rows), np.nan)
+        if self.y is not None:
+            known = self.y.notna().to_numpy(dtype=bool)
+            found[known] = self.est.encode_targets(np.array(self.y[known].tolist()))
+        return found
 
     @property
     def prediction(self) -> FloatArray:
         """What is explained, shape (n,): the target's unit or log-odds."""
         return self.rows.prediction
+
+    @property
+    def row_labels(self) -> str:
+        """What rows are called, in a sentence."""
+        name = self.rows.label_name
+        if name == LINE:
+            return "A row is called by its line in the file; the names of the columns are line 1."
+        if name:
+            return f"A row is called by its value of {name}."
+        return "A row is called by its label in the index of the table, which by default counts from 0."
 
     @property
     def first(self) -> Attribution:

@@ -277,6 +277,7 @@ class Summary(Found):
     dim: int
     k: int
     rows: int
+    row_labels: str
     columns: int
     seed: int
     metrics: Mapping[str, float | None] | None
@@ -288,7 +289,7 @@ class Summary(Found):
     methods: dict[str, MethodFound]
     background_stability: dict[str, StabilityFound] | None = None
     certified: CertifiedFound
-    slices_at_row: int | None = None
+    slices_at_row: int | str | None = None
     pieces: PiecesFound | None = None
     skeleton: SkeletonFound | None = None
     margins: MarginsFound | None = None

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import Notes, shown, truncated_list, with_counts
+from .._common.messages import Notes, row_name, shown, truncated_list, with_counts
 from .._common.text import counted
 from ..view import Axis, LevelsAxis, NumberAxis
 from ..view.axes import MISSING
@@ -252,8 +252,8 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> Floa
     if gaps.any() and axis.median is None:
         read = f" ({with_counts(texts)} read as missing)" if texts else ""
         notes.append(
-            f"column {shown(axis.name)} has {int(gaps.sum())} missing values{read}, the first in row "
-            f"{column.index[int(gaps.argmax())]}, but had none in training; they count as average"
+            f"column {shown(axis.name)} has {int(gaps.sum())} missing values{read}, the first in "
+            f"{row_name(column.index, int(gaps.argmax()))}, but had none in training; they count as average"
         )
     elif texts:
         notes.append(f"column {shown(axis.name)} has text that is read as missing: {with_counts(texts)}")
@@ -273,7 +273,7 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> Floa
         )
         notes.append(
             f"column {shown(axis.name)} has {counted(outside.size, 'value')} far outside the training "
-            f"{where}, the first {values[outside[0]]:.6g} in row {column.index[outside[0]]}; "
+            f"{where}, the first {values[outside[0]]:.6g} in {row_name(column.index, outside[0])}; "
             "predictions there are extrapolated"
         )
     return u

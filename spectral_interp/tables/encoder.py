@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import Notes, shown, truncated_list, warn_of
+from .._common.messages import Notes, meant, shown, truncated_list, warn_of
 from ..view import Axis, LevelsAxis, NumberAxis
 from ..view.levels import text_of
 from .columns import DROPPED, IDENTIFIERS, DroppedColumn, encode_column, fit_column
-from .readers import check_names
+from .frames import with_names
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class TableEncoder:
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the encoder's columns of ``frame``, in its order; ValueError names missing or extra ones."""
-        frame = with_names(frame)
+        frame = with_names(frame, self.table_names)
         missing = [name for name in self.names if name not in frame.columns]
         extra = [name for name in frame.columns if name not in self.table_names]
         problems = []
@@ -203,41 +203,6 @@ _KINDS: dict[str, type[Axis]] = {"numeric": NumberAxis, "categorical": LevelsAxi
 _KIND_OF = {axis: kind for kind, axis in _KINDS.items()}
 
 
-def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return ``X`` as a table; arrays take the names ``columns``, or x0, x1, ….
-
-    Raises
-    ------
-    ValueError
-        If an array has not two axes, or not as many columns as ``columns``.
-
-    Examples
-    --------
-    >>> list(as_frame([[1.0, 2.0]]).columns)
-    ['x0', 'x1']
-    """
-    if isinstance(X, pd.DataFrame):
-        return X
-    array = np.asarray(X)
-    if array.ndim != 2:
-        raise ValueError(f"expected a table or a 2D array of shape (rows, columns); got shape {array.shape}")
-    names = list(columns) if columns is not None else [f"x{i}" for i in range(array.shape[1])]
-    if array.shape[1] != len(names):
-        raise ValueError(f"expected {len(names)} columns ({', '.join(names[:20])}); got {array.shape[1]}")
-    return pd.DataFrame(array, columns=names)
-
-
-def with_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with text for column names, or refuse names that are empty, repeated or nested."""
-    if frame.columns.nlevels > 1:
-        raise ValueError(
-            f"expected one name per column; got {frame.columns.nlevels} levels; join them into one"
-        )
-    names = [str(name) for name in frame.columns]
-    check_names(names)
-    return frame if all(isinstance(name, str) for name in frame.columns) else frame.set_axis(names, axis=1)
-
-
 def without_columns(
     frame: pd.DataFrame, drop: Iterable[str] | None, *, but: Mapping[str, Iterable[str] | None] | None = None
 ) -> pd.DataFrame:
@@ -264,7 +229,10 @@ def named_columns(argument: str, names: Iterable[str] | None, frame: pd.DataFram
     unknown = [name for name in found if name not in frame.columns]
     if unknown:
         known = truncated_list(map(shown, frame.columns))
-        raise ValueError(f"expected {argument} to name columns of {known}; got {unknown[0]!r}")
+        raise ValueError(
+            f"expected {argument} to name columns of {known}; got {unknown[0]!r}"
+            f"{meant(unknown[0], frame.columns)}"
+        )
     return set(found)
 
 
@@ -272,7 +240,7 @@ def _texts(argument: str, texts: Iterable[str] | None) -> list[str]:
     if isinstance(texts, str):
         what = "texts" if argument == "na_values" else "column names"
         raise TypeError(f"expected {argument} as a list of {what}; got the text {texts!r}; write [{texts!r}]")
-    return [text_of(text) for text in texts or ()]
+    return [text_of(text).strip() for text in texts or ()]
 
 
 def _refuse_both(some: set[str], others: set[str], first: str, second: str) -> None:

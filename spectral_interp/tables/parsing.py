@@ -15,7 +15,7 @@ import pandas as pd
 from pandas.api import types
 
 from .._common.arrays import FloatArray
-from .._common.messages import shown, with_counts
+from .._common.messages import row_name, shown, with_counts
 from ..view.axes import MISSING
 from ..view.levels import text_of
 from ..view.spelling import is_boolean, spelling, truth
@@ -295,6 +295,6 @@ def coded(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.objec
 def refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:
     """Raise ValueError for a value of a column: what was expected, what is there, and what to do."""
     raise ValueError(
-        f"expected {expected} in column {shown(column.name)}; got {shown(column.iloc[int(row)])} in row "
-        f"{column.index[int(row)]}; {advice}"
+        f"expected {expected} in column {shown(column.name)}; got {shown(column.iloc[int(row)])} in "
+        f"{row_name(column.index, row)}; {advice}"
     )

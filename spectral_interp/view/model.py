@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from .._common.caching import cached_property
 from ..pencil import MatrixPencil, SpectralFunction
 from .association import Association, association
 from .axes import Axis, NumberAxis
+from .wrapped import renamed, unwrapped
 
 
 @dataclass(frozen=True)
@@ -141,20 +142,21 @@ def view_of(model: Any) -> ModelView:
 
     Parameters
     ----------
-    model : fitted estimator, Pencil, DensePencil or ModelView
-        With a pencil each feature is its own column, and the background is the origin.
+    model : fitted estimator, Pencil, DensePencil or ModelView, pipeline or search
+        With a pencil each feature is its own column, and the background is the origin. Of a pipeline it is
+        the last step, on the columns that the steps before it make.
 
     Raises
     ------
     TypeError
-        If ``model`` is none of these.
+        If ``model`` is none of these; the message says which object to pass where there is one inside.
     """
     if isinstance(model, ModelView):
         return model
+    model, steps = unwrapped(model)
     if isinstance(model, SpectralFunction):
         p = model.n_features
         axes = tuple(NumberAxis(f"z{i}") for i in range(p))
         return ModelView(model, axes, Output("prediction"), np.zeros((1, p)))
-    if hasattr(model, "build_view") and not isinstance(model, type):
-        return model.view()
-    raise TypeError(f"expected a fitted spectral estimator or a Pencil; got {type(model).__name__}")
+    view: ModelView = model.view()
+    return replace(view, axes=renamed(view.axes, steps)) if steps else view

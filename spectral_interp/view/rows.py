@@ -12,6 +12,7 @@ from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from ..pencil import SpectralFunction
 from .model import ModelView, view_of
+from .wrapped import transformed, unwrapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,10 @@ class Rows:
     data : ndarray, shape (n, c)
         The rows in the user's units.
     labels : ndarray, shape (n,)
-        What the user calls the rows.
+        What the user calls the rows. Labels may repeat: code finds rows by their places and shows labels.
+    label_name : str
+        What the labels are, such as "line" or the name of a column of ids; empty if the table does not name
+        its index.
 
     Examples
     --------
@@ -40,6 +44,7 @@ class Rows:
     z: FloatArray
     data: npt.NDArray[Any]
     labels: npt.NDArray[Any]
+    label_name: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.z) == len(self.data) == len(self.labels):
@@ -59,12 +64,32 @@ class Rows:
         return replace(self, z=self.z[places], data=self.data[places], labels=self.labels[places])
 
 
+def labels_of(X: Any, n: int) -> tuple[npt.NDArray[Any], str]:
+    """Return the row labels (n,) of a table and what they are; without an index they count from 0.
+
+    The labels of an index of several levels are joined to one text.
+
+    Examples
+    --------
+    >>> labels_of([[1.0], [3.0]], 2)
+    (array([0, 1]), '')
+    """
+    index = X.index if hasattr(X, "iloc") else None
+    if index is None:
+        return np.arange(n), ""
+    labels, name = index.to_numpy(), index.name
+    if index.nlevels > 1:
+        labels = np.array([", ".join(map(str, label)) for label in labels], dtype=object)
+        name = ", ".join(str(part) for part in index.names if part is not None)
+    return labels, "" if name is None else str(name)
+
+
 def rows_of(model: Any, X: Any) -> Rows:
     """Return the rows ``X`` of ``model``.
 
     Parameters
     ----------
-    model : fitted estimator, Pencil, DensePencil or ModelView
+    model : fitted estimator, Pencil, DensePencil or ModelView, pipeline or search
     X : DataFrame or array_like, shape (n, columns), or Rows, or None
         None stands for no rows. A ModelView reads no tables and takes only Rows.
 
@@ -88,9 +113,14 @@ def rows_of(model: Any, X: Any) -> Rows:
     if X is None:
         c, p = len(view.axes), len(view.column_of)
         return Rows(view, np.empty((0, p)), np.empty((0, c)), np.arange(0))
-    if isinstance(model, SpectralFunction):
-        z = model.check_features(X)
-        return Rows(view, z, z, np.arange(len(z)))
     if isinstance(model, ModelView):
         raise TypeError(f"expected Rows to go with a ModelView; got {type(X).__name__}; call est.rows(X)")
+    model, steps = unwrapped(model)
+    if steps:
+        rows = rows_of(model, transformed(X, steps))
+        labels, label_name = labels_of(X, len(rows))
+        return replace(rows, view=view, labels=labels, label_name=label_name)
+    if isinstance(model, SpectralFunction):
+        z = model.check_features(X)
+        return Rows(view, z, z, *labels_of(X, len(z)))
     return model.rows(X)

@@ -102,7 +102,8 @@ def test_estimators_explain_in_columns_and_units(regressor, classifier, diabetes
 def test_shap_explanation_and_tidy_table(regressor, diabetes):
     X, _ = diabetes
     att = explain(regressor, X[:5])
-    explanation = att.to_shap()
+    with pytest.warns(UserWarning, match="base value of its own"):
+        explanation = att.to_shap()
     np.testing.assert_allclose(explanation.values.sum(axis=1) + explanation.base_values, att.prediction)
     assert explanation.feature_names == list(X.columns)
     frame = att.to_frame()

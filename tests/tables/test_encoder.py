@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from spectral_interp.tables.encoder import TableEncoder, as_frame
+from spectral_interp.tables.encoder import TableEncoder
+from spectral_interp.tables.frames import as_frame
 from spectral_interp.tables.reading import split_target
 from spectral_interp.view import NumberAxis
 from tests.tables.one_column import encode, fit

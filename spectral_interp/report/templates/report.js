@@ -46,11 +46,11 @@ const orderBox = document.getElementById("order");
 const rowsInOrder = () => {
   const rows = data.methods[methodBox.value].rows.map((row, at) => ({ ...row, at }));
   const keys = {
-    row: (row) => row.row,
+    row: (row) => row.place,
     prediction: (row) => row.prediction,
     error: (row) => (row.error === null ? Infinity : -row.error),
   };
-  return rows.sort((a, b) => keys[orderBox.value](a) - keys[orderBox.value](b) || a.row - b.row);
+  return rows.sort((a, b) => keys[orderBox.value](a) - keys[orderBox.value](b) || a.place - b.place);
 };
 
 const fillRows = (wanted) => {
@@ -60,7 +60,7 @@ const fillRows = (wanted) => {
     option.value = row.at;
     return option;
   }));
-  const chosen = rows.find((row) => row.row === wanted) || rows[0];
+  const chosen = rows.find((row) => row.place === wanted) || rows[0];
   rowBox.value = chosen.at;
   show();
 };
@@ -129,7 +129,7 @@ const step = (by) => {
 };
 
 for (const name of Object.keys(data.methods)) methodBox.append(element("option", "", name));
-const current = () => data.methods[methodBox.value].rows[rowBox.value].row;
+const current = () => data.methods[methodBox.value].rows[rowBox.value].place;
 let shown = data.start;
 methodBox.addEventListener("change", () => fillRows(shown));
 orderBox.addEventListener("change", () => fillRows(shown));
