@@ -237,7 +237,7 @@ class Certificate:
     ) -> tuple[FloatArray, FloatArray]:
         """Return between what the contribution of a column must lie, whatever the other columns are.
 
-        Against the model's own background. Of a number with gaps: where it has a value.
+        Against the model's own background. A gap is NaN, or the level "missing".
 
         Parameters
         ----------

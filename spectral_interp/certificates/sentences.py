@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._common.text import at_most
-
-if TYPE_CHECKING:
-    pass
 
 
 def monotone_sentence(line: dict[str, Any]) -> str:

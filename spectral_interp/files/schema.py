@@ -135,7 +135,7 @@ _FINGERPRINTS = all_of(
     rule("ascending numbers", lambda v: bool((v[1:] > v[:-1]).all())),
 )
 
-MODEL = record(
+MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
         "parameters": dict_of(_NAME, _PLAIN),
@@ -159,7 +159,7 @@ MODEL = record(
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)
 
-CHECKPOINT = record(
+CHECKPOINT_STATE = record(
     {
         "run": record(
             {

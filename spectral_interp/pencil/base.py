@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from .._common.arrays import FloatArray, IntArray, check_finite
 
@@ -151,17 +152,17 @@ class MatrixPencil(SpectralFunction):
         """
 
     @property
+    @override
     def terms(self) -> tuple[tuple[float, MatrixPencil], ...]:
-        """The pencil itself, with weight 1."""
         return ((1.0, self),)
 
     @property
+    @override
     def n_features(self) -> int:
-        """Number p of features."""
         return len(self.row_sums) - 1
 
+    @override
     def check_features(self, z: npt.ArrayLike) -> FloatArray:
-        """Return ``z`` as a float64 array (n, p); ValueError unless it and A(z) are finite, to 1e300."""
         array = np.asarray(z, dtype=np.float64)
         if array.ndim != 2 or array.shape[1] != self.n_features:
             raise ValueError(f"expected features of shape (n, {self.n_features}); got {array.shape}")
@@ -175,14 +176,14 @@ class MatrixPencil(SpectralFunction):
             )
         return array
 
+    @override
     def gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return f (n,) and the diagonal and the coupling part of its gradient, (n, p) each."""
         values, v = self.eigenpairs(z)
         diagonal, coupling = self.forms(v, v)
         return values, diagonal[:, 1:], coupling[:, 1:]
 
+    @override
     def degenerate(self, z: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Return which rows have a gap of at most 1e-8 ‖A(z)‖₂: shape (n,)."""
         return self.gap(z) <= DEGENERATE * self.norms(z)
 
     def _check_size(self) -> None:

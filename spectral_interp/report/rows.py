@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._common.text import value_text
+from ..plots.text import value_text
 from .subject import Subject
 
 STEPS = 10

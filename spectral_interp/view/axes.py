@@ -29,7 +29,7 @@ class Directions:
     labels : tuple of str, length m
         What the steps are, such as "standard deviation of age" or "Oslo → Rome".
     steps : ndarray, shape (m, f)
-        Changes of the column's features.
+        Changes of the column's features. Where there are several, the reverse of each is among them.
     own_label : str
         The steps in the column's own unit, such as "unit of age"; empty for levels.
     per_own : float
@@ -191,7 +191,13 @@ class NumberAxis(Axis):
 
     @override
     def checked(self, values: Any) -> FloatArray:
-        return np.asarray(values, dtype=np.float64)
+        x = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        if self.median is None and np.isnan(x).any():
+            raise ValueError(f"expected numbers in column {self.name!r}, which has no gaps; got NaN")
+        if self.log and (x <= 0).any():
+            first = x[np.flatnonzero(x <= 0)[0]]
+            raise ValueError(f"expected positive numbers in column {self.name!r}; got {first:g}")
+        return x
 
     @override
     def coordinates(self, values: npt.ArrayLike) -> FloatArray:

@@ -65,6 +65,11 @@ class ModelView:
     background: FloatArray
     background_name: str = "the origin"
 
+    def __post_init__(self) -> None:
+        background = np.array(self.background, dtype=np.float64)
+        background.setflags(write=False)
+        object.__setattr__(self, "background", background)
+
     @property
     def pencil(self) -> MatrixPencil:
         """The pencil of a model that is one eigenvalue; ValueError for a sum of several."""
@@ -160,6 +165,6 @@ def view_of(model: Any) -> ModelView:
         p = model.n_features
         axes = tuple(NumberAxis(f"z{i}") for i in range(p))
         return ModelView(model, axes, Output("prediction"), np.zeros((1, p)))
-    if hasattr(model, "view"):
+    if hasattr(model, "build_view") and not isinstance(model, type):
         return model.view()
     raise TypeError(f"expected a fitted spectral estimator or a Pencil; got {type(model).__name__}")

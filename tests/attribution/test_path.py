@@ -34,7 +34,7 @@ def spread(pencil, z, r):
     return max(np.ptp(pencil.values(np.vstack([z, r]))), 1e-3 * np.maximum(-low, high).max())
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, 5])  # 5 has a neighbour that turns the vector just beyond a node
 def test_within_tolerance_of_adaptive_quadrature(seed):
     """25 pencils a seed, their couplings from strong to 1e-4: crossings from wide to sharp."""
     rng = np.random.default_rng(seed)
