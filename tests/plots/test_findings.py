@@ -101,8 +101,8 @@ def test_beeswarm_says_nothing_of_what_cannot_be_compared():
 
 def test_background_stability_tells_standard_deviations():
     table = {"method": ["local", "local", "path"], "column": list("aba"), "background_rows": 100}
-    said = say("background_stability", **table, redraw_standard_deviation_relative=0.0, drawn_from=100.0)
-    assert mentions(said, "every row", "trained on")
+    every = say("background_stability", **table, redraw_standard_deviation_relative=0.0, drawn_from=100.0)
+    assert mentions(every, "every row", "no other")
     table["drawn_from"] = np.nan
     said = say("background_stability", **table, redraw_standard_deviation_relative=[0.01, 0.025, 0.03])
     assert mentions(said, "2.5", "local", "b", "3.0", "path", "a")
