@@ -113,22 +113,6 @@ def signed(value: float) -> str:
     return ("+" if value > 0 else "") + number(value, 3)
 
 
-def value_text(value: object) -> str:
-    """Return a value of a table as text.
-
-    Examples
-    --------
-    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
-    ('21.6', 'missing', 'Oslo', 'True')
-    """
-    import pandas as pd  # values of a table are pandas' own, gaps among them
-
-    if pd.isna(value):  # type: ignore[call-overload]
-        return "missing"
-    plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
-    return str(value) if plain else number(float(value))  # type: ignore[arg-type]
-
-
 def at_most(value: float) -> str:
     """Return an upper bound with four significant digits, rounded up so that it stays a bound.
 

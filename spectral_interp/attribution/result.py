@@ -47,14 +47,17 @@ class Attribution(Parts):
     prediction : ndarray, shape (n,)
         f at the rows, computed apart from the contributions.
     diagonal, coupling : ndarray, shape (n, c), or None
-        The parts of ``values`` that come from the diagonals and from the couplings of the matrices.
+        The parts of ``values`` that come from the diagonals and from the couplings of the matrices. Where
+        ``pencil.split_depends_on_basis`` (two latents; three and one feature; dense matrices) another basis
+        of the latents gives the same predictions and another split; only the sum is unique then.
     base_diagonal, base_coupling : ndarray, shape (n,), or None
         The same parts of ``base_values`` (method "local" only).
     standard_error : ndarray, shape (n, c), or None
         Of sampled values; None where values are exact.
     degenerate : ndarray of bool, shape (n,)
         Rows whose eigenvalue is multiple to 1e-8: f has a kink there. Local contributions are then one choice
-        of several; path contributions only if a stretch of a path is degenerate, which is warned of.
+        of several; path contributions only if a stretch of a path is degenerate and the choice matters by
+        more than the tolerance. Such a row is flagged as well, and warned of.
     columns : tuple of str, length c
     data : ndarray, shape (n, c)
         The rows in the user's units.

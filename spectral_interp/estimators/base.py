@@ -20,12 +20,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
-from ..models.spectral import STRUCTURES
+from ..models.spectral import MODULES
 from ..pencil import MatrixPencil, SpectralFunction
 from ..tables.encoder import TableEncoder, without_columns
 from ..tables.frames import with_names
-from ..training import Epoch, Options, Run
-from ..training import Rows as TrainingRows
+from ..training import Epoch, Options, Run, TrainingRows
 from ..training.fingerprints import Fingerprints, fingerprints, to_keep
 from ..training.loop import best_start, epochs
 from ..training.partition import (
@@ -266,28 +265,29 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def view(self) -> ModelView:
         """Return what analyses see of the fitted model, built in :meth:`fit`.
 
-        It is built again only where ``module_``, ``encoder_`` or ``background_`` has been replaced, or
-        weights of the module have been changed through torch.
+        It is built again only where weights, encoder, background or the name of the target have changed.
         """
         check_is_fitted(self)
-        same = all(old is new for old, new in zip(self._viewed, self._parts(), strict=True))
-        if not same or self._versions != _versions(self.module_):
-            self.build_view()
-        return self._view
+        stamp, encoder, background, view = self._viewed
+        same = encoder is self.encoder_ and background is self.background_
+        return view if same and stamp == self._stamp() else self.build_view()
 
-    def _parts(self) -> tuple[Any, TableEncoder, pd.DataFrame]:
-        return self.module_, self.encoder_, self.background_
+    def _stamp(self) -> tuple[Any, ...]:
+        """Return the content of what the view is built from, but for encoder and background."""
+        weights = (weight.detach().numpy().tobytes() for weight in self.module_.parameters())
+        return (self.module_.k, self._output(), *weights)
 
-    def build_view(self) -> None:
+    def build_view(self) -> ModelView:
         """Build what :meth:`view` returns from the fitted module, encoder and background."""
-        self._viewed, self._versions = self._parts(), _versions(self.module_)
-        self._view = ModelView(
+        view = ModelView(
             function=self.module_.pencil(),
             axes=self.encoder_.axes,
             output=self._output(),
             background=self.encoder_.encode(self.background_, quiet=True),
             background_name=self._background_name(),
         )
+        self._viewed = self._stamp(), self.encoder_, self.background_, view
+        return view
 
     def encode(self, X: Any) -> FloatArray:
         """Return the features of the rows ``X``, shape (n, p)."""
@@ -335,12 +335,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
 
     def new_module(self, n_features: int, seed: int) -> Any:
         """Return an untrained module of the estimator's structure."""
-        if self.structure not in STRUCTURES:
-            raise ValueError(
-                f"expected structure to be one of {', '.join(STRUCTURES)}; got {self.structure!r}"
-            )
+        if self.structure not in MODULES:
+            raise ValueError(f"expected structure to be one of {', '.join(MODULES)}; got {self.structure!r}")
         generator = torch.Generator().manual_seed(seed)
-        module = STRUCTURES[self.structure]
+        module = MODULES[self.structure]
         return module(n_features, self.dim, self.k, generator=generator, dtype=torch.float64)
 
     @abstractmethod
@@ -377,11 +375,6 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def unit_(self) -> str:
         """Unit of the predictions that analyses explain."""
         return self.view().output.unit
-
-
-def _versions(module: torch.nn.Module) -> list[int]:
-    """Return how often torch has changed each weight in place."""
-    return [weight._version for weight in module.parameters()]
 
 
 def _made_by(n_rows: int) -> dict[str, Any]:

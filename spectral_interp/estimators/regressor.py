@@ -71,7 +71,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     heldout_ : (DataFrame, Series) or None
         Held-out rows that came with a loaded model.
     baselines_ : dict of Baseline, or None
-        Linear model and MLP, where :func:`spectral_interp.baselines.fit_baselines` has made some.
+        Linear model and MLP, where :func:`spectral_interp.comparison.baselines.fit_baselines` has made some.
     seed_ : int
         Of split, initial weights and order of rows.
 

@@ -41,6 +41,10 @@ MAX_WEIGHT = 1e150
 """Magnitude of a weight or a target; the squares of larger ones, in certificates and errors, overflow."""
 
 
+SUM_SLACK = 1e-9
+"""How far shares may miss 1: rounding, and no more, or what is proven of a change of level would not hold."""
+
+
 def _is_atom(value: Any) -> bool:
     """Tell whether the value is None, text, a boolean or a number that arrays can hold."""
     if type(value) is int:
@@ -56,6 +60,12 @@ def _log_fits(column: dict[str, Any]) -> bool:
     """Tell whether mean and median are those of logarithms of floats, if the column is under a logarithm."""
     median = column.get("median")
     return not column.get("log") or (column["mean"] <= math.log(FINITE) and (median is None or median > 0))
+
+
+def _gaps_fit(column: dict[str, Any]) -> bool:
+    """Tell whether the share of missing values goes with what replaces them."""
+    missing = column.get("missing", 0.0)
+    return missing < 1 if column.get("median") is not None else not missing
 
 
 def _bands_fit(weights: dict[str, Tensor]) -> bool:
@@ -95,14 +105,17 @@ _KINDS: dict[str, Validator] = {
             },
         ),
         rule("the moments of positive numbers under a logarithm", _log_fits),
+        rule("a share of missing values below 1, none without a median", _gaps_fit),
     ),
     "categorical": all_of(
         record(
             {"levels": list_of(_NAME), "shares": list_of(_SHARE)},
             {"others": list_of(_NAME), "gaps": list_of(_NAME)},
         ),
+        rule("at least one level", lambda v: len(v["levels"]) >= 1),
         rule("different levels", lambda v: len(set(v["levels"])) == len(v["levels"])),
         rule("a share for every level", lambda v: len(v["shares"]) == len(v["levels"])),
+        rule("shares that add up to 1", lambda v: abs(math.fsum(v["shares"]) - 1) <= SUM_SLACK),
     ),
     "dropped": record({}),
 }
@@ -146,7 +159,7 @@ _FINGERPRINTS = all_of(
     rule("ascending numbers", lambda v: bool((v[1:] > v[:-1]).all())),
 )
 
-MODEL = record(
+MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
         "parameters": dict_of(_NAME, _PLAIN),
@@ -175,7 +188,7 @@ MODEL = record(
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)
 
-CHECKPOINT = record(
+CHECKPOINT_STATE = record(
     {
         "run": record(
             {

@@ -9,7 +9,7 @@ import pandas as pd
 from .._common.text import listed
 from .figure import Figure
 
-TOP = 5
+STRONGEST = 5
 """Columns of each method that the finding looks at."""
 
 
@@ -24,7 +24,7 @@ def finding(table: pd.DataFrame) -> str:
         return "The background holds every row that was trained on, so no other can be drawn."
     parts = []
     for method, lines in table.groupby("method", sort=False):
-        top = lines.head(TOP)
+        top = lines.head(STRONGEST)
         if top["redraw_standard_deviation_relative"].notna().any():
             worst = top.iloc[int(top["redraw_standard_deviation_relative"].argmax())]
             parts.append(f"{worst['redraw_standard_deviation_relative']:.1%} by {method} ({worst['column']})")

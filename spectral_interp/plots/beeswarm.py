@@ -118,12 +118,14 @@ def finding(table: pd.DataFrame) -> str:
 
 def _way(rows: pd.DataFrame) -> str:
     """Return how the contributions of a column go with its values."""
+    if not rows["contribution"].any():
+        return "nothing comes from {}"
     if rows["value"].map(lambda value: isinstance(value, str)).any():
         return "levels of {} raise or lower predictions"
-    ranks = rows[["level", "contribution"]].rank()
-    steady = ranks["level"].corr(ranks["contribution"]) if (ranks.std() > 0).all() else np.nan
-    if np.isnan(steady):
-        return "nothing varies with {}"
+    ranks = rows.loc[rows["value"].notna(), ["level", "contribution"]].rank()
+    if ranks["level"].nunique() < 2:
+        return "no two values of {} to compare"
+    steady = ranks["level"].corr(ranks["contribution"]) if ranks["contribution"].nunique() > 1 else 0.0
     if abs(steady) < STEADY:
         return "no single direction for {}"
     return "high values of {} raise predictions" if steady > 0 else "high values of {} lower predictions"

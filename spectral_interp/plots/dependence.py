@@ -69,12 +69,13 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
         there = table["value"].notna().to_numpy()
         ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
         low[there], high[there] = ends
-    slope_low, slope_high = _slopes(certificate, axis)
+    slope_low, slope_high, proven = _slopes(certificate, axis)
     return table.assign(
         low=low,
         high=high,
         slope_low=slope_low,
         slope_high=slope_high,
+        proven=proven,
         step=axis.directions().own_label,
         column=column,
         log_axis=axis.log,
@@ -83,13 +84,15 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     )
 
 
-def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float]:
-    """Return between what the derivative lies, per unit of the column or of its logarithm; NaN for levels."""
-    directions = axis.directions()
+def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
+    """Return between what the derivative lies, and whether it has a sign: NaN and False for levels.
+
+    It is per unit of the column or of its logarithm.
+    """
     if not axis.continuous:
-        return np.nan, np.nan
-    low, high = certificate.view.function.step_range(certificate.view.steps(axis.name, directions.steps))
-    return float(low[0] * directions.per_own), float(high[0] * directions.per_own)
+        return np.nan, np.nan, False
+    line = certificate.column(axis.name)
+    return line["low_per_unit"], line["high_per_unit"], bool(line["monotone"])
 
 
 def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
@@ -165,7 +168,7 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
         ax.plot([], [], " ", label="no certified range: measured against another background")
         return
     first = ranges.iloc[0]
-    proven = first["slope_low"] >= 0 or first["slope_high"] <= 0
+    proven = bool(first["proven"])
     slopes = f"{at_least(first['slope_low'])} to {at_most(first['slope_high'])}"
     mean = "" if first["method"] == "local" else ",\naveraged over the background"
     step = first["step"].removesuffix(first["column"]) + shorten(first["column"])
@@ -253,7 +256,8 @@ dependence = Figure(
         "coupling_share": "coupling share",
         "slope_low": "smallest slope",
         "slope_high": "largest slope",
+        "proven": "sign proven",
         "log_axis": "logarithmic",
     },
-    once=("unit", "method", "column", "step"),
+    once=("unit", "method", "column", "step", "proven"),
 )

@@ -25,7 +25,7 @@ from .folder import MADE_BY
 from .sections import Built, build
 from .subject import Estimator, Subject
 from .summary import (
-    TOP,
+    STRONGEST,
     CertifiedFound,
     ComparisonFound,
     MarginsFound,
@@ -260,7 +260,7 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         provenance=provenance,
         versions={name: version(name) for name in PACKAGES},
         background=subject.first.background,
-        top_columns=subject.strongest[:TOP],
+        top_columns=subject.strongest[:STRONGEST],
         methods={
             name: MethodFound.of(attribution, subject.rankings[name], subject.seconds[name])
             for name, attribution in subject.attributions.items()

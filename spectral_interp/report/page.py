@@ -14,8 +14,9 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .._common.text import counted, number, row_text, value_text, visible
+from .._common.text import counted, number, row_text, visible
 from ..plots import Exhibit, Figure
+from ..plots.text import value_text
 from .headlines import headlines, limits
 from .rows import picker_rows
 from .sections import SECTIONS

@@ -17,7 +17,7 @@ from ..comparison.compare import Comparison
 from ..comparison.stability import REDRAWS
 from ..regions.pieces import Regions
 
-TOP = 5
+STRONGEST = 5
 """Columns that are named as the strongest."""
 
 
@@ -73,7 +73,7 @@ class MethodFound(Found):
         rows, error = len(attribution.prediction), attribution.standard_error
         return cls(
             rows=rows,
-            top_columns=ranking["column"].head(TOP).tolist(),
+            top_columns=ranking["column"].head(STRONGEST).tolist(),
             coupling_share=_coupling_share(ranking),
             completeness_gap=gap,
             completeness_gap_relative=gap / largest if largest > 0 else gap,

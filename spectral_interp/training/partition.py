@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from .._common.arrays import FloatArray
 from ..tables.parsing import check_values
-from .run import Rows
+from .run import TrainingRows
 
 BACKGROUND_ROWS = 100
 
@@ -35,28 +35,28 @@ class Partition:
 
     Attributes
     ----------
-    table : Rows
+    table : TrainingRows
     trained, validated : ndarray of int
         Row numbers, in random order.
     center, scale : float
         What the targets were standardised with: target = center + scale · y.
     """
 
-    table: Rows
+    table: TrainingRows
     trained: Places
     validated: Places
     center: float
     scale: float
 
     @property
-    def train(self) -> Rows:
+    def train(self) -> TrainingRows:
         """The rows to train on."""
-        return Rows(*(column[self.trained] for column in self.table))
+        return TrainingRows(*(column[self.trained] for column in self.table))
 
     @property
-    def validation(self) -> Rows:
+    def validation(self) -> TrainingRows:
         """The rows that choose the epoch."""
-        return Rows(*(column[self.validated] for column in self.table))
+        return TrainingRows(*(column[self.validated] for column in self.table))
 
 
 def check_weights(sample_weight: Any, n: int) -> FloatArray:

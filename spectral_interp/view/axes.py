@@ -32,7 +32,7 @@ class Directions:
     labels : tuple of str, length m
         What the steps are, such as "standard deviation of age" or "Oslo → Rome".
     steps : ndarray, shape (m, f)
-        Changes of the column's features.
+        Changes of the column's features. Where there are several, the reverse of each is among them.
     own_label : str
         The steps in the column's own unit, such as "unit of age"; empty for levels.
     per_own : float
@@ -89,6 +89,10 @@ class Axis(ABC):
     @abstractmethod
     def directions(self) -> Directions:
         """Return the changes of the column that certificates bound."""
+
+    def gap(self) -> Directions | None:
+        """Return the change to a missing value; None if :meth:`directions` or a value stand for it."""
+        return None
 
     @abstractmethod
     def checked(self, values: Any) -> npt.NDArray[Any]:
@@ -156,6 +160,8 @@ class NumberAxis(Axis):
            [-1.  ,  0.75]])
     >>> age.decode(age.encode([70.0, np.nan])), age.directions().labels
     (array([70., nan]), ('standard deviation of age',))
+    >>> age.gap().labels, age.gap().steps
+    (('median → missing',), array([[0., 1.]]))
     """
 
     name: str
@@ -220,8 +226,24 @@ class NumberAxis(Axis):
         return Directions((f"{self.step} of {quantity}",), step, f"unit of {quantity}", 1 / self.scale)
 
     @override
+    def gap(self) -> Directions | None:
+        """Return the step from the median, which stands for a missing value, to a missing value.
+
+        From any other value it is that step and the one to the median.
+        """
+        if self.median is None:
+            return None
+        return Directions((f"median → {MISSING}",), np.eye(1, self.n_features, self.value_features))
+
+    @override
     def checked(self, values: Any) -> FloatArray:
-        return np.asarray(values, dtype=np.float64)
+        x = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        if self.median is None and np.isnan(x).any():
+            raise ValueError(f"expected numbers in column {self.name!r}, which has no gaps; got NaN")
+        if self.log and (x <= 0).any():
+            first = x[np.flatnonzero(x <= 0)[0]]
+            raise ValueError(f"expected positive numbers in column {self.name!r}; got {first:g}")
+        return x
 
     @override
     def coordinates(self, values: npt.ArrayLike) -> FloatArray:

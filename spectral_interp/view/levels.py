@@ -217,7 +217,10 @@ def _texts(values: Any) -> npt.NDArray[np.object_]:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value != value
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA compares to itself
+        return True
 
 
 def text_of(value: Any) -> str:

@@ -57,7 +57,7 @@ def unwrapped(model: Any) -> tuple[Any, list[Any]]:
 
 
 def _is_spectral(model: Any) -> bool:
-    return callable(getattr(model, "rows", None)) and callable(getattr(model, "build_view", None))
+    return hasattr(model, "build_view") and not isinstance(model, type)
 
 
 def _refusal(model: Any) -> str:
@@ -74,7 +74,7 @@ def _refusal(model: Any) -> str:
 def _paths(model: Any, path: str, depth: int) -> Iterator[str]:
     """Yield the expressions that lead to spectral models inside."""
     for name in INNER if depth else ():
-        found = getattr(model, name, None)
+        found: Any = getattr(model, name, None)
         listed = isinstance(found, list | tuple) or getattr(found, "ndim", 0) == 1
         inner = next(iter(found), None) if listed else found
         if inner is None or inner is model:

@@ -47,6 +47,12 @@ NUMBERS = torch.zeros(3, dtype=torch.float64)
 LOGARITHM = {"kind": "numeric", "name": "age", "mean": 4.0, "scale": 1.0, "log": True}
 
 
+NO_LEVELS = {"kind": "categorical", "name": "x", "levels": [], "shares": []}
+
+
+GAPS = {"kind": "numeric", "name": "age", "mean": 4.0, "scale": 1.0, "median": 4.0, "missing": 0.5}
+
+
 HUGE_LAYERS = {
     f"{layer}.{name}": torch.full(shape, 1e150, dtype=torch.float64)
     for layer, inputs in ((0, 3), (2, 1), (4, 1))
@@ -85,6 +91,15 @@ DAMAGES = [
     (at("encoder", 0, "log"), "yes", r"encoder\[0\]\.log"),
     (at("encoder", 1, "levels"), ["one", "one"], "different levels"),
     (at("encoder", 1, "shares"), [0.5], "share for every level"),
+    (at("encoder", 1, "shares"), [0.0, 0.0], r"shares that add up to 1 for 'encoder\[1\]'"),
+    (at("encoder", 1, "shares"), [0.6, 0.5], "shares that add up to 1"),
+    (
+        at("encoder", 1),
+        {"kind": "categorical", "name": "x", "levels": [], "shares": []},
+        "at least one level",
+    ),
+    (at("encoder", 0, "missing"), 0.5, "share of missing values below 1, none without a median"),
+    (at("encoder", 0), GAPS | {"missing": 1.0}, "share of missing values below 1"),
     (at("target"), 3, "target"),
     (at("named"), None, "named"),
     (at("classes"), ["a", "b"], "none for a regressor"),

@@ -80,7 +80,7 @@ def test_summary_and_sensitivity_against_their_definitions(regressor, diabetes):
     assert found.coupling_share == pytest.approx(coupling / (diagonal + coupling))
     assert found.completeness_gap == att.completeness_gap.max()
     assert found.evaluations == att.evaluations
-    bounds = analysis.tables["sensitivity"].set_index("feature")["bound"]
+    bounds = analysis.tables["sensitivity"].set_index("column")["bound"]
     pencil = regressor.pencil_
     for i, name in enumerate(X.columns):
         dense = np.diag(pencil.diag[i + 1]) + np.diag(pencil.off[i + 1], 1) + np.diag(pencil.off[i + 1], -1)

@@ -14,7 +14,7 @@ from spectral_interp.training.partition import (
     draw_background,
     hold_out,
 )
-from spectral_interp.training.run import Rows
+from spectral_interp.training.run import TrainingRows
 
 
 @pytest.mark.parametrize("classes", [None, np.arange(50) % 2])
@@ -54,7 +54,7 @@ def test_a_table_of_few_different_rows_is_split_all_the_same():
 
 def partition(weight, trained=None):
     n = len(weight)
-    table = Rows(np.zeros((n, 1)), np.zeros(n), np.asarray(weight, dtype=float))
+    table = TrainingRows(np.zeros((n, 1)), np.zeros(n), np.asarray(weight, dtype=float))
     trained = np.random.default_rng(0).permutation(n) if trained is None else trained
     return Partition(table, trained, np.arange(0), 0.0, 1.0)
 
