@@ -1,6 +1,6 @@
 """How a command line begins and ends: closed and full outputs, signals, a terminal that knows few characters.
 
-Each test starts a process of its own, with ``cli`` alone, because loading the package takes seconds.
+Each test starts a process of its own, with ``cli`` alone, because loading the libraries takes seconds.
 """
 
 import os
