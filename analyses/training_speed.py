@@ -27,7 +27,7 @@ from spectral_interp.eigen import kth_eigenvalue
 from spectral_interp.models.spectral import TridiagonalSpectral
 from spectral_interp.tables.encoder import TableEncoder
 from spectral_interp.training.loop import epochs
-from spectral_interp.training.run import Options, Rows, Run
+from spectral_interp.training.run import Options, Run, TrainingRows
 
 DIM = 15
 TARGET = 54_138.0  # test RMSE in dollars that the published study reports for dimension 15
@@ -40,8 +40,8 @@ RECIPE_EPOCHS = 500
 class Problem:
     """Standardised rows to train and to test on, and the standard deviation of the target."""
 
-    train: Rows
-    test: Rows
+    train: TrainingRows
+    test: TrainingRows
     scale: float
 
 
@@ -50,7 +50,7 @@ def problem_of(task: study.Task) -> Problem:
     encoder = TableEncoder.fit(task.X, log=task.log)
     center, scale = task.y.mean(), task.y.std(ddof=0)
     train, test = (
-        Rows(encoder.encode(X), ((y - center) / scale).to_numpy(), np.ones(len(y)))
+        TrainingRows(encoder.encode(X), ((y - center) / scale).to_numpy(), np.ones(len(y)))
         for X, y in ((task.X, task.y), (task.X_test, task.y_test))
     )
     return Problem(train, test, float(scale))

@@ -34,7 +34,7 @@ from spectral_interp import Pencil, linear_regions, plots
 from spectral_interp.models.spectral import TridiagonalSpectral
 from spectral_interp.tables.reading import read_table, split_target
 from spectral_interp.training.loop import best_start, epochs
-from spectral_interp.training.run import Options, Rows, Run
+from spectral_interp.training.run import Options, Run, TrainingRows
 
 DIMS = (3, 5, 9)
 BITS = 12
@@ -47,18 +47,18 @@ LOSS_EVERY = 10  # epochs
 LARGEST = 100.0  # entry of a matrix with a colour of its own
 
 
-def words() -> Rows:
+def words() -> TrainingRows:
     """Return all words, a set bit as 1 and another as -1, and their classes."""
     X, y = split_target(read_table("two_or_five"), "two_or_five", "two_or_five")
-    return Rows(2 * X.to_numpy() - 1, y.to_numpy(dtype=np.float64), np.ones(len(X)))
+    return TrainingRows(2 * X.to_numpy() - 1, y.to_numpy(dtype=np.float64), np.ones(len(X)))
 
 
-def count_of(rows: Rows) -> np.ndarray:
+def count_of(rows: TrainingRows) -> np.ndarray:
     """Return the number of set bits of every word, shape (n,)."""
     return (rows.z > 0).sum(axis=1)
 
 
-def fit(rows: Rows, dim: int, seed: int, n_epochs: int) -> Run:
+def fit(rows: TrainingRows, dim: int, seed: int, n_epochs: int) -> Run:
     """Train one model."""
     options, runs = Options("logistic", n_epochs, BATCH, RATE), []
     for start in range(STARTS * seed, STARTS * (seed + 1)):
@@ -79,13 +79,13 @@ def by_hand() -> Pencil:
     return Pencil(np.vstack([intercept, np.tile(signs / 2, (BITS, 1))]), np.zeros((BITS + 1, 4)), k=2)
 
 
-def wrong(pencil: Pencil, rows: Rows) -> np.ndarray:
+def wrong(pencil: Pencil, rows: TrainingRows) -> np.ndarray:
     """Return how many words of every number of set bits are misclassified, shape (13,)."""
     missed = (pencil.values(rows.z) > 0) != (rows.y > 0)
     return np.bincount(count_of(rows)[missed], minlength=BITS + 1)
 
 
-def training(run: Run, rows: Rows) -> pd.DataFrame:
+def training(run: Run, rows: TrainingRows) -> pd.DataFrame:
     """Return the losses of a run, and its misclassified words by the number of set bits."""
     shown = run.history[LOSS_EVERY - 1 :: LOSS_EVERY]
     losses = pd.DataFrame(
@@ -99,7 +99,7 @@ def training(run: Run, rows: Rows) -> pd.DataFrame:
     return pd.concat([losses, pd.DataFrame(missed)], ignore_index=True)
 
 
-def anatomy(pencil: Pencil, rows: Rows) -> pd.DataFrame:
+def anatomy(pencil: Pencil, rows: TrainingRows) -> pd.DataFrame:
     """Return predictions, entries of the matrices and v_j² by the number of set bits, and the eigenvalues."""
     prediction, vectors = pencil.eigenpairs(rows.z)
     diagonal, coupling = pencil.bands(rows.z)
@@ -133,7 +133,7 @@ def by_count(name: str, values: np.ndarray, count: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def fits(rows: Rows, dims: tuple[int, ...], seeds: range, n_epochs: int) -> Iterator[pd.DataFrame]:
+def fits(rows: TrainingRows, dims: tuple[int, ...], seeds: range, n_epochs: int) -> Iterator[pd.DataFrame]:
     """Yield the training of every model, and the anatomy of the best of every dimension."""
     for dim in dims:
         runs = {seed: fit(rows, dim, seed, n_epochs) for seed in seeds}
@@ -145,7 +145,7 @@ def fits(rows: Rows, dims: tuple[int, ...], seeds: range, n_epochs: int) -> Iter
         print(f"dim {dim}, seed {best}: {remarks(pencil, rows)}", flush=True)
 
 
-def remarks(pencil: Pencil, rows: Rows) -> str:
+def remarks(pencil: Pencil, rows: TrainingRows) -> str:
     """Return what the diagonal does alone, and how much of A_1 … A_12 is not common to all bits."""
     right = np.mean((linear_regions(pencil, rows.z).skeleton > 0) == (rows.y > 0))
     bands = np.hstack([pencil.diag, 2**0.5 * pencil.off])[1:]
@@ -153,7 +153,7 @@ def remarks(pencil: Pencil, rows: Rows) -> str:
     return f"{right:.1%} of the words right without couplings; {own:.1%} of ‖A_i‖² not common to all bits"
 
 
-def summary(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
+def summary(table: pd.DataFrame, rows: TrainingRows) -> pd.DataFrame:
     """Return one line per dimension, and one for the model made by hand."""
     lines = []
     for dim, of in table.groupby("dim"):

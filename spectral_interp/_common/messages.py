@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 LIST_LENGTH = 300
 """Characters of a list in a message."""
+
+MOST_WARNINGS = 20
+"""Warnings of one table, at most one a column; the rest is counted."""
 
 
 def shown(value: Any) -> str:
@@ -29,3 +34,90 @@ def truncated_list(texts: Iterable[str]) -> str:
     ends = np.cumsum([len(text) + 2 for text in texts])
     most = max(1, int((ends <= LIST_LENGTH).sum()))
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def row_name(index: Any, place: int | np.intp) -> str:
+    """Return what the user calls a row: the name of a table's index, and the row's label in it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row_name(pd.RangeIndex(3), 1), row_name(pd.Index([2, 5], name="line"), 1)
+    ('row 1', 'line 5')
+    """
+    return f"{index.name or 'row'} {str(index[int(place)])[:60]}"
+
+
+def row_names(index: Any, places: Iterable[int | np.intp]) -> str:
+    """Return what the user calls some rows, cut to a length that can be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row_names(pd.Index([2, 5, 9], name="line"), [0, 2])
+    'line 2, 9'
+    """
+    return f"{index.name or 'row'} {truncated_list(str(index[int(place)])[:60] for place in places)}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return a question that names the nearest of the known names, or nothing where none is near.
+
+    Examples
+    --------
+    >>> meant("pirce", ["price", "size"]), meant("Size", ["price", "size"]), meant("x", ["price", "size"])
+    ("; did you mean 'price'?", "; did you mean 'size'?", '')
+    """
+    spellings = {text.casefold().strip(): text for text in reversed([*known])}
+    near = difflib.get_close_matches(name.casefold().strip(), spellings, n=1, cutoff=0.6)
+    return f"; did you mean {shown(spellings[near[0]])}?" if near else ""
+
+
+def with_counts(counts: Mapping[str, float], *, most: int = 3) -> str:
+    """Return texts with their numbers of rows, the most frequent first.
+
+    Examples
+    --------
+    >>> with_counts({"?": 3, "na": 1})
+    "'?' in 3 rows, 'na' in 1 row"
+    """
+    order = sorted(counts, key=lambda text: (-counts[text], text))
+    texts = [f"{shown(t)} in {counts[t]:,.6g} row{'' if counts[t] == 1 else 's'}" for t in order[:most]]
+    return ", ".join(texts) + (f" and {len(order) - most} more" if len(order) > most else "")
+
+
+def warn_of(sentences: list[str], *, stacklevel: int = 3) -> None:
+    """Warn of what was found in columns, in one sentence each, up to :data:`MOST_WARNINGS` of them."""
+    for sentence in sentences[:MOST_WARNINGS]:
+        warnings.warn(sentence, UserWarning, stacklevel=stacklevel)
+    if len(sentences) > MOST_WARNINGS:
+        text = f"{len(sentences) - MOST_WARNINGS} more columns have values of these kinds"
+        warnings.warn(text, UserWarning, stacklevel=stacklevel)
+
+
+class Notes:
+    """What was found in columns of a table, by kind: one sentence says it of all of them.
+
+    Examples
+    --------
+    >>> notes = Notes()
+    >>> notes.add("columns left out", "a", "always 2")
+    >>> notes.add("columns left out", "b", "no values")
+    >>> notes.sentences()
+    ["columns left out: 'a' (always 2), 'b' (no values)"]
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[str]] = {}
+
+    def add(self, kind: str, column: str, what: str) -> None:
+        """Note something of a kind about a column."""
+        self._found.setdefault(kind, []).append(f"{shown(column)} ({what})")
+
+    def of(self, kind: str) -> list[str]:
+        """Return what was noted of one kind."""
+        return self._found.get(kind, [])
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for every kind that was noted."""
+        return [f"{kind}: {truncated_list(columns)}" for kind, columns in self._found.items()]

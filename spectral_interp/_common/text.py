@@ -113,22 +113,6 @@ def signed(value: float) -> str:
     return ("+" if value > 0 else "") + number(value, 3)
 
 
-def value_text(value: object) -> str:
-    """Return a value of a table as text.
-
-    Examples
-    --------
-    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
-    ('21.6', 'missing', 'Oslo', 'True')
-    """
-    import pandas as pd  # values of a table are pandas' own, gaps among them
-
-    if pd.isna(value):  # type: ignore[call-overload]
-        return "missing"
-    plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
-    return str(value) if plain else number(float(value))  # type: ignore[arg-type]
-
-
 def at_most(value: float) -> str:
     """Return an upper bound with four significant digits, rounded up so that it stays a bound.
 
@@ -194,3 +178,17 @@ def counted(n: int, one: str, many: str | None = None) -> str:
     ('1 row', '1,000 rows', '2 directions are')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent; one that is not nothing is never 0 %.
+
+    Examples
+    --------
+    >>> percent(0.123), percent(0.00001), percent(0.0), percent(1.0), percent(0.9996)
+    ('12 %', '0.001 %', '0 %', '100 %', '99.96 %')
+    """
+    size = 100 * share
+    if 0 < size < 1:
+        return f"{number(size, 1)} %"
+    return f"{number(size, 2 if size <= 99 else 4)} %"

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 
 
-def active_shares(values: FloatArray, speeds: FloatArray, k: int) -> tuple[FloatArray, int]:
-    """Return for which share of 0 ≤ t ≤ 1 each of d lines is the k-th smallest.
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """Parts of paths on which one line is the k-th smallest: all arrays have shape (q,).
+
+    Attributes
+    ----------
+    path, active : ndarray of int
+        The path, and the line that is the k-th smallest there.
+    start, length : ndarray
+        The stretches of a path follow each other from 0 to 1; some have no length.
+    """
+
+    path: IntArray
+    active: IntArray
+    start: FloatArray
+    length: FloatArray
+
+    def ties(self, values: FloatArray, speeds: FloatArray, rounding: FloatArray) -> tuple[IntArray, IntArray]:
+        """Return which stretches have which other lines on the active one all along, (ties,) each.
+
+        Lines of path i count as equal up to ``rounding[i]``.
+        """
+        a, b = values[self.path], speeds[self.path]
+        column, rounding = self.active[:, None], rounding[self.path, None]
+        distance, closing = (x - np.take_along_axis(x, column, axis=1) for x in (a, b))
+        ends = (np.abs(distance + t[:, None] * closing) for t in (self.start, self.start + self.length))
+        tied = np.logical_and(*(end <= rounding for end in ends)) & (self.length[:, None] > 0)
+        tied[np.arange(len(tied)), self.active] = False
+        stretch, line = np.nonzero(tied)
+        return stretch, line
+
+
+def active_stretches(values: FloatArray, speeds: FloatArray, k: int) -> Stretches:
+    """Return on which parts of 0 ≤ t ≤ 1 each of d lines is the k-th smallest.
 
     The active line is followed to the first line that meets it; that one takes over, and the two change
     sides. Lines that meet at one point exchange places in steps of no length, each of which moves greater
@@ -24,28 +58,26 @@ def active_shares(values: FloatArray, speeds: FloatArray, k: int) -> tuple[Float
 
     Returns
     -------
-    shares : ndarray, shape (m, d)
-        Each row adds up to one.
-    pieces : int
-        Number of linear pieces of all paths together.
+    Stretches
+        Of all paths. Where lines are equal all along, one of them is active.
     """
     m, _ = values.shape
     order = np.argpartition(values, k, axis=1)
     side = np.zeros(values.shape)  # of the active line: -1 below, 1 above
     np.put_along_axis(side, order, np.sign(np.arange(values.shape[1]) - k)[None].astype(float), axis=1)
     active, t = order[:, k], np.zeros(m)
-    shares, pieces, path = np.zeros(values.shape), 0, np.arange(m)
+    path, found = np.arange(m), []
     while path.size:
         meeting = _meetings(values[path], speeds[path], side[path], active[path])
         other = meeting.argmin(axis=1)
         then = np.clip(meeting[np.arange(len(path)), other], t[path], 1)
-        shares[path, active[path]] += then - t[path]
-        pieces += len(path)
+        found.append((path, active[path], t[path], then - t[path]))
         path, other, then = (array[then < 1] for array in (path, other, then))
         side[path, active[path]] = side[path, other]
         side[path, other] = 0
         active[path], t[path] = other, then
-    return shares, pieces
+    none = np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), np.empty(0), np.empty(0)
+    return Stretches(*(np.concatenate(parts) for parts in zip(none, *found, strict=True)))
 
 
 def _meetings(

@@ -113,7 +113,8 @@ def _shapley(rows: Rows, reference: FloatArray) -> FloatArray:
     pairs = np.where(one == other, 1.0, -1.0) * weight[others] if c > 1 else np.empty((2, 0))
     single = shapley_weights(masks)
     result = np.zeros((n, c, c))
-    for group, table in coalition_values(rows, reference, masks):
+    base = float(rows.view.function.values(reference).mean())
+    for group, table in coalition_values(rows, reference, masks, base):
         half = table @ pairs / 2
         block = result[group]
         block[:, first, second] = block[:, second, first] = half

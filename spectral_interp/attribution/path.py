@@ -19,15 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from .._common.progress import progress
 from ..pencil import MatrixPencil, Pencil
 from ..view import ModelView, Rows
-from .breakpoints import active_shares
+from .breakpoints import active_stretches
 from .result import Parts
-from .secants import Paths
+from .secants import Paths, rounding
 
 VECTOR_ENTRIES = 2**14  # of the vectors of the paths that advance together
 SECONDS_PER_PATH = 1e-4  # roughly, to decide whether progress is shown
@@ -61,9 +60,9 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4) -> Parts:
     Warns
     -----
     UserWarning
-        If the eigenvalue is multiple along a stretch of a path: the contributions are then one choice of
-        several, and the row is flagged degenerate. If it is nearly so: a crossing that was missed may cost
-        the tolerance.
+        If the eigenvalue is multiple along a stretch of a path and contributions are one choice of several
+        there that differ by more than the tolerance; or nearly so, and a crossing that was missed may cost as
+        much. The row is flagged degenerate.
     """
     if not 1e-10 <= tol <= 1:
         raise ValueError(f"expected tol between 1e-10 and 1; got {tol!r}")
@@ -71,22 +70,20 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4) -> Parts:
     n, b = len(z), len(reference)
     prediction, base = function.values(z), function.values(reference)
     error = tol * _spread(rows, reference, np.concatenate([prediction, base]))
-    found = _Sum(
-        np.zeros((n, 2, len(rows.view.axes))), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), n + b
-    )
+    found = _Sum(np.zeros((n, 2, len(rows.view.axes))), np.zeros(n), n + b)
     size = f"path: {n:,} rows × {b:,} background rows"
     paths = n * b * len(function.terms)
     with progress(paths, seconds=SECONDS_PER_PATH * paths, size=size, unit="path") as advance:
         for weight, pencil in function.terms:
-            share = error / (abs(weight) * len(function.terms))
-            _add_term(found, weight, pencil, rows, reference, share, advance)
-    if found.hard.any():
-        _warn(int(found.hard.sum()), n)
+            _add_term(found, weight, pencil, rows, reference, error, advance)
+    unsure = found.doubt > error
+    if unsure.any():
+        _warn(int(unsure.sum()), n)
     return Parts(
         values=found.total.sum(axis=1),
         base_values=np.full(n, base.mean()),
         prediction=prediction,
-        degenerate=function.degenerate(z) | found.lost,
+        degenerate=function.degenerate(z) | unsure,
         diagonal=found.total[:, 0],
         coupling=found.total[:, 1],
         evaluations=found.evaluations,
@@ -95,11 +92,13 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4) -> Parts:
 
 @dataclass
 class _Sum:
-    """What has been found: both parts of the contributions (n, 2, c), hard and lost rows (n,), the cost."""
+    """What has been found of n rows, and the cost.
+
+    Both parts of the contributions (n, 2, c), and how far other choices of them may be (n,).
+    """
 
     total: FloatArray
-    hard: npt.NDArray[np.bool_]
-    lost: npt.NDArray[np.bool_]
+    doubt: FloatArray
     evaluations: int
 
 
@@ -112,16 +111,17 @@ def _add_term(
     error: float,
     advance: Callable[[int], object],
 ) -> None:
-    """Add the contributions of one eigenvalue, every path to within ``error``."""
+    """Add the contributions of one eigenvalue, every path to within its share of ``error``."""
     n, b = len(rows), len(reference)
+    share = error / (abs(weight) * len(rows.view.function.terms))
+    enough = error * b / abs(weight)  # doubt of one path that is too much for its row
     together = max(1, VECTOR_ENTRIES // max(pencil.dim, pencil.n_features))
     for start in range(0, n * b, together):
         row, ref = np.divmod(np.arange(start, min(start + together, n * b)), b)
         step = rows.z[row] - reference[ref]
-        parts, *paths, count = _integrate(pencil, rows.view, reference[ref], step, error)
+        parts, doubt, count = _integrate(pencil, rows.view, reference[ref], step, share, enough)
         np.add.at(found.total, row, weight * parts / b)
-        for flagged, which in zip((found.hard, found.lost), paths, strict=True):
-            flagged[row[which]] = True
+        np.add.at(found.doubt, row, abs(weight) * doubt / b)
         found.evaluations += count
         advance(len(row))
 
@@ -139,21 +139,45 @@ def _largest_step(rows: Rows, r: FloatArray) -> float:
 
 
 def _integrate(
-    pencil: MatrixPencil, view: ModelView, origin: FloatArray, step: FloatArray, error: float
-) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_], int]:
-    """Return both parts of the contributions (m, 2, c), hard and lost paths (m,) each, and the cost."""
-    none = np.zeros(len(step), dtype=bool)
+    pencil: MatrixPencil,
+    view: ModelView,
+    origin: FloatArray,
+    step: FloatArray,
+    error: float,
+    enough: float,
+) -> tuple[FloatArray, FloatArray, int]:
+    """Return both parts of the contributions (m, 2, c), the doubt (m,) and the cost."""
     if isinstance(pencil, Pencil) and pencil.structure == "diagonal":
-        shares, pieces = active_shares(pencil.bands(origin)[0], step @ pencil.diag[1:], pencil.k)
-        diagonal = view.per_column(step * (shares @ pencil.diag[1:].T))
-        return np.stack([diagonal, np.zeros_like(diagonal)], axis=1), none, none, pieces
-    paths = Paths(pencil, view, origin, step, error=error)
-    return paths.integrate(), paths.hard, paths.lost, paths.evaluations
+        return _follow(pencil, view, origin, step)
+    paths = Paths(pencil, view, origin, step, error=error, enough=enough)
+    return paths.integrate(), paths.doubt, paths.evaluations
 
 
-def _warn(hard: int, n: int) -> None:
+def _follow(
+    pencil: Pencil, view: ModelView, origin: FloatArray, step: FloatArray
+) -> tuple[FloatArray, FloatArray, int]:
+    """Return the same of a diagonal pencil, exactly, from its active lines.
+
+    Where two lines are equal all along, either may count. The doubt is how much that matters.
+    """
+    values, speeds = pencil.bands(origin)[0], step @ pencil.diag[1:]
+    found = active_stretches(values, speeds, pencil.k)
+    shares = np.zeros(values.shape)
+    np.add.at(shares, (found.path, found.active), found.length)
+    diagonal = view.per_column(step * (shares @ pencil.diag[1:].T))
+    stretch, line = found.ties(values, speeds, rounding(pencil, origin, step))
+    other = pencil.diag[1:, line] - pencil.diag[1:, found.active[stretch]]
+    apart = np.zeros(len(found.path))
+    np.maximum.at(apart, stretch, np.abs(view.per_column(step[found.path[stretch]] * other.T)).max(axis=1))
+    doubt = np.zeros(len(step))
+    np.add.at(doubt, found.path, found.length * apart)
+    parts = np.stack([diagonal, np.zeros_like(diagonal)], axis=1)
+    return parts, doubt, len(found.path)
+
+
+def _warn(unsure: int, n: int) -> None:
     warnings.warn(
-        f"the eigenvalue is multiple, or nearly so, along stretches of the paths to {hard} of {n} rows: "
+        f"the eigenvalue is multiple, or nearly so, along stretches of the paths to {unsure} of {n} rows: "
         "contributions are one choice of several there (see Attribution.degenerate) or miss the tolerance",
         stacklevel=4,
     )

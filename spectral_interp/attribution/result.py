@@ -47,14 +47,17 @@ class Attribution(Parts):
     prediction : ndarray, shape (n,)
         f at the rows, computed apart from the contributions.
     diagonal, coupling : ndarray, shape (n, c), or None
-        The parts of ``values`` that come from the diagonals and from the couplings of the matrices.
+        The parts of ``values`` that come from the diagonals and from the couplings of the matrices. Where
+        ``pencil.split_depends_on_basis`` (two latents; three and one feature; dense matrices) another basis
+        of the latents gives the same predictions and another split; only the sum is unique then.
     base_diagonal, base_coupling : ndarray, shape (n,), or None
         The same parts of ``base_values`` (method "local" only).
     standard_error : ndarray, shape (n, c), or None
         Of sampled values; None where values are exact.
     degenerate : ndarray of bool, shape (n,)
         Rows whose eigenvalue is multiple to 1e-8: f has a kink there. Local contributions are then one choice
-        of several; path contributions only if a stretch of a path is degenerate, which is warned of.
+        of several; path contributions only if a stretch of a path is degenerate and the choice matters by
+        more than the tolerance. Such a row is flagged as well, and warned of.
     columns : tuple of str, length c
     data : ndarray, shape (n, c)
         The rows in the user's units.
@@ -135,7 +138,7 @@ class Attribution(Parts):
         else:
             base = np.full(len(self.base_values), low)  # SHAP asks whether they are the same to the bit
         data = [
-            _codes(values, axis) if leveled else numbers_in(values)
+            _codes(values, axis) if leveled else numbers_in(values, axis)
             for values, axis, leveled in zip(self.data.T, self._axes, self.leveled, strict=True)
         ]
         return shap.Explanation(
@@ -184,13 +187,13 @@ class Attribution(Parts):
         )
 
 
-def numbers_in(values: npt.NDArray[Any]) -> FloatArray:
-    """Return the values of a numeric column (n,) as numbers, NaN where one is missing or no number."""
-    import pandas as pd
+def numbers_in(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
+    """Return the values of a numeric column (n,) as the model reads them, NaN where one is missing."""
+    if axis is None:
+        return values.astype(np.float64)
+    from ..tables.columns import values_as_read
 
-    column = pd.Series(values).infer_objects()
-    numbers = pd.to_numeric(column, errors="coerce").where(column.notna())
-    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values_as_read(axis, values).to_numpy(dtype=np.float64)
 
 
 def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:

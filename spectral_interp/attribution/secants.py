@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from ..pencil import MatrixPencil
+from ..pencil.dense import NEGLIGIBLE
 from ..view import ModelView
 
 NODES = np.arange(5) / 4
@@ -30,6 +31,9 @@ NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
 NARROWEST = 2.0**-48
 RESOLUTION = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
+CHECKED = 64  # largest order whose cells with a close neighbour are looked at with all eigenvectors
+LOOKED_AT = 24  # cells of a path at a time, evenly spread, of those with a close neighbour
+TOGETHER = 2**20  # entries of the matrices that are looked at together
 SUBNORMAL = np.finfo(np.float64).smallest_subnormal
 CROWDED, CROSSINGS = 256, 4  # most unsettled cells of a path at a time: that many, and so many times d
 
@@ -60,23 +64,33 @@ class Paths:
 
     Where λ_k has a neighbour close by along a stretch of a path, cells would be halved without end. Of such a
     path, which is *hard* (``hard``, shape (m,)), converged cells are accepted although a crossing might hide
-    in them. It is *lost* (``lost``), and its contributions are one choice of several, if too many cells do
-    not even converge, because the eigenvector changes at random.
+    in them. It is *lost* (``lost``) if too many cells do not even converge, because the eigenvector changes
+    at random. ``doubt``, shape (m,), estimates what that may cost any contribution or part of one: in such a
+    cell v is nearly in the span V of the eigenvectors whose eigenvalues can meet λ_k there, so that
+    ``vᵀΔ_c v`` is between the extreme eigenvalues of ``VᵀΔ_c V``. It is small if the neighbours move f as λ_k
+    does. Of a path whose doubt exceeds ``enough`` no more is looked at.
     """
 
     def __init__(
-        self, pencil: MatrixPencil, view: ModelView, origin: FloatArray, step: FloatArray, *, error: float
+        self,
+        pencil: MatrixPencil,
+        view: ModelView,
+        origin: FloatArray,
+        step: FloatArray,
+        *,
+        error: float,
+        enough: float,
     ) -> None:
         self.pencil, self.view = pencil, view
         self.origin, self.step = origin, step
         self.slowest, self.fastest = self.pencil.step_range(step)
         low, high = self.pencil.extremes()
         self.range = view.per_column(np.abs(step) * (high - low)[1:]).max(axis=1)
-        norms, farthest = np.maximum(-low, high), np.maximum(np.abs(origin), np.abs(origin + step))
-        self.rounding = RESOLUTION * (norms[0] + farthest @ norms[1:]) + SUBNORMAL * self.pencil.dim
+        self.rounding = rounding(pencil, origin, step)
         self.error = np.maximum(error, self.rounding)
         self.most = CROWDED + CROSSINGS * self.pencil.dim
         self.hard, self.lost = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
+        self.doubt, self.enough = np.zeros(len(step)), enough
         self.evaluations = 0
 
     def integrate(self) -> FloatArray:
@@ -112,12 +126,65 @@ class Paths:
         parts[kinks], residual = self._tangents(cells.take(kinks))
         settled[kinks] = (residual <= self.rounding[cells.pair[kinks]]) | narrowest[kinks]
         self.hard |= self._crowded(cells, ~settled)
+        sure = settled.copy()
         settled |= converged & self.hard[cells.pair]
         self.lost |= self._crowded(cells, ~settled)
         if self.lost.any():
             rest = np.flatnonzero(~smooth & ~settled & self.lost[cells.pair])
             parts[rest], _ = self._tangents(cells.take(rest))
-        return parts, settled | self.lost[cells.pair]
+        settled |= self.lost[cells.pair]
+        self._add_doubt(cells.take(np.flatnonzero(settled & ~sure)))
+        return parts, settled
+
+    def _add_doubt(self, cells: Cells) -> None:
+        """Add to the doubt of the paths what crossings within the cells may cost, from some of them."""
+        share = np.bincount(cells.pair, cells.width, minlength=len(self.step))
+        if self.pencil.dim > CHECKED:
+            self.doubt += share * self.range
+            return
+        order = np.lexsort([cells.left, cells.pair])
+        counts = np.bincount(cells.pair, minlength=len(self.step))
+        place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        every = np.repeat(-(-counts // LOOKED_AT), counts)
+        open_ = self.doubt[cells.pair[order]] <= self.enough
+        some = order[(place % np.maximum(every, 1) == 0) & open_]
+        together = max(1, TOGETHER // self.pencil.dim**2)
+        sums, widths = np.zeros(len(self.step)), np.zeros(len(self.step))
+        for start in range(0, len(some), together):
+            part = cells.take(some[start : start + together])
+            np.add.at(sums, part.pair, part.width * self._disagreement(part))
+            np.add.at(widths, part.pair, part.width)
+        self.doubt += share * np.divide(sums, widths, out=np.zeros_like(sums), where=widths > 0)
+
+    def _disagreement(self, cells: Cells) -> FloatArray:
+        """Return the largest range of ``vᵀΔ_c v`` and its parts over unit v in V, in cells (m,).
+
+        A crossing that five nodes do not show is between two of them. In the middle of such two, the next two
+        for every cell, with ``D = Σ_c Δ_c`` and h the distance of nodes, the pair of v_k and v_j may turn if
+        their gap is at most ``h · hypot(v_jᵀDv_j − v_kᵀDv_k, 2 v_jᵀDv_k)``: such v_j span V.
+        """
+        k, step = self.pencil.k, self.step[cells.pair]
+        between = (2 * (np.arange(len(step)) % 4) + 1) / 8
+        t = cells.left + between * cells.width
+        spectrum, v = _eigenbases(self.pencil, self.origin[cells.pair] + t[:, None] * step)
+        moved = v.transpose(0, 2, 1) @ np.tensordot(step, self.pencil.matrices[1:], axes=1) @ v
+        speeds = np.diagonal(moved, axis1=1, axis2=2)
+        turn = np.hypot(speeds - speeds[:, [k]], 2 * moved[:, :, k]) * cells.width[:, None] / 4
+        near = np.abs(spectrum - spectrum[:, [k]]) <= turn + self.rounding[cells.pair, None]
+        near[:, k] = True
+        order, sizes, found = np.argsort(~near, axis=1, kind="stable"), near.sum(axis=1), np.zeros(len(v))
+        for s in np.unique(sizes[sizes > 1]):
+            own = np.flatnonzero(sizes == s)
+            basis = np.take_along_axis(v[own], order[own, None, :s], axis=2).transpose(0, 2, 1)
+            left, right = (
+                x.reshape(-1, self.pencil.dim) for x in (basis.repeat(s, axis=1), np.tile(basis, (1, s, 1)))
+            )
+            scaled = np.repeat(step[own], s * s, axis=0)
+            parts = [self.view.per_column(scaled * form[:, 1:]) for form in self.pencil.forms(left, right)]
+            forms = np.stack([*parts, sum(parts)], axis=2).reshape(len(own), s, s, -1).transpose(0, 3, 1, 2)
+            spectra = np.linalg.eigvalsh((forms + forms.transpose(0, 1, 3, 2)) / 2)
+            found[own] = (spectra[..., -1] - spectra[..., 0]).max(axis=1)
+        return found
 
     def _crowded(self, cells: Cells, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return which paths (m,) have too many of the cells."""
@@ -191,3 +258,20 @@ def _halves(old: FloatArray, new: FloatArray) -> FloatArray:
     nodes[:, 0, ::2], nodes[:, 1, ::2] = old[:, :3], old[:, 2:]
     nodes[:, 0, 1::2], nodes[:, 1, 1::2] = new[:, :2], new[:, 2:]
     return nodes
+
+
+def _eigenbases(pencil: MatrixPencil, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return all eigenvalues (m, d) and eigenvectors (m, d, d) of A(z), whatever its scale."""
+    matrices = pencil.matrices[0] + np.tensordot(z, pencil.matrices[1:], axes=1)
+    size = np.abs(matrices).max(axis=(1, 2), keepdims=True)
+    matrices = matrices / np.where(size > 0, size, 1.0)
+    matrices[np.abs(matrices) < NEGLIGIBLE] = 0.0
+    spectra, vectors = np.linalg.eigh(matrices)
+    return spectra * size[:, 0], vectors
+
+
+def rounding(pencil: MatrixPencil, origin: FloatArray, step: FloatArray) -> FloatArray:
+    """Return what eigenvalues on paths from ``origin`` (m, p) to ``origin + step`` cannot resolve, (m,)."""
+    norms = np.maximum(*(sign * ends for sign, ends in zip((-1, 1), pencil.extremes(), strict=True)))
+    farthest = np.maximum(np.abs(origin), np.abs(origin + step))
+    return RESOLUTION * (norms[0] + farthest @ norms[1:]) + SUBNORMAL * pencil.dim

@@ -5,7 +5,8 @@ The game of a row z against background rows b is ``v(S) = mean_b f(z_S, b_{not S
     φ_i = Σ_{S ∌ i} |S|! (c − |S| − 1)! / c! · (v(S ∪ i) − v(S)),
 
 the mean over all orders of the columns of what i adds to those before it (Shapley 1953). Σ φ_i telescopes
-to ``v(all) − v(none)``, over all orders as over some of them.
+to ``v(all) − v(none)``, over all orders as over some of them. What is tabulated is ``v(S) − v(none)``: the
+weights of 2^c values cancel an offset that all share only up to rounding.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def shapley(
     prediction, base = function.values(z), float(function.values(reference).mean())
     all_coalitions = n * b * 2**c
     if _is_exact(c, all_coalitions, exact, max_evaluations):
-        values, error, cost = _exact(rows, reference), None, all_coalitions
+        values, error, cost = _exact(rows, reference, base), None, all_coalitions
     else:
         orders = _sample_size(n, b, c, max_evaluations)
         values, error = _sampled(rows, reference, orders, prediction, base, random_state)
@@ -104,8 +105,10 @@ def shapley_weights(masks: Masks) -> FloatArray:
     return np.where(masks, with_player[size], -without[size])
 
 
-def coalition_values(rows: Rows, reference: FloatArray, masks: Masks) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield some rows and their ``mean_b f(z_S, b_{not S})`` for every coalition S, (rows, coalitions).
+def coalition_values(
+    rows: Rows, reference: FloatArray, masks: Masks, base: float
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield some rows and ``mean_b f(z_S, b_{not S}) − base`` for every coalition S, (rows, coalitions).
 
     Memory is bounded: a table of at most 2²² values, and 2¹³ matrices at a time.
     """
@@ -121,20 +124,21 @@ def coalition_values(rows: Rows, reference: FloatArray, masks: Masks) -> Iterato
             table = np.empty((group.stop - start, total))
             for first in range(0, total, together):
                 part = slice(first, min(first + together, total))
-                table[:, part] = _means(rows, group, reference, masks[part])
+                table[:, part] = _means(rows, group, reference, masks[part], base)
                 advance((group.stop - start) * b * (part.stop - first))
             yield group, table
 
 
-def _means(rows: Rows, group: slice, reference: FloatArray, masks: Masks) -> FloatArray:
-    """Return the mean over the background for some rows and coalitions, (rows, coalitions)."""
+def _means(rows: Rows, group: slice, reference: FloatArray, masks: Masks, base: float) -> FloatArray:
+    """Return the mean over the background, less the base, for some rows and coalitions: one row each."""
     from_row = masks[:, rows.view.column_of]
     from_background = np.where(from_row, 0.0, reference[:, None])
     shape = from_background.shape
     means = np.empty((group.stop - group.start, len(masks)))
     for mean, z in zip(means, rows.z[group], strict=True):
         mixed = from_background + from_row * z
-        mean[:] = rows.view.function.values(mixed.reshape(-1, shape[-1])).reshape(shape[:2]).mean(axis=0)
+        values = rows.view.function.values(mixed.reshape(-1, shape[-1])).reshape(shape[:2])
+        mean[:] = (values - base).mean(axis=0)
     return means
 
 
@@ -172,13 +176,13 @@ def _sample_size(n: int, b: int, c: int, budget: int | None) -> int:
     return orders
 
 
-def _exact(rows: Rows, reference: FloatArray) -> FloatArray:
+def _exact(rows: Rows, reference: FloatArray, base: float) -> FloatArray:
     """Return the Shapley values from all coalitions, (n, c)."""
     c = len(rows.view.axes)
     masks = all_masks(c)
     weights = shapley_weights(masks)
     values = np.empty((len(rows.z), c))
-    for group, table in coalition_values(rows, reference, masks):
+    for group, table in coalition_values(rows, reference, masks, base):
         values[group] = table @ weights
     return values
 
@@ -202,9 +206,12 @@ def _sampled(
     prefixes = rank[:, None, :] < np.arange(1, c)[:, None]
     masks = np.stack([prefixes, ~prefixes], axis=1).reshape(-1, c)
     values, errors = np.empty((len(rows.z), c)), np.empty((len(rows.z), c))
-    for group, table in coalition_values(rows, reference, masks):
+    for group, table in coalition_values(rows, reference, masks, base):
         n = len(table)
-        none, everyone = np.full((n, orders, 1), base), np.tile(prediction[group, None, None], (1, orders, 1))
+        none, everyone = (
+            np.zeros((n, orders, 1)),
+            np.tile(prediction[group, None, None] - base, (1, orders, 1)),
+        )
         grown, shrunk = table.reshape(n, orders, 2, c - 1).transpose(2, 0, 1, 3)
         forward = np.diff(np.concatenate([none, grown, everyone], axis=2))
         reverse = -np.diff(np.concatenate([everyone, shrunk, none], axis=2))

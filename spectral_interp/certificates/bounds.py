@@ -25,7 +25,8 @@ the unit eigenvector of ``f = λ_k`` at z, ``g_i = vᵀA_i v`` the gradient (Hel
   differences of f across Δ_b, so both lie between the means of ``λ_min(Δ_b)`` and ``λ_max(Δ_b)`` (Rayleigh,
   Weyl). A local contribution is ``vᵀΔv``, Δ going from the mean of the background.
 
-Everything is exact up to the rounding of the eigenvalues, a few units of 1e-16 of ``‖A_i‖₂``.
+Everything is exact up to the rounding of the eigenvalues, a few units of 1e-16 of ``‖A_i‖₂``. A proven
+direction does not depend on that rounding: see :mod:`.signs`.
 """
 
 from __future__ import annotations
@@ -39,16 +40,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
-from .._common.text import at_least, at_most
+from .._common.text import at_most
 from ..pencil import MatrixPencil
 from ..view import Axis, ModelView, Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
-from .sentences import monotone_sentence, norm_sentence
-
-VERDICT_SLACK = 1e-13
-"""An eigenvalue counts as non-negative from minus this fraction of its matrix's norm on."""
+from .sentences import class_sentence, curvature_sentence, gap_sentence, monotone_sentence, norm_sentence
+from .signs import proven_sign
 
 SHOWN_NORMS = 3
 """Columns whose largest effect is put into a sentence."""
@@ -82,7 +81,8 @@ class Certificate:
     bend : float
         The ρ of the remainder: every gradient lies in one ball of this radius. Zero for a linear model.
     curvature : {"convex", "concave"} or None
-        Of f on all inputs; a linear model (d = 1) is called convex.
+        Of f as a function of the features; a linear model (d = 1) is called convex. A logarithm is such a
+        feature, the number in it is not.
     rows : Rows
         Those given, or none.
     margins : Margins or None
@@ -197,11 +197,20 @@ class Certificate:
         deviation of a numeric column (of its logarithm where that is what enters), or the change between the
         two levels that can differ most. ``*_per_unit`` repeat them per ``own_step``, a unit of the column,
         and are missing for levels. ``observed_*`` are the smallest, median and largest derivative at the
-        rows, if there are any. A numeric column with gaps: of its values, between rows that have one.
+        rows, if there are any.
+
+        All these are of a column's values. What a gap does is in ``gap_*``, for columns that had gaps in
+        training: a missing value counts as the median, and ``gap_low`` to ``gap_high`` holds how far f moves
+        if the median is replaced with a missing value (``gap_step``), ``gap_norm`` its largest size. From
+        any other value it is this and the step to the median.
         """
         import pandas as pd  # only here do arrays become a table
 
         return pd.DataFrame([self._line(axis) for axis in self.view.axes])
+
+    def column(self, name: str) -> dict[str, Any]:
+        """Return the line of one column, as in :meth:`columns`; ValueError if there is no such column."""
+        return self._line(self.view.axis(name))
 
     def _line(self, axis: Axis) -> dict[str, Any]:
         """Return what is certified of one column: the direction that can raise predictions most."""
@@ -210,7 +219,7 @@ class Certificate:
         low, high = self.view.function.step_range(steps)
         worst = int(high.argmax())
         bottom, top = float(low[worst]), float(high[worst])
-        norm = max(-bottom, top)
+        norm = max(top, -bottom)  # in this order, so that zero is not −0
         line = {
             "column": axis.name,
             "kind": axis.kind,
@@ -218,7 +227,7 @@ class Certificate:
             "norm": norm,
             "low": bottom,
             "high": top,
-            "monotone": _verdict(bottom, top),
+            "monotone": proven_sign(self.view.function, steps[worst], bottom, top),
         }
         if self.margins is not None and len(self.margins.gradient):
             observed = self.margins.gradient @ steps[worst]
@@ -229,21 +238,31 @@ class Certificate:
             "norm_per_unit": norm * factor,
             "low_per_unit": bottom * factor,
             "high_per_unit": top * factor,
+            **self._gap(axis),
             "unit": self.view.output.unit,
         }
+
+    def _gap(self, axis: Axis) -> dict[str, Any]:
+        """Return what is certified of a missing value; nothing for columns without gaps."""
+        gap = axis.gap()
+        if gap is None:
+            return {}
+        (low,), (high,) = self.view.function.step_range(self.view.steps(axis.name, gap.steps))
+        ends = {"gap_norm": max(high, -low), "gap_low": low, "gap_high": high}
+        return {"gap_step": gap.labels[0]} | {name: float(end) for name, end in ends.items()}
 
     def contribution_range(
         self, column: str, values: Any, *, method: str = "local"
     ) -> tuple[FloatArray, FloatArray]:
         """Return between what the contribution of a column must lie, whatever the other columns are.
 
-        Against the model's own background. Of a number with gaps: where it has a value.
+        Against the model's own background. A gap is NaN, or the level "missing".
 
         Parameters
         ----------
         column : str
         values : array_like, shape (m,)
-            Numbers in the column's own unit, or levels.
+            Numbers in the column's own unit, NaN for a missing one, or levels.
         method : str
             "local", or one that averages over the background.
 
@@ -275,24 +294,19 @@ class Certificate:
 
     def sentences(self) -> list[str]:
         """Return in words what is certified, the strongest columns first."""
-        lines = sorted((self._line(axis) for axis in self.view.axes), key=lambda line: -line["norm"])
-        said = [*(monotone_sentence(line) for line in lines), *(map(norm_sentence, lines[:SHOWN_NORMS]))]
+        lines = [self._line(axis) for axis in self.view.axes]
+        lines.sort(key=lambda line: -max(line["norm"], line.get("gap_norm", 0.0)))
+        said = [monotone_sentence(line) for line in lines]
+        said += [sentence(line) for line in lines[:SHOWN_NORMS] for sentence in (norm_sentence, gap_sentence)]
         return [sentence for sentence in (*said, *self._joint_sentences()) if sentence]
 
     def _joint_sentences(self) -> Iterator[str]:
         unit = self.view.output.unit
-        if not self.bend:
-            yield "Predictions are linear in the features."
-        elif self.curvature:
-            yield (
-                f"Predictions are {self.curvature} in the features: every tangent plane bounds them from "
-                + ("below." if self.curvature == "convex" else "above.")
-            )
+        yield curvature_sentence(self.view.axes, self.curvature, linear=not self.bend)
         most = at_most(self.lipschitz)
         yield f"Two rows at distance 1 in features never differ by more than {most} ({unit})."
         if self.margins is not None and len(self.margins.gap) and self.view.output.decides:
-            radius = at_least(float(np.median(self.flip_radius)))
-            yield f"Half of the rows keep their class under every change of the features by {radius}."
+            yield class_sentence(float(np.median(self.flip_radius)), len(self.margins.gap))
 
 
 def certify(model: Any, X: Any = None) -> Certificate:
@@ -327,12 +341,16 @@ def certify(model: Any, X: Any = None) -> Certificate:
     rows = rows_of(model, X)
     pencil = rows.view.pencil
     low, high = (ends[1:] for ends in pencil.extremes())
+    signs = (
+        proven_sign(pencil, np.eye(1, len(low), i)[0], *ends)
+        for i, ends in enumerate(zip(low, high, strict=True))
+    )
     lipschitz, bend = _gradient_balls(pencil)
     return Certificate(
         feature_norm=np.maximum(-low, high),
         gradient_low=low,
         gradient_high=high,
-        monotone=np.array([_verdict(*ends) for ends in zip(low, high, strict=True)], dtype=np.int_),
+        monotone=np.fromiter(signs, dtype=np.int_),
         lipschitz=lipschitz,
         bend=bend,
         curvature=_curvature(pencil),
@@ -364,11 +382,6 @@ def _ball_radius(matrices: FloatArray, centre: FloatArray) -> float:
     if not rows.size:
         return 0.0
     return float(min(np.linalg.norm(stacked, 2), np.linalg.norm(rows, 2)))
-
-
-def _verdict(low: float, high: float) -> int:
-    slack = VERDICT_SLACK * max(-low, high)
-    return int(low >= -slack) - int(high <= slack)
 
 
 def _curvature(pencil: MatrixPencil) -> str | None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Sequence
+from typing import Any
 
-from .._common.text import at_most
+from .._common.text import at_least, at_most, counted, listed
+from ..view import Axis
 
-if TYPE_CHECKING:
-    pass
+NAMED = 5
+"""Maximum number of columns that the sentence about curvature names."""
 
 
 def monotone_sentence(line: dict[str, Any]) -> str:
     """Return what is proven of the direction of a column; empty if nothing is."""
     name, verdict = line["column"], line["monotone"]
     if not line["norm"]:
+        if line.get("gap_norm"):
+            return f"Predictions depend on {name} only by whether it is missing."
         return f"Predictions do not depend on {name}."
     if line["kind"] == "levels":
         return f"Changing {name} ({line['step']}) never lowers a prediction." if verdict else ""
@@ -30,4 +35,36 @@ def norm_sentence(line: dict[str, Any]) -> str:
     most = f"{at_most(line['norm'])} ({line['unit']})"
     if line["kind"] == "levels":
         return f"No change of {line['column']} moves a prediction by more than {most}."
-    return f"One {line['step']} never moves a prediction by more than {most}."
+    where = " between rows that have a value" if line["kind"] == "number with gaps" else ""
+    return f"One {line['step']}{where} never moves a prediction by more than {most}."
+
+
+def gap_sentence(line: dict[str, Any]) -> str:
+    """Return what a missing value can do; empty for a column without gaps, and if that is nothing."""
+    if not line.get("gap_norm"):
+        return ""
+    instead = " instead of its median" if line["norm"] else ""
+    ends = f"{at_least(line['gap_low'])} to {at_most(line['gap_high'])} ({line['unit']})"
+    return f"A missing {line['column']}{instead} moves a prediction by {ends}."
+
+
+def curvature_sentence(axes: Sequence[Axis], curvature: str | None, *, linear: bool) -> str:
+    """Return in what a model is linear, convex or concave; empty if in nothing, or without numbers."""
+    numbers = [f"log {axis.name}" if axis.log else axis.name for axis in axes if axis.continuous]
+    if not numbers or not (linear or curvature):
+        return ""
+    more = len(numbers) - NAMED
+    named = listed(numbers if more <= 0 else [*numbers[:NAMED], counted(more, "other number")])
+    fixed = any(not axis.continuous or axis.gap() for axis in axes)
+    where = ", between rows of the same levels and gaps" if fixed else ""
+    if linear:
+        return f"Predictions are linear in {named}{where}."
+    side = "below" if curvature == "convex" else "above"
+    return f"Predictions are {curvature} in {named}{where}: every tangent plane bounds them from {side}."
+
+
+def class_sentence(radius: float, rows: int) -> str:
+    """Return how far half of the rows, or the only one, keep their class; empty if by nothing."""
+    who = "Half of the rows keep their" if rows > 1 else "The row keeps its"
+    within = "" if math.isinf(radius) else f" by less than {at_least(radius)}"
+    return f"{who} class under every change of the features{within}." if radius else ""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
+
+import pandas as pd
 
 from .._common.text import counted
 from ..estimators.persistence import load
@@ -18,8 +21,7 @@ from .process import say
 def main(args: argparse.Namespace) -> None:
     """Analyze, write, print."""
     out = args.out or args.model.with_name(f"{args.model.stem}-analysis")
-    data = None if args.data is None else read_table(args.data)
-    est = load(args.model, k=args.k, columns=None if data is None else list(data.columns))
+    est, data = _model_and_rows(args)
     check_folder(out)
     X, y = choose_rows(est, data, limit=ROWS if args.rows is None else args.rows, seed=args.seed)
     if not args.no_compare:
@@ -41,3 +43,22 @@ def main(args: argparse.Namespace) -> None:
         say(line)
     say(f"figures: {out / 'figures'}")
     say(f"report: {out / REPORT}")
+
+
+def _model_and_rows(args: argparse.Namespace) -> tuple[Any, pd.DataFrame | None]:
+    """Load the model, and the rows to explain where they are given.
+
+    The columns that named and weighted the rows in training do so here. The columns of a bare state dict are
+    called as those of the rows.
+    """
+    if args.data is None:
+        return load(args.model, k=args.k), None
+    est = load(args.model, k=args.k)
+    data = read_table(args.data, id_column=args.id, decimal=args.decimal)
+    trained_id, trained_weight = (est.made_by_.get(role) for role in ("id", "weight"))
+    if args.id is None and trained_id in data.columns:
+        data = read_table(args.data, id_column=trained_id, decimal=args.decimal)
+    data = data.drop(columns=trained_weight, errors="ignore") if trained_weight else data
+    if not est.history_:
+        est = load(args.model, k=args.k, columns=list(data.columns))
+    return est, data

@@ -18,13 +18,56 @@ ROWS, COSTLY_ROWS, COMPARE_ROWS = 1000, 50, 200
 """Rows explained by default, by methods that go through the whole background for every row, and by all."""
 
 
+FILES = "CSV, .tsv, .txt or these with .gz, Parquet or Feather"
+"""Kinds of files of tables."""
+
+
+def _name(argument: str) -> str:
+    """Return the name of a column, without blanks around it, as tables are read."""
+    return as_text(argument).strip()
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add how a table is read."""
+    parser.add_argument(
+        "--id",
+        type=_name,
+        metavar="COLUMN",
+        help="the column that names the rows (default: lines of the file)",
+    )
+    parser.add_argument("--decimal", choices=(".", ","), default=".", help="decimal mark of CSV (default: .)")
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    """Add what the columns of a training table are."""
+
+    def add(name: str, text: str) -> None:
+        parser.add_argument(name, type=_name, nargs="+", metavar="COLUMN", help=text)
+
+    add("--drop", "columns to leave out of the model")
+    add("--categorical", "columns of levels, also where they look like numbers")
+    add("--log", "positive columns whose logarithm enters")
+    parser.add_argument(
+        "--na-values", type=_name, nargs="+", metavar="TEXT", help="values that stand for none, such as -999"
+    )
+    parser.add_argument("--weight", type=_name, metavar="COLUMN", help="the column of weights of the rows")
+    parser.add_argument(
+        "--positive",
+        type=_name,
+        metavar="LABEL",
+        help="the class that log-odds are of (default: the last one)",
+    )
+
+
 def train_options(prog: str) -> argparse.ArgumentParser:
     """Return the parser of ``train``."""
     parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
-    parser.add_argument("data", help=f"a CSV or Parquet file, or one of {', '.join(BUNDLED_TARGETS)}")
+    parser.add_argument("data", help=f"a table ({FILES}), or one of {', '.join(BUNDLED_TARGETS)}")
     parser.add_argument(
-        "--target", type=as_text, help="the column to predict; may be left out for a bundled data set"
+        "--target", type=_name, help="the column to predict; may be left out for a bundled data set"
     )
+    _add_columns(parser)
+    _add_reading(parser)
     parser.add_argument("--out", type=Path, required=True, help="where to write the model, e.g. model.pt")
     parser.add_argument("--dim", type=int, default=15, help="order of the matrices (default: 15)")
     parser.add_argument(
@@ -42,9 +85,6 @@ def train_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--norm-penalty", type=float, default=0.0, help="> 0 removes useless features (default: 0)"
     )
-    parser.add_argument(
-        "--log", type=as_text, nargs="+", metavar="COLUMN", help="positive columns whose logarithm enters"
-    )
     parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
     parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
     parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
@@ -59,7 +99,8 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
     """Return the parser of ``analyze``."""
     parser = argparse.ArgumentParser(prog=prog, description="Explain a spectral model.")
     parser.add_argument("model", type=Path, help="a model.pt, or a bare state dict of the published module")
-    parser.add_argument("--data", help="rows to explain, CSV or Parquet (default: the model's held-out rows)")
+    parser.add_argument("--data", help=f"rows to explain: {FILES} (default: the model's held-out rows)")
+    _add_reading(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: MODEL-analysis beside the model)")
     parser.add_argument(
         "--methods",

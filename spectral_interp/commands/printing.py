@@ -42,6 +42,8 @@ def summary_lines(summary: Summary) -> list[str]:
 def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     metrics, unit = summary.metrics or {}, summary.unit
     yield "metric", ", ".join(f"{k} {number(v)}" for k, v in metrics.items()) or "no targets given"
+    if summary.not_held_out:
+        yield "", summary.not_held_out
     yield "rows", summary.row_labels
     yield "background", summary.background
     for name, method in summary.methods.items():
@@ -79,6 +81,8 @@ def _method_lines(name: str, method: MethodFound, unit: str) -> Iterator[tuple[s
 
 def _stability(moves: StabilityFound, columns: list[str]) -> str:
     """Return how far mean |contribution| of the columns moves over redraws of the background."""
+    if moves.is_all:
+        return "the background holds every row that was trained on; no other can be drawn"
     shares = [(name, moves.relative_standard_deviation[name]) for name in columns]
     listed = ", ".join(f"{name} ± {'undefined' if s is None else format(s, '.1%')}" for name, s in shares)
     return f"mean size of {listed}"

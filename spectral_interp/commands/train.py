@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import math
+import warnings
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
-from sklearn.model_selection import train_test_split
+import numpy as np
+import pandas as pd
 
+from .._common.arrays import FloatArray
 from .._common.choices import BUNDLED_TARGETS
-from .._common.text import as_text
+from .._common.messages import shown
+from .._common.sampling import spread
+from .._common.text import as_text, counted
 from ..comparison.baselines import evaluate_all, fit_baselines
 from ..estimators.choice import estimator_for
+from ..estimators.classifier import SpectralClassifier
+from ..estimators.regressor import SpectralRegressor
 from ..files.artifact import check_writable
 from ..tables.encoder import TableEncoder
-from ..tables.reading import read_table, split_target
-from ..tables.targets import strata
+from ..tables.reading import check_known, read_table, split_target, split_weight
+from ..tables.targets import class_codes, holds_numbers, strata, target_numbers
+from ..training.fingerprints import fingerprints
+from ..training.partition import Places, hold_out
+from ..view.levels import text_of
+from .hints import MAX_LEAK_ROWS, warn_of_few_rows, warn_of_leaks
 from .process import say
 
 TEST_FRACTION = 0.2
@@ -26,33 +41,20 @@ def main(args: argparse.Namespace) -> None:
     """Fit, save, print."""
     for path in filter(None, (args.out, args.checkpoint)):
         check_writable(path)
-    target = args.target or BUNDLED_TARGETS.get(args.data)
-    if target is None:
-        raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")
-    X, y = split_target(read_table(args.data), target, args.data)
-    if len(X) < MIN_ROWS:
-        raise ValueError(f"expected at least {MIN_ROWS} rows in {args.data}; got {len(X)}; add rows")
-    est = estimator_for(y)(
-        args.dim,
-        structure=args.structure,
-        k=args.k,
-        n_epochs=args.epochs,
-        batch_size=args.batch_size,
-        alpha=args.alpha,
-        norm_penalty=args.norm_penalty,
-        log=args.log,
-        random_state=args.seed,
-        verbose=True,
-    )
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=TEST_FRACTION, random_state=args.seed, stratify=strata(y, args.data)
-    )
-    TableEncoder.fit(X_train, log=args.log or ()).encode(X_test)  # tells before training what cannot be read
-    est.fit(X_train, y_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
+    X, y, weight = _read(args)
+    est = _estimator(args, y)
+    kept, held, repeated = _split(X, y, args)
+    X_train, X_test, y_train, y_test = X.iloc[kept], X.iloc[held], y.iloc[kept], y.iloc[held]
+    w_train, w_test = (None if weight is None else weight[part] for part in (kept, held))
+    _give_hints(args, (X_train, X_test), (y_train, y_test), y)
+    est.fit(X_train, y_train, w_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
+    roles = {"id": args.id, "weight": args.weight}
+    est.made_by_ |= {name: column for name, column in roles.items() if column}
     est.made_by_["data"] = as_text(Path(args.data).name)  # not where it lay
     if not args.no_baselines:
-        est.baselines_ = fit_baselines(est, X_train, y_train)
-    metrics = {name: _metrics_text(found) for name, found in evaluate_all(est, X_test, y_test).items()}
+        est.baselines_ = fit_baselines(est, X_train, y_train, w_train)
+    found = evaluate_all(est, X_test, y_test, w_test)
+    metrics = {name: _metrics_text(values) for name, values in found.items()}
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
     say(
@@ -61,8 +63,95 @@ def main(args: argparse.Namespace) -> None:
     )
     for name, values in metrics.items():
         say(f"{name} baseline: {values}")
+    if repeated:
+        say(f"{counted(repeated, 'row equals', 'rows equal')} another in all columns of the model")
+    if leaked := est.count_trained_on(X_test):
+        equal = counted(leaked, "of them equals a training row", "of them equal training rows")
+        say(f"held-out rows: {equal}; metrics on these are not held out")
     say(f"model: {args.out}")
 
 
+def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, FloatArray | None]:
+    """Return the columns that the model may use, the targets and the weights."""
+    target = args.target or BUNDLED_TARGETS.get(args.data)
+    if target is None:
+        raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")
+    roles = [("--target", target), ("--id", args.id), ("--weight", args.weight)]
+    for (one, name), (other, again) in combinations(roles, 2):
+        if name == again and name is not None:
+            raise ValueError(f"expected different columns for {one} and {other}; got {shown(name)} for both")
+    table = read_table(args.data, id_column=args.id, decimal=args.decimal)
+    X, y = split_target(table, target, args.data, na_values=args.na_values or ())
+    X, weight = (X, None) if args.weight is None else split_weight(X, args.weight, args.data)
+    if len(X) < MIN_ROWS:
+        raise ValueError(f"expected at least {MIN_ROWS} rows in {args.data}; got {len(X)}; add rows")
+    for name in ("drop", "categorical", "log"):
+        check_known(getattr(args, name) or (), X.columns, f"columns of {args.data} for --{name}")
+    return X, y, weight
+
+
+def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | SpectralClassifier:
+    kind = estimator_for(y)
+    options = _column_options(args)
+    if args.positive is not None:
+        if kind is not SpectralClassifier:
+            raise ValueError(
+                f"expected --positive only with a target of two classes; got {shown(y.name)}, which holds "
+                "numbers"
+            )
+        options["positive"] = args.positive
+    return kind(
+        args.dim,
+        structure=args.structure,
+        k=args.k,
+        n_epochs=args.epochs,
+        batch_size=args.batch_size,
+        alpha=args.alpha,
+        norm_penalty=args.norm_penalty,
+        random_state=args.seed,
+        verbose=True,
+        **options,
+    )
+
+
+def _split(X: pd.DataFrame, y: pd.Series, args: argparse.Namespace) -> tuple[Places, Places, int]:
+    """Return the rows to train on, those to hold out, and how many rows equal another."""
+    classes = strata(y, args.data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the fit repeats them
+        groups = fingerprints(TableEncoder.fit(X, **_column_options(args)).encode(X))
+    n_held = math.ceil(TEST_FRACTION * len(X))
+    kept, held = hold_out(groups, n_held, args.seed, classes=None if classes is None else classes.to_numpy())
+    _, sizes = np.unique(groups, return_counts=True)
+    return kept, held, int(sizes[sizes > 1].sum())
+
+
+def _column_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said of columns, as arguments of the estimators."""
+    return {name: getattr(args, name) for name in ("log", "drop", "categorical", "na_values")}
+
+
+def _give_hints(
+    args: argparse.Namespace, parts: Sequence[pd.DataFrame], targets: Sequence[pd.Series], target: pd.Series
+) -> None:
+    """Tell before training what cannot be read, what is too good to be true, and what is too little."""
+    X_train, X_test = parts
+    some = spread(len(X_train), MAX_LEAK_ROWS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # training and evaluation repeat them
+        encoder = TableEncoder.fit(X_train, **_column_options(args))
+        z = np.concatenate([encoder.encode(X_train.iloc[some]), encoder.encode(X_test)])
+    y = pd.concat([targets[0].iloc[some], targets[1]])
+    labels = target.astype(object).map(text_of)
+    classes = {} if holds_numbers(target) else labels.value_counts().to_dict()
+    if len(classes) in (0, 2):
+        numbers = class_codes(y, [*classes], str(y.name)) if classes else target_numbers(y, str(y.name))
+        warn_of_leaks(encoder.axes, z, numbers, str(y.name))
+        warn_of_few_rows(len(X_train), len(X_test), z.shape[1], classes)
+
+
 def _metrics_text(metrics: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    return ", ".join(
+        f"{name} {'undefined' if math.isnan(value) else format(value, '.4g')}"
+        for name, value in metrics.items()
+    )

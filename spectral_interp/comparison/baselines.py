@@ -27,14 +27,13 @@ PENALTIES = np.logspace(-3, 3, 13)
 """Strengths of the linear model's penalty, per training row; the validation rows choose."""
 
 
-def fit_baselines(est: SpectralEstimator, X: Any, y: Any) -> dict[str, Baseline]:
+def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Baseline]:
     """Fit a linear model and an MLP on the table that ``est`` was fitted on: same features, split and loss.
 
     The linear model is scikit-learn's ridge or logistic regression; the validation rows choose its penalty.
     The MLP has two hidden layers of 64 ReLUs and is trained as the spectral model is, with weight decay, the
-    averaged weights and the best epoch on the validation rows; only its step size is its own. Every row
-    counts once, also where ``est`` was fitted with weights. To keep both with the model, set
-    ``est.baselines_``; ``save`` then stores them.
+    averaged weights and the best epoch on the validation rows; only its step size is its own. To keep both
+    with the model, set ``est.baselines_``; ``save`` then stores them.
 
     Parameters
     ----------
@@ -42,6 +41,8 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any) -> dict[str, Baseline]
         Fitted.
     X : DataFrame or array_like, shape (n, columns)
     y : array_like, shape (n,)
+    sample_weight : array_like, shape (n,), optional
+        Those that ``est`` was fitted with.
 
     Returns
     -------
@@ -62,16 +63,18 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any) -> dict[str, Baseline]
     >>> bool(np.abs(est.baselines_["linear"].values(est.encode(X)) - X[:, 0]).max() < 0.01)
     True
     """
-    data = est.partition(X, y)
+    data = est.partition(X, y, sample_weight)
     return {LINEAR: _fit_linear(est, data), MLP: _fit_mlp(est, data)}
 
 
-def evaluate_all(est: SpectralEstimator, X: Any, y: Any) -> dict[str, dict[str, float]]:
-    """Return the metrics of the spectral model and of its baselines on the rows ``X``."""
+def evaluate_all(
+    est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = None
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of the spectral model and of its baselines on the rows ``X``, weighted."""
     rows = rows_of(est, X)
     baselines = est.baselines_ or {}
     predictions = {"spectral": rows.prediction} | {name: b.values(rows.z) for name, b in baselines.items()}
-    return {name: est.metrics(prediction, y) for name, prediction in predictions.items()}
+    return {name: est.metrics(prediction, y, sample_weight) for name, prediction in predictions.items()}
 
 
 def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:

@@ -219,7 +219,7 @@ def compare(
     study = Study(rows, reference, random_state, notes)
     with threadpool_limits(1):  # the models are small: threads cost more than they give, and vary the times
         study.run(models)
-    correlation = whole.view.correlation(whole.view.background)
+    association = whole.view.association(whole.view.background)
     return Comparison(
         accuracy=accuracy,
         agreement=agreement_table(study.attributions),
@@ -228,7 +228,7 @@ def compare(
         curves=pd.DataFrame(study.curves),
         attributions=study.attributions,
         rows=rows.labels,
-        disputed=disputes(_disputants(study.attributions), correlation),
+        disputed=disputes(_disputants(study.attributions), association),
         notes=tuple(dict.fromkeys(notes)),
         unit=rows.view.output.unit,
     )

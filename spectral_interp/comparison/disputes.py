@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .._common.arrays import FloatArray
 from .._common.text import number, row_text, signed
 from ..attribution.result import Attribution
+from ..view import Association
 from .agreement import Key
 
-CORRELATION_NAMED = 0.5  # what is worth naming as a reason
+ASSOCIATION_NAMED = 0.5  # what is worth naming as a reason
 
 SAME = 1e-9  # differences below this share of the predictions are no dispute
 
@@ -42,7 +42,7 @@ class Dispute:
 
 
 def disputes(
-    attributions: Mapping[Key, Attribution], correlation: FloatArray, *, count: int = 2
+    attributions: Mapping[Key, Attribution], association: Association, *, count: int = 2
 ) -> list[Dispute]:
     """Return the rows whose contributions differ most between two attributions, the most disputed first.
 
@@ -52,7 +52,7 @@ def disputes(
     ----------
     attributions : mapping of (model, method) to Attribution
         With fewer than two there is no dispute.
-    correlation : ndarray, shape (c, c)
+    association : Association
         Of the columns in the background; a reason may lie there.
     count : int
         How many rows, if there are as many.
@@ -70,12 +70,12 @@ def disputes(
     for row in map(int, rows):
         a, b = pairs[int(distance[:, row].argmax())]
         label = attributions[a].rows[row]
-        found.append(Dispute(row, label, (a, b), _reason(row, a, b, attributions, correlation)))
+        found.append(Dispute(row, label, (a, b), _reason(row, a, b, attributions, association)))
     return found
 
 
 def _reason(
-    row: int, a: Key, b: Key, attributions: Mapping[Key, Attribution], correlation: FloatArray
+    row: int, a: Key, b: Key, attributions: Mapping[Key, Attribution], association: Association
 ) -> str:
     """Return where a difference is largest, what share of it the predictions explain, and a likely cause."""
     one, other = attributions[a], attributions[b]
@@ -98,11 +98,10 @@ def _reason(
     else:
         same = "the same model" if a[0] == b[0] else "much the same change of the prediction"
         text += f"both explain {same} and share it out differently, mostly in exchange with {names[partner]}."
-    together = correlation[top, partner]
-    if opposed[partner] > 0 and abs(together) >= CORRELATION_NAMED:
+    if opposed[partner] > 0 and abs(association.values[top, partner]) >= ASSOCIATION_NAMED:
         text += (
-            f" {names[top]} and {names[partner]} are correlated ({together:+.2f} in the background), so the "
-            "rows do not tell which of them the effect belongs to."
+            f" {names[top]} and {names[partner]} are associated ({association.text(top, partner)} in the "
+            "background), so the rows do not tell which of them the effect belongs to."
         )
     return text
 

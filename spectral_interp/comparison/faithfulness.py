@@ -147,6 +147,7 @@ def sensitivity(
     """
     from captum.metrics import sensitivity_max
 
+    some = rows.take(slice(SENSITIVE_ROWS))
     numeric = [int(rows.view.own(axis.name).start) for axis in rows.view.axes if axis.continuous]
     if not numeric:
         return float("nan")
@@ -154,7 +155,8 @@ def sensitivity(
     def contributions(z: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
         moved = z[0] if isinstance(z, tuple) else z
         with torch.enable_grad():  # Captum's metric switches off what gradient methods need
-            explained = explainer(model, replace(rows, z=moved.numpy()), reference, seed=seed)
+            places = np.repeat(np.arange(len(some)), len(moved) // len(some))
+            explained = explainer(model, replace(some.take(places), z=moved.numpy()), reference, seed=seed)
         return (torch.from_numpy(explained.values),)
 
     def jitter(z: Tensor, radius: float) -> Tensor:
@@ -163,7 +165,7 @@ def sensitivity(
         moved[:, numeric] += torch.from_numpy(shift)
         return moved
 
-    first = torch.from_numpy(rows.z[:SENSITIVE_ROWS].copy())
+    first = torch.from_numpy(some.z.copy())
     worst = sensitivity_max(contributions, first, jitter, perturb_radius=RADIUS, n_perturb_samples=JITTERS)
     return float(worst.mean())
 

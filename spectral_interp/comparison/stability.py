@@ -15,18 +15,23 @@ from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..view import rows_of
 
-GROUPS, REDRAWS, JUDGED_ROWS = 20, 200, 30
-"""The background is redrawn in so many groups, so often, and judged at up to so many rows."""
+REDRAWS, JUDGED_ROWS = 1000, 30
+"""The background is redrawn so often, and judged at up to so many rows."""
 
 
 def stability_table(
     est: SpectralRegressor | SpectralClassifier, X: Any, method: str, *, seed: int
 ) -> pd.DataFrame:
-    """Return how far mean |contribution| moves when the background is drawn again (bootstrap).
+    """Return how far mean |contribution| moves when the background is drawn again.
 
-    Contributions of every method are averages over the background rows. So those of 20 random groups of
-    background rows, computed once, give those of any draw of groups: 200 draws of as many groups, with
-    replacement. To be quick this takes 30 of the rows to explain, which stay the same in all draws.
+    The background is b of the N rows trained on, drawn without replacement, and contributions of every
+    method are means over it. The variance of a mean over such a sample is ``(1 − b/N) s²/b``, with s² the
+    variance over the sample by ``b − 1`` (Cochran, *Sampling Techniques*, 1977, section 2.6). That of a
+    bootstrap draw, b of the b rows with replacement, is ``(b − 1)/b · s²/b``. So the contributions of every
+    background row, computed once, give those of a redraw: the mean over all, plus the deviation of a
+    bootstrap draw times ``√((1 − b/N) b/(b − 1))`` (Rao and Wu, *Resampling Inference with Complex Survey
+    Data*, 1988). A background of all rows does not move. To be quick this takes 30 of the rows to explain,
+    the same in all draws.
 
     Parameters
     ----------
@@ -34,40 +39,43 @@ def stability_table(
     X : DataFrame, shape (n, columns), or Rows
     method : {"local", "path", "shapley"}
     seed : int
-        Of the groups and draws.
+        Of the draws.
 
     Returns
     -------
     DataFrame
         One line per column, largest ``mean_abs_contribution`` first; its ``redraw_standard_deviation`` and
-        the interval from ``redraw_5_percent`` to ``redraw_95_percent`` over the draws.
+        the interval from ``redraw_5_percent`` to ``redraw_95_percent`` over the draws. ``drawn_from`` is N,
+        NaN where it is not known or rows are drawn with replacement: b/N is then taken as 0.
 
     Examples
     --------
     >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
-    >>> stability_table(est, X, "local", seed=0)[["background_rows", "redraws", "rows"]].iloc[0].tolist()
-    [18, 200, 20]
+    >>> table = stability_table(est, X, "local", seed=0)
+    >>> table[["background_rows", "drawn_from", "redraws", "rows"]].iloc[0].tolist()
+    [18, 18, 1000, 20]
+    >>> float(table["redraw_standard_deviation"].max())
+    0.0
     """
-    rng = np.random.default_rng(seed)
     rows = rows_of(est, X)
     few, background = rows.take(spread(len(rows), JUDGED_ROWS)), rows.view.background
-    groups = np.array_split(rng.permutation(len(background)), min(GROUPS, len(background)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run over all rows gave them
-        parts = [METHODS[method](few, background[group]) for group in groups]
-    counts = np.array([len(g) for g in groups])
-    draws = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=REDRAWS) * counts
-    values = np.stack([part.values for part in parts])
-    sizes = _mean_sizes(values, counts[None])[0]
+        values = np.stack([METHODS[method](few, one[None]).values for one in background])
+    b, n = len(background), est.background_of_
+    draws = np.random.default_rng(seed).multinomial(b, np.full(b, 1 / b), size=REDRAWS) / b
+    left = 1.0 if n is None else max(0.0, 1 - b / n)
+    sizes = np.abs(values.mean(axis=0)).mean(axis=0)
     table = pd.DataFrame(
         {
             "method": method,
             "column": list(rows.view.columns),
             "mean_abs_contribution": sizes,
-            **_moves(sizes, _mean_sizes(values, draws)),
+            **_moves(sizes, _redrawn_sizes(values, draws, np.sqrt(left * b / max(b - 1, 1)))),
             "redraws": REDRAWS,
-            "background_rows": len(background),
+            "background_rows": b,
+            "drawn_from": np.nan if n is None else n,
             "rows": len(few),
             "unit": rows.view.output.unit,
         }
@@ -75,15 +83,22 @@ def stability_table(
     return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")
 
 
-def _mean_sizes(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return mean |contribution| (draws, c) from values (groups, n, c) and weights (draws, groups)."""
-    shares = weights / weights.sum(axis=1, keepdims=True)
-    return np.stack([np.abs(np.tensordot(share, values, axes=1)).mean(axis=0) for share in shares])
+def _redrawn_sizes(values: FloatArray, draws: FloatArray, factor: float) -> FloatArray:
+    """Return mean |contribution|, shape (draws, c).
+
+    ``values`` (b, n, c) are those of every background row, ``draws`` (draws, b) the share of each of these
+    in a draw, and deviations from the mean count ``factor`` times.
+    """
+    total = np.zeros((len(draws), values.shape[2]))
+    for at_row in values.transpose(1, 0, 2):
+        mean = at_row.mean(axis=0)
+        total += np.abs(mean + factor * (draws @ (at_row - mean)))
+    return total / values.shape[1]
 
 
 def _moves(sizes: FloatArray, redrawn: FloatArray) -> dict[str, FloatArray]:
     """Return how mean sizes (c,) move over the redraws (draws, c); relative to nothing they are NaN."""
-    deviation = redrawn.std(axis=0, ddof=1)
+    deviation = (redrawn - redrawn[0]).std(axis=0, ddof=1)  # exactly zero where nothing moves
     low, high = np.quantile(redrawn, [0.05, 0.95], axis=0)
     relative = np.divide(deviation, sizes, out=np.full_like(sizes, np.nan), where=sizes > 0)
     return {

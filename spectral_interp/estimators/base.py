@@ -7,7 +7,7 @@ import platform
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,20 +17,28 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
-from ..models.spectral import STRUCTURES
+from ..models.spectral import MODULES
 from ..pencil import MatrixPencil, SpectralFunction
-from ..tables.encoder import TableEncoder
-from ..training import Epoch, Options, Run
-from ..training import Rows as TrainingRows
+from ..tables.encoder import TableEncoder, without_columns
+from ..tables.frames import with_names
+from ..training import Epoch, Options, Run, TrainingRows
+from ..training.fingerprints import Fingerprints, fingerprints, to_keep
 from ..training.loop import best_start, epochs
-from ..training.partition import Partition, check_weights, distinct
+from ..training.partition import (
+    Partition,
+    Places,
+    check_weights,
+    count_of,
+    distinct,
+    draw_background,
+    hold_out,
+)
 from ..training.stages import prune, save_checkpoints, show_progress, stop_early
 from ..training.stages import resume as resume_run
-from ..view import ModelView, Output, Rows
+from ..view import ModelView, Output, Rows, rows_of
 from ..view.rows import labels_of
 from .persistence import Saved
 from .validation import (
@@ -46,8 +54,6 @@ from .validation import (
 if TYPE_CHECKING:
     from ..models.network import Baseline
 
-
-BACKGROUND_ROWS = 100
 
 ROWS_PER_PARAMETER = 20
 """Where there are fewer, the initial features are as much smaller: few rows cannot undo a random start."""
@@ -74,6 +80,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         alpha: float = 250.0,
         norm_penalty: float = 0.0,
         log: Sequence[str] | None = None,
+        drop: Sequence[str] | None = None,
+        categorical: Sequence[str] | None = None,
+        na_values: Sequence[str] | None = None,
         validation_fraction: float = 0.1,
         patience: int = 300,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
@@ -88,6 +97,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.alpha = alpha
         self.norm_penalty = norm_penalty
         self.log = log
+        self.drop = drop
+        self.categorical = categorical
+        self.na_values = na_values
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
@@ -108,6 +120,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         Parameters
         ----------
         X : DataFrame or array_like, shape (n, columns)
+            Or a table of polars, pyarrow or another library that exports Arrow streams. Arrays of objects may
+            hold words.
         y : array_like, shape (n,)
         sample_weight : array_like, shape (n,), optional
             Non-negative. A weight of two means the row twice; a weight of zero, that it is not there.
@@ -125,16 +139,22 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         check_parameters(self)
         if not every >= 1:
             raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
-        self.target_name_ = str(getattr(y, "name", None) or "target")
-        frame, y = check_training(self, X, y, numeric_targets=self._task == "regression")
+        self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
+        frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
+        names = tuple(map(str, frame.columns))
+        frame = without_columns(frame, self.drop, but={"log": self.log, "categorical": self.categorical})
         weight = check_weights(sample_weight, len(frame))
+        made_by = _made_by(count_of(weight))
         frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
         if len(frame) < 2:
             raise ValueError(
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
             )
         self.seed_ = seed_from(self.random_state)
-        self.encoder_ = TableEncoder.fit(frame, log=self.log or ())
+        encoder = TableEncoder.fit(
+            frame, log=self.log, categorical=self.categorical, na_values=self.na_values, weight=weight
+        )
+        self.encoder_ = replace(encoder, table_names=names)
         data = self._partition(frame, targets, weight)
         identity = self._identity(data.table)
         run = self._start(data, None if resume is None else Path(resume), identity)
@@ -148,11 +168,13 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             prune(self.module_, data.train, run.options)
         self.history_ = [asdict(event) for event in run.history]
         self.module_.rescale_(data.scale, data.center)
-        self.background_ = frame.iloc[np.sort(data.trained[:BACKGROUND_ROWS])].reset_index(drop=True)
+        drawn, self.background_of_ = draw_background(data, self.seed_)
+        self.background_ = frame.iloc[drawn].reset_index(drop=True)
+        self.trained_on_: Fingerprints | None = to_keep(data.table.z)
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
         self.baselines_: dict[str, Baseline] | None = None
         self.fitted_params_ = self.get_params()
-        self.made_by_ = _made_by(y)
+        self.made_by_ = made_by
         self.build_view()
         return self
 
@@ -170,7 +192,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             return resume_run(runs[0], checkpoint, identity)
         return best_start(runs, data.train, data.validation)
 
-    def partition(self, X: Any, y: Any) -> Partition:
+    def partition(self, X: Any, y: Any, sample_weight: Any = None) -> Partition:
         """Return a training table of the fitted estimator as :meth:`fit` encodes and splits it.
 
         Raises
@@ -180,13 +202,17 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         frame = check_rows(self, X)
-        targets = self.encode_targets(check_targets(frame, y))
-        return self._partition(*distinct(frame, targets, np.ones(len(frame))))
+        frame = with_names(check_rows(self, X))
+        targets = self.encode_targets(check_targets(frame, y, self.target_name_))
+        unused = [name for name in self.fitted_params_["drop"] or () if name.strip() in frame]
+        frame = without_columns(frame, unused)
+        return self._partition(*distinct(frame, targets, check_weights(sample_weight, len(frame))))
 
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
-        rows, held = self._split(targets, self.seed_)
+        z = self.encoder_.encode(frame, quiet=True)
+        rows, held = self._split(z, targets)
         center, scale = self._target_scale(targets[rows], weight[rows])
-        table = TrainingRows(self.encoder_.encode(frame), (targets - center) / scale, weight)
+        table = TrainingRows(z, (targets - center) / scale, weight)
         return Partition(table, rows, held, center, scale)
 
     def consume(self, events: Iterable[Epoch], run: Run) -> None:
@@ -239,28 +265,29 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def view(self) -> ModelView:
         """Return what analyses see of the fitted model, built in :meth:`fit`.
 
-        It is built again only where ``module_``, ``encoder_`` or ``background_`` has been replaced, or
-        weights of the module have been changed through torch.
+        It is built again only where weights, encoder, background or the name of the target have changed.
         """
         check_is_fitted(self)
-        same = all(old is new for old, new in zip(self._viewed, self._parts(), strict=True))
-        if not same or self._versions != _versions(self.module_):
-            self.build_view()
-        return self._view
+        stamp, encoder, background, view = self._viewed
+        same = encoder is self.encoder_ and background is self.background_
+        return view if same and stamp == self._stamp() else self.build_view()
 
-    def _parts(self) -> tuple[Any, TableEncoder, pd.DataFrame]:
-        return self.module_, self.encoder_, self.background_
+    def _stamp(self) -> tuple[Any, ...]:
+        """Return the content of what the view is built from, but for encoder and background."""
+        weights = (weight.detach().numpy().tobytes() for weight in self.module_.parameters())
+        return (self.module_.k, self._output(), *weights)
 
-    def build_view(self) -> None:
+    def build_view(self) -> ModelView:
         """Build what :meth:`view` returns from the fitted module, encoder and background."""
-        self._viewed, self._versions = self._parts(), _versions(self.module_)
-        self._view = ModelView(
+        view = ModelView(
             function=self.module_.pencil(),
             axes=self.encoder_.axes,
             output=self._output(),
-            background=self.encoder_.encode(self.background_),
+            background=self.encoder_.encode(self.background_, quiet=True),
             background_name=self._background_name(),
         )
+        self._viewed = self._stamp(), self.encoder_, self.background_, view
+        return view
 
     def encode(self, X: Any) -> FloatArray:
         """Return the features of the rows ``X``, shape (n, p)."""
@@ -275,6 +302,18 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             self.view(), self.encoder_.features(frame), frame.to_numpy(), *labels_of(frame, len(frame))
         )
 
+    def count_trained_on(self, X: Any) -> int | None:
+        """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.
+
+        ``X`` is a table of shape (n, columns) or its :class:`~spectral_interp.view.Rows`. None where the
+        model does not know, because its file is of an earlier version. Of training tables of over a million
+        different rows the number is a lower bound.
+        """
+        check_is_fitted(self)
+        if self.trained_on_ is None:
+            return None
+        return int(np.isin(fingerprints(rows_of(self, X).z), self.trained_on_).sum())
+
     def _background_name(self) -> str:
         """Return what ``background_`` is; a bare state dict has no history and no training rows."""
         if not self.history_:
@@ -283,25 +322,23 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         chosen = "at random" if seed is None else f"with seed {seed}"
         return f"{len(self.background_)} training rows kept by the model, chosen {chosen}"
 
-    def _split(self, targets: FloatArray, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def _split(self, z: FloatArray, targets: FloatArray) -> tuple[Places, Places]:
         """Return the rows to train on and those to validate on, with both classes in each where possible."""
         n = len(targets)
         smallest = np.unique(targets, return_counts=True)[1].min() if self._loss == "logistic" else 0
-        return train_test_split(
-            np.arange(n),
-            test_size=max(round(self.validation_fraction * n), 2 if smallest > 1 else 1),
-            random_state=seed,
-            stratify=targets if smallest > 1 else None,
+        return hold_out(
+            fingerprints(z),
+            max(round(self.validation_fraction * n), 2 if smallest > 1 else 1),
+            self.seed_,
+            classes=targets if smallest > 1 else None,
         )
 
     def new_module(self, n_features: int, seed: int) -> Any:
         """Return an untrained module of the estimator's structure."""
-        if self.structure not in STRUCTURES:
-            raise ValueError(
-                f"expected structure to be one of {', '.join(STRUCTURES)}; got {self.structure!r}"
-            )
+        if self.structure not in MODULES:
+            raise ValueError(f"expected structure to be one of {', '.join(MODULES)}; got {self.structure!r}")
         generator = torch.Generator().manual_seed(seed)
-        module = STRUCTURES[self.structure]
+        module = MODULES[self.structure]
         return module(n_features, self.dim, self.k, generator=generator, dtype=torch.float64)
 
     @abstractmethod
@@ -313,8 +350,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         return self._encode_targets(y)
 
     @abstractmethod
-    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
-        """Return how well predictions (n,), in the unit that analyses explain, meet the targets.
+    def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
+        """Return how well predictions (n,), in the unit that analyses explain, meet the targets, by weight.
 
         Raises
         ------
@@ -322,9 +359,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             If the targets are not of the kind that the estimator was fitted on.
         """
 
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+    def evaluate(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """Return :meth:`metrics` of the rows ``X``."""
-        return self.metrics(self.function_.values(self.encode(X)), y)
+        return self.metrics(self.function_.values(self.encode(X)), y, sample_weight)
 
     @abstractmethod
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
@@ -340,15 +377,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         return self.view().output.unit
 
 
-def _versions(module: torch.nn.Module) -> list[int]:
-    """Return how often torch has changed each weight in place."""
-    return [weight._version for weight in module.parameters()]
-
-
-def _made_by(y: npt.NDArray[Any]) -> dict[str, Any]:
+def _made_by(n_rows: int) -> dict[str, Any]:
     """Return what a training was made from and with; callers that know more add to it."""
     return {
-        "training rows": len(y),
+        "training rows": n_rows,
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
     }

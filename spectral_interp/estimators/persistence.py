@@ -18,7 +18,8 @@ from .._common.text import plain_label
 from ..files import artifact
 from ..files.schema import MAX_WEIGHT, PUBLISHED_KEYS
 from ..models.network import Baseline
-from ..tables.encoder import TableEncoder, as_frame
+from ..tables.encoder import TableEncoder
+from ..tables.frames import as_frame
 from ..view import NumberAxis
 from ..view.rows import labels_of
 from .validation import check_parameters, check_targets, plain
@@ -71,6 +72,8 @@ def _state(est: Any, heldout: tuple[Any, Any] | None) -> dict[str, Any]:
         "named": hasattr(est, "feature_names_in_"),
         "classes": plain(est.classes_.tolist()) if hasattr(est, "classes_") else None,
         "background": pack_table(est.background_),
+        "background_of": est.background_of_,
+        "trained_on": None if est.trained_on_ is None else torch.from_numpy(est.trained_on_),
         "heldout": None if held is None else _pack_heldout(est, *held),
         "history": {key: [event[key] for event in history] for key in (history or [{}])[0]},
         "seed": est.seed_,
@@ -81,7 +84,7 @@ def _state(est: Any, heldout: tuple[Any, Any] | None) -> dict[str, Any]:
 
 def _pack_heldout(est: Any, X: Any, y: Any) -> dict[str, Any]:
     frame = est.encoder_.select(as_frame(X, est.encoder_.table_names))
-    values = check_targets(frame, y)
+    values = check_targets(frame, y, est.target_name_)
     est.encode_targets(values)
     tables = {"rows": pack_table(frame), "targets": pack_table(pd.DataFrame({"y": values}))}
     return {**tables, **_pack_labels(frame)}
@@ -140,6 +143,9 @@ def _from_state(state: dict[str, Any]) -> Any:
     est.background_ = unpack_table(state["background"])
     est.heldout_ = None if state["heldout"] is None else _heldout(est, state["heldout"])
     est.seed_, est.made_by_ = state.get("seed", 0), dict(state["made_by"])
+    est.background_of_ = state["background_of"] if "background_of" in state else _background_of(est)
+    hashes = state.get("trained_on")
+    est.trained_on_ = None if hashes is None else hashes.numpy()
     est.history_ = [
         dict(zip(state["history"], row, strict=True)) for row in zip(*state["history"].values(), strict=True)
     ]
@@ -150,6 +156,12 @@ def _from_state(state: dict[str, Any]) -> Any:
         name: _baseline(name, weights, z) for name, weights in state["baselines"].items()
     }
     return est
+
+
+def _background_of(est: Any) -> int | None:
+    """Return of how many rows the background of an earlier version is a sample, where its file says."""
+    n = est.made_by_.get("training rows")
+    return n - max(round(est.validation_fraction * n), 1) if isinstance(n, int) and n > 1 else None
 
 
 def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
@@ -172,6 +184,7 @@ def _set_classes(est: Any, labels: list[Any] | None) -> None:
     if est._task == "classification" and labels is not None and len(labels) == 2:
         est.classes_ = np.array(labels)
         if len({type(label) for label in labels}) == 1 and np.unique(est.classes_).size == 2:
+            est.set_positive()
             return
     raise ValueError(f"expected two different labels for a classifier, none for a regressor; got {labels}")
 
@@ -234,6 +247,7 @@ def _from_published(
     est.module_ = _module(est, {key: weights[key] for key in sorted(PUBLISHED_KEYS)})
     est.target_name_ = "prediction"
     est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
+    est.background_of_, est.trained_on_ = None, None
     est.heldout_, est.history_ = None, []
     est.seed_, est.baselines_, est.fitted_params_ = 0, None, est.get_params()
     est.made_by_ = {}

@@ -35,6 +35,13 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         which removes whole features: the norms of useless ones become exactly zero.
     log : list of str, optional
         Columns whose logarithm enters, for skewed positive ones.
+    drop : list of str, optional
+        Columns that the model does not use; tables to predict may have them or not.
+    categorical : list of str, optional
+        Columns to read as levels, whatever they look like, such as codes that are numbers.
+    na_values : list of str, optional
+        Texts that count as missing in every column, such as "<0.5" or "-999"; numbers by value. In columns of
+        numbers "?", "-", "na" and the like always do.
     validation_fraction : float
         Share of the rows set aside to choose the epoch.
     patience : int
@@ -56,11 +63,15 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     fitted_params_ : dict
         The parameters as they were in ``fit``; ``save`` writes these.
     background_ : DataFrame
-        100 training rows, the default background of explanations.
+        Up to 100 of the rows trained on, drawn by weight: the default background of explanations.
+    background_of_ : int or None
+        Of how many rows it is a sample; None where weights are not whole numbers.
+    trained_on_ : ndarray of int64, or None
+        Hashes of the training rows, ascending; :meth:`count_trained_on` looks rows up.
     heldout_ : (DataFrame, Series) or None
         Held-out rows that came with a loaded model.
     baselines_ : dict of Baseline, or None
-        Linear model and MLP, where :func:`spectral_interp.baselines.fit_baselines` has made some.
+        Linear model and MLP, where :func:`spectral_interp.comparison.baselines.fit_baselines` has made some.
     seed_ : int
         Of split, initial weights and order of rows.
 
@@ -84,12 +95,12 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         """Return predictions in the target's unit, shape (n,)."""
         return self.function_.values(self.encode(X))
 
-    def metrics(self, prediction: FloatArray, y: Any) -> dict[str, float]:
+    def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """Return R² and root mean squared error (in the target's unit)."""
         targets = self.encode_targets(y)
         return {
-            "R²": float(r2_score(targets, prediction)),
-            "RMSE": float(root_mean_squared_error(targets, prediction)),
+            "R²": float(r2_score(targets, prediction, sample_weight=sample_weight)),
+            "RMSE": float(root_mean_squared_error(targets, prediction, sample_weight=sample_weight)),
         }
 
     def _output(self) -> Output:

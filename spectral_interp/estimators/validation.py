@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
-from ..tables.encoder import as_frame
+from .._common.messages import row_name
+from ..tables.frames import as_frame, holds_words, names_columns, refuse_series, with_names
+from ..tables.targets import refuse_dates
 
 AT_LEAST = {"dim": 1, "n_epochs": 1, "batch_size": 1, "patience": 1, "alpha": 0, "norm_penalty": 0}
 """Least values of numeric parameters."""
@@ -28,34 +30,46 @@ def check_parameters(est: Any) -> None:
         raise ValueError(f"expected 0 < validation_fraction < 1; got {est.validation_fraction!r}")
 
 
-def check_training(est: Any, X: Any, y: Any, *, numeric_targets: bool) -> tuple[pd.DataFrame, Any]:
-    """Validate a training table as scikit-learn does; return it and its targets."""
-    if isinstance(X, pd.DataFrame):
-        validate_data(est, X, skip_check_array=True)
-        return X, check_targets(X, y)
+def check_training(
+    est: Any, X: Any, y: Any, target: str, *, numeric_targets: bool
+) -> tuple[pd.DataFrame, Any]:
+    """Validate a training table as scikit-learn does; return it and its targets, whose name is ``target``."""
+    refuse_series(X)
+    refuse_dates(y, target)
+    if names_columns(X):
+        frame = as_frame(X)
+        named = with_names(frame)
+        stripped = [name.strip() if isinstance(name, str) else name for name in frame.columns]
+        validate_data(est, frame.set_axis(stripped, axis=1), skip_check_array=True)
+        return named, check_targets(frame, y, target)
+    if holds_words(X):
+        frame = as_frame(X)
+        validate_data(est, frame.to_numpy(), skip_check_array=True)
+        return frame, check_targets(frame, y, target)
     X, y = validate_data(est, X, y, dtype=np.float64, y_numeric=numeric_targets)
     return as_frame(X), y
 
 
 def check_rows(est: Any, X: Any) -> pd.DataFrame:
     """Validate rows to predict or explain; tables are matched by column name in the encoder."""
-    if isinstance(X, pd.DataFrame):
-        return X
+    refuse_series(X)
+    if names_columns(X) or holds_words(X):
+        return as_frame(X, est.encoder_.table_names)
     X = validate_data(est, X, reset=False, dtype=np.float64)
     return as_frame(X, est.encoder_.table_names)
 
 
-def check_targets(frame: pd.DataFrame, y: Any) -> npt.NDArray[Any]:
+def check_targets(frame: pd.DataFrame, y: Any, target: str) -> npt.NDArray[Any]:
     """Return the targets of the rows of ``frame``, shape (n,); ValueError if there are others, or gaps."""
+    refuse_dates(y, target)
     values = np.asarray(y)
     if values.ndim != 1 or len(values) != len(frame):
         raise ValueError(f"expected y of shape ({len(frame)},) to go with X; got {values.shape}")
     missing = np.flatnonzero(pd.isna(values))
     if missing.size:
-        name = getattr(y, "name", None) or "y"
         raise ValueError(
-            f"expected targets without gaps; got {missing.size} missing in {name!r}, the first in row "
-            f"{frame.index[missing[0]]}; drop those rows"
+            f"expected targets without gaps; got {missing.size} missing in {target!r}, the first in "
+            f"{row_name(frame.index, missing[0])}; drop those rows"
         )
     return values
 

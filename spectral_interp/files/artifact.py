@@ -21,7 +21,7 @@ FORMAT, VERSION = "spectral-interp", 1
 MODEL, CHECKPOINT = "model", "checkpoint"
 """Kinds of file."""
 
-_VALIDATORS = {MODEL: schema.MODEL, CHECKPOINT: schema.CHECKPOINT}
+_VALIDATORS = {MODEL: schema.MODEL_STATE, CHECKPOINT: schema.CHECKPOINT_STATE}
 
 
 def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None:

@@ -34,8 +34,15 @@ from .validators import (
 MAX_NAME = 10_000
 """Characters of a name, a level or a label; messages, tables and feature names repeat them."""
 
+MOST_FINGERPRINTS = 2**20
+"""Hashes of training rows that a model keeps: 8 MiB."""
+
 MAX_WEIGHT = 1e150
 """Magnitude of a weight or a target; the squares of larger ones, in certificates and errors, overflow."""
+
+
+SUM_SLACK = 1e-9
+"""How far shares may miss 1: rounding, and no more, or what is proven of a change of level would not hold."""
 
 
 def _is_atom(value: Any) -> bool:
@@ -53,6 +60,12 @@ def _log_fits(column: dict[str, Any]) -> bool:
     """Tell whether mean and median are those of logarithms of floats, if the column is under a logarithm."""
     median = column.get("median")
     return not column.get("log") or (column["mean"] <= math.log(FINITE) and (median is None or median > 0))
+
+
+def _gaps_fit(column: dict[str, Any]) -> bool:
+    """Tell whether the share of missing values goes with what replaces them."""
+    missing = column.get("missing", 0.0)
+    return missing < 1 if column.get("median") is not None else not missing
 
 
 def _bands_fit(weights: dict[str, Tensor]) -> bool:
@@ -82,14 +95,27 @@ _KINDS: dict[str, Validator] = {
     "numeric": all_of(
         record(
             {"mean": real(), "scale": real(SMALLEST_NORMAL)},
-            {"log": _BOOL, "median": optional(real()), "missing": _SHARE},
+            {
+                "log": _BOOL,
+                "median": optional(real()),
+                "missing": _SHARE,
+                "low": optional(real()),
+                "high": optional(real()),
+                "gaps": list_of(_NAME),
+            },
         ),
         rule("the moments of positive numbers under a logarithm", _log_fits),
+        rule("a share of missing values below 1, none without a median", _gaps_fit),
     ),
     "categorical": all_of(
-        record({"levels": list_of(_NAME), "shares": list_of(_SHARE)}),
+        record(
+            {"levels": list_of(_NAME), "shares": list_of(_SHARE)},
+            {"others": list_of(_NAME), "gaps": list_of(_NAME)},
+        ),
+        rule("at least one level", lambda v: len(v["levels"]) >= 1),
         rule("different levels", lambda v: len(set(v["levels"])) == len(v["levels"])),
         rule("a share for every level", lambda v: len(v["shares"]) == len(v["levels"])),
+        rule("shares that add up to 1", lambda v: abs(math.fsum(v["shares"]) - 1) <= SUM_SLACK),
     ),
     "dropped": record({}),
 }
@@ -127,7 +153,13 @@ PUBLISHED_KEYS = _PUBLISHED.keys()
 
 PUBLISHED = all_of(record(_PUBLISHED), rule("diag of d rows and off_diag of d - 1, as wide", _bands_fit))
 
-MODEL = record(
+_FINGERPRINTS = all_of(
+    tensor(int64, axes=(1,)),
+    rule(f"at most {MOST_FINGERPRINTS:,} numbers", lambda v: len(v) <= MOST_FINGERPRINTS),
+    rule("ascending numbers", lambda v: bool((v[1:] > v[:-1]).all())),
+)
+
+MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
         "parameters": dict_of(_NAME, _PLAIN),
@@ -146,12 +178,17 @@ MODEL = record(
         "history": _HISTORY,
         "made_by": dict_of(_NAME, _ATOM),
     },
-    {"seed": integer(0, 2**32 - 1), "baselines": optional(dict_of(_NAME, _WEIGHTS))},
+    {
+        "seed": integer(0, 2**32 - 1),
+        "baselines": optional(dict_of(_NAME, _WEIGHTS)),
+        "background_of": optional(integer(1)),
+        "trained_on": optional(_FINGERPRINTS),
+    },
 )
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)
 
-CHECKPOINT = record(
+CHECKPOINT_STATE = record(
     {
         "run": record(
             {

@@ -1,5 +1,5 @@
 """Models as PyTorch modules."""
 
-from .spectral import STRUCTURES, DenseSpectral, DiagonalSpectral, TridiagonalSpectral
+from .spectral import MODULES, DenseSpectral, DiagonalSpectral, TridiagonalSpectral
 
-__all__ = ["STRUCTURES", "DenseSpectral", "DiagonalSpectral", "TridiagonalSpectral"]
+__all__ = ["MODULES", "DenseSpectral", "DiagonalSpectral", "TridiagonalSpectral"]

@@ -41,7 +41,7 @@ class Baseline:
     @torch.no_grad()
     def values(self, z: FloatArray) -> FloatArray:
         """Return predictions at encoded rows ``z`` (n, p): shape (n,), in the target's unit or log-odds."""
-        rows = torch.from_numpy(np.ascontiguousarray(z, dtype=np.float64))
+        rows = torch.from_numpy(np.require(z, np.float64, ["C", "W"]))
         return np.concatenate([self.module(part)[:, 0].numpy() for part in rows.split(TOGETHER)])
 
     def state(self) -> dict[str, Tensor]:

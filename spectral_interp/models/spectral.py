@@ -230,7 +230,7 @@ class DenseSpectral(_Spectral):
         return DensePencil(self._matrix(diag, upper).numpy(), self.k)
 
 
-STRUCTURES: dict[str, type[TridiagonalSpectral | DiagonalSpectral | DenseSpectral]] = dict(
+MODULES: dict[str, type[TridiagonalSpectral | DiagonalSpectral | DenseSpectral]] = dict(
     zip(choices.STRUCTURES, (TridiagonalSpectral, DiagonalSpectral, DenseSpectral), strict=True)
 )
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from .._common.arrays import FloatArray, IntArray, check_finite
 
@@ -99,6 +100,15 @@ class MatrixPencil(SpectralFunction):
     def row_sums(self) -> FloatArray:
         """Largest sum of absolute values in a row of A_0 … A_p, which bounds ‖A_i‖₂: shape (p + 1,)."""
 
+    @property
+    @abstractmethod
+    def split_depends_on_basis(self) -> bool:
+        """Whether matrices of the same structure in another basis give the same f and another split.
+
+        The split is that of quantities into what comes from the diagonals and what from the couplings.
+        Reversing the latents and changing their signs never matters.
+        """
+
     @abstractmethod
     def eigenpairs(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return λ (n,) and v (n, d), of unit norm with its largest entry positive."""
@@ -151,17 +161,17 @@ class MatrixPencil(SpectralFunction):
         """
 
     @property
+    @override
     def terms(self) -> tuple[tuple[float, MatrixPencil], ...]:
-        """The pencil itself, with weight 1."""
         return ((1.0, self),)
 
     @property
+    @override
     def n_features(self) -> int:
-        """Number p of features."""
         return len(self.row_sums) - 1
 
+    @override
     def check_features(self, z: npt.ArrayLike) -> FloatArray:
-        """Return ``z`` as a float64 array (n, p); ValueError unless it and A(z) are finite, to 1e300."""
         array = np.asarray(z, dtype=np.float64)
         if array.ndim != 2 or array.shape[1] != self.n_features:
             raise ValueError(f"expected features of shape (n, {self.n_features}); got {array.shape}")
@@ -175,14 +185,14 @@ class MatrixPencil(SpectralFunction):
             )
         return array
 
+    @override
     def gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return f (n,) and the diagonal and the coupling part of its gradient, (n, p) each."""
         values, v = self.eigenpairs(z)
         diagonal, coupling = self.forms(v, v)
         return values, diagonal[:, 1:], coupling[:, 1:]
 
+    @override
     def degenerate(self, z: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Return which rows have a gap of at most 1e-8 ‖A(z)‖₂: shape (n,)."""
         return self.gap(z) <= DEGENERATE * self.norms(z)
 
     def _check_size(self) -> None:

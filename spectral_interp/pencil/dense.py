@@ -59,6 +59,11 @@ class DensePencil(MatrixPencil):
     def dim(self) -> int:
         return self.matrices.shape[1]
 
+    @property
+    @override
+    def split_depends_on_basis(self) -> bool:
+        return self.dim > 1
+
     @cached_property
     @override
     def row_sums(self) -> FloatArray:

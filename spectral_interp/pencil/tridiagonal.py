@@ -71,6 +71,28 @@ class Pencil(MatrixPencil):
     def dim(self) -> int:
         return self.diag.shape[1]
 
+    @property
+    @override
+    def split_depends_on_basis(self) -> bool:
+        """Return whether some latents that are coupled with each other can be turned.
+
+        A block of s latents can be turned in s (s − 1) / 2 planes. Of m matrices that are independent, and of
+        the identity, each must stay tridiagonal: (s − 1)(s − 2) / 2 conditions. Turns are left if
+        s > m (s − 2): for two latents always, for three with an intercept and one feature, for any number if
+        all matrices are multiples of one.
+        """
+        coupled = np.pad(self.off.any(axis=0), 1).astype(np.int_)
+        firsts, lasts = (np.flatnonzero(np.diff(coupled) == sign) for sign in (1, -1))
+        return any(self._turns(int(a), int(b) + 1) for a, b in zip(firsts, lasts, strict=True))
+
+    def _turns(self, first: int, end: int) -> bool:
+        """Return whether a block of latents can be turned and stay tridiagonal."""
+        diag = self.diag[:, first:end]
+        block = np.hstack([diag - diag.mean(axis=1, keepdims=True), self.off[:, first : end - 1]])
+        size = np.abs(block).max(axis=1, keepdims=True)
+        independent = np.linalg.matrix_rank(block[size[:, 0] > 0] / size[size[:, 0] > 0])
+        return bool(end - first > independent * (end - first - 2))
+
     @cached_property
     @override
     def row_sums(self) -> FloatArray:

@@ -12,6 +12,9 @@ from .figure import Figure
 HIGHER_IS_BETTER = {"R²", "accuracy"}
 """Of the metrics that come first in a table of accuracies."""
 
+LARGEST = "largest class"
+"""The column of what always guessing the largest class would reach."""
+
 
 def accuracy_table(comparison: Comparison) -> pd.DataFrame:
     """Return one line per model: its metrics on the rows; none without targets."""
@@ -28,10 +31,12 @@ def finding(table: pd.DataFrame) -> str:
     first, ours = order.iloc[0], table[table["model"] == SPECTRAL].iloc[0]
     text = f"The {first['model']} model is best on these rows: {metric} {number(first[metric])}"
     if first["model"] != SPECTRAL:
-        return f"{text} against {number(ours[metric])} of the spectral model."
-    if len(order) == 1:
-        return f"{text}."
-    return f"{text}; next comes {order['model'][1]}, {number(order[metric][1])}."
+        text += f" against {number(ours[metric])} of the spectral model"
+    elif len(order) > 1:
+        text += f"; next comes {order['model'][1]}, {number(order[metric][1])}"
+    if LARGEST in table:
+        text += f". Always guessing the largest class has {number(first[LARGEST])}"
+    return f"{text}."
 
 
 accuracy = Figure(
@@ -41,5 +46,5 @@ accuracy = Figure(
     reading="One line for each model, all on the same rows.",
     table=accuracy_table,
     finding=finding,
-    once=("unit", "rows"),
+    once=("unit", "rows", LARGEST),
 )

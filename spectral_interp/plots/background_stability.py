@@ -9,7 +9,7 @@ import pandas as pd
 from .._common.text import listed
 from .figure import Figure
 
-TOP = 5
+STRONGEST = 5
 """Columns of each method that the finding looks at."""
 
 
@@ -20,9 +20,11 @@ def background_stability_table(methods: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def finding(table: pd.DataFrame) -> str:
     """State by how much the mean sizes of the strongest columns move from draw to draw."""
+    if (table["background_rows"] >= table["drawn_from"]).all():
+        return "The background holds every row that was trained on, so no other can be drawn."
     parts = []
     for method, lines in table.groupby("method", sort=False):
-        top = lines.head(TOP)
+        top = lines.head(STRONGEST)
         if top["redraw_standard_deviation_relative"].notna().any():
             worst = top.iloc[int(top["redraw_standard_deviation_relative"].argmax())]
             parts.append(f"{worst['redraw_standard_deviation_relative']:.1%} by {method} ({worst['column']})")
@@ -38,8 +40,8 @@ background_stability = Figure(
     name="background_stability",
     title="If the background had been drawn differently",
     kind="Table",
-    reading="Mean size of each column's contributions over redraws of the background rows: their standard "
-    "deviation and the range of nine redraws in ten.",
+    reading="Mean size of each column's contributions over redraws of the background rows from the rows that "
+    "were trained on: their standard deviation and the range of nine redraws in ten.",
     table=background_stability_table,
     finding=finding,
     headers={
@@ -49,6 +51,7 @@ background_stability = Figure(
         "redraw_5_percent": "5% of redraws below",
         "redraw_95_percent": "5% of redraws above",
         "background_rows": "background rows",
+        "drawn_from": "drawn from so many training rows",
     },
-    once=("unit", "method", "rows", "redraws", "background_rows"),
+    once=("unit", "method", "rows", "redraws", "background_rows", "drawn_from"),
 )

@@ -13,12 +13,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from .._common.arrays import FloatArray
-from .._common.text import counted, listed, number, value_text
+from .._common.text import counted, listed, number
 from ..attribution.result import Attribution, numbers_in
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import NEUTRAL, VALUE_MAP, WHOLE
-from .text import LETTER, UNIT, room, sentence, shorten, shorten_all
+from .text import LETTER, UNIT, room, sentence, shorten, shorten_all, value_text
 
 STEADY = 0.6
 """Rank correlation of values and contributions from which on a column has a direction."""
@@ -46,7 +46,8 @@ def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
     ranks = np.full(attribution.values.shape, np.nan)
     for at, values in enumerate(attribution.data.T):
         if not nominal[at]:
-            ranks[:, at] = pd.Series(numbers_in(values)).rank(pct=True)
+            axis = attribution.axes[at] if attribution.axes else None
+            ranks[:, at] = pd.Series(numbers_in(values, axis)).rank(pct=True)
     return attribution.to_frame().assign(level=ranks.ravel(), nominal=np.tile(nominal, len(ranks)))
 
 
@@ -185,12 +186,14 @@ def finding(table: pd.DataFrame) -> str:
 
 def _way(rows: pd.DataFrame) -> str:
     """Return how the contributions of a column go with its values."""
+    if not rows["contribution"].any():
+        return "nothing comes from {}"
     if rows["nominal"].any():
         return "levels of {} raise or lower predictions"
-    ranks = rows[["level", "contribution"]].rank()
-    steady = ranks["level"].corr(ranks["contribution"]) if (ranks.std() > 0).all() else np.nan
-    if np.isnan(steady):
-        return "nothing varies with {}"
+    ranks = rows.loc[rows["level"].notna(), ["level", "contribution"]].rank()
+    if ranks["level"].nunique() < 2:
+        return "no two values of {} to compare"
+    steady = ranks["level"].corr(ranks["contribution"]) if ranks["contribution"].nunique() > 1 else 0.0
     if abs(steady) < STEADY:
         return "no single direction for {}"
     return "high values of {} raise predictions" if steady > 0 else "high values of {} lower predictions"

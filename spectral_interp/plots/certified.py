@@ -116,7 +116,7 @@ def finding(table: pd.DataFrame) -> str:
     """Name the proven directions; for levels the proof is of one change only, which is named."""
     proven = table[table["monotone"] != 0]
     if proven.empty:
-        return "No column has a proven direction: every interval holds zero."
+        return "No direction is proven: every interval that is drawn holds zero."
     numbers, levels = proven[proven["kind"] != "levels"], proven[proven["kind"] == "levels"]
     gaps = np.where(numbers["kind"] == "number with gaps", " (where it has a value)", "")
     named = (numbers["column"] + gaps).groupby(numbers["monotone"]).agg(list)
@@ -133,14 +133,18 @@ certified = Figure(
     name="certified",
     title="Every slope that is possible",
     kind="Interval chart",
-    reading="The wide bar holds the derivative by that column at every input, also at inputs that are in no "
-    "table. The thin bar inside is what occurs at the rows. A bar that does not cross zero proves a "
-    "direction.",
+    reading="The wide bar holds the derivative by that column, or what that change of level does, at every "
+    "input, also at inputs that are in no table. The thin bar inside is what occurs at the rows. A bar that "
+    "does not cross zero proves a direction.",
     table=certified_table,
     draw=draw,
     height=lambda table: height_of_lines(len(table) + 1),
     finding=finding,
     headers={
+        "gap_step": "step to a gap",
+        "gap_norm": "norm of a gap",
+        "gap_low": "low of a gap",
+        "gap_high": "high of a gap",
         "observed_min": "observed, smallest",
         "observed_median": "observed, median",
         "observed_max": "observed, largest",

@@ -14,7 +14,8 @@ from .._common.arrays import FloatArray
 from .._common.text import at_least, at_most, listed, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
-from ..tables.parsing import check_values
+from ..tables.columns import values_as_read
+from ..tables.parsing import check_values, without
 from ..view import Axis
 from ..view.levels import text_of
 from .beeswarm import fan
@@ -76,12 +77,13 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
         there = (table["value"].notna() & table["known"]).to_numpy()
         ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
         low[there], high[there] = ends
-    slope_low, slope_high = _slopes(certificate, axis)
+    slope_low, slope_high, proven = _slopes(certificate, axis)
     return table.assign(
         low=low,
         high=high,
         slope_low=slope_low,
         slope_high=slope_high,
+        proven=proven,
         step=axis.directions().own_label,
         column=column,
         log_axis=axis.log,
@@ -90,13 +92,15 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     )
 
 
-def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float]:
-    """Return between what the derivative lies, per unit of the column or of its logarithm; NaN for levels."""
-    directions = axis.directions()
+def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
+    """Return between what the derivative lies, and whether it has a sign: NaN and False for levels.
+
+    It is per unit of the column or of its logarithm.
+    """
     if not axis.continuous:
-        return np.nan, np.nan
-    low, high = certificate.view.function.step_range(certificate.view.steps(axis.name, directions.steps))
-    return float(low[0] * directions.per_own), float(high[0] * directions.per_own)
+        return np.nan, np.nan, False
+    line = certificate.column(axis.name)
+    return line["low_per_unit"], line["high_per_unit"], bool(line["monotone"])
 
 
 def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
@@ -123,14 +127,13 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
 
 
 def _values(data: npt.NDArray[Any], axis: Axis) -> dict[str, Any]:
-    """Return the numbers or levels of a column, missing where there is none, and whether they are known."""
-    column = check_values(pd.Series(data), axis.name)
+    """Return a column as the model reads it, missing where it has no value, and whether values are known."""
+    read = values_as_read(axis, data)
     if axis.continuous:
-        return {"value": pd.to_numeric(column, errors="coerce").astype(np.float64), "known": True}
-    present = column.astype(object).where(column.notna(), None)
-    u = axis.coordinates(present)
-    unknown = np.isnan(u) & present.notna().to_numpy()
-    return {"value": np.where(unknown, present.map(text_of), axis.values(u)), "known": ~unknown}
+        return {"value": read, "known": True}
+    given = without(check_values(pd.Series(data), axis.name), getattr(axis, "gaps", ()))
+    unknown = (read.isna() & given.notna()).to_numpy(dtype=bool)
+    return {"value": read.where(~unknown, given.astype(object).map(text_of)), "known": ~unknown}
 
 
 def _grid(axis: Axis, known: pd.Series) -> Any:
@@ -192,7 +195,7 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
         ax.plot([], [], " ", label="no certified range: measured against another background")
         return
     first = ranges.iloc[0]
-    proven = first["slope_low"] >= 0 or first["slope_high"] <= 0
+    proven = bool(first["proven"])
     slopes = f"{at_least(first['slope_low'])} to {at_most(first['slope_high'])}"
     mean = "" if first["method"] == "local" else ",\naveraged over the background"
     step = first["step"].removesuffix(first["column"]) + shorten(first["column"])
@@ -279,7 +282,8 @@ dependence = Figure(
         "coupling_share": "coupling share",
         "slope_low": "smallest slope",
         "slope_high": "largest slope",
+        "proven": "sign proven",
         "log_axis": "logarithmic",
     },
-    once=("unit", "method", "column", "step"),
+    once=("unit", "method", "column", "step", "proven"),
 )

@@ -102,7 +102,7 @@ def finding(table: pd.DataFrame) -> str:
     """Name the columns with most of the contributions, and the share of the couplings."""
     sizes = table["mean_abs_contribution"]
     if not sizes.sum():
-        return "No column contributes anything: the predictions do not vary."
+        return "No column contributes anything at these rows."
     top = table["column"].head(3).tolist()
     share = sizes.head(3).sum() / sizes.sum()
     if len(table) == 1:

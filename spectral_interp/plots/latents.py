@@ -1,4 +1,4 @@
-"""The exact linear pieces of the skeleton."""
+"""The linear functions that the skeleton is made of."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def latents_table(regions: Regions) -> pd.DataFrame:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State how the rows are spread over the pieces."""
+    """State how the rows are spread over the latents."""
     return (
         f"The rows use {counted(len(table), 'latent')}; latent {table['latent'].iloc[0]} alone holds "
         f"{table['share'].iloc[0]:.0%} of them."
@@ -24,7 +24,7 @@ def finding(table: pd.DataFrame) -> str:
 
 latents = Figure(
     name="latents",
-    title="The exact pieces of the diagonal part",
+    title="The linear functions of the diagonal part",
     kind="Table",
     reading="One line for each latent that some row uses: on its rows the diagonal part is the linear "
     "function with this intercept and one slope for each feature: a standard deviation of a number "

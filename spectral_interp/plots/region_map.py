@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
+from scipy import ndimage
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 from .._common.text import counted
 from ..regions.slices import PlaneSlice
 from .figure import Figure
@@ -18,11 +19,19 @@ from .style import VALUE_MAP, label_log
 from .text import NAME, UNIT, row_name, shorten
 
 _LABELLED = 0.01
-"""Regions of at least this share of the plane carry their latent's number."""
+"""Pieces of at least this share of the plane carry their latent's number."""
+
+_NEIGHBOURS = np.ones((3, 3))
+"""Points of the grid that touch, corners included: a thin oblique piece is one."""
 
 
 def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
-    """Return one line per point of the grid: both values, prediction, active latent, names and unit."""
+    """Return one line per point of the grid: both values, prediction, active latent, piece, names and unit.
+
+    Points are of one piece if they have the same active latent and are connected by such points, on the
+    grid. Pieces are numbered from 0, the largest first. A latent may have several, and pieces that are
+    narrower than the grid may be missing or split; the boundaries are exact.
+    """
     x, y = np.meshgrid(plane.x, plane.y)
     across, up = plane.axes
     here = plane.here or (None, None)
@@ -32,6 +41,7 @@ def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
             "y": y.ravel(),
             "prediction": plane.values.ravel(),
             "active_latent": plane.active_latent.ravel(),
+            "piece": _pieces(plane.active_latent).ravel(),
             "x_column": across.name,
             "y_column": up.name,
             "x_log": across.log,
@@ -42,6 +52,17 @@ def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
             "unit": plane.unit,
         }
     )
+
+
+def _pieces(latents: IntArray) -> IntArray:
+    """Return the connected piece of every point (m, m) of a grid of latents, the largest first."""
+    pieces, found = np.empty(latents.shape, dtype=np.intp), 0
+    for latent in np.unique(latents):
+        labels, count = ndimage.label(latents == latent, structure=_NEIGHBOURS)
+        pieces[labels > 0] = found + labels[labels > 0] - 1
+        found += count
+    order = np.argsort(-np.bincount(pieces.ravel()), kind="stable")
+    return np.argsort(order)[pieces]
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> None:
@@ -68,12 +89,13 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
     )
     for line in boundaries:
         ax.plot(*line.T, color="white", linewidth=1.4, solid_capstyle="round")
-    for latent, rows in table.groupby("active_latent"):
+    for piece, rows in table.groupby("piece"):
         if len(rows) >= _LABELLED * len(table):
-            place = _inner_point((table["active_latent"] == latent).to_numpy().reshape(shape))
+            place = _inner_point((table["piece"] == piece).to_numpy().reshape(shape))
             halo = [withStroke(linewidth=2.5, foreground="black")]
             at = (x[place[1]], y[place[0]])
-            ax.text(*at, str(latent), color="white", ha="center", va="center", path_effects=halo)
+            latent = str(rows["active_latent"].iloc[0])
+            ax.text(*at, latent, color="white", ha="center", va="center", path_effects=halo)
     if first["row_x"] is not None:
         ax.plot(
             first["row_x"],
@@ -109,12 +131,14 @@ def _inner_point(inside: np.ndarray) -> tuple[int, int]:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Count the pieces of the skeleton on the plane."""
-    shares = table["active_latent"].value_counts(normalize=True)
-    pieces = counted(len(shares), "linear piece")
+    """Count the latents of the skeleton on the plane, and their connected pieces."""
+    first = table[table["piece"] == 0]
+    latents, pieces = (table[name].nunique() for name in ("active_latent", "piece"))
+    latent, share = first["active_latent"].iloc[0], len(first) / len(table)
     return (
-        f"The diagonal part has {pieces} on this plane; the largest, latent {shares.index[0]}, covers "
-        f"{shares.iloc[0]:.0%}."
+        f"On this plane {counted(latents, 'latent')} of the diagonal part are active, in "
+        f"{counted(pieces, 'connected piece')} as far as the grid shows; the largest, of latent {latent}, "
+        f"covers {share:.0%} of what is drawn."
     )
 
 
@@ -122,9 +146,9 @@ region_map = Figure(
     name="region_map",
     title="Linear pieces over {x_column} and {y_column}",
     kind="Heat map",
-    reading="The colour is the prediction. White lines part the exact linear pieces of the diagonal part, "
-    "each with the number of its latent; couplings smooth the kinks at these lines. The cross is "
-    "row {row}; the other columns have its values everywhere.",
+    reading="The colour is the prediction. White lines part the linear pieces of the diagonal part, "
+    "each larger one with the number of its latent, which may have several; couplings smooth the kinks at "
+    "these lines. The cross is row {row}; the other columns have its values everywhere.",
     table=region_map_table,
     draw=draw,
     finding=finding,

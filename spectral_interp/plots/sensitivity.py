@@ -1,37 +1,45 @@
-"""How far each feature can move the prediction at most."""
+"""How far a step of each column can move the prediction at most."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.text import at_most
 from ..certificates.bounds import Certificate
+from ..view.axes import MISSING
 from .figure import Figure
 from .lines import Colours, add_bars, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, WHOLE
-from .text import UNIT, shorten
+from .text import UNIT, sentence, shorten
+
+LEVEL, GAP = "change of level", "gap"
+"""Steps of columns of levels, and to a missing value."""
 
 
 def sensitivity_table(certificate: Certificate) -> pd.DataFrame:
-    """Return the sensitivity bound ``‖A_i‖₂`` of every feature and its step, largest first."""
-    view = certificate.view
-    kinds = {axis.step for axis in view.axes}
-    table = pd.DataFrame(
-        {
-            "feature": list(view.features),
-            "column": np.array(view.columns, dtype=object)[view.column_of],
-            "bound": certificate.feature_norm,
-            "unit": view.output.unit,
-            "step": " or ".join(sorted(kinds, reverse=True)),
-        }
-    )
-    return table.sort_values("bound", ascending=False, ignore_index=True, kind="stable")
+    """Return the sensitivity bound of every column, the largest first: the norm of its step's matrix.
+
+    ``step`` is the step that is bounded, ``of`` its kind: a standard deviation or a unit of a number (of its
+    logarithm, where that enters), or a change of level, that which can move predictions most. A column with
+    gaps has a second line: a missing value in place of the median, ``of`` "gap".
+    """
+    lines = []
+    for axis, (_, found) in zip(certificate.view.axes, certificate.columns().iterrows(), strict=True):
+        one = {"column": axis.name, "step": found["step"], "of": axis.step, "bound": found["norm"]}
+        lines.append(one | {"unit": found["unit"]})
+        if axis.gap() is not None:
+            gap = {"step": found["gap_step"], "of": GAP, "bound": found["gap_norm"]}
+            lines.append(one | gap | {"unit": found["unit"]})
+    return pd.DataFrame(lines).sort_values("bound", ascending=False, ignore_index=True, kind="stable")
+
+
+def _label(line: pd.Series) -> str:
+    return f"{line['column']}: {MISSING}" if line["of"] == GAP else str(line["column"])
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw the bounds as bars; the features after the first twenty are counted, with the largest of theirs.
+    """Draw the bounds as bars; the lines after the first twenty are counted, with the largest of theirs.
 
     Parameters
     ----------
@@ -41,7 +49,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     colours : mapping, optional
         Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
     """
-    names = fold_names(list(table["feature"]))
+    names = fold_names([_label(line) for _, line in table.iterrows()])
     others = len(names) < len(table)
     shown = table.head(len(names) - others)
     add_bars(ax, shown["bound"], lines=len(names), color=CERTIFIED, edgecolor=NEUTRAL, linewidth=0.6)
@@ -51,28 +59,42 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     name_lines(ax, names, columns=[*shown["column"], *names[len(shown) :]], colours=colours)
     ax.set_xlim(left=0)
     ax.locator_params(axis="x", nbins=5)
-    unit, step = shorten(table["unit"][0], UNIT), table["step"][0]
-    label_x(ax, f"largest possible change ({unit} per {step})")
-    ax.set_title("Sensitivity bound of each feature")
+    unit, steps = shorten(table["unit"][0], UNIT), sorted(set(table["of"]), reverse=True)
+    label_x(ax, f"largest possible change ({unit} per {' or '.join(steps)})")
+    ax.set_title("Sensitivity bound of each column")
     legend_below(ax)
 
 
 def finding(table: pd.DataFrame) -> str:
     """State the largest bound, and the smallest."""
     first, last = table.iloc[0], table.iloc[-1]
+    if not first["bound"]:
+        return "No step of any column moves a prediction."
     most = f"{at_most(first['bound'])} ({first['unit']})"
-    text = f"One step ({first['step']}) of {first['feature']} never moves a prediction by more than {most}"
-    return f"{text}." if len(table) == 1 else f"{text}; one of {last['feature']}, {at_most(last['bound'])}."
+    text = sentence(f"{_step(first)} never moves a prediction by more than {most}")
+    if len(table) == 1:
+        return text
+    return f"{text.removesuffix('.')}, nor does {_step(last)} by more than {at_most(last['bound'])}."
+
+
+def _step(line: pd.Series) -> str:
+    """Return in words which step is bounded; of levels every change, as the largest is."""
+    if line["of"] == GAP:
+        return f"a missing value in place of the median of {line['column']}"
+    return f"a change of {line['column']}" if line["of"] == LEVEL else f"one {line['step']}"
 
 
 sensitivity = Figure(
     name="sensitivity",
-    title="The most a feature can do",
+    title="The most a column can do",
     kind="Bar chart",
-    reading="No input lets the prediction change by more than this for one step of the feature.",
+    reading="No input lets the prediction change by more than this for one step of the column: a standard "
+    "deviation or a unit of a number (of its logarithm, where that enters), a change of level, or a missing "
+    "value in place of the median.",
     table=sensitivity_table,
     draw=draw,
     height=lambda table: height_of_lines(len(table)),
     finding=finding,
-    once=("unit", "step"),
+    headers={"of": "kind of step"},
+    once=("unit",),
 )

@@ -133,6 +133,20 @@ def _make_plain(text: Any) -> None:
         text.set_fontfamily([*text.get_fontfamily(), *sorted(families)])
 
 
+def value_text(value: object) -> str:
+    """Return a value of a table as text.
+
+    Examples
+    --------
+    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
+    ('21.6', 'missing', 'Oslo', 'True')
+    """
+    if pd.isna(value):  # type: ignore[call-overload]
+        return "missing"
+    plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
+    return str(value) if plain else number(float(value))  # type: ignore[arg-type]
+
+
 def shorten(text: str, width: int = NAME) -> str:
     """Return printable text of at most ``width`` characters, an ellipsis where its middle is left out.
 

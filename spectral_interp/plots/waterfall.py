@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
-from .._common.text import number, signed, value_text
+from .._common.text import number, signed
 from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import (
@@ -23,7 +23,7 @@ from .lines import (
     starts,
 )
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
-from .text import NAME, UNIT, VALUE, row_name, shorten, shorten_all, with_unit
+from .text import NAME, UNIT, VALUE, row_name, shorten, shorten_all, value_text, with_unit
 
 COLUMNS = 9
 """Columns of a waterfall that have a line of their own where there are more than ten."""

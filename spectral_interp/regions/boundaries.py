@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 from ..pencil.tridiagonal import Pencil
-
-if TYPE_CHECKING:
-    pass
-from .._common.arrays import IntArray
 
 
 def line_boundaries(pencil: Pencil, start: npt.ArrayLike, end: npt.ArrayLike) -> tuple[FloatArray, IntArray]:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from .._common.arrays import FloatArray
-
-if TYPE_CHECKING:
-    pass
-from .._common.arrays import IntArray
+from .._common.arrays import FloatArray, IntArray
 
 RUNGS, PER_OCTAVE = 64, 4
 """Tolerances at which covers are sought: this many, so many to a factor of two."""

@@ -8,6 +8,7 @@ of the eigenvector counts how many take part, and by Weyl ``|f - f_diag| <= ‖O
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from ..pencil import MatrixPencil, Pencil
-from ..view import Rows, rows_of
+from ..view import ModelView, Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +97,10 @@ class Regions:
     def latents(self) -> pd.DataFrame:
         """Return one line per active latent, most rows first: its rows, and the affine function that it is.
 
-        These are the exact linear pieces of a diagonal model and of the skeleton of a tridiagonal one.
-        Slopes are per unit of every feature, in the prediction's unit. ValueError for dense models.
+        On these rows a diagonal model, or the skeleton of a tridiagonal one, is exactly this function. They
+        need not be connected: a latent may be active in several places. Slopes are per unit of every feature,
+        in the prediction's unit, one a feature: where two features have one name, their columns are named.
+        ValueError for dense models.
         """
         import pandas as pd  # only here do arrays become a table
 
@@ -105,7 +108,8 @@ class Regions:
         found, rows = np.unique(self.active_latent, return_counts=True)
         order = np.argsort(-rows, kind="stable")
         found, rows = found[order], rows[order]
-        slopes = {f"slope of {name}": diag[1 + i, found] for i, name in enumerate(self.rows.view.features)}
+        names = _distinct_names(self.rows.view)
+        slopes = {f"slope of {name}": diag[1 + i, found] for i, name in enumerate(names)}
         shares = {"latent": found, "rows": rows, "share": rows / len(self.active_latent)}
         return pd.DataFrame(
             {**shares, "intercept": diag[0, found], **slopes, "unit": self.rows.view.output.unit}
@@ -176,6 +180,24 @@ def linear_regions(model: Any, X: Any) -> Regions:
     if not len(rows):
         raise ValueError("expected at least one row in X; got none")
     return Regions(rows, *rows.view.function.values_and_gradients(rows.z))
+
+
+def _distinct_names(view: ModelView) -> list[str]:
+    """Return the names of the features, with their column where two have the same name.
+
+    A gap of column "a" and a column "a missing" are two such features.
+    """
+    counts = Counter(view.features)
+    taken = {name for name, count in counts.items() if count == 1}
+    names = []
+    for name, column in zip(view.features, view.column_of, strict=True):
+        if counts[name] > 1:
+            name = f"{name} (of {view.columns[column]})"
+            while name in taken:
+                name += "'"
+            taken.add(name)
+        names.append(name)
+    return names
 
 
 def banded(pencil: MatrixPencil, what: str) -> Pencil:

@@ -25,7 +25,7 @@ from .folder import MADE_BY
 from .sections import Built, build
 from .subject import Estimator, Subject
 from .summary import (
-    TOP,
+    STRONGEST,
     CertifiedFound,
     ComparisonFound,
     MarginsFound,
@@ -121,10 +121,12 @@ def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.
     """Split the target off the user's rows, where they hold it and it is not empty; drop unknown columns."""
     if est.target_name_ not in data.columns or est.target_name_ in est.encoder_.names:
         return _known(est, data), None
-    if data[est.target_name_].isna().all():
-        return _known(est, data.drop(columns=est.target_name_)), None
-    X, y = split_target(data, est.target_name_, "the rows to explain")
-    est.encode_targets(y)
+    X, y = split_target(
+        data, est.target_name_, "the rows to explain", na_values=est.na_values or (), keep=True
+    )
+    if y.isna().all():
+        return _known(est, X), None
+    est.encode_targets(y.dropna())
     return _known(est, X), y
 
 
@@ -165,7 +167,8 @@ def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
         return
     X, y = _with_targets(est, data)
     if y is not None:
-        est.baselines_ = fit_baselines(est, est.encoder_.select(X), y)
+        known = y.notna()
+        est.baselines_ = fit_baselines(est, est.encoder_.select(X)[known], y[known])
         est.made_by_ = {**est.made_by_, "baselines": "fitted on the table to explain"}
 
 
@@ -237,6 +240,7 @@ def analyze(
 def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> Summary:
     """Return what was found; entries whose table was left out are absent."""
     est, y = subject.est, subject.y
+    known = None if y is None or y.isna().all() else y.notna().to_numpy(dtype=bool)
     tables = {exhibit.name: exhibit.table for exhibit in built.exhibits}
     redraws, latents, margins = map(tables.get, ("background_stability", "latents", "margins"))
     sliced = not tables.keys().isdisjoint({"spectrum_1", "region_map"})
@@ -251,11 +255,12 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         rows=len(subject.rows),
         columns=len(subject.strongest),
         seed=subject.seed,
-        metrics=None if y is None else est.metrics(subject.prediction, y),
+        metrics=None if y is None or known is None else est.metrics(subject.prediction[known], y[known]),
+        rows_trained_on=est.count_trained_on(subject.rows),
         provenance=provenance,
         versions={name: version(name) for name in PACKAGES},
         background=subject.first.background,
-        top_columns=subject.strongest[:TOP],
+        top_columns=subject.strongest[:STRONGEST],
         methods={
             name: MethodFound.of(attribution, subject.rankings[name], subject.seconds[name])
             for name, attribution in subject.attributions.items()

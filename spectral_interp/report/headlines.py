@@ -13,8 +13,15 @@ from .._common.text import counted, listed, number
 from .subject import Subject
 from .summary import AgainstShap, ShapFound, Summary
 
-NAMED_CORRELATION = 0.8
-"""Columns that correlate more than this are named."""
+NAMED_ASSOCIATION = 0.8
+"""Columns that are associated by more than this are named."""
+
+BASIS = (
+    "How a contribution is split into both is not unique here: in another basis of the latents the same "
+    "predictions have another split, other linear pieces and another skeleton. Only both parts together are "
+    "unique."
+)
+"""Of models whose latents can be turned and stay tridiagonal, and of dense ones."""
 
 PAIRS, HEADLINE_SENTENCES = 8, 4
 """Maximum number of pairs of columns, and of certified sentences in a headline."""
@@ -48,7 +55,7 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
     ranking = tables[f"importance_{method}"]
     names, sizes = ranking["column"].head(3).tolist(), ranking["mean_abs_contribution"]
     if not sizes.sum():
-        return Headline("What drives the predictions", ["Nothing: the predictions do not vary."])
+        return Headline("What drives the predictions", ["No column contributes anything at these rows."])
     bars = [
         Bar(str(name), 100 * size / sizes.max(), number(size))
         for name, size in zip(names, sizes.head(3).tolist(), strict=True)
@@ -79,10 +86,11 @@ def _certain(summary: Summary) -> Headline:
         *certified.sentences[:HEADLINE_SENTENCES],
     ]
     if not certified.columns_of_proven_direction:
-        lines.insert(1, "No column has a direction that is proven for every input.")
+        lines.insert(1, "The certificates prove no direction for every input.")
     metrics = ", ".join(f"{name} {number(value)}" for name, value in (summary.metrics or {}).items())
     if metrics:
         lines.append(f"What is explained is the model, which is not always right: {metrics} on these rows.")
+        lines += filter(None, [summary.not_held_out])
     return Headline("What is certain", lines)
 
 
@@ -134,7 +142,8 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
     return [
         ("Unit", _unit(subject)),
         ("Background", _background(summary)),
-        ("Correlated columns", _correlated(subject)),
+        *([("Diagonal and coupling", BASIS)] if subject.pencil.split_depends_on_basis else []),
+        ("Associated columns", _associated(subject)),
         ("Sampling error", _sampling(summary)),
         ("Degenerate rows", _degenerate(summary)),
         (
@@ -159,7 +168,10 @@ def _unit(subject: Subject) -> str:
 def _background(summary: Summary) -> str:
     text = f"Contributions are measured against {summary.background}. Another background gives other numbers."
     largest = []
-    for name, found in (summary.background_stability or {}).items():
+    redraws = summary.background_stability or {}
+    if redraws and all(found.is_all for found in redraws.values()):
+        return f"{text} It holds every row that was trained on, so no other can be drawn from them."
+    for name, found in redraws.items():
         moves = [s for s in list(found.relative_standard_deviation.values())[:5] if s is not None]
         largest += [f"{max(moves):.1%} ({name})"] if moves else []
     if not largest:
@@ -170,28 +182,33 @@ def _background(summary: Summary) -> str:
     )
 
 
-def correlated_columns(subject: Subject) -> list[tuple[str, str, float]]:
-    """Return pairs of columns with |r| > 0.8 over the rows and the background, the strongest first."""
+def associated_columns(subject: Subject) -> list[tuple[str, str, str]]:
+    """Return pairs of columns that go together by more than 0.8 over the rows and the background.
+
+    The strongest come first, each with its measure and value: see :mod:`spectral_interp.view.association`.
+    """
     rows = subject.certificate.rows
     view = rows.view
-    r = view.correlation(np.concatenate([rows.z, view.background]))
-    i, j = np.nonzero(np.triu(np.abs(r) > NAMED_CORRELATION, k=1))
-    order = np.argsort(-np.abs(r[i, j]), kind="stable")
-    return [
-        (view.columns[a], view.columns[b], float(r[a, b])) for a, b in zip(i[order], j[order], strict=True)
-    ]
+    found = view.association(np.concatenate([rows.z, view.background]))
+    size = np.abs(found.values)
+    i, j = np.nonzero(np.triu(size > NAMED_ASSOCIATION, k=1))
+    order = np.argsort(-size[i, j], kind="stable")
+    pairs = zip(i[order].tolist(), j[order].tolist(), strict=True)
+    return [(view.columns[a], view.columns[b], found.text(a, b)) for a, b in pairs]
 
 
-def _correlated(subject: Subject) -> str:
-    pairs = correlated_columns(subject)
+def _associated(subject: Subject) -> str:
+    pairs = associated_columns(subject)
+    measures = "r: Pearson's correlation of numbers; V: Cramér's V of levels; η: correlation ratio of both"
     if not pairs:
-        return f"No two columns correlate more than {NAMED_CORRELATION}."
-    named = [f"{a} and {b} ({r:+.2f})".replace("-", "−") for a, b, r in pairs[:PAIRS]]
+        return f"No two columns are associated by more than {NAMED_ASSOCIATION} ({measures})."
+    named = [f"{a} and {b} ({text})" for a, b, text in pairs[:PAIRS]]
     if len(pairs) > PAIRS:
         named.append(counted(len(pairs) - PAIRS, "pair") + " more")
     return (
-        f"{listed(named)}. The rows do not show which of the two an effect belongs to, and the model may "
-        "have put it on either; path and Shapley values also visit combinations of values that no row has."
+        f"{listed(named)} ({measures}). The rows do not show which of the two an effect belongs to, and the "
+        "model may have put it on either; path and Shapley values also visit combinations of values that no "
+        "row has."
     )
 
 

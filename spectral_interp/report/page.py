@@ -14,8 +14,9 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .._common.text import counted, number, row_text, value_text, visible
+from .._common.text import counted, number, row_text, visible
 from ..plots import Exhibit, Figure
+from ..plots.text import value_text
 from .headlines import headlines, limits
 from .rows import picker_rows
 from .sections import SECTIONS
@@ -113,7 +114,7 @@ def _accuracy(summary: Summary) -> str:
     if not summary.metrics:
         return "The rows have no targets, so its accuracy on them is not known."
     metrics = ", ".join(f"{name} {number(value)}" for name, value in summary.metrics.items())
-    return f"On the explained rows: {metrics}."
+    return f"On the explained rows: {metrics}. {summary.not_held_out}".strip()
 
 
 def _labels(section: str, summary: Summary) -> str:

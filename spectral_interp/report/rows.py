@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._common.text import row_text, value_text, visible
+from .._common.text import row_text, visible
+from ..plots.text import value_text
 from .subject import Subject
 
 STEPS = 10

@@ -17,7 +17,7 @@ from ..comparison.compare import Comparison
 from ..comparison.stability import REDRAWS
 from ..regions.pieces import Regions
 
-TOP = 5
+STRONGEST = 5
 """Columns that are named as the strongest."""
 
 
@@ -73,7 +73,7 @@ class MethodFound(Found):
         rows, error = len(attribution.prediction), attribution.standard_error
         return cls(
             rows=rows,
-            top_columns=ranking["column"].head(TOP).tolist(),
+            top_columns=ranking["column"].head(STRONGEST).tolist(),
             coupling_share=_coupling_share(ranking),
             completeness_gap=gap,
             completeness_gap_relative=gap / largest if largest > 0 else gap,
@@ -99,6 +99,13 @@ class StabilityFound(Found):
     relative_standard_deviation: dict[str, float | None]
     redraws: int
     rows: int
+    background_rows: int
+    drawn_from: float | None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether the background is all rows trained on, so that no other can be drawn."""
+        return self.drawn_from is not None and self.background_rows >= self.drawn_from
 
     @classmethod
     def by_method(cls, table: pd.DataFrame) -> dict[str, StabilityFound]:
@@ -110,6 +117,8 @@ class StabilityFound(Found):
                 ),
                 redraws=REDRAWS,
                 rows=int(lines["rows"].iloc[0]),
+                background_rows=int(lines["background_rows"].iloc[0]),
+                drawn_from=float(lines["drawn_from"].iloc[0]),
             )
             for method, lines in table.groupby("method", sort=False)
         }
@@ -255,7 +264,11 @@ class ComparisonFound(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class Summary(Found):
-    """All that an analysis found, in the order of ``summary.json``."""
+    """All that an analysis found, in the order of ``summary.json``.
+
+    ``rows_trained_on`` counts the explained rows that equal a training row in all that the model sees; None
+    where the model does not know.
+    """
 
     made_by: str
     target: str
@@ -268,6 +281,7 @@ class Summary(Found):
     columns: int
     seed: int
     metrics: Mapping[str, float | None] | None
+    rows_trained_on: int | None
     provenance: Mapping[str, str]
     versions: dict[str, str]
     background: str
@@ -282,3 +296,17 @@ class Summary(Found):
     comparison: ComparisonFound | None = None
     left_out: list[str]
     seconds: dict[str, float]
+
+    @property
+    def not_held_out(self) -> str:
+        """Which rows the model was trained on, as a sentence; empty if there are none."""
+        count, n = self.rows_trained_on, self.rows
+        if not count:
+            return ""
+        if count == n:
+            text = f"Every one of the {n:,} rows" if n > 1 else "The row"
+        else:
+            text = f"{count:,} of the {n:,} rows"
+        equal = "equals a training row" if count in (1, n) else "equal training rows"
+        about = " Metrics on them are not held out." if self.metrics else ""
+        return f"{text} {equal} in all columns of the model.{about}"

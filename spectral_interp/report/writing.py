@@ -86,7 +86,7 @@ def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
     ["'=1+1", 'Oslo', -2.0]
     """
     text = [name for name, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
-    cells = {str(name): table[name].astype(object).map(_harmless) for name in text}
+    cells: dict[str, Any] = {str(name): table[name].astype(object).map(_harmless) for name in text}
     return table.assign(**cells).rename(columns=_harmless)
 
 

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import shown
+from .._common.messages import Notes, row_name, shown, truncated_list, with_counts
+from .._common.text import counted
 from ..view import Axis, LevelsAxis, NumberAxis
 from ..view.axes import MISSING
-from ..view.levels import OTHER
-from .parsing import check_values, coded, is_numeric, numbers_of, numbers_or_none, refuse
+from ..view.levels import CAPITALS, OTHER, UNKNOWN
+from ..view.spelling import nearest
+from .levels import levels_of, note_mixed
+from .parsing import (
+    check_values,
+    coded,
+    counts_of,
+    is_numeric,
+    numbers_of,
+    numbers_or_none,
+    refuse,
+    without,
+)
 
-RARE_ROWS, RARE_SHARE = 5, 0.05
-"""A level is rare, and counts as "other", in fewer than 5 training rows that are less than 5 % of them."""
+DROPPED = "columns that do not vary over the training rows are left out of the model"
+IDENTIFIERS = (
+    "columns in which every value is rare, as in names and identifiers, are left out of the model (list "
+    "them in drop)"
+)
+GAPS = (
+    "columns of numbers in which text counts as a missing value (list them in categorical to keep the text)"
+)
+COUNTERS = (
+    "columns of a different whole number in every row, as identifiers have, are used as numbers (list them "
+    "in drop to leave them out)"
+)
 
-MAX_LEVELS = 50
-"""Levels of a column that are features of their own, the most frequent first; further ones are "other"."""
+COUNTED_ROWS = 20
+"""In fewer rows, whole numbers that are all different may well be measured."""
 
 LARGEST_VALUE = 1e300
 """Larger numbers are refused: there is no room left for differences and for the edges of a figure."""
@@ -29,26 +52,55 @@ FAR = 1e100
 """Numbers further from the training mean, in standard deviations, are refused: their squares overflow."""
 
 
+NAMED = 3
+"""Values that a warning names."""
+
+ADVICE = (
+    ', or list the column in categorical, or texts that mean "missing" in na_values '
+    "(--categorical, --na-values)"
+)
+
+_IDENTIFIER = re.compile(r"(?i:(.*[\W_])?(id|uuid|guid))|.*[a-z](Id|ID)")
+
+
 @dataclass(frozen=True)
 class DroppedColumn:
-    """A column that training could not learn from, and why."""
+    """A column that training could not learn from, why, and the kind of note that says so."""
 
     name: str
     why: str
+    kind: str = DROPPED
 
 
-def fit_column(column: pd.Series, *, log: bool = False) -> Axis | DroppedColumn:
+def fit_column(
+    column: pd.Series,
+    notes: Notes | None = None,
+    *,
+    log: bool = False,
+    weight: FloatArray | None = None,
+    categorical: bool = False,
+    na_values: Collection[str] = (),
+) -> Axis | DroppedColumn:
     """Learn how to encode a column, from all rows of the training table.
 
-    Numbers, and text that is a number in every row, are numeric. Booleans, pandas categories and other text
-    are categorical. Blank text is missing. A column without two different values is dropped.
+    Numbers, and text that is a number or a placeholder such as "?" in every row, are numeric, placeholders
+    missing. Booleans, pandas categories and other text are categorical. Blank text is missing. A column
+    without two different values is dropped.
 
     Parameters
     ----------
     column : Series, shape (n,)
         Its name goes into messages and feature names.
+    notes : Notes, optional
+        What is read as something else, folded or joined is added to it.
     log : bool, default False
         Whether to standardise log x instead of x; the numbers must be positive.
+    weight : ndarray, shape (n,), optional
+        Positive. A weight of two is the row twice; one by default.
+    categorical : bool, default False
+        Whether to read the values as levels, whatever they look like.
+    na_values : collection of str
+        Texts that count as missing; numbers by value.
 
     Raises
     ------
@@ -59,22 +111,47 @@ def fit_column(column: pd.Series, *, log: bool = False) -> Axis | DroppedColumn:
 
     Examples
     --------
-    >>> fit_column(pd.Series([1.0, 3.0], name="bmi"))
-    NumberAxis(name='bmi', mean=2.0, scale=1.0, log=False, median=None, missing=0.0)
+    >>> fit_column(pd.Series(["1", "3", "?"], name="bmi")).encode([2.0])
+    array([[ 0.        , -0.33333333]])
     """
-    column = check_values(column, str(column.name))
-    values = numbers_or_none(column)
-    if values is not None:
-        if np.isnan(values).all():
-            return DroppedColumn(str(column.name), "no values")
-        return _fit_numbers(column, values, log)
-    if log:
-        row = int(column.notna().to_numpy().argmax())
-        refuse(column, row, "positive numbers for log", "leave the column out of log")
-    return _fit_levels(column)
+    gaps, notes = tuple(na_values), Notes() if notes is None else notes
+    weight = np.ones(len(column)) if weight is None else weight
+    column = without(check_values(column, str(column.name)), gaps)
+    read = None if categorical and column.notna().any() else numbers_or_none(column, advice=ADVICE)
+    if read is None:
+        if log:
+            row = int(column.notna().to_numpy().argmax())
+            refuse(column, row, "positive numbers for log", "leave the column out of log")
+        chosen = categorical or isinstance(column.dtype, pd.CategoricalDtype)
+        axis = _fit_levels(column, weight, notes, chosen=chosen)
+        return replace(axis, gaps=gaps) if isinstance(axis, LevelsAxis) else axis
+    if np.isnan(read.values).all():
+        return DroppedColumn(str(column.name), "no values")
+    if read.gaps:
+        notes.add(GAPS, str(column.name), with_counts(read.gaps))
+        gaps = tuple(dict.fromkeys((*gaps, *read.gaps)))
+        column = without(column, gaps)
+    fitted = _fit_numbers(column, read.values, weight, log)
+    if isinstance(fitted, NumberAxis):
+        _note_identifier(fitted.name, read.values, notes)
+        low, high = float(np.nanmin(read.values)), float(np.nanmax(read.values))
+        return replace(fitted, low=low, high=high, gaps=gaps)
+    return replace(fitted, gaps=gaps) if isinstance(fitted, LevelsAxis) else fitted
 
 
-def _fit_numbers(column: pd.Series, values: FloatArray, log: bool) -> Axis | DroppedColumn:
+def _note_identifier(name: str, values: FloatArray, notes: Notes) -> None:
+    """Note whole numbers that differ in every row, if they count the rows or the column is named like ids."""
+    n = len(values)
+    if n < COUNTED_ROWS or np.isnan(values).any() or (values != np.round(values)).any():
+        return
+    width = float(values.max() / n - values.min() / n)
+    if (width <= 2 or _IDENTIFIER.fullmatch(name)) and len(np.unique(values)) == n:
+        notes.add(COUNTERS, name, f"{values.min():,.15g} to {values.max():,.15g} in {n:,} rows")
+
+
+def _fit_numbers(
+    column: pd.Series, values: FloatArray, weight: FloatArray, log: bool
+) -> Axis | DroppedColumn:
     """Learn from ``values`` (n,), NaN where missing.
 
     A constant is dropped; a constant with gaps has two levels.
@@ -83,41 +160,49 @@ def _fit_numbers(column: pd.Series, values: FloatArray, log: bool) -> Axis | Dro
     _refuse_unusable(column, values)
     gaps = np.isnan(values)
     present = values[~gaps]
-    mean, scale, median = _moments(present)
+    mean, scale, median = _moments(present, weight[~gaps])
     if not scale > max(1e-12 * np.abs(present).max(), 1e-300):
-        return _fit_levels(column) if gaps.any() else DroppedColumn(name, f"always {present[0]:.6g}")
+        return _fit_levels(column, weight) if gaps.any() else DroppedColumn(name, f"always {present[0]:.6g}")
     if log:
         _refuse_without_logarithm(column, values)
-        mean, scale, _ = _moments(np.log(present))
+        mean, scale, _ = _moments(np.log(present), weight[~gaps])
     if not gaps.any():
         return NumberAxis(name, mean, scale, log)
-    return NumberAxis(name, mean, scale, log, median, float(gaps.mean()))
+    return NumberAxis(name, mean, scale, log, median, float(np.average(gaps, weights=weight)))
 
 
-def _fit_levels(column: pd.Series) -> LevelsAxis | DroppedColumn:
+def _fit_levels(
+    column: pd.Series, weight: FloatArray, notes: Notes | None = None, *, chosen: bool = True
+) -> LevelsAxis | DroppedColumn:
     """Learn the levels of a column; one with a single level is dropped.
 
-    Values become text, and missing ones the level "missing". Rare levels (:data:`RARE_ROWS`,
-    :data:`RARE_SHARE`) and those beyond :data:`MAX_LEVELS` count as "other". The texts "other" and "missing"
-    mean these levels.
+    Values become text, and missing ones the level "missing"; see
+    :func:`~spectral_interp.tables.levels.levels_of`. Unless the user has chosen levels for the column, it is
+    noted where most of them are numbers.
     """
+    notes = Notes() if notes is None else notes
     codes, texts = coded(column)
-    counts = pd.Series(texts[codes]).value_counts()
-    frequent = (counts >= RARE_ROWS) | (counts / len(column) >= RARE_SHARE)
-    own = [text for text in counts.index[frequent] if text not in (OTHER, MISSING)]
-    own = sorted(own, key=lambda text: (-counts[text], text))[:MAX_LEVELS]
-    sizes = {text: int(counts[text]) for text in own}
-    sizes[OTHER] = len(column) - sum(sizes.values()) - int(counts.get(MISSING, 0))
-    sizes[MISSING] = int(counts.get(MISSING, 0))
-    sizes = {text: size for text, size in sizes.items() if size}
-    if len(sizes) == 1:
-        why = f"always {shown(counts.index[0])}" if len(counts) == 1 else "every value is rare"
-        return DroppedColumn(str(column.name), why)
-    return LevelsAxis(str(column.name), tuple(sizes), tuple(size / len(column) for size in sizes.values()))
+    counts, rows = counts_of(codes, texts, weight), counts_of(codes, texts)
+    axis = levels_of(str(column.name), counts, rows, notes)
+    if len(axis.levels) > 1:
+        if not chosen:
+            note_mixed(axis, counts, notes)
+        return axis
+    if axis.own or len(counts) == 1:
+        return DroppedColumn(axis.name, f"always {shown((*axis.own, *counts)[0])}")
+    why = f"{len(counts):,} values in {len(column):,} rows, such as {shown(next(iter(counts)))}"
+    return DroppedColumn(axis.name, why, kind=IDENTIFIERS)
 
 
-def encode_column(axis: Axis, column: pd.Series) -> FloatArray:
+def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray:
     """Map a column (n,) to the features of its axis, (n, f).
+
+    Parameters
+    ----------
+    axis : Axis
+    column : Series, shape (n,)
+    notes : list of str
+        A sentence is added to it for every kind of value that the model does not know.
 
     Raises
     ------
@@ -125,33 +210,52 @@ def encode_column(axis: Axis, column: pd.Series) -> FloatArray:
         If the column holds numbers where training had text, or the reverse, or a number that cannot be used;
         names the column, the row and the value.
 
-    Warns
-    -----
-    UserWarning
-        If values are missing in a numeric column that had none missing in training.
-
     Examples
     --------
     >>> age = fit_column(pd.Series([20.0, 40.0, np.nan, 30.0], name="age"))
-    >>> encode_column(age, pd.Series([30.0, np.nan]))
+    >>> encode_column(age, pd.Series([30.0, np.nan]), [])
     array([[ 0.  , -0.25],
            [ 0.  ,  0.75]])
     """
     column = check_values(column, axis.name)
-    u = _read_levels(axis, column) if isinstance(axis, LevelsAxis) else _read_numbers(axis, column)
-    return axis.place(u)
+    if isinstance(axis, LevelsAxis):
+        return axis.place(_read_levels(axis, without(column, axis.gaps), notes))
+    if isinstance(axis, NumberAxis):
+        return axis.place(_read_numbers(axis, without(column, axis.gaps), notes))
+    raise TypeError(f"expected a column of numbers or levels; got {type(axis).__name__} {shown(axis.name)}")
 
 
-def _read_numbers(axis: Any, column: pd.Series) -> FloatArray:
+def values_as_read(axis: Axis, values: Any) -> pd.Series:
+    """Return values (n,) of a column as the model reads them.
+
+    Numbers are float64, NaN where missing; levels are text, None where they are missing or unknown to a model
+    without such levels.
+
+    Examples
+    --------
+    >>> flag = fit_column(pd.Series([0, 1, 1], name="flag"))
+    >>> values_as_read(flag, ["yes", 0.0, "?"]).tolist()
+    [1.0, 0.0, nan]
+    """
+    column = without(check_values(pd.Series(values), axis.name), getattr(axis, "gaps", ()))
+    if isinstance(axis, NumberAxis):
+        return pd.Series(numbers_of(column, boolean=axis.boolean)[0])
+    codes, texts = coded(column)
+    return pd.Series(axis.values(axis.coordinates(texts)[codes]))
+
+
+def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> FloatArray:
     """Return the coordinates of a numeric column, (n,), NaN where missing."""
-    values = numbers_of(column)
+    values, texts = numbers_of(column, boolean=axis.boolean)
     gaps = np.isnan(values)
     if gaps.any() and axis.median is None:
-        warnings.warn(
-            f"column {shown(axis.name)} has {int(gaps.sum())} missing values, the first in row "
-            f"{column.index[int(gaps.argmax())]}, but had none in training; they count as average",
-            stacklevel=2,
+        read = f" ({with_counts(texts)} read as missing)" if texts else ""
+        notes.append(
+            f"column {shown(axis.name)} has {int(gaps.sum())} missing values{read}, the first in "
+            f"{row_name(column.index, int(gaps.argmax()))}, but had none in training; they count as average"
         )
+    elif texts:
+        notes.append(f"column {shown(axis.name)} has text that is read as missing: {with_counts(texts)}")
     _refuse_unusable(column, values)
     if axis.log:
         _refuse_without_logarithm(column, values)
@@ -160,25 +264,59 @@ def _read_numbers(axis: Any, column: pd.Series) -> FloatArray:
     if far.size:
         expected = f"numbers within {FAR:.0e} standard deviations of the training mean {axis.mean:.6g}"
         refuse(column, far[0], expected, "correct it or change the unit of the column")
+    low, high = axis.reach
+    outside = np.flatnonzero((u < low) | (u > high))
+    if outside.size:
+        where = (
+            f"range {axis.low:.6g} to {axis.high:.6g}" if axis.low is not None else f"mean {axis.mean:.6g}"
+        )
+        notes.append(
+            f"column {shown(axis.name)} has {counted(outside.size, 'value')} far outside the training "
+            f"{where}, the first {values[outside[0]]:.6g} in {row_name(column.index, outside[0])}; "
+            "predictions there are extrapolated"
+        )
     return u
 
 
-def _read_levels(axis: LevelsAxis, column: pd.Series) -> FloatArray:
+def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[str]) -> FloatArray:
     """Return the coordinates of a column of levels, (n,), NaN where unknown."""
     _refuse_numbers(axis, column)
     codes, texts = coded(column)
-    return axis.coordinates(texts)[codes]
+    found = [axis.find(text) for text in texts]
+    counts = counts_of(codes, texts)
+    ways = {text: way for text, (_, way) in zip(texts, found, strict=True) if text in counts}
+    name, unknown = shown(axis.name), {t: counts[t] for t, way in ways.items() if way == UNKNOWN}
+    fate = 'count as "other"' if OTHER in axis.levels else "count as average"
+    if missing := unknown.pop(MISSING, 0):
+        notes.append(f"column {name} has {missing} missing values, but had none in training; they {fate}")
+    if unknown:
+        most = sorted(unknown, key=lambda text: (-unknown[text], text))[:NAMED]
+        near = {text: nearest(text, axis.own) for text in most}
+        hints = [f"is {shown(text)} {shown(level)}?" for text, level in near.items() if level]
+        notes.append(
+            f"column {name} has values that are no level of the model: {with_counts(unknown, most=NAMED)}; "
+            f"they {fate}{'; ' if hints else ''}{' '.join(hints)}"
+        )
+    capitals = {text: counts[text] for text, way in ways.items() if way == CAPITALS}
+    if capitals:
+        known = [f"{shown(text)} as {shown(axis.levels[int(axis.find(text)[0])])}" for text in capitals]
+        notes.append(
+            f"column {name} has values in other capitals than in training, {sum(capitals.values())} rows: "
+            f"read {truncated_list(known)}"
+        )
+    return np.array([u for u, _ in found], dtype=np.float64)[codes]
 
 
 def _refuse_numbers(axis: LevelsAxis, column: pd.Series) -> None:
-    """Refuse numbers where training had text."""
-    if not is_numeric(column.dtype) or not column.notna().any():
+    """Refuse numbers where training had text; 0 and 1 are booleans where the levels are."""
+    if not is_numeric(column.dtype) or not axis.own:
         return
-    own = [level for level in axis.levels if level not in (OTHER, MISSING)]
-    if own and pd.to_numeric(pd.Series(own), errors="coerce").isna().all():
+    if pd.to_numeric(pd.Series(axis.own), errors="coerce").notna().any():
+        return
+    known = column.isna() | (column.isin([0, 1]) if axis.truths else False)
+    if not known.all():
         advice = f"convert the {column.dtype} column to what it was in training"
-        first = int(column.notna().to_numpy().argmax())
-        refuse(column, first, f"values such as {shown(own[0])}", advice)
+        refuse(column, int((~known).to_numpy().argmax()), f"values such as {shown(axis.own[0])}", advice)
 
 
 def _refuse_unusable(column: pd.Series, values: FloatArray) -> None:
@@ -194,14 +332,27 @@ def _refuse_without_logarithm(column: pd.Series, values: FloatArray) -> None:
         refuse(column, bad[0], "positive numbers for log", "correct it or leave the column out of log")
 
 
-def _moments(values: FloatArray) -> tuple[float, float, float]:
-    """Return mean, population standard deviation and median (n >= 1), safe from overflow and underflow.
+def _moments(values: FloatArray, weight: FloatArray) -> tuple[float, float, float]:
+    """Return weighted mean, population standard deviation and median (n >= 1), safe from over- and underflow.
 
     Multiplying by a power of two is exact: where nothing overflows the result is that of plain sums.
     """
     exponent = int(np.frexp(np.abs(values).max())[1])
     scaled = np.ldexp(values, -exponent)
-    mean, scale, median = (
-        float(np.ldexp(x, exponent)) for x in (scaled.mean(), scaled.std(), np.median(scaled))
-    )
+    mean = np.average(scaled, weights=weight)
+    variance = np.average((scaled - mean) ** 2, weights=weight)
+    found = (mean, np.sqrt(variance), _median(scaled, weight))
+    mean, scale, median = (float(np.ldexp(x, exponent)) for x in found)
     return mean, scale, median
+
+
+def _median(values: FloatArray, weight: FloatArray) -> float:
+    """Return the weighted median: the middle of the values with at most half of the weight on either side.
+
+    Whole weights are exact below 10¹¹ rows; of others, sums that equal half up to rounding are half.
+    """
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order])
+    half, slack = below[-1] / 2, 1e-12 * below[-1]
+    low, high = np.searchsorted(below, [half - slack, half + slack])
+    return float((values[order[low]] + values[order[high]]) / 2)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import shown, truncated_list
+from .._common.messages import Notes, meant, shown, truncated_list, warn_of
 from ..view import Axis, LevelsAxis, NumberAxis
-from .columns import DroppedColumn, encode_column, fit_column
-from .readers import check_names
+from ..view.levels import text_of
+from .columns import DROPPED, IDENTIFIERS, DroppedColumn, encode_column, fit_column
+from .frames import with_names
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,16 @@ class TableEncoder:
         object.__setattr__(self, "table_names", self.table_names or self.names)
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, *, log: Iterable[str] = ()) -> TableEncoder:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        log: Iterable[str] | None = None,
+        drop: Iterable[str] | None = None,
+        categorical: Iterable[str] | None = None,
+        na_values: Iterable[str] | None = None,
+        weight: FloatArray | None = None,
+    ) -> TableEncoder:
         """Learn the encoding of every column of ``frame``.
 
         Parameters
@@ -57,32 +66,51 @@ class TableEncoder:
             Its column names are taken as text.
         log : iterable of str, optional
             Numeric columns of positive numbers whose logarithm is standardised instead.
+        drop : iterable of str, optional
+            Columns that the model does not use. Tables to encode may have them or not.
+        categorical : iterable of str, optional
+            Columns to read as levels, whatever they look like.
+        na_values : iterable of str, optional
+            Texts that count as missing in every column, numbers by value: "-999" is also -999.0.
+        weight : ndarray, shape (n,), optional
+            Positive. A weight of two is the row twice; one by default.
 
         Raises
         ------
+        TypeError
+            If ``log``, ``drop``, ``categorical`` or ``na_values`` is a text instead of a list of texts.
         ValueError
-            If the table has no rows, a column has no name or that of another, ``log`` names an unknown
-            column, no column varies, or a column cannot be encoded (see
+            If the table has no rows, a column has no name or that of another, one of the lists names an
+            unknown column or two of them the same one, no column varies, or a column cannot be encoded (see
             :func:`~spectral_interp.tables.columns.fit_column`).
 
         Warns
         -----
         UserWarning
-            If columns without two different values are dropped; it names them.
+            Once for every kind of thing that is left out, folded or read as something else; it names the
+            columns.
         """
         frame = with_names(frame)
-        logged = _check_log(log, frame)
+        names = tuple(frame.columns)
+        logged, levels = named_columns("log", log, frame), named_columns("categorical", categorical, frame)
+        gaps = tuple(dict.fromkeys(_texts("na_values", na_values)))
+        frame = without_columns(frame, drop, but={"log": logged, "categorical": levels})
+        _refuse_both(logged, levels, "log", "categorical")
         if not len(frame):
             raise ValueError("expected a table with rows; got 0 rows")
-        fitted = [fit_column(frame[name], log=name in logged) for name in frame.columns]
-        dropped = [f"{shown(c.name)} ({c.why})" for c in fitted if isinstance(c, DroppedColumn)]
-        if len(dropped) == len(fitted):
-            raise ValueError(f"expected a column that varies; got only {truncated_list(dropped)}")
-        if dropped:
-            text = "columns that do not vary over the training rows are left out of the model"
-            warnings.warn(f"{text}: {truncated_list(dropped)}", UserWarning, stacklevel=2)
-        axes = tuple(axis for axis in fitted if not isinstance(axis, DroppedColumn))
-        return cls(axes, tuple(frame.columns))
+        notes, axes = Notes(), []
+        for name in frame.columns:
+            options = {"log": name in logged, "categorical": name in levels}
+            fitted = fit_column(frame[name], notes, weight=weight, na_values=gaps, **options)
+            if isinstance(fitted, DroppedColumn):
+                notes.add(fitted.kind, fitted.name, fitted.why)
+            else:
+                axes.append(fitted)
+        if not axes:
+            unused = truncated_list([*notes.of(DROPPED), *notes.of(IDENTIFIERS)])
+            raise ValueError(f"expected a column that varies; got only {unused}")
+        warn_of(notes.sentences())
+        return cls(tuple(axes), names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,7 +124,7 @@ class TableEncoder:
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the encoder's columns of ``frame``, in its order; ValueError names missing or extra ones."""
-        frame = with_names(frame)
+        frame = with_names(frame, self.table_names)
         missing = [name for name in self.names if name not in frame.columns]
         extra = [name for name in frame.columns if name not in self.table_names]
         problems = []
@@ -110,20 +138,36 @@ class TableEncoder:
             )
         return frame[list(self.names)]
 
-    def encode(self, frame: pd.DataFrame) -> FloatArray:
+    def encode(self, frame: pd.DataFrame, *, quiet: bool = False) -> FloatArray:
         """Map rows of a table to features, shape (n, p).
+
+        Parameters
+        ----------
+        frame : DataFrame, shape (n, columns)
+        quiet : bool
+            Whether to warn of nothing, for rows that the encoder was fitted on.
 
         Raises
         ------
         ValueError
             If a column is missing or unknown, holds text where training had numbers or the reverse, infinity,
-            numbers <= 0 under a logarithm, or has gaps though a numeric column had none in training.
-        """
-        return self.features(self.select(frame))
+            or numbers <= 0 under a logarithm.
 
-    def features(self, selected: pd.DataFrame) -> FloatArray:
-        """Map rows that :meth:`select` returned to features, shape (n, p)."""
-        return np.hstack([encode_column(axis, selected[axis.name]) for axis in self.axes])
+        Warns
+        -----
+        UserWarning
+            Once a column of values that the model does not know: levels that training did not have, gaps
+            where it had none, numbers far outside the training range.
+        """
+        return self.features(self.select(frame), quiet=quiet)
+
+    def features(self, selected: pd.DataFrame, *, quiet: bool = False) -> FloatArray:
+        """Map rows that :meth:`select` returned to features, shape (n, p); warns as :meth:`encode` does."""
+        notes: list[str] = []
+        z = np.hstack([encode_column(axis, selected[axis.name], notes) for axis in self.axes])
+        if not quiet:
+            warn_of(notes, stacklevel=4)
+        return z
 
     def state(self) -> list[dict[str, Any]]:
         """Return the encoding as plain values, one dict a column of the training table."""
@@ -131,7 +175,8 @@ class TableEncoder:
             name: {"kind": "dropped", "name": name} for name in self.table_names
         }
         for axis in self.axes:
-            plain = {key: list(v) if isinstance(v, tuple) else v for key, v in vars(axis).items()}
+            values = {field.name: getattr(axis, field.name) for field in fields(axis)}  # type: ignore[arg-type]
+            plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
             states[axis.name] = {"kind": _KIND_OF[type(axis)], **plain}
         return list(states.values())
 
@@ -158,51 +203,49 @@ _KINDS: dict[str, type[Axis]] = {"numeric": NumberAxis, "categorical": LevelsAxi
 _KIND_OF = {axis: kind for kind, axis in _KINDS.items()}
 
 
-def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return ``X`` as a table; arrays take the names ``columns``, or x0, x1, ….
+def without_columns(
+    frame: pd.DataFrame, drop: Iterable[str] | None, *, but: Mapping[str, Iterable[str] | None] | None = None
+) -> pd.DataFrame:
+    """Return the table without the columns ``drop``.
 
     Raises
     ------
-    ValueError
-        If an array has not two axes, or not as many columns as ``columns``.
-
-    Examples
-    --------
-    >>> list(as_frame([[1.0, 2.0]]).columns)
-    ['x0', 'x1']
+    TypeError, ValueError
+        If ``drop`` is no list of columns of the table, names all of them, or one that another argument, a
+        name of ``but``, names as well.
     """
-    if isinstance(X, pd.DataFrame):
-        return X
-    array = np.asarray(X)
-    if array.ndim != 2:
-        raise ValueError(f"expected a table or a 2D array of shape (rows, columns); got shape {array.shape}")
-    names = list(columns) if columns is not None else [f"x{i}" for i in range(array.shape[1])]
-    if array.shape[1] != len(names):
-        raise ValueError(f"expected {len(names)} columns ({', '.join(names[:20])}); got {array.shape[1]}")
-    return pd.DataFrame(array, columns=names)
+    frame = with_names(frame)
+    dropped = named_columns("drop", drop, frame)
+    for argument, names in (but or {}).items():
+        _refuse_both(dropped, named_columns(argument, names, frame), "drop", argument)
+    if dropped and len(dropped) == frame.shape[1]:
+        raise ValueError("expected drop to leave a column; got all of them")
+    return frame.drop(columns=list(dropped)) if dropped else frame
 
 
-def with_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with text for column names, or refuse names that are empty, repeated or nested."""
-    if frame.columns.nlevels > 1:
-        raise ValueError(
-            f"expected one name per column; got {frame.columns.nlevels} levels; join them into one"
-        )
-    names = [str(name) for name in frame.columns]
-    check_names(names)
-    return frame if all(isinstance(name, str) for name in frame.columns) else frame.set_axis(names, axis=1)
-
-
-def _check_log(log: Iterable[str], frame: pd.DataFrame) -> set[str]:
-    if isinstance(log, str):
-        raise TypeError(f"expected log as a list of column names; got the text {log!r}; write [{log!r}]")
-    logged = [str(name) for name in log]
-    unknown = [name for name in logged if name not in frame.columns]
+def named_columns(argument: str, names: Iterable[str] | None, frame: pd.DataFrame) -> set[str]:
+    """Return the columns that an argument names; TypeError or ValueError unless they are in the table."""
+    found = _texts(argument, names)
+    unknown = [name for name in found if name not in frame.columns]
     if unknown:
+        known = truncated_list(map(shown, frame.columns))
         raise ValueError(
-            f"expected log to name columns of {truncated_list(map(shown, frame.columns))}; got {unknown[0]!r}"
+            f"expected {argument} to name columns of {known}; got {unknown[0]!r}"
+            f"{meant(unknown[0], frame.columns)}"
         )
-    return set(logged)
+    return set(found)
+
+
+def _texts(argument: str, texts: Iterable[str] | None) -> list[str]:
+    if isinstance(texts, str):
+        what = "texts" if argument == "na_values" else "column names"
+        raise TypeError(f"expected {argument} as a list of {what}; got the text {texts!r}; write [{texts!r}]")
+    return [text_of(text).strip() for text in texts or ()]
+
+
+def _refuse_both(some: set[str], others: set[str], first: str, second: str) -> None:
+    if both := sorted(some & others):
+        raise ValueError(f"expected {first} and {second} to name different columns; got {both[0]!r} in both")
 
 
 def _column_is(names: Sequence[str]) -> str:

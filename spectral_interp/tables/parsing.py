@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import numbers
 import re
+from collections.abc import Collection
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,29 @@ import pandas as pd
 from pandas.api import types
 
 from .._common.arrays import FloatArray
-from .._common.messages import shown
+from .._common.messages import row_name, shown, with_counts
 from ..view.axes import MISSING
 from ..view.levels import text_of
+from ..view.spelling import is_boolean, spelling, truth
 
-TYPO_SHARE = 0.95
-"""A text column of which at least this share looks like numbers or dates is refused."""
+_NO_VALUE = (
+    "?,??,-,--,---,–,—,.,..,...,*,n/a,n.a.,na,nan,<na>,#n/a,#na,none,null,nil,nd,n.d.,unk,unknown,missing,"
+    "not available,not applicable,not known,no data"
+)
+PLACEHOLDERS = frozenset(_NO_VALUE.split(","))
+"""Texts that say that there is no number, whatever their capitals. A column of numbers and these has gaps."""
+
+DATE_SHARE = 0.95
+"""A text column of which at least this share looks like dates is refused."""
+
+NUMBER_SHARE, TYPO_SHARE = 0.5, 0.95
+"""A text column of which at least this share looks like numbers is refused, unless all of it is numbers.
+
+The larger share is for up to :data:`FEW_NUMBERS` different numbers.
+"""
+
+FEW_NUMBERS = 10
+"""Up to 10 different numbers beside other text, or with a unit, may be levels, such as 1st, 2nd and 3rd."""
 
 _DATES = (
     datetime.date,
@@ -33,6 +51,12 @@ _DATES = (
 _DATE_TEXT = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([ T].*)?")
 
 _SIGNS_IN_NUMBERS = re.compile(r"[\s,%$€£']")
+
+_CENSORED = re.compile(r"([<>≤≥~≈]=?\s*[+-]?[0-9][0-9.,]*|[+-]?[0-9][0-9.,]*\s*\+)\s*")
+
+_WITH_UNIT = re.compile(r"[+-]?[0-9][0-9.,]*\s*([^\W\d_][^\d]*)")
+
+_CODE = re.compile(r".*[^\W\d_].*[0-9].*", re.DOTALL)
 
 
 def check_values(column: pd.Series, name: str) -> pd.Series:
@@ -79,10 +103,11 @@ def _parse(column: pd.Series) -> FloatArray:
     """Return float64 (n,), NaN where a value is missing or not a number."""
     if is_numeric(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    if isinstance(column.dtype, pd.CategoricalDtype) or types.is_bool_dtype(column.dtype):
+    if types.is_bool_dtype(column.dtype):
         return np.full(len(column), np.nan)
+    column = column.astype(object)
     boolean = column.map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
-    return to_numbers(column.astype(object).mask(boolean))
+    return to_numbers(column.mask(boolean))
 
 
 def to_numbers(column: pd.Series) -> FloatArray:
@@ -103,56 +128,170 @@ def _not_numbers(column: pd.Series, values: FloatArray) -> npt.NDArray[np.intp]:
     return np.flatnonzero(np.isnan(values) & column.notna().to_numpy(dtype=bool))
 
 
-def numbers_of(column: pd.Series) -> FloatArray:
-    """Return a numeric column as float64 (n,), NaN where missing, or name the row that is no number."""
+def numbers_of(column: pd.Series, *, boolean: bool = False) -> tuple[FloatArray, dict[str, float]]:
+    """Return a numeric column as float64 (n,), NaN where missing, and the placeholders in it with their rows.
+
+    Parameters
+    ----------
+    column : Series, shape (n,)
+    boolean : bool
+        Whether spellings of true and false are 1 and 0.
+
+    Raises
+    ------
+    ValueError
+        If a value is neither number nor placeholder; names the row.
+    """
     values = _parse(column)
-    bad = _not_numbers(column, values)
+    rows = _not_numbers(column, values)
+    if not rows.size:
+        return values, {}
+    codes, texts = coded(column.iloc[rows])
+    truths = [truth(text) if boolean else None for text in texts]
+    gaps = np.array([is_placeholder(text) for text in texts])
+    bad = np.flatnonzero(
+        ~np.array([gap or t is not None for gap, t in zip(gaps, truths, strict=True)])[codes]
+    )
     if bad.size:
-        refuse(
-            column,
-            bad[0],
-            "numbers",
-            f"correct it or convert the {column.dtype} column to numbers, as in training",
-        )
-    return values
+        what = f"convert the {column.dtype} column to numbers, as in training"
+        refuse(column, rows[bad[0]], "numbers", f"correct it or {what}")
+    values = values.copy()
+    values[rows] = np.array([np.nan if t is None else float(t) for t in truths])[codes]
+    return values, {text: n for text, n in counts_of(codes, texts).items() if is_placeholder(text)}
 
 
-def numbers_or_none(column: pd.Series) -> FloatArray | None:
+def is_placeholder(text: str) -> bool:
+    """Return whether a text says that there is no value."""
+    return text.strip().casefold() in PLACEHOLDERS
+
+
+def counts_of(
+    codes: npt.NDArray[np.intp], texts: npt.NDArray[np.object_], weight: FloatArray | None = None
+) -> dict[str, float]:
+    """Return the rows, or the weight, of the texts that occur."""
+    found: dict[str, float] = {}
+    sizes = np.bincount(codes % len(texts), weight, minlength=len(texts)).tolist()
+    for text, n in zip(texts, sizes, strict=True):
+        if n:
+            found[text] = found.get(text, 0) + n
+    return found
+
+
+class Numbers(NamedTuple):
+    """A column that is numeric: float64 (n,), NaN where missing, and its placeholders with their rows."""
+
+    values: FloatArray
+    gaps: dict[str, float]
+
+
+def numbers_or_none(column: pd.Series, *, advice: str = "") -> Numbers | None:
     """Return the numbers of a column to fit, None if it is categorical.
+
+    A column is numeric if every value is a number, or text that is a number or one of :data:`PLACEHOLDERS`.
+    Booleans, pandas categories and columns without numbers are categorical. Text that looks like numbers is
+    refused (:func:`is_hidden_number`).
+
+    Parameters
+    ----------
+    column : Series, shape (n,)
+    advice : str
+        What else may be done about values that are no numbers.
 
     Raises
     ------
     ValueError
         If most but not all values look like numbers, or if they look like dates; names column and row.
     """
-    values = _parse(column)
-    bad = _not_numbers(column, values)
-    if not bad.size:
-        return values
-    if isinstance(column.dtype, pd.CategoricalDtype) or types.is_bool_dtype(column.dtype):
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.notna().any():
         return None
-    needed = TYPO_SHARE * column.notna().sum()
-    texts = column.astype(object).map(lambda value: value if isinstance(value, str) else "")
-    if texts.map(lambda text: _DATE_TEXT.fullmatch(text.strip()) is not None).sum() >= needed:
-        refuse(column, bad[0], "numbers, text or booleans", _advice(datetime.date.min))
-    stripped = pd.to_numeric(texts.map(lambda text: _SIGNS_IN_NUMBERS.sub("", text)), errors="coerce")
-    if (stripped.notna().to_numpy() | np.isfinite(values)).sum() >= needed:
-        advice = "write every number of the column plainly, such as 1234.5, or leave it empty"
-        refuse(column, bad[0], "numbers", advice)
+    values = _parse(column)
+    rows = _not_numbers(column, values)
+    if not rows.size:
+        return Numbers(values, {})
+    if types.is_bool_dtype(column.dtype):
+        return None
+    codes, texts = coded(column.iloc[rows])
+    counts = counts_of(codes, texts)
+    numeric = len(values) - int(np.isnan(values).sum())
+    if numeric and all(map(is_placeholder, counts)):
+        return Numbers(values, counts)
+    if sum(n for t, n in counts.items() if _DATE_TEXT.fullmatch(t)) >= DATE_SHARE * column.notna().sum():
+        refuse(column, rows[0], "numbers, text or booleans", _advice(datetime.date.min))
+    others = {text: n for text, n in counts.items() if not is_placeholder(text)}
+    if is_hidden_number(values, others):
+        first = rows[np.isin(codes, np.flatnonzero([text in others for text in texts]))][0]
+        plainly = "write every number of the column plainly, such as 1234.5, or leave it empty"
+        share = f"{sum(others.values()):,} of {int(column.notna().sum()):,} values are not plain numbers"
+        refuse(column, first, "numbers", f"{plainly}{advice}; {share}: {with_counts(others)}")
     return None
 
 
+def is_hidden_number(values: FloatArray, others: dict[str, float]) -> bool:
+    """Return whether a column of numbers ``values`` (n,) and other texts is meant to be numeric.
+
+    It is if at least half of its values look like numbers: numbers themselves, numbers with signs, bounds
+    such as "<0.5" or "4+", and more than :data:`FEW_NUMBERS` numbers with one unit. It takes 95 % where there
+    are only so many different numbers, or where most of the rest are codes of letters and digits. Spellings
+    of booleans are levels.
+    """
+    plain = values[~np.isnan(values)]
+    if is_boolean([*others, *map(text_of, np.unique(plain)[:3])]):
+        return False
+    signed = {text for text in others if _is_signed(text)}
+    bounds = {text for text in others if text not in signed and _CENSORED.fullmatch(text)}
+    units = _with_one_unit(set(others) - signed - bounds)
+    different = len(np.unique(plain)) + len(signed) + len(units)
+    if not different:
+        return False
+    few = different <= FEW_NUMBERS and not (bounds and different > 1)
+    alike = len(plain) + sum(others[text] for text in signed | bounds | units)
+    rest = {text: n for text, n in others.items() if text not in signed | bounds | units}
+    codes = sum(n for text, n in rest.items() if _CODE.fullmatch(text))
+    total = len(plain) + sum(others.values())
+    if few or codes > 0.5 * sum(others.values()):
+        return alike >= TYPO_SHARE * total
+    return alike >= NUMBER_SHARE * total
+
+
+def _is_signed(text: str) -> bool:
+    return bool(np.isfinite(pd.to_numeric(_SIGNS_IN_NUMBERS.sub("", text) or "x", errors="coerce")))
+
+
+def _with_one_unit(texts: set[str]) -> set[str]:
+    """Return the texts that are numbers with the commonest unit; none where they may be levels."""
+    units: dict[str, set[str]] = {}
+    for text in texts:
+        if found := _WITH_UNIT.fullmatch(text):
+            units.setdefault(found[1].strip().casefold(), set()).add(text)
+    most = max(units.values(), key=len, default=set())
+    return most if len(most) > FEW_NUMBERS else set()
+
+
+def without(column: pd.Series, gaps: Collection[str]) -> pd.Series:
+    """Return the column with the texts ``gaps`` missing, numbers by value."""
+    if not gaps:
+        return column
+    known = {spelling(text) for text in gaps}
+    if is_numeric(column.dtype):
+        numeric = pd.to_numeric(pd.Series(sorted(known), dtype=object), errors="coerce").dropna()
+        hit = np.isin(_parse(column), numeric.to_numpy(dtype=np.float64))
+    else:
+        codes, texts = coded(column)
+        hit = np.array([spelling(text) in known for text in texts])[codes] & column.notna().to_numpy()
+    return column.mask(hit) if hit.any() else column
+
+
 def coded(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.object_]]:
-    """Return codes (n,) and their texts; the last text is "missing", the code of a missing value -1."""
+    """Return codes (n,) and their trimmed texts; the last is "missing", the code of a missing value -1."""
     if column.dtype == object:
         column = column.map(text_of, na_action="ignore")
     codes, values = pd.factorize(column)
-    return codes, np.array([*map(text_of, values), MISSING], dtype=object)
+    return codes, np.array([*(text_of(value).strip() for value in values), MISSING], dtype=object)
 
 
 def refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:
     """Raise ValueError for a value of a column: what was expected, what is there, and what to do."""
     raise ValueError(
-        f"expected {expected} in column {shown(column.name)}; got {shown(column.iloc[int(row)])} in row "
-        f"{column.index[int(row)]}; {advice}"
+        f"expected {expected} in column {shown(column.name)}; got {shown(column.iloc[int(row)])} in "
+        f"{row_name(column.index, row)}; {advice}"
     )

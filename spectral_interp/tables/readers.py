@@ -1,20 +1,26 @@
-"""Files of tables: CSV in its dialects, and Parquet. What is wrong with one is told in its own words."""
+"""Files of tables: CSV in its dialects, Parquet, Feather. What is wrong with one is told in its own words."""
 
 from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import re
 import warnings
+import zlib
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from .._common.messages import shown
@@ -23,6 +29,14 @@ MAX_TABLE_BYTES = 2 * 2**30
 """Larger files, and larger tables in compressed files, are refused unread: training holds all in memory."""
 
 SEPARATORS = ",", ";", "\t", "|"
+
+LINE = "line"
+"""Name of the row labels of a CSV file: the lines on which its rows begin, counted from 1."""
+
+BLANKS = " \t\r\n"
+"""What a line holds that is no row."""
+
+_DECIMAL_COMMA = r"\s*[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?\s*"
 
 
 def check_size(size: int) -> None:
@@ -43,28 +57,88 @@ def check_names(names: Sequence[str]) -> None:
         raise ValueError(f"column {shown(repeated[0])} appears more than once; rename one of them")
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Read a file of UTF-8 text whose lines have one number of fields."""
+def _read_csv(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
+    """Read a file of UTF-8 text whose lines have one number of fields; rows are called by their lines."""
+    if _zipped(path):
+        _check_unzipped(path)
     try:
-        separator, header = _read_header(path)
+        separator, header = _read_header(path, decimal)
         labels = 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
         check_names([name for place, name in enumerate(header) if place != labels])
-        _check_lines(path, separator, len(header))
+        lines = _check_lines(path, separator, len(header))
     except ValueError:
         _check_text(path)  # what is wrong with the bytes comes before what is wrong with their lines
         raise
+    options = {
+        "sep": separator,
+        "decimal": decimal,
+        "index_col": labels,
+        "dtype": {name: str for name in header if id_column and name.strip() == id_column},  # 007 is not 7
+    }
+    with _open(path, "rb") as file:
+        frame = _parse(file, **options)
+    if len(frame) != len(lines):  # a lone end of line of another kind joins two lines
+        with _open(path, newline=None) as file:
+            frame = _parse(file, **options)
+    if decimal == ",":
+        frame = frame.apply(_with_points)
+    if labels is not None and not frame.index.hasnans:
+        return frame.rename_axis(index=None)
+    if labels is not None:
+        text = (
+            f"the first column of {path}, which has no name, leaves rows without a label; they are called by"
+        )
+        warnings.warn(f"{text} their lines", stacklevel=2)
+    return frame.set_index(pd.Index(lines, name=LINE))
+
+
+def _parse(file: IO[Any], **options: Any) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(path, sep=separator, index_col=labels, low_memory=False, skipinitialspace=True)
+        return pd.read_csv(file, low_memory=False, skipinitialspace=True, **options)
     except pd.errors.ParserError as error:
         found = re.search(r"EOF inside string starting at row (\d+)", str(error))
         raise ValueError(_open_quote(int(found[1]) + 1) if found else str(error)) from error
-    return frame if labels is None else frame.rename_axis(index=None)
+
+
+def _with_points(column: pd.Series) -> pd.Series:
+    """Return a column of text with a decimal point in every number that has a comma: other values stay."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        return column
+    numbers = column.str.fullmatch(_DECIMAL_COMMA, na=False)
+    return column.where(~numbers, column.str.replace(",", ".", regex=False))
+
+
+def _zipped(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
+
+
+def _open(path: Path, mode: str = "rt", newline: str | None = "") -> IO[Any]:
+    """Open a file of text, as lines or as bytes."""
+    how: dict[str, Any] = {"encoding": "utf-8-sig", "newline": newline} if mode == "rt" else {}
+    opened: Any = gzip.open if _zipped(path) else open
+    return opened(path, mode, **how)
+
+
+def _check_unzipped(path: Path) -> None:
+    """Refuse a gzipped file that is damaged, or too large when unzipped, of which no more is ever held."""
+    size = 0
+    try:
+        with _open(path, "rb") as file:
+            while part := file.read(2**20):
+                size += len(part)
+                if size > MAX_TABLE_BYTES:
+                    raise ValueError(
+                        f"more than {MAX_TABLE_BYTES / 2**30:.3g} GiB when unzipped; write a sample of its "
+                        "rows to a new file"
+                    )
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError("a damaged gzip file, or none; write it again") from error
 
 
 def _check_text(path: Path) -> None:
     """Refuse a file that is blank, binary or in another encoding than UTF-8."""
     decode, blank, more = codecs.getincrementaldecoder("utf-8-sig")().decode, True, True
-    with path.open("rb") as file:
+    with _open(path, "rb") as file:
         while more:
             part = file.read(2**24)
             more = bool(part)
@@ -81,22 +155,34 @@ def _check_text(path: Path) -> None:
         raise ValueError("an empty file")
 
 
-def _read_header(path: Path) -> tuple[str, list[str]]:
-    """Return the separator and the fields of the first line."""
+def _read_header(path: Path, decimal: str) -> tuple[str, list[str]]:
+    """Return the separator and the fields of the first line.
+
+    In a file named .tsv a tab that splits the names is the separator; a decimal comma is one only where
+    nothing else splits them.
+    """
     tops = {sep: [count for _, count in islice(_widths(path, sep), 2)] for sep in SEPARATORS}
     if not all(tops.values()):
         raise ValueError("an empty file")
     splitting = [separator for separator, counts in tops.items() if counts[0] > 1]
+    if "\t" in splitting and path.name.lower().removesuffix(".gz").endswith(".tsv"):
+        splitting = ["\t"]
+    splitting = [separator for separator in splitting if separator != decimal] or splitting
     agreeing = [separator for separator in splitting if len(set(tops[separator])) == 1]
-    separator = max(agreeing or splitting or [","], key=lambda separator: tops[separator][0])
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    default = "," if decimal != "," else ";"
+    separator = max(agreeing or splitting or [default], key=lambda separator: tops[separator][0])
+    with _open(path) as file:
         return separator, next(fields for _, fields in _split(file, separator))
 
 
-def _check_lines(path: Path, separator: str, fields: int) -> None:
-    """Refuse a file with lines longer than the first, or with bytes of no text; warn of shorter lines."""
-    short = first = 0
+def _check_lines(path: Path, separator: str, fields: int) -> npt.NDArray[np.int64]:
+    """Return the line on which each row below the names begins.
+
+    Refuse a file with lines longer than the first, or with bytes of no text; warn of shorter lines.
+    """
+    starts, short, first = array("q"), 0, 0
     for number, count in _widths(path, separator):
+        starts.append(number)
         if count == fields:
             continue
         if count > fields:
@@ -111,25 +197,26 @@ def _check_lines(path: Path, separator: str, fields: int) -> None:
             f"line {first}{more} of {path}: fewer fields than in the first line; those left out are missing"
         )
         warnings.warn(text, stacklevel=2)
+    return np.array(starts, dtype=np.int64)[1:]
 
 
 def _widths(path: Path, separator: str) -> Iterator[tuple[int, int]]:
-    """Yield the lines that are not blank: their number in the file, from 1, and their number of fields.
+    """Yield the records that are not blank: the line they begin on, from 1, and their number of fields.
 
     Up to the first quote separators are counted, which is several times faster than splitting the lines.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with _open(path) as file:
         lines = _without_zeros(file)
         for number, line in enumerate(lines, start=1):
             if '"' in line:
                 break
             count = line.count(separator) + 1
-            if count > 1 or line.strip():
+            if count > 1 or line.strip(BLANKS):
                 yield number, count
         else:
             return
-        for last, fields in _split(chain([line], lines), separator, above=number - 1):
-            yield last, len(fields)
+        for start, fields in _split(chain([line], lines), separator, above=number - 1):
+            yield start, len(fields)
 
 
 def _without_zeros(lines: Iterable[str]) -> Iterator[str]:
@@ -140,12 +227,22 @@ def _without_zeros(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _split(lines: Iterable[str], separator: str, *, above: int = 0) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records that are not blank: the number of their last line, and their fields."""
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    """Yield the records that are not blank: the number of their first line, and their fields."""
+    blank = array("b")  # of every line since the last record
+
+    def noted() -> Iterator[str]:
+        for line in lines:
+            blank.append(not line.strip(BLANKS))
+            yield line
+
+    reader = csv.reader(noted(), delimiter=separator, skipinitialspace=True)
+    start = above + 1
     try:
         for fields in reader:
-            if len(fields) > 1 or (fields and fields[0].strip()):
-                yield above + reader.line_num, fields
+            if len(fields) > 1 or not all(blank):
+                yield start, fields
+            start = above + reader.line_num + 1
+            del blank[:]
     except csv.Error as error:
         raise ValueError(_open_quote(above + reader.line_num)) from error
 
@@ -154,32 +251,59 @@ def _open_quote(number: int) -> str:
     return f'a quote (") before or in line {number} that is never closed; close it or take it away'
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """Read a file whose metadata promise a size and names that can be used; decimals become float64."""
-    with _decoding(), pq.ParquetFile(path) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-    check_size(8 * rows * len(schema))
+def _read_parquet(path: Path, *_: Any) -> pd.DataFrame:
+    """Read a file whose metadata promise a size and names that can be used."""
+    with _decoding("Parquet"), pq.ParquetFile(path) as file:
+        schema, found = file.schema_arrow, file.metadata
+        groups = sum(found.row_group(i).total_byte_size for i in range(found.num_row_groups))
     check_names(schema.names)
-    with _decoding():
-        frame = pd.read_parquet(path)
+    check_size(max(8 * found.num_rows * len(schema), groups))
+    return _read_arrow(pd.read_parquet, path, "Parquet", schema)
+
+
+def _read_feather(path: Path, *_: Any) -> pd.DataFrame:
+    """Read a file whose batches promise a size and names that can be used."""
+    with _decoding("Feather"), pa.OSFile(str(path)) as file:
+        schema = pa.ipc.open_file(file).schema
+    check_names(schema.names)
+    with _decoding("Feather"):
+        rows = pa.dataset.dataset(path, format="feather").count_rows()
+    check_size(8 * rows * len(schema))
+    return _read_arrow(pd.read_feather, path, "Feather", schema)
+
+
+def _read_arrow(read: Callable[[Path], pd.DataFrame], path: Path, kind: str, schema: Any) -> pd.DataFrame:
+    """Read a table of typed columns; decimals become float64, nested row labels text."""
+    with _decoding(kind):
+        frame = read(path)
+        if frame.index.nlevels > 1:
+            name = ", ".join(str(name) for name in frame.index.names)
+            labels = [", ".join(map(str, label)) for label in frame.index]
+            frame = frame.set_index(pd.Index(labels, name=name))
+    return floats_for_decimals(frame, schema)
+
+
+def floats_for_decimals(frame: pd.DataFrame, schema: Any) -> pd.DataFrame:
+    """Return the table that was read from Arrow columns, with float64 for decimals."""
     decimals = [field.name for field in schema if pa.types.is_decimal(field.type) and field.name in frame]
     return frame.astype(dict.fromkeys(decimals, np.float64))
 
 
 @contextmanager
-def _decoding() -> Iterator[None]:
-    """Turn what damaged Parquet files provoke into ValueError, with the reason if it is one for people."""
+def _decoding(kind: str) -> Iterator[None]:
+    """Turn what damaged files provoke into ValueError, with the reason if it is one for people."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error)) from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError("a damaged Parquet file; write it again") from error
+        raise ValueError(f"a damaged {kind} file; write it again") from error
 
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _read_csv,
+READERS: dict[str, Callable[[Path, str, str | None], pd.DataFrame]] = {
+    **{f".{kind}{packed}": _read_csv for packed in ("", ".gz") for kind in ("csv", "tsv", "txt")},
     ".parquet": _read_parquet,
     ".pq": _read_parquet,
+    ".feather": _read_feather,
 }
-"""By the end of the file's name."""
+"""By the end of the file's name, in small letters: reads (path, decimal mark, column of row labels)."""

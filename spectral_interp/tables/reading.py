@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn import datasets
 
+from .._common.arrays import FloatArray
 from .._common.choices import BUNDLED_TARGETS
-from .._common.messages import shown, truncated_list
-from .encoder import with_names
-from .parsing import check_values
+from .._common.messages import meant, row_name, row_names, shown, truncated_list
+from .frames import with_names
+from .parsing import check_values, is_numeric, numbers_or_none, to_numbers, without
 from .readers import READERS, check_size
+from .targets import refuse_dates
 
 
 def _diabetes() -> pd.DataFrame:
@@ -35,30 +40,37 @@ LOADERS = dict(zip(BUNDLED_TARGETS, (_diabetes, _breast_cancer, _two_or_five), s
 """Name of each bundled data set → function that loads it."""
 
 
-def read_table(source: str | Path) -> pd.DataFrame:
-    """Read a CSV or Parquet file, or a bundled data set by name.
+def read_table(source: str | Path, *, id_column: str | None = None, decimal: str = ".") -> pd.DataFrame:
+    """Read a CSV, Parquet or Feather file, or a bundled data set by name.
 
     CSV is UTF-8 text. Its separator is the comma, semicolon, tab or vertical bar that splits the first two
-    lines into the same number of fields, and into most. A nameless first column, which pandas writes for row
-    labels, becomes the row labels.
+    lines into the same number of fields, and into most. Blanks around names are taken off.
 
     Parameters
     ----------
     source : str or Path
-        Path ending in ``.csv``, ``.parquet`` or ``.pq``, of at most 2 GiB; or "diabetes" (442 patients,
-        target ``progression``), "breast_cancer" (569 tumours, target ``diagnosis``) or "two_or_five" (all
-        4,096 words of 12 bits, target ``two_or_five``: 1 where exactly two or exactly five bits are set).
+        Path ending in ``.csv``, ``.tsv`` or ``.txt``, or in one of these and ``.gz``, in ``.parquet``,
+        ``.pq`` or ``.feather``, of at most 2 GiB (unzipped); or "diabetes" (442 patients, target
+        ``progression``), "breast_cancer" (569 tumours, target ``diagnosis``) or "two_or_five" (all 4,096
+        words of 12 bits, target ``two_or_five``: 1 where exactly two or exactly five bits are set).
+    id_column : str, optional
+        Column that names the rows.
+    decimal : {".", ","}
+        Decimal mark of a CSV file.
 
     Returns
     -------
     DataFrame
-        Column names are text.
+        Column names are text. The index is what the rows are called, and its name says what that is:
+        ``id_column``, or "line" for the lines of a CSV file on which the rows begin (the first line of the
+        file is 1). A nameless first column, which pandas writes for row labels, becomes the row labels, and
+        so does the index that a Parquet file holds. Other rows are counted from 0.
 
     Raises
     ------
     ValueError
         If the file is missing, of another type, too large, unreadable, not UTF-8, without rows or columns, or
-        leaves out or repeats a column name. Names the file.
+        leaves out or repeats a column name, or if ``id_column`` is missing or has gaps. Names the file.
 
     Warns
     -----
@@ -70,20 +82,23 @@ def read_table(source: str | Path) -> pd.DataFrame:
     >>> read_table("diabetes").shape
     (442, 11)
     """
-    if str(source) in LOADERS:
-        return LOADERS[str(source)]()
-    path = Path(source)
+    wanted = None if id_column is None else id_column.strip()
+    frame = LOADERS[str(source)]() if str(source) in LOADERS else _read_file(Path(source), decimal, wanted)
+    return frame if wanted is None else _labelled(frame, wanted, source)
+
+
+def _read_file(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
     if not path.is_file():
         raise ValueError(
-            f"expected a CSV or Parquet file or one of {', '.join(LOADERS)}; got {str(source)!r}, "
-            "which is not a file; check the path"
+            f"expected a table's file or one of {', '.join(LOADERS)}; got {str(path)!r}, which is not a "
+            "file; check the path"
         )
-    reader = READERS.get(path.suffix.lower())
+    reader = next((READERS[end] for end in READERS if path.name.lower().endswith(end)), None)
     if reader is None:
-        raise ValueError(f"expected a file named .csv, .parquet or .pq; got {path}; convert or rename it")
+        raise ValueError(f"expected a file named {', '.join(READERS)}; got {path}; convert or rename it")
     try:
         check_size(path.stat().st_size)
-        frame = with_names(reader(path))
+        frame = with_names(reader(path, decimal, id_column))
     except (ValueError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"expected a readable table in {path}; got: {reason}") from error
@@ -94,7 +109,50 @@ def read_table(source: str | Path) -> pd.DataFrame:
     return frame
 
 
-def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[pd.DataFrame, pd.Series]:
+def _labelled(frame: pd.DataFrame, id_column: str, source: str | Path) -> pd.DataFrame:
+    """Return the table with a column as its row labels."""
+    check_known([id_column], frame.columns, f"the column of row names in {source}")
+    labels = check_values(frame[id_column], id_column)
+    unnamed = np.flatnonzero(labels.isna())
+    if unnamed.size:
+        raise ValueError(
+            f"expected a value in every row of {shown(id_column)} in {source}, which names the rows; got "
+            f"{unnamed.size} missing, the first in {row_name(frame.index, unnamed[0])}; fill it in or name "
+            "another column"
+        )
+    if frame.shape[1] == 1:
+        raise ValueError(
+            f"expected columns besides {shown(id_column)}, which names the rows, in {source}; got none"
+        )
+    if isinstance(labels.dtype, pd.StringDtype):
+        labels = labels.str.strip()
+    return frame.drop(columns=id_column).set_index(pd.Index(labels, name=id_column))
+
+
+def check_known(names: Collection[str], known: Collection[str], what: str) -> None:
+    """Raise ValueError if a name is none of the known ones, with the nearest of these.
+
+    Examples
+    --------
+    >>> check_known(["pirce"], ["price", "size"], "the target")
+    Traceback (most recent call last):
+        ...
+    ValueError: expected the target; got 'pirce', of columns 'price', 'size'; did you mean 'price'?
+    """
+    for name in names:
+        if name not in known:
+            columns = truncated_list(map(shown, known))
+            raise ValueError(f"expected {what}; got {shown(name)}, of columns {columns}{meant(name, known)}")
+
+
+def split_target(
+    frame: pd.DataFrame,
+    target: str,
+    source: str | Path,
+    *,
+    na_values: Collection[str] = (),
+    keep: bool = False,
+) -> tuple[pd.DataFrame, pd.Series]:
     """Return the table without its target column, and that column.
 
     Parameters
@@ -104,12 +162,21 @@ def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[
         Name of the column to predict.
     source : str or Path
         Where the table is from, for messages.
+    na_values : collection of str
+        Texts that count as missing; numbers by value. "?", "-", "na" and the like do in targets of numbers.
+    keep : bool
+        Whether rows without a target stay, with a target that is missing; by default they are left out.
 
     Raises
     ------
     ValueError
-        If the column is missing or nothing else is left, or if it holds gaps, infinity, dates or objects;
-        ``source`` or the column is named.
+        If the column is missing or nothing else is left, or if it holds no values (and they are not to stay),
+        or infinity, dates, complex numbers or objects; ``source`` or the column is named.
+
+    Warns
+    -----
+    UserWarning
+        If rows have no target; they are counted.
 
     Examples
     --------
@@ -119,17 +186,64 @@ def split_target(frame: pd.DataFrame, target: str, source: str | Path) -> tuple[
     """
     if target not in frame.columns:
         known = truncated_list(map(shown, frame.columns))
-        raise ValueError(f"expected the target column {target!r} in {source}; got columns {known}")
+        raise ValueError(
+            f"expected the target column {target!r} in {source}; got columns {known}"
+            f"{meant(target, frame.columns)}"
+        )
     if frame.shape[1] == 1:
         raise ValueError(f"expected columns besides the target {target!r} in {source}; got none")
+    refuse_dates(frame[target], target)
     y = check_values(frame[target], target)
-    bad = y.isna().to_numpy()
-    if pd.api.types.is_numeric_dtype(y.dtype):
-        bad = bad | np.isinf(y.to_numpy(dtype=np.float64, na_value=np.nan))
-    if bad.any():
-        row = y.index[int(bad.argmax())]
-        raise ValueError(
-            f"expected a target without missing or infinite values in {source}; got {int(bad.sum())} in "
-            f"{target!r}, the first in row {row}; drop those rows"
+    y = without(y.map(_trimmed) if y.dtype == object or isinstance(y.dtype, pd.StringDtype) else y, na_values)
+    if found := numbers_or_none(y):
+        y = without(y, found.gaps)
+    if is_numeric(y.dtype):
+        infinite = np.flatnonzero(np.isinf(y.to_numpy(dtype=np.float64, na_value=np.nan)))
+        if infinite.size:
+            raise ValueError(
+                f"expected a target without infinite values in {source}; got {infinite.size} in {target!r}, "
+                f"the first in {row_name(y.index, infinite[0])}; correct or drop those rows"
+            )
+    missing = y.isna().to_numpy(dtype=bool)
+    if missing.all() and not keep:
+        raise ValueError(f"expected values of the target {target!r} in {source}; got none in {len(y)} rows")
+    if missing.any() and not missing.all():
+        what = "metrics are of the others" if keep else "they are left out"
+        warnings.warn(
+            f"the target {shown(target)} has no value in {missing.sum()} of {len(y)} rows of {source}; "
+            f"{what}: {row_names(y.index, np.flatnonzero(missing))}",
+            stacklevel=2,
         )
-    return frame.drop(columns=target), y
+    X = frame.drop(columns=target)
+    return (X, y) if keep else (X[~missing], y[~missing])
+
+
+def _trimmed(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
+def split_weight(frame: pd.DataFrame, column: str, source: str | Path) -> tuple[pd.DataFrame, FloatArray]:
+    """Return the table without its column of weights, and the weights (n,).
+
+    Raises
+    ------
+    ValueError
+        If the column is missing, a value in it is missing, negative, infinite or no number, or all are zero.
+
+    Examples
+    --------
+    >>> split_weight(pd.DataFrame({"a": [5, 6], "w": ["1", "0.5"]}), "w", "t.csv")[1]
+    array([1. , 0.5])
+    """
+    check_known([column], frame.columns, f"the column of weights in {source}")
+    weight = frame[column]
+    values = np.full(len(weight), np.nan) if weight.dtype.kind in "mMc" else to_numbers(weight)
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if bad.size:
+        raise ValueError(
+            f"expected weights that are numbers >= 0 in {shown(column)} in {source}; got "
+            f"{shown(weight.iloc[bad[0]])} in {row_name(weight.index, bad[0])}; correct it"
+        )
+    if not values.any():
+        raise ValueError(f"expected a weight > 0 in {shown(column)} in {source}; got only zeros")
+    return frame.drop(columns=column), values

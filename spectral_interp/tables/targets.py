@@ -2,18 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime
+import numbers
+import re
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import shown, truncated_list
+from .._common.messages import row_name, shown, truncated_list
 from ..view.levels import text_of
 from .parsing import numbers_or_none, to_numbers
 
 LARGEST_TARGET = 1e100
 """Targets beyond it, and targets that vary by less than its inverse, are refused: their squares overflow."""
+
+
+_DATE_TEXT = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}([ T].*)?|\d{1,2}([-/.])\d{1,2}\3\d{4}([ T].*)?")
+
+_DATES = datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64, pd.Period
+
+_DATE_ADVICE = "Turn dates and times into numbers, such as days since a first day"
+
+_COMPLEX_ADVICE = "Complex data not supported: predict the real part, the imaginary part or the size"
+
+DATE_SHARE = 0.95
+"""Targets of text of which at least this share are dates are refused."""
+
+
+def refuse_dates(y: Any, name: str) -> None:
+    """Raise ValueError for targets (n,) that are dates, times, durations, periods or complex numbers.
+
+    Dates are no numbers: the unit of a prediction would be that of the type that stores them.
+
+    Examples
+    --------
+    >>> refuse_dates(["2024-01-03"], "sold")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: expected numbers or labels in the target 'sold'; got '2024-01-03' in row 0. Turn dates and ...
+    """
+    values = np.asarray(y)
+    column = y if isinstance(y, pd.Series) else pd.Series(values.ravel() if values.ndim < 2 else [])
+    dtype = column.cat.categories.dtype if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
+    kind = getattr(dtype, "kind", "O")
+    if kind in "iufb":
+        return
+    present = np.flatnonzero(column.notna().to_numpy(dtype=bool))
+    cells = (
+        [column.iloc[place] for place in present] if kind in "mMc" else column.to_numpy(dtype=object)[present]
+    )
+    texts = 0
+    for place, value in zip(present, cells, strict=True):
+        if isinstance(value, str):
+            texts += _DATE_TEXT.fullmatch(value.strip()) is not None
+        elif isinstance(value, _DATES):
+            _refuse(column, place, name, _DATE_ADVICE)
+        elif isinstance(value, numbers.Complex) and not isinstance(value, numbers.Real):
+            _refuse(
+                column,
+                place,
+                name,
+                _COMPLEX_ADVICE,
+            )
+    if texts and texts >= DATE_SHARE * len(cells):
+        first = next(i for i, value in enumerate(cells) if _DATE_TEXT.fullmatch(str(value).strip()))
+        _refuse(column, present[first], name, _DATE_ADVICE)
+
+
+def _refuse(column: pd.Series, place: int | np.intp, name: str, advice: str) -> NoReturn:
+    raise ValueError(
+        f"expected numbers or labels in the target {name!r}; got {shown(column.iloc[int(place)])} in "
+        f"{row_name(column.index, place)}. {advice}"
+    )
 
 
 def holds_numbers(y: pd.Series) -> bool:
@@ -32,14 +93,14 @@ def holds_numbers(y: pd.Series) -> bool:
     >>> holds_numbers(pd.Series([0.5, 1.0, 2.0])), holds_numbers(pd.Series([0, 1, 0]))
     (True, False)
     """
-    numbers = numbers_or_none(y)
+    read = numbers_or_none(y)
     distinct = y.nunique()
     if distinct < 2:
         raise ValueError(
             f"expected a target of at least two different values in {str(y.name)!r}; got {distinct}: "
             f"{truncated_list(map(shown, y.unique()))}; name another column"
         )
-    return numbers is not None and (distinct > 2 or bool((numbers != numbers.round()).any()))
+    return read is not None and (distinct > 2 or bool((read.values != read.values.round()).any()))
 
 
 def strata(y: pd.Series, source: str) -> pd.Series | None:
@@ -73,30 +134,31 @@ def target_numbers(y: Any, name: str) -> FloatArray:
     Raises
     ------
     ValueError
-        If one is no number, is not finite or is larger than :data:`LARGEST_TARGET`.
+        If one is no number, such as a date, is not finite or is larger than :data:`LARGEST_TARGET`.
 
     Examples
     --------
     >>> target_numbers(["1", 2.5], "price")
     array([1. , 2.5])
     """
+    refuse_dates(y, name)
     column = pd.Series(y).rename(name)
-    numbers = to_numbers(column)
-    bad = np.flatnonzero(np.isnan(numbers))
+    values = to_numbers(column)
+    bad = np.flatnonzero(np.isnan(values))
     if bad.size:
         raise ValueError(
-            f"expected numbers in the target {name!r}; got {shown(column.iloc[bad[0]])} in row "
-            f"{column.index[bad[0]]}; correct it; labels need a SpectralClassifier"
+            f"expected numbers in the target {name!r}; got {shown(column.iloc[bad[0]])} in "
+            f"{row_name(column.index, bad[0])}; correct it; labels need a SpectralClassifier"
         )
-    if not np.isfinite(numbers).all():
+    if not np.isfinite(values).all():
         raise ValueError(f"expected finite targets in {name!r}; got infinity")
-    largest = np.abs(numbers).max(initial=0.0)
+    largest = np.abs(values).max(initial=0.0)
     if largest > LARGEST_TARGET:
         raise ValueError(
             f"expected targets of at most {LARGEST_TARGET:.0e} in {name!r}; got one of size {largest:.3g}; "
             "change their unit"
         )
-    return numbers
+    return values
 
 
 def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
@@ -113,15 +175,7 @@ def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
     array([1., 0.])
     """
     codes, labels = pd.factorize(pd.Series(y), use_na_sentinel=False)
-    texts = [text_of(label) for label in classes]
-    places = [
-        classes.index(label)
-        if label in classes
-        else texts.index(text_of(label))
-        if text_of(label) in texts
-        else -1
-        for label in labels
-    ]
+    places = [class_place(label, classes) for label in labels]
     unknown = [shown(label) for label, place in zip(labels, places, strict=True) if place < 0]
     if unknown:
         raise ValueError(
@@ -129,6 +183,21 @@ def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
             f"{truncated_list(unknown)}; correct them or leave the column out"
         )
     return np.array(places, dtype=np.float64)[codes]
+
+
+def class_place(label: Any, classes: list[Any]) -> int:
+    """Return the place of a label among the classes, by value or as text; -1 if it is none of them.
+
+    Examples
+    --------
+    >>> class_place("1", [0, 1]), class_place(" yes", ["no", "yes"]), class_place("y", ["no", "yes"])
+    (1, 1, -1)
+    """
+    if label in classes:
+        return classes.index(label)
+    texts = [text_of(one).strip() for one in classes]
+    text = text_of(label).strip()
+    return texts.index(text) if text in texts else -1
 
 
 def target_scale(targets: FloatArray, weight: FloatArray, name: str) -> tuple[float, float]:

@@ -8,15 +8,15 @@ puts them together.
 
 from .loop import LOSSES, best_start, epochs, mean_loss
 from .optimiser import adamw, one_cycle
-from .run import Epoch, Options, Rows, Run
+from .run import Epoch, Options, Run, TrainingRows
 from .stages import prune, resume, save_checkpoints, show_progress, stop_early
 
 __all__ = [
     "LOSSES",
     "Epoch",
     "Options",
-    "Rows",
     "Run",
+    "TrainingRows",
     "adamw",
     "best_start",
     "epochs",

@@ -14,7 +14,7 @@ from scipy.special import expit
 from torch import nn
 
 from .._common.arrays import FloatArray
-from .run import Epoch, Rows, Run
+from .run import Epoch, Run, TrainingRows
 
 
 def _squared(prediction: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -33,13 +33,13 @@ LOSSES: dict[str, Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArra
 """Loss of every row and its derivative, for predictions (n,) and targets (n,): numbers, or 0 and 1."""
 
 
-def epochs(run: Run, train: Rows, validation: Rows) -> Iterator[Epoch]:
+def epochs(run: Run, train: TrainingRows, validation: TrainingRows) -> Iterator[Epoch]:
     """Train the run's module in place, yielding an event per epoch that is left.
 
     Parameters
     ----------
     run : Run
-    train, validation : Rows
+    train, validation : TrainingRows
 
     Yields
     ------
@@ -54,7 +54,7 @@ def epochs(run: Run, train: Rows, validation: Rows) -> Iterator[Epoch]:
     --------
     >>> from spectral_interp.training import Options, Run
     >>> z = np.linspace(-1, 1, 8)[:, None]
-    >>> rows = Rows(z, z[:, 0], np.ones(8))
+    >>> rows = TrainingRows(z, z[:, 0], np.ones(8))
     >>> options = Options(loss="squared", n_epochs=2, batch_size=8, learning_rate=0.1)
     >>> module = nn.Sequential(nn.Linear(1, 1, dtype=torch.float64), nn.Flatten(0))
     >>> run = Run.start(module, options, n_rows=8, generator=torch.Generator().manual_seed(0))
@@ -65,9 +65,9 @@ def epochs(run: Run, train: Rows, validation: Rows) -> Iterator[Epoch]:
     for epoch in range(len(run.history) + 1, options.n_epochs + 1):
         start, total, weight = time.perf_counter(), 0.0, 0.0
         order = torch.randperm(len(train.z), generator=run.generator).numpy()
-        shuffled = Rows(*(column[order] for column in train))
+        shuffled = TrainingRows(*(column[order] for column in train))
         for batch, first in enumerate(range(0, len(order), options.batch_size), 1):
-            rows = Rows(*(column[first : first + options.batch_size] for column in shuffled))
+            rows = TrainingRows(*(column[first : first + options.batch_size] for column in shuffled))
             batch_weight = float(rows.weight.sum())
             loss = _step(run, rows, batch_weight)
             _check_finite(loss, rows, f"epoch {epoch}, batch {batch}")
@@ -81,7 +81,7 @@ def epochs(run: Run, train: Rows, validation: Rows) -> Iterator[Epoch]:
         yield event
 
 
-def best_start(runs: Sequence[Run], train: Rows, validation: Rows) -> Run:
+def best_start(runs: Sequence[Run], train: TrainingRows, validation: TrainingRows) -> Run:
     """Train every run for the first tenth of its epochs and return the one that validates best.
 
     Which valley a run ends in is decided early: this costs little and narrows the spread over seeds. A run
@@ -95,7 +95,7 @@ def best_start(runs: Sequence[Run], train: Rows, validation: Rows) -> Run:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # reported by _check_finite
-def _step(run: Run, rows: Rows, weight: float) -> float:
+def _step(run: Run, rows: TrainingRows, weight: float) -> float:
     """Take one optimiser step on a batch and return its mean loss before the step."""
     run.gradient[:] = 0.0
     prediction, pull_back = _with_pullback(run.module, rows.z)
@@ -117,13 +117,13 @@ def _with_pullback(module: nn.Module, z: FloatArray) -> tuple[FloatArray, Callab
 
 @torch.no_grad()
 @np.errstate(over="ignore", invalid="ignore")
-def mean_loss(module: nn.Module, rows: Rows, loss: str) -> float:
+def mean_loss(module: nn.Module, rows: TrainingRows, loss: str) -> float:
     """Return the weighted mean loss of the rows."""
     losses, _ = LOSSES[loss](module(torch.from_numpy(rows.z)).numpy(), rows.y)
     return float(losses @ rows.weight / rows.weight.sum())
 
 
-def _check_finite(loss: float, rows: Rows, where: str) -> None:
+def _check_finite(loss: float, rows: TrainingRows, where: str) -> None:
     if math.isfinite(loss):
         return
     given = all(np.isfinite(column).all() for column in rows)

@@ -1,17 +1,32 @@
-"""Training tables: weights, equal rows merged, and which rows train and which validate."""
+"""Training tables: weights, equal rows merged, which rows are held out, and which are the background."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.model_selection import train_test_split
 
 from .._common.arrays import FloatArray
 from ..tables.parsing import check_values
-from .run import Rows
+from .run import TrainingRows
+
+BACKGROUND_ROWS = 100
+
+LEAST_DIFFERENT = 10
+"""With fewer different rows, some of them are no sample: equal rows then lie on both sides of a split."""
+
+MOST_COUNTED = 10**9
+"""Rows that whole weights may count, for a draw without replacement; among more there are hardly repeats."""
+
+TOTAL_WEIGHT = 1e-100, 1e100
+"""Sums of weights outside are refused: products with them overflow or vanish."""
+
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,39 +35,76 @@ class Partition:
 
     Attributes
     ----------
-    table : Rows
+    table : TrainingRows
     trained, validated : ndarray of int
-        Row numbers.
+        Row numbers, in random order.
     center, scale : float
         What the targets were standardised with: target = center + scale · y.
     """
 
-    table: Rows
-    trained: npt.NDArray[np.intp]
-    validated: npt.NDArray[np.intp]
+    table: TrainingRows
+    trained: Places
+    validated: Places
     center: float
     scale: float
 
     @property
-    def train(self) -> Rows:
+    def train(self) -> TrainingRows:
         """The rows to train on."""
-        return Rows(*(column[self.trained] for column in self.table))
+        return TrainingRows(*(column[self.trained] for column in self.table))
 
     @property
-    def validation(self) -> Rows:
+    def validation(self) -> TrainingRows:
         """The rows that choose the epoch."""
-        return Rows(*(column[self.validated] for column in self.table))
+        return TrainingRows(*(column[self.validated] for column in self.table))
 
 
 def check_weights(sample_weight: Any, n: int) -> FloatArray:
-    """Return weights (n,), one where none are given."""
+    """Return weights (n,), one where none are given.
+
+    Raises
+    ------
+    ValueError
+        If they are no n finite numbers >= 0, or their sum is of no use.
+
+    Warns
+    -----
+    UserWarning
+        If they sum to less than a tenth of their number: regularisation takes the table for so few rows.
+    """
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
         raise ValueError(
             f"expected sample_weight of shape ({n},), finite, non-negative and not all zero; "
             f"got shape {weight.shape}"
         )
+    low, high = TOTAL_WEIGHT
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not low <= total <= high:
+        raise ValueError(
+            f"expected sample_weight with a sum from {low:.0e} to {high:.0e}; got {total:.3g}; a weight of 1 "
+            "is one row: divide all weights by their mean"
+        )
+    n_rows = int(np.count_nonzero(weight))
+    if total < n_rows / 10:
+        warnings.warn(
+            f"sample_weight sums to {total:.3g} for {n_rows} rows; a weight of 1 is one row, so the model is "
+            f"regularised as one of {total:.3g} rows; divide all weights by their mean, "
+            f"{total / n_rows:.3g}, unless this is meant",
+            stacklevel=3,
+        )
     return weight
+
+
+def whole(weight: FloatArray) -> bool:
+    """Return whether all weights are whole numbers, which count rows."""
+    return bool((weight == np.rint(weight)).all())
+
+
+def count_of(weight: FloatArray) -> int:
+    """Return how many rows weights (n,) stand for: their sum where they are whole, else the positive ones."""
+    return int(weight.sum()) if whole(weight) else int(np.count_nonzero(weight))
 
 
 def distinct(
@@ -80,3 +132,67 @@ def distinct(
     total = np.bincount(group, weights=weight).astype(np.float64)
     kept = total > 0
     return frame.iloc[first[kept]], targets[first[kept]], total[kept]
+
+
+def hold_out(
+    groups: npt.NDArray[Any], n_held: int, seed: int, *, classes: npt.NDArray[Any] | None = None
+) -> tuple[Places, Places]:
+    """Return the rows to keep and about ``n_held`` to hold out, in random order; equal rows stay together.
+
+    Rows that repeat would otherwise be predicted from memory. Groups are held out in random order, those left
+    aside that would exceed ``n_held``. Fewer than 10 groups, or groups none of which fits, are split.
+
+    Parameters
+    ----------
+    groups : ndarray, shape (n,)
+        The same for rows that are equal, such as their fingerprint.
+    n_held : int
+    seed : int
+    classes : ndarray, shape (n,), optional
+        Each class is held out to its share, as far as its groups allow.
+
+    Examples
+    --------
+    >>> kept, held = hold_out(np.arange(40) % 20, 8, seed=0)
+    >>> len(held), np.intersect1d(kept % 20, held % 20).size
+    (8, 0)
+    """
+    n = len(groups)
+    different, group = np.unique(groups, return_inverse=True)
+    if LEAST_DIFFERENT <= len(different) < n:
+        rng = np.random.default_rng(seed)
+        held = np.isin(group, _chosen(group, n_held, rng, np.zeros(n) if classes is None else classes))
+        if held.any():
+            return rng.permutation(np.flatnonzero(~held)), rng.permutation(np.flatnonzero(held))
+    kept, held = train_test_split(np.arange(n), test_size=n_held, random_state=seed, stratify=classes)
+    return kept, held
+
+
+def _chosen(group: Places, n_held: int, rng: np.random.Generator, classes: npt.NDArray[Any]) -> list[int]:
+    """Return groups that together hold at most each class's share of ``n_held``, rounded up."""
+    codes = np.unique(classes, return_inverse=True)[1]
+    sizes = np.zeros((group.max() + 1, codes.max() + 1), dtype=np.int64)
+    np.add.at(sizes, (group, codes), 1)
+    room, chosen = -(-n_held * sizes.sum(axis=0) // len(group)), []
+    for g in rng.permutation(len(sizes)):
+        if (sizes[g] <= room).all():
+            room -= sizes[g]
+            chosen.append(int(g))
+    return chosen
+
+
+def draw_background(data: Partition, seed: int) -> tuple[Places, int | None]:
+    """Return up to 100 of the rows trained on, in table order, and of how many rows they are a sample.
+
+    A background is drawn without replacement from the rows trained on, one of weight w being w rows. Weights
+    that are not whole count no rows: the draw is then one with replacement, by weight, and the number None.
+    """
+    weight = data.table.weight[data.trained]
+    if (weight == weight[0]).all():
+        return np.sort(data.trained[:BACKGROUND_ROWS]), len(weight)  # in random order already
+    rng, total = np.random.default_rng(seed), weight.sum()
+    if whole(weight) and total < MOST_COUNTED:
+        most = min(BACKGROUND_ROWS, int(total))
+        counts = rng.multivariate_hypergeometric(weight.astype(np.int64), most, method="marginals")
+        return np.sort(np.repeat(data.trained, counts)), int(total)
+    return np.sort(np.repeat(data.trained, rng.multinomial(BACKGROUND_ROWS, weight / total))), None

@@ -17,7 +17,7 @@ from .._common.arrays import FloatArray
 from .optimiser import RECENCY, adamw, one_cycle
 
 
-class Rows(NamedTuple):
+class TrainingRows(NamedTuple):
     """Rows to train or to validate on: features (n, p), targets (n,), weights (n,)."""
 
     z: FloatArray

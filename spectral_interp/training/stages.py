@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ..files import artifact
 from .loop import mean_loss
-from .run import Epoch, Options, Rows, Run
+from .run import Epoch, Options, Run, TrainingRows
 
 
 def stop_early(events: Iterable[Epoch], run: Run, *, patience: int) -> Iterator[Epoch]:
@@ -69,7 +69,7 @@ def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
             yield event
 
 
-def prune(module: nn.Module, rows: Rows, options: Options) -> None:
+def prune(module: nn.Module, rows: TrainingRows, options: Options) -> None:
     """Set features to zero, weakest first, wherever that does not raise ``mean loss + α Σ ‖A_i‖₂``.
 
     Gradient steps shrink the norms of useless features but leave them jittering around zero; this last step

@@ -1,11 +1,13 @@
 """What analyses see of a model and of rows: NumPy only."""
 
+from .association import Association
 from .axes import Axis, Directions, NumberAxis
 from .levels import LevelsAxis
 from .model import ModelView, Output, view_of
 from .rows import Rows, rows_of
 
 __all__ = [
+    "Association",
     "Axis",
     "Directions",
     "LevelsAxis",

@@ -19,6 +19,9 @@ from .._common.arrays import FloatArray
 MISSING = "missing"
 """Name of a missing value: as a level, and in the names of features."""
 
+FAR = 10.0
+"""Values further from the training mean, in standard deviations, are far outside."""
+
 
 @dataclass(frozen=True, eq=False)
 class Directions:
@@ -29,7 +32,7 @@ class Directions:
     labels : tuple of str, length m
         What the steps are, such as "standard deviation of age" or "Oslo → Rome".
     steps : ndarray, shape (m, f)
-        Changes of the column's features.
+        Changes of the column's features. Where there are several, the reverse of each is among them.
     own_label : str
         The steps in the column's own unit, such as "unit of age"; empty for levels.
     per_own : float
@@ -87,6 +90,10 @@ class Axis(ABC):
     def directions(self) -> Directions:
         """Return the changes of the column that certificates bound."""
 
+    def gap(self) -> Directions | None:
+        """Return the change to a missing value; None if :meth:`directions` or a value stand for it."""
+        return None
+
     @abstractmethod
     def checked(self, values: Any) -> npt.NDArray[Any]:
         """Return values (m,) as an array; ValueError names one that the column does not have."""
@@ -140,6 +147,10 @@ class NumberAxis(Axis):
         then count as average, u = 0.
     missing : float
         Share of the training rows that have no value.
+    low, high : float or None
+        Least and largest training value, in the column's unit; None in models of earlier versions.
+    gaps : tuple of str
+        Texts that count as missing.
 
     Examples
     --------
@@ -149,6 +160,8 @@ class NumberAxis(Axis):
            [-1.  ,  0.75]])
     >>> age.decode(age.encode([70.0, np.nan])), age.directions().labels
     (array([70., nan]), ('standard deviation of age',))
+    >>> age.gap().labels, age.gap().steps
+    (('median → missing',), array([[0., 1.]]))
     """
 
     name: str
@@ -157,6 +170,29 @@ class NumberAxis(Axis):
     log: bool = False
     median: float | None = None
     missing: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def boolean(self) -> bool:
+        """Whether all training values were 0 or 1: x² = x, so the variance is that of a share."""
+        if self.log or (self.low, self.high) != (0, 1):
+            return False
+        return abs(self.scale**2 - self.mean * (1 - self.mean)) <= 1e-9
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Coordinates beyond which values are far outside the training range: once its width on either side.
+
+        Where the range is not known, :data:`FAR` standard deviations; infinite for columns that enter as they
+        are.
+        """
+        if self.low is None or self.high is None:
+            far = FAR if (self.mean, self.scale) != (0, 1) else np.inf
+            return -far, far
+        low, high = map(float, self.coordinates([self.low, self.high]))
+        return 2 * low - high, 2 * high - low
 
     @property
     @override
@@ -190,8 +226,24 @@ class NumberAxis(Axis):
         return Directions((f"{self.step} of {quantity}",), step, f"unit of {quantity}", 1 / self.scale)
 
     @override
+    def gap(self) -> Directions | None:
+        """Return the step from the median, which stands for a missing value, to a missing value.
+
+        From any other value it is that step and the one to the median.
+        """
+        if self.median is None:
+            return None
+        return Directions((f"median → {MISSING}",), np.eye(1, self.n_features, self.value_features))
+
+    @override
     def checked(self, values: Any) -> FloatArray:
-        return np.asarray(values, dtype=np.float64)
+        x = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        if self.median is None and np.isnan(x).any():
+            raise ValueError(f"expected numbers in column {self.name!r}, which has no gaps; got NaN")
+        if self.log and (x <= 0).any():
+            first = x[np.flatnonzero(x <= 0)[0]]
+            raise ValueError(f"expected positive numbers in column {self.name!r}; got {first:g}")
+        return x
 
     @override
     def coordinates(self, values: npt.ArrayLike) -> FloatArray:

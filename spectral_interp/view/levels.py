@@ -11,15 +11,25 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from .._common.arrays import FloatArray
+from .._common.caching import cached_property
+from .._common.messages import truncated_list
 from .axes import MISSING, Axis, Directions
+from .spelling import is_boolean, nearest, spelling, truth
 
 OTHER = "other"
 """The level of rare values, and of those unseen in training where training had rare ones."""
+
+SAME, CAPITALS, UNKNOWN = "same", "capitals", "unknown"
+"""How the level of a text was found: see :meth:`LevelsAxis.find`."""
 
 
 @dataclass(frozen=True)
 class LevelsAxis(Axis):
     """A column of levels: a feature per level, the indicator less its training mean.
+
+    Values that mean the same are the same level: blanks around a text do not matter, nor how a number is
+    written, nor how a boolean is spelled where the levels are a pair of booleans. A text that differs from
+    a single level only in capitals is that level.
 
     A value that is no level counts as "other". Where training saw nothing to learn "other" from, it is no
     level: such a value then counts as the average training row, z = 0.
@@ -31,6 +41,10 @@ class LevelsAxis(Axis):
         The most frequent first, then "other" and "missing" where training saw them.
     shares : tuple of float
         Share of the training rows in every level, the mean of its indicator.
+    others : tuple of str
+        Texts that counted as "other" in training, the most frequent ones if they are many.
+    gaps : tuple of str
+        Texts that count as missing.
 
     Examples
     --------
@@ -39,13 +53,15 @@ class LevelsAxis(Axis):
     array([[-0.5 ,  0.75, -0.25],
            [ 0.  ,  0.  ,  0.  ],
            [-0.5 , -0.25,  0.75]])
-    >>> city.decode(city.encode(["Bergen", "Rome"])).tolist()
-    ['Bergen', None]
+    >>> city.decode(city.encode([" Bergen", "bergen", "Rome"])).tolist()
+    ['Bergen', 'Bergen', None]
     """
 
     name: str
     levels: tuple[str, ...]
     shares: tuple[float, ...]
+    others: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
     @property
     @override
@@ -86,21 +102,93 @@ class LevelsAxis(Axis):
         )
         return Directions(tuple(labels), one[targets] - one[sources])
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The levels that are values of the column: all but "other" and "missing"."""
+        return tuple(level for level in self.levels if level not in (OTHER, MISSING))
+
+    @cached_property
+    def truths(self) -> dict[bool, float]:
+        """The coordinates of true and false where the levels are a pair of booleans; empty elsewhere.
+
+        One of "True" and "False" is enough: the other one is rare, and so "other".
+        """
+        own = self.own
+        single = len(own) == 1 and own[0].casefold() in ("true", "false")
+        if not single and not (len(own) == 2 and is_boolean(own)):
+            return {}
+        found = {truth(level) is True: self._exact[level] for level in own}
+        if single and OTHER in self.levels:
+            found[True not in found] = self._exact[OTHER]
+        return found
+
+    @cached_property
+    def _exact(self) -> dict[str, float]:
+        return {level: float(u) for u, level in enumerate(self.levels)}
+
+    @cached_property
+    def _places(self) -> dict[str, float]:
+        """Coordinates of texts, by their one spelling; what training counted as "other" included."""
+        unknown = self._unknown
+        places = {} if np.isnan(unknown) else {spelling(text): unknown for text in self.others}
+        return places | {spelling(level): u for level, u in reversed(self._exact.items())}
+
+    @cached_property
+    def _folded(self) -> dict[str, list[float]]:
+        """Coordinates of the levels that differ only in capitals."""
+        folded: dict[str, list[float]] = {}
+        for level in self.own:
+            folded.setdefault(spelling(level).casefold(), []).append(self._exact[level])
+        return folded
+
+    @property
+    def _unknown(self) -> float:
+        return self._exact.get(OTHER, float("nan"))
+
+    def find(self, text: str) -> tuple[float, str]:
+        """Return the coordinate of a text, NaN where there is none, and how it was found.
+
+        Returns
+        -------
+        u : float
+        how : str
+            :data:`SAME` for a level, or for what training counted as "other"; :data:`CAPITALS` for a text
+            that differs from one level in capitals; :data:`UNKNOWN` for all else.
+
+        Examples
+        --------
+        >>> flag = LevelsAxis("flag", ("True", "False"), (0.5, 0.5))
+        >>> flag.find("1.0"), flag.find(" no"), flag.find("maybe")
+        ((0.0, 'same'), (1.0, 'same'), (nan, 'unknown'))
+        """
+        if text in self._exact:
+            return self._exact[text], SAME
+        key = spelling(text)
+        if key in self._places:
+            return self._places[key], SAME
+        meant = truth(key)
+        if meant is not None and meant in self.truths:
+            return self.truths[meant], SAME
+        alike = self._folded.get(key.casefold(), [])
+        return (alike[0], CAPITALS) if len(alike) == 1 else (self._unknown, UNKNOWN)
+
     @override
     def checked(self, values: Any) -> npt.NDArray[np.object_]:
         texts = _texts(values)
-        unknown = sorted(set(texts) - set(self.levels))
+        found = [self.find(text) for text in texts]
+        unknown = sorted({text for text, (_, how) in zip(texts, found, strict=True) if how == UNKNOWN})
         if unknown:
+            near = nearest(unknown[0], self.own)
+            known = truncated_list(self.levels)
             raise ValueError(
-                f"expected levels of {self.name!r}: {', '.join(self.levels)}; got {unknown[0]!r}"
+                f"expected levels of {self.name!r}: {known}; got {unknown[0]!r}"
+                + (f"; is it {near!r}?" if near else "")
             )
-        return texts
+        return self.values(np.array([u for u, _ in found], dtype=np.float64))
 
     @override
     def coordinates(self, values: npt.ArrayLike) -> FloatArray:
-        place = {level: float(u) for u, level in enumerate(self.levels)}
-        unknown = place.get(OTHER, np.nan)
-        return np.array([place.get(text, unknown) for text in _texts(values)], dtype=np.float64)
+        return np.array([self.find(text)[0] for text in _texts(values)], dtype=np.float64)
 
     @override
     def values(self, u: FloatArray) -> npt.NDArray[np.object_]:
@@ -129,7 +217,10 @@ def _texts(values: Any) -> npt.NDArray[np.object_]:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value != value
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA compares to itself
+        return True
 
 
 def text_of(value: Any) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from ..pencil import MatrixPencil, SpectralFunction
+from .association import Association, association
 from .axes import Axis, NumberAxis
 from .wrapped import renamed, unwrapped
 
@@ -65,6 +66,11 @@ class ModelView:
     output: Output
     background: FloatArray
     background_name: str = "the origin"
+
+    def __post_init__(self) -> None:
+        background = np.array(self.background, dtype=np.float64)
+        background.setflags(write=False)
+        object.__setattr__(self, "background", background)
 
     @property
     def pencil(self) -> MatrixPencil:
@@ -124,22 +130,11 @@ class ModelView:
         """Sum numbers per feature, shape (n, p), over the features of each column: shape (n, c)."""
         return np.add.reduceat(per_feature, self.firsts, axis=1)
 
-    def correlation(self, z: FloatArray) -> FloatArray:
-        """Return how the columns correlate over encoded rows (n, p), shape (c, c); 0 where one is constant.
-
-        A number counts with its value, a column of levels with the level that correlates most.
-        """
-        pairs = zip(self.firsts, self.axes, strict=True)
-        kept = [int(first) + i for first, axis in pairs for i in range(axis.value_features)]
-        centred = z[:, kept] - z[:, kept].mean(axis=0)
-        norm = np.linalg.norm(centred, axis=0)
-        unit = np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
-        features, columns = unit.T @ unit, self.column_of[kept]
-        found = np.zeros((len(self.columns), len(self.columns)))
-        order = np.argsort(np.abs(features), axis=None, kind="stable")  # the largest is written last
-        i, j = np.unravel_index(order, features.shape)
-        found[columns[i], columns[j]] = features[i, j]
-        return found
+    def association(self, z: FloatArray) -> Association:
+        """Return how the columns go together over encoded rows (n, p): see :mod:`.association`."""
+        own = [z[:, self.own(axis.name)] for axis in self.axes]
+        u = [axis.locate(features) for axis, features in zip(self.axes, own, strict=True)]
+        return association(self.axes, np.column_stack(u))
 
 
 def view_of(model: Any) -> ModelView:

@@ -46,12 +46,17 @@ class Rows:
     labels: npt.NDArray[Any]
     label_name: str = ""
 
+    def __post_init__(self) -> None:
+        if not len(self.z) == len(self.data) == len(self.labels):
+            found = f"{len(self.z)}, {len(self.data)} and {len(self.labels)}"
+            raise ValueError(f"expected z, data and labels of the same rows; got {found}")
+
     def __len__(self) -> int:
         return len(self.z)
 
     @cached_property
     def prediction(self) -> FloatArray:
-        """F at the rows, shape (n,)."""
+        """The prediction f at the rows, shape (n,)."""
         return self.view.function.values(self.z)
 
     def take(self, places: Any) -> Self:
@@ -97,9 +102,14 @@ def rows_of(model: Any, X: Any) -> Rows:
     """
     view = view_of(model)
     if isinstance(X, Rows):
-        if X.view.function is not view.function:
-            raise ValueError("expected rows of the same model; got rows of another; encode them again")
-        return X
+        if X.view is view:
+            return X
+        if X.view.axes != view.axes:
+            raise ValueError(
+                "expected rows whose columns are encoded as the model's are; got rows of another model; "
+                "encode them again"
+            )
+        return replace(X, view=view)
     if X is None:
         c, p = len(view.axes), len(view.column_of)
         return Rows(view, np.empty((0, p)), np.empty((0, c)), np.arange(0))

@@ -59,7 +59,7 @@ def unwrapped(model: Any) -> tuple[Any, list[Any]]:
 
 
 def _is_spectral(model: Any) -> bool:
-    return callable(getattr(model, "rows", None)) and callable(getattr(model, "build_view", None))
+    return hasattr(model, "build_view") and not isinstance(model, type)
 
 
 def _refusal(model: Any) -> str:
@@ -76,7 +76,7 @@ def _refusal(model: Any) -> str:
 def _paths(model: Any, path: str, depth: int) -> Iterator[str]:
     """Yield the expressions that lead to spectral models inside."""
     for name in INNER if depth else ():
-        found = getattr(model, name, None)
+        found: Any = getattr(model, name, None)
         listed = isinstance(found, list | tuple | np.ndarray)
         inner = next(iter(np.ravel(np.array(found, dtype=object))), None) if listed else found
         if inner is None or inner is model:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shap
 
-from spectral_interp import DensePencil, Pencil, explain
+from spectral_interp import DensePencil, Pencil, explain, interactions
 from spectral_interp.attribution.shapley import shapley
 from tests.attribution.references import dense
 from tests.views import grouped_rows
@@ -151,3 +151,22 @@ def test_standard_errors_of_very_small_and_very_large_values(exponent):
         for e in (0, exponent)
     ]
     np.testing.assert_array_equal(np.ldexp(errors[1], -exponent), errors[0])
+
+
+@pytest.mark.parametrize("c", [6, 14])
+def test_an_offset_costs_no_completeness(c):
+    """Subtracting what all coalitions share: 2^c values of 2e5 would otherwise leave their own rounding."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        diag, off, z = rng.normal(size=(c + 1, 3)), rng.normal(size=(c + 1, 2)), rng.normal(size=(1, c))
+        still = explain(Pencil(diag, off, 1), z, method="shapley", background=np.zeros((1, c)))
+        diag[0] += 2e5
+        pencil = Pencil(diag, off, 1)
+        size = pencil.row_sums[0] + np.abs(z[0]) @ pencil.row_sums[1:]
+        options = {"method": "shapley", "background": np.zeros((1, c))}
+        exact, sampled = (explain(pencil, z, exact=exact, **options) for exact in (True, False))
+        assert max(exact.completeness_gap[0], sampled.completeness_gap[0]) <= 2e-16 * size
+        np.testing.assert_allclose(exact.values, still.values, atol=2e-15 * size)
+        if c == 6:
+            found = interactions(pencil, z, method="shapley", background=np.zeros((1, c)))
+            assert abs(found.sum() - (exact.prediction - exact.base_values)[0]) <= 2e-16 * size

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import spectral_interp
-from spectral_interp import SpectralRegressor
+from spectral_interp import SpectralRegressor, load
 from spectral_interp.commands import analyze, start, train
 from spectral_interp.models.spectral import TridiagonalSpectral
 from spectral_interp.report import writing
@@ -119,7 +119,7 @@ def test_bare_state_dict(tmp_path, no_figures, run, rng):
     assert sorted(table["column"]) == ["u", "v"]
 
 
-CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
+CSV = "a,b,y\n" + "".join(f"{i}.5,{i % 3},{i % 5}\n" for i in range(60))
 
 
 @pytest.mark.parametrize(
@@ -138,15 +138,31 @@ CSV = "a,b,y\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(60))
             "two different values in 'y'; got 1: 3; name another",
         ),
         ("a,y\n1,b\n" + "1,a\n2,a\n" * 30, ["--target", "y"], "2 rows of both classes of 'y' in"),
-        (CSV.replace("12,0,2", "12,0,1e200"), ["--target", "y"], "at most 1e+100 in 'y'"),
-        (CSV.replace("12,0,2", "12,0,two"), ["--target", "y"], "column 'y'; got 'two' in row 12"),
-        (CSV.replace("7,1,", "7,one,"), ["--target", "y"], "column 'b'; got 'one' in row 7"),
-        (CSV.replace("7,1,", "7,inf,"), ["--target", "y"], "column 'b'; got inf"),
-        (CSV.replace("7,1,2", "7,1,"), ["--target", "y"], "in 'y', the first in row 7"),
+        (CSV.replace("12.5,0,2", "12.5,0,1e200"), ["--target", "y"], "at most 1e+100 in 'y'"),
+        (CSV.replace("12.5,0,2", "12.5,0,two"), ["--target", "y"], "column 'y'; got 'two' in line 14"),
+        (CSV.replace("\n7.5,1,", "\n7.5,<1,"), ["--target", "y"], "column 'b'; got '<1' in line 9"),
+        (CSV.replace("\n7.5,1,", "\n7.5,inf,"), ["--target", "y"], "column 'b'; got inf"),
         ("a,b,y\n" + "1,2,3\n1,2,5\n" * 30, ["--target", "y"], "expected a column that varies"),
-        (CSV.replace("12,0,", "12,oh,"), ["--target", "y"], "column 'b'; got 'oh' in row 12"),
-        (CSV.replace("12,0,2", "12,0,"), ["--target", "y"], "the first in row 12"),
-        (CSV.replace("12,0,2", "12,0,inf"), ["--target", "y"], "infinite values in"),
+        (CSV.replace("12.5,0,2", "12.5,0,inf"), ["--target", "y"], "'y', the first in line 14"),
+        (CSV, ["--target", "Y "], "target column 'Y' in"),
+        (CSV, ["--target", "Y"], "did you mean 'y'?"),
+        (
+            CSV,
+            ["--target", "y", "--drop", "bb"],
+            "for --drop; got 'bb', of columns 'a', 'b'; did you mean 'b'?",
+        ),
+        (CSV, ["--target", "y", "--categorical", "y"], "for --categorical; got 'y', of columns 'a', 'b'"),
+        (CSV, ["--target", "y", "--log", "x"], "for --log; got 'x', of columns 'a', 'b'"),
+        (CSV, ["--target", "y", "--id", "x"], "the column of row names in"),
+        (CSV, ["--target", "y", "--id", "y"], "different columns for --target and --id; got 'y' for both"),
+        (CSV, ["--target", "y", "--weight", "x"], "the column of weights in"),
+        (CSV.replace("12.5,0,2", "-12.5,0,2"), ["--target", "y", "--weight", "a"], "got -12.5 in line 14"),
+        (CSV, ["--target", "y", "--positive", "1"], "expected --positive only with a target of two classes"),
+        (
+            CSV.replace(",2\n", ",0\n"),
+            ["--target", "b", "--drop", "a", "y"],
+            "expected drop to leave a column",
+        ),
         (CSV, ["--target", "y", "--dim", "0"], "dim >= 1"),
         (CSV, ["--target", "y", "--k", "15"], r"k in [-15, 15)"),
         (CSV, ["--target", "y", "--every", "0"], "every >= 1"),
@@ -171,19 +187,23 @@ def test_held_out_rows_that_cannot_be_read_are_refused_before_training(tmp_path,
     monkeypatch.setattr(SpectralRegressor, "fit", fit)
     frame = pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 7})
     for row in range(12):  # some of which are held out
-        values = frame["a"].astype(str).mask(frame.index == row, "-")
+        values = frame["a"].astype(str).mask(frame.index == row, "1 kg")
         frame.assign(b=values).to_csv(tmp_path / "t.csv", index=False)
         status, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt")
         assert status == 2
-        assert f"column 'b'; got '-' in row {row};" in err
+        assert f"column 'b'; got '1 kg' in line {row + 2};" in err
 
 
 def test_a_rare_class_is_both_held_out_and_trained_on(tmp_path, run):
     rare = [2, 4]  # a split that knows nothing of classes holds both of these out
-    frame = pd.DataFrame({"a": np.arange(60.0), "y": ["b" if i in rare else "a" for i in range(60)]})
+    frame = pd.DataFrame({"a": np.arange(60.0) / 7, "y": ["b" if i in rare else "a" for i in range(60)]})
     frame.to_csv(tmp_path / "t.csv", index=False)
     options = ("--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1, "--dim", 2)
-    assert run(train, tmp_path / "t.csv", *options)[::2] == (0, "")
+    status, _, err = run(train, tmp_path / "t.csv", *options)
+    assert status == 0
+    assert re.fullmatch(
+        r"spectral_interp\.train: warning: only 2 rows are of the class 'b': .*--seed .*\n", err
+    )
 
 
 def test_a_warning_is_one_line_and_told_once(tmp_path, run, no_figures, model, diabetes):
@@ -192,8 +212,8 @@ def test_a_warning_is_one_line_and_told_once(tmp_path, run, no_figures, model, d
     status, _, err = run(analyze, model, "--data", tmp_path / "rows.csv", "--out", tmp_path / "out", *LOCAL)
     assert status == 0
     (line,) = err.splitlines()
-    assert re.match(r"spectral_interp\.analyze: warning: .*'bmi'.*\b9\b.*\brow 0\b", line)
-    (tmp_path / "t.csv").write_text("""a,"one\ntwo",y\n""" + "".join(f"{i},1,{i % 5}\n" for i in range(60)))
+    assert re.match(r"spectral_interp\.analyze: warning: .*'bmi'.*\b9\b.*\bline 2\b", line)
+    (tmp_path / "t.csv").write_text("""a,"one\ntwo",y\n""" + "".join(f"{i}.5,1,{i % 5}\n" for i in range(60)))
     _, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1)
     assert err.count("\n") == 1
 
@@ -350,3 +370,82 @@ def test_one_program_for_both_commands(tmp_path, monkeypatch, capsys, no_figures
         status, _, err = call(*arguments)
         assert status == 2
         assert "{train,analyze}" in err
+
+
+def test_options_of_columns(tmp_path, run, no_figures):
+    """What is said of columns in training holds for the model, its file, and the rows that are explained."""
+    rng = np.random.default_rng(0)
+    n = 80
+    frame = pd.DataFrame(
+        {
+            "Patient ": [f"{i:03d}" for i in range(n)],
+            " dose": rng.normal(size=n).round(3),
+            "ward": rng.choice([1, 2, 3], n),
+            "lab": rng.choice([-9.0, 2.5, 4.0, 7.5], n),
+            "note": "x",
+            "weight": rng.integers(0, 3, n),
+        }
+    )
+    frame["ill"] = np.where(frame[" dose"] + rng.normal(size=n) > 0, "yes", "no")
+    frame.loc[[3, 5], "ill"] = ["", "-9"]
+    text = frame.to_csv(index=False, sep=";", decimal=",")
+    (tmp_path / "t.txt").write_text(text)
+    columns = (
+        "--id Patient --drop note --categorical ward --weight weight --na-values -9 --positive no --decimal ,"
+    )
+    arguments = ["--target", "ill", "--out", tmp_path / "m.pt", "--dim", 2, "--epochs", 3, "--no-baselines"]
+    status, out, err = run(train, tmp_path / "t.txt", *arguments, *columns.replace("-9", "-9 ?").split())
+    assert status == 0, err
+    assert re.search(
+        r"62 rows trained on.* 16 held out: accuracy .*largest class 0\.\d+, AUC .*log loss", out
+    )
+    assert re.search(r"'ill' has no value in 2 of 80 rows of .*; they are left out: Patient 003, 005", err)
+    est = load(tmp_path / "m.pt")
+    assert (est.positive_, est.unit_) == ("no", "log-odds of ill = no")
+    assert est.encoder_.names == ("dose", "ward", "lab")
+    assert est.encoder_.axes[1].kind == "levels"
+    assert est.encoder_.axes[2].median > 0
+    assert set(est.heldout_[0].index) < set(frame["Patient "])
+    assert (est.made_by_["id"], est.made_by_["weight"]) == ("Patient", "weight")
+    for options in ((), ("--id", "Patient")):
+        status, out, err = run(
+            analyze, tmp_path / "m.pt", "--data", tmp_path / "t.txt", "--decimal", ",", *LOCAL, *options
+        )
+        assert status == 0, err
+        assert "not know" not in err
+        rows = pd.read_csv(tmp_path / "m-analysis" / "tables" / "beeswarm_local.csv", dtype=str)["row"]
+        assert rows.unique().tolist() == frame["Patient "].tolist()
+
+
+def test_a_weight_of_two_is_the_row_twice(tmp_path, run):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=60), "w": rng.integers(1, 4, 60)}).assign(
+        y=lambda d: d["a"] ** 2
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = ["--target", "y", "--dim", 2, "--epochs", 2, "--no-baselines"]
+    assert run(train, tmp_path / "t.csv", "--out", tmp_path / "w.pt", "--weight", "w", *options)[0] == 0
+    assert run(train, tmp_path / "t.csv", "--out", tmp_path / "o.pt", "--drop", "w", *options)[0] == 0
+    weighted, plain = load(tmp_path / "w.pt"), load(tmp_path / "o.pt")
+    assert weighted.encoder_.table_names == ("a",)
+    rows = frame.drop(index=weighted.heldout_[0].index - 2)  # lines of the file
+    expected = SpectralRegressor(2, n_epochs=2, random_state=0).fit(rows[["a"]], rows["y"], rows["w"])
+    np.testing.assert_array_equal(weighted.predict(frame[["a"]]), expected.predict(frame[["a"]]))
+    assert (weighted.predict(frame[["a"]]) != plain.predict(frame[["a"]])).all()
+
+
+def test_every_kind_of_file_trains_the_same_model(tmp_path, run):
+    frame = pd.DataFrame({"a": np.arange(60.0) / 7, "b": list("xyz") * 20}).assign(y=lambda d: d["a"] % 3)
+    writers = {
+        "t.csv": lambda p: frame.to_csv(p, index=False),
+        "t.TSV.gz": lambda p: frame.to_csv(p, index=False, sep="\t", compression="gzip"),
+        "t.feather": frame.to_feather,
+        "t.pq": frame.to_parquet,
+    }
+    found = []
+    for name, write in writers.items():
+        write(tmp_path / name)
+        options = ["--target", "y", "--out", tmp_path / "m.pt", "--dim", 2, "--epochs", 1, "--no-baselines"]
+        assert run(train, tmp_path / name, *options)[::2] == (0, "")
+        found.append(load(tmp_path / "m.pt").predict(frame[["a", "b"]]))
+    assert all((other == found[0]).all() for other in found)

@@ -14,6 +14,7 @@ from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, compa
 from spectral_interp.comparison import agreement, explainers, faithfulness, study
 from spectral_interp.comparison.disputes import disputes
 from spectral_interp.models.spectral import TridiagonalSpectral
+from spectral_interp.view import Association
 from tests.comparison.models import BY_NAME, COLUMNS
 
 
@@ -177,16 +178,16 @@ def test_disputes_name_the_cause():
 
     one = att([[1.0, 1.0, 0.0], [5.0, 0.0, 1.0], [0.0, 1.0, 9.0]], [2.0, 6.0, 10.0])
     other = att([[1.0, 1.0, 0.1], [0.0, 5.0, 1.0], [0.0, 1.0, 0.0]], [2.1, 6.0, 1.0])
-    correlation = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]])
-    found = disputes({("spectral", "m"): one, ("MLP", "m"): other}, correlation)
+    both = Association(np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]]), np.zeros((3, 3), dtype=int))
+    found = disputes({("spectral", "m"): one, ("MLP", "m"): other}, both)
     assert [dispute.row for dispute in found] == [1, 2]
     assert re.search(r"spectral \(m\) .*\ba \+5 .*MLP \(m\) .*\b0 \(kg\)", found[0].reason)
-    assert re.search(r"\bb\b.*correlat.*\+0\.90", found[0].reason)
+    assert re.search(r"\bb\b.*associat.*\(r = \+0\.90 in the background", found[0].reason)
     assert "100%" in found[1].reason
     assert re.search(r"predictions .*\b10\b.*\b1\b", found[1].reason)
-    assert disputes({("spectral", "m"): one}, correlation) == []
+    assert disputes({("spectral", "m"): one}, both) == []
     close = replace(one, values=one.values + 1e-10)
-    assert disputes({("spectral", "m"): one, ("MLP", "m"): close}, correlation) == []
+    assert disputes({("spectral", "m"): one, ("MLP", "m"): close}, both) == []
 
 
 def test_figures(found):

@@ -67,17 +67,22 @@ def test_many_python_threads_at_once(batch, two_threads):
             np.testing.assert_array_equal(result, expected)
 
 
-def _solve_in_child(batch, expected, status):
+def _solve_in_child(batch, expected, status, threads):
+    torch.set_num_threads(threads)
     status.put(bool(np.array_equal(eigenpairs(*batch, 7)[0], expected)))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_works_after_fork(batch, two_threads):
+    """In one thread, and in as many as a child asks for: it has none of its parent's pool."""
     expected = eigenpairs(*batch, 7)[0]  # the parent's pool runs
     context = multiprocessing.get_context("fork")
     status = context.Queue()
-    children = [context.Process(target=_solve_in_child, args=(batch, expected, status)) for _ in range(3)]
+    children = [
+        context.Process(target=_solve_in_child, args=(batch, expected, status, threads))
+        for threads in (1, 2, 2)
+    ]
     for child in children:
         child.start()
     try:

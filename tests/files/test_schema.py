@@ -15,7 +15,7 @@ def test_versions_and_damaged_keys(tmp_path, regressor):
     torch.save(state | {"version": 99}, path)
     with pytest.raises(ValueError, match="version 1; got 99"):
         load(path)
-    for key in set(state) - {"format", "version", "kind", "seed", "baselines"}:
+    for key in set(state) - {"format", "version", "kind", "seed", "baselines", "background_of", "trained_on"}:
         torch.save({k: v for k, v in state.items() if k != key}, path)
         with pytest.raises(ValueError, match=rf"undamaged model in .*m\.pt; .* expected '{key}'; got none"):
             load(path)
@@ -45,6 +45,12 @@ NUMBERS = torch.zeros(3, dtype=torch.float64)
 
 
 LOGARITHM = {"kind": "numeric", "name": "age", "mean": 4.0, "scale": 1.0, "log": True}
+
+
+NO_LEVELS = {"kind": "categorical", "name": "x", "levels": [], "shares": []}
+
+
+GAPS = {"kind": "numeric", "name": "age", "mean": 4.0, "scale": 1.0, "median": 4.0, "missing": 0.5}
 
 
 HUGE_LAYERS = {
@@ -85,6 +91,15 @@ DAMAGES = [
     (at("encoder", 0, "log"), "yes", r"encoder\[0\]\.log"),
     (at("encoder", 1, "levels"), ["one", "one"], "different levels"),
     (at("encoder", 1, "shares"), [0.5], "share for every level"),
+    (at("encoder", 1, "shares"), [0.0, 0.0], r"shares that add up to 1 for 'encoder\[1\]'"),
+    (at("encoder", 1, "shares"), [0.6, 0.5], "shares that add up to 1"),
+    (
+        at("encoder", 1),
+        {"kind": "categorical", "name": "x", "levels": [], "shares": []},
+        "at least one level",
+    ),
+    (at("encoder", 0, "missing"), 0.5, "share of missing values below 1, none without a median"),
+    (at("encoder", 0), GAPS | {"missing": 1.0}, "share of missing values below 1"),
     (at("target"), 3, "target"),
     (at("named"), None, "named"),
     (at("classes"), ["a", "b"], "none for a regressor"),
@@ -104,6 +119,11 @@ DAMAGES = [
     (at("history", "epoch"), [1, 2], "columns of one length"),
     (at("history", "epoch", 0), 0.5, r"history\.epoch\[0\]"),
     (at("seed"), -1, "seed"),
+    (at("background_of"), 0, "background_of"),
+    (at("trained_on"), NUMBERS, "a tensor of int64"),
+    (at("trained_on"), torch.zeros(1, 1, dtype=torch.int64), "1 axes"),
+    (at("trained_on"), torch.tensor([1, 1]), "ascending numbers"),
+    (at("trained_on"), torch.arange(2**20 + 1), "at most 1,048,576 numbers"),
     (at("encoder", 0), LOGARITHM | {"mean": 800.0}, "under a logarithm"),
     (at("encoder", 0), LOGARITHM | {"median": -1.0}, "under a logarithm"),
     (at("baselines"), {"MLP": {"0.weight": NUMBERS[None]}}, "layers of the shapes"),

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from spectral_interp.models.spectral import STRUCTURES, TridiagonalSpectral
+from spectral_interp.models.spectral import MODULES, TridiagonalSpectral
 
-every_structure = pytest.mark.parametrize("structure", list(STRUCTURES))
+every_structure = pytest.mark.parametrize("structure", list(MODULES))
 
 
 def build(structure, p=3, d=5, **options):
-    return STRUCTURES[structure](p, d, dtype=torch.float64, **options)
+    return MODULES[structure](p, d, dtype=torch.float64, **options)
 
 
 def features(n, p=3):

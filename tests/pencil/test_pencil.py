@@ -129,3 +129,37 @@ def test_dense_matrices_of_a_range_in_which_lapack_does_not_converge():
     value, v = pencil.eigenpairs([[0.0]])
     np.testing.assert_allclose(value, 1e110)
     np.testing.assert_allclose(v, [[1.0, 0.0, 0.0, 0.0, 0.0]], atol=1e-15)
+
+
+def turns(pencil):
+    """Return in how many independent ways all matrices can be turned and stay tridiagonal, to first order."""
+    d, columns = pencil.dim, []
+    for i, j in zip(*np.triu_indices(d, 1), strict=True):
+        turn = np.zeros((d, d))
+        turn[i, j], turn[j, i] = 1.0, -1.0
+        columns.append([(turn @ m - m @ turn)[np.triu_indices(d, 2)] for m in pencil.matrices])
+    system = np.reshape(columns, (len(columns), -1))
+    return len(columns) - (np.linalg.matrix_rank(system) if system.size else 0)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3])
+@pytest.mark.parametrize("d", range(2, 7))
+def test_the_split_depends_on_the_basis_where_latents_can_be_turned(rng, p, d):
+    pencil = Pencil(rng.normal(size=(p + 1, d)), rng.normal(size=(p + 1, d - 1)), 0)
+    assert pencil.split_depends_on_basis == (turns(pencil) > 0) == (d == 2 or (p, d) == (1, 3))
+    assert not Pencil(pencil.diag, 0 * pencil.off, 0).split_depends_on_basis
+    constant = Pencil([np.full(d, 3.0), pencil.diag[1]], [0 * pencil.off[0], pencil.off[1]], 0)
+    assert constant.split_depends_on_basis
+    block = np.array([1] + [0] * (d - 1))[: d - 1] * rng.normal(size=(p + 1, 1))
+    assert Pencil(pencil.diag, block, 0).split_depends_on_basis
+
+
+def test_turned_latents_keep_predictions_and_change_the_split(rng):
+    pencil, z, t = Pencil(rng.normal(size=(4, 2)), rng.normal(size=(4, 1)), 0), rng.normal(size=(9, 3)), 0.4
+    turn = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
+    turned = turn.T @ pencil.matrices @ turn
+    other = Pencil(np.diagonal(turned, 0, 1, 2), turned[:, [0], 1], 0)
+    np.testing.assert_allclose(other.values(z), pencil.values(z))
+    one, two = explain(pencil, z), explain(other, z)
+    np.testing.assert_allclose(one.values, two.values, atol=1e-12)
+    assert np.abs(one.coupling - two.coupling).max() > 0.1

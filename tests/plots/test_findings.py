@@ -1,5 +1,7 @@
 """The sentence of each figure, on small tables whose answer is plain."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,16 +14,19 @@ def say(figure, /, **columns):
     return getattr(plots, figure).finding(pd.DataFrame(columns))
 
 
+def mentions(text, *facts):
+    """Tell whether a sentence has these names, numbers and directions, in this order."""
+    return re.search(".*?".join(rf"(?<!\w){re.escape(fact)}(?!\w)" for fact in facts), text) is not None
+
+
 def test_importance_names_the_strongest_and_their_share():
     parts = {"mean_abs_diagonal": [3.0, 1, 1, 1], "mean_abs_coupling": [1.0, 0, 0, 1]}
     said = say("importance", column=list("abcd"), mean_abs_contribution=[5.0, 3, 1, 1], unit="kg", **parts)
-    assert said == (
-        "a, b and c make 90% of the size of all contributions; "
-        "25% of the size of all parts comes from couplings."
-    )
+    assert mentions(said, "a, b and c", "90", "25", "couplings")
     assert "nothing" not in say("importance", column=["a"], mean_abs_contribution=[2.0], unit="kg")
     zero = say("importance", column=["a"], mean_abs_contribution=[0.0], unit="kg")
-    assert zero == "No column contributes anything: the predictions do not vary."
+    assert mentions(zero, "No column")
+    assert not re.search(r"\d", zero)
 
 
 def test_beeswarm_tells_up_from_down_from_neither():
@@ -34,26 +39,23 @@ def test_beeswarm_tells_up_from_down_from_neither():
         "value": level,
         "contribution": contribution,
     }
-    assert say("beeswarm", **table) == (
-        "High values of a raise predictions; high values of b lower predictions; no single direction for c."
-    )
+    assert mentions(say("beeswarm", **table), "a raise", "b lower", "no", "c")
     table["nominal"] = True
-    assert say("beeswarm", **table) == "Levels of a, b and c raise or lower predictions."
+    assert mentions(say("beeswarm", **table), "Levels", "a, b and c", "raise or lower")
 
 
 @pytest.mark.parametrize(
     ("monotone", "said"),
     [
-        (
-            [1, -1, 0],
-            "Proven for every input: predictions never fall when a rises and never rise when b rises.",
-        ),
-        ([1, 1, 1], "Proven for every input: predictions never fall when a, b or c rises."),
-        ([0, 0, 0], "No column has a proven direction: every interval holds zero."),
+        ([1, -1, 0], ("never fall", "a rises", "never rise", "b rises")),
+        ([1, 1, 1], ("never fall", "a, b or c rises")),
+        ([0, 0, 0], ("No direction",)),
     ],
 )
 def test_certified_names_what_is_proven(monotone, said):
-    assert say("certified", column=list("abc"), monotone=monotone, kind="number", step="") == said
+    found = say("certified", column=list("abc"), monotone=monotone, kind="number", step="")
+    assert mentions(found, *said)
+    assert ("never" in found) == any(monotone)
 
 
 def test_certified_tells_which_change_of_level_and_between_which_rows():
@@ -64,34 +66,53 @@ def test_certified_tells_which_change_of_level_and_between_which_rows():
         step=["no → yes", "standard deviation of dose"],
         monotone=[1, -1],
     )
-    assert said == (
-        "Proven for every input: predictions never rise when dose (where it has a value) rises and never "
-        "fall when smoker changes (no → yes)."
-    )
+    assert mentions(said, "never rise", "dose", "has a value", "never fall", "smoker", "no → yes")
 
 
 def test_sensitivity_tells_the_step():
-    table = {"feature": ["a", "b"], "bound": [28.2043, 9.1], "unit": "kg", "step": "standard deviation"}
-    assert say("sensitivity", **table) == (
-        "One step (standard deviation) of a never moves a prediction by more than 28.21 (kg); one of b, 9.1."
+    table = {
+        "column": ["dose", "city", "a"],
+        "step": ["median → missing", "Oslo → Rome", "standard deviation of log a"],
+        "of": ["gap", "change of level", "standard deviation"],
+        "bound": [28.2043, 10.0, 9.1],
+        "unit": "kg",
+    }
+    first, second, third = (
+        say("sensitivity", **{name: [part[i]] if name != "unit" else part for name, part in table.items()})
+        for i in range(3)
     )
+    assert mentions(first, "missing", "median of dose", "28.21 (kg)")
+    assert mentions(second, "city", "10 (kg)")
+    assert mentions(third, "One standard deviation of log a", "9.1 (kg)")
+    both = say("sensitivity", **table)
+    assert mentions(both, "missing", "dose", "28.21", "standard deviation of log a", "9.1")
+    none = say("sensitivity", column=["a"], step=["unit of a"], of=["unit"], bound=[0.0], unit="kg")
+    assert "No step" in none
+
+
+def test_beeswarm_says_nothing_of_what_cannot_be_compared():
+    row = {"value": [3.0], "level": [1.0], "contribution": [2.0], "column": ["a"], "nominal": False}
+    assert mentions(say("beeswarm", **row), "No", "a", "compare")
+    assert mentions(say("beeswarm", **row | {"contribution": [0.0]}), "Nothing", "a")
+    gaps = {"value": [1.0, 2.0, 3.0, np.nan, np.nan], "level": [0.1, 0.5, 1.0, np.nan, np.nan]}
+    moved = {"column": ["a"] * 5, "nominal": False, "contribution": [1.0, 2.0, 3.0, 90.0, 90.0]}
+    assert mentions(say("beeswarm", **gaps, **moved), "a raise")
 
 
 def test_background_stability_tells_standard_deviations():
-    table = {"method": ["local", "local", "path"], "column": list("aba")}
-    assert say("background_stability", **table, redraw_standard_deviation_relative=[0.01, 0.025, 0.03]) == (
-        "From draw to draw of the background the mean sizes of the five strongest columns have standard "
-        "deviations of up to 2.5% by local (b) and 3.0% by path (a)."
-    )
+    table = {"method": ["local", "local", "path"], "column": list("aba"), "background_rows": 100}
+    said = say("background_stability", **table, redraw_standard_deviation_relative=0.0, drawn_from=100.0)
+    assert mentions(said, "every row", "trained on")
+    table["drawn_from"] = np.nan
+    said = say("background_stability", **table, redraw_standard_deviation_relative=[0.01, 0.025, 0.03])
+    assert mentions(said, "2.5", "local", "b", "3.0", "path", "a")
 
 
 def test_accuracy_knows_which_way_is_better():
     models = ["spectral", "linear"]
-    assert say("accuracy", model=models, **{"R²": [0.5, 0.4]}).startswith(
-        "The spectral model is best on these rows"
-    )
-    assert say("accuracy", model=models, RMSE=[5.0, 4.0]) == (
-        "The linear model is best on these rows: RMSE 4 against 5 of the spectral model."
+    assert mentions(say("accuracy", model=models, **{"R²": [0.5, 0.4]}), "spectral", "best")
+    assert mentions(
+        say("accuracy", model=models, RMSE=[5.0, 4.0]), "linear", "best", "RMSE 4", "5", "spectral"
     )
     assert say("accuracy", model=[], RMSE=[]).startswith("No targets")
 
@@ -99,18 +120,12 @@ def test_accuracy_knows_which_way_is_better():
 def test_spectrum_finds_the_closest_approach():
     table = {"column": "a", "value": [0.0, 0, 1, 1], "index": [0, 1, 0, 1], "eigenvalue": [0.0, 5, 1, 2]}
     said = say("spectrum", **table, selected=[True, False] * 2, gap=[5.0, 5, 1, 1], unit="kg")
-    assert said == (
-        "Along a the prediction moves over 1 (kg); it comes closest to another eigenvalue at 1, "
-        "where they are 1 apart."
-    )
+    assert mentions(said, "a", "1 (kg)", "closest", "at 1", "1 apart")
 
 
 def test_pieces_reads_the_curve():
     table = {"of": "model", "eps": [0.0, 1, 2, 8], "pieces": [40, 12, 9, 1], "unit": "kg"}
-    assert (
-        say("pieces", **table)
-        == "Ten tangent planes hold every row to within 2 (kg); a single plane only to within 8."
-    )
+    assert mentions(say("pieces", **table), "Ten", "2 (kg)", "single", "8")
 
 
 def test_agreement_tells_methods_on_our_model_from_other_models():
@@ -119,9 +134,7 @@ def test_agreement_tells_methods_on_our_model_from_other_models():
         "b": ["spectral: local", "linear: x", "spectral: path", "spectral: path"],
         "value": [0.9, 0.2, 0.2, 1.0],
     }
-    assert say("agreement", **table) == (
-        "On the spectral model methods agree from 0.9 to 0.9 and with those on other models from 0.2 to 0.2."
-    )
+    assert mentions(say("agreement", **table), "spectral", "0.9 to 0.9", "other models", "0.2 to 0.2")
 
 
 def test_faithfulness_names_who_misses_the_sum():
@@ -142,21 +155,19 @@ def test_dispute_names_the_column_of_the_largest_difference():
         "contribution": [1.0, 5, 2, -1],
         "unit": "kg",
     }
-    assert say("dispute", **table) == "The models differ most over b: one gives it 5, two −1 (kg)."
+    assert mentions(say("dispute", **table), "b", "one", "5", "two", "−1", "kg")
 
 
 def test_deletion_and_cost_name_the_best():
     curves = {"model": "spectral", "method": ["random", "path", "rough"], "mean": [0.5, 0.1, 0.3]}
-    assert "the order of path takes predictions away fastest: mean distance 0.1 against 0.5" in say(
-        "deletion", **curves
-    )
+    assert mentions(say("deletion", **curves), "path", "fastest", "0.1", "0.5")
     failed = {"model": ["spectral", "MLP"], "method": ["random", "SHAP Deep"], "mean": [0.5, 0.1]}
-    assert say("deletion", **failed) == "No explainer worked on the spectral model."
+    assert mentions(say("deletion", **failed), "No explainer", "spectral")
     curve = pd.DataFrame(failed).assign(share=0.5, deletion=1.0)
     assert len(plots.deletion(curve, Figure().subplots()).lines) == 2
     assert plots.deletion(curve[1:], Figure().subplots()).get_legend() is None
     paid = {"model": "spectral", "method": ["path", "slow"], "gain": [0.5, 0.501], "ms_per_row": [1.0, 50.0]}
-    assert say("faithfulness_cost", **paid).startswith("On the spectral model path is the cheapest within 2%")
+    assert mentions(say("faithfulness_cost", **paid), "spectral", "path", "cheapest", "2")
     assert "slow the most expensive, 50 ms" in say("cost", **paid)
 
 

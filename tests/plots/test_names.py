@@ -13,12 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from spectral_interp import SpectralRegressor, certify, compare, explain, plots
-from spectral_interp._common.text import value_text
 from spectral_interp.comparison import study
 from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.compare import REPRESENTATIVES
 from spectral_interp.plots import text
-from spectral_interp.plots.text import printable, shorten, shorten_all
+from spectral_interp.plots.text import printable, shorten, shorten_all, value_text
 from spectral_interp.regions.slices import slice_plane, slice_spectrum
 
 TYPED = [

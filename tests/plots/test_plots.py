@@ -6,7 +6,8 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from spectral_interp import SpectralRegressor, certify, explain, linear_regions, plots
+from spectral_interp import Pencil, SpectralRegressor, certify, explain, linear_regions, plots
+from spectral_interp.plots.region_map import _pieces as region_map_pieces
 from spectral_interp.plots.style import WHOLE
 from spectral_interp.regions.slices import slice_plane, slice_spectrum
 
@@ -50,11 +51,7 @@ def test_sensitivity_and_training_curve(regressor):
     cert = certify(regressor)
     table = plots.sensitivity_table(cert)
     best = int(cert.feature_norm.argmax())
-    assert table.loc[0, ["feature", "column", "bound"]].tolist() == [
-        cert.view.features[best],
-        cert.view.columns[best],
-        cert.feature_norm[best],
-    ]
+    assert table.loc[0, ["column", "bound"]].tolist() == [cert.view.columns[best], cert.feature_norm[best]]
     ax = axes()
     assert plots.sensitivity(table, ax) is ax
     np.testing.assert_array_equal([bar.get_width() for bar in ax.patches], table["bound"])
@@ -111,6 +108,22 @@ def test_region_map_draws_every_boundary(regressor, diabetes):
     numbers = {int(text.get_text()) for text in ax.texts}
     assert numbers <= set(plane.active_latent.ravel())
     assert numbers
+
+
+def test_a_latent_may_have_several_pieces():
+    """A piece has one latent; a latent that is active in two places has two."""
+    two = Pencil([[0.0, 0.0], [1.0, -1.0], [1.0, 1.0]], np.zeros((3, 1)), 0)
+    four = Pencil([[0.0] * 4, [1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]], np.zeros((3, 3)), 1)
+    for model, latents in ((two, 2), (four, 4)):
+        plane = slice_plane(model, [[-2.0, -2.0], [3.0, 3.0]], ("z0", "z1"))
+        table = plots.region_map_table(plane)
+        assert table["active_latent"].nunique() == latents
+        assert (table.groupby("piece")["active_latent"].nunique() == 1).all()
+    latents = np.array([[0, 0, 1, 0], [1, 1, 1, 0], [0, 0, 1, 2]])
+    spread = table.head(12).assign(active_latent=latents.ravel(), piece=region_map_pieces(latents).ravel())
+    for said in ("3 latents", "5 connected pieces", "latent 1, covers 42%"):
+        assert said in plots.region_map.finding(spread)
+    assert np.bincount(spread["piece"]).tolist() == [5, 2, 2, 2, 1]
 
 
 def test_pieces_and_margins(regressor, diabetes):

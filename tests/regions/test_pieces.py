@@ -8,6 +8,7 @@ from spectral_interp import DensePencil, Pencil, SpectralRegressor, linear_regio
 from spectral_interp.regions.boundaries import line_boundaries, plane_boundaries
 from spectral_interp.regions.cover import Cover, counts, linear_cover, pick, tangent_errors
 from spectral_interp.regions.pieces import active_latents
+from spectral_interp.view import LevelsAxis, ModelView, NumberAxis, Output, Rows
 
 
 @pytest.fixture
@@ -266,3 +267,22 @@ def test_the_skeletons_share_does_not_depend_on_the_unit(random_pencil, rng, sca
     expected = linear_regions(pencil, z).skeleton_r2
     assert expected < 1
     assert linear_regions(scaled, z).skeleton_r2 == pytest.approx(expected, rel=1e-12)
+
+
+def test_features_of_one_name_keep_their_slopes(rng, random_pencil):
+    """A gap of column "a" and a column "a missing"; a level and a column; and a name that looks like both."""
+    axes = (
+        NumberAxis("a", median=0.0, missing=0.5),
+        NumberAxis("a missing"),
+        LevelsAxis("c", ("x", "y"), (0.5, 0.5)),
+        NumberAxis("c = x"),
+        NumberAxis("a missing (of a)"),
+    )
+    pencil = random_pencil(7, 3)
+    view = ModelView(pencil, axes, Output("u"), np.zeros((1, 7)))
+    z = rng.normal(size=(9, 7))
+    table = linear_regions(view, Rows(view, z, z[:, :5], np.arange(9))).latents()
+    slopes = [name for name in table if name.startswith("slope of ")]
+    assert len(slopes) == len(set(slopes)) == 7
+    np.testing.assert_array_equal(table[slopes].to_numpy(dtype=float).T, pencil.diag[1:, table["latent"]])
+    assert {"slope of a missing (of a)", "slope of a missing (of a missing)", "slope of c = y"} <= set(slopes)

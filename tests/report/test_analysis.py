@@ -31,12 +31,23 @@ def test_targets_of_the_rows_to_explain(regressor, classifier, diabetes, breast_
         assert report.choose_rows(regressor, X.assign(progression=empty), limit=9, seed=0)[1] is None
     rows, known = report.choose_rows(regressor, X.assign(progression=y.astype(str)), limit=9, seed=0)
     assert regressor.evaluate(rows, known) == regressor.evaluate(rows, known.astype(float))
-    with pytest.raises(ValueError, match="without missing or infinite values in the rows to explain; got 1"):
-        report.choose_rows(regressor, X.assign(progression=y.mask(y.index == 3)), limit=9, seed=0)
+    with pytest.raises(ValueError, match="without infinite values in the rows to explain; got 1"):
+        report.choose_rows(regressor, X.assign(progression=y.where(y.index != 3, np.inf)), limit=9, seed=0)
     with pytest.raises(ValueError, match="numbers in the target 'progression'; got 'high' in row 0"):
         report.choose_rows(regressor, X.assign(progression="high"), limit=9, seed=0)
     with pytest.raises(ValueError, match="labels 'benign', 'malignant' in 'diagnosis'; got 0, 1"):
         report.choose_rows(classifier, breast_cancer[0].assign(diagnosis=[0, 1] * 284 + [0]), limit=9, seed=0)
+
+
+def test_rows_without_a_target_are_explained_and_not_measured(regressor, diabetes):
+    X, y = diabetes[0][:30], diabetes[1][:30]
+    some = X.assign(progression=y.where(y.index % 3 > 0))
+    with pytest.warns(UserWarning, match="in 10 of 30 rows of .*; metrics are of the others: row 0, 3"):
+        rows, known = report.choose_rows(regressor, some, limit=99, seed=0)
+    assert (len(rows), known.isna().sum()) == (30, 10)
+    summary = report.analyze(regressor, rows, known, methods=["local"], seed=0).summary
+    measured = y.index % 3 > 0
+    assert summary.metrics == regressor.evaluate(X[measured], y[measured])
 
 
 def test_unknown_columns_are_left_out_unless_others_are_missing(regressor, diabetes):
@@ -69,7 +80,7 @@ def test_summary_and_sensitivity_against_their_definitions(regressor, diabetes):
     assert found.coupling_share == pytest.approx(coupling / (diagonal + coupling))
     assert found.completeness_gap == att.completeness_gap.max()
     assert found.evaluations == att.evaluations
-    bounds = analysis.tables["sensitivity"].set_index("feature")["bound"]
+    bounds = analysis.tables["sensitivity"].set_index("column")["bound"]
     pencil = regressor.pencil_
     for i, name in enumerate(X.columns):
         dense = np.diag(pencil.diag[i + 1]) + np.diag(pencil.off[i + 1], 1) + np.diag(pencil.off[i + 1], -1)
@@ -124,7 +135,9 @@ def test_an_analysis_encodes_every_table_once(classifier, breast_cancer, tmp_pat
     encoded, built = [], []
     features, pencil = TableEncoder.features, TridiagonalSpectral.pencil
     monkeypatch.setattr(
-        TableEncoder, "features", lambda self, frame: encoded.append(len(frame)) or features(self, frame)
+        TableEncoder,
+        "features",
+        lambda self, frame, **how: encoded.append(len(frame)) or features(self, frame, **how),
     )
     monkeypatch.setattr(TridiagonalSpectral, "pencil", lambda self: built.append(1) or pencil(self))
     est = load(tmp_path / "model.pt")

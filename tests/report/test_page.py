@@ -142,21 +142,24 @@ def test_tables_keep_names_keys_and_what_is_common():
     assert cells["common"] == ["unit: kg"]
 
 
-def test_limits_name_correlated_columns_sampling_and_classes(rng):
+def test_limits_name_associated_columns_sampling_and_classes(rng):
     a = rng.normal(size=90)
     X = pd.DataFrame({"a": a, "twin": -a + 0.1 * rng.normal(size=90), "c": rng.normal(size=90)})
     X["city"] = np.where(a > 0, "Oslo", "Rome")
     X["far"] = np.where(a > 0, "north", "south")
     est = SpectralClassifier(dim=3, n_epochs=3, random_state=0).fit(X, np.where(a > 0, "yes", "no"))
     subject = Subject.explained(est, X[:20], None, ["local"], most=None, compare_rows=0, seed=0)
-    pairs = {frozenset(pair[:2]): pair[2] for pair in headlines.correlated_columns(subject)}
+    pairs = {frozenset(pair[:2]): pair[2] for pair in headlines.associated_columns(subject)}
     assert set(pairs) >= {frozenset(("a", "twin")), frozenset(("city", "far"))}
     assert frozenset(("a", "c")) not in pairs
     z = np.concatenate([est.encode(X[:20]), est.encode(est.background_)])
-    assert pairs[frozenset(("a", "twin"))] == pytest.approx(np.corrcoef(z[:, 0], z[:, 1])[0, 1])
+    r = np.corrcoef(z[:, 0], z[:, 1])[0, 1]
+    assert pairs[frozenset(("a", "twin"))] == f"r = {r:+.2f}".replace("-", "−")
+    assert pairs[frozenset(("city", "far"))] == "V = 1.00"
     summary = report.analyze(est, X[:20], None, methods=["local"], seed=0).summary
     said = dict(headlines.limits(subject, summary))
-    assert "a and twin (−0.9" in said["Correlated columns"]
+    assert "a and twin (r = −0.9" in said["Associated columns"]
+    assert "Diagonal and coupling" not in said
     assert "above 0 the model decides for yes, below for no" in said["Unit"]
     assert said["Sampling error"] == "None: local contributions are computed, not sampled."
 
@@ -171,6 +174,15 @@ def test_limits_say_standard_errors_and_degenerate_rows(classifier, breast_cance
     shapley = replace(summary.methods["shapley"], degenerate_rows=2)
     summary = replace(summary, methods={"shapley": shapley})
     assert dict(headlines.limits(subject, summary))["Degenerate rows"].startswith("2 by shapley")
+
+
+def test_limits_say_where_the_split_depends_on_the_basis(rng):
+    X = pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(size=60)})
+    for dim, said in ((2, True), (4, False)):
+        est = SpectralRegressor(dim=dim, n_epochs=3, random_state=0).fit(X, X["a"])
+        subject = Subject.explained(est, X[:9], None, ["local"], most=None, compare_rows=0, seed=0)
+        summary = report.analyze(est, X[:9], None, methods=["local"], seed=0).summary
+        assert ("Diagonal and coupling" in dict(headlines.limits(subject, summary))) == said
 
 
 @pytest.mark.parametrize("kind", ["svg", "pdf"])

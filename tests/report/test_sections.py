@@ -113,21 +113,6 @@ def test_groups_of_the_background_average_to_the_contributions(regressor, diabet
     )
 
 
-def test_redraws_against_explaining_with_backgrounds_drawn_again(regressor, diabetes, rng):
-    X, background = diabetes[0][:20], regressor.background_
-    table = stability_table(regressor, X, "local", seed=0).set_index("column")
-    sizes = [
-        np.abs(explain(regressor, X, background=background.iloc[rng.integers(100, size=100)]).values).mean(
-            axis=0
-        )
-        for _ in range(200)
-    ]
-    expected = np.std(sizes, axis=0)
-    ratio = table.loc[list(X.columns), "redraw_standard_deviation"] / expected
-    assert ratio.between(0.4, 2.0).all()
-    assert 0.7 < ratio.median() < 1.4
-
-
 def test_a_background_of_equal_rows_does_not_move(diabetes):
     X, y = diabetes
     est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X[:40], y[:40])

@@ -20,6 +20,7 @@ ALWAYS = [
     "columns",
     "seed",
     "metrics",
+    "rows_trained_on",
     "provenance",
     "versions",
     "background",

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spectral_interp.tables.columns import MAX_LEVELS
 from spectral_interp.tables.encoder import TableEncoder
+from spectral_interp.tables.levels import FEW_LEVELS
 from tests.tables.one_column import encode, fit
 
 
@@ -120,11 +120,15 @@ def test_row_order_does_not_change_the_levels():
 
 
 def test_an_id_column_does_not_explode():
-    with pytest.warns(UserWarning, match="'id' \\(every value is rare\\)"):
+    with pytest.warns(UserWarning, match="every value is rare.*'id' \\(300 values in 300 rows, such as"):
         encoder = TableEncoder.fit(pd.DataFrame({"id": [f"u{i}" for i in range(300)], "x": np.arange(300.0)}))
     assert encoder.names == ("x",)
-    encoder = fit([f"u{i % 60}" for i in range(600)] + ["u59"] * 9)
-    assert encoder.axes[0].n_features == MAX_LEVELS + 1
+    values = [f"u{i % 60}" for i in range(480)] + ["u59"] * 9
+    with pytest.warns(
+        UserWarning, match=r"more levels than the rows can support.*'a' \(10 of 60 values, 16 %"
+    ):
+        encoder = fit(values)
+    assert encoder.axes[0].n_features == FEW_LEVELS + 1
     assert encoder.axes[0].levels[0] == "u59"
     assert encoder.axes[0].levels[-1] == "other"
 

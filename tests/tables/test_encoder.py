@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from spectral_interp.tables.encoder import TableEncoder, as_frame
+from spectral_interp.tables.encoder import TableEncoder
+from spectral_interp.tables.frames import as_frame
 from spectral_interp.tables.reading import split_target
 from spectral_interp.view import NumberAxis
 from tests.tables.one_column import encode, fit
@@ -122,7 +123,7 @@ def test_other_columns_than_fitted():
         ([1.0, 2.0], ["1", "one"], "numbers in column 'a'; got 'one' in row 1; correct it or convert the"),
         ([1.0, 2.0], [True, False], "numbers in column 'a'; got True in row 0; .* convert the bool column"),
         (["x", "y"], [1.0, 2.0], "values such as 'x' in column 'a'; got 1.0 in row 0; convert the float64"),
-        ([True, False], [1, 0], "values such as 'False' in column 'a'; got 1 in row 0; convert the int64"),
+        ([True, False], [1, 2], "values such as 'False' in column 'a'; got 2 in row 1; convert the int64"),
         (["x", "y"], [[1], [2]], r"got \[1\] in row 0; turn list values"),
     ],
 )

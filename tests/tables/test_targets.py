@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from spectral_interp import SpectralClassifier, SpectralRegressor
@@ -50,10 +51,8 @@ def test_targets_of_neither_kind(values, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["x", None, "y"], r"without missing .* in t\.csv; got 1 in 'y', the first in row 1"),
-        (["x", " ", "y"], r"without missing .* in t\.csv; got 1 in 'y', the first in row 1"),
-        ([1.0, np.inf, 2.0], r"without missing or infinite values in t\.csv; got 1 in 'y'"),
-        ([datetime.date(2024, 1, 3)] * 3, "in column 'y'; got datetime.date.* in row 0; turn dates"),
+        ([1.0, np.inf, 2.0], r"without infinite values in t\.csv; got 1 in 'y', the first in row 1"),
+        ([datetime.date(2024, 1, 3)] * 3, "in the target 'y'; got datetime.date.* in row 0. Turn dates"),
         ([[1], [2], [3]], r"in column 'y'; got \[1\] in row 0; turn list values"),
     ],
 )
@@ -130,3 +129,38 @@ def test_a_class_of_one_row_cannot_be_held_out():
     assert strata(unused, "t.csv").tolist() == ["a", "a", "b", "b"]
     with pytest.raises(ValueError, match=r"2 rows of both classes of 'y' in t\.csv; got 1 of 'b'; add rows"):
         strata(pd.Series(["a", "a", "b"], name="y"), "t.csv")
+
+
+DAYS = pd.Series(pd.date_range("2024-01-01", periods=40))
+
+
+@pytest.mark.parametrize(
+    ("y", "advice"),
+    [
+        (DAYS.astype("datetime64[us]"), "Turn dates"),
+        (DAYS.astype("datetime64[s]").to_numpy(), "Turn dates"),
+        (DAYS.dt.tz_localize("Europe/Oslo"), "Turn dates"),
+        (DAYS - DAYS[0], "Turn dates"),
+        (DAYS.dt.to_period("D"), "Turn dates"),
+        (DAYS.dt.date, "Turn dates"),
+        (DAYS.dt.to_pydatetime().tolist(), "Turn dates"),
+        (DAYS.astype("category"), "Turn dates"),
+        (DAYS.dt.strftime("%Y-%m-%d"), "Turn dates"),
+        (DAYS.dt.strftime("%d.%m.%Y 12:00").tolist(), "Turn dates"),
+        (pa.array(DAYS), "Turn dates"),
+        (pd.Series(range(40)) + 1j, "Complex data not supported: predict the real part"),
+        ([complex(i, 1) for i in range(40)], "Complex data not supported"),
+        (pd.Series([complex(i, 1) for i in range(40)], dtype=object), "Complex data not supported"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [SpectralRegressor, SpectralClassifier])
+def test_dates_and_complex_numbers_are_no_targets_anywhere(y, advice, estimator):
+    X = pd.DataFrame({"a": np.arange(40.0) % 13})
+    for table in (X, X.to_numpy()):
+        with pytest.raises(ValueError, match=rf"the target '.*'; got .* in row 0\. {advice}"):
+            estimator(dim=2, n_epochs=1).fit(table, y)
+    with pytest.raises(ValueError, match=advice):
+        target_numbers(y, "y")
+    if isinstance(y, pd.Series):
+        with pytest.raises(ValueError, match=advice):
+            split_target(X.assign(y=y), "y", "t")

@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from spectral_interp.training.run import Options, Rows, Run
+from spectral_interp.training.run import Options, Run, TrainingRows
 
 
 def rows(n=64, p=2, seed=0, target=lambda z: 2 * z[:, 0] - z[:, 1]):
     z = np.random.default_rng(seed).standard_normal((n, p))
-    return Rows(z, target(z), np.ones(n))
+    return TrainingRows(z, target(z), np.ones(n))
 
 
 def linear():

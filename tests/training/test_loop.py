@@ -7,7 +7,7 @@ from torch import nn
 
 from spectral_interp import training
 from spectral_interp.models.spectral import TridiagonalSpectral
-from spectral_interp.training.run import Rows
+from spectral_interp.training.run import TrainingRows
 from tests.training.small import rows, start
 
 
@@ -55,7 +55,7 @@ def test_tape_free_step_has_autograds_gradient(d, loss):
 
 def test_a_weight_of_two_is_the_row_twice():
     data = rows(n=8)
-    double = Rows(*(np.concatenate([column, column[:3]]) for column in data))
+    double = TrainingRows(*(np.concatenate([column, column[:3]]) for column in data))
     weighted = data._replace(weight=np.array([2.0, 2, 2, 1, 1, 1, 1, 1]))
     runs = []
     for batch in (double, weighted):

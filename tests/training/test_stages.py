@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spectral_interp import training
-from spectral_interp.models.spectral import STRUCTURES, TridiagonalSpectral
+from spectral_interp.models.spectral import MODULES, TridiagonalSpectral
 from spectral_interp.training.run import Epoch, Options
 from tests.training.small import rows, start
 
@@ -25,13 +25,13 @@ def test_early_stop_counts_from_the_best_and_asks_for_nothing_more():
     assert asked == [1, 2, 3, 4, 5, 6, 7]
 
 
-@pytest.mark.parametrize("structure", list(STRUCTURES))
+@pytest.mark.parametrize("structure", list(MODULES))
 @pytest.mark.parametrize("stop", [1, 4, 7])
 def test_a_resumed_run_is_the_same_to_the_bit(tmp_path, structure, stop):
     data, path, identity = rows(n=40), tmp_path / "run.pt", {"seed": 0}
 
     def fresh():
-        module = STRUCTURES[structure](2, 4, dtype=torch.float64)
+        module = MODULES[structure](2, 4, dtype=torch.float64)
         return start(module, n=40, n_epochs=7, norm_penalty=0.01)
 
     whole = fresh()

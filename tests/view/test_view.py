@@ -1,13 +1,16 @@
 """Axes, the view of a model, and rows: what analyses start from."""
 
 import pickle
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, explain
-from spectral_interp.view import LevelsAxis, NumberAxis, rows_of, view_of
+from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, explain, load
+from spectral_interp.view import LevelsAxis, NumberAxis, Output, rows_of, view_of
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +131,13 @@ def test_rows_are_explained_like_their_table(table):
 
 def test_rows_of_another_model_are_refused(table, random_pencil):
     est, frame = table
-    with pytest.raises(ValueError, match="rows of the same model"):
+    with pytest.raises(ValueError, match="encoded as the model's are; got rows of another"):
         explain(random_pencil(3, 2), est.rows(frame))
     with pytest.raises(TypeError, match="expected Rows to go with a ModelView; got DataFrame"):
         explain(est.view(), frame)
-    with pytest.raises(TypeError, match=r"fitted spectral estimator, a Pencil, .*; got str"):
-        view_of("model")
+    for model in ("model", frame, frame.to_numpy(), torch.ones(2), SpectralRegressor, LevelsAxis):
+        with pytest.raises(TypeError, match=r"fitted spectral estimator, a Pencil, .*; got"):
+            view_of(model)
 
 
 def test_views_travel(table):
@@ -160,11 +164,90 @@ def test_the_view_follows_the_model(table):
     assert est.view() is view
     est.module_.rescale_(2.0, 1.0)
     np.testing.assert_allclose(est.predict(frame[["a", "b"]]), 2 * before + 1, rtol=1e-12)
+    for change in (
+        lambda weights: [weight.data.mul_(0.5) for weight in weights.values()],
+        lambda weights: [np.multiply(w.numpy(), 2.0, out=w.numpy()) for w in weights.values()],
+        lambda weights: est.module_.load_state_dict({k: w / 2 for k, w in weights.items()}, assign=True),
+    ):
+        before = est.predict(frame[["a", "b"]])
+        change(est.module_.state_dict())
+        after = est.predict(frame[["a", "b"]])
+        assert np.abs(after - before).max() > 0.1
+        np.testing.assert_allclose(after, est.module_.pencil().values(est.encode(frame[["a", "b"]])))
+    est.module_.k = 0
+    assert est.pencil_.k == 0
+    est.target_name_ = "price"
+    assert est.unit_ == "price"
     est.background_ = est.background_[:3]
     assert len(est.view().background) == 3
+
+
+def test_models_load_and_fit_in_inference_mode(table, tmp_path):
+    est, frame = table
+    est.save(tmp_path / "model.pt")
+    with torch.inference_mode():
+        back = load(tmp_path / "model.pt")
+        np.testing.assert_array_equal(back.predict(frame), est.predict(frame))
+
+
+def test_rows_travel_with_their_model(table):
+    est, frame = table
+    expected = explain(est, frame[:4]).values
+    for copied in (
+        pickle.loads(pickle.dumps((est, est.rows(frame[:4])))),
+        deepcopy((est, est.rows(frame[:4]))),
+    ):
+        np.testing.assert_array_equal(explain(*copied).values, expected)
+
+
+def test_rows_are_explained_as_the_view_says(table):
+    est, frame = table
+    view = replace(est.view(), background=est.view().background[:1], output=Output("kg"))
+    att = explain(view, est.rows(frame[:3]))
+    assert att.unit == "kg"
+    expected = explain(est, frame[:3], background=est.background_[:1])
+    np.testing.assert_allclose(att.values, expected.values)
+
+
+def test_the_background_cannot_be_overwritten(table):
+    with pytest.raises(ValueError, match="read-only"):
+        table[0].view().background[:] = 0
+
+
+def test_rows_have_one_length(table):
+    est, frame = table
+    with pytest.raises(ValueError, match="z, data and labels of the same rows; got 3, 5 and 5"):
+        replace(est.rows(frame[:5]), z=np.zeros((3, 7)))
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_every_missing_value_is_missing(missing):
+    levels = LevelsAxis("a", ("x", "missing"), (0.5, 0.5))
+    assert levels.coordinates(["x", missing]).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "message"),
+    [
+        (NumberAxis("a"), np.nan, "numbers in column 'a', which has no gaps; got NaN"),
+        (NumberAxis("a", log=True), -2.0, "positive numbers in column 'a'; got -2"),
+    ],
+)
+def test_numbers_that_a_column_does_not_have(axis, value, message):
+    with pytest.raises(ValueError, match=message):
+        axis.checked([value])
+    assert NumberAxis("a", median=1.0, missing=0.5).checked(np.nan).shape == (1,)
 
 
 def test_own_features_and_changes(random_pencil, rng):
     view = view_of(Pencil(rng.normal(size=(4, 2)), rng.normal(size=(4, 1)), 0))
     np.testing.assert_array_equal(view.steps("z1", np.array([[2.0]])), [[0.0, 2.0, 0.0]])
     np.testing.assert_array_equal(view.per_column(np.ones((2, 3))), np.ones((2, 3)))
+
+
+def test_a_gap_is_a_step_from_the_median():
+    axis = NumberAxis("a", 3.0, 2.0, median=2.5, missing=0.1)
+    np.testing.assert_allclose(axis.gap().steps, np.diff(axis.encode([2.5, np.nan]), axis=0), atol=1e-15)
+    assert axis.gap().labels == ("median → missing",)
+    assert NumberAxis("a", 3.0, 2.0).gap() is None
+    assert LevelsAxis("a", ("x", "missing"), (0.5, 0.5)).gap() is None

@@ -1,0 +1,104 @@
+"""The sign of a change of f, proven: beyond the rounding of its bounds, or else in exact arithmetic.
+
+A change D of the matrix of every term moves f by between ``Σ w λ_min(D)`` and ``Σ w λ_max(D)`` (Weyl).
+They are computed with an error of a few units of 1e-16 of the norms, so a bound of that size has no sign. D
+is then tested in rational numbers, which floats are: f never falls if every ``w D`` is positive semidefinite,
+that is, if the elimination ``D = L diag(q) Lᵀ`` meets no negative pivot q, and where a pivot is zero nothing
+but zeros in its row.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from .._common.arrays import FloatArray
+from ..pencil import MatrixPencil, Pencil, SpectralFunction
+
+ROUNDING = 1e-12
+"""Error that a bound may have, as a fraction of the larger bound: a thousand times what the solver makes."""
+
+
+def proven_sign(function: SpectralFunction, step: FloatArray, low: float, high: float) -> int:
+    """Return 1 if ``f(z + step) − f(z)`` is proven to be never negative, −1 if never positive, 0 if neither.
+
+    Parameters
+    ----------
+    function : SpectralFunction
+    step : ndarray, shape (p,)
+        A single feature, or the difference of two: its entries are 1, −1 and 0.
+    low, high : float
+        The bounds of ``function.step_range``, computed.
+
+    Returns
+    -------
+    int
+        0 also if the step has no effect at all.
+
+    Examples
+    --------
+    A matrix whose smallest eigenvalue is zero, and one whose smallest eigenvalue is below zero by 1e-20:
+
+    >>> from spectral_interp import Pencil
+    >>> zero, below = (Pencil([[0.0, 0.0], [1.0, entry]], [[0.0], [0.0]], 1) for entry in (0.0, -1e-20))
+    >>> proven_sign(zero, np.ones(1), 0.0, 1.0), proven_sign(below, np.ones(1), 0.0, 1.0)
+    (1, 0)
+    """
+    margin = ROUNDING * max(-low, high)
+    if not margin:
+        return 0
+    if low > margin or high < -margin:
+        return 1 if low > 0 else -1
+    for sign, bound in ((1, low), (-1, -high)):
+        if bound >= -margin and all(
+            _is_semidefinite(pencil, step, sign if weight > 0 else -sign) for weight, pencil in function.terms
+        ):
+            return sign
+    return 0
+
+
+def _is_semidefinite(pencil: MatrixPencil, step: FloatArray, sign: int) -> bool:
+    """Return whether ``sign Σ step_i A_i`` is positive semidefinite, exactly."""
+    moved = np.flatnonzero(step)
+    weights = [Fraction(float(step[i])) * sign for i in moved]
+    if isinstance(pencil, Pencil):
+        return _is_tridiagonal_semidefinite(
+            *(_exact_sum(weights, bands[1 + moved]) for bands in (pencil.diag, pencil.off))
+        )
+    rows = pencil.matrices[1 + moved]
+    return _is_dense_semidefinite([_exact_sum(weights, rows[:, j]) for j in range(pencil.dim)])
+
+
+def _exact_sum(weights: list[Fraction], rows: FloatArray) -> list[Fraction]:
+    """Return the weighted sum of rows (m, d) as d rational numbers."""
+    return [
+        sum((w * Fraction(x) for w, x in zip(weights, column, strict=True)), Fraction(0))
+        for column in rows.T.tolist()
+    ]
+
+
+def _is_tridiagonal_semidefinite(diag: list[Fraction], off: list[Fraction]) -> bool:
+    """Return whether no pivot ``q_j = a_j − b²_{j−1} / q_{j−1}`` is negative, nor zero beside a coupling."""
+    taken = Fraction(0)
+    for a, b in zip(diag, [*off, Fraction(0)], strict=True):
+        pivot = a - taken
+        if pivot < 0 or (not pivot and b):
+            return False
+        taken = b * b / pivot if b else Fraction(0)
+    return True
+
+
+def _is_dense_semidefinite(rows: list[list[Fraction]]) -> bool:
+    """Return whether elimination meets no negative pivot, nor a zero one beside other entries."""
+    while rows:
+        (pivot, *rest), *below = rows
+        if pivot < 0 or (not pivot and any(rest)):
+            return False
+        if pivot:
+            below = [
+                [row[0], *(x - row[0] * y / pivot for x, y in zip(row[1:], rest, strict=True))]
+                for row in below
+            ]
+        rows = [row[1:] for row in below]
+    return True

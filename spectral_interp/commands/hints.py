@@ -1,0 +1,137 @@
+"""What to know of a table before its model is trusted: columns that give the target away, and few rows."""
+
+from __future__ import annotations
+
+import shlex
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
+
+from .._common.arrays import FloatArray
+from .._common.messages import shown, truncated_list
+from .._common.sampling import spread
+from .._common.text import counted, listed
+from ..view import Axis
+
+GIVEN_AWAY = 0.999
+"""A column that predicts the target alone with this R², rank correlation or AUC is suspected."""
+
+LEAK_ROWS, LEAK_CLASS_ROWS = 30, 10
+"""With fewer rows, or fewer of a class, a column may predict the target alone by accident."""
+
+MAX_LEAK_ROWS = 2000
+"""Maximum number of rows, evenly spread, that columns are tried on."""
+
+FEW_ROWS, FEW_CLASS_ROWS, FEW_ROWS_PER_FEATURE = 50, 10, 5
+"""Fewer rows in all, of a class, or trained on per feature, are few."""
+
+
+def warn_of_leaks(axes: Sequence[Axis], z: FloatArray, targets: FloatArray, target: str) -> None:
+    """Warn of columns that predict the target (nearly) perfectly by themselves.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        The columns.
+    z : ndarray, shape (n, p)
+        Their features.
+    targets : ndarray, shape (n,)
+        0 and 1 for classes.
+    target : str
+    """
+    binary = bool(np.isin(targets, (0, 1)).all())
+    rows = spread(len(targets), MAX_LEAK_ROWS)
+    z, targets = z[rows], targets[rows]
+    rarest = (
+        min(np.count_nonzero(targets == 0), np.count_nonzero(targets == 1)) if binary else LEAK_CLASS_ROWS
+    )
+    if len(axes) < 2 or len(targets) < LEAK_ROWS or rarest < LEAK_CLASS_ROWS:
+        return
+    found = []
+    for axis, features in zip(axes, _by_axis(axes, z), strict=True):
+        measure, score = _strength(features, targets, binary, ordered=axis.continuous)
+        if score >= GIVEN_AWAY:
+            found.append((axis.name, f"{shown(axis.name)} ({measure} {score:.4f})"))
+    if found:
+        names = shlex.join(name for name, _ in found[:5])
+        one = len(found) == 1
+        warnings.warn(
+            f"column{'' if one else 's'} {truncated_list(text for _, text in found)} alone "
+            f"predict{'s' if one else ''} the target {shown(target)} almost perfectly; if "
+            f"{'it was' if one else 'they were'} measured after the target or made from it, train with "
+            f"--drop {names}",
+            stacklevel=2,
+        )
+
+
+def _by_axis(axes: Sequence[Axis], z: FloatArray) -> list[FloatArray]:
+    ends = np.cumsum([len(axis.feature_names) for axis in axes])
+    return np.split(z, ends[:-1], axis=1)
+
+
+def _strength(features: FloatArray, targets: FloatArray, binary: bool, *, ordered: bool) -> tuple[str, float]:
+    """Return how well a column (n, f) predicts targets (n,) alone: name and value of the best measure."""
+    alone = _left_out_means(features, targets)
+    if binary:
+        auc = float(roc_auc_score(targets, alone))
+        if ordered:
+            straight = float(roc_auc_score(targets, features[:, 0]))
+            auc = max(auc, straight, 1 - straight)
+        return "AUC", auc
+    centered = targets - targets.mean()
+    scale = np.abs(centered).max() or 1.0
+    rest = ((targets - alone) / scale) ** 2
+    r2 = 1 - float(rest.sum() / ((centered / scale) ** 2).sum()) if centered.any() else 0.0
+    ranks = abs(_correlation(rankdata(features[:, 0]), rankdata(targets))) if ordered else 0.0
+    return ("R²", r2) if r2 >= ranks else ("rank correlation", ranks)
+
+
+def _left_out_means(features: FloatArray, targets: FloatArray) -> FloatArray:
+    """Predict every row without itself: by the mean of its equals, or of its two neighbours."""
+    _, group = np.unique(features, axis=0, return_inverse=True)
+    group = group.ravel()
+    sizes, sums = np.bincount(group), np.bincount(group, weights=targets)
+    means = sums / sizes
+    if len(means) < 2:
+        return np.full(len(targets), targets.mean())
+    below, above = np.r_[means[1], means[:-1]], np.r_[means[1:], means[-2]]
+    others = (sums[group] - targets) / np.maximum(sizes[group] - 1, 1)
+    return np.where(sizes[group] > 1, others, ((below + above) / 2)[group])
+
+
+def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
+
+
+def warn_of_few_rows(n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int]) -> None:
+    """Warn where there are few rows to train on, or to measure with, and say what follows.
+
+    Parameters
+    ----------
+    n_trained, n_held, n_features : int
+    classes : mapping of int
+        Rows of each class; empty for numbers.
+    """
+    few = list(_few(n_trained, n_held, n_features, classes))
+    if few:
+        warnings.warn(
+            f"{listed(few)}: contributions may be accidents of these rows, and another split may give quite "
+            "other figures; trust what several values of --seed agree on",
+            stacklevel=2,
+        )
+
+
+def _few(n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int]) -> Iterator[str]:
+    if n_trained + n_held < FEW_ROWS:
+        yield f"there are only {counted(n_trained, 'row')} to train on and {n_held} to measure with"
+    elif n_trained < FEW_ROWS_PER_FEATURE * n_features:
+        yield f"there are only {counted(n_trained, 'row')} to train on for {counted(n_features, 'feature')}"
+    rarest = min(classes, key=lambda label: classes[label], default=None)
+    if rarest is not None and classes[rarest] < FEW_CLASS_ROWS:
+        rows = counted(classes[rarest], "row is", "rows are")
+        yield f"only {rows} of the class {shown(rarest)}"
