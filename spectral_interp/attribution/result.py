@@ -138,7 +138,7 @@ class Attribution(Parts):
         else:
             base = np.full(len(self.base_values), low)  # SHAP asks whether they are the same to the bit
         data = [
-            _codes(values, axis) if leveled else numbers_in(values)
+            _codes(values, axis) if leveled else numbers_in(values, axis)
             for values, axis, leveled in zip(self.data.T, self._axes, self.leveled, strict=True)
         ]
         return shap.Explanation(
@@ -187,13 +187,13 @@ class Attribution(Parts):
         )
 
 
-def numbers_in(values: npt.NDArray[Any]) -> FloatArray:
-    """Return the values of a numeric column (n,) as numbers, NaN where one is missing or no number."""
-    import pandas as pd
+def numbers_in(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
+    """Return the values of a numeric column (n,) as the model reads them, NaN where one is missing."""
+    if axis is None:
+        return values.astype(np.float64)
+    from ..tables.columns import values_as_read
 
-    column = pd.Series(values).infer_objects()
-    numbers = pd.to_numeric(column, errors="coerce").where(column.notna())
-    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values_as_read(axis, values).to_numpy(dtype=np.float64)
 
 
 def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:

@@ -46,7 +46,8 @@ def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
     ranks = np.full(attribution.values.shape, np.nan)
     for at, values in enumerate(attribution.data.T):
         if not nominal[at]:
-            ranks[:, at] = pd.Series(numbers_in(values)).rank(pct=True)
+            axis = attribution.axes[at] if attribution.axes else None
+            ranks[:, at] = pd.Series(numbers_in(values, axis)).rank(pct=True)
     return attribution.to_frame().assign(level=ranks.ravel(), nominal=np.tile(nominal, len(ranks)))
 
 
@@ -189,7 +190,7 @@ def _way(rows: pd.DataFrame) -> str:
         return "nothing comes from {}"
     if rows["nominal"].any():
         return "levels of {} raise or lower predictions"
-    ranks = rows.loc[rows["value"].notna(), ["level", "contribution"]].rank()
+    ranks = rows.loc[rows["level"].notna(), ["level", "contribution"]].rank()
     if ranks["level"].nunique() < 2:
         return "no two values of {} to compare"
     steady = ranks["level"].corr(ranks["contribution"]) if ranks["contribution"].nunique() > 1 else 0.0

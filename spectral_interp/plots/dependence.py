@@ -15,7 +15,7 @@ from .._common.text import at_least, at_most, listed, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
 from ..tables.columns import values_as_read
-from ..tables.parsing import check_values
+from ..tables.parsing import check_values, without
 from ..view import Axis
 from ..view.levels import text_of
 from .beeswarm import fan
@@ -127,13 +127,13 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
 
 
 def _values(data: npt.NDArray[Any], axis: Axis) -> dict[str, Any]:
-    """Return the numbers or levels of a column, missing where there is none, and whether they are known."""
-    values = values_as_read(axis, data)
+    """Return a column as the model reads it, missing where it has no value, and whether values are known."""
+    read = values_as_read(axis, data)
     if axis.continuous:
-        return {"value": values, "known": True}
-    given = check_values(pd.Series(data), axis.name)
-    unknown = values.isna() & given.notna()
-    return {"value": values.where(~unknown, given.map(text_of, na_action="ignore")), "known": ~unknown}
+        return {"value": read, "known": True}
+    given = without(check_values(pd.Series(data), axis.name), getattr(axis, "gaps", ()))
+    unknown = (read.isna() & given.notna()).to_numpy(dtype=bool)
+    return {"value": read.where(~unknown, given.astype(object).map(text_of)), "known": ~unknown}
 
 
 def _grid(axis: Axis, known: pd.Series) -> Any:
