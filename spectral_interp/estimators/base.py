@@ -297,9 +297,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
-        return Rows(
-            self.view(), self.encoder_.features(frame), frame.to_numpy(), *labels_of(frame, len(frame))
-        )
+        unknown: list[str] = []
+        z = self.encoder_.features(frame, notes=unknown)
+        labels, name = labels_of(frame, len(frame))
+        return Rows(self.view(), z, frame.to_numpy(), labels, name, tuple(unknown))
 
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.

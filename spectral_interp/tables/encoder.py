@@ -161,9 +161,14 @@ class TableEncoder:
         """
         return self.features(self.select(frame), quiet=quiet)
 
-    def features(self, selected: pd.DataFrame, *, quiet: bool = False) -> FloatArray:
-        """Map rows that :meth:`select` returned to features, shape (n, p); warns as :meth:`encode` does."""
-        notes: list[str] = []
+    def features(
+        self, selected: pd.DataFrame, *, quiet: bool = False, notes: list[str] | None = None
+    ) -> FloatArray:
+        """Map rows that :meth:`select` returned to features, shape (n, p); warns as :meth:`encode` does.
+
+        What it warns of is added to ``notes`` too.
+        """
+        notes = [] if notes is None else notes
         z = np.hstack([encode_column(axis, selected[axis.name], notes) for axis in self.axes])
         if not quiet:
             warn_of(notes, stacklevel=4)

@@ -21,6 +21,7 @@ ALWAYS = [
     "seed",
     "metrics",
     "rows_trained_on",
+    "unknown_values",
     "provenance",
     "versions",
     "background",
