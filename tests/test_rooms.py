@@ -14,7 +14,7 @@ ROOMS = [
 ]
 """From the top floor down; a room imports only from rooms further down."""
 
-PEERS = [{"attribution", "certificates", "regions", "tables", "models"}, {"eigen", "files"}]
+PEERS = [{"attribution", "certificates", "regions", "models"}, {"eigen", "files"}]
 """Rooms that know nothing of each other."""
 
 

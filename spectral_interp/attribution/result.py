@@ -138,20 +138,30 @@ class Attribution(Parts):
             base = self.base_values.copy()
         else:
             base = np.full(len(self.base_values), low)  # SHAP asks whether they are the same to the bit
-        columns = [_codes(values, axis) for values, axis in zip(self.data.T, self._axes(), strict=True)]
-        named = any(codes is not None for codes in columns)
+        dated = any(isinstance(axis, DateAxis) for axis in self.axes)
         data = [
-            values.astype(np.float64) if codes is None else codes
-            for values, codes in zip(self.data.T, columns, strict=True)
+            _codes(values, axis) if leveled else numbers_in(values, axis)
+            for values, axis, leveled in zip(self.data.T, self._axes, self.leveled, strict=True)
         ]
         return shap.Explanation(
             values=self.values.copy(),
             base_values=base,
             data=np.column_stack(data),
-            display_data=self.data.copy() if named else None,
+            display_data=self.data.copy() if any(self.leveled) or dated else None,
             feature_names=list(self.columns),
         )
 
+    @property
+    def leveled(self) -> list[bool]:
+        """Whether each column holds levels, length c: by its axis or, where there is none, by its values."""
+        return [
+            any(isinstance(value, str | bool | np.bool_) for value in values.tolist())
+            if axis is None
+            else not axis.continuous
+            for values, axis in zip(self.data.T, self._axes, strict=True)
+        ]
+
+    @property
     def _axes(self) -> tuple[Axis | None, ...]:
         return self.axes or (None,) * len(self.columns)
 
@@ -179,19 +189,22 @@ class Attribution(Parts):
         )
 
 
-def has_levels(values: npt.NDArray[Any], axis: Axis | None) -> bool:
-    """Return whether a column (n,) holds levels, by its axis or, where there is none, by its values."""
-    if axis is not None:
-        return not axis.continuous
-    return any(isinstance(value, str | bool | np.bool_) for value in values.tolist())
+def numbers_in(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
+    """Return the values of a numeric column (n,) as the model reads them, NaN where one is missing.
 
-
-def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray | None:
-    """Return levels or dates (n,) as numbers, NaN where missing; None for a column of numbers."""
+    Dates are days since 1970-01-01.
+    """
+    if axis is None:
+        return values.astype(np.float64)
     if isinstance(axis, DateAxis):
         return axis.drawn(axis.coordinates(values))
-    if not has_levels(values, axis):
-        return None
+    from ..tables.columns import values_as_read
+
+    return values_as_read(axis, values).to_numpy(dtype=np.float64)
+
+
+def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
+    """Return the levels of a column (n,) as numbers, NaN where missing."""
     missing = np.array([value is None or value != value for value in values], dtype=bool)
     if all(isinstance(value, bool | np.bool_) for value in values[~missing]):
         return np.where(missing, np.nan, values == True)  # noqa: E712 -- of objects

@@ -201,7 +201,6 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             If the table or its targets do not fit the model.
         """
         check_is_fitted(self)
-        frame = check_rows(self, X)
         frame = with_names(check_rows(self, X))
         targets = self.encode_targets(check_targets(frame, y, self.target_name_))
         unused = [name for name in self.fitted_params_["drop"] or () if name.strip() in frame]
@@ -298,12 +297,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
-        return Rows(
-            self.view(),
-            self.encoder_.features(frame),
-            self.encoder_.cells(frame),
-            *labels_of(frame, len(frame)),
-        )
+        unknown: list[str] = []
+        z = self.encoder_.features(frame, notes=unknown)
+        labels, name = labels_of(frame, len(frame))
+        return Rows(self.view(), z, self.encoder_.cells(frame), labels, name, tuple(unknown))
 
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.

@@ -257,6 +257,7 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         seed=subject.seed,
         metrics=None if y is None or known is None else est.metrics(subject.prediction[known], y[known]),
         rows_trained_on=est.count_trained_on(subject.rows),
+        unknown_values=list(subject.rows.unknown),
         provenance=provenance,
         versions={name: version(name) for name in PACKAGES},
         background=subject.first.background,

@@ -142,6 +142,7 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
     return [
         ("Unit", _unit(subject)),
         ("Background", _background(summary)),
+        *([("Unknown values", _unknown(summary))] if summary.unknown_values else []),
         *([("Diagonal and coupling", BASIS)] if subject.pencil.split_depends_on_basis else []),
         ("Associated columns", _associated(subject)),
         ("Sampling error", _sampling(summary)),
@@ -152,6 +153,10 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
             "reality may have another effect, or none.",
         ),
     ]
+
+
+def _unknown(summary: Summary) -> str:
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in summary.unknown_values)
 
 
 def _unit(subject: Subject) -> str:

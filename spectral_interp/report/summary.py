@@ -267,7 +267,7 @@ class Summary(Found):
     """All that an analysis found, in the order of ``summary.json``.
 
     ``rows_trained_on`` counts the explained rows that equal a training row in all that the model sees; None
-    where the model does not know.
+    where the model does not know. ``unknown_values`` says of every column what the model does not know.
     """
 
     made_by: str
@@ -282,6 +282,7 @@ class Summary(Found):
     seed: int
     metrics: Mapping[str, float | None] | None
     rows_trained_on: int | None
+    unknown_values: list[str]
     provenance: Mapping[str, str]
     versions: dict[str, str]
     background: str

@@ -95,7 +95,7 @@ class TableEncoder:
         frame = with_names(frame)
         names = tuple(frame.columns)
         logged, levels = named_columns("log", log, frame), named_columns("categorical", categorical, frame)
-        gaps = tuple(dict.fromkeys(_texts("na_values", na_values)))
+        gaps = tuple(dict.fromkeys(text for text in _texts("na_values", na_values) if text.strip()))
         frame = without_columns(frame, drop, but={"log": logged, "categorical": levels})
         _refuse_both(logged, levels, "log", "categorical")
         if not len(frame):
@@ -163,9 +163,14 @@ class TableEncoder:
         """
         return self.features(self.select(frame), quiet=quiet)
 
-    def features(self, selected: pd.DataFrame, *, quiet: bool = False) -> FloatArray:
-        """Map rows that :meth:`select` returned to features, shape (n, p); warns as :meth:`encode` does."""
-        notes: list[str] = []
+    def features(
+        self, selected: pd.DataFrame, *, quiet: bool = False, notes: list[str] | None = None
+    ) -> FloatArray:
+        """Map rows that :meth:`select` returned to features, shape (n, p); warns as :meth:`encode` does.
+
+        What it warns of is added to ``notes`` too.
+        """
+        notes = [] if notes is None else notes
         z = np.hstack([encode_column(axis, selected[axis.name], notes) for axis in self.axes])
         if not quiet:
             warn_of(notes, stacklevel=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +32,7 @@ def _exports(X: Any) -> bool:
 
 
 def holds_words(X: Any) -> bool:
-    """Return whether an array, or a list of rows, holds text or booleans among its objects.
+    """Return whether an array, or a list of rows, is one of dates or holds text, booleans or dates.
 
     Examples
     --------
@@ -40,7 +41,8 @@ def holds_words(X: Any) -> bool:
     """
     array = np.asarray(X)
     objects = array.ravel() if array.dtype.kind == "O" else ()
-    return array.dtype.kind == "U" or any(isinstance(value, str | bool | np.bool_) for value in objects)
+    words = str | bool | np.bool_ | datetime.date | np.datetime64
+    return array.dtype.kind in "UM" or any(isinstance(value, words) for value in objects)
 
 
 def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import re
+import struct
 import warnings
 import zlib
 from array import array
@@ -24,6 +25,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from .._common.messages import shown
+from ..files.feather import unpacked_size
 
 MAX_TABLE_BYTES = 2 * 2**30
 """Larger files, and larger tables in compressed files, are refused unread: training holds all in memory."""
@@ -267,9 +269,18 @@ def _read_feather(path: Path, *_: Any) -> pd.DataFrame:
         schema = pa.ipc.open_file(file).schema
     check_names(schema.names)
     with _decoding("Feather"):
-        rows = pa.dataset.dataset(path, format="feather").count_rows()
-    check_size(8 * rows * len(schema))
-    return _read_arrow(pd.read_feather, path, "Feather", schema)
+        rows, size = pa.dataset.dataset(path, format="feather").count_rows(), unpacked_size(path)
+    check_size(max(8 * rows * len(schema), size))
+    return _read_arrow(_valid_feather, path, "Feather", schema)
+
+
+def _valid_feather(path: Path) -> pd.DataFrame:
+    """Read a file whose columns are checked, offsets and indices too, which pandas takes on trust."""
+    with pa.OSFile(str(path)) as file:
+        table = pa.ipc.open_file(file).read_all()
+    table.validate(full=True)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def _read_arrow(read: Callable[[Path], pd.DataFrame], path: Path, kind: str, schema: Any) -> pd.DataFrame:
@@ -296,7 +307,7 @@ def _decoding(kind: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error)) from error
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError, struct.error) as error:
         raise ValueError(f"a damaged {kind} file; write it again") from error
 
 

@@ -70,7 +70,7 @@ def association(axes: Sequence[Axis], coordinates: FloatArray) -> Association:
     >>> u = np.array([[1.0, -1.0, 0.0], [2.0, -2.0, 0.0], [5.0, np.nan, 1.0], [6.0, -6.0, 1.0]])
     >>> found = association(axes, u)
     >>> [found.text(*pair) for pair in ((0, 1), (0, 2), (1, 2))]
-    ['r = −1.00', 'η = 0.96', 'η = 0.96']
+    ['r = −1.00', 'η = 0.95', 'η = 0.96']
     """
     numeric = np.array([axis.continuous for axis in axes], dtype=bool)
     counts = [axis.value_features for axis in axes if not axis.continuous]

@@ -31,6 +31,8 @@ class Rows:
     label_name : str
         What the labels are, such as "line" or the name of a column of ids; empty if the table does not name
         its index.
+    unknown : tuple of str
+        What their table holds that the model does not know, a sentence each.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Rows:
     data: npt.NDArray[Any]
     labels: npt.NDArray[Any]
     label_name: str = ""
+    unknown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.z) == len(self.data) == len(self.labels):

@@ -81,9 +81,9 @@ def test_levels_are_codes_with_their_names_beside(mixed, explanation):
 
 @pytest.mark.parametrize("method", ["path", "shapley"])
 def test_force_plots_of_several_rows_end_at_the_predictions(mixed, method):
+    att = explain(*mixed, method=method)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        att = explain(*mixed, method=method)
         drawn = shap.plots.force(att.to_shap()).data
     np.testing.assert_allclose([row["outValue"] for row in drawn["explanations"]], att.prediction)
 

@@ -166,3 +166,12 @@ def test_a_plane_over_elapsed_time(rng):
         assert (line[:, 0] >= plane.x[0].astype(float) - 1).all()
     table = certify(est).columns().set_index("column").loc["born"]
     assert (table["step"], table["own_step"]) == ("standard deviation of born", "day of born")
+
+
+def test_arrays_of_dates_are_dates():
+    days = np.arange("2024-01-01", "2024-02-10", dtype="datetime64[D]")[:, None]
+    objects = np.column_stack([days.astype("datetime64[s]").astype(object), np.arange(40)])
+    for X, kinds in ((days.astype("datetime64[ns]"), ["date"]), (objects, ["date", "number"])):
+        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0).fit(X, np.arange(40.0))
+        assert [axis.kind for axis in est.view().axes] == kinds
+        assert est.predict(X[:3]).shape == (3,)

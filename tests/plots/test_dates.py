@@ -40,7 +40,7 @@ def test_dependence_along_dates(model, method):
     assert ranges.is_monotonic_increasing
     ax = drawn(plots.dependence, table)
     assert isinstance(ax.xaxis.get_major_formatter(), ConciseDateFormatter)
-    assert f"({80 - len(dots)} without a known value not drawn)" in ax.get_xlabel()
+    assert f"{80 - len(dots)} without a value" in ax.get_xlabel()
     (text, *_) = ax.get_legend_handles_labels()[1]
     assert text.startswith("certified for every input, date by date")
     text = table.to_csv(index=False).splitlines()[1 + X["day"].notna().argmax()]

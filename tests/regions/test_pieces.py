@@ -251,7 +251,7 @@ def test_bad_arguments(random_pencil, rng):
             regions.pieces(eps)
     with pytest.raises(ValueError, match=r"gradients \(n, p\), n >= 1; got \(3, 2\), \(3,\), \(3, 1\)"):
         linear_cover(np.zeros((3, 2)), np.zeros(3), np.zeros((3, 1)), 0.1)
-    with pytest.raises(TypeError, match="estimator or a Pencil"):
+    with pytest.raises(TypeError, match="a Pencil, "):
         linear_regions(None, [[0.0]])
 
 

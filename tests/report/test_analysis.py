@@ -10,6 +10,7 @@ from spectral_interp import Pencil, explain, load, report
 from spectral_interp.commands.printing import summary_lines
 from spectral_interp.models import TridiagonalSpectral
 from spectral_interp.plots import beeswarm_table
+from spectral_interp.report.headlines import limits
 from spectral_interp.tables import TableEncoder
 
 
@@ -146,3 +147,15 @@ def test_an_analysis_encodes_every_table_once(classifier, breast_cancer, tmp_pat
     report.write(analysis, tmp_path / "out")
     assert sorted(encoded) == [12, 100]
     assert len(built) == 1
+
+
+def test_the_report_says_what_the_model_does_not_know(regressor, diabetes):
+    X = diabetes[0][:6].assign(bmi=[25.0] * 5 + [9000.0])
+    with pytest.warns(UserWarning, match="'bmi' has 1 value far outside the training range"):
+        analysis = report.analyze(regressor, X, None, methods=["local"], seed=0)
+    (text,) = analysis.summary.unknown_values
+    assert "the first 9000 in row 5" in text
+    assert f"C{text[1:]}." in dict(limits(analysis.subject, analysis.summary))["Unknown values"]
+    known = report.analyze(regressor, diabetes[0][:6], None, methods=["local"], seed=0)
+    assert known.summary.unknown_values == []
+    assert "Unknown values" not in dict(limits(known.subject, known.summary))

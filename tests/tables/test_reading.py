@@ -1,6 +1,7 @@
 """Tables from files: kinds of CSV and Parquet, and what is wrong with a bad one."""
 
 import gzip
+import struct
 import warnings
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spectral_interp.files.feather import unpacked_size
 from spectral_interp.tables import readers
 from spectral_interp.tables.reading import check_known, read_table, split_target, split_weight
 
@@ -29,6 +31,10 @@ def test_bundled_data_sets():
     bits = words.drop(columns="two_or_five").sum(axis=1)
     assert len(words.drop_duplicates()) == 4096
     np.testing.assert_array_equal(words["two_or_five"], bits.isin([2, 5]))
+
+
+def zipped(content):
+    return gzip.compress(content, mtime=0)
 
 
 def as_lines(frame, lines):
@@ -288,11 +294,11 @@ def test_parquet_names_become_text(tmp_path):
     ("name", "content", "message"),
     [
         ("t.csv.gz", b"a,b\n1,2\n", "t.csv.gz; got: a damaged gzip file, or none; write it again"),
-        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99)[:-9], "t.csv.gz; got: a damaged gzip file"),
-        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n")[:10] + b"\xff" * 9, "t.csv.gz; got: a damaged gzip file"),
-        ("t.csv.gz", gzip.compress(b""), "t.csv.gz; got: an empty file"),
-        ("t.csv.gz", gzip.compress(b"a,b\n1,\xe9\n"), "t.csv.gz; got: byte 0xe9"),
-        ("t.tsv.gz", gzip.compress(b"a\tb\n1\t2\t3\n"), "t.tsv.gz; got: 3 fields in line 2"),
+        ("t.csv.gz", zipped(b"a,b\n1,2\n" * 99)[:-9], "t.csv.gz; got: a damaged gzip file"),
+        ("t.csv.gz", zipped(b"a,b\n1,2\n")[:10] + b"\xff" * 9, "t.csv.gz; got: a damaged gzip file"),
+        ("t.csv.gz", zipped(b""), "t.csv.gz; got: an empty file"),
+        ("t.csv.gz", zipped(b"a,b\n1,\xe9\n"), "t.csv.gz; got: byte 0xe9"),
+        ("t.tsv.gz", zipped(b"a\tb\n1\t2\t3\n"), "t.tsv.gz; got: 3 fields in line 2"),
         ("t.feather", b"ARROW1\0\0" + b"\xff" * 40 + b"ARROW1", "readable table in .*t.feather; got: "),
         ("t.feather", b"", "readable table in .*t.feather; got: "),
         ("t.feather", b"FEA1" + bytes(40) + b"FEA1", "readable table in .*t.feather; got: "),
@@ -319,6 +325,28 @@ def test_what_is_too_large_unpacked_is_not_read(tmp_path, monkeypatch):
         assert (tmp_path / name).stat().st_size < 100_000
         with pytest.raises(ValueError, match=rf"{name}; got: {size}.*; write a sample"):
             read_table(tmp_path / name)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4", "uncompressed"])
+def test_the_size_of_a_feather_file_is_known_before_it_is_unpacked(tmp_path, monkeypatch, compression):
+    text = pd.Series(["x" * 100_000, None, "y"] * 4)
+    frame = pd.DataFrame({"a": range(12), "t": text, "c": text.astype("category"), "b": [True, None] * 6})
+    pa.feather.write_feather(frame, tmp_path / "t.feather", compression=compression, chunksize=5)
+    assert 500_000 <= unpacked_size(tmp_path / "t.feather") <= 501_000  # text four times, and a level
+    assert read_table(tmp_path / "t.feather")["t"].tolist()[:1] == ["x" * 100_000]
+    monkeypatch.setattr(readers, "MAX_TABLE_BYTES", 350_000)
+    with pytest.raises(ValueError, match=r"more than 0\.000326 GiB; write a sample"):
+        read_table(tmp_path / "t.feather")
+
+
+def test_text_that_lies_outside_of_a_feather_file_is_refused(tmp_path):
+    pa.feather.write_feather(pa.table({"a": ["x", "yy"]}), tmp_path / "t.feather", compression="uncompressed")
+    right, wrong = struct.pack("<3i", 0, 1, 3), struct.pack("<3i", 0, 2**30, 2**30 + 2)
+    content = (tmp_path / "t.feather").read_bytes()
+    assert content.count(right) == 1
+    (tmp_path / "t.feather").write_bytes(content.replace(right, wrong))
+    with pytest.raises(ValueError, match=r"readable table in .*t\.feather; got: Column 0: .*offset"):
+        read_table(tmp_path / "t.feather")
 
 
 def test_feather_and_parquet_are_read_alike(tmp_path):
