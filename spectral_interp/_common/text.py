@@ -43,9 +43,9 @@ def row_text(label: Any) -> str:
     ('123456', '7', 'cust41')
     """
     if hasattr(label, "dtype") and label.dtype.kind == "M":
-        return str(label.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
-    whole = isinstance(label, float) and label.is_integer()
-    return visible(str(int(label) if whole else label))
+        label = label.astype("datetime64[s]").item()
+    text = str(int(label) if isinstance(label, float) and label.is_integer() else label)
+    return visible(text.removesuffix(" 00:00:00") if hasattr(label, "isoformat") else text)
 
 
 def plain_label(label: Any) -> int | str:

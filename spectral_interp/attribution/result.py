@@ -138,20 +138,42 @@ class Attribution(Parts):
             base = self.base_values.copy()
         else:
             base = np.full(len(self.base_values), low)  # SHAP asks whether they are the same to the bit
-        columns = [_codes(values, axis) for values, axis in zip(self.data.T, self._axes(), strict=True)]
-        named = any(codes is not None for codes in columns)
-        data = [
-            values.astype(np.float64) if codes is None else codes
-            for values, codes in zip(self.data.T, columns, strict=True)
-        ]
+        named = any(self.leveled) or any(isinstance(axis, DateAxis) for axis in self._axes)
         return shap.Explanation(
             values=self.values.copy(),
             base_values=base,
-            data=np.column_stack(data),
+            data=np.column_stack([self.numbers(at) for at in range(len(self.columns))]),
             display_data=self.data.copy() if named else None,
             feature_names=list(self.columns),
         )
 
+    @property
+    def leveled(self) -> list[bool]:
+        """Whether each column holds levels, length c: by its axis or, where there is none, by its values."""
+        return [
+            any(isinstance(value, str | bool | np.bool_) for value in values.tolist())
+            if axis is None
+            else not axis.continuous
+            for values, axis in zip(self.data.T, self._axes, strict=True)
+        ]
+
+    def numbers(self, at: int) -> FloatArray:
+        """Return the values of a column (n,) as numbers, NaN where one is missing.
+
+        Levels are codes, in the order of the model; dates are days since 1970-01-01.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, explain
+        >>> explain(Pencil([[0.0], [1.0]], [[], []], k=0), [[1.0], [2.0]]).numbers(0)
+        array([1., 2.])
+        """
+        values, axis = self.data[:, at], self._axes[at]
+        if isinstance(axis, DateAxis):
+            return axis.drawn(axis.coordinates(values))
+        return _codes(values, axis) if self.leveled[at] else _numbers(values)
+
+    @property
     def _axes(self) -> tuple[Axis | None, ...]:
         return self.axes or (None,) * len(self.columns)
 
@@ -179,19 +201,17 @@ class Attribution(Parts):
         )
 
 
-def has_levels(values: npt.NDArray[Any], axis: Axis | None) -> bool:
-    """Return whether a column (n,) holds levels, by its axis or, where there is none, by its values."""
-    if axis is not None:
-        return not axis.continuous
-    return any(isinstance(value, str | bool | np.bool_) for value in values.tolist())
+def _numbers(values: npt.NDArray[Any]) -> FloatArray:
+    """Return the values of a numeric column (n,) as numbers, NaN where one is missing or no number."""
+    import pandas as pd
+
+    column = pd.Series(values).infer_objects()
+    numbers = pd.to_numeric(column, errors="coerce").where(column.notna())
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray | None:
-    """Return levels or dates (n,) as numbers, NaN where missing; None for a column of numbers."""
-    if isinstance(axis, DateAxis):
-        return axis.drawn(axis.coordinates(values))
-    if not has_levels(values, axis):
-        return None
+def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
+    """Return the levels of a column (n,) as numbers, NaN where missing."""
     missing = np.array([value is None or value != value for value in values], dtype=bool)
     if all(isinstance(value, bool | np.bool_) for value in values[~missing]):
         return np.where(missing, np.nan, values == True)  # noqa: E712 -- of objects

@@ -200,7 +200,10 @@ def compare(
     (['spectral'], 'linear model and MLP left out: the model carries none; pass train=(X, y) to fit them')
     """
     if not isinstance(est, SpectralRegressor | SpectralClassifier):
-        raise TypeError(f"expected a fitted spectral estimator; got {type(est).__name__}")
+        raise TypeError(
+            f"expected a fitted spectral estimator; got {type(est).__name__}; of a pipeline or a search pass "
+            "the spectral model inside, with the rows as it gets them"
+        )
     if max_rows < 1:
         raise ValueError(f"expected max_rows >= 1; got {max_rows}")
     notes: list[str] = []

@@ -201,7 +201,6 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             If the table or its targets do not fit the model.
         """
         check_is_fitted(self)
-        frame = check_rows(self, X)
         frame = with_names(check_rows(self, X))
         targets = self.encode_targets(check_targets(frame, y, self.target_name_))
         unused = [name for name in self.fitted_params_["drop"] or () if name.strip() in frame]

@@ -83,6 +83,12 @@ def _dates_fit(column: dict[str, Any]) -> bool:
     return all(column["first"] <= day <= column["last"] for day in inside)
 
 
+def _range_fits(column: dict[str, Any]) -> bool:
+    """Tell whether the least and the largest value are both there, in this order, or neither."""
+    low, high = column.get("low"), column.get("high")
+    return low is high if low is None or high is None else bool(low <= high)
+
+
 def _bands_fit(weights: dict[str, Tensor]) -> bool:
     dim, p = weights["diag.weight"].shape
     shapes = [tuple(weights[key].shape) for key in PUBLISHED_KEYS]
@@ -122,6 +128,7 @@ _KINDS: dict[str, Validator] = {
         ),
         rule("the moments of positive numbers under a logarithm", _log_fits),
         rule("a share of missing values below 1, none without a median", _gaps_fit),
+        rule("a least value that is at most the largest", _range_fits),
     ),
     "categorical": all_of(
         record(

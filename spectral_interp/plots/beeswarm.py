@@ -1,4 +1,4 @@
-"""Every contribution as a dot, coloured by the value of its column."""
+"""Every contribution as a dot, coloured by the value of its column; levels have no order and are named."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from .._common.arrays import FloatArray
-from .._common.text import counted, listed
+from .._common.text import counted, listed, number
 from ..attribution.result import Attribution
 from .figure import Figure
-from .lines import Colours, fold_names, height_of_lines, label_x, name_lines
+from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import NEUTRAL, VALUE_MAP, WHOLE
-from .text import UNIT, sentence, shorten
+from .text import LETTER, UNIT, room, sentence, shorten, shorten_all, value_text
 
 STEADY = 0.6
 """Rank correlation of values and contributions from which on a column has a direction."""
+
+_BEYOND = 0.25
+"""The axis goes so far beyond the dots of single columns at most, in their range, to show sums of others."""
+
+_RAISED, _FLAT, _NAMES = 0.14, 0.6, 0.36
+"""Of a line with levels: how far up its dots are, how much flatter, and how far down the names are."""
+
+_LETTERS, _LEVEL = 9.0, 14
+"""Size of the names of levels in points, and their characters."""
 
 _BINS, _HALF_WIDTH = 80, 0.42
 _SMALL, _LARGE, _FEW = 10, 28, 20
@@ -29,22 +38,23 @@ _SMALL, _LARGE, _FEW = 10, 28, 20
 
 
 def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
-    """Return one line per (row, column), with ``level``: the value's rank within its column, 0 to 1."""
-    levels = np.column_stack([_level(values) for values in attribution.data.T])
-    return attribution.to_frame().assign(level=levels.ravel())
+    """Return one line per (row, column), with ``level``: the value's rank within its column, 0 to 1.
 
-
-def _level(values: npt.NDArray[Any]) -> FloatArray:
-    """Return ranks from 0 to 1 of one column's values (n,); text by alphabet, gaps in the middle."""
-    series = pd.Series(values).infer_objects()
-    comparable = series if pd.api.types.is_numeric_dtype(series.dtype) else series.astype("string")
-    return np.asarray(comparable.rank(pct=True).fillna(0.5), dtype=np.float64)
+    It is NaN where a value is missing. Columns of levels have no ranks, and ``nominal`` is True.
+    """
+    nominal = attribution.leveled
+    ranks = np.full(attribution.values.shape, np.nan)
+    for at in range(len(nominal)):
+        if not nominal[at]:
+            ranks[:, at] = pd.Series(attribution.numbers(at)).rank(pct=True)
+    return attribution.to_frame().assign(level=ranks.ravel(), nominal=np.tile(nominal, len(ranks)))
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw one line of dots per column, the columns with the largest mean |contribution| first.
 
-    The columns after the first twenty are one line, a grey dot a row for their sum.
+    Dots are coloured by rank. Those of levels are grey, with names of levels below, each at its mean. The
+    columns after the first twenty are one line, a grey dot a row for their sum; it does not set the scale.
 
     Parameters
     ----------
@@ -58,33 +68,90 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     order = list(sizes.sort_values(ascending=False, kind="stable").index)
     names = fold_names(order)
     dots = _dots(table, order, len(names))
-    size = _SMALL if table["row"].nunique() > _FEW else _LARGE
+    rows = len(table) // len(order)
+    size = _SMALL if rows > _FEW else _LARGE
     look: dict[str, Any] = {"x": "contribution", "y": "height", "s": size, "linewidth": 0, "legend": False}
     ax.axvline(0, color=NEUTRAL, linewidth=0.8)
-    single = dots[dots["level"].notna()]
-    sns.scatterplot(single, hue="level", hue_norm=(0, 1), palette=VALUE_MAP, ax=ax, **look)
-    if len(single) < len(dots):
+    ranked = dots[dots["level"].notna()]
+    if len(ranked):
+        sns.scatterplot(ranked, hue="level", hue_norm=(0, 1), palette=VALUE_MAP, ax=ax, **look)
+        _add_bar(ax)
+    if len(ranked) < len(dots):
         sns.scatterplot(dots[dots["level"].isna()], color=WHOLE, ax=ax, **look)
-    _add_bar(ax)
     ax.set_ylabel("")
     name_lines(ax, names, colours=colours)
+    single = len(names) - (len(names) < len(order))
+    beyond = _limit(dots, single, ax)
+    for at, name in enumerate(order[:single]):
+        own = table[table["column"] == name]
+        if own["nominal"].iloc[0]:
+            _name_levels(own, at, ax)
     ax.locator_params(axis="x", nbins=5)
-    label_x(ax, f"contribution ({shorten(table['unit'].iloc[0], UNIT)})")
-    method, count = table["method"].iloc[0].capitalize(), counted(table["row"].nunique(), "row")
-    ax.set_title(f"{method} contributions, {count}")
+    label_x(ax, f"contribution ({shorten(table['unit'].iloc[0], UNIT)}){beyond}")
+    ax.set_title(f"{table['method'].iloc[0].capitalize()} contributions, {counted(rows, 'row')}")
+    legend_below(ax)
 
 
 def _dots(table: pd.DataFrame, order: list[str], lines: int) -> pd.DataFrame:
-    """Return contribution, level and height of every dot; the sum of other columns has no level."""
+    """Return contribution, level, line and height of every dot; the sum of other columns has no level."""
+    table = table.assign(place=table.groupby("column", sort=False).cumcount())  # labels of rows may repeat
     parts = [table[table["column"] == name] for name in order[:lines]]
     if lines < len(order):
         rest = table[table["column"].isin(order[lines - 1 :])]
-        parts[-1] = rest.groupby("row")["contribution"].sum().reset_index().assign(level=np.nan)
-    drawn = np.concatenate([part["contribution"] for part in parts])
-    edges = np.linspace(drawn.min(), drawn.max(), _BINS + 1)
-    heights = [at + fan(part["contribution"].to_numpy(), edges) for at, part in enumerate(parts)]
-    levels = np.concatenate([part["level"] for part in parts])
-    return pd.DataFrame({"contribution": drawn, "level": levels, "height": np.concatenate(heights)})
+        sums = rest.groupby("place")["contribution"].sum().reset_index()
+        parts[-1] = sums.assign(level=np.nan, nominal=False)
+    singles = table.loc[table["column"].isin(order[: lines - (lines < len(order))]), "contribution"]
+    low, high = _reach(singles) if lines < len(order) else (float(singles.min()), float(singles.max()))
+    edges = np.linspace(low, high, _BINS + 1)
+    for at, part in enumerate(parts):
+        x, heights = part["contribution"].to_numpy(), np.zeros(len(part))
+        inside = (x >= edges[0]) & (x <= edges[-1])
+        heights[inside] = fan(x[inside], edges)
+        raised = part["nominal"].iloc[0]
+        parts[at] = part.assign(line=at, height=at + (_FLAT * heights - _RAISED if raised else heights))
+    return pd.concat(parts, ignore_index=True)[["contribution", "level", "line", "height"]]
+
+
+def _reach(single: npt.ArrayLike) -> tuple[float, float]:
+    """Return how far the axis goes at most for contributions of single columns, (m,)."""
+    ends = np.append(single, 0.0)
+    beyond = _BEYOND * float(np.ptp(ends))
+    return float(ends.min()) - beyond, float(ends.max()) + beyond
+
+
+def _limit(dots: pd.DataFrame, single: int, ax: Axes) -> str:
+    """End the axis where single columns stay legible; return how many sums of others leave it."""
+    drawn = dots["contribution"]
+    others, (low, high) = drawn[dots["line"] >= single], ax.get_xlim()
+    if len(others):
+        least, most = _reach(drawn[dots["line"] < single])
+        low, high = max(low, least), min(high, most)
+    ax.set_xlim(low, high)
+    outside = int(((others < low) | (others > high)).sum())
+    ends = f"{number(float(others.min()))} to {number(float(others.max()))}" if outside else ""
+    return f"\nothers: {counted(outside, 'row')} beyond the axis, from {ends}" if outside else ""
+
+
+def _name_levels(own: pd.DataFrame, at: int, ax: Axes) -> None:
+    """Name the levels that find room below a line, at their means: the ends, then the most frequent."""
+    values = own["value"].map(value_text)
+    means = own["contribution"].groupby(values, sort=False).agg(["mean", "size"]).sort_values("mean")
+    texts = dict(zip(means.index, shorten_all(means.index, _LEVEL), strict=True))
+    ends = [means.index[0], means.index[-1]]
+    rest = means.drop(index=ends).sort_values("size", ascending=False, kind="stable").index
+    low, high = ax.get_xlim()
+    letter = LETTER * _LETTERS * (high - low) / room(ax)
+    taken: list[tuple[float, float]] = []
+    for level in dict.fromkeys([*ends, *rest]):
+        width, mean = letter * (len(texts[level]) + 1), float(means.loc[level, "mean"])
+        ha, shift = "center", 0.5
+        if len(means) > 1 and level in ends:
+            ha, shift = ("right", 1.0) if level == ends[0] else ("left", 0.0)
+        left = mean - shift * width
+        if all(left + width <= start or left >= end for start, end in taken):
+            taken.append((left, left + width))
+            look: dict[str, Any] = {"fontsize": _LETTERS, "color": NEUTRAL, "ha": ha, "va": "center"}
+            ax.text(mean, at + _NAMES, texts[level], **look)
 
 
 def _add_bar(ax: Axes) -> None:
@@ -120,7 +187,7 @@ def _way(rows: pd.DataFrame) -> str:
     """Return how the contributions of a column go with its values."""
     if not rows["contribution"].any():
         return "nothing comes from {}"
-    if rows["value"].map(lambda value: isinstance(value, str)).any():
+    if rows["nominal"].any():
         return "levels of {} raise or lower predictions"
     ranks = rows.loc[rows["value"].notna(), ["level", "contribution"]].rank()
     if ranks["level"].nunique() < 2:
@@ -136,11 +203,12 @@ beeswarm = Figure(
     title="Every contribution ({method})",
     kind="Dot chart",
     reading="One dot is one row. Right of the line the column raised the prediction, left of it lowered it; "
-    "the colour is the column's value, from low to high.",
+    "the colour is the column's value, from low to high, grey where it has none. Below the dots of a column "
+    "of levels stand names of levels, each next to the mean of its contributions.",
     table=beeswarm_table,
     draw=draw,
     height=lambda table: height_of_lines(table["column"].nunique()),
     finding=finding,
-    headers={"standard_error": "standard error", "level": "rank of the value"},
+    headers={"standard_error": "standard error", "level": "rank of the value", "nominal": "has levels"},
     once=("unit", "method", "background"),
 )

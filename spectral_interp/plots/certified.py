@@ -13,7 +13,10 @@ from ..certificates.sentences import is_change
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
-from .text import UNIT, shorten
+from .text import UNIT, printable, shorten, shorten_all
+
+CHANGE, BRIEF = 34, 12
+"""Characters of the name of a line with a change of level, and of the column in it."""
 
 
 def certified_table(certificate: Certificate) -> pd.DataFrame:
@@ -35,7 +38,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     colours : mapping, optional
         Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
     """
-    names = fold_names([_label(line) for _, line in table.iterrows()])
+    names = fold_names(_labels(table))
     shown, rest = table.iloc[: len(names)], table.iloc[:0]
     if len(names) < len(table):
         shown, rest = table.iloc[: len(names) - 1], table.iloc[len(names) - 1 :]
@@ -52,7 +55,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         bound = f"not drawn: each within ±{at_most(rest['norm'].max())}"
         ax.text(0, len(shown), bound, ha="center", va="center", color=WHOLE, backgroundcolor="white")
     columns = [*shown["column"], *names[len(shown) :]]
-    name_lines(ax, names, columns=columns, colours=colours)
+    name_lines(ax, names, columns=columns, colours=colours, width=CHANGE)
     label_x(ax, f"derivative ({shorten(table['unit'][0], UNIT)} per {_step(shown)})")
     ax.locator_params(axis="x", nbins=5)
     ax.set_title("Certified response to each column")
@@ -79,10 +82,26 @@ def _add_intervals(shown: pd.DataFrame, y: npt.NDArray[np.int_], height: float, 
             )
 
 
-def _label(line: pd.Series) -> str:
-    if is_change(line):
-        return f"{line['column']}: {line['step']}"
-    return str(line["column"])
+def _labels(table: pd.DataFrame) -> list[str]:
+    """Return the names of the lines; of a change, both its levels stay legible."""
+    columns = list(map(str, table["column"]))
+    names, brief = shorten_all(columns), shorten_all(columns, BRIEF)
+    return [
+        _change(column, brief[at], str(line["step"])) if is_change(line) else names[at]
+        for at, (column, (_, line)) in enumerate(zip(columns, table.iterrows(), strict=True))
+    ]
+
+
+def _change(column: str, brief: str, step: str) -> str:
+    whole = printable(f"{column}: {step}")
+    if len(whole) <= CHANGE:
+        return whole
+    levels = step.split(" → ")
+    if len(levels) != 2:  # a level has an arrow in its name
+        return f"{brief}: {shorten(step, CHANGE - BRIEF - 2)}"
+    spare = CHANGE - len(brief) - 5
+    width = max(spare // 2, spare - min(len(printable(level)) for level in levels))
+    return f"{brief}: {' → '.join(shorten_all(levels, width))}"
 
 
 def _step(shown: pd.DataFrame) -> str:

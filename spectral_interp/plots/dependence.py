@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
-from .._common.text import at_least, at_most, number
+from .._common.text import at_least, at_most, listed, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
 from ..tables.columns import values_as_read
+from ..tables.parsing import check_values
 from ..view import Axis
+from ..view.levels import text_of
 from .beeswarm import fan
 from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
-from .lines import Colours, column_title, label_y, legend_below
+from .lines import label_y, legend_below, name_levels
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
-from .text import NAME, UNIT, VALUE, shorten, shorten_all, with_unit
+from .text import NAME, UNIT, VALUE, shorten, with_unit
 
 _GRID = 201
 _BEYOND = 0.5
 """The axis goes so far beyond the dots at most, in their range, to show the certified range."""
+
+_NOTE = 48
+"""Characters in a line of a note below the axis."""
 
 ROW, RANGE = "row", "range"
 
@@ -35,8 +42,8 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     whatever the other columns are (:meth:`Certificate.contribution_range`): as ``slope_low`` to
     ``slope_high`` holds every derivative, rows stay in a wedge about the background's mean (method "local"),
     or in its average over the background rows. NaN if contributions are measured against another background
-    than the model's own. ``coupling_share`` is |coupling| / (|diagonal| + |coupling|). Rows without a value,
-    or with a level that the model does not know, have none here either.
+    than the model's own. ``coupling_share`` is |coupling| / (|diagonal| + |coupling|). ``known`` is False for
+    a level that the model does not know.
 
     Parameters
     ----------
@@ -63,11 +70,12 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
         raise ValueError(f"expected attribution and certificate of the same columns; got {both}")
     axis = certificate.view.axis(column)
     dots = _dots(attribution, axis)
-    known = dots["value"].dropna()
-    table = pd.concat([dots, pd.DataFrame({"of": RANGE, "value": _grid(axis, known)})], ignore_index=True)
+    known = dots["value"][dots["known"]].dropna()
+    table = pd.concat([dots, pd.DataFrame({"of": RANGE, "value": _grid(axis, known), "known": True})])
+    table = table.reset_index(drop=True)
     low, high = np.full((2, len(table)), np.nan)
     if attribution.background == certificate.view.background_name:
-        there = table["value"].notna().to_numpy()
+        there = (table["value"].notna() & table["known"]).to_numpy()
         ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
         low[there], high[there] = ends
     slope_low, slope_high, proven = _slopes(certificate, axis)
@@ -110,13 +118,23 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
         {
             "of": ROW,
             "row": attribution.rows,
-            "value": values_as_read(axis, attribution.data[:, at]),
+            **_values(attribution.data[:, at], axis),
             "contribution": whole,
             "diagonal": diagonal,
             "coupling": coupling,
             "coupling_share": share,
         }
     )
+
+
+def _values(data: npt.NDArray[Any], axis: Axis) -> dict[str, Any]:
+    """Return the numbers or levels of a column, missing where there is none, and whether they are known."""
+    values = values_as_read(axis, data)
+    if axis.continuous:
+        return {"value": values, "known": True}
+    given = check_values(pd.Series(data), axis.name)
+    unknown = values.isna() & given.notna()
+    return {"value": values.where(~unknown, given.map(text_of, na_action="ignore")), "known": ~unknown}
 
 
 def _grid(axis: Axis, known: pd.Series) -> Any:
@@ -126,7 +144,7 @@ def _grid(axis: Axis, known: pd.Series) -> Any:
     return axis.values(grid if axis.continuous else grid[np.isin(grid, u)])
 
 
-def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
+def draw(table: pd.DataFrame, ax: Axes) -> None:
     """Draw a dot per row, coloured by the coupling's share, in front of the certified range.
 
     Levels stand side by side, the most frequent first, up to twenty of them.
@@ -136,18 +154,17 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     table : DataFrame
         From :func:`dependence_table`.
     ax : Axes
-    colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
     """
     first, name = table.iloc[0], str(table["column"].iloc[0])
-    dots, ranges = (table[(table["of"] == kind) & table["value"].notna()] for kind in (ROW, RANGE))
-    note, dates = "", holds_dates(table["value"])
+    rows, ranges = (table[table["of"] == kind] for kind in (ROW, RANGE))
+    dots, notes = rows[rows["value"].notna() & rows["known"]], _not_drawn(rows)
+    dates = holds_dates(table["value"])
     if first["step"] or dates:
         _add_wedge(ranges, ax)
         x = drawn(dots["value"])
     else:
         levels = list(dots["value"].value_counts(sort=True).index)
-        note = f"{TOP} of {len(levels)} levels" if len(levels) > TOP else ""
+        notes = [f"{TOP} of {len(levels)} levels"] * (len(levels) > TOP) + notes
         dots = dots[dots["value"].isin(levels[:TOP])]
         x = _add_strips(dots, ranges, levels[:TOP], ax)
     ax.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
@@ -158,12 +175,23 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         label_log(ax.xaxis)
     if dates:
         label_dates(ax.xaxis)
-    lost = int((table["of"] == ROW).sum()) - len(dots) if not note else 0
-    note = note or (f"{lost} without a known value not drawn" if lost else "")
-    ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({note})" if note else ""))
+    ax.set_xlabel("\n".join([shorten(name, 2 * NAME), *notes]))
     label_y(ax, f"contribution ({shorten(first['unit'], UNIT)})")
-    column_title(ax, f"{first['method'].capitalize()} contributions of {shorten(name)}", name, colours)
+    ax.set_title(f"{first['method'].capitalize()} contributions of {shorten(name)}", loc="left")
     legend_below(ax, ncols=1)
+
+
+def _not_drawn(rows: pd.DataFrame) -> list[str]:
+    """Return a line on the rows that have no place along the axis, and why."""
+    unknown = rows.loc[~rows["known"].astype(bool), "value"]
+    gaps = int(rows["value"].isna().sum())
+    parts = []
+    if len(unknown):
+        more = ", …" if unknown.nunique() > 1 else ""
+        parts.append(f"{len(unknown)} with unknown levels ({shorten(str(unknown.iloc[0]), VALUE)}{more})")
+    if gaps:
+        parts.append(f"{gaps} without a value")
+    return textwrap.wrap(f"not drawn: {listed(parts)}", _NOTE) if parts else []
 
 
 def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
@@ -200,8 +228,7 @@ def _add_strips(dots: pd.DataFrame, ranges: pd.DataFrame, levels: list[str], ax:
             color=CERTIFIED,
             label=label,
         )
-    few = len(levels) <= 5
-    ax.set_xticks(range(len(levels)), shorten_all(levels, VALUE), rotation=0 if few else 90)
+    name_levels(ax, levels)
     ax.set_xlim(-0.6, len(levels) - 0.4)
     x = np.array([levels.index(level) for level in dots["value"]], dtype=np.float64)
     y = dots["contribution"].to_numpy()

@@ -17,7 +17,7 @@ from matplotlib.transforms import ScaledTranslation, Transform
 from .._common.arrays import FloatArray
 from .._common.text import number
 from .style import TOP, WHOLE, bar_height, height
-from .text import NAME, shorten_all
+from .text import LETTER, NAME, VALUE, room, shorten_all
 
 Colours = Mapping[str, str] | None
 """Colour of a column by its name; None for none."""
@@ -130,35 +130,37 @@ def name_lines(
 
 
 def add_squares(ax: Axes, columns: Mapping[float, str], colours: Colours) -> None:
-    """Draw between axis and names, at the heights of ``columns``, squares of their colours."""
+    """Draw between axis and names, at the heights of ``columns``, squares of their colours.
+
+    The first has a label, for the legend.
+    """
     if not colours:
         return
     ax.tick_params(axis="y", length=0, pad=_CHIP + 8)
     place = ax.get_yaxis_transform() + _points(ax, -_CHIP / 2 - 5, 0)
+    label = "colour of the column"
     for at, name in columns.items():
         if name in colours:
-            ax.plot(0, at, "s", color=colours[name], markersize=_CHIP, transform=place, clip_on=False)
+            look: dict[str, Any] = {"markersize": _CHIP, "transform": place, "clip_on": False}
+            ax.plot(0, at, "s", color=colours[name], label=label, **look)
+            label = "_nolegend_"
 
 
-def column_title(ax: Axes, text: str, column: str, colours: Colours) -> None:
-    """Set a title about one column, after a square of its colour."""
-    title = ax.set_title(text, loc="left")
-    if not colours or column not in colours:
-        return
-    height = float(title.get_fontsize()) / 3 + 6
-    ax.plot(
-        *(0, 1, "s"),
-        color=colours[column],
-        markersize=_CHIP + 2,
-        transform=ax.transAxes + _points(ax, _CHIP / 2 + 1, height),
-        clip_on=False,
-    )
-    title.set_transform(title.get_transform() + _points(ax, _CHIP + 8, 0))
+def name_levels(ax: Axes, levels: Sequence[str]) -> None:
+    """Name the places 0, 1, … along the axis, upright where the names would run into each other."""
+    texts = shorten_all(levels, VALUE)
+    size = float(ax.xaxis.get_ticklabels()[0].get_fontsize())
+    wide = sum(len(text) + 1 for text in texts) * LETTER * size > room(ax)
+    if wide:
+        size = max(5.0, min(size, 1.2 * room(ax) / len(texts)))
+    ax.set_xticks(range(len(texts)), texts, rotation=90 if wide else 0, fontsize=size)
 
 
 def label_x(ax: Axes, text: str) -> None:
     """Label the axis that runs along the lines, in as many lines of text as it takes."""
-    ax.set_xlabel(_wrapped(text, _LABEL))
+    size = rcParams["font.size"]
+    fits = int(1.1 * room(ax) / (LETTER * size))
+    ax.set_xlabel("\n".join(_wrapped(line, min(_LABEL, max(fits, _LABEL // 2))) for line in text.split("\n")))
 
 
 def label_y(ax: Axes, text: str) -> None:
@@ -191,7 +193,8 @@ def legend_below(ax: Axes, *, ncols: int = 2) -> None:
         *sorted(entries, key=lambda entry: not isinstance(entry[0], BarContainer)), strict=True
     )
     lines = 1 + ax.get_xlabel().count("\n")
-    place = ax.transAxes + _points(ax, 0, -9 - rcParams["font.size"] * (1.15 + 1.25 * lines))
+    below = 9 + rcParams["font.size"] * (1.15 + 1.25 * lines) + _upright(ax)
+    place = ax.transAxes + _points(ax, 0, -below)
     ax.legend(
         handles,
         labels,
@@ -202,6 +205,13 @@ def legend_below(ax: Axes, *, ncols: int = 2) -> None:
         borderaxespad=0,
         columnspacing=1.2,
     )
+
+
+def _upright(ax: Axes) -> float:
+    """Return by how many points upright names along the axis reach further down than numbers."""
+    upright = [label for label in ax.get_xticklabels() if label.get_rotation() == 90]
+    lengths = (LETTER * float(label.get_fontsize()) * len(label.get_text()) for label in upright)
+    return max(0.0, max(lengths, default=0.0) - 9)
 
 
 def limit_others(ax: Axes, longest: float, others: FloatArray, sizes: FloatArray) -> None:

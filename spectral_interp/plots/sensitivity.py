@@ -9,7 +9,7 @@ from .._common.text import at_most
 from ..certificates.bounds import Certificate
 from ..view.axes import MISSING
 from .figure import Figure
-from .lines import Colours, add_bars, fold_names, height_of_lines, label_x, name_lines
+from .lines import Colours, add_bars, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, WHOLE
 from .text import UNIT, sentence, shorten
 
@@ -62,6 +62,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     unit, steps = shorten(table["unit"][0], UNIT), sorted(set(table["of"]), reverse=True)
     label_x(ax, f"largest possible change ({unit} per {' or '.join(steps)})")
     ax.set_title("Sensitivity bound of each column")
+    legend_below(ax)
 
 
 def finding(table: pd.DataFrame) -> str:

@@ -13,9 +13,9 @@ from .._common.text import number
 from ..regions.slices import SpectrumSlice
 from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
-from .lines import Colours, column_title, label_y, legend_below
+from .lines import label_y, legend_below, name_levels
 from .style import MODEL_LOOKS, NEUTRAL, WHOLE, label_log
-from .text import NAME, UNIT, VALUE, row_name, shorten, shorten_all, value_text, with_unit
+from .text import NAME, UNIT, row_name, shorten, value_text, with_unit
 
 
 def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
     )
 
 
-def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
+def draw(table: pd.DataFrame, ax: Axes) -> None:
     """Draw the eigenvalues as lines (dots for levels), the row's own value and the closest approaches.
 
     Parameters
@@ -48,8 +48,6 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     table : DataFrame
         From :func:`spectrum_table`.
     ax : Axes
-    colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
     """
     dates = holds_dates(table["value"])
     if dates:
@@ -74,12 +72,13 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     if dates:
         label_dates(ax.xaxis)
     if levels:
-        ax.set_xticks(range(len(levels)), shorten_all(map(str, levels), VALUE))
+        name_levels(ax, list(map(str, levels)))
         ax.set_xlim(-0.5, len(levels) - 0.5)
     name = str(first["column"])
     ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({first['which']})" if "which" in table else ""))
     label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")
-    column_title(ax, f"Eigenvalue flow along {shorten(name)} at row {row_name(first['row'])}", name, colours)
+    title = f"Eigenvalue flow along {shorten(name)} at row {row_name(first['row'])}"
+    ax.set_title(title, loc="left")
     legend_below(ax)
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.text import Text
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from .._common.text import number, row_text, visible
 
@@ -25,6 +25,10 @@ NAME, VALUE, UNIT = 24, 12, 34
 """Characters of a column's name, of a value and of a unit that figures show."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+
+
+LETTER = 0.58
+"""Width of a letter, as a share of the size of the font."""
 
 _LAST_RESORT = "Last Resort"
 """Fonts whose glyphs are placeholders."""
@@ -71,7 +75,8 @@ def _families() -> dict[int, str]:
 def plain_text(ax: Axes) -> Iterator[None]:
     """Make all text that is drawn inside a ``with`` block plain, also outside of the package's style.
 
-    No formulas between dollars, a font for every character, thousands separated.
+    No formulas between dollars, a font for every character, thousands separated, no more numbers along the
+    axis than fit.
     """
     others = set(ax.figure.axes) - {ax}
     yield
@@ -81,13 +86,47 @@ def plain_text(ax: Axes) -> Iterator[None]:
         for axis in (axes.xaxis, axes.yaxis):
             if type(axis.get_major_formatter()) is ScalarFormatter:
                 axis.set_major_formatter(_Thousands())
+        _thin(axes)
+
+
+def room(ax: Axes) -> float:
+    """Return about how wide the Axes will be in points, beside names of lines and bars of colours."""
+    points = 72 * ax.figure.bbox.width / ax.figure.dpi
+    whole = points * min(1.0, ax.get_position().width / 0.775)
+    beside = (len(label.get_text()) * LETTER * float(label.get_fontsize()) for label in ax.get_yticklabels())
+    bars = len(ax.figure.axes) - 1
+    return float(max(0.35 * whole, whole - max(beside, default=0.0) - 40 - 60 * bars))
+
+
+def _thin(ax: Axes) -> None:
+    """Leave out numbers along the axis that would run into each other."""
+    formatter, locator = ax.xaxis.get_major_formatter(), ax.xaxis.get_major_locator()
+    if not isinstance(formatter, _Thousands) or not isinstance(locator, MaxNLocator):
+        return
+    low, high = sorted(ax.get_xlim())
+    ticks = [tick for tick in ax.get_xticks() if low <= tick <= high]
+    size = float(ax.xaxis.get_ticklabels()[0].get_fontsize()) if ticks else 0.0
+    needed = sum(len(text) + 2 for text in formatter.format_ticks(ticks)) * LETTER * size
+    if needed > room(ax):
+        locator.set_params(nbins=max(2, int(len(ticks) * room(ax) / needed)))
 
 
 class _Thousands(ScalarFormatter):
-    """The default formatter, with separators from 10,000 on."""
+    """The default formatter, with separators from 10,000 on, and in millions (M) beyond."""
+
+    _millions = False
+
+    def set_locs(self, locs: Any) -> None:
+        """Learn all numbers along the axis, which are written alike."""
+        super().set_locs(locs)
+        self._millions = max(map(abs, locs), default=0) >= 1e6
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         text = super().__call__(x, pos)
+        if self.get_offset():
+            return text
+        if self._millions:
+            return f"{x / 1e6:.10g}M".replace("-", "−") if x else "0"
         whole = text == f"{x:.0f}".replace("-", "−")
         return f"{x:,.0f}".replace("-", "−") if whole and abs(x) >= 1e4 else text
 

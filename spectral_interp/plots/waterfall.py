@@ -177,7 +177,8 @@ def frame(ax: Axes, texts: Sequence[str], columns: Sequence[str], colours: Colou
 
 def finding(table: pd.DataFrame) -> str:
     """Name the column with the largest step from the base value to the prediction."""
-    first = table.iloc[table["contribution"].abs().argmax()]
+    single = table[(table["value"] != "") | ~table["column"].str.endswith(" others")]
+    first = single.iloc[single["contribution"].abs().argmax()]
     base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
     return (
         f"From {number(base)} to {with_unit(prediction, table)}; the largest step is {first['column']}, "

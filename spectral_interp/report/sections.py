@@ -85,7 +85,7 @@ def _dependences(subject: Subject) -> list[Exhibit]:
     exhibits = []
     for place, column in enumerate(subject.strongest[:SLICES], start=1):
         table = plots.dependence.table(subject.first, subject.certificate, column)
-        exhibits.append(plots.dependence.of(table, str(place), colours=subject.colours))
+        exhibits.append(plots.dependence.of(table, str(place)))
     return exhibits
 
 
@@ -128,9 +128,7 @@ def _spectra(subject: Subject) -> list[Exhibit]:
     if subject.pencil.dim == 1:
         raise LeftOut("a model of one latent has one eigenvalue, its prediction")
     return [
-        plots.spectrum.of(
-            plots.spectrum.table(subject.spectrum_along(column)), str(place), colours=subject.colours
-        )
+        plots.spectrum.of(plots.spectrum.table(subject.spectrum_along(column)), str(place))
         for place, column in enumerate(subject.strongest[:SLICES], start=1)
     ]
 

@@ -34,17 +34,18 @@ from .parsing import (
 DROPPED = "columns that do not vary over the training rows are left out of the model"
 IDENTIFIERS = (
     "columns in which every value is rare, as in names and identifiers, are left out of the model (list "
-    "them in drop)"
+    "them in drop, --drop)"
 )
 GAPS = (
-    "columns of numbers in which text counts as a missing value (list them in categorical to keep the text)"
+    "columns of numbers in which text counts as a missing value (list them in categorical, --categorical, to "
+    "keep the text)"
 )
 COUNTERS = (
     "columns of a different whole number in every row, as identifiers have, are used as numbers (list them "
-    "in drop to leave them out)"
+    "in drop, --drop, to leave them out)"
 )
 
-COUNTED_ROWS = 20
+COUNTED_ROWS = 100
 """In fewer rows, whole numbers that are all different may well be measured."""
 
 LARGEST_VALUE = 1e300

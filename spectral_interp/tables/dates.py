@@ -174,9 +174,7 @@ class _Values:
     @property
     def gaps(self) -> list[bool]:
         """Which values stand for no date."""
-        return [
-            isinstance(value, str) and (is_placeholder(value) or value in NO_DATES) for value in self.values
-        ]
+        return [_is_gap(value) for value in self.values]
 
     @property
     def others(self) -> npt.NDArray[np.bool_]:
@@ -445,4 +443,4 @@ def _iso(days: float, dates: Dates) -> str:
 
 
 def _is_gap(value: Any) -> bool:
-    return isinstance(value, str) and (is_placeholder(value) or value.lower() in NO_DATES)
+    return isinstance(value, str) and (is_placeholder(value) or value.casefold() in NO_DATES)

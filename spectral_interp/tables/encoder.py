@@ -95,7 +95,7 @@ class TableEncoder:
         frame = with_names(frame)
         names = tuple(frame.columns)
         logged, levels = named_columns("log", log, frame), named_columns("categorical", categorical, frame)
-        gaps = tuple(dict.fromkeys(_texts("na_values", na_values)))
+        gaps = tuple(dict.fromkeys(text for text in _texts("na_values", na_values) if text.strip()))
         frame = without_columns(frame, drop, but={"log": logged, "categorical": levels})
         _refuse_both(logged, levels, "log", "categorical")
         if not len(frame):

@@ -13,16 +13,16 @@ from ..view.spelling import is_boolean, spelling, truth
 from .parsing import NUMBER_SHARE
 
 RARE = (
-    'rare levels count as "other" (a level needs 5 rows or 5 % of them; list columns in drop to leave them '
-    "out)"
+    'rare levels count as "other" (a level needs 5 rows or 5 % of them; list columns in drop, --drop, to '
+    "leave them out)"
 )
 MANY = (
     'columns of more levels than the rows can support; all but the most frequent count as "other" (group '
-    "levels, or list the column in drop)"
+    "levels, or list the column in drop, --drop)"
 )
 SPELLINGS = "values that differ in spelling only count as one level"
 CAPITALS_APART = "levels that differ in capitals only are kept apart (write them alike if they are the same)"
-MIXED = "columns of numbers and other text are read as levels (list them in categorical)"
+MIXED = "columns of numbers and other text are read as levels (list them in categorical, --categorical)"
 
 RARE_ROWS, RARE_SHARE = 5, 0.05
 """A level is rare, and counts as "other", in fewer than 5 training rows that are less than 5 % of them.

@@ -69,7 +69,10 @@ def check_values(column: pd.Series, name: str) -> pd.Series:
     """
     column = column.rename(name)
     dtype = column.dtype
-    if is_numeric(dtype) or isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
+    if isinstance(dtype, pd.CategoricalDtype):
+        blank = [value for value in dtype.categories if isinstance(value, str) and not value.strip()]
+        return column.mask(column.isin(blank)) if blank else column
+    if is_numeric(dtype) or types.is_bool_dtype(dtype):
         return column
     values = column.to_numpy(dtype=object)
     if not isinstance(dtype, pd.StringDtype):
@@ -77,8 +80,8 @@ def check_values(column: pd.Series, name: str) -> pd.Series:
         odd = np.flatnonzero(~np.array(known, dtype=bool) & column.notna().to_numpy(dtype=bool))
         if odd.size:
             refuse(column, odd[0], "numbers, text or booleans", _advice(column.iloc[odd[0]]))
-    blank = np.array([isinstance(value, str) and not value.strip() for value in values], dtype=bool)
-    return column.mask(blank) if blank.any() else column
+    empty = np.array([isinstance(value, str) and not value.strip() for value in values], dtype=bool)
+    return column.mask(empty) if empty.any() else column
 
 
 def _advice(value: Any) -> str:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..pencil import SpectralFunction
 from .axes import Axis
 
@@ -75,8 +77,8 @@ def _paths(model: Any, path: str, depth: int) -> Iterator[str]:
     """Yield the expressions that lead to spectral models inside."""
     for name in INNER if depth else ():
         found: Any = getattr(model, name, None)
-        listed = isinstance(found, list | tuple) or getattr(found, "ndim", 0) == 1
-        inner = next(iter(found), None) if listed else found
+        listed = isinstance(found, list | tuple | np.ndarray)
+        inner = next(iter(np.ravel(np.array(found, dtype=object))), None) if listed else found
         if inner is None or inner is model:
             continue
         there = f"{path}.{name}[0]" if listed else f"{path}.{name}"

@@ -313,7 +313,9 @@ def test_words_booleans_and_gaps_go_all_the_way(tmp_path, no_figures, run, rng):
     assert re.search(r"region map: .*two numeric columns.*\b1\b", text)
     table = pd.read_csv(tmp_path / "m-analysis" / "tables" / "beeswarm_shapley.csv")
     assert sorted(table["column"].unique()) == ["city", "flag", "size"]
-    assert table["level"].between(0, 1).all()
+    assert (table["nominal"] == (table["column"] != "size")).all()
+    assert table["level"].dropna().between(0, 1).all()
+    assert (table["level"].isna() == (table["nominal"] | table["value"].isna())).all()
     summary = json.loads((tmp_path / "m-analysis" / "summary.json").read_text())
     assert summary["methods"]["shapley"]["completeness_gap_relative"] <= 1e-10
 

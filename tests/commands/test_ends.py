@@ -1,6 +1,6 @@
 """How a command line begins and ends: closed and full outputs, signals, a terminal that knows few characters.
 
-Each test starts a process of its own, with ``cli`` alone, because loading the package takes seconds.
+Each test starts a process of its own, with ``cli`` alone, because loading the libraries takes seconds.
 """
 
 import os
@@ -14,10 +14,9 @@ import pytest
 from spectral_interp.commands import process as cli
 
 START = f"""
-import atexit, importlib.util, os, sys, time, warnings
-spec = importlib.util.spec_from_file_location("cli", {cli.__file__!r})
-cli = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cli)
+import atexit, os, sys, time, warnings
+sys.path.insert(0, {str(Path(cli.__file__).parents[2])!r})
+from spectral_interp.commands import process as cli
 cli.prepare()
 def rest(told):  # in short sleeps: Python hears a signal that comes before a sleep only after it
     print(told, flush=True)

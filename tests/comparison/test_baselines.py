@@ -1,6 +1,7 @@
 """Baselines: what they are fitted to, in which unit, and that files carry them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -128,3 +129,14 @@ def test_rows_in_pieces_equal_rows_at_once(rng):
     z = rng.normal(size=(10_000, 3))
     expected = baseline.module(torch.tensor(z))[:, 0].numpy()
     np.testing.assert_allclose(baseline.values(z), expected, rtol=1e-12)
+
+
+def test_baselines_see_the_split_of_the_fit_without_dropped_columns():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=60), " id ": np.arange(60) / 7, "b": rng.normal(size=60)})
+    est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, drop=["id"]).fit(X, X["a"])
+    without = SpectralRegressor(dim=2, n_epochs=1, random_state=0).fit(X[["a", "b"]], X["a"])
+    for one, other in zip(
+        est.partition(X, X["a"]).train, without.partition(X[["a", "b"]], X["a"]).train, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)

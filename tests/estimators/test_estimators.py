@@ -128,3 +128,18 @@ def table(n=40):
 def test_bad_fits(estimator, X, y, message):
     with pytest.raises(ValueError, match=message):
         estimator.fit(X, y)
+
+
+def test_an_empty_label_is_a_class_like_others(tmp_path):
+    X = pd.DataFrame({"a": np.arange(40.0)})
+    y = np.where(X["a"] > 20, "", "churned")
+    est = SpectralClassifier(dim=2, n_epochs=5, random_state=0).fit(X, pd.Series(y, name="state"))
+    est.save(tmp_path / "model.pt", heldout=(X, y))
+    loaded = load(tmp_path / "model.pt")
+    assert loaded.classes_.tolist() == ["", "churned"]
+    np.testing.assert_array_equal(loaded.predict(X), est.predict(X))
+    assert loaded.heldout_[1].tolist() == y.tolist()
+    other = SpectralClassifier(dim=2, n_epochs=1, random_state=0).fit(X, np.where(X["a"] > 20, "", "!"))
+    assert other.unit_ == "log-odds of target = !"
+    blank = SpectralClassifier(dim=2, n_epochs=1, random_state=0).fit(X, np.where(X["a"] > 20, "", "  "))
+    assert blank.unit_ == "log-odds of target = '  '"

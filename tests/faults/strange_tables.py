@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import gzip
 import io
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
+from pyarrow.feather import write_feather
 
 GAPS = ["", "NA", "NaN", "None", "null", "-", "?", "  ", "#N/A", "missing", "other"]
 ODD_CELLS = [
@@ -191,7 +193,8 @@ class Layout:
 class Table:
     """Columns of text or arrays with their names, which is the target, and how they are written.
 
-    ``flips`` are bytes of a Parquet file that are overwritten: (place as a share of the file, new byte).
+    ``flips`` are bytes of the file that are overwritten: (place as a share of the file, new byte). ``packed``
+    tables are Feather instead of Parquet, or gzipped CSV.
     """
 
     names: list[str]
@@ -199,24 +202,26 @@ class Table:
     target: str
     layout: Layout | None = field(default_factory=Layout)
     flips: tuple[tuple[float, int], ...] = ()
+    packed: bool = False
 
     def __str__(self):
         return f"{len(self.columns[0])} rows, {len(self.names)} columns: {self.names[:6]}, {self.layout}"
 
     @property
     def suffix(self):
-        return ".parquet" if self.layout is None else ".csv"
+        return ((".csv", ".csv.gz"), (".parquet", ".feather"))[self.layout is None][self.packed]
 
     def write(self, path):
-        """Write the file; a Parquet file where there is no layout."""
+        """Write the file; a Parquet or Feather file where there is no layout."""
         if self.layout is None:
-            pq.write_table(pa.table(self.columns, names=self.names), path)
-            content = bytearray(path.read_bytes())
-            for share, byte in self.flips:
-                content[int(share * (len(content) - 1))] = byte
-            path.write_bytes(content)
+            write = write_feather if self.packed else pq.write_table
+            write(pa.table(self.columns, names=self.names), path)
         else:
-            path.write_bytes(self._csv())
+            path.write_bytes(gzip.compress(self._csv(), mtime=0) if self.packed else self._csv())
+        content = bytearray(path.read_bytes())
+        for share, byte in self.flips:
+            content[int(share * (len(content) - 1))] = byte
+        path.write_bytes(content)
 
     def _csv(self):
         layout, text = self.layout, io.StringIO(newline="")
@@ -303,6 +308,7 @@ class Plan:
     target_name: str = "y"
     layout: Layout | None = field(default_factory=Layout)
     flips: tuple[tuple[float, int], ...] = ()
+    packed: bool = False
 
     def made(self, draw):
         """Return the table, with values from one seed."""
@@ -313,7 +319,7 @@ class Plan:
         else:
             columns = [_as_text(c) if isinstance(c, pa.Array) else c for c in columns]
         names = [*self.names, self.target_name]
-        return Table(names, columns, self.target_name, self.layout, self.flips)
+        return Table(names, columns, self.target_name, self.layout, self.flips, self.packed)
 
 
 def _having(**changes):
@@ -327,9 +333,10 @@ def _written(**changes):
     return apply
 
 
-def _flipped(draw, plan):
+def _flipped(**changes):
     flip = st.tuples(st.floats(0, 1), st.integers(0, 255))
-    return replace(plan, layout=None, flips=tuple(draw(st.lists(flip, min_size=1, max_size=4))))
+    flips = st.lists(flip, min_size=1, max_size=4).map(tuple)
+    return lambda draw, plan: replace(plan, flips=draw(flips), **changes)
 
 
 def _named(draw, plan):
@@ -407,6 +414,8 @@ _share = st.sampled_from([0.02, 0.1, 0.5, 0.9])
 ODDITIES = {
     "nothing": lambda draw, plan: plan,
     "Parquet": _having(layout=None),
+    "Feather": _having(layout=None, packed=True),
+    "gzip": _having(packed=True),
     **{f"{rows} rows": _having(rows=rows) for rows in ROWS},
     **{f"separator {mark!r}": _written(separator=mark) for mark in ";\t| "},
     **{f"in {name}": _written(encoding=name) for name in ("utf-8-sig", "utf-16", "latin-1", "cp1252")},
@@ -414,7 +423,9 @@ ODDITIES = {
     **{f"quotes {how}": _written(quoting=how) for how in (csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC)},
     "no header": _written(header=False),
     **{f"damage: {name}": _written(damage=name) for name in DAMAGES},
-    **{f"damaged Parquet {i}": _flipped for i in range(4)},
+    **{f"damaged Parquet {i}": _flipped(layout=None) for i in range(4)},
+    **{f"damaged Feather {i}": _flipped(layout=None, packed=True) for i in range(2)},
+    **{f"damaged gzip {i}": _flipped(layout=Layout(), packed=True) for i in range(2)},
     **{f"column of {name}": _column(kind) for name, kind in (SIZED | STRANGE | TYPED).items()},
     **{f"target of {name}": _target(kind) for name, kind in (SIZED | STRANGE | TARGETS | TYPED).items()},
     **{f"odd name {i}": _named for i in range(6)},
@@ -470,7 +481,9 @@ def changed(draw, table):
 def tables_in_dialects(draw):
     """A table of numbers, words and gaps under odd names, in one of the dialects that are read."""
     names = st.sampled_from([name for name in ODD_NAMES if name.strip() and name == name.lstrip()])
-    names = draw(st.lists(names, min_size=2, max_size=6, unique=True).filter(lambda n: n[0] != "Unnamed: 0"))
+    names = draw(
+        st.lists(names, min_size=2, max_size=6, unique_by=str.strip).filter(lambda n: n[0] != "Unnamed: 0")
+    )
     kinds = [draw(st.sampled_from(READ)) for _ in names]
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     newline = draw(st.sampled_from(["\n", "\r\n", "\r"]))

@@ -148,18 +148,24 @@ def test_many_levels_are_cut_to_the_most_frequent(rng):
     ax = plots.dependence(plots.dependence_table(explain(est, X), certify(est), "code"), axes())
     expected = X["code"].value_counts().index[:20].tolist()
     assert [label.get_text() for label in ax.get_xticklabels()] == expected
-    assert ax.get_xlabel() == "code (20 of 30 levels)"
+    assert ax.get_xlabel() == "code\n20 of 30 levels"
 
 
 def test_rows_without_a_value_or_a_known_level_are_counted_not_drawn(mixed):
     est, X = mixed
     odd = X[:10].assign(city=["Paris"] * 2 + X["city"][2:10].tolist())
     att = explain(est, odd)
-    for column, lost in (("gap", int(odd["gap"].isna().sum())), ("city", 2)):
-        ax = plots.dependence(plots.dependence_table(att, certify(est), column), axes())
+    gaps = int(odd["gap"].isna().sum())
+    for column, lost, said in (("gap", gaps, "without a value"), ("city", 2, "with unknown levels (Paris)")):
+        table = plots.dependence_table(att, certify(est), column)
+        ax = plots.dependence(table, axes())
         assert lost
-        assert ax.get_xlabel() == f"{column} ({lost} without a known value not drawn)"
+        assert ax.get_xlabel() == f"{column}\nnot drawn: {lost} {said}"
         assert len(ax.collections[-1].get_offsets()) == 10 - lost
+    rows = table[table["of"] == "row"]
+    assert rows["value"].tolist() == odd["city"].tolist()  # a table says what stood there
+    assert rows["known"].tolist() == [False] * 2 + [True] * 8
+    assert rows["low"].isna().tolist() == [True] * 2 + [False] * 8
     nothing = plots.dependence_table(explain(est, odd.assign(gap=np.nan)), certify(est), "gap")
     assert len(plots.dependence(nothing, axes()).collections[-1].get_offsets()) == 0
 

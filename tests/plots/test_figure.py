@@ -47,7 +47,7 @@ def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(analys
         assert set(exhibit.figure.headers) | set(exhibit.figure.once) <= {
             *exhibit.table.columns,
             *("standard_error", "flip_radius", "observed_min", "observed_median", "observed_max"),
-            *("gap_step", "gap_norm", "gap_low", "gap_high"),
+            *("gap_step", "gap_norm", "gap_low", "gap_high", "largest class"),
         }
 
 

@@ -34,12 +34,13 @@ def test_beeswarm_tells_up_from_down_from_neither():
     contribution = np.concatenate([9 * level[:9], -5 * level[:9], (level[:9] - 0.5) ** 2])
     table = {
         "column": np.repeat(["a", "b", "c"], 9),
+        "nominal": False,
         "level": level,
         "value": level,
         "contribution": contribution,
     }
     assert mentions(say("beeswarm", **table), "a raise", "b lower", "no", "c")
-    table["value"] = np.repeat(["x"], 27).astype(object)
+    table["nominal"] = True
     assert mentions(say("beeswarm", **table), "Levels", "a, b and c", "raise or lower")
 
 
@@ -90,18 +91,18 @@ def test_sensitivity_tells_the_step():
 
 
 def test_beeswarm_says_nothing_of_what_cannot_be_compared():
-    row = {"value": [3.0], "level": [1.0], "contribution": [2.0], "column": ["a"]}
+    row = {"value": [3.0], "level": [1.0], "contribution": [2.0], "column": ["a"], "nominal": False}
     assert mentions(say("beeswarm", **row), "No", "a", "compare")
     assert mentions(say("beeswarm", **row | {"contribution": [0.0]}), "Nothing", "a")
     gaps = {"value": [1.0, 2.0, 3.0, np.nan, np.nan], "level": [0.1, 0.5, 1.0, 0.5, 0.5]}
-    moved = {"column": ["a"] * 5, "contribution": [1.0, 2.0, 3.0, 90.0, 90.0]}
+    moved = {"column": ["a"] * 5, "contribution": [1.0, 2.0, 3.0, 90.0, 90.0], "nominal": False}
     assert mentions(say("beeswarm", **gaps, **moved), "a raise")
 
 
 def test_background_stability_tells_standard_deviations():
     table = {"method": ["local", "local", "path"], "column": list("aba"), "background_rows": 100}
-    said = say("background_stability", **table, redraw_standard_deviation_relative=0.0, drawn_from=100.0)
-    assert mentions(said, "every row", "trained on")
+    every = say("background_stability", **table, redraw_standard_deviation_relative=0.0, drawn_from=100.0)
+    assert mentions(every, "every row", "no other")
     table["drawn_from"] = np.nan
     said = say("background_stability", **table, redraw_standard_deviation_relative=[0.01, 0.025, 0.03])
     assert mentions(said, "2.5", "local", "b", "3.0", "path", "a")
@@ -168,3 +169,15 @@ def test_deletion_and_cost_name_the_best():
     paid = {"model": "spectral", "method": ["path", "slow"], "gain": [0.5, 0.501], "ms_per_row": [1.0, 50.0]}
     assert mentions(say("faithfulness_cost", **paid), "spectral", "path", "cheapest", "2")
     assert "slow the most expensive, 50 ms" in say("cost", **paid)
+
+
+def test_the_largest_step_of_a_waterfall_is_that_of_a_column():
+    table = {
+        "column": ["a", "b", "71 others"],
+        "value": ["1", "2", ""],
+        "contribution": [3.0, -4.0, 9.0],
+        "base": 1.0,
+        "prediction": 9.0,
+        "unit": "kg",
+    }
+    assert "the largest step is b, −4" in say("waterfall", **table)

@@ -113,7 +113,7 @@ def test_rows_of_slower_methods_keep_their_numbers(regressor, diabetes):
     X, _ = diabetes
     subject = Subject.explained(regressor, X[:40], None, ["path"], most=3, compare_rows=0, seed=0)
     rows = picker_rows(subject)["methods"]["path"]["rows"]
-    assert [row["row"] for row in rows] == [0, 19, 39]
+    assert [(row["place"], row["row"]) for row in rows] == [(0, "0"), (19, "19"), (39, "39")]
     assert [row["target"] for row in rows] == [None] * 3
 
 

@@ -16,6 +16,7 @@ ALWAYS = [
     "dim",
     "k",
     "rows",
+    "row_labels",
     "columns",
     "seed",
     "metrics",
