@@ -195,9 +195,10 @@ class Certificate:
 
         ``low`` to ``high`` holds every derivative and ``norm`` is its largest size, per ``step``: a standard
         deviation of a numeric column (of its logarithm where that is what enters), or the change between the
-        two levels that can differ most. ``*_per_unit`` repeat them per ``own_step``, a unit of the column,
-        and are missing for levels. ``observed_*`` are the smallest, median and largest derivative at the
-        rows, if there are any.
+        two levels that can differ most. Of dates whose month, weekday or hour enter it is a change of one of
+        these or of elapsed time, each alone, whichever can differ most. ``*_per_unit`` repeat them per
+        ``own_step``, a unit of the column, and are missing for levels and for such dates. ``observed_*`` are
+        the smallest, median and largest derivative at the rows, if there are any.
 
         All these are of a column's values. What a gap does is in ``gap_*``, for columns that had gaps in
         training: a missing value counts as the median, and ``gap_low`` to ``gap_high`` holds how far f moves
@@ -262,7 +263,7 @@ class Certificate:
         ----------
         column : str
         values : array_like, shape (m,)
-            Numbers in the column's own unit, NaN for a missing one, or levels.
+            Numbers in the column's own unit, NaN for a missing one, dates, or levels.
         method : str
             "local", or one that averages over the background.
 

@@ -13,6 +13,11 @@ NAMED = 5
 """Maximum number of columns that the sentence about curvature names."""
 
 
+def is_change(line: Any) -> bool:
+    """Return whether what is certified of a column is one named change of it, and no direction."""
+    return line["kind"] == "levels" or line.get("own_step") == ""
+
+
 def monotone_sentence(line: dict[str, Any]) -> str:
     """Return what is proven of the direction of a column; empty if nothing is."""
     name, verdict = line["column"], line["monotone"]
@@ -20,9 +25,10 @@ def monotone_sentence(line: dict[str, Any]) -> str:
         if line.get("gap_norm"):
             return f"Predictions depend on {name} only by whether it is missing."
         return f"Predictions do not depend on {name}."
-    if line["kind"] == "levels":
-        return f"Changing {name} ({line['step']}) never lowers a prediction." if verdict else ""
-    where = ", between rows that have a value" if line["kind"] == "number with gaps" else ""
+    where = ", between rows that have a value" if line["kind"].endswith("with gaps") else ""
+    if is_change(line):
+        alone = "" if line["kind"] == "levels" else " alone"
+        return f"Changing {name} ({line['step']}{alone}) never lowers a prediction{where}." if verdict else ""
     return (
         f"Predictions never {'fall' if verdict > 0 else 'rise'} when {name} rises{where}." if verdict else ""
     )
@@ -35,7 +41,12 @@ def norm_sentence(line: dict[str, Any]) -> str:
     most = f"{at_most(line['norm'])} ({line['unit']})"
     if line["kind"] == "levels":
         return f"No change of {line['column']} moves a prediction by more than {most}."
-    where = " between rows that have a value" if line["kind"] == "number with gaps" else ""
+    where = " between rows that have a value" if line["kind"].endswith("with gaps") else ""
+    if is_change(line):
+        return (
+            f"No step of {line['column']}{where} moves a prediction by more than {most}: neither a standard "
+            "deviation of elapsed time nor a change of month, weekday or hour, each of them alone."
+        )
     return f"One {line['step']}{where} never moves a prediction by more than {most}."
 
 
@@ -50,12 +61,12 @@ def gap_sentence(line: dict[str, Any]) -> str:
 
 def curvature_sentence(axes: Sequence[Axis], curvature: str | None, *, linear: bool) -> str:
     """Return in what a model is linear, convex or concave; empty if in nothing, or without numbers."""
-    numbers = [f"log {axis.name}" if axis.log else axis.name for axis in axes if axis.continuous]
+    numbers = [f"log {axis.name}" if axis.log else axis.name for axis in axes if axis.linear]
     if not numbers or not (linear or curvature):
         return ""
     more = len(numbers) - NAMED
     named = listed(numbers if more <= 0 else [*numbers[:NAMED], counted(more, "other number")])
-    fixed = any(not axis.continuous or axis.gap() for axis in axes)
+    fixed = any(not axis.linear or axis.gap() for axis in axes)
     where = ", between rows of the same levels and gaps" if fixed else ""
     if linear:
         return f"Predictions are linear in {named}{where}."

@@ -300,7 +300,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         unknown: list[str] = []
         z = self.encoder_.features(frame, notes=unknown)
         labels, name = labels_of(frame, len(frame))
-        return Rows(self.view(), z, frame.to_numpy(), labels, name, tuple(unknown))
+        return Rows(self.view(), z, self.encoder_.cells(frame), labels, name, tuple(unknown))
 
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.

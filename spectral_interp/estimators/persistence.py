@@ -291,6 +291,8 @@ def _pack(series: pd.Series) -> torch.Tensor | list[Any]:
 
 def _plain(value: Any) -> Any:
     """Return a value of a mixed column as a plain one: numbers stay, all else is its text, held once."""
+    if isinstance(value, np.datetime64):
+        return str(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):

@@ -68,6 +68,21 @@ def _gaps_fit(column: dict[str, Any]) -> bool:
     return missing < 1 if column.get("median") is not None else not missing
 
 
+def _calendar_fits(column: dict[str, Any]) -> bool:
+    """Tell whether every part of the calendar has a share for each of its levels, or for none."""
+    return all(
+        not shares or (len(shares) == size and abs(math.fsum(shares) - 1) <= SUM_SLACK)
+        for part, size in (("month", 12), ("weekday", 7), ("hour", 24))
+        for shares in [column.get(part)]
+    )
+
+
+def _dates_fit(column: dict[str, Any]) -> bool:
+    """Tell whether mean and median are within the dates of the training table."""
+    inside = (column["mean"], column["mean"] if column.get("median") is None else column["median"])
+    return all(column["first"] <= day <= column["last"] for day in inside)
+
+
 def _range_fits(column: dict[str, Any]) -> bool:
     """Tell whether the least and the largest value are both there, in this order, or neither."""
     low, high = column.get("low"), column.get("high")
@@ -91,6 +106,7 @@ _BOOL = predicate("True or False", lambda v: type(v) is bool)
 _ATOM = predicate("None, text, True, False or a number", _is_atom)
 _PLAIN = by_type({list: list_of(_ATOM), tuple: list_of(_ATOM)}, _ATOM)
 _SHARE = real(0, 1)
+_DAY = real(-719_162, 2_932_897)  # the years 1 to 9999, in days since 1970-01-01
 
 _CELLS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,)))
 _TARGETS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,), most=MAX_WEIGHT))
@@ -123,6 +139,25 @@ _KINDS: dict[str, Validator] = {
         rule("different levels", lambda v: len(set(v["levels"])) == len(v["levels"])),
         rule("a share for every level", lambda v: len(v["shares"]) == len(v["levels"])),
         rule("shares that add up to 1", lambda v: abs(math.fsum(v["shares"]) - 1) <= SUM_SLACK),
+    ),
+    "date": all_of(
+        record(
+            {"mean": _DAY, "scale": real(1e-12, 1e7), "first": _DAY, "last": _DAY},
+            {
+                "month": list_of(_SHARE),
+                "weekday": list_of(_SHARE),
+                "hour": list_of(_SHARE),
+                "median": optional(_DAY),
+                "missing": _SHARE,
+                "time": _BOOL,
+                "utc": _BOOL,
+                "day_first": optional(_BOOL),
+                "gaps": list_of(_NAME),
+            },
+        ),
+        rule("shares of 12 months, 7 weekdays and 24 hours that add up to 1", _calendar_fits),
+        rule("a mean and a median from the first date to the last", _dates_fit),
+        rule("a share of missing values below 1, none without a median", _gaps_fit),
     ),
     "dropped": record({}),
 }

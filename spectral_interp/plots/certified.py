@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from .._common.text import at_most, listed
 from ..certificates.bounds import Certificate
+from ..certificates.sentences import is_change
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
@@ -82,14 +83,12 @@ def _add_intervals(shown: pd.DataFrame, y: npt.NDArray[np.int_], height: float, 
 
 
 def _labels(table: pd.DataFrame) -> list[str]:
-    """Return the names of the lines; of a change of level, both levels stay legible."""
+    """Return the names of the lines; of a change, both its levels stay legible."""
     columns = list(map(str, table["column"]))
     names, brief = shorten_all(columns), shorten_all(columns, BRIEF)
     return [
-        _change(column, brief[at], str(table["step"].iloc[at]))
-        if table["kind"].iloc[at] == "levels"
-        else names[at]
-        for at, column in enumerate(columns)
+        _change(column, brief[at], str(line["step"])) if is_change(line) else names[at]
+        for at, (column, (_, line)) in enumerate(zip(columns, table.iterrows(), strict=True))
     ]
 
 
@@ -108,17 +107,25 @@ def _change(column: str, brief: str, step: str) -> str:
 def _step(shown: pd.DataFrame) -> str:
     """Return what the derivatives are per, for all columns shown."""
     scaled = shown["step"].str.startswith("standard deviation").any()
-    parts = ["standard deviation" if scaled else "unit"] if (shown["kind"] != "levels").any() else []
-    return " or ".join(parts + ["change of level"] * bool((shown["kind"] == "levels").any()))
+    changes, rest = _split(shown)
+    parts = ["standard deviation" if scaled else "unit"] if len(rest) else []
+    parts += ["change of level"] if (changes["kind"] == "levels").any() else []
+    return " or ".join(parts + ["step of a date"] * bool((changes["kind"] != "levels").any()))
+
+
+def _split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the columns of which one change is certified, and those of which a direction is."""
+    changes = table.apply(is_change, axis=1).astype(bool) if len(table) else pd.Series(dtype=bool)
+    return table[changes], table[~changes]
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the proven directions; for levels the proof is of one change only, which is named."""
+    """Name the proven directions; for levels and dates the proof is of one change only, which is named."""
     proven = table[table["monotone"] != 0]
     if proven.empty:
         return "No direction is proven: every interval that is drawn holds zero."
-    numbers, levels = proven[proven["kind"] != "levels"], proven[proven["kind"] == "levels"]
-    gaps = np.where(numbers["kind"] == "number with gaps", " (where it has a value)", "")
+    levels, numbers = _split(proven)
+    gaps = np.where(numbers["kind"].str.endswith("with gaps"), " (where it has a value)", "")
     named = (numbers["column"] + gaps).groupby(numbers["monotone"]).agg(list)
     parts = [
         f"never {way} when {listed(named[sign], 'or')} rises"

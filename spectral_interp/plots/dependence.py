@@ -19,6 +19,7 @@ from ..tables.parsing import check_values, without
 from ..view import Axis
 from ..view.levels import text_of
 from .beeswarm import fan
+from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import label_y, legend_below, name_levels
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
@@ -95,9 +96,9 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
 def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
     """Return between what the derivative lies, and whether it has a sign: NaN and False for levels.
 
-    It is per unit of the column or of its logarithm.
+    It is per unit of the column or of its logarithm. Dates of which parts enter are as levels here.
     """
-    if not axis.continuous:
+    if not axis.linear:
         return np.nan, np.nan, False
     line = certificate.column(axis.name)
     return line["low_per_unit"], line["high_per_unit"], bool(line["monotone"])
@@ -157,9 +158,10 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     first, name = table.iloc[0], str(table["column"].iloc[0])
     rows, ranges = (table[table["of"] == kind] for kind in (ROW, RANGE))
     dots, notes = rows[rows["value"].notna() & rows["known"]], _not_drawn(rows)
-    if first["step"]:
+    dates = holds_dates(table["value"])
+    if first["step"] or dates:
         _add_wedge(ranges, ax)
-        x = dots["value"].to_numpy(dtype=np.float64)
+        x = drawn(dots["value"])
     else:
         levels = list(dots["value"].value_counts(sort=True).index)
         notes = [f"{TOP} of {len(levels)} levels"] * (len(levels) > TOP) + notes
@@ -171,6 +173,8 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     if first["log_axis"]:
         ax.set_xscale("log")
         label_log(ax.xaxis)
+    if dates:
+        label_dates(ax.xaxis)
     ax.set_xlabel("\n".join([shorten(name, 2 * NAME), *notes]))
     label_y(ax, f"contribution ({shorten(first['unit'], UNIT)})")
     ax.set_title(f"{first['method'].capitalize()} contributions of {shorten(name)}", loc="left")
@@ -196,14 +200,18 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
         return
     first = ranges.iloc[0]
     proven = bool(first["proven"])
-    slopes = f"{at_least(first['slope_low'])} to {at_most(first['slope_high'])}"
     mean = "" if first["method"] == "local" else ",\naveraged over the background"
-    step = first["step"].removesuffix(first["column"]) + shorten(first["column"])
-    sign = ", sign proven" if proven else ""
-    label = f"certified for every input{sign}: slopes from\n{slopes} per {step}{mean}"
-    x, low, high = (ranges[end].to_numpy(dtype=np.float64) for end in ("value", "low", "high"))
+    if first["step"]:
+        slopes = f"{at_least(first['slope_low'])} to {at_most(first['slope_high'])}"
+        step = first["step"].removesuffix(first["column"]) + shorten(first["column"])
+        sign = ", sign proven" if proven else ""
+        label = f"certified for every input{sign}: slopes from\n{slopes} per {step}{mean}"
+    else:
+        label = f"certified for every input, date by date{mean}"
+    by_date: Any = None if first["step"] else "mid"
+    x, low, high = (drawn(ranges[end]) for end in ("value", "low", "high"))
     colour = PROVEN if proven else CERTIFIED
-    ax.fill_between(x, low, high, zorder=0, color=colour, linewidth=0, label=label)
+    ax.fill_between(x, low, high, step=by_date, zorder=0, color=colour, linewidth=0, label=label)
 
 
 def _add_strips(dots: pd.DataFrame, ranges: pd.DataFrame, levels: list[str], ax: Axes) -> FloatArray:

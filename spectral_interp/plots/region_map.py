@@ -13,6 +13,7 @@ from scipy import ndimage
 from .._common.arrays import FloatArray, IntArray
 from .._common.text import counted
 from ..regions.slices import PlaneSlice
+from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import label_y
 from .style import VALUE_MAP, label_log
@@ -77,7 +78,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
         Of the same plane.
     """
     first = table.iloc[0]
-    x, y = np.unique(table["x"]), np.unique(table["y"])
+    x, y = np.unique(drawn(table["x"])), np.unique(drawn(table["y"]))
     shape = len(y), len(x)
     colours = ax.pcolormesh(
         x,
@@ -98,8 +99,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
             ax.text(*at, latent, color="white", ha="center", va="center", path_effects=halo)
     if first["row_x"] is not None:
         ax.plot(
-            first["row_x"],
-            first["row_y"],
+            drawn(table["row_x"].head(1)),
+            drawn(table["row_y"].head(1)),
             "X",
             color="white",
             markeredgecolor="black",
@@ -109,9 +110,11 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
     ax.set(xlabel=shorten(first["x_column"], 2 * NAME), ylabel=shorten(first["y_column"], NAME))
     ax.set(xscale="log" if first["x_log"] else "linear", yscale="log" if first["y_log"] else "linear")
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-    for axis, logarithmic in ((ax.xaxis, first["x_log"]), (ax.yaxis, first["y_log"])):
-        if logarithmic:
+    for axis, side in ((ax.xaxis, "x"), (ax.yaxis, "y")):
+        if first[f"{side}_log"]:
             label_log(axis)
+        if holds_dates(table[side]):
+            label_dates(axis)
     ax.set_title(f"Pieces of the skeleton, by latent (✕ row {row_name(first['row'])})")
     bar = ax.figure.colorbar(colours, ax=ax, aspect=30, pad=0.02)
     label_y(bar.ax, f"prediction ({shorten(first['unit'], UNIT)})")

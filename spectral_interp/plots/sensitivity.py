@@ -13,8 +13,8 @@ from .lines import Colours, add_bars, fold_names, height_of_lines, label_x, lege
 from .style import CERTIFIED, NEUTRAL, WHOLE
 from .text import UNIT, sentence, shorten
 
-LEVEL, GAP = "change of level", "gap"
-"""Steps of columns of levels, and to a missing value."""
+LEVEL, DATE, GAP = "change of level", "step of a date", "gap"
+"""Steps of columns of levels, of dates whose month, weekday or hour enter, and to a missing value."""
 
 
 def sensitivity_table(certificate: Certificate) -> pd.DataFrame:
@@ -81,6 +81,8 @@ def _step(line: pd.Series) -> str:
     """Return in words which step is bounded; of levels every change, as the largest is."""
     if line["of"] == GAP:
         return f"a missing value in place of the median of {line['column']}"
+    if line["of"] == DATE:
+        return f"a change of {line['column']} ({line['step']} alone)"
     return f"a change of {line['column']}" if line["of"] == LEVEL else f"one {line['step']}"
 
 

@@ -11,15 +11,17 @@ from matplotlib.axes import Axes
 
 from .._common.text import number
 from ..regions.slices import SpectrumSlice
+from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import label_y, legend_below, name_levels
 from .style import MODEL_LOOKS, NEUTRAL, WHOLE, label_log
-from .text import NAME, UNIT, row_name, shorten, with_unit
+from .text import NAME, UNIT, row_name, shorten, value_text, with_unit
 
 
 def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
     """Return one line per (value, eigenvalue): which is selected, its gap, where it is smallest."""
     m, d = found.spectra.shape
+    which = {"which": found.which} if found.which else {}
     return pd.DataFrame(
         {
             "column": found.axis.name,
@@ -34,6 +36,7 @@ def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
             "log_axis": found.axis.log,
             "unit": found.unit,
         }
+        | which
     )
 
 
@@ -46,6 +49,9 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
         From :func:`spectrum_table`.
     ax : Axes
     """
+    dates = holds_dates(table["value"])
+    if dates:
+        table = table.assign(value=drawn(table["value"]), row_value=drawn(table["row_value"]))
     levels = list(dict.fromkeys(table["value"])) if _has_levels(table) else []
     if levels:
         places = {level: at for at, level in enumerate(levels)}
@@ -63,11 +69,13 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     if first["log_axis"]:
         ax.set_xscale("log")
         label_log(ax.xaxis)
+    if dates:
+        label_dates(ax.xaxis)
     if levels:
         name_levels(ax, list(map(str, levels)))
         ax.set_xlim(-0.5, len(levels) - 0.5)
     name = str(first["column"])
-    ax.set_xlabel(shorten(name, 2 * NAME))
+    ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({first['which']})" if "which" in table else ""))
     label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")
     title = f"Eigenvalue flow along {shorten(name)} at row {row_name(first['row'])}"
     ax.set_title(title, loc="left")
@@ -97,7 +105,7 @@ def finding(table: pd.DataFrame) -> str:
     selected = table[table["selected"]].reset_index(drop=True)
     nearest = selected.iloc[int(selected["gap"].argmin())]
     span = selected["eigenvalue"].max() - selected["eigenvalue"].min()
-    at = nearest["value"] if isinstance(nearest["value"], str) else number(float(nearest["value"]))
+    at = value_text(nearest["value"])
     return (
         f"Along {column} the prediction moves over {with_unit(span, table)}; it comes closest to another "
         f"eigenvalue at {at}, where they are {number(nearest['gap'])} apart."

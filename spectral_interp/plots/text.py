@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from itertools import takewhile
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -20,6 +23,9 @@ from .._common.text import number, row_text, visible
 
 NAME, VALUE, UNIT = 24, 12, 34
 """Characters of a column's name, of a value and of a unit that figures show."""
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+
 
 LETTER = 0.58
 """Width of a letter, as a share of the size of the font."""
@@ -138,11 +144,15 @@ def value_text(value: object) -> str:
 
     Examples
     --------
-    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(True)
-    ('21.6', 'missing', 'Oslo', 'True')
+    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(np.datetime64("2024-01-31"))
+    ('21.6', 'missing', 'Oslo', '2024-01-31')
     """
     if pd.isna(value):  # type: ignore[call-overload]
         return "missing"
+    if isinstance(value, np.datetime64 | datetime.datetime):
+        moment: Any = value
+        text = str(np.datetime64(moment, "s"))
+        return text.removesuffix(":00").removesuffix("T00:00")
     plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
     return str(value) if plain else number(float(value))  # type: ignore[arg-type]
 
@@ -158,6 +168,18 @@ def shorten(text: str, width: int = NAME) -> str:
     text = printable(text)
     tail = (width - 1) // 3
     return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def shorten_value(text: str) -> str:
+    """Return a value as :func:`shorten` does, a date with its time to the minute.
+
+    Examples
+    --------
+    >>> shorten_value("a long name of a level"), shorten_value("2024-01-31T10:00:30")
+    ('a long n…vel', '2024-01-31T10:00')
+    """
+    found = _MOMENT.match(text)
+    return found[0] if found else shorten(text, VALUE)
 
 
 def row_name(label: Any) -> str:

@@ -23,7 +23,7 @@ from .lines import (
     starts,
 )
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
-from .text import NAME, UNIT, VALUE, row_name, shorten, shorten_all, value_text, with_unit
+from .text import NAME, UNIT, row_name, shorten, shorten_all, shorten_value, value_text, with_unit
 
 COLUMNS = 9
 """Columns of a waterfall that have a line of their own where there are more than ten."""
@@ -112,7 +112,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     follow(table, y.astype(np.float64), NEUTRAL, ax)
     _add_numbers(table, ax)
     names = zip(shorten_all(table["column"], NAME - 4), table["value"], strict=True)
-    texts = [f"{name} = {shorten(value, VALUE)}" if value else name for name, value in names]
+    texts = [f"{name} = {shorten_value(value)}" if value else name for name, value in names]
     frame(ax, texts, list(table["column"]), colours)
     low, high = ax.get_xlim()
     ax.set_xlim(low, high + _ROOM * (high - low))

@@ -32,7 +32,7 @@ class SpectrumSlice:
     axis : Axis
         The column.
     x : ndarray, shape (m,)
-        Values in the column's unit, ascending; or its levels, as text.
+        Values in the column's unit, ascending; dates as datetime64, levels as text.
     spectra : ndarray, shape (m, d)
         Ascending at every value, in ``unit``.
     k : int
@@ -42,11 +42,13 @@ class SpectrumSlice:
     crossing : ndarray of bool, shape (m,)
         Where the distance to a neighbour is smallest between larger ones: an avoided crossing, a true one if
         the gap is zero.
-    here : float or str or None
+    here : float, datetime64, str or None
         The row's own value; None if it has none, or a level that training had not.
     unit : str
     row : object
         What the user calls the row.
+    which : str
+        Which dates these are, such as "every Wed", where those between them are left out; otherwise empty.
     """
 
     axis: Axis
@@ -55,9 +57,10 @@ class SpectrumSlice:
     k: int
     gap: FloatArray
     crossing: npt.NDArray[np.bool_]
-    here: float | str | None
+    here: Any
     unit: str
     row: Any
+    which: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +70,15 @@ class PlaneSlice:
     Attributes
     ----------
     axes : tuple of two Axis
-    x, y : ndarray, shape (m,)
-        Values in the columns' units, ascending.
-    values : ndarray, shape (m, m)
-        ``values[b, a]`` is the prediction at ``x[a], y[b]``, in ``unit``.
-    active_latent : ndarray of int, shape (m, m)
+    x, y : ndarray, shapes (a,) and (b,)
+        Values in the columns' units, ascending; dates as datetime64.
+    values : ndarray, shape (b, a)
+        ``values[j, i]`` is the prediction at ``x[i], y[j]``, in ``unit``.
+    active_latent : ndarray of int, shape (b, a)
         Of the skeleton.
     boundaries : list of ndarray, shape (points, 2)
-        Lines on which the skeleton has a kink, in the columns' units; exact, and all of them.
+        Lines on which the skeleton has a kink, in the columns' units; exact, and all of them. Dates are days
+        since 1970-01-01.
     here : tuple of float or None
         The row's own values; None if one is missing.
     unit : str
@@ -83,12 +87,12 @@ class PlaneSlice:
     """
 
     axes: tuple[Axis, Axis]
-    x: FloatArray
-    y: FloatArray
+    x: npt.NDArray[Any]
+    y: npt.NDArray[Any]
     values: FloatArray
     active_latent: IntArray
     boundaries: list[FloatArray]
-    here: tuple[float, float] | None
+    here: tuple[Any, Any] | None
     unit: str
     row: Any
 
@@ -98,7 +102,8 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
 
     The range is that of the rows and of the model's background; a single value is widened by a standard
     deviation (a unit, for a pencil) on both sides. Avoided crossings are located between the grid's points
-    by golden-section search and added to them.
+    by golden-section search and added to them; not along dates whose month, weekday or hour enter, where
+    the eigenvalues jump.
 
     Parameters
     ----------
@@ -129,8 +134,10 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
     rows = rows_of(model, X)
     view, row = rows.view, _row(rows, row)
     axis, pencil, base = view.axis(column), view.pencil, rows.z[row]
-    u, crossing = axis.grid(_coordinates(rows, column), POINTS), np.empty(0)
-    if axis.continuous:
+    (here,) = axis.locate(base[None, view.own(column)])
+    u, which = axis.trace(_coordinates(rows, column), POINTS, float(here))
+    crossing = np.empty(0)
+    if axis.linear:
         crossing = _closest_approaches(view, column, base, u)
         u = np.union1d(u, crossing)
     z = view.moved(base, column, u)
@@ -144,11 +151,12 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
         here=_here(rows, column, row),
         unit=view.output.unit,
         row=rows.labels[row],
+        which=which,
     )
 
 
 def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -> PlaneSlice:
-    """Compute predictions, active latents and the skeleton's boundaries over two numeric columns.
+    """Compute predictions, active latents and the skeleton's boundaries over two columns of numbers or dates.
 
     Ranges are those of :func:`slice_spectrum`.
 
@@ -169,8 +177,8 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
     Raises
     ------
     ValueError
-        If there is no such column (the nearest name is suggested) or row, a column has levels, both are the
-        same, or the model is dense.
+        If there is no such column (the nearest name is suggested) or row, a column has levels or is one of
+        dates of which month, weekday or hour enter, both are the same, or the model is dense.
 
     Examples
     --------
@@ -189,12 +197,13 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
     lines = view.moved(base, across.name, sides[0])
     flat = np.stack([view.moved(line, up.name, sides[1]) for line in lines], axis=1).reshape(-1, len(base))
     here = _here(rows, across.name, row), _here(rows, up.name, row)
+    shape = len(sides[1]), len(sides[0])
     return PlaneSlice(
         axes=(across, up),
         x=across.values(sides[0]),
         y=up.values(sides[1]),
-        values=pencil.values(flat).reshape(GRID, GRID),
-        active_latent=active_latents(pencil, flat).reshape(GRID, GRID),
+        values=pencil.values(flat).reshape(shape),
+        active_latent=active_latents(pencil, flat).reshape(shape),
         boundaries=_boundaries(pencil, view, (across, up), sides, base),
         here=None if None in here else here,
         unit=view.output.unit,
@@ -219,7 +228,7 @@ def _boundaries(
     lines = []
     for start, end in plane_boundaries(offset, slopes, pencil.k):
         u = low + width * (start + share * (end - start))
-        lines.append(np.column_stack([axis.values(column) for axis, column in zip(axes, u.T, strict=True)]))
+        lines.append(np.column_stack([axis.drawn(column) for axis, column in zip(axes, u.T, strict=True)]))
     return lines
 
 
@@ -282,6 +291,7 @@ def _numeric_pair(view: ModelView, columns: tuple[str, str]) -> tuple[Axis, Axis
         raise ValueError(f"expected two different columns; got {columns!r}")
     across, up = (view.axis(name) for name in columns)
     for axis in (across, up):
-        if not axis.continuous:
-            raise ValueError(f"expected numeric columns; got {axis.name!r}, which has levels")
+        if not axis.linear:
+            has = "months, weekdays or hours" if axis.continuous else "levels"
+            raise ValueError(f"expected numeric columns; got {axis.name!r}, which has {has}")
     return across, up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import struct
 from collections.abc import Mapping
@@ -190,6 +191,8 @@ def _cell(value: Any, is_number: bool, *, is_label: bool) -> dict[str, Any]:
         return {"text": row_text(value) if is_label else whole, "key": float(value)}
     if is_label and value is not None:
         return {"text": row_text(value), "key": None}
+    if isinstance(value, datetime.datetime):
+        return {"text": "" if pd.isna(value) else value_text(value), "key": None}
     return {"text": "" if value is None or value is pd.NA else str(value), "key": None}
 
 

@@ -197,8 +197,8 @@ class Subject:
 
     @property
     def strongest_numeric(self) -> list[str]:
-        """Names of the numeric columns, in the same order."""
-        return [name for name in self.strongest if self.rows.view.axis(name).continuous]
+        """Names of the columns along which features change in proportion, in the same order."""
+        return [name for name in self.strongest if self.rows.view.axis(name).linear]
 
     @cached_property
     def colours(self) -> dict[str, str]:

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, weighted_median
 from .._common.messages import Notes, row_name, shown, truncated_list, with_counts
 from .._common.text import counted
-from ..view import Axis, LevelsAxis, NumberAxis
+from ..view import Axis, DateAxis, LevelsAxis, NumberAxis
 from ..view.axes import MISSING
+from ..view.dates import as_dates
 from ..view.levels import CAPITALS, OTHER, UNKNOWN
 from ..view.spelling import nearest
+from .dates import fit_dates, read_coordinates, read_dates, shown_dates
 from .levels import levels_of, note_mixed
 from .parsing import (
     check_values,
@@ -84,9 +86,10 @@ def fit_column(
 ) -> Axis | DroppedColumn:
     """Learn how to encode a column, from all rows of the training table.
 
-    Numbers, and text that is a number or a placeholder such as "?" in every row, are numeric, placeholders
-    missing. Booleans, pandas categories and other text are categorical. Blank text is missing. A column
-    without two different values is dropped.
+    Dates are a column of dates (:func:`~spectral_interp.tables.dates.read_dates`). Numbers, and text that is
+    a number or a placeholder such as "?" in every row, are numeric, placeholders missing. Booleans, pandas
+    categories and other text are categorical. Blank text is missing. A column without two different values is
+    dropped.
 
     Parameters
     ----------
@@ -106,9 +109,9 @@ def fit_column(
     Raises
     ------
     ValueError
-        If the column holds infinity, dates, complex numbers or other objects, is text of which most looks
-        like numbers or dates, or is to enter as a logarithm and holds text or numbers <= 0. Names the column,
-        the row and the value.
+        If the column holds infinity, complex numbers or other objects, is text of which most looks like
+        numbers or dates, or is to enter as a logarithm and holds dates, text or numbers <= 0. Names the
+        column, the row and the value.
 
     Examples
     --------
@@ -117,6 +120,10 @@ def fit_column(
     """
     gaps, notes = tuple(na_values), Notes() if notes is None else notes
     weight = np.ones(len(column)) if weight is None else weight
+    dates = None if categorical else read_dates(column := without(column.rename(str(column.name)), gaps))
+    if dates is not None:
+        axis = fit_dates(column, dates, notes, log=log, weight=weight, gaps=gaps)
+        return DroppedColumn(str(column.name), axis) if isinstance(axis, str) else axis
     column = without(check_values(column, str(column.name)), gaps)
     read = None if categorical and column.notna().any() else numbers_or_none(column, advice=ADVICE)
     if read is None:
@@ -124,8 +131,8 @@ def fit_column(
             row = int(column.notna().to_numpy().argmax())
             refuse(column, row, "positive numbers for log", "leave the column out of log")
         chosen = categorical or isinstance(column.dtype, pd.CategoricalDtype)
-        axis = _fit_levels(column, weight, notes, chosen=chosen)
-        return replace(axis, gaps=gaps) if isinstance(axis, LevelsAxis) else axis
+        levels = _fit_levels(column, weight, notes, chosen=chosen)
+        return replace(levels, gaps=gaps) if isinstance(levels, LevelsAxis) else levels
     if np.isnan(read.values).all():
         return DroppedColumn(str(column.name), "no values")
     if read.gaps:
@@ -218,6 +225,8 @@ def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray
     array([[ 0.  , -0.25],
            [ 0.  ,  0.75]])
     """
+    if isinstance(axis, DateAxis):
+        return axis.place(read_coordinates(axis, without(column.rename(axis.name), axis.gaps), notes))
     column = check_values(column, axis.name)
     if isinstance(axis, LevelsAxis):
         return axis.place(_read_levels(axis, without(column, axis.gaps), notes))
@@ -229,8 +238,8 @@ def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray
 def values_as_read(axis: Axis, values: Any) -> pd.Series:
     """Return values (n,) of a column as the model reads them.
 
-    Numbers are float64, NaN where missing; levels are text, None where they are missing or unknown to a model
-    without such levels.
+    Numbers are float64, NaN where missing; dates are datetime64; levels are text, None where they are missing
+    or unknown to a model without such levels.
 
     Examples
     --------
@@ -238,6 +247,8 @@ def values_as_read(axis: Axis, values: Any) -> pd.Series:
     >>> values_as_read(flag, ["yes", 0.0, "?"]).tolist()
     [1.0, 0.0, nan]
     """
+    if isinstance(axis, DateAxis):
+        return pd.Series(as_dates(shown_dates(axis, without(pd.Series(values, name=axis.name), axis.gaps))))
     column = without(check_values(pd.Series(values), axis.name), getattr(axis, "gaps", ()))
     if isinstance(axis, NumberAxis):
         return pd.Series(numbers_of(column, boolean=axis.boolean)[0])
@@ -342,18 +353,6 @@ def _moments(values: FloatArray, weight: FloatArray) -> tuple[float, float, floa
     scaled = np.ldexp(values, -exponent)
     mean = np.average(scaled, weights=weight)
     variance = np.average((scaled - mean) ** 2, weights=weight)
-    found = (mean, np.sqrt(variance), _median(scaled, weight))
+    found = (mean, np.sqrt(variance), weighted_median(scaled, weight))
     mean, scale, median = (float(np.ldexp(x, exponent)) for x in found)
     return mean, scale, median
-
-
-def _median(values: FloatArray, weight: FloatArray) -> float:
-    """Return the weighted median: the middle of the values with at most half of the weight on either side.
-
-    Whole weights are exact below 10¹¹ rows; of others, sums that equal half up to rounding are half.
-    """
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weight[order])
-    half, slack = below[-1] / 2, 1e-12 * below[-1]
-    low, high = np.searchsorted(below, [half - slack, half + slack])
-    return float((values[order[low]] + values[order[high]]) / 2)

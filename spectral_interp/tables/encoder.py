@@ -7,13 +7,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .._common.arrays import FloatArray
 from .._common.messages import Notes, meant, shown, truncated_list, warn_of
-from ..view import Axis, LevelsAxis, NumberAxis
+from ..view import Axis, DateAxis, LevelsAxis, NumberAxis
 from ..view.levels import text_of
 from .columns import DROPPED, IDENTIFIERS, DroppedColumn, encode_column, fit_column
+from .dates import shown_dates
 from .frames import with_names
 
 
@@ -174,6 +176,15 @@ class TableEncoder:
             warn_of(notes, stacklevel=4)
         return z
 
+    def cells(self, selected: pd.DataFrame) -> npt.NDArray[Any]:
+        """Return rows that :meth:`select` returned as explanations show them, (n, columns): dates as such."""
+        dates = {a.name: shown_dates(a, selected[a.name]) for a in self.axes if isinstance(a, DateAxis)}
+        cells = selected.to_numpy(dtype=object if dates else None)
+        for place, name in enumerate(self.names):
+            if name in dates:
+                cells[:, place] = dates[name]
+        return cells
+
     def state(self) -> list[dict[str, Any]]:
         """Return the encoding as plain values, one dict a column of the training table."""
         states: dict[str, dict[str, Any]] = {
@@ -203,7 +214,7 @@ class TableEncoder:
         return cls(tuple(axes), tuple(entry["name"] for entry in state))
 
 
-_KINDS: dict[str, type[Axis]] = {"numeric": NumberAxis, "categorical": LevelsAxis}
+_KINDS: dict[str, type[Axis]] = {"numeric": NumberAxis, "categorical": LevelsAxis, "date": DateAxis}
 
 _KIND_OF = {axis: kind for kind, axis in _KINDS.items()}
 

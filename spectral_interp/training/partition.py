@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from .._common.arrays import FloatArray
-from ..tables.parsing import check_values
+from ..tables.dates import comparable
 from .run import TrainingRows
 
 BACKGROUND_ROWS = 100
@@ -117,9 +117,9 @@ def distinct(
     Raises
     ------
     ValueError
-        If a column holds anything but numbers, text and booleans; it is named.
+        If a column holds anything but numbers, dates, text and booleans; it is named.
     """
-    columns = [check_values(frame.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)]
+    columns = [comparable(frame.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)]
     numeric = [pd.api.types.is_numeric_dtype(column.dtype) for column in columns]
     content = pd.DataFrame(
         {

@@ -2,6 +2,7 @@
 
 from .association import Association
 from .axes import Axis, Directions, NumberAxis
+from .dates import DateAxis
 from .levels import LevelsAxis
 from .model import ModelView, Output, view_of
 from .rows import Rows, rows_of
@@ -9,6 +10,7 @@ from .rows import Rows, rows_of
 __all__ = [
     "Association",
     "Axis",
+    "DateAxis",
     "Directions",
     "LevelsAxis",
     "ModelView",

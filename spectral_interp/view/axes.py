@@ -48,8 +48,8 @@ class Directions:
 class Axis(ABC):
     """One column as f features of a model.
 
-    Along the column runs a coordinate u: standard deviations of a number or of its logarithm, the place of a
-    level. Values are in the column's own unit.
+    Along the column runs a coordinate u: standard deviations of a number, of its logarithm or of a date, the
+    place of a level. Values are in the column's own unit.
     """
 
     name: str
@@ -59,12 +59,17 @@ class Axis(ABC):
     @property
     @abstractmethod
     def kind(self) -> str:
-        """What the column is, in words: "number", "number with gaps" or "levels"."""
+        """What the column is, in words: "number", "date", either "with gaps", or "levels"."""
 
     @property
     @abstractmethod
     def continuous(self) -> bool:
         """Whether there are values between any two."""
+
+    @property
+    def linear(self) -> bool:
+        """Whether the features change in proportion to the coordinate, where there is a value."""
+        return self.continuous
 
     @property
     @abstractmethod
@@ -106,6 +111,10 @@ class Axis(ABC):
     def values(self, u: FloatArray) -> npt.NDArray[Any]:
         """Return the values at coordinates, (m,): missing where a coordinate is NaN."""
 
+    def drawn(self, u: FloatArray) -> FloatArray:
+        """Return where figures draw the values at coordinates of a continuous column, (m,)."""
+        return np.asarray(self.values(u), dtype=np.float64)
+
     @abstractmethod
     def place(self, u: FloatArray) -> FloatArray:
         """Return the features at coordinates (m,): shape (m, f)."""
@@ -117,6 +126,13 @@ class Axis(ABC):
     @abstractmethod
     def grid(self, u: FloatArray, points: int) -> FloatArray:
         """Return ascending coordinates at which figures draw a column that has the coordinates ``u`` (m,)."""
+
+    def trace(self, u: FloatArray, points: int, here: float) -> tuple[FloatArray, str]:
+        """Return the coordinates of a line along the column through ``here``, and which values these are.
+
+        The text is empty where they are evenly spread: those of :meth:`grid`.
+        """
+        return self.grid(u, points), ""
 
     def encode(self, values: npt.ArrayLike) -> FloatArray:
         """Return the features of values (m,): shape (m, f)."""

@@ -53,6 +53,9 @@ NO_LEVELS = {"kind": "categorical", "name": "x", "levels": [], "shares": []}
 GAPS = {"kind": "numeric", "name": "age", "mean": 4.0, "scale": 1.0, "median": 4.0, "missing": 0.5}
 
 
+DATES = {"kind": "date", "name": "age", "mean": 19723.0, "scale": 9.0, "first": 19700.0, "last": 19800.0}
+
+
 HUGE_LAYERS = {
     f"{layer}.{name}": torch.full(shape, 1e150, dtype=torch.float64)
     for layer, inputs in ((0, 3), (2, 1), (4, 1))
@@ -90,6 +93,17 @@ DAMAGES = [
     (at("encoder", 0, "magic"), 1, "magic"),
     (at("encoder", 0, "log"), "yes", r"encoder\[0\]\.log"),
     (at("encoder", 1, "levels"), ["one", "one"], "different levels"),
+    (at("encoder", 0), DATES | {"mean": 1e9}, r"encoder\[0\]\.mean"),
+    (at("encoder", 0), DATES | {"scale": 0.0}, r"encoder\[0\]\.scale"),
+    (at("encoder", 0), DATES | {"last": float("nan")}, r"encoder\[0\]\.last"),
+    (at("encoder", 0), DATES | {"last": 1.0}, "from the first date to the last"),
+    (at("encoder", 0), DATES | {"median": 1.0}, "from the first date to the last"),
+    (at("encoder", 0), DATES | {"missing": 0.5}, "none without a median"),
+    (at("encoder", 0), DATES | {"weekday": [0.5, 0.5]}, "shares of 12 months, 7 weekdays and 24 hours"),
+    (at("encoder", 0), DATES | {"weekday": [0.5] * 7}, "shares of 12 months, 7 weekdays and 24 hours"),
+    (at("encoder", 0), DATES | {"hour": ["x"] * 24}, r"encoder\[0\]\.hour\[0\]"),
+    (at("encoder", 0), DATES | {"day_first": 1}, r"encoder\[0\]\.day_first"),
+    (at("encoder", 0), DATES, "expected dates in column 'age'"),
     (at("encoder", 1, "shares"), [0.5], "share for every level"),
     (at("encoder", 1, "shares"), [0.0, 0.0], r"shares that add up to 1 for 'encoder\[1\]'"),
     (at("encoder", 1, "shares"), [0.6, 0.5], "shares that add up to 1"),

@@ -1,0 +1,46 @@
+"""Dates along the axes of figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+from .._common.arrays import FloatArray
+from ..view.dates import as_dates, days_of
+
+TICKS = 7
+"""Most dates beside an axis."""
+
+
+def holds_dates(values: pd.Series) -> bool:
+    """Return whether values are dates.
+
+    Examples
+    --------
+    >>> holds_dates(pd.Series(np.array(["2024-01-31"], "datetime64[D]"))), holds_dates(pd.Series([1.0]))
+    (True, False)
+    """
+    return pd.api.types.is_datetime64_any_dtype(values.dtype)
+
+
+def drawn(values: Any) -> FloatArray:
+    """Return where numbers and dates are drawn, (m,): dates at their days since 1970-01-01.
+
+    Examples
+    --------
+    >>> drawn(pd.Series([1.5])), drawn(np.array(["2024-01-31"], "datetime64[D]"))
+    (array([1.5]), array([19753.]))
+    """
+    array = np.asarray(values)
+    return days_of(as_dates(array)) if array.dtype.kind == "M" else array.astype(np.float64)
+
+
+def label_dates(axis: Axis) -> None:
+    """Label an axis of days since 1970-01-01 with a few dates."""
+    locator = AutoDateLocator(maxticks=TICKS)
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(ConciseDateFormatter(locator))
