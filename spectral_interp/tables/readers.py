@@ -25,7 +25,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from .._common.messages import shown
-from .feather import unpacked_size
+from ..files.feather import unpacked_size
 
 MAX_TABLE_BYTES = 2 * 2**30
 """Larger files, and larger tables in compressed files, are refused unread: training holds all in memory."""

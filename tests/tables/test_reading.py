@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spectral_interp.files.feather import unpacked_size
 from spectral_interp.tables import readers
-from spectral_interp.tables.feather import unpacked_size
 from spectral_interp.tables.reading import check_known, read_table, split_target, split_weight
 
 
