@@ -1,4 +1,4 @@
-"""Validation of matrix arguments, shared by the NumPy and the torch entry points."""
+"""Types of arrays, checks of matrix arguments for NumPy and torch alike, and a weighted median."""
 
 from __future__ import annotations
 
@@ -42,3 +42,20 @@ def check_finite(name: str, values: npt.NDArray[np.floating]) -> None:
     row = where[:-1] if len(where) > 1 else ()
     place = f"row {row[0] if len(row) == 1 else row}" if row else f"entry {where[-1]}"
     raise ValueError(f"expected finite numbers in {name}; got {values[where]} in {place}")
+
+
+def weighted_median(values: FloatArray, weight: FloatArray) -> float:
+    """Return the weighted median: the middle of the values with at most half of the weight on either side.
+
+    Whole weights are exact below 10¹¹ rows; of others, sums that equal half up to rounding are half.
+
+    Examples
+    --------
+    >>> weighted_median(np.array([3.0, 1.0, 2.0]), np.array([2.0, 1.0, 1.0]))
+    2.5
+    """
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order])
+    half, slack = below[-1] / 2, 1e-12 * below[-1]
+    low, high = np.searchsorted(below, [half - slack, half + slack])
+    return float((values[order[low]] + values[order[high]]) / 2)

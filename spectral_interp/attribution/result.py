@@ -138,16 +138,12 @@ class Attribution(Parts):
             base = self.base_values.copy()
         else:
             base = np.full(len(self.base_values), low)  # SHAP asks whether they are the same to the bit
-        dated = any(isinstance(axis, DateAxis) for axis in self.axes)
-        data = [
-            _codes(values, axis) if leveled else numbers_in(values, axis)
-            for values, axis, leveled in zip(self.data.T, self._axes, self.leveled, strict=True)
-        ]
+        named = any(self.leveled) or any(isinstance(axis, DateAxis) for axis in self._axes)
         return shap.Explanation(
             values=self.values.copy(),
             base_values=base,
-            data=np.column_stack(data),
-            display_data=self.data.copy() if any(self.leveled) or dated else None,
+            data=np.column_stack([self.numbers(at) for at in range(len(self.columns))]),
+            display_data=self.data.copy() if named else None,
             feature_names=list(self.columns),
         )
 
@@ -160,6 +156,22 @@ class Attribution(Parts):
             else not axis.continuous
             for values, axis in zip(self.data.T, self._axes, strict=True)
         ]
+
+    def numbers(self, at: int) -> FloatArray:
+        """Return the values of a column (n,) as numbers, NaN where one is missing.
+
+        Levels are codes, in the order of the model; dates are days since 1970-01-01.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, explain
+        >>> explain(Pencil([[0.0], [1.0]], [[], []], k=0), [[1.0], [2.0]]).numbers(0)
+        array([1., 2.])
+        """
+        values, axis = self.data[:, at], self._axes[at]
+        if isinstance(axis, DateAxis):
+            return axis.drawn(axis.coordinates(values))
+        return _codes(values, axis) if self.leveled[at] else _numbers(values, axis)
 
     @property
     def _axes(self) -> tuple[Axis | None, ...]:
@@ -189,15 +201,10 @@ class Attribution(Parts):
         )
 
 
-def numbers_in(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
-    """Return the values of a numeric column (n,) as the model reads them, NaN where one is missing.
-
-    Dates are days since 1970-01-01.
-    """
+def _numbers(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
+    """Return the values of a numeric column (n,) as the model reads them, NaN where one is missing."""
     if axis is None:
         return values.astype(np.float64)
-    if isinstance(axis, DateAxis):
-        return axis.drawn(axis.coordinates(values))
     from ..tables.columns import values_as_read
 
     return values_as_read(axis, values).to_numpy(dtype=np.float64)

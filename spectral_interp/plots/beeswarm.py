@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 
 from .._common.arrays import FloatArray
 from .._common.text import counted, listed, number
-from ..attribution.result import Attribution, numbers_in
+from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import NEUTRAL, VALUE_MAP, WHOLE
@@ -44,10 +44,9 @@ def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
     """
     nominal = attribution.leveled
     ranks = np.full(attribution.values.shape, np.nan)
-    for at, values in enumerate(attribution.data.T):
+    for at in range(len(nominal)):
         if not nominal[at]:
-            axis = attribution.axes[at] if attribution.axes else None
-            ranks[:, at] = pd.Series(numbers_in(values, axis)).rank(pct=True)
+            ranks[:, at] = pd.Series(attribution.numbers(at)).rank(pct=True)
     return attribution.to_frame().assign(level=ranks.ravel(), nominal=np.tile(nominal, len(ranks)))
 
 

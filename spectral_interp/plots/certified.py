@@ -83,12 +83,12 @@ def _add_intervals(shown: pd.DataFrame, y: npt.NDArray[np.int_], height: float, 
 
 
 def _labels(table: pd.DataFrame) -> list[str]:
-    """Return the names of the lines; of a change of level or date, both stay legible."""
+    """Return the names of the lines; of a change, both its levels stay legible."""
     columns = list(map(str, table["column"]))
     names, brief = shorten_all(columns), shorten_all(columns, BRIEF)
     return [
-        _change(column, brief[at], str(table["step"].iloc[at])) if is_change(table.iloc[at]) else names[at]
-        for at, column in enumerate(columns)
+        _change(column, brief[at], str(line["step"])) if is_change(line) else names[at]
+        for at, (column, (_, line)) in enumerate(zip(columns, table.iterrows(), strict=True))
     ]
 
 

@@ -26,6 +26,7 @@ NAME, VALUE, UNIT = 24, 12, 34
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
+
 LETTER = 0.58
 """Width of a letter, as a share of the size of the font."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, weighted_median
 from .._common.messages import Notes, row_name, shown, truncated_list, with_counts
 from .._common.text import counted
 from ..view import Axis, DateAxis, LevelsAxis, NumberAxis
@@ -353,18 +353,6 @@ def _moments(values: FloatArray, weight: FloatArray) -> tuple[float, float, floa
     scaled = np.ldexp(values, -exponent)
     mean = np.average(scaled, weights=weight)
     variance = np.average((scaled - mean) ** 2, weights=weight)
-    found = (mean, np.sqrt(variance), _median(scaled, weight))
+    found = (mean, np.sqrt(variance), weighted_median(scaled, weight))
     mean, scale, median = (float(np.ldexp(x, exponent)) for x in found)
     return mean, scale, median
-
-
-def _median(values: FloatArray, weight: FloatArray) -> float:
-    """Return the weighted median: the middle of the values with at most half of the weight on either side.
-
-    Whole weights are exact below 10¹¹ rows; of others, sums that equal half up to rounding are half.
-    """
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weight[order])
-    half, slack = below[-1] / 2, 1e-12 * below[-1]
-    low, high = np.searchsorted(below, [half - slack, half + slack])
-    return float((values[order[low]] + values[order[high]]) / 2)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from .._common.arrays import FloatArray, IntArray
+from .._common.arrays import FloatArray, IntArray, weighted_median
 from .._common.messages import Notes, row_name, shown, with_counts
 from .._common.text import counted
 from ..view import DateAxis
@@ -23,7 +23,10 @@ from .parsing import DATE_SHARE, check_values, is_numeric, is_placeholder, refus
 NO_DATES = {"nat", "0000-00-00", "00.00.0000", "00/00/0000"}
 """Texts that stand for no date besides those that stand for no number."""
 
-GAPS = "columns of dates in which text counts as a missing date (list them in categorical to keep the text)"
+GAPS = (
+    "columns of dates in which text counts as a missing date (list them in categorical, --categorical, to "
+    "keep the text)"
+)
 ZONES = "columns of dates in UTC (convert their time zones to local time if hours or weekdays matter)"
 
 BEYOND = 0.05
@@ -174,9 +177,7 @@ class _Values:
     @property
     def gaps(self) -> list[bool]:
         """Which values stand for no date."""
-        return [
-            isinstance(value, str) and (is_placeholder(value) or value in NO_DATES) for value in self.values
-        ]
+        return [_is_gap(value) for value in self.values]
 
     @property
     def others(self) -> npt.NDArray[np.bool_]:
@@ -324,7 +325,7 @@ def fit_dates(
         first=first,
         last=last,
         **shares,
-        median=_median(days, own) if missing.any() else None,
+        median=weighted_median(days, own) if missing.any() else None,
         missing=float(np.average(missing, weights=weight)),
         time=dates.time,
         utc=dates.zones,
@@ -337,14 +338,6 @@ def _is_meaningless(part: str, days: FloatArray) -> bool:
     """Return whether a part of the dates means nothing: the day of the week where they stand for months."""
     dates = dates_of(days, time=False)
     return part == "weekday" and bool((dates == dates.astype("datetime64[M]")).all())
-
-
-def _median(values: FloatArray, weight: FloatArray) -> float:
-    """Return the weighted median (n,), that of the rows as often as they weigh."""
-    order = np.argsort(values, kind="stable")
-    shares = np.cumsum(weight[order]) / weight.sum()
-    middle = np.searchsorted(shares, [0.5 - 1e-12, 0.5 + 1e-12])
-    return float(values[order][np.minimum(middle, len(values) - 1)].mean())
 
 
 def read_coordinates(axis: DateAxis, column: pd.Series, notes: list[str]) -> FloatArray:
@@ -407,10 +400,13 @@ def _unlike_training(axis: DateAxis, dates: Dates, column: pd.Series) -> Iterato
 
     if gaps.any() and axis.median is None:
         where = row_name(column.index, int(gaps.argmax()))
+        read = f" ({with_counts(dates.gaps)} read as missing)" if dates.gaps else ""
         yield (
-            f"{counted(int(gaps.sum()), 'missing date')}, the first in {where}, where training had none; "
-            "they count as average"
+            f"{counted(int(gaps.sum()), 'missing date')}{read}, the first in {where}, where training had "
+            "none; they count as average"
         )
+    elif dates.gaps:
+        yield f"text that is read as missing: {with_counts(dates.gaps)}"
     days = _counted_days(axis, dates)
     if not axis.time and dates.time:
         timed = ~gaps & (days != dates.days)
@@ -445,4 +441,4 @@ def _iso(days: float, dates: Dates) -> str:
 
 
 def _is_gap(value: Any) -> bool:
-    return isinstance(value, str) and (is_placeholder(value) or value.lower() in NO_DATES)
+    return isinstance(value, str) and (is_placeholder(value) or value.casefold() in NO_DATES)

@@ -50,6 +50,9 @@ _DATES = (
 
 _DATE_TEXT = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([ T].*)?")
 
+MIDNIGHT = " 00:00:00"
+"""How the text of a date without a time ends, where its column could hold times."""
+
 _SIGNS_IN_NUMBERS = re.compile(r"[\s,%$€£']")
 
 _CENSORED = re.compile(r"([<>≤≥~≈]=?\s*[+-]?[0-9][0-9.,]*|[+-]?[0-9][0-9.,]*\s*\+)\s*")
@@ -271,7 +274,7 @@ def _with_one_unit(texts: set[str]) -> set[str]:
 
 
 def without(column: pd.Series, gaps: Collection[str]) -> pd.Series:
-    """Return the column with the texts ``gaps`` missing, numbers by value."""
+    """Return the column with the texts ``gaps`` missing, numbers by value; dates are texts as 2024-01-31."""
     if not gaps:
         return column
     known = {spelling(text) for text in gaps}
@@ -280,7 +283,8 @@ def without(column: pd.Series, gaps: Collection[str]) -> pd.Series:
         hit = np.isin(_parse(column), numeric.to_numpy(dtype=np.float64))
     else:
         codes, texts = coded(column)
-        hit = np.array([spelling(text) in known for text in texts])[codes] & column.notna().to_numpy()
+        spelled = [spelling(text).removesuffix(MIDNIGHT) for text in texts]
+        hit = np.array([text in known for text in spelled])[codes] & column.notna().to_numpy()
     return column.mask(hit) if hit.any() else column
 
 

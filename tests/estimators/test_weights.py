@@ -12,7 +12,7 @@ from spectral_interp.tables.columns import fit_column
 
 
 def random_table(rng, n):
-    """Return numbers with gaps, skewed ones, levels of all sizes and a target of two or of many values."""
+    """Return numbers and dates with gaps, skewed numbers, levels of all sizes and a target of many values."""
     X = pd.DataFrame(
         {
             "number": rng.normal(size=n).round(int(rng.integers(0, 3))) * 10.0 ** rng.integers(-3, 4),
@@ -24,6 +24,8 @@ def random_table(rng, n):
     X.loc[rng.random(n) < 0.2, "number"] = np.nan
     X["level"] = X["level"].mask(rng.random(n) < 0.1)
     y = pd.Series((X["skewed"] + rng.normal(size=n)).round(1), name="y")
+    X["day"] = pd.Timestamp("2021-03-01") + pd.to_timedelta(7 * rng.integers(0, 2000, n), unit="h")
+    X["day"] = X["day"].mask(rng.random(n) < 0.2)
     return X, y
 
 
@@ -74,6 +76,14 @@ def test_a_column_learns_from_weights_what_it_learns_from_repeats(seed):
     assert number.scale == pytest.approx(out["number"].std(ddof=0), rel=1e-12)
     assert number.median == out["number"].median()
     assert number.missing == out["number"].isna().mean()
+    day = fit_column(X["day"], weight=weight.astype(float))
+    days = (out["day"] - pd.Timestamp(0)) / pd.Timedelta("1D")
+    assert day.mean == pytest.approx(days.mean(), rel=1e-12)
+    assert day.scale == pytest.approx(days.std(ddof=0), rel=1e-12)
+    assert day.median == days.median()
+    assert day.missing == days.isna().mean()
+    months = out["day"].dt.month.value_counts(normalize=True).reindex(range(1, 13), fill_value=0)
+    np.testing.assert_allclose(day.month, months, rtol=1e-12)
     levels = fit_column(X["level"], weight=weight.astype(float))
     shares = out["level"].fillna("missing").value_counts(normalize=True)
     for level, share in zip(levels.levels, levels.shares, strict=True):

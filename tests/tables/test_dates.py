@@ -212,6 +212,17 @@ def test_options_of_a_fit_come_before_dates():
     assert [axis.kind for axis in est.fit(X, range(31)).view().axes] == ["date with gaps", "levels"]
 
 
+def test_dates_that_stand_for_no_value():
+    values = ["2024-01-03", "2024-01-09", "9999-12-31"]
+    for column in (
+        values,
+        pd.Series(values).astype("datetime64[s]"),
+        [*map(datetime.date.fromisoformat, values)],
+    ):
+        (axis,) = fit(column, na_values=["9999-12-31"]).axes
+        assert (axis.kind, axis.last) == ("date with gaps", 19731.0)
+
+
 def test_the_order_of_training_holds_for_new_rows():
     encoder = fit(["31/01/2024", "05/12/2023"])
     np.testing.assert_array_equal(encode(encoder, ["05/12/2023"]), encode(encoder, ["2023-12-05"]))
@@ -246,6 +257,17 @@ def test_what_training_had_not_is_said_once():
         "2 dates of a month that training had not, such as 2020-08-04T00:00:00 in row 0",
     ):
         assert part in text.replace("T00:00:00 to", " to").replace("T00:00:00)", ")")
+
+
+def test_text_that_counts_as_missing_is_said_unless_training_had_it():
+    days = ["2024-01-03", "2024-01-09", "2024-01-04", "Unknown"]
+    with pytest.warns(UserWarning, match="'Unknown' in 1 row"):
+        gappy = fit(days)
+    assert said(gappy, ["2024-01-05", "Unknown ", None]) == said(gappy, ["2024-01-05", "Unknown"]) == []
+    (text,) = said(gappy, ["2024-01-05", "?", "NaT"])
+    assert "text that is read as missing: '?' in 1 row, 'NaT' in 1 row" in text
+    (text,) = said(fit(days[:3]), ["2024-01-05", "?"])
+    assert "1 missing date ('?' in 1 row read as missing), the first in row 1" in text
 
 
 def test_time_zones_are_moved_to_utc_and_said(rng):

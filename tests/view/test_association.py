@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import f_oneway
 from scipy.stats.contingency import association as plain_association
 
-from spectral_interp.view import LevelsAxis, ModelView, NumberAxis, Output
+from spectral_interp.view import DateAxis, LevelsAxis, ModelView, NumberAxis, Output
 from spectral_interp.view.association import association
 
 
@@ -90,3 +90,19 @@ def test_a_view_finds_coordinates_in_features(rng, random_pencil):
     z = np.hstack([axis.encode(values) for axis, values in zip(axes, (a, b), strict=True)])
     u = np.column_stack([a, [0, 1, 0, 1, np.nan]])
     np.testing.assert_allclose(view.association(z).values, association(axes, u).values)
+
+
+def test_a_date_goes_with_others_by_its_elapsed_days(rng):
+    days = rng.integers(19_000, 20_000, 300).astype(float)
+    days[rng.random(300) < 0.1] = np.nan
+    year = (1 / 12,) * 12, (1 / 7,) * 7
+    day = DateAxis("day", 19_500.0, 290.0, 19_000.0, 20_000.0, *year, median=19_500.0, missing=0.1)
+    other = np.nan_to_num(days, nan=19_500.0) + rng.normal(0, 300, 300)
+    place = rng.integers(0, 3, 300).astype(float)
+    u = np.column_stack([day.locate(day.place((days - day.mean) / day.scale)), other, place])
+    axes = NumberAxis("b"), levels("c", 3)
+    found, plain = association((day, *axes), u), association((NumberAxis("a"), *axes), u)
+    np.testing.assert_array_equal(found.values, plain.values)
+    np.testing.assert_array_equal(found.measures, plain.measures)
+    there = ~np.isnan(days)
+    assert found.values[0, 1] == pytest.approx(np.corrcoef(days[there], other[there])[0, 1])
