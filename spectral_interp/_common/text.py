@@ -1,4 +1,4 @@
-"""How numbers and lists are said in a sentence."""
+"""Numbers, lists and labels as text in a sentence."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def class_text(label: Any) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Return a number with so many significant digits, as people write it; "undefined" for None and NaN.
+    """Return a number with ``digits`` significant digits, as people write it; "undefined" for None and NaN.
 
     Examples
     --------
@@ -181,7 +181,7 @@ def counted(n: int, one: str, many: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent; one that is not nothing is never 0 %.
+    """Return a share in percent; a share above zero is never 0 %.
 
     Examples
     --------

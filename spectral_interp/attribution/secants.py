@@ -35,7 +35,10 @@ CHECKED = 64  # largest order whose cells with a close neighbour are looked at w
 LOOKED_AT = 24  # cells of a path at a time, evenly spread, of those with a close neighbour
 TOGETHER = 2**20  # entries of the matrices that are looked at together
 SUBNORMAL = np.finfo(np.float64).smallest_subnormal
-CROWDED, CROSSINGS = 256, 4  # most unsettled cells of a path at a time: that many, and so many times d
+CROWDED, CROSSINGS = (
+    256,
+    4,
+)  # maximum number of unsettled cells of a path at a time: the first, plus the second times d
 
 
 @dataclass(frozen=True)

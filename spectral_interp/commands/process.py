@@ -31,7 +31,7 @@ UNREAD = 141
 """Exit status where nobody reads the output: 128 + SIGPIPE, as a shell reports it for other tools."""
 
 _loading = False
-"""Whether libraries are being loaded, which an exception out of nowhere would leave half done."""
+"""Whether libraries are being loaded, which an exception of a signal handler would leave half done."""
 
 
 class Stopped(BaseException):
@@ -71,13 +71,13 @@ def loading() -> Iterator[None]:
 
 def run(name: str, main: Callable[[], None]) -> NoReturn:
     """Call ``main`` and exit with a status of the table above."""
-    told: set[str] = set()
+    seen: set[str] = set()
 
     def warn(message: Warning | str, *_: object, **__: object) -> None:
         line = " ".join(str(message).split())
-        if line not in told:
+        if line not in seen:
             _tell(f"{name}: warning: {line}")
-        told.add(line)
+        seen.add(line)
 
     warnings.showwarning = warn
     if hasattr(sys.stdout, "reconfigure"):  # a character that the terminal does not know costs no results
@@ -147,7 +147,7 @@ def say(text: object) -> None:
 
 
 def _settle(stream: TextIO) -> None:
-    """Write out what is buffered, or drop it where nobody takes it, lest Python complain about it at exit."""
+    """Write out what is buffered, or drop it where nobody takes it: Python would complain at exit."""
     try:
         stream.flush()
     except OSError:

@@ -69,7 +69,7 @@ def curves(
 
 
 def attributed_order(attribution: Attribution, base: float) -> npt.NDArray[np.intp]:
-    """Return the columns from the one that pushes most towards the prediction to the one most against it.
+    """Return the columns, first those that push towards the prediction, last those that push against it.
 
     ``base`` is v(none), the mean prediction of the background; the result has shape (n, c).
     """

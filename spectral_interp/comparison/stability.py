@@ -16,7 +16,7 @@ from ..estimators.regressor import SpectralRegressor
 from ..view import rows_of
 
 REDRAWS, JUDGED_ROWS = 1000, 30
-"""The background is redrawn so often, and judged at up to so many rows."""
+"""Number of redraws of the background, and maximum number of rows that they are judged at."""
 
 
 def stability_table(

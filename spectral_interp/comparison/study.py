@@ -93,7 +93,7 @@ class Study:
         return OK
 
     def _explain(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
-        """Explain the rows, after one that compiles what wants compiling; return the cost."""
+        """Explain the rows, after a first row that compiles the kernels; return the cost."""
         explainer(model, self.rows.take(slice(1)), self.reference, seed=self.seed)
         start = time.perf_counter()
         attribution = explainer(model, self.rows, self.reference, seed=self.seed)

@@ -438,8 +438,8 @@ def factor(a: Reals, b: Reals, up: Reals, down: Reals, reals: Reals) -> None:
 def choose(a: Reals, b: Reals, up: Reals, down: Reals, reals: Reals, ints: Ints) -> None:
     """Twist row of every lane: rows GAMMA of ``reals`` and TWIST of ``ints``.
 
-    A gamma that is a difference of huge numbers is charged with its rounding error, lest a chance
-    cancellation be mistaken for the twist.
+    A gamma that is a difference of huge numbers is charged with its rounding error, so that a
+    chance cancellation is not mistaken for the twist.
     """
     local = carray(stack_reals(), (FIELDS, LANES))
     twist = carray(stack_ints(), (FIELDS, LANES))

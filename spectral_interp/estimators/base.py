@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 
 ROWS_PER_PARAMETER = 20
-"""Where there are fewer, the initial features are as much smaller: few rows cannot undo a random start."""
+"""With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start."""
 
 STARTS = 3
 """Initial weights that are tried; the best after a tenth of the epochs goes on."""
@@ -228,7 +228,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         run.finish()
 
     def options(self, data: Partition) -> Options:
-        """Return what a training run on ``data`` is told."""
+        """Return the settings of a training run on ``data``."""
         return Options(
             loss=self._loss,
             n_epochs=int(self.n_epochs),

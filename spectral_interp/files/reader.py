@@ -119,7 +119,7 @@ class _Machine:
         return int.from_bytes(self.take(n), "little", signed=True)
 
     def name(self) -> str:
-        """Return the next two lines, a module and a name in it, if it is one that the machine knows."""
+        """Return the next two lines, a module and a name in it, if the machine knows that name."""
         name = f"{self.line()} {self.line()}"
         if name not in (_MAPPING, _TENSOR, *_STORAGES):
             raise ValueError(f"expected tensors and plain values; got {name[:80]!r}")
@@ -184,7 +184,7 @@ class _Machine:
         raise ValueError("expected tensors and plain values; got a call")
 
     def storage(self) -> npt.NDArray[Any]:
-        """Return the numbers in a member, as many as it is said to hold."""
+        """Return the numbers in a member, in the number that its description states."""
         key = self.last(1)[0]
         if [type(part) for part in key] != [str, str, str, str, int]:
             raise ValueError("expected the key of a storage; got something else")

@@ -73,7 +73,7 @@ class Baseline:
 
 
 def network(widths: list[int], *, seed: int = 0) -> nn.Sequential:
-    """Return linear layers with so many inputs each and ReLU between them, one output, float64.
+    """Return linear layers with the given numbers of inputs and ReLU between them, one output, float64.
 
     Weights and biases are uniform within ±1/√inputs, torch's own rule, from a generator of their own.
     """

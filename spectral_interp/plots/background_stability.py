@@ -51,7 +51,7 @@ background_stability = Figure(
         "redraw_5_percent": "5% of redraws below",
         "redraw_95_percent": "5% of redraws above",
         "background_rows": "background rows",
-        "drawn_from": "drawn from so many training rows",
+        "drawn_from": "training rows that it was drawn from",
     },
     once=("unit", "method", "rows", "redraws", "background_rows", "drawn_from"),
 )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray, IntArray
 
 RUNGS, PER_OCTAVE = 64, 4
-"""Tolerances at which covers are sought: this many, so many to a factor of two."""
+"""Number of tolerances at which covers are sought, and how many of them lie within a factor of two."""
 
 FLAT = 1e-12
 """Errors of a tangent plane up to this fraction of the numbers that make it are rounding."""
@@ -50,7 +50,7 @@ def linear_cover(
     anchors : ndarray of int, shape (m,)
         Rows whose tangent planes are the pieces, that with most rows first.
     labels : ndarray of int, shape (n,)
-        Piece of every row, 0 to m - 1: of the planes, the one that is nearest.
+        Piece of every row, 0 to m - 1: the nearest of the planes.
 
     Raises
     ------

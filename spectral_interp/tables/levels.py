@@ -1,4 +1,4 @@
-"""Which texts of a training column become levels, and what is said of the rest."""
+"""Which texts of a training column become levels, and the notes on the rest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MOST_CELLS = 2**24
 """Rows times levels beyond the first 50: features are held in memory, and every epoch goes through them."""
 
 KEPT_OTHERS, KEPT_LENGTH = 1000, 200
-"""Texts that count as "other" are remembered, the most frequent so many and none longer than this."""
+"""Maximum number of texts that count as "other" and are remembered, and their greatest length."""
 
 _PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
@@ -71,7 +71,7 @@ def levels_of(name: str, counts: Mapping[str, float], rows: Mapping[str, float],
     rows : mapping of str to float
         Rows of every text.
     notes : Notes
-        What is said of the column is added to it.
+        The notes on the column are added to it.
 
     Returns
     -------

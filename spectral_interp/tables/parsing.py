@@ -237,7 +237,7 @@ def is_hidden_number(values: FloatArray, others: dict[str, float]) -> bool:
 
     It is if at least half of its values look like numbers: numbers themselves, numbers with signs, bounds
     such as "<0.5" or "4+", and more than :data:`FEW_NUMBERS` numbers with one unit. It takes 95 % where there
-    are only so many different numbers, or where most of the rest are codes of letters and digits. Spellings
+    are few different numbers, or where most of the rest are codes of letters and digits. Spellings
     of booleans are levels.
     """
     plain = values[~np.isnan(values)]

@@ -1,4 +1,4 @@
-"""Files of tables: CSV in its dialects, Parquet, Feather. What is wrong with one is told in its own words."""
+"""Files of tables: CSV in its dialects, Parquet, Feather, each with errors in its own words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets: the column to predict, whether it holds numbers or labels, and what is told of unusable ones."""
+"""Targets: the column to predict, whether it holds numbers or labels, and the errors of unusable ones."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class TrainingRows(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is told: the loss, its length, the step size and the penalties."""
+    """Settings of a run: the loss, its length, the step size and the penalties."""
 
     loss: str
     n_epochs: int

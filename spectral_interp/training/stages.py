@@ -26,7 +26,7 @@ def stop_early(events: Iterable[Epoch], run: Run, *, patience: int) -> Iterator[
 def save_checkpoints(
     events: Iterable[Epoch], run: Run, path: Path, *, every: int, identity: dict[str, Any]
 ) -> Iterator[Epoch]:
-    """Pass events on and write the run's state to ``path`` after every so many epochs and at the end.
+    """Pass events on and write the run's state to ``path`` every ``every`` epochs and at the end.
 
     ``identity`` says what is being trained on what; :func:`resume` compares it.
     """
