@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray
 from .._common.text import number
 from ..view import Axis, DateAxis, Rows
+from ..view.dates import as_dates, dates_of, days_of
 from ..view.levels import text_of
 
 if TYPE_CHECKING:
@@ -143,9 +144,18 @@ class Attribution(Parts):
             values=self.values.copy(),
             base_values=base,
             data=np.column_stack([self.numbers(at) for at in range(len(self.columns))]),
-            display_data=self.data.copy() if named else None,
+            display_data=self._displayed() if named else None,
             feature_names=list(self.columns),
         )
+
+    def _displayed(self) -> npt.NDArray[Any]:
+        """Return the values as SHAP writes them into plots, (n, c): dates as ISO text."""
+        shown = self.data.copy()
+        for at, axis in enumerate(self._axes):
+            if isinstance(axis, DateAxis):
+                days = dates_of(days_of(as_dates(shown[:, at])), time=axis.time)
+                shown[:, at] = [None if np.isnat(day) else str(day) for day in days]
+        return shown
 
     @property
     def leveled(self) -> list[bool]:

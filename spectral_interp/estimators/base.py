@@ -203,7 +203,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         check_is_fitted(self)
         frame = with_names(check_rows(self, X))
         targets = self.encode_targets(check_targets(frame, y, self.target_name_))
-        unused = [name for name in self.fitted_params_["drop"] or () if name.strip() in frame]
+        unused = [name for name in _listed(self.fitted_params_["drop"]) if name.strip() in frame]
         frame = without_columns(frame, unused)
         return self._partition(*distinct(frame, targets, check_weights(sample_weight, len(frame))))
 
@@ -375,6 +375,11 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def unit_(self) -> str:
         """Unit of the predictions that analyses explain."""
         return self.view().output.unit
+
+
+def _listed(names: Any) -> list[str]:
+    """Return the names of a parameter that may be None, a list or an array."""
+    return [] if names is None else [str(name) for name in names]
 
 
 def _made_by(n_rows: int) -> dict[str, Any]:

@@ -309,5 +309,5 @@ class Summary(Found):
         else:
             text = f"{count:,} of the {n:,} rows"
         equal = "equals a training row" if count in (1, n) else "equal training rows"
-        about = " Metrics on them are not held out." if self.metrics else ""
+        about = f" Metrics on {'it' if n == 1 else 'them'} are not held out." if self.metrics else ""
         return f"{text} {equal} in all columns of the model.{about}"

@@ -18,7 +18,7 @@ from ..view.axes import MISSING
 from ..view.dates import as_dates
 from ..view.levels import CAPITALS, OTHER, UNKNOWN
 from ..view.spelling import nearest
-from .dates import fit_dates, read_coordinates, read_dates, shown_dates
+from .dates import dates_as_text, fit_dates, read_coordinates, read_dates, shown_dates
 from .levels import levels_of, note_mixed
 from .parsing import (
     check_values,
@@ -124,7 +124,7 @@ def fit_column(
     if dates is not None:
         axis = fit_dates(column, dates, notes, log=log, weight=weight, gaps=gaps)
         return DroppedColumn(str(column.name), axis) if isinstance(axis, str) else axis
-    column = without(check_values(column, str(column.name)), gaps)
+    column = without(check_values(dates_as_text(column) if categorical else column, str(column.name)), gaps)
     read = None if categorical and column.notna().any() else numbers_or_none(column, advice=ADVICE)
     if read is None:
         if log:
@@ -227,7 +227,7 @@ def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray
     """
     if isinstance(axis, DateAxis):
         return axis.place(read_coordinates(axis, without(column.rename(axis.name), axis.gaps), notes))
-    column = check_values(column, axis.name)
+    column = check_values(dates_as_text(column) if isinstance(axis, LevelsAxis) else column, axis.name)
     if isinstance(axis, LevelsAxis):
         return axis.place(_read_levels(axis, without(column, axis.gaps), notes))
     if isinstance(axis, NumberAxis):
@@ -249,7 +249,8 @@ def values_as_read(axis: Axis, values: Any) -> pd.Series:
     """
     if isinstance(axis, DateAxis):
         return pd.Series(as_dates(shown_dates(axis, without(pd.Series(values, name=axis.name), axis.gaps))))
-    column = without(check_values(pd.Series(values), axis.name), getattr(axis, "gaps", ()))
+    given = dates_as_text(pd.Series(values)) if isinstance(axis, LevelsAxis) else pd.Series(values)
+    column = without(check_values(given, axis.name), getattr(axis, "gaps", ()))
     if isinstance(axis, NumberAxis):
         return pd.Series(numbers_of(column, boolean=axis.boolean)[0])
     codes, texts = coded(column)
@@ -263,7 +264,7 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> Floa
     if gaps.any() and axis.median is None:
         read = f" ({with_counts(texts)} read as missing)" if texts else ""
         notes.append(
-            f"column {shown(axis.name)} has {int(gaps.sum())} missing values{read}, the first in "
+            f"column {shown(axis.name)} has {counted(int(gaps.sum()), 'missing value')}{read}, the first in "
             f"{row_name(column.index, int(gaps.argmax()))}, but had none in training; they count as average"
         )
     elif texts:
@@ -300,7 +301,9 @@ def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[str]) -> Float
     name, unknown = shown(axis.name), {t: counts[t] for t, way in ways.items() if way == UNKNOWN}
     fate = 'count as "other"' if OTHER in axis.levels else "count as average"
     if missing := unknown.pop(MISSING, 0):
-        notes.append(f"column {name} has {missing} missing values, but had none in training; they {fate}")
+        notes.append(
+            f"column {name} has {counted(int(missing), 'missing value')}, but had none in training; they {fate}"
+        )
     if unknown:
         most = sorted(unknown, key=lambda text: (-unknown[text], text))[:NAMED]
         near = {text: nearest(text, axis.own) for text in most}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -128,14 +129,36 @@ def comparable(column: pd.Series, name: str) -> pd.Series:
     Examples
     --------
     >>> comparable(pd.Series([datetime.date(2024, 1, 31), None]), "day").tolist()
+    [19753.0, nan]
+    """
+    column = column.rename(name)
+    with suppress(ValueError):  # the encoder says what is wrong with dates that it uses
+        dates = read_dates(column)
+        if dates is not None:
+            return pd.Series(dates.days, index=column.index, name=name)
+    return check_values(dates_as_text(column), name)
+
+
+def dates_as_text(column: pd.Series) -> pd.Series:
+    """Return a column in which dates are ISO text, whatever their type; other values stay.
+
+    Examples
+    --------
+    >>> dates_as_text(pd.Series(pd.to_datetime(["2024-01-31", None]))).tolist()
     ['2024-01-31', None]
     """
-    if types.is_datetime64_any_dtype(column.dtype):
-        return column.rename(name)
-    if column.dtype == object or isinstance(column.dtype, pd.PeriodDtype | pd.ArrowDtype):
-        date = column.map(lambda value: isinstance(value, _DATES), na_action="ignore").eq(True)
-        column = column.astype(object).mask(date, column.map(str)) if date.any() else column
-    return check_values(column, name)
+    objects = types.is_object_dtype(column.dtype) or isinstance(column.dtype, pd.PeriodDtype | pd.ArrowDtype)
+    if not objects and not types.is_datetime64_any_dtype(column.dtype):
+        return column
+    date = column.map(lambda value: isinstance(value, _DATES), na_action="ignore").eq(True)
+    if not date.any():
+        return column
+    with suppress(ValueError):
+        dates = read_dates(column)
+        if dates is not None:
+            texts = [None if np.isnan(day) else _iso(day, dates) for day in dates.days]
+            return pd.Series(texts, index=column.index, name=column.name, dtype=object)
+    return column.astype(object).mask(date, column.map(str))
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,7 +322,7 @@ def fit_dates(
     ('day elapsed', 'day weekday = Mon', 'day weekday = Tue')
     """
     name, missing = str(column.name), np.isnan(dates.days)
-    row = int((~missing).argmax())
+    row = int((~missing).argmax()) if len(missing) else 0
     if log:
         refuse(column, row, "numbers for log", "leave dates out of log")
     if notes is not None and dates.gaps:
@@ -308,6 +331,8 @@ def fit_dates(
         notes.add(ZONES, name, f"{column.iloc[row]} as {_iso(dates.days[row], dates)}")
     weight = np.ones(len(dates.days)) if weight is None else weight
     days, own = dates.days[~missing], weight[~missing]
+    if not days.size:
+        return "no values"
     first, last = float(days.min()), float(days.max())
     if first == last and not missing.any():
         return f"always {_iso(first, dates)}"

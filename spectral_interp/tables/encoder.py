@@ -110,7 +110,7 @@ class TableEncoder:
                 axes.append(fitted)
         if not axes:
             unused = truncated_list([*notes.of(DROPPED), *notes.of(IDENTIFIERS)])
-            raise ValueError(f"expected a column that varies; got only {unused}")
+            raise ValueError(f"expected a column that varies; got {f'only {unused}' if unused else 'none'}")
         warn_of(notes.sentences())
         return cls(tuple(axes), names)
 
@@ -256,7 +256,9 @@ def _texts(argument: str, texts: Iterable[str] | None) -> list[str]:
     if isinstance(texts, str):
         what = "texts" if argument == "na_values" else "column names"
         raise TypeError(f"expected {argument} as a list of {what}; got the text {texts!r}; write [{texts!r}]")
-    return [text_of(text).strip() for text in texts or ()]
+    if texts is not None and not isinstance(texts, Iterable):
+        raise TypeError(f"expected {argument} as a list of texts; got {texts!r}")
+    return [] if texts is None else [text_of(text).strip() for text in texts]
 
 
 def _refuse_both(some: set[str], others: set[str], first: str, second: str) -> None:

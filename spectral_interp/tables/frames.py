@@ -69,7 +69,10 @@ def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
     if isinstance(X, pd.DataFrame):
         return X
     if names_columns(X):
-        return pd.DataFrame(list(X)).infer_objects() if isinstance(X, list | tuple) else _from_arrow(X)
+        if not isinstance(X, list | tuple):
+            return _from_arrow(X)
+        mixed = len({type(row) for row in X}) > 1
+        return pd.DataFrame([dict(row) for row in X] if mixed else list(X)).infer_objects()
     array = np.asarray(X)
     if array.dtype.kind == "U" and not hasattr(X, "dtype"):
         array = np.array(X, dtype=object)  # or NumPy makes text of the numbers beside text

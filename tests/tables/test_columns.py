@@ -38,7 +38,7 @@ def test_gaps_take_the_median_and_an_indicator(log):
 def test_a_gap_that_training_did_not_have():
     frame = pd.DataFrame({"a": [1.0, np.nan]}, index=["first", "second"])
     encoder = fit([1.0, 2.0])
-    with pytest.warns(UserWarning, match="'a' has 1 missing values, the first in row second, but had none"):
+    with pytest.warns(UserWarning, match="'a' has 1 missing value, the first in row second, but had none"):
         z = encoder.encode(frame)
     np.testing.assert_array_equal(z, [[-1.0], [0.0]])
     logged = TableEncoder.fit(pd.DataFrame({"a": [1.0, np.e**2]}), log=("a",))

@@ -203,7 +203,7 @@ def test_unknown_levels_are_said_with_counts_and_the_nearest_level():
     z, notes = said(lambda: encode(encoder, ["Bregen"] * 3 + ["Rome", "Oslo", None]))
     np.testing.assert_array_equal(z[:4], 0)
     missing, unknown = notes
-    assert "has 1 missing values, but had none in training; they count as average" in missing
+    assert "has 1 missing value, but had none in training; they count as average" in missing
     assert "'Bregen' in 3 rows, 'Rome' in 1 row; they count as average; is 'Bregen' 'Bergen'?" in unknown
 
 
@@ -238,7 +238,7 @@ def test_placeholders_that_training_did_not_have_are_said():
     np.testing.assert_array_equal(z, encode(encoder, [1.0, np.nan, np.nan]))
     assert notes == ["column 'a' has text that is read as missing: '?' in 1 row, 'NA' in 1 row"]
     _, notes = said(lambda: encode(fit([1.0, 2.0]), ["1", "?"]))
-    assert "has 1 missing values ('?' in 1 row read as missing)" in notes[0]
+    assert "has 1 missing value ('?' in 1 row read as missing)" in notes[0]
 
 
 def test_what_is_said_of_a_wide_table_is_bounded():
