@@ -301,9 +301,8 @@ def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[str]) -> Float
     name, unknown = shown(axis.name), {t: counts[t] for t, way in ways.items() if way == UNKNOWN}
     fate = 'count as "other"' if OTHER in axis.levels else "count as average"
     if missing := unknown.pop(MISSING, 0):
-        notes.append(
-            f"column {name} has {counted(int(missing), 'missing value')}, but had none in training; they {fate}"
-        )
+        gaps = counted(int(missing), "missing value")
+        notes.append(f"column {name} has {gaps}, but had none in training; they {fate}")
     if unknown:
         most = sorted(unknown, key=lambda text: (-unknown[text], text))[:NAMED]
         near = {text: nearest(text, axis.own) for text in most}
