@@ -337,7 +337,7 @@ OTHER_TENSORS = (
     lambda tensor, rng: tensor.T if tensor.ndim == 2 else tensor,
     lambda tensor, rng: torch.cat([tensor, tensor]),
     lambda tensor, rng: tensor * 1e140,
-    lambda tensor, rng: -tensor,
+    lambda tensor, rng: tensor * -1,
     lambda tensor, rng: tensor.new_zeros(1).expand(10**12),
     lambda tensor, rng: tensor.new_zeros(1, 1).expand(10**6, 10**6),
     lambda tensor, rng: tensor.double().requires_grad_(),
