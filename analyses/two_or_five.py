@@ -9,7 +9,7 @@ The class depends on the number of set bits alone, so one matrix A(count), affin
 prediction is zero only where det A(count) is, a polynomial of degree d: at most d changes of sign, and the
 toy needs four. So dimension 3 fails somewhere if it counts and nothing else; taking 0 and 1 set bits for 2
 costs least, 13 words. Dimension 5 can do it without couplings, "by hand": a latent for each of the thresholds
-1.5, 2.5, 4.5 and 5.5, and one that is out of the way.
+1.5, 2.5, 4.5 and 5.5, and one that never comes into play.
 
 The figure shows the seed of least loss: all eigenvalues as bits 0, 1, … 11 are set one after the other, with
 the decision boundary at zero (dots and bars: mean, least and largest prediction of all words of a count);

@@ -46,8 +46,8 @@ def active_stretches(values: FloatArray, speeds: FloatArray, k: int) -> Stretche
     """Return on which parts of 0 ≤ t ≤ 1 each of d lines is the k-th smallest.
 
     The active line is followed to the first line that meets it; that one takes over, and the two change
-    sides. Lines that meet at one point exchange places in steps of no length, each of which moves greater
-    speeds below less and above more, so that they come to an end.
+    sides. Lines that meet at one point exchange places in steps of length zero. Each such step puts the
+    steeper of two lines above, so there are only finitely many.
 
     Parameters
     ----------

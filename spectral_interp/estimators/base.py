@@ -135,6 +135,12 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, a column, the targets or the weights cannot be used, fewer than 2 different rows
+            are left, or ``resume`` is not a checkpoint of this fit.
         """
         check_parameters(self)
         if not every >= 1:

@@ -114,7 +114,7 @@ def _step(shown: pd.DataFrame) -> str:
 
 
 def _split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the columns of which one change is certified, and those of which a direction is."""
+    """Return the columns with a certified change, and those with a certified direction."""
     changes = table.apply(is_change, axis=1).astype(bool) if len(table) else pd.Series(dtype=bool)
     return table[changes], table[~changes]
 

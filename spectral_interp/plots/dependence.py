@@ -94,9 +94,10 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
 
 
 def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
-    """Return between what the derivative lies, and whether it has a sign: NaN and False for levels.
+    """Return the bounds of the derivative, and whether its sign is certain: NaN and False for levels.
 
-    It is per unit of the column or of its logarithm. Dates of which parts enter are as levels here.
+    It is per unit of the column or of its logarithm. Dates whose month, weekday or hour enters count as
+    levels.
     """
     if not axis.linear:
         return np.nan, np.nan, False

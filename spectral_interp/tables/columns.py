@@ -109,7 +109,7 @@ def fit_column(
     Raises
     ------
     ValueError
-        If the column holds infinity, complex numbers or other objects, is text of which most looks like
+        If the column holds infinity, complex numbers or other objects, is text that mostly looks like
         numbers or dates, or is to enter as a logarithm and holds dates, text or numbers <= 0. Names the
         column, the row and the value.
 

@@ -209,7 +209,7 @@ class _Values:
         return none & ~np.array(self.gaps, dtype=bool)
 
     def are_dates(self) -> bool:
-        """Return whether a training column is one of dates; refuse one that nearly is."""
+        """Return whether a training column holds dates; refuse one that almost does."""
         counts, total = self.counts, self.counts.sum()
         dates = counts[[date is not None for date in self.dates]].sum()
         others = counts[self.others].sum()
@@ -259,7 +259,7 @@ class _Values:
             return bool(day)
         open_ = [at for at, date in both if date.mark != "." and date.day != date.month]
         if open_:
-            self.refuse(open_[0], "dates of which one shows whether day or month comes first", WRITE)
+            self.refuse(open_[0], "at least one date that shows whether day or month comes first", WRITE)
         return True if both else None
 
     def refuse(self, place: int, expected: str, advice: str) -> NoReturn:

@@ -227,8 +227,8 @@ def without_columns(
     Raises
     ------
     TypeError, ValueError
-        If ``drop`` is no list of columns of the table, names all of them, or one that another argument, a
-        name of ``but``, names as well.
+        If ``drop`` is not a list of columns of the table, names all of them, or names one that another
+        argument in ``but`` also names.
     """
     frame = with_names(frame)
     dropped = named_columns("drop", drop, frame)

@@ -110,7 +110,7 @@ def levels_of(name: str, counts: Mapping[str, float], rows: Mapping[str, float],
 
 
 def _one_spelling(counts: Mapping[str, float]) -> dict[str, str]:
-    """Return for every text the most frequent one that means the same."""
+    """Map every text to its most frequent spelling."""
     texts = [text for text in counts if text not in (OTHER, MISSING)]
     folded = is_boolean(texts)
     groups: dict[str, list[str]] = {}

@@ -28,10 +28,10 @@ PLACEHOLDERS = frozenset(_NO_VALUE.split(","))
 """Texts that say that there is no number, whatever their capitals. A column of numbers and these has gaps."""
 
 DATE_SHARE = 0.95
-"""A text column of which at least this share looks like dates is refused."""
+"""A text column is refused if at least this share of it looks like dates."""
 
 NUMBER_SHARE, TYPO_SHARE = 0.5, 0.95
-"""A text column of which at least this share looks like numbers is refused, unless all of it is numbers.
+"""A text column is refused if at least this share of it, but not all, looks like numbers.
 
 The larger share is for up to :data:`FEW_NUMBERS` different numbers.
 """

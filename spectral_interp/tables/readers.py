@@ -122,7 +122,7 @@ def _open(path: Path, mode: str = "rt", newline: str | None = "") -> IO[Any]:
 
 
 def _check_unzipped(path: Path) -> None:
-    """Refuse a gzipped file that is damaged, or too large when unzipped, of which no more is ever held."""
+    """Refuse a gzipped file that is damaged or too large when unzipped, holding one block at a time."""
     size = 0
     try:
         with _open(path, "rb") as file:
