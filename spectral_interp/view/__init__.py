@@ -3,6 +3,7 @@
 from .association import Association
 from .axes import Axis, Directions, NumberAxis
 from .dates import DateAxis
+from .hats import HatsAxis, Pair
 from .levels import LevelsAxis
 from .model import ModelView, Output, view_of
 from .rows import Rows, rows_of
@@ -12,10 +13,12 @@ __all__ = [
     "Axis",
     "DateAxis",
     "Directions",
+    "HatsAxis",
     "LevelsAxis",
     "ModelView",
     "NumberAxis",
     "Output",
+    "Pair",
     "Rows",
     "rows_of",
     "view_of",

@@ -123,6 +123,32 @@ class Axis(ABC):
     def locate(self, z: FloatArray) -> FloatArray:
         """Return the coordinates of features (m, f): shape (m,), NaN where a value is missing or unknown."""
 
+    @property
+    def offset(self) -> FloatArray:
+        """What is taken off the features of every row, (f,): the means of indicators."""
+        return np.zeros(self.n_features)
+
+    @property
+    def plain(self) -> Axis:
+        """The axis whose features are the inputs of this one: itself, unless numbers have knots."""
+        return self
+
+    def positions(self, z: FloatArray) -> FloatArray:
+        """Return the coordinates of the features of a number, (m,), a missing value at its replacement."""
+        return z[:, 0]
+
+    def inputs(self, z: FloatArray) -> FloatArray:
+        """Return the inputs (m, g) that features (m, f) are made of: see :attr:`plain`."""
+        return z
+
+    def from_inputs(self, x: FloatArray) -> FloatArray:
+        """Return the features (m, f) of inputs (m, g)."""
+        return x
+
+    def input_slopes(self, z: FloatArray, per_feature: FloatArray) -> FloatArray:
+        """Return derivatives in the inputs, (m, …, g), from those in the features, (m, …, f), at z (m, f)."""
+        return per_feature
+
     @abstractmethod
     def grid(self, u: FloatArray, points: int) -> FloatArray:
         """Return ascending coordinates at which figures draw a column that has the coordinates ``u`` (m,)."""
@@ -167,6 +193,8 @@ class NumberAxis(Axis):
         Least and largest training value, in the column's unit; None in models of earlier versions.
     gaps : tuple of str
         Texts that count as missing.
+    floor : float or None
+        What numbers <= 0 count as under a logarithm that the fit has chosen; None where they are refused.
 
     Examples
     --------
@@ -189,6 +217,7 @@ class NumberAxis(Axis):
     low: float | None = None
     high: float | None = None
     gaps: tuple[str, ...] = ()
+    floor: float | None = None
 
     @property
     def boolean(self) -> bool:
@@ -256,7 +285,7 @@ class NumberAxis(Axis):
         x = np.atleast_1d(np.asarray(values, dtype=np.float64))
         if self.median is None and np.isnan(x).any():
             raise ValueError(f"expected numbers in column {self.name!r}, which has no gaps; got NaN")
-        if self.log and (x <= 0).any():
+        if self.log and self.floor is None and (x <= 0).any():
             first = x[np.flatnonzero(x <= 0)[0]]
             raise ValueError(f"expected positive numbers in column {self.name!r}; got {first:g}")
         return x
@@ -264,6 +293,8 @@ class NumberAxis(Axis):
     @override
     def coordinates(self, values: npt.ArrayLike) -> FloatArray:
         x = np.asarray(values, dtype=np.float64)
+        if self.floor is not None:
+            x = np.where(x <= 0, self.floor, x)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return ((np.log(x) if self.log else x) - self.mean) / self.scale
 
@@ -278,6 +309,13 @@ class NumberAxis(Axis):
         replaced = 0.0 if self.median is None else float(self.coordinates(self.median))
         value = np.where(gaps, replaced, u)[:, None]
         return value if self.median is None else np.column_stack([value, gaps - self.missing])
+
+    @property
+    @override
+    def offset(self) -> FloatArray:
+        offset = np.zeros(self.n_features)
+        offset[self.value_features :] = self.missing
+        return offset
 
     @override
     def locate(self, z: FloatArray) -> FloatArray:

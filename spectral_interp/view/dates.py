@@ -213,6 +213,12 @@ class DateAxis(Axis):
             blocks.append((gaps - self.missing)[:, None])
         return np.hstack(blocks)
 
+    @property
+    @override
+    def offset(self) -> FloatArray:
+        blocks = [np.zeros(1), *(shares[shares > 0] for shares in self.shares.values())]
+        return np.concatenate([*blocks, [] if self.median is None else [self.missing]])
+
     @override
     def locate(self, z: FloatArray) -> FloatArray:
         return np.where((z[:, self.value_features :] > 0).any(axis=1), np.nan, z[:, 0])

@@ -200,6 +200,11 @@ class LevelsAxis(Axis):
         z[np.isnan(u)] = 0.0
         return z
 
+    @property
+    @override
+    def offset(self) -> FloatArray:
+        return np.array(self.shares)
+
     @override
     def locate(self, z: FloatArray) -> FloatArray:
         present = z > 0
