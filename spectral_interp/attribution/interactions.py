@@ -11,7 +11,8 @@ import numpy as np
 from .._common.arrays import FloatArray
 from ..view import Rows
 from .background import background_of
-from .shapley import MOST_PLAYERS, all_masks, coalition_values, shapley_weights
+from .changes import ENTRIES
+from .shapley import MOST_PLAYERS, all_masks, coalition_values, member_values, shapley_weights
 
 
 def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any = None) -> FloatArray:
@@ -22,9 +23,9 @@ def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any
     model : SpectralRegressor, SpectralClassifier, Pencil or DensePencil
     X : DataFrame or array_like, shape (n, columns)
     method : {"hessian", "shapley"}
-        "hessian": the second derivatives ``∂²f/∂z_i∂z_l = 2 (A_i v)ᵀ (λI − A)⁺ (A_l v)``, in the unit of the
-        prediction per unit of each encoded feature, summed over the features of both columns. Zero between
-        kinks for diagonal pencils.
+        "hessian": the second derivatives ``Σ 2 (A_i v)ᵀ (λI − A)⁺ (A_l v)``, in the unit of the
+        prediction per unit of each input (standardised number, indicator of a level or a gap), summed over
+        the inputs of both columns. Zero between kinks for diagonal pencils.
 
         "shapley": Shapley interaction values, in the unit of the prediction, up to 14 columns. The
         interaction index (Grabisch and Roubens 1999)
@@ -92,8 +93,14 @@ def _hessian(rows: Rows, _: FloatArray) -> FloatArray:
             "there and has no second derivative",
             stacklevel=3,
         )
-    one_side = view.per_column(function.hessian(rows.z))
-    return view.per_column(one_side.transpose(0, 2, 1))
+    along = view.along(rows.z)
+    found = np.empty((len(rows), len(view.axes), len(view.axes)))
+    together = max(1, ENTRIES // (len(view.axes) * function.neurons.entries[0].size))
+    for start in range(0, len(rows), together):
+        some = slice(start, start + together)
+        slopes = function.neurons.steps(along[some].reshape(-1, along.shape[2]))
+        found[some] = function.bend(rows.z[some], slopes.reshape(-1, len(view.axes), *slopes.shape[1:]))
+    return found
 
 
 def _shapley(rows: Rows, reference: FloatArray) -> FloatArray:
@@ -113,8 +120,9 @@ def _shapley(rows: Rows, reference: FloatArray) -> FloatArray:
     pairs = np.where(one == other, 1.0, -1.0) * weight[others] if c > 1 else np.empty((2, 0))
     single = shapley_weights(masks)
     result = np.zeros((n, c, c))
-    base = float(rows.view.function.values(reference).mean())
-    for group, table in coalition_values(rows, reference, masks, base):
+    base = member_values(rows, reference).mean(axis=0)
+    for group, by_member in coalition_values(rows, reference, masks, base):
+        table = by_member.mean(axis=2)
         half = table @ pairs / 2
         block = result[group]
         block[:, first, second] = block[:, second, first] = half

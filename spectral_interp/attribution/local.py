@@ -1,4 +1,4 @@
-"""Local, eigenvector-weighted contributions: one eigenpair a row, exact sum, exact split."""
+"""Local, eigenvector-weighted contributions: one eigenpair a row and neuron, exact sum, exact split."""
 
 from __future__ import annotations
 
@@ -6,50 +6,57 @@ import numpy as np
 
 from .._common.arrays import FloatArray
 from ..view import Rows
-from .result import Parts
+from .changes import Changes
+from .result import Parts, Split
 
 
-def local(rows: Rows, reference: FloatArray) -> Parts:
-    """Return ``(z_i − r_i) vᵀA_i v`` per column, v the eigenvector at the row.
+def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts:
+    """Return ``vᵀ Δ_c v`` per column, v the eigenvector at the row.
 
-    A is affine, so ``A(z) = A(r) + Σ (z_i − r_i) A_i``; between v on both sides,
+    ``Σ_c Δ_c = A(z) − A(r)`` (see :mod:`.changes`); so, between v on both sides,
 
-        f(z) = vᵀA(z)v = vᵀA(r)v + Σ_i (z_i − r_i) vᵀA_i v,
+        f(z) = vᵀA(z)v = vᵀA(r)v + Σ_c vᵀΔ_c v,
 
-    and ``vᵀA_i v = ∂f/∂z_i`` (Hellmann–Feynman). Every quadratic form is a sum of terms with a diagonal and
-    terms with an off-diagonal entry, hence the split. A sum of eigenvalues adds up term by term.
+    and for a column of one feature ``vᵀΔ_c v = (z_i − r_i) ∂f/∂z_i`` (Hellmann–Feynman). Every quadratic form
+    is a sum of terms with a diagonal and terms with an off-diagonal entry, hence the split. A sum of
+    eigenvalues adds up neuron by neuron.
 
     Parameters
     ----------
     rows : Rows
     reference : ndarray, shape (b, p)
-        Background rows; r is their mean.
+        Background rows; A(r) and Δ_c are means over them.
+    detailed : bool
+        Whether to keep the contributions of every entry of the matrices.
 
     Returns
     -------
     Parts
         ``base_values`` is ``vᵀA(r)v`` and depends on the row.
     """
-    z, r = rows.z, reference.mean(axis=0)
-    n, c = len(z), len(rows.view.axes)
-    prediction, diagonal, coupling = np.zeros(n), np.zeros((n, c)), np.zeros((n, c))
-    base_diagonal, base_coupling = np.zeros(n), np.zeros(n)
-    for weight, pencil in rows.view.function.terms:
-        values, v = pencil.eigenpairs(z)
-        prediction += weight * values
-        diagonal_forms, coupling_forms = (weight * forms for forms in pencil.forms(v, v))
-        diagonal += rows.view.per_column((z - r) * diagonal_forms[:, 1:])
-        coupling += rows.view.per_column((z - r) * coupling_forms[:, 1:])
-        base_diagonal += diagonal_forms[:, 0] + diagonal_forms[:, 1:] @ r
-        base_coupling += coupling_forms[:, 0] + coupling_forms[:, 1:] @ r
+    changes = Changes(rows.view, rows.z, reference)
+    neurons, n = changes.neurons, len(rows)
+    split = Split.zeros(n, changes.columns, neurons, detailed=detailed)
+    prediction, base = np.empty(n), np.empty((n, 2))
+    start = changes.at_reference.mean(axis=0)
+    d = neurons.structure.dim
+    for some in changes.chunks():
+        values, v = neurons.pairs(neurons.at(rows.z[some]))
+        products = neurons.products(v)
+        split.add(np.arange(n)[some], changes.means(some), products)
+        prediction[some] = values.sum(axis=1)
+        forms = start * products
+        base[some] = np.column_stack([forms[..., :d].sum(axis=(1, 2)), forms[..., d:].sum(axis=(1, 2))])
     return Parts(
-        values=diagonal + coupling,
-        base_values=base_diagonal + base_coupling,
+        values=split.diagonal + split.coupling,
+        base_values=base.sum(axis=1),
         prediction=prediction,
-        degenerate=rows.view.function.degenerate(z),
-        diagonal=diagonal,
-        coupling=coupling,
-        base_diagonal=base_diagonal,
-        base_coupling=base_coupling,
-        evaluations=n * len(rows.view.function.terms),
+        degenerate=rows.view.function.degenerate(rows.z),
+        diagonal=split.diagonal,
+        coupling=split.coupling,
+        base_diagonal=base[:, 0],
+        base_coupling=base[:, 1],
+        refit_deviation=split.refit_deviation,
+        by_entry=split.by_entry,
+        evaluations=n * len(neurons),
     )

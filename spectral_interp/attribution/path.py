@@ -1,10 +1,12 @@
 """Path (Aumann–Shapley) contributions: exact sums, each number to a tolerance.
 
-On the segment from a reference r to a row z, with v(t) the eigenvector of ``A(r + t (z − r))``, the
-contribution of feature i is ``(z_i − r_i) ∫ v(t)ᵀ A_i v(t) dt``. A quadrature rule for this integral misses
-the prediction. The secant identity does not: for eigenpairs (α, u) of A(s) and (β, w) of A(t), ``uᵀw ≠ 0``,
+All changes of the columns are switched on together: with v(t) the eigenvector of ``A(r) + t Σ_c Δ_c`` (see
+:mod:`.changes`), the contribution of column c is ``∫ v(t)ᵀ Δ_c v(t) dt``. For columns of one feature each
+this is the segment from r to z in features, and the integral ``(z_i − r_i) ∫ ∂f/∂z_i dt``. A quadrature rule
+for it misses the prediction. The secant identity does not: for eigenpairs (α, u) of A(s) and (β, w) of A(t),
+``uᵀw ≠ 0``,
 
-    β − α = wᵀ(A(t) − A(s)) u / (uᵀw) = (t − s) Σ_i (z_i − r_i) wᵀA_i u / (uᵀw),
+    β − α = wᵀ(A(t) − A(s)) u / (uᵀw) = (t − s) Σ_c wᵀΔ_c u / (uᵀw),
 
 so that the terms of the last sum, added up over the cells of any subdivision, sum to ``f(z) − f(r)``. They
 are symmetric in s and t; so their error has an expansion in even powers of the width, and each cell can be
@@ -15,25 +17,24 @@ sum. Cells are bisected until two orders of extrapolation agree *and* no crossin
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 from .._common.progress import progress
-from ..pencil import MatrixPencil, Pencil
-from ..view import ModelView, Rows
+from ..pencil import Neurons
+from ..view import Rows
 from .breakpoints import active_stretches
-from .result import Parts
+from .changes import ENTRIES, Changes
+from .result import Parts, Split
 from .secants import Paths, rounding
 
-VECTOR_ENTRIES = 2**14  # of the vectors of the paths that advance together
 SECONDS_PER_PATH = 1e-4  # roughly, to decide whether progress is shown
 LEAST_SPREAD = 1e-3
 
 
-def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4) -> Parts:
+def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool = False) -> Parts:
     """Return the contributions along straight paths from the background rows, averaged over them.
 
     Parameters
@@ -46,6 +47,8 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4) -> Parts:
         predictions: the largest less the smallest over the rows and the background together, but at least
         1e-3 of the largest ``‖A(z) − A(r)‖₂``; rounding, 4e-15 of the terms of A(z), is not undercut. The
         sum is exact whatever the tolerance.
+    detailed : bool
+        Whether to keep the contributions of every entry of the matrices.
 
     Returns
     -------
@@ -69,110 +72,101 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4) -> Parts:
     function, z = rows.view.function, rows.z
     n, b = len(z), len(reference)
     prediction, base = function.values(z), function.values(reference)
-    error = tol * _spread(rows, reference, np.concatenate([prediction, base]))
-    found = _Sum(np.zeros((n, 2, len(rows.view.axes))), np.zeros(n), n + b)
+    changes = Changes(rows.view, z, reference)
+    spread = float(np.ptp(np.concatenate([prediction, base])))
+    error = tol * max(spread, LEAST_SPREAD * _largest_step(changes))
+    integrals = _Integrals(changes, error, diagonal=function.structure == "diagonal")
+    split = Split.zeros(n, changes.columns, changes.neurons, detailed=detailed)
     size = f"path: {n:,} rows × {b:,} background rows"
-    paths = n * b * len(function.terms)
+    paths = n * b * len(changes.neurons)
     with progress(paths, seconds=SECONDS_PER_PATH * paths, size=size, unit="path") as advance:
-        for weight, pencil in function.terms:
-            _add_term(found, weight, pencil, rows, reference, error, advance)
-    unsure = found.doubt > error
+        together = max(1, ENTRIES // changes.size)
+        for first in range(0, n * b, together):
+            row, ref = np.divmod(np.arange(first, min(first + together, n * b)), b)
+            change = changes.shared(changes.polynomial(row, ref))
+            split.add(row, change, integrals.of(row, ref, change) / b)
+            advance(len(row) * len(changes.neurons))
+    unsure = integrals.doubt > error
     if unsure.any():
         _warn(int(unsure.sum()), n)
     return Parts(
-        values=found.total.sum(axis=1),
+        values=split.diagonal + split.coupling,
         base_values=np.full(n, base.mean()),
         prediction=prediction,
         degenerate=function.degenerate(z) | unsure,
-        diagonal=found.total[:, 0],
-        coupling=found.total[:, 1],
-        evaluations=found.evaluations,
+        diagonal=split.diagonal,
+        coupling=split.coupling,
+        refit_deviation=split.refit_deviation,
+        by_entry=split.by_entry,
+        evaluations=integrals.evaluations + n + b,
     )
 
 
-@dataclass
-class _Sum:
-    """What has been found of n rows, and the cost.
+def _largest_step(changes: Changes) -> float:
+    """Return the largest ``‖A(z) − A(r)‖₂`` over rows and references, summed over the neurons."""
+    ends = changes.neurons.at(changes.z)
+    steps = (changes.neurons.norms(ends - start).sum(axis=1) for start in changes.at_reference)
+    return max((float(step.max(initial=0.0)) for step in steps), default=0.0)
 
-    Both parts of the contributions (n, 2, c), and how far other choices of them may be (n,).
+
+class _Integrals:
+    """Integrals along paths of matrices, with what they cost and how sure they are.
+
+    ``doubt``, shape (n,), says how far other choices of a row's contributions may be.
     """
 
-    total: FloatArray
-    doubt: FloatArray
-    evaluations: int
+    def __init__(self, changes: Changes, error: float, *, diagonal: bool) -> None:
+        self.changes, self.diagonal = changes, diagonal
+        self.error, self.references = error, len(changes.reference)
+        self.doubt, self.evaluations = np.zeros(len(changes.z)), 0
+        self.rounding = [rounding(changes.neurons, z) for z in (changes.z, changes.reference)]
 
+    def of(self, row: IntArray, ref: IntArray, change: FloatArray) -> FloatArray:
+        """Return what multiplies the entries of the change matrices (m, c, N, E): shape (m, N, E)."""
+        neurons = self.changes.neurons
+        start, found = self.changes.at_reference[ref], np.empty(change[:, 0].shape)
+        noise = self.rounding[0][row] + self.rounding[1][ref]
+        for k, own in neurons.indices:
+            parts = start[:, own], change[:, :, own].swapaxes(1, 2), noise[:, own]
+            paths = [part.reshape(-1, *part.shape[2:]) for part in parts]
+            integrals, doubt, count = self._along(neurons, k, *paths)
+            found[:, own] = integrals.reshape(found[:, own].shape)
+            np.add.at(self.doubt, row, doubt.reshape(len(row), -1).sum(axis=1) / self.references)
+            self.evaluations += count
+        return found
 
-def _add_term(
-    found: _Sum,
-    weight: float,
-    pencil: MatrixPencil,
-    rows: Rows,
-    reference: FloatArray,
-    error: float,
-    advance: Callable[[int], object],
-) -> None:
-    """Add the contributions of one eigenvalue, every path to within its share of ``error``."""
-    n, b = len(rows), len(reference)
-    share = error / (abs(weight) * len(rows.view.function.terms))
-    enough = error * b / abs(weight)  # doubt of one path that is too much for its row
-    together = max(1, VECTOR_ENTRIES // max(pencil.dim, pencil.n_features))
-    for start in range(0, n * b, together):
-        row, ref = np.divmod(np.arange(start, min(start + together, n * b)), b)
-        step = rows.z[row] - reference[ref]
-        parts, doubt, count = _integrate(pencil, rows.view, reference[ref], step, share, enough)
-        np.add.at(found.total, row, weight * parts / b)
-        np.add.at(found.doubt, row, abs(weight) * doubt / b)
-        found.evaluations += count
-        advance(len(row))
-
-
-def _spread(rows: Rows, reference: FloatArray, predictions: FloatArray) -> float:
-    """Return what ``tol`` is a fraction of."""
-    farthest = max(_largest_step(rows, r) for r in reference) if len(rows) else 0.0
-    return max(float(np.ptp(predictions)), LEAST_SPREAD * farthest)
-
-
-def _largest_step(rows: Rows, r: FloatArray) -> float:
-    """Return the largest ``‖A(z) − A(r)‖₂`` over the rows."""
-    low, high = rows.view.function.step_range(rows.z - r)
-    return float(np.maximum(-low, high).max())
-
-
-def _integrate(
-    pencil: MatrixPencil,
-    view: ModelView,
-    origin: FloatArray,
-    step: FloatArray,
-    error: float,
-    enough: float,
-) -> tuple[FloatArray, FloatArray, int]:
-    """Return both parts of the contributions (m, 2, c), the doubt (m,) and the cost."""
-    if isinstance(pencil, Pencil) and pencil.structure == "diagonal":
-        return _follow(pencil, view, origin, step)
-    paths = Paths(pencil, view, origin, step, error=error, enough=enough)
-    return paths.integrate(), paths.doubt, paths.evaluations
+    def _along(
+        self, neurons: Neurons, k: int, start: FloatArray, change: FloatArray, noise: FloatArray
+    ) -> tuple[FloatArray, FloatArray, int]:
+        """Return the integrals (m, E) of paths of matrices, their doubt (m,) and the cost."""
+        if self.diagonal:
+            return _follow(start, change, noise, neurons.structure.dim, k)
+        share, enough = self.error / len(neurons), self.error * self.references
+        options: dict[str, Any] = {"error": share, "rounding": noise, "enough": enough}
+        paths = Paths(neurons.structure, k, start, change, **options)
+        return paths.integrate(), paths.doubt, paths.evaluations
 
 
 def _follow(
-    pencil: Pencil, view: ModelView, origin: FloatArray, step: FloatArray
+    start: FloatArray, change: FloatArray, noise: FloatArray, d: int, k: int
 ) -> tuple[FloatArray, FloatArray, int]:
-    """Return the same of a diagonal pencil, exactly, from its active lines.
+    """Return the same of diagonal matrices, exactly, from their active lines.
 
     Where two lines are equal all along, either may count. The doubt is how much that matters.
     """
-    values, speeds = pencil.bands(origin)[0], step @ pencil.diag[1:]
-    found = active_stretches(values, speeds, pencil.k)
-    shares = np.zeros(values.shape)
-    np.add.at(shares, (found.path, found.active), found.length)
-    diagonal = view.per_column(step * (shares @ pencil.diag[1:].T))
-    stretch, line = found.ties(values, speeds, rounding(pencil, origin, step))
-    other = pencil.diag[1:, line] - pencil.diag[1:, found.active[stretch]]
+    values, speeds = start[:, :d], change[:, :, :d].sum(axis=1)
+    found = active_stretches(values, speeds, k)
+    integrals = np.zeros(start.shape)
+    np.add.at(integrals, (found.path, found.active), found.length)
+    stretch, line = found.ties(values, speeds, noise)
+    own = change[found.path[stretch]]
+    which = np.arange(len(own))
+    other = own[which, :, line] - own[which, :, found.active[stretch]]
     apart = np.zeros(len(found.path))
-    np.maximum.at(apart, stretch, np.abs(view.per_column(step[found.path[stretch]] * other.T)).max(axis=1))
-    doubt = np.zeros(len(step))
+    np.maximum.at(apart, stretch, np.abs(other).max(axis=1, initial=0.0))
+    doubt = np.zeros(len(start))
     np.add.at(doubt, found.path, found.length * apart)
-    parts = np.stack([diagonal, np.zeros_like(diagonal)], axis=1)
-    return parts, doubt, len(found.path)
+    return integrals, doubt, len(found.path)
 
 
 def _warn(unsure: int, n: int) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 from .._common.text import number
+from ..pencil import Neurons
 from ..view import Axis, DateAxis, Rows
 from ..view.dates import as_dates, dates_of, days_of
 from ..view.levels import text_of
@@ -33,7 +34,52 @@ class Parts:
     base_diagonal: FloatArray | None = None
     base_coupling: FloatArray | None = None
     standard_error: FloatArray | None = None
+    refit_deviation: FloatArray | None = None
+    by_entry: FloatArray | None = None
     evaluations: int = 0
+
+
+class Split:
+    """Contributions of n rows and c columns, split as they are added up: see :class:`Attribution`."""
+
+    neurons: Neurons
+    diagonal: FloatArray
+    coupling: FloatArray
+    by_member: FloatArray
+    by_entry: FloatArray | None
+
+    @classmethod
+    def zeros(cls, n: int, c: int, neurons: Neurons, *, detailed: bool = False) -> Self:
+        """Return sums to add to; ``detailed`` ones keep the contribution of every entry, (n, c, N, E)."""
+        split = cls()
+        split.neurons = neurons
+        split.diagonal, split.coupling = np.zeros((n, c)), np.zeros((n, c))
+        split.by_member = np.zeros((n, c, neurons.n_members))
+        split.by_entry = np.zeros((n, c, *neurons.entries.shape[1:])) if detailed else None
+        return split
+
+    def add(self, row: IntArray, change: FloatArray, products: FloatArray) -> None:
+        """Add contributions of change matrices (m, c, N, E) with products (m, N, E) to rows (m,)."""
+        d = self.neurons.structure.dim
+        diagonal, coupling = (
+            np.einsum("mcne,mne->mcn", change[..., part], products[..., part])
+            for part in (np.s_[:d], np.s_[d:])
+        )
+        np.add.at(self.diagonal, row, diagonal.sum(axis=2))
+        np.add.at(self.coupling, row, coupling.sum(axis=2))
+        np.add.at(self.by_member, row, self.neurons.by_member(diagonal + coupling))
+        if self.by_entry is not None:
+            np.add.at(self.by_entry, row, change * products[:, None])
+
+    @property
+    def refit_deviation(self) -> FloatArray | None:
+        """Standard deviation of the contributions over the members, (n, c); None where there is only one."""
+        return deviation_of(self.by_member)
+
+
+def deviation_of(by_member: FloatArray) -> FloatArray | None:
+    """Return the standard deviation over members, (n, c, M) to (n, c); None where there is only one."""
+    return by_member.std(axis=-1, ddof=1) if by_member.shape[-1] > 1 else None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
-from ..pencil import MatrixPencil
-from ..pencil.dense import NEGLIGIBLE
-from ..view import ModelView
+from ..pencil import Neurons
+from ..pencil.structures import NEGLIGIBLE, Structure
 
 NODES = np.arange(5) / 4
 CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
@@ -61,9 +60,10 @@ class Cells:
 
 
 class Paths:
-    """Straight paths from ``origin`` (m, p) to ``origin + step``, integrated together.
+    """Straight paths of matrices from ``start`` (m, E), the change made of one part a column (m, c, E).
 
-    ``error`` bounds the error of every contribution of every path, unless it is less than their rounding.
+    All are of one structure and index k. ``error`` bounds the error of every contribution of every path,
+    unless it is less than ``rounding`` (m,).
 
     Where λ_k has a neighbour close by along a stretch of a path, cells would be halved without end. Of such a
     path, which is *hard* (``hard``, shape (m,)), converged cells are accepted although a crossing might hide
@@ -76,30 +76,33 @@ class Paths:
 
     def __init__(
         self,
-        pencil: MatrixPencil,
-        view: ModelView,
-        origin: FloatArray,
-        step: FloatArray,
+        structure: Structure,
+        k: int,
+        start: FloatArray,
+        change: FloatArray,
         *,
         error: float,
+        rounding: FloatArray,
         enough: float,
     ) -> None:
-        self.pencil, self.view = pencil, view
-        self.origin, self.step = origin, step
-        self.slowest, self.fastest = self.pencil.step_range(step)
-        low, high = self.pencil.extremes()
-        self.range = view.per_column(np.abs(step) * (high - low)[1:]).max(axis=1)
-        self.rounding = rounding(pencil, origin, step)
+        self.structure, self.k = structure, k
+        self.start, self.change, self.step = start, change, change.sum(axis=1)
+        self.slowest, self.fastest = structure.extremes(self.step)
+        self.range = structure.spreads(change).max(axis=1)
+        self.rounding = rounding
         self.error = np.maximum(error, self.rounding)
-        self.most = CROWDED + CROSSINGS * self.pencil.dim
-        self.hard, self.lost = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
-        self.doubt, self.enough = np.zeros(len(step)), enough
+        self.most = CROWDED + CROSSINGS * structure.dim
+        self.hard, self.lost = np.zeros(len(start), dtype=bool), np.zeros(len(start), dtype=bool)
+        self.doubt, self.enough = np.zeros(len(start)), enough
         self.evaluations = 0
 
     def integrate(self) -> FloatArray:
-        """Return the diagonal and the coupling contributions: shape (m, 2, c)."""
+        """Return the integrals of what ``vᵀ A v`` multiplies the entries of A with: shape (m, E).
+
+        Their products with the entries of Δ_c add up to the contribution of column c.
+        """
         m = len(self.step)
-        total, pair = np.zeros((m, 2, len(self.view.axes))), np.arange(m)
+        total, pair = np.zeros_like(self.step), np.arange(m)
         cells = Cells(pair, np.zeros(m), np.ones(m), *self._solve(pair, np.tile(NODES, (m, 1))))
         while True:
             parts, settled = self._settle(cells)
@@ -110,14 +113,15 @@ class Paths:
 
     def _solve(self, pair: npt.NDArray[np.intp], t: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return eigenvalues (m, s), gaps (m, s) and eigenvectors (m, s, d) at the positions t (m, s)."""
-        z = self.origin[pair, None] + t[:, :, None] * self.step[pair, None]
-        z = z.reshape(t.size, -1)
-        self.evaluations += len(z)
-        values, vectors = self.pencil.eigenpairs(z)
-        return values.reshape(t.shape), self.pencil.gap(z).reshape(t.shape), vectors.reshape(*t.shape, -1)
+        matrices = self.start[pair, None] + t[:, :, None] * self.step[pair, None]
+        matrices = matrices.reshape(t.size, -1)
+        self.evaluations += len(matrices)
+        values, vectors = self.structure.pairs(matrices, self.k)
+        gaps = self.structure.gaps(matrices, self.k)
+        return values.reshape(t.shape), gaps.reshape(t.shape), vectors.reshape(*t.shape, -1)
 
     def _settle(self, cells: Cells) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Return the contributions of the cells (m, 2, c), and which of them are final (m,)."""
+        """Return the integrals over the cells (m, E), and which of them are final (m,)."""
         parts, difference, overlap = self._extrapolate(cells)
         smooth, narrowest, error = overlap >= OVERLAP, cells.width <= NARROWEST, self.error[cells.pair]
         converged = smooth & (difference <= error / 2 * np.sqrt(cells.width))
@@ -142,7 +146,7 @@ class Paths:
     def _add_doubt(self, cells: Cells) -> None:
         """Add to the doubt of the paths what crossings within the cells may cost, from some of them."""
         share = np.bincount(cells.pair, cells.width, minlength=len(self.step))
-        if self.pencil.dim > CHECKED:
+        if self.structure.dim > CHECKED:
             self.doubt += share * self.range
             return
         order = np.lexsort([cells.left, cells.pair])
@@ -151,7 +155,7 @@ class Paths:
         every = np.repeat(-(-counts // LOOKED_AT), counts)
         open_ = self.doubt[cells.pair[order]] <= self.enough
         some = order[(place % np.maximum(every, 1) == 0) & open_]
-        together = max(1, TOGETHER // self.pencil.dim**2)
+        together = max(1, TOGETHER // self.structure.dim**2)
         sums, widths = np.zeros(len(self.step)), np.zeros(len(self.step))
         for start in range(0, len(some), together):
             part = cells.take(some[start : start + together])
@@ -166,11 +170,11 @@ class Paths:
         for every cell, with ``D = Σ_c Δ_c`` and h the distance of nodes, the pair of v_k and v_j may turn if
         their gap is at most ``h · hypot(v_jᵀDv_j − v_kᵀDv_k, 2 v_jᵀDv_k)``: such v_j span V.
         """
-        k, step = self.pencil.k, self.step[cells.pair]
+        k, step = self.k, self.step[cells.pair]
         between = (2 * (np.arange(len(step)) % 4) + 1) / 8
         t = cells.left + between * cells.width
-        spectrum, v = _eigenbases(self.pencil, self.origin[cells.pair] + t[:, None] * step)
-        moved = v.transpose(0, 2, 1) @ np.tensordot(step, self.pencil.matrices[1:], axes=1) @ v
+        spectrum, v = _eigenbases(self.structure.full(self.start[cells.pair] + t[:, None] * step))
+        moved = v.transpose(0, 2, 1) @ self.structure.full(step) @ v
         speeds = np.diagonal(moved, axis1=1, axis2=2)
         turn = np.hypot(speeds - speeds[:, [k]], 2 * moved[:, :, k]) * cells.width[:, None] / 4
         near = np.abs(spectrum - spectrum[:, [k]]) <= turn + self.rounding[cells.pair, None]
@@ -180,10 +184,11 @@ class Paths:
             own = np.flatnonzero(sizes == s)
             basis = np.take_along_axis(v[own], order[own, None, :s], axis=2).transpose(0, 2, 1)
             left, right = (
-                x.reshape(-1, self.pencil.dim) for x in (basis.repeat(s, axis=1), np.tile(basis, (1, s, 1)))
+                x.reshape(-1, self.structure.dim)
+                for x in (basis.repeat(s, axis=1), np.tile(basis, (1, s, 1)))
             )
-            scaled = np.repeat(step[own], s * s, axis=0)
-            parts = [self.view.per_column(scaled * form[:, 1:]) for form in self.pencil.forms(left, right)]
+            products = self.structure.products(left, right).reshape(len(own), s * s, -1)
+            parts = self._split(products, self.change[cells.pair[own]])
             forms = np.stack([*parts, sum(parts)], axis=2).reshape(len(own), s, s, -1).transpose(0, 3, 1, 2)
             spectra = np.linalg.eigvalsh((forms + forms.transpose(0, 1, 3, 2)) / 2)
             found[own] = (spectra[..., -1] - spectra[..., 0]).max(axis=1)
@@ -194,19 +199,23 @@ class Paths:
         return np.bincount(cells.pair[which], minlength=len(self.step)) > self.most
 
     def _extrapolate(self, cells: Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the Romberg sums of the secants (m, 2, c), their error (m,) and the least overlap (m,)."""
+        """Return the Romberg sums of the secants (m, E), their error (m,) and the least overlap (m,)."""
         gram = cells.vectors @ cells.vectors.transpose(0, 2, 1)
         overlap = gram[:, CHORDS[:, 0], CHORDS[:, 1]]
         inverse = 1 / np.where(np.abs(overlap) < OVERLAP, OVERLAP, overlap)  # smaller ones are not used
-        sums = self._contributions(cells, CHORDS, SUM * inverse)
-        difference = self._contributions(cells, CHORDS, DIFFERENCE * inverse)
-        return sums, np.abs(difference).max(axis=(1, 2)), np.abs(overlap).min(axis=1)
+        sums = self._integrals(cells, CHORDS, SUM * inverse)
+        difference = self._integrals(cells, CHORDS, DIFFERENCE * inverse)[:, None]
+        off = [np.abs(part).max(axis=(1, 2)) for part in self._split(difference, self.change[cells.pair])]
+        return sums, np.maximum(*off), np.abs(overlap).min(axis=1)
 
-    def _contributions(self, cells: Cells, chords: npt.NDArray[np.intp], weights: FloatArray) -> FloatArray:
-        """Return ``width · step_i Σ_q weight_q u_qᵀ A_i w_q`` per column, both parts: shape (m, 2, c)."""
-        step = cells.width[:, None] * self.step[cells.pair]
-        forms = self.pencil.chord_forms(cells.vectors, chords, weights)
-        return np.stack([self.view.per_column(step * form[:, 1:]) for form in forms], axis=1)
+    def _integrals(self, cells: Cells, chords: npt.NDArray[np.intp], weights: FloatArray) -> FloatArray:
+        """Return what ``width · Σ_q weight_q u_qᵀ A w_q`` multiplies the entries of A with: shape (m, E)."""
+        return cells.width[:, None] * self.structure.chord_products(cells.vectors, chords, weights)
+
+    def _split(self, products: FloatArray, change: FloatArray) -> list[FloatArray]:
+        """Return the diagonal and the coupling contributions, (m, r, c) each, of products (m, r, E)."""
+        d = self.structure.dim
+        return [products[..., part] @ change[..., part].transpose(0, 2, 1) for part in (np.s_[:d], np.s_[d:])]
 
     def _isolated(self, cells: Cells) -> Any:
         """Return in which cells no neighbour of λ_k can touch it between two nodes.
@@ -228,20 +237,19 @@ class Paths:
         return (above & below).all(axis=1) & (cells.gaps.min(axis=1) >= NEAR * reach)
 
     def _tangents(self, cells: Cells) -> tuple[FloatArray, FloatArray]:
-        """Return contributions (m, 2, c) of cells with a kink where the tangents of their ends intersect.
+        """Return the integrals over cells with a kink (m, E), the tangents of whose ends intersect at it.
 
         The sum is exact if the intersection lies within the cell; what it misses otherwise is the residual
         (m,).
         """
-        one = np.ones((len(cells.pair), 1))
-        first = self._contributions(cells, np.array([[0, 0]]), one)
-        last = self._contributions(cells, np.array([[4, 4]]), one)
-        rise = cells.values[:, 4] - cells.values[:, 0] - last.sum(axis=(1, 2))
-        bend = (first - last).sum(axis=(1, 2))
+        one, step = np.ones((len(cells.pair), 1)), self.step[cells.pair]
+        first = self._integrals(cells, np.array([[0, 0]]), one)
+        last = self._integrals(cells, np.array([[4, 4]]), one)
+        rise = cells.values[:, 4] - cells.values[:, 0] - (last * step).sum(axis=1)
+        bend = ((first - last) * step).sum(axis=1)
         with np.errstate(over="ignore"):
             share = np.divide(rise, bend, out=np.full(len(bend), 0.5), where=bend != 0).clip(0, 1)
-        weight = share[:, None, None]
-        return weight * first + (1 - weight) * last, np.abs(rise - share * bend)
+        return share[:, None] * first + (1 - share[:, None]) * last, np.abs(rise - share * bend)
 
     def _bisect(self, cells: Cells) -> Cells:
         """Return the halves of every cell, with the nodes it has and new ones between them."""
@@ -263,9 +271,8 @@ def _halves(old: FloatArray, new: FloatArray) -> FloatArray:
     return nodes
 
 
-def _eigenbases(pencil: MatrixPencil, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return all eigenvalues (m, d) and eigenvectors (m, d, d) of A(z), whatever its scale."""
-    matrices = pencil.matrices[0] + np.tensordot(z, pencil.matrices[1:], axes=1)
+def _eigenbases(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return all eigenvalues (m, d) and eigenvectors (m, d, d) of matrices of whatever scale."""
     size = np.abs(matrices).max(axis=(1, 2), keepdims=True)
     matrices = matrices / np.where(size > 0, size, 1.0)
     matrices[np.abs(matrices) < NEGLIGIBLE] = 0.0
@@ -273,8 +280,7 @@ def _eigenbases(pencil: MatrixPencil, z: FloatArray) -> tuple[FloatArray, FloatA
     return spectra * size[:, 0], vectors
 
 
-def rounding(pencil: MatrixPencil, origin: FloatArray, step: FloatArray) -> FloatArray:
-    """Return what eigenvalues on paths from ``origin`` (m, p) to ``origin + step`` cannot resolve, (m,)."""
-    norms = np.maximum(*(sign * ends for sign, ends in zip((-1, 1), pencil.extremes(), strict=True)))
-    farthest = np.maximum(np.abs(origin), np.abs(origin + step))
-    return RESOLUTION * (norms[0] + farthest @ norms[1:]) + SUBNORMAL * pencil.dim
+def rounding(neurons: Neurons, z: FloatArray) -> FloatArray:
+    """Return what eigenvalues at rows z (n, p) cannot resolve, for every neuron: shape (n, N)."""
+    terms = neurons.sizes[0] + np.abs(z) @ neurons.sizes[1:]
+    return RESOLUTION * terms + SUBNORMAL * neurons.structure.dim

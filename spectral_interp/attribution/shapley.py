@@ -6,7 +6,8 @@ The game of a row z against background rows b is ``v(S) = mean_b f(z_S, b_{not S
 
 the mean over all orders of the columns of what i adds to those before it (Shapley 1953). Σ φ_i telescopes
 to ``v(all) − v(none)``, over all orders as over some of them. What is tabulated is ``v(S) − v(none)``: the
-weights of 2^c values cancel an offset that all share only up to rounding.
+weights of 2^c values cancel an offset that all share only up to rounding. The matrices of all coalitions
+follow from those of a few changes (see :mod:`.changes`). Values are tabulated for every member of a model.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray
 from .._common.progress import progress
 from ..view import Rows
-from .result import Parts
+from .changes import Changes
+from .result import Parts, deviation_of
 
 MOST_PLAYERS = 14
 ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
-MATRICES = 2**13  # solved together
+ENTRIES = 2**20  # of matrices that are solved together
 TABLE = 2**22  # entries of a table of coalition values
 SECONDS_PER_ENTRY = 2e-8  # of a matrix, roughly, to decide whether progress is shown
 
@@ -73,22 +75,29 @@ def shapley(
     """
     function, z = rows.view.function, rows.z
     n, b, c = len(z), len(reference), len(rows.view.axes)
-    prediction, base = function.values(z), float(function.values(reference).mean())
+    prediction, base = function.values(z), member_values(rows, reference).mean(axis=0)
     all_coalitions = n * b * 2**c
     if _is_exact(c, all_coalitions, exact, max_evaluations):
-        values, error, cost = _exact(rows, reference, base), None, all_coalitions
+        by_member, error, cost = _exact(rows, reference, base), None, all_coalitions
     else:
         orders = _sample_size(n, b, c, max_evaluations)
-        values, error = _sampled(rows, reference, orders, prediction, base, random_state)
+        by_member, error = _sampled(rows, reference, orders, base, random_state)
         cost = n * b * 2 * (c - 1) * orders
     return Parts(
-        values=values,
-        base_values=np.full(n, base),
+        values=by_member.mean(axis=2),
+        base_values=np.full(n, base.mean()),
         prediction=prediction,
         degenerate=function.degenerate(z),
         standard_error=error,
+        refit_deviation=deviation_of(by_member),
         evaluations=cost + n + b,
     )
+
+
+def member_values(rows: Rows, z: FloatArray) -> FloatArray:
+    """Return the predictions of every member at features (n, p): shape (n, M)."""
+    neurons = rows.view.function.neurons
+    return neurons.by_member(neurons.values(neurons.at(z)))
 
 
 def all_masks(c: int) -> Masks:
@@ -106,40 +115,46 @@ def shapley_weights(masks: Masks) -> FloatArray:
 
 
 def coalition_values(
-    rows: Rows, reference: FloatArray, masks: Masks, base: float
+    rows: Rows, reference: FloatArray, masks: Masks, base: FloatArray
 ) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield some rows and ``mean_b f(z_S, b_{not S}) − base`` for every coalition S, (rows, coalitions).
+    """Yield some rows and ``mean_b f(z_S, b_{not S}) − base`` for every coalition S and member.
 
-    Memory is bounded: a table of at most 2²² values, and 2¹³ matrices at a time.
+    The arrays have the shape (rows, coalitions, M), and ``base`` has the shape (M,). Memory is bounded: a
+    table of at most 2²² values, and 2²⁰ entries of matrices at a time.
     """
-    n, b, total = len(rows), len(reference), len(masks)
-    at_once = max(1, TABLE // max(total, 1))
-    together = max(1, MATRICES // b)
-    order = sum(pencil.dim for _, pencil in rows.view.function.terms)
-    seconds = SECONDS_PER_ENTRY * order * n * b * total
+    changes = Changes(rows.view, rows.z, reference)
+    n, b, total, members = len(rows), len(reference), len(masks), len(base)
+    at_once = max(1, TABLE // max(total * members, 1))
+    chosen = changes.masks(masks.astype(np.float64))
+    seconds = SECONDS_PER_ENTRY * len(changes.neurons) * changes.neurons.structure.dim * n * b * total
     size = f"shapley: {n:,} rows × {b:,} background rows × {total:,} coalitions"
     with progress(n * b * total, seconds=seconds, size=size, unit="eigenvalue") as advance:
         for start in range(0, n, at_once):
             group = slice(start, min(start + at_once, n))
-            table = np.empty((group.stop - start, total))
-            for first in range(0, total, together):
-                part = slice(first, min(first + together, total))
-                table[:, part] = _means(rows, group, reference, masks[part], base)
-                advance((group.stop - start) * b * (part.stop - first))
+            table = np.empty((group.stop - start, total, members))
+            for place, row in enumerate(range(start, group.stop)):
+                table[place] = _means(changes, row, chosen, base)
+                advance(b * total)
             yield group, table
 
 
-def _means(rows: Rows, group: slice, reference: FloatArray, masks: Masks, base: float) -> FloatArray:
-    """Return the mean over the background, less the base, for some rows and coalitions: one row each."""
-    from_row = masks[:, rows.view.column_of]
-    from_background = np.where(from_row, 0.0, reference[:, None])
-    shape = from_background.shape
-    means = np.empty((group.stop - group.start, len(masks)))
-    for mean, z in zip(means, rows.z[group], strict=True):
-        mixed = from_background + from_row * z
-        values = rows.view.function.values(mixed.reshape(-1, shape[-1])).reshape(shape[:2])
-        mean[:] = (values - base).mean(axis=0)
-    return means
+def _means(changes: Changes, row: int, chosen: FloatArray, base: FloatArray) -> FloatArray:
+    """Return the mean over the background, less the base, of a row's coalitions and members: (s, M)."""
+    neurons, b = changes.neurons, len(changes.reference)
+    found = np.zeros((len(chosen), len(base)))
+    each = changes.at_reference[0].size
+    refs = max(1, ENTRIES // (changes.size + each))
+    for first in range(0, b, refs):
+        ref = np.arange(first, min(first + refs, b))
+        polynomial = changes.polynomial(np.full(len(ref), row), ref).swapaxes(0, 1)
+        flat, start = polynomial.reshape(chosen.shape[1], -1), changes.at_reference[ref].reshape(-1)
+        together = max(1, ENTRIES // start.size)
+        for begin in range(0, len(chosen), together):
+            some = slice(begin, begin + together)
+            matrices = (start + chosen[some] @ flat).reshape(-1, *neurons.entries.shape[1:])
+            values = neurons.by_member(neurons.values(matrices)).reshape(-1, len(ref), len(base))
+            found[some] += (values - base).sum(axis=1)
+    return found / b
 
 
 def _is_exact(c: int, cost: int, exact: bool | None, budget: int | None) -> bool:
@@ -176,14 +191,14 @@ def _sample_size(n: int, b: int, c: int, budget: int | None) -> int:
     return orders
 
 
-def _exact(rows: Rows, reference: FloatArray, base: float) -> FloatArray:
-    """Return the Shapley values from all coalitions, (n, c)."""
+def _exact(rows: Rows, reference: FloatArray, base: FloatArray) -> FloatArray:
+    """Return the Shapley values from all coalitions, of every member: (n, c, M)."""
     c = len(rows.view.axes)
     masks = all_masks(c)
     weights = shapley_weights(masks)
-    values = np.empty((len(rows.z), c))
+    values = np.empty((len(rows.z), c, len(base)))
     for group, table in coalition_values(rows, reference, masks, base):
-        values[group] = table @ weights
+        values[group] = weights.T @ table
     return values
 
 
@@ -191,11 +206,10 @@ def _sampled(
     rows: Rows,
     reference: FloatArray,
     orders: int,
-    prediction: FloatArray,
-    base: float,
+    base: FloatArray,
     random_state: int | np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return estimates from random orders and their reverses, and standard errors, (n, c) each.
+    """Return estimates of every member from random orders and their reverses, (n, c, M), and errors (n, c).
 
     An order and its reverse make one sample: their errors tend to cancel (antithetic variates).
     """
@@ -205,19 +219,17 @@ def _sampled(
     rank = order.argsort(axis=1)
     prefixes = rank[:, None, :] < np.arange(1, c)[:, None]
     masks = np.stack([prefixes, ~prefixes], axis=1).reshape(-1, c)
-    values, errors = np.empty((len(rows.z), c)), np.empty((len(rows.z), c))
+    values, errors = np.empty((len(rows.z), c, len(base))), np.empty((len(rows.z), c))
+    everyone = member_values(rows, rows.z) - base
     for group, table in coalition_values(rows, reference, masks, base):
         n = len(table)
-        none, everyone = (
-            np.zeros((n, orders, 1)),
-            np.tile(prediction[group, None, None] - base, (1, orders, 1)),
-        )
-        grown, shrunk = table.reshape(n, orders, 2, c - 1).transpose(2, 0, 1, 3)
-        forward = np.diff(np.concatenate([none, grown, everyone], axis=2))
-        reverse = -np.diff(np.concatenate([everyone, shrunk, none], axis=2))
-        samples = np.take_along_axis((forward + reverse) / 2, rank[None], axis=2)
+        ends = np.zeros((n, orders, 1, len(base))), np.tile(everyone[group, None, None], (1, orders, 1, 1))
+        grown, shrunk = table.reshape(n, orders, 2, c - 1, -1).transpose(2, 0, 1, 3, 4)
+        forward = np.diff(np.concatenate([ends[0], grown, ends[1]], axis=2), axis=2)
+        reverse = -np.diff(np.concatenate([ends[1], shrunk, ends[0]], axis=2), axis=2)
+        samples = np.take_along_axis((forward + reverse) / 2, rank[None, :, :, None], axis=2)
         values[group] = samples.mean(axis=1)
-        errors[group] = _deviation(samples) / np.sqrt(orders)
+        errors[group] = _deviation(samples.mean(axis=3)) / np.sqrt(orders)
     return values, errors
 
 

@@ -1,8 +1,8 @@
 """The sign of a change of f, proven: beyond the rounding of its bounds, or else in exact arithmetic.
 
-A change D of the matrix of every term moves f by between ``Σ w λ_min(D)`` and ``Σ w λ_max(D)`` (Weyl).
+A change D of the matrix of every term moves f by between ``Σ λ_min(D)`` and ``Σ λ_max(D)`` (Weyl).
 They are computed with an error of a few units of 1e-16 of the norms, so a bound of that size has no sign. D
-is then tested in rational numbers, which floats are: f never falls if every ``w D`` is positive semidefinite,
+is then tested in rational numbers, which floats are: f never falls if every D is positive semidefinite,
 that is, if the elimination ``D = L diag(q) Lᵀ`` meets no negative pivot q, and where a pivot is zero nothing
 but zeros in its row.
 """
@@ -51,9 +51,7 @@ def proven_sign(function: SpectralFunction, step: FloatArray, low: float, high: 
     if low > margin or high < -margin:
         return 1 if low > 0 else -1
     for sign, bound in ((1, low), (-1, -high)):
-        if bound >= -margin and all(
-            _is_semidefinite(pencil, step, sign if weight > 0 else -sign) for weight, pencil in function.terms
-        ):
+        if bound >= -margin and all(_is_semidefinite(term, step, sign) for term in function.terms):
             return sign
     return 0
 

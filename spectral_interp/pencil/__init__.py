@@ -2,6 +2,8 @@
 
 from .base import MatrixPencil, SpectralFunction
 from .dense import DensePencil
+from .neurons import Neurons
+from .total import Total
 from .tridiagonal import Pencil
 
-__all__ = ["DensePencil", "MatrixPencil", "Pencil", "SpectralFunction"]
+__all__ = ["DensePencil", "MatrixPencil", "Neurons", "Pencil", "SpectralFunction", "Total"]

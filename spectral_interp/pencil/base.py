@@ -1,4 +1,4 @@
-"""What every analysis may ask of a model, whatever its form, and what pencils of any structure share."""
+"""What every analysis may ask of a model of any form, and what single pencils share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from .._common.arrays import FloatArray, IntArray, check_finite
+from .._common.arrays import FloatArray, check_finite
+from .neurons import Neurons
 
 DEGENERATE = 1e-8
 """Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
@@ -18,15 +19,15 @@ LARGEST_NORM = 1e300
 
 
 class SpectralFunction(ABC):
-    """A function f of p features, built from eigenvalues of matrices that are affine in them.
+    """A function f of p features, the sum of eigenvalues of matrices that are affine in them.
 
     Features are arrays ``z`` of shape (n, p), one row of the table each; everything is float64.
     """
 
     @property
     @abstractmethod
-    def n_features(self) -> int:
-        """Number p of features."""
+    def neurons(self) -> Neurons:
+        """The eigenvalues whose sum is f, and their matrices."""
 
     @property
     @abstractmethod
@@ -35,70 +36,8 @@ class SpectralFunction(ABC):
 
     @property
     @abstractmethod
-    def terms(self) -> tuple[tuple[float, MatrixPencil], ...]:
-        """Weights and pencils whose weighted sum is f; what is linear in f adds up over them."""
-
-    @abstractmethod
-    def check_features(self, z: npt.ArrayLike) -> FloatArray:
-        """Return ``z`` as a float64 array (n, p); ValueError unless it and A(z) are finite, to 1e300."""
-
-    @abstractmethod
-    def values(self, z: npt.ArrayLike) -> FloatArray:
-        """Return f at every row of ``z``: shape (n,)."""
-
-    @abstractmethod
-    def gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return f (n,) and the diagonal and the coupling part of ``∂f/∂z_i = vᵀA_i v``, (n, p) each.
-
-        Hellmann–Feynman. Where λ_k is multiple the gradient is one of Clarke's subgradients.
-        """
-
-    @abstractmethod
-    def hessian(self, z: npt.ArrayLike) -> FloatArray:
-        """Return ``∂²f/∂z_i∂z_l = 2 (A_i v)ᵀ (λI − A)⁺ (A_l v)`` at every row: shape (n, p, p)."""
-
-    @abstractmethod
-    def degenerate(self, z: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Return which rows have a gap of at most 1e-8 ‖A(z)‖₂: shape (n,)."""
-
-    @abstractmethod
-    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Return bounds of ``f(z + s) − f(z)`` over all z for every step (m, p): two arrays of shape (m,).
-
-        By Weyl's inequality these are λ_min and λ_max of ``Σ s_i A_i``.
-        """
-
-    def values_and_gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Return f (n,) and its gradient (n, p) at every row of ``z``.
-
-        Examples
-        --------
-        >>> from spectral_interp import Pencil
-        >>> Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0).values_and_gradients([[3.0]])
-        (array([6.]), array([[2.]]))
-        """
-        values, diagonal, coupling = self.gradients(z)
-        return values, diagonal + coupling
-
-
-class MatrixPencil(SpectralFunction):
-    """One eigenvalue, ``f(z) = λ_k(A_0 + Σ z_i A_i)``, of matrices of any structure."""
-
-    k: int
-    """0-based index of the eigenvalue, ascending."""
-
-    matrices: FloatArray
-    """A_0 … A_p in full, shape (p + 1, d, d)."""
-
-    @property
-    @abstractmethod
-    def dim(self) -> int:
-        """Order d of the matrices."""
-
-    @property
-    @abstractmethod
     def row_sums(self) -> FloatArray:
-        """Largest sum of absolute values in a row of A_0 … A_p, which bounds ‖A_i‖₂: shape (p + 1,)."""
+        """Bound of ``‖A_0‖₂ … ‖A_p‖₂``, summed over the neurons: shape (p + 1,)."""
 
     @property
     @abstractmethod
@@ -109,69 +48,23 @@ class MatrixPencil(SpectralFunction):
         Reversing the latents and changing their signs never matters.
         """
 
+    @property
     @abstractmethod
-    def eigenpairs(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Return λ (n,) and v (n, d), of unit norm with its largest entry positive."""
-
-    @abstractmethod
-    def spectra(self, z: npt.ArrayLike) -> FloatArray:
-        """Return all eigenvalues of A(z), ascending, at every row of ``z``: shape (n, d)."""
-
-    @abstractmethod
-    def norms(self, z: npt.ArrayLike) -> FloatArray:
-        """Return ‖A(z)‖₂ at every row of ``z``: shape (n,)."""
-
-    @abstractmethod
-    def gap(self, z: npt.ArrayLike) -> FloatArray:
-        """Return the distance from λ_k to its nearest neighbour at every row: shape (n,), inf where d = 1."""
-
-    @abstractmethod
-    def extremes(self) -> tuple[FloatArray, FloatArray]:
-        """Return (λ_min(A_i), λ_max(A_i)) for i = 0 … p: two arrays of shape (p + 1,)."""
-
-    @abstractmethod
-    def forms(self, u: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the parts of ``uᵀ A_i w`` with entries on and off the diagonal, for i = 0 … p.
-
-        Parameters
-        ----------
-        u, w : ndarray, shape (n, d)
-
-        Returns
-        -------
-        diagonal, coupling : ndarray, shape (n, p + 1)
-        """
-
-    @abstractmethod
-    def chord_forms(
-        self, vectors: FloatArray, chords: IntArray, weights: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return ``Σ_q weight_q u_qᵀ A_i w_q`` for i = 0 … p, in the parts of :meth:`forms`.
-
-        Parameters
-        ----------
-        vectors : ndarray, shape (m, s, d)
-        chords : ndarray of int, shape (q, 2)
-            Which of the s vectors are u_q and w_q.
-        weights : ndarray, shape (m, q)
-
-        Returns
-        -------
-        diagonal, coupling : ndarray, shape (m, p + 1)
-        """
+    def terms(self) -> tuple[MatrixPencil, ...]:
+        """Pencils whose sum is f."""
 
     @property
-    @override
-    def terms(self) -> tuple[tuple[float, MatrixPencil], ...]:
-        return ((1.0, self),)
-
-    @property
-    @override
     def n_features(self) -> int:
+        """Number p of features."""
         return len(self.row_sums) - 1
 
-    @override
+    @property
+    def dim(self) -> int:
+        """Order d of the matrices."""
+        return self.neurons.structure.dim
+
     def check_features(self, z: npt.ArrayLike) -> FloatArray:
+        """Return ``z`` as a float64 array (n, p); ValueError unless it and A(z) are finite, to 1e300."""
         array = np.asarray(z, dtype=np.float64)
         if array.ndim != 2 or array.shape[1] != self.n_features:
             raise ValueError(f"expected features of shape (n, {self.n_features}); got {array.shape}")
@@ -185,15 +78,129 @@ class MatrixPencil(SpectralFunction):
             )
         return array
 
-    @override
-    def gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-        values, v = self.eigenpairs(z)
-        diagonal, coupling = self.forms(v, v)
-        return values, diagonal[:, 1:], coupling[:, 1:]
+    def values(self, z: npt.ArrayLike) -> FloatArray:
+        """Return f at every row of ``z``: shape (n,)."""
+        neurons = self.neurons
+        return neurons.values(neurons.at(self.check_features(z))).sum(axis=1)
 
-    @override
+    def gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return f (n,) and the diagonal and the coupling part of ``∂f/∂z_i = Σ vᵀA_i v``, (n, p) each.
+
+        Hellmann–Feynman. Where λ_k is multiple the gradient is one of Clarke's subgradients.
+        """
+        neurons = self.neurons
+        values, v = neurons.pairs(neurons.at(self.check_features(z)))
+        products, d = neurons.products(v), neurons.structure.dim
+        diagonal, coupling = (
+            np.tensordot(products[:, :, part], neurons.entries[1:, :, part], axes=((1, 2), (1, 2)))
+            for part in (slice(d), slice(d, None))
+        )
+        return values.sum(axis=1), diagonal, coupling
+
+    def values_and_gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return f (n,) and its gradient (n, p) at every row of ``z``.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil
+        >>> Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0).values_and_gradients([[3.0]])
+        (array([6.]), array([[2.]]))
+        """
+        values, diagonal, coupling = self.gradients(z)
+        return values, diagonal + coupling
+
+    def hessian(self, z: npt.ArrayLike) -> FloatArray:
+        """Return ``∂²f/∂z_i∂z_l = Σ 2 (A_i v)ᵀ (λI − A)⁺ (A_l v)`` at every row: shape (n, p, p)."""
+        z, entries = self.check_features(z), self.neurons.entries[1:]
+        slopes = np.broadcast_to(entries[None], (len(z), *entries.shape))
+        return self.bend(z, slopes)
+
+    def bend(self, z: FloatArray, slopes: FloatArray) -> FloatArray:
+        """Return ``Σ 2 (G_a v)ᵀ (λI − A)⁺ (G_b v)`` of any matrices G, (n, r, N, E), at rows z: (n, r, r).
+
+        These are the second derivatives of f along changes of A that are straight to first order.
+        """
+        neurons, structure = self.neurons, self.neurons.structure
+        matrices = neurons.at(z)
+        _, v = neurons.pairs(matrices)
+        found = np.zeros((len(z), slopes.shape[1], slopes.shape[1]))
+        for n, k in enumerate(neurons.k.tolist()):
+            own = slopes[:, :, n].reshape(-1, structure.n_entries)
+            full = structure.full(own).reshape(*slopes.shape[:2], structure.dim, structure.dim)
+            images = np.einsum("nrij,nj->nri", full, v[:, n])
+            solved = structure.resolvent(matrices[:, n], k, images)
+            found += 2 * np.einsum("nrj,nsj->nrs", images, solved, optimize=True)
+        return found
+
     def degenerate(self, z: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        return self.gap(z) <= DEGENERATE * self.norms(z)
+        """Return which rows have a gap of at most 1e-8 ‖A(z)‖₂, of any neuron: shape (n,)."""
+        matrices = self.neurons.at(self.check_features(z))
+        small = self.neurons.gaps(matrices) <= DEGENERATE * self.neurons.norms(matrices)
+        return small.any(axis=1)
+
+    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return bounds of ``f(z + s) − f(z)`` over all z for every step (m, p): two arrays of shape (m,).
+
+        By Weyl's inequality these are the sums over the neurons of λ_min and λ_max of ``Σ s_i A_i``.
+        """
+        low, high = self.neurons.extremes(self.neurons.steps(self.check_features(s)))
+        return low.sum(axis=1), high.sum(axis=1)
+
+
+class MatrixPencil(SpectralFunction):
+    """One eigenvalue, ``f(z) = λ_k(A_0 + Σ z_i A_i)``, of matrices of any structure."""
+
+    k: int
+    """0-based index of the eigenvalue, ascending."""
+
+    matrices: FloatArray
+    """A_0 … A_p in full, shape (p + 1, d, d)."""
+
+    def _entries(self, z: npt.ArrayLike) -> FloatArray:
+        """Return the entries of A(z) at every row: shape (n, E)."""
+        return self.neurons.at(self.check_features(z))[:, 0]
+
+    def eigenpairs(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return λ (n,) and v (n, d), of unit norm with its largest entry positive."""
+        return self.neurons.structure.pairs(self._entries(z), self.k)
+
+    def spectra(self, z: npt.ArrayLike) -> FloatArray:
+        """Return all eigenvalues of A(z), ascending, at every row of ``z``: shape (n, d)."""
+        entries = self._entries(z)
+        found = np.stack([self.neurons.structure.values(entries, k) for k in range(self.dim)], axis=1)
+        return np.sort(found, axis=1)  # rounding may swap close ones
+
+    def norms(self, z: npt.ArrayLike) -> FloatArray:
+        """Return ‖A(z)‖₂ at every row of ``z``: shape (n,)."""
+        low, high = self.neurons.structure.extremes(self._entries(z))
+        return np.maximum(-low, high)
+
+    def gap(self, z: npt.ArrayLike) -> FloatArray:
+        """Return the distance from λ_k to its nearest neighbour at every row: shape (n,), inf where d = 1."""
+        return self.neurons.structure.gaps(self._entries(z), self.k)
+
+    def extremes(self) -> tuple[FloatArray, FloatArray]:
+        """Return (λ_min(A_i), λ_max(A_i)) for i = 0 … p: two arrays of shape (p + 1,)."""
+        return self.neurons.structure.extremes(self.neurons.entries[:, 0])
+
+    def forms(self, u: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the parts of ``uᵀ A_i w`` with entries on and off the diagonal, for i = 0 … p.
+
+        Parameters
+        ----------
+        u, w : ndarray, shape (n, d)
+
+        Returns
+        -------
+        diagonal, coupling : ndarray, shape (n, p + 1)
+        """
+        products, entries, d = self.neurons.structure.products(u, w), self.neurons.entries[:, 0], self.dim
+        return products[:, :d] @ entries[:, :d].T, products[:, d:] @ entries[:, d:].T
+
+    @property
+    @override
+    def terms(self) -> tuple[MatrixPencil, ...]:
+        return (self,)
 
     def _check_size(self) -> None:
         """Raise ValueError if a matrix is larger than 1e300."""

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from .._common.arrays import FloatArray, IntArray, check_bands, check_finite, check_index
+from .._common.arrays import FloatArray, check_bands, check_finite, check_index
 from .._common.caching import cached_property
-from ..eigen import eigenpairs, eigenvalues, neighbours
-from ..eigen.engine import resolvent
-from ..eigen.products import chord_products
 from .base import MatrixPencil
+from .neurons import Neurons
+from .structures import Tridiagonal
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +57,8 @@ class Pencil(MatrixPencil):
         check_bands(self.diag.shape, self.off.shape)
         if len(self.diag) < 2:
             raise ValueError("expected diag with at least 2 rows, the intercept and one feature; got 1")
-        self._check_size()
         object.__setattr__(self, "k", check_index(self.k, self.dim))
+        self._check_size()
 
     @property
     @override
@@ -95,79 +94,21 @@ class Pencil(MatrixPencil):
 
     @cached_property
     @override
+    def neurons(self) -> Neurons:
+        entries = np.hstack([self.diag, self.off])[:, None]
+        return Neurons(Tridiagonal(self.dim), entries, np.array([self.k]), np.zeros(1, dtype=np.intp))
+
+    @cached_property
+    @override
     def row_sums(self) -> FloatArray:
-        sums, off = np.abs(self.diag), np.abs(self.off)
-        with np.errstate(over="ignore"):
-            sums[:, 1:] += off
-            sums[:, :-1] += off
-        return sums.max(axis=1)
+        return self.neurons.structure.row_sums(self.neurons.entries[:, 0])
 
     def bands(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return the diagonals (n, d) and off-diagonals (n, d - 1) of A(z)."""
-        z = self.check_features(z)
-        return self.diag[0] + z @ self.diag[1:], self.off[0] + z @ self.off[1:]
-
-    @override
-    def values(self, z: npt.ArrayLike) -> FloatArray:
-        return eigenvalues(*self.bands(z), self.k)
-
-    @override
-    def eigenpairs(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        return eigenpairs(*self.bands(z), self.k)
-
-    @override
-    def forms(self, u: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-        coupling = u[:, :-1] * w[:, 1:] + u[:, 1:] * w[:, :-1]
-        return (u * w) @ self.diag.T, coupling @ self.off.T
-
-    @override
-    def chord_forms(
-        self, vectors: FloatArray, chords: IntArray, weights: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        diagonal, coupling = chord_products(vectors, chords, weights)
-        return diagonal @ self.diag.T, coupling @ self.off.T
-
-    @override
-    def hessian(self, z: npt.ArrayLike) -> FloatArray:
-        a, b = self.bands(z)
-        value, v = eigenpairs(a, b, self.k)
-        images = self.diag[1:, None] * v
-        images[:, :, 1:] += self.off[1:, None] * v[:, :-1]
-        images[:, :, :-1] += self.off[1:, None] * v[:, 1:]
-        solved = np.array([resolvent(a, b, value, v, image) for image in images])
-        return 2 * np.einsum("inj,lnj->nil", images, solved, optimize=True)
-
-    @override
-    def gap(self, z: npt.ArrayLike) -> FloatArray:
-        below, value, above = neighbours(*self.bands(z), self.k)
-        return np.minimum(value - below, above - value)
-
-    @override
-    def norms(self, z: npt.ArrayLike) -> FloatArray:
-        a, b = self.bands(z)
-        return np.maximum(-eigenvalues(a, b, 0), eigenvalues(a, b, -1))
-
-    @override
-    def extremes(self) -> tuple[FloatArray, FloatArray]:
-        return eigenvalues(self.diag, self.off, 0), eigenvalues(self.diag, self.off, -1)
+        entries = self._entries(z)
+        return entries[:, : self.dim], entries[:, self.dim :]
 
     @cached_property
     @override
     def matrices(self) -> FloatArray:
-        full = np.zeros((self.n_features + 1, self.dim, self.dim))
-        j = np.arange(self.dim)
-        full[:, j, j] = self.diag
-        full[:, j[:-1], j[1:]] = full[:, j[1:], j[:-1]] = self.off
-        return full
-
-    @override
-    def spectra(self, z: npt.ArrayLike) -> FloatArray:
-        bands = self.bands(z)
-        found = np.stack([eigenvalues(*bands, k) for k in range(self.dim)], axis=1)
-        return np.sort(found, axis=1)  # rounding may swap close ones
-
-    @override
-    def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        s = self.check_features(s)
-        bands = s @ self.diag[1:], s @ self.off[1:]
-        return eigenvalues(*bands, 0), eigenvalues(*bands, -1)
+        return self.neurons.structure.full(self.neurons.entries[:, 0])

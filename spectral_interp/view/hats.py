@@ -64,6 +64,28 @@ def slopes(u: npt.ArrayLike, knots: npt.ArrayLike) -> FloatArray:
     return found
 
 
+def mean_hats(u: FloatArray, shifts: FloatArray, knots: npt.ArrayLike) -> FloatArray:
+    """Return the means over shifts (b,) of the hat functions at ``u + shift``: (m,) to (m, K).
+
+    A hat is linear on a segment, so its mean follows from how many shifts end in the segment, and their sum.
+
+    Examples
+    --------
+    >>> mean_hats(np.array([0.5]), np.array([0.0, 0.5]), [0.0, 1.0, 2.0])
+    array([[0.25, 0.75, 0.  ]])
+    """
+    knots, ordered = np.asarray(knots, dtype=np.float64), np.sort(shifts)
+    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+    ends = np.searchsorted(ordered, knots[1:-1] - u[:, None], side="left")
+    ends = np.column_stack([np.zeros(len(u), np.intp), ends, np.full(len(u), len(ordered))])
+    count, total = np.diff(ends, axis=1), np.diff(sums[ends], axis=1)
+    share = (count * (u[:, None] - knots[:-1]) + total) / np.diff(knots)
+    found = np.zeros((len(u), len(knots)))
+    found[:, :-1] += count - share
+    found[:, 1:] += share
+    return found / len(ordered)
+
+
 def check_knots(knots: Sequence[float], name: str) -> None:
     """Raise ValueError unless there are at least two finite knots, ascending."""
     steps = np.diff(np.asarray(knots, dtype=np.float64))
@@ -201,6 +223,16 @@ class Pair:
 
     def __post_init__(self) -> None:
         check_knots(self.knots, f"pair of columns {self.first} and {self.second}")
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """Places of the two columns."""
+        return self.first, self.second
+
+    def feature_names(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the features, length K, from those of all columns."""
+        joined = f"{columns[self.first]} {'+' if self.sign > 0 else '−'} {columns[self.second]}"
+        return tuple(f"{joined} at {knot:.4g}" for knot in self.knots)
 
     def coordinates(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """Return the input's coordinates for those of its two columns, which broadcast."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .._common.caching import cached_property
 from ..pencil import MatrixPencil, SpectralFunction
 from .association import Association, association
 from .axes import Axis, NumberAxis
+from .hats import Pair, slopes
 from .wrapped import renamed, unwrapped
 
 
@@ -52,6 +54,8 @@ class ModelView:
         Encoded rows that attributions are measured against when the caller names none.
     background_name : str
         What they are, in words.
+    pairs : tuple of Pair
+        Inputs of two columns; their features follow those of the axes.
 
     Examples
     --------
@@ -66,6 +70,7 @@ class ModelView:
     output: Output
     background: FloatArray
     background_name: str = "the origin"
+    pairs: tuple[Pair, ...] = ()
 
     def __post_init__(self) -> None:
         background = np.array(self.background, dtype=np.float64)
@@ -87,7 +92,8 @@ class ModelView:
     @cached_property
     def features(self) -> tuple[str, ...]:
         """Names of the features, length p."""
-        return tuple(name for axis in self.axes for name in axis.feature_names)
+        own = tuple(name for axis in self.axes for name in axis.feature_names)
+        return (*own, *(name for pair in self.pairs for name in pair.feature_names(self.columns)))
 
     @cached_property
     def firsts(self) -> IntArray:
@@ -114,21 +120,82 @@ class ModelView:
         near = difflib.get_close_matches(str(name), self.columns, n=1, cutoff=0.0)
         raise ValueError(f"expected one of the {len(self.columns)} columns; got {name!r}; is it {near[0]!r}?")
 
+    @cached_property
+    def pair_own(self) -> tuple[slice, ...]:
+        """The features of every pair."""
+        ends = len(self.column_of) + np.cumsum([0, *(len(pair.knots) for pair in self.pairs)])
+        return tuple(slice(int(first), int(end)) for first, end in pairwise(ends))
+
+    def with_pairs(self, own: FloatArray) -> FloatArray:
+        """Return the features (n, p) of rows from those of the axes."""
+        if not self.pairs:
+            return own
+        blocks = [pair.place(*(self.positions(own, at) for at in pair.columns)) for pair in self.pairs]
+        return np.hstack([own, *blocks])
+
+    def positions(self, z: FloatArray, place: int) -> FloatArray:
+        """Return the coordinates (n,) at rows z of a number, given by its place among the axes."""
+        axis, first = self.axes[place], int(self.firsts[place])
+        return axis.positions(z[:, first : first + axis.n_features])
+
     def moved(self, row: FloatArray, name: str, u: FloatArray) -> FloatArray:
         """Return the row (p,) with a column at each of the coordinates ``u`` (m,): shape (m, p)."""
-        rows = np.repeat(row[None], len(u), axis=0)
+        rows = np.repeat(row[None, : len(self.column_of)], len(u), axis=0)
         rows[:, self.own(name)] = self.axis(name).place(u)
-        return rows
+        return self.with_pairs(rows)
 
     def steps(self, name: str, own: FloatArray) -> FloatArray:
-        """Return changes of all features, (m, p), from those of a column, (m, f)."""
-        steps = np.zeros((len(own), len(self.column_of)))
+        """Return changes of all features, (m, p), from those of a column, (m, f), pairs apart."""
+        steps = np.zeros((len(own), len(self.features)))
         steps[:, self.own(name)] = own
         return steps
 
     def per_column(self, per_feature: FloatArray) -> FloatArray:
-        """Sum numbers per feature, shape (n, p), over the features of each column: shape (n, c)."""
+        """Sum numbers per feature of the axes, (n, p), over the features of each column: shape (n, c)."""
         return np.add.reduceat(per_feature, self.firsts, axis=1)
+
+    def inputs(self, z: FloatArray) -> FloatArray:
+        """Return what columns become before they are made piecewise linear: shape (n, g).
+
+        Of every column, in order: a standardised number and the indicator of a gap, or indicators of levels.
+        """
+        own = (axis.inputs(z[:, self.own(axis.name)]) for axis in self.axes)
+        return np.hstack(list(own))
+
+    def from_inputs(self, x: FloatArray) -> FloatArray:
+        """Return the features (n, p) of inputs (n, g)."""
+        counts = np.cumsum([axis.plain.n_features for axis in self.axes])[:-1]
+        blocks = zip(self.axes, np.split(x, counts, axis=1), strict=True)
+        return self.with_pairs(np.hstack([axis.from_inputs(block) for axis, block in blocks]))
+
+    def input_slopes(self, z: FloatArray, per_feature: FloatArray) -> FloatArray:
+        """Return derivatives in the inputs, (n, …, g), from those in the features, (n, …, p), at rows (n, p).
+
+        At a knot they are those on its right.
+        """
+        blocks = [
+            axis.input_slopes(z[:, own], per_feature[..., own])
+            for axis, own in ((axis, self.own(axis.name)) for axis in self.axes)
+        ]
+        for pair, own in zip(self.pairs, self.pair_own, strict=True):
+            along = slopes(pair.coordinates(*(self.positions(z, at) for at in pair.columns)), pair.knots)
+            slope = np.einsum("nm,n...m->n...", along, per_feature[..., own]) / pair.scale
+            for at, sign in zip(pair.columns, (1.0, pair.sign), strict=True):
+                blocks[at] = blocks[at].copy()
+                blocks[at][..., 0] += sign * slope
+        return np.concatenate(blocks, axis=-1)
+
+    def along(self, z: FloatArray) -> FloatArray:
+        """Return how the features change at rows (n, p) as all inputs of a column do: shape (n, c, p)."""
+        p = len(self.features)
+        per_input = self.input_slopes(z, np.broadcast_to(np.eye(p), (len(z), p, p)))
+        starts = np.cumsum([0, *(axis.plain.n_features for axis in self.axes)])[:-1]
+        return np.add.reduceat(per_input, starts, axis=2).transpose(0, 2, 1)
+
+    @cached_property
+    def plain_axes(self) -> tuple[Axis, ...]:
+        """Axes whose features are the inputs."""
+        return tuple(axis.plain for axis in self.axes)
 
     def association(self, z: FloatArray) -> Association:
         """Return how the columns go together over encoded rows (n, p): see :mod:`.association`."""

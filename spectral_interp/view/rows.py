@@ -62,6 +62,11 @@ class Rows:
         """The prediction f at the rows, shape (n,)."""
         return self.view.function.values(self.z)
 
+    @cached_property
+    def inputs(self) -> FloatArray:
+        """What columns become before they are made piecewise linear: see :meth:`ModelView.inputs`."""
+        return self.view.inputs(self.z)
+
     def take(self, places: Any) -> Self:
         """Return some of the rows, by their places."""
         return replace(self, z=self.z[places], data=self.data[places], labels=self.labels[places])
@@ -107,14 +112,14 @@ def rows_of(model: Any, X: Any) -> Rows:
     if isinstance(X, Rows):
         if X.view is view:
             return X
-        if X.view.axes != view.axes:
+        if (X.view.axes, X.view.pairs) != (view.axes, view.pairs):
             raise ValueError(
                 "expected rows whose columns are encoded as the model's are; got rows of another model; "
                 "encode them again"
             )
         return replace(X, view=view)
     if X is None:
-        c, p = len(view.axes), len(view.column_of)
+        c, p = len(view.axes), len(view.features)
         return Rows(view, np.empty((0, p)), np.empty((0, c)), np.arange(0))
     if isinstance(model, ModelView):
         raise TypeError(f"expected Rows to go with a ModelView; got {type(X).__name__}; call est.rows(X)")

@@ -179,7 +179,7 @@ def test_background_is_averaged_and_features_of_a_column_are_summed(random_penci
 def test_a_batch_equals_its_rows(random_pencil, rng, monkeypatch):
     pencil, z, r = random_pencil(3, 7), rng.normal(size=(20, 3)), rng.normal(size=(5, 3))
     whole = explain(pencil, z, method="path", background=r)
-    monkeypatch.setattr(sys.modules[path.__module__], "VECTOR_ENTRIES", 21)
+    monkeypatch.setattr(sys.modules[path.__module__], "ENTRIES", 300)
     np.testing.assert_allclose(
         explain(pencil, z, method="path", background=r).values, whole.values, atol=1e-13
     )

@@ -95,7 +95,7 @@ def test_chunks_do_not_change_values(rng, monkeypatch):
     z, background = rng.normal(size=(7, 4)), rng.normal(size=(6, 4))
     whole = explain(pencil, z, method="shapley", background=background)
     monkeypatch.setattr(sys.modules[shapley.__module__], "TABLE", 40)
-    monkeypatch.setattr(sys.modules[shapley.__module__], "MATRICES", 20)
+    monkeypatch.setattr(sys.modules[shapley.__module__], "ENTRIES", 200)
     parts = explain(pencil, z, method="shapley", background=background)
     np.testing.assert_allclose(parts.values, whole.values, atol=1e-14)
     assert parts.evaluations == whole.evaluations == 7 * 6 * 16 + 7 + 6

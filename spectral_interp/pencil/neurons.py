@@ -1,0 +1,135 @@
+"""The matrices of one or several eigenvalues over the same features, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from .._common.arrays import FloatArray, IntArray
+from .._common.caching import cached_property
+from .structures import Structure
+
+WIDE = 64
+"""Number of features from which on rows that are mostly zeros are multiplied as sparse ones."""
+
+SPARSE = 1 / 4
+"""Largest share of other numbers in such rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """N eigenvalues ``λ_k(A_0 + Σ z_i A_i)`` over the same p features, whose sum is a function.
+
+    Attributes
+    ----------
+    structure : Structure
+        Of all matrices; order d, E entries each.
+    entries : ndarray, shape (p + 1, N, E)
+        A_0 … A_p of every neuron.
+    k : ndarray of int, shape (N,)
+    member : ndarray of int, shape (N,)
+        Which of M members a neuron belongs to; M times the sum over a member is that member's function.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil
+    >>> neurons = Pencil(diag=[[0.0, 1.0], [1.0, -1.0]], off=[[0.0], [0.0]], k=1).neurons
+    >>> neurons.values(neurons.at(np.array([[3.0]])))
+    array([[3.]])
+    """
+
+    structure: Structure
+    entries: FloatArray
+    k: IntArray
+    member: IntArray
+
+    def __len__(self) -> int:
+        return len(self.k)
+
+    @property
+    def n_members(self) -> int:
+        """Number M of members."""
+        return int(self.member[-1]) + 1
+
+    def at(self, z: FloatArray) -> FloatArray:
+        """Return A(z) of every neuron at rows (n, p): shape (n, N, E)."""
+        return self.entries[0] + self.steps(z)
+
+    def steps(self, s: FloatArray, own: slice | None = None) -> FloatArray:
+        """Return ``Σ s_i A_i`` for changes of the features ``own``, by default all: shape (n, N, E)."""
+        entries = self.entries[1:] if own is None else self.entries[1 + own.start : 1 + own.stop]
+        flat = entries.reshape(len(entries), -1)
+        sparse = s.shape[1] >= WIDE and np.count_nonzero(s) <= SPARSE * s.size
+        found = csr_array(s) @ flat if sparse else s @ flat
+        return found.reshape(len(s), *entries.shape[1:])
+
+    def values(self, matrices: FloatArray) -> FloatArray:
+        """Return λ_k of matrices (n, N, E): shape (n, N)."""
+        found = np.empty(matrices.shape[:2])
+        for k, own, part in self._by_index(matrices):
+            found[:, own] = self.structure.values(_flat(part), k).reshape(part.shape[:2])
+        return found
+
+    def pairs(self, matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return λ_k (n, N) and v (n, N, d) of matrices (n, N, E)."""
+        d = self.structure.dim
+        values, vectors = np.empty(matrices.shape[:2]), np.empty((*matrices.shape[:2], d))
+        for k, own, part in self._by_index(matrices):
+            lam, v = self.structure.pairs(_flat(part), k)
+            values[:, own], vectors[:, own] = lam.reshape(part.shape[:2]), v.reshape(*part.shape[:2], d)
+        return values, vectors
+
+    def gaps(self, matrices: FloatArray) -> FloatArray:
+        """Return the distance from every λ_k to its nearest neighbour, (n, N), for matrices (n, N, E)."""
+        found = np.empty(matrices.shape[:2])
+        for k, own, part in self._by_index(matrices):
+            found[:, own] = self.structure.gaps(_flat(part), k).reshape(part.shape[:2])
+        return found
+
+    def _by_index(self, matrices: FloatArray) -> Iterator[tuple[int, Any, FloatArray]]:
+        """Yield every index k, which neurons have it, and their matrices, (n, neurons, E)."""
+        for k, own in self.indices:
+            yield k, own, matrices[:, own]
+
+    @cached_property
+    def indices(self) -> list[tuple[int, Any]]:
+        """The indices k of the neurons, ascending, and which neurons have each."""
+        different = np.unique(self.k).tolist()
+        return [(k, slice(None) if len(different) == 1 else np.flatnonzero(self.k == k)) for k in different]
+
+    @cached_property
+    def sizes(self) -> FloatArray:
+        """Spectral norms of A_0 … A_p of every neuron: shape (p + 1, N)."""
+        return self.norms(self.entries)
+
+    def norms(self, matrices: FloatArray) -> FloatArray:
+        """Return the spectral norms of matrices (n, N, E): shape (n, N)."""
+        low, high = self.extremes(matrices)
+        return np.maximum(-low, high)
+
+    def extremes(self, matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of matrices (n, N, E): two arrays of shape (n, N)."""
+        shape = matrices.shape[:-1]
+        low, high = self.structure.extremes(_flat(matrices))
+        return low.reshape(shape), high.reshape(shape)
+
+    def products(self, v: FloatArray) -> FloatArray:
+        """Return what ``vᵀ A v`` multiplies the entries of A with, (n, N, E), for vectors (n, N, d)."""
+        flat = _flat(v)
+        return self.structure.products(flat, flat).reshape(*v.shape[:-1], self.structure.n_entries)
+
+    def by_member(self, per_neuron: FloatArray) -> FloatArray:
+        """Return M times the sums over the neurons of every member: (…, N) to (…, M)."""
+        starts = np.searchsorted(self.member, np.arange(self.n_members))
+        sums: FloatArray = np.add.reduceat(per_neuron, starts, axis=-1)
+        return self.n_members * sums
+
+
+def _flat(matrices: FloatArray) -> FloatArray:
+    """Return matrices (n, N, E) one below the other, (n · N, E)."""
+    n, count, entries = matrices.shape
+    return matrices.reshape(n * count, entries)

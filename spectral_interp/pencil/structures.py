@@ -1,0 +1,221 @@
+"""Structures of symmetric matrices: what eigenvalues are computed from, and what quadratic forms consist of.
+
+A matrix of order d is kept as a vector of its free entries, so that everything linear in matrices is linear
+algebra on vectors, whatever their structure; a structure knows how to solve for eigenvalues, and which
+products of vectors multiply the entries in a quadratic form.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from typing_extensions import override
+
+from .._common.arrays import FloatArray, IntArray
+from ..eigen import eigenpairs, eigenvalues, neighbours
+from ..eigen.engine import resolvent
+from ..eigen.products import chord_products
+
+NEGLIGIBLE = 2.0**-200
+"""Entries smaller than this fraction of the largest one do not matter to the eigenvalues."""
+
+
+@dataclass(frozen=True)
+class Structure(ABC):
+    """Symmetric matrices of order ``dim``, as vectors of E entries, those of the diagonal first."""
+
+    dim: int
+
+    @property
+    @abstractmethod
+    def n_entries(self) -> int:
+        """Number E of entries."""
+
+    @abstractmethod
+    def values(self, entries: FloatArray, k: int) -> FloatArray:
+        """Return λ_k of matrices (m, E): shape (m,)."""
+
+    @abstractmethod
+    def pairs(self, entries: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
+        """Return λ_k (m,) and v (m, d), of unit norm with its largest entry positive."""
+
+    @abstractmethod
+    def gaps(self, entries: FloatArray, k: int) -> FloatArray:
+        """Return the distance from λ_k to its nearest neighbour, shape (m,): inf where d = 1."""
+
+    @abstractmethod
+    def full(self, entries: FloatArray) -> FloatArray:
+        """Return matrices (m, E) in full: shape (m, d, d)."""
+
+    @abstractmethod
+    def products(self, u: FloatArray, w: FloatArray) -> FloatArray:
+        """Return what ``uᵀ A w`` multiplies the entries of A with: u, w (m, d), result (m, E)."""
+
+    @abstractmethod
+    def chord_products(self, vectors: FloatArray, chords: IntArray, weights: FloatArray) -> FloatArray:
+        """Return what ``Σ_q weight_q u_qᵀ A w_q`` multiplies the entries of A with: shape (m, E).
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (m, s, d)
+        chords : ndarray of int, shape (q, 2)
+            Which of the s vectors are u_q and w_q.
+        weights : ndarray, shape (m, q)
+        """
+
+    @abstractmethod
+    def resolvent(self, entries: FloatArray, k: int, rhs: FloatArray) -> FloatArray:
+        """Return ``(λ_k I − A)⁺ b`` of matrices (m, E) and b (m, r, d): shape (m, r, d)."""
+
+    def extremes(self, entries: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return λ_min and λ_max of matrices (m, E): two arrays of shape (m,)."""
+        return self.values(entries, 0), self.values(entries, self.dim - 1)
+
+    def spreads(self, entries: FloatArray) -> FloatArray:
+        """Return bounds of ``λ_max − λ_min`` of matrices (…, E), by their Frobenius norm: shape (…).
+
+        ``λ_max − λ_min <= √2 ‖A − (tr A / d) I‖_F`` (Mirsky, *The Spread of a Matrix*, 1956).
+        """
+        diag, off = entries[..., : self.dim], entries[..., self.dim :]
+        centred = diag - diag.mean(axis=-1, keepdims=True)
+        norms = [np.hypot.reduce(part, axis=-1) for part in (centred, off)]
+        return np.sqrt(2) * np.hypot(norms[0], np.sqrt(2) * norms[1])
+
+    def row_sums(self, entries: FloatArray) -> FloatArray:
+        """Return the largest sum of absolute values in a row, which bounds the norm: shape (m,)."""
+        with np.errstate(over="ignore"):
+            return np.abs(self.full(entries)).sum(axis=2).max(axis=1)
+
+
+class Tridiagonal(Structure):
+    """Tridiagonal matrices: the diagonal's d entries, then the d − 1 of the off-diagonal."""
+
+    @property
+    @override
+    def n_entries(self) -> int:
+        return 2 * self.dim - 1
+
+    def bands(self, entries: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return diagonals (m, d) and off-diagonals (m, d − 1)."""
+        return np.ascontiguousarray(entries[..., : self.dim]), np.ascontiguousarray(entries[..., self.dim :])
+
+    @override
+    def values(self, entries: FloatArray, k: int) -> FloatArray:
+        return eigenvalues(*self.bands(entries), k)
+
+    @override
+    def pairs(self, entries: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
+        return eigenpairs(*self.bands(entries), k)
+
+    @override
+    def gaps(self, entries: FloatArray, k: int) -> FloatArray:
+        below, value, above = neighbours(*self.bands(entries), k)
+        return np.minimum(value - below, above - value)
+
+    @override
+    def full(self, entries: FloatArray) -> FloatArray:
+        diag, off = self.bands(entries)
+        full, j = np.zeros((len(entries), self.dim, self.dim)), np.arange(self.dim)
+        full[:, j, j] = diag
+        full[:, j[:-1], j[1:]] = full[:, j[1:], j[:-1]] = off
+        return full
+
+    @override
+    def products(self, u: FloatArray, w: FloatArray) -> FloatArray:
+        return np.hstack([u * w, u[:, :-1] * w[:, 1:] + u[:, 1:] * w[:, :-1]])
+
+    @override
+    def chord_products(self, vectors: FloatArray, chords: IntArray, weights: FloatArray) -> FloatArray:
+        return np.hstack(chord_products(vectors, chords, weights))
+
+    @override
+    def resolvent(self, entries: FloatArray, k: int, rhs: FloatArray) -> FloatArray:
+        (a, b), (value, v) = self.bands(entries), self.pairs(entries, k)
+        sides = np.ascontiguousarray(rhs.transpose(1, 0, 2))
+        return np.array([resolvent(a, b, value, v, side) for side in sides]).transpose(1, 0, 2)
+
+    @override
+    def row_sums(self, entries: FloatArray) -> FloatArray:
+        diag, off = (np.abs(band) for band in self.bands(entries))
+        with np.errstate(over="ignore"):
+            diag[:, 1:] += off
+            diag[:, :-1] += off
+        return diag.max(axis=1)
+
+
+class Dense(Structure):
+    """Full symmetric matrices: the diagonal's d entries, then the d (d − 1) / 2 above it, row by row."""
+
+    @property
+    @override
+    def n_entries(self) -> int:
+        return self.dim * (self.dim + 1) // 2
+
+    def entries(self, matrices: FloatArray) -> FloatArray:
+        """Return full matrices (m, d, d) as vectors (m, E)."""
+        i, j = np.triu_indices(self.dim, k=1)
+        return np.hstack([np.diagonal(matrices, axis1=1, axis2=2), matrices[:, i, j]])
+
+    @override
+    def full(self, entries: FloatArray) -> FloatArray:
+        full, (i, j) = np.zeros((len(entries), self.dim, self.dim)), np.triu_indices(self.dim, k=1)
+        at = np.arange(self.dim)
+        full[:, at, at] = entries[:, : self.dim]
+        full[:, i, j] = full[:, j, i] = entries[:, self.dim :]
+        return full
+
+    def _solvable(self, entries: FloatArray) -> FloatArray:
+        """Return full matrices without entries negligible beside the largest.
+
+        Eigenvalues do not notice, but LAPACK, which squares entries on its way, may fail to converge.
+        """
+        size = np.abs(entries)
+        largest = size.max(axis=1, keepdims=True, initial=0)
+        return self.full(np.where(size < NEGLIGIBLE * largest, 0.0, entries))
+
+    def spectra(self, entries: FloatArray) -> FloatArray:
+        """Return all eigenvalues, ascending, shape (m, d)."""
+        return np.linalg.eigvalsh(self._solvable(entries)).astype(np.float64, copy=False)
+
+    @override
+    def values(self, entries: FloatArray, k: int) -> FloatArray:
+        return self.spectra(entries)[:, k]
+
+    @override
+    def pairs(self, entries: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
+        values, vectors = np.linalg.eigh(self._solvable(entries))
+        v = vectors[:, :, k]
+        largest = np.take_along_axis(v, np.abs(v).argmax(axis=1, keepdims=True), axis=1)
+        return values[:, k], v * np.sign(largest)
+
+    @override
+    def gaps(self, entries: FloatArray, k: int) -> FloatArray:
+        spectrum = self.spectra(entries)
+        others = np.delete(spectrum, k, axis=1)
+        return np.abs(others - spectrum[:, [k]]).min(axis=1, initial=np.inf)
+
+    @override
+    def products(self, u: FloatArray, w: FloatArray) -> FloatArray:
+        i, j = np.triu_indices(self.dim, k=1)
+        return np.hstack([u * w, u[:, i] * w[:, j] + u[:, j] * w[:, i]])
+
+    @override
+    def chord_products(self, vectors: FloatArray, chords: IntArray, weights: FloatArray) -> FloatArray:
+        u, w = (vectors[:, end].reshape(-1, self.dim) for end in chords.T)
+        products = self.products(u, w).reshape(*weights.shape, self.n_entries)
+        return np.einsum("mq,mqe->me", weights, products)
+
+    @override
+    def resolvent(self, entries: FloatArray, k: int, rhs: FloatArray) -> FloatArray:
+        values, vectors = np.linalg.eigh(self._solvable(entries))
+        distance = values[:, [k]] - values
+        far = np.abs(distance) > np.finfo(np.float64).eps * np.abs(values).max(axis=1, keepdims=True)
+        inverse = np.divide(1.0, distance, out=np.zeros_like(distance), where=far)
+        return ((rhs @ vectors) * inverse[:, None]) @ vectors.transpose(0, 2, 1)
+
+    @override
+    def extremes(self, entries: FloatArray) -> tuple[FloatArray, FloatArray]:
+        spectra = self.spectra(entries)
+        return spectra[:, 0], spectra[:, -1]

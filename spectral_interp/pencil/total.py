@@ -1,0 +1,111 @@
+"""Sums of tridiagonal pencils over the same features: again a spectral function, solved in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from .._common.arrays import FloatArray, IntArray, check_finite
+from .._common.caching import cached_property
+from .base import SpectralFunction
+from .neurons import Neurons
+from .structures import Tridiagonal
+from .tridiagonal import Pencil
+
+
+@dataclass(frozen=True, eq=False)
+class Total(SpectralFunction):
+    """A weighted sum of eigenvalues, ``f(z) = Σ_n w_n λ_{k_n}(A^n_0 + Σ_i z_i A^n_i)``.
+
+    Weights go into the matrices: ``w λ_k(A) = λ_k(w A)`` for w > 0, and ``−λ_k(A) = λ_{d−1−k}(−A)``, since
+    the negative of a matrix has the negative eigenvalues in reverse order.
+
+    Parameters
+    ----------
+    pencils : sequence of Pencil
+        Of the same order and the same features.
+    weights : array_like, shape (N,), optional
+        One by default.
+    member : array_like of int, shape (N,), optional
+        Which of the members 0, 1, … a pencil belongs to, ascending. Members are several fits whose average is
+        the model: M times the sum over a member is that member's prediction. By default there is one.
+
+    Raises
+    ------
+    ValueError
+        If there are no pencils, they differ in order or features, or weights or members do not fit them.
+
+    Examples
+    --------
+    >>> up, down = (Pencil(diag=[[0.0], [slope]], off=[[], []], k=0) for slope in (2.0, 1.0))
+    >>> Total([up, down], weights=[1.0, -3.0]).values([[1.0], [2.0]])
+    array([-1., -2.])
+    """
+
+    pencils: tuple[Pencil, ...]
+    weights: FloatArray
+    member: IntArray
+
+    def __init__(
+        self,
+        pencils: Sequence[Pencil],
+        weights: npt.ArrayLike | None = None,
+        member: npt.ArrayLike | None = None,
+    ) -> None:
+        count = len(pencils)
+        shapes = {pencil.diag.shape for pencil in pencils}
+        if len(shapes) != 1:
+            raise ValueError(
+                f"expected pencils of one order and the same features; got {sorted(shapes) or 'none'}"
+            )
+        given = np.ones(count) if weights is None else np.array(weights, dtype=np.float64)
+        members = np.zeros(count, dtype=np.intp) if member is None else np.array(member, dtype=np.intp)
+        if given.shape != (count,) or members.shape != (count,):
+            raise ValueError(
+                f"expected weights and member of shape ({count},); got {given.shape} and {members.shape}"
+            )
+        check_finite("weights", given)
+        if members[0] != 0 or not np.isin(np.diff(members), (0, 1)).all():
+            raise ValueError(f"expected members 0, 1, … ascending; got {members.tolist()}")
+        object.__setattr__(self, "pencils", tuple(pencils))
+        object.__setattr__(self, "weights", given)
+        object.__setattr__(self, "member", members)
+
+    @cached_property
+    @override
+    def neurons(self) -> Neurons:
+        entries = np.stack([p.neurons.entries[:, 0] for p in self.pencils], axis=1) * self.weights[:, None]
+        k = np.array([pencil.k for pencil in self.pencils])
+        dim = self.pencils[0].dim
+        k = np.where(self.weights < 0, dim - 1 - k, k)
+        return Neurons(Tridiagonal(dim), entries, k, self.member)
+
+    @property
+    @override
+    def structure(self) -> str:
+        return "tridiagonal" if any(p.structure == "tridiagonal" for p in self.pencils) else "diagonal"
+
+    @property
+    @override
+    def split_depends_on_basis(self) -> bool:
+        return any(pencil.split_depends_on_basis for pencil in self.pencils)
+
+    @cached_property
+    @override
+    def row_sums(self) -> FloatArray:
+        entries = self.neurons.entries
+        sums = self.neurons.structure.row_sums(entries.reshape(-1, entries.shape[-1]))
+        return sums.reshape(entries.shape[:2]).sum(axis=1)
+
+    @cached_property
+    @override
+    def terms(self) -> tuple[Pencil, ...]:
+        neurons, d = self.neurons, self.dim
+        return tuple(
+            Pencil(entries[:, :d], entries[:, d:], int(k))
+            for entries, k in zip(neurons.entries.transpose(1, 0, 2), neurons.k, strict=True)
+        )
