@@ -11,7 +11,7 @@ from spectral_interp import SpectralRegressor
 from spectral_interp.tables.dates import fit_dates, read_dates
 from spectral_interp.tables.encoder import TableEncoder
 from spectral_interp.view import DateAxis, LevelsAxis, NumberAxis
-from spectral_interp.view.datetext import spelled
+from spectral_interp.view.spelling import spelled
 from tests.tables.one_column import encode, fit
 
 EXPECTED = np.array(["2024-01-31", "2023-12-05"], dtype="datetime64[D]")
