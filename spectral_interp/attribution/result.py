@@ -179,7 +179,8 @@ class Attribution(Parts):
             for name, value in vars(self).items()
             if not name.startswith("_")
         }
-        return replace(self, **parts, detail=self.detail and partial(_some, self.detail, chosen))
+        detail = None if self.detail is None else partial(_some, self.detail, chosen)
+        return replace(self, **(parts | {"detail": detail}))
 
     def by_latent(self) -> FloatArray:
         """Return the diagonal contributions of every latent: shape (n, c, neurons, d).
