@@ -295,8 +295,8 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> Floa
     elif axis.log and (small := np.flatnonzero(values <= 0)).size:
         notes.append(
             f"column {shown(axis.name)} has {counted(small.size, 'value')} that are not positive, the first "
-            f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}, and enters by its logarithm; they "
-            f"count as {axis.floor:.6g}, the least of training"
+            f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}, and enters by its logarithm; "
+            f"they count as {axis.floor:.6g}, the least of training"
         )
     u = axis.coordinates(values)
     far = np.flatnonzero(np.abs(u) > FAR)

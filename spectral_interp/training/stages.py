@@ -45,6 +45,23 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
     ValueError
         If the file is no checkpoint, or one of another table, other options or another seed (named).
     """
+    state = identified(path, identity, "run")
+    try:
+        run.load_state(state)
+    except (ValueError, RuntimeError) as error:  # torch's, of the generator
+        raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
+    return run
+
+
+def identified(path: Path, identity: dict[str, Any], part: str) -> dict[str, Any]:
+    """Return the part "run" or "tape" of a checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint, or one of another table, other options or another seed (named), or holds
+        no such part.
+    """
     state = artifact.read(path, kind=artifact.CHECKPOINT)
     for key, value in identity.items():
         if state["identity"].get(key) != value:
@@ -52,11 +69,10 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
                 f"expected a checkpoint of the same run in {path}; got another {key}: "
                 f"{reprlib.repr(state['identity'].get(key))} instead of {value!r}; start without it"
             )
-    try:
-        run.load_state(state["run"])
-    except (ValueError, RuntimeError) as error:  # torch's, of the generator
-        raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
-    return run
+    if part not in state:
+        raise ValueError(f"expected a checkpoint of the same form in {path}; got another; start without it")
+    found: dict[str, Any] = state[part]
+    return found
 
 
 def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
