@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .._common.arrays import FloatArray, IntArray
-from ..eigen.engine import allowed_threads
+from .._common.arrays import FloatArray, IntArray, check_finite
 from ..view import Axis, HatsAxis, NumberAxis, Pair
 from ..view.hats import segments
-from .neurons import moments, order_of
+from .neurons import CODES, moments, order_of
 from .partition import hold_out
 from .run import Epoch
+from .stages import Tape
 from .sums import Inputs, SparseTable, SumOptions, SumRun
 
 KNOTS = 8
@@ -46,7 +44,11 @@ MOST_PAIRS, MOST_PAIRED = 16, 20
 SCORED_ROWS = 30_000
 """Rows of a score test, at most."""
 
-BATCH, EPOCHS, STEPS, MOST_EPOCHS = 128, 20, 2_500, 100
+BATCH = 128
+"""Rows of a batch, at most; of few rows a hundredth."""
+
+EPOCHS, LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS, MOST_STEPS = 20, 5, 100, 2_500, 20_000
+"""Epochs of a fit; but so many that it takes at least 2,500 steps, and at most 20,000."""
 
 HELD_SHARE, FOLDS, FOLDED_ROWS = 0.15, 4, 3_000
 """Share of the rows held out; with fewer rows than the last, each is held out once, in so many parts."""
@@ -54,67 +56,11 @@ HELD_SHARE, FOLDS, FOLDED_ROWS = 0.15, 4, 3_000
 TOLERANCE = 0.01
 """A simpler form wins if its held-out loss is larger by no more than this share."""
 
+Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
+
 LINEAR, HATS, ALL = "linear", "hats", "all"
 RUNGS = LINEAR, HATS, ALL
 """Inputs of a form, the simplest first: as the axes have them, with knots, and with finer ones and pairs."""
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass
-class Tape:
-    """What the fits of a recipe came to: a recipe that is played again takes it from there, to the bit.
-
-    Attributes
-    ----------
-    every : int
-        Epochs after which a running fit's state is recorded.
-    changed : callable, optional
-        Called after every recording, by one thread at a time: writes :meth:`state` to a file, say.
-    """
-
-    every: int = 10
-    changed: Callable[[], None] | None = None
-    finished: dict[str, dict[str, Any]] = field(default_factory=dict)
-    running: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _lock: Any = field(default_factory=threading.RLock, repr=False)
-
-    def play(
-        self, name: str, run: SumRun, held: SparseTable | None = None, progress: Progress | None = None
-    ) -> SumRun:
-        """Train a fit to its end, or set it to what the tape has of it."""
-        with self._lock:
-            done, state = self.finished.get(name), self.running.get(name)
-        if done is not None:
-            run.finish(done)
-            return run
-        if state is not None:
-            run.load_state(state)
-        for event in run.epochs(held):
-            with self._lock:
-                if progress is not None:
-                    progress(name, event.epoch, run.options.stop)
-                if event.epoch % self.every == 0 and event.epoch < run.options.stop:
-                    self.running[name] = run.state()
-                    self._tell()
-        with self._lock:
-            self.running.pop(name, None)
-            self.finished[name] = run.result()
-            self._tell()
-        return run
-
-    def _tell(self) -> None:
-        if self.changed is not None:
-            self.changed()
-
-    def state(self) -> dict[str, Any]:
-        """Return tensors and plain values from which :meth:`load_state` goes on."""
-        with self._lock:
-            return {"finished": dict(self.finished), "running": dict(self.running)}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from a :meth:`state`."""
-        self.finished, self.running = dict(state["finished"]), dict(state["running"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +93,7 @@ class SumFit:
 
 
 class Data(NamedTuple):
-    """A training table: features of the plain axes (n, p), targets, weights and groups (n,)."""
+    """A training table: features of the axes (n, p), targets, weights and groups (n,)."""
 
     z: FloatArray
     y: FloatArray
@@ -164,7 +110,6 @@ class Recipe:
     options: SumOptions
     seed: int
     tape: Tape
-    progress: Progress | None
 
     def position(self, axis: int) -> FloatArray:
         """Return the coordinates of a number, (n,)."""
@@ -175,11 +120,15 @@ class Recipe:
         """Return the rows as the inputs see them."""
         return SparseTable(inputs.sparse(self.data.z), self.data.y, self.data.weight)
 
-    def play(self, name: str, inputs: Inputs, number: int, *, epochs: int | None = None) -> SumRun:
-        """Return a finished fit on all rows."""
-        options = self.options if epochs is None else replace(self.options, n_epochs=epochs, stop=epochs)
-        run = SumRun.start(inputs, options, self.table(inputs), seed=1000 * self.seed + number)
-        return self.tape.play(name, run, progress=self.progress)
+    def coarse(self, name: str, inputs: Inputs, number: int) -> SumRun:
+        """Return a fit on all rows, of half the epochs."""
+        epochs = self.options.n_epochs // 2
+        options = replace(self.options, n_epochs=epochs, stop=epochs)
+        return self.tape.play(name, SumRun.start(inputs, options, self.table(inputs), self.seed_of(number)))
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of a fit: its starting weights and the order of its rows."""
+        return 1000 * self.seed + number
 
 
 # -------------------------------------------------------------------------------------------------- knots
@@ -242,7 +191,7 @@ class Scores:
         n = len(run.table.y)
         self.rows = np.sort(np.random.default_rng([seed, n]).permutation(n)[:SCORED_ROWS])
         self.run = replace(run, table=run.table.take(self.rows))
-        self.weight = np.ascontiguousarray(self.run.row_weights, np.float32)
+        self.weight = self.run.row_weights
         self.slopes = self.run.derivatives()
 
     def of(self, u: FloatArray, knots: FloatArray) -> FloatArray:
@@ -262,7 +211,7 @@ def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]
     numbers = [i for i, axis in enumerate(inputs.axes) if isinstance(axis, HatsAxis)]
     if len(numbers) < 2:
         return ()
-    run = recipe.play("coarse", inputs, 900, epochs=recipe.options.n_epochs // 2)
+    run = recipe.coarse("coarse", inputs, 900)
     if len(numbers) > MOST_PAIRED:
         sizes = np.bincount(inputs.owners, weights=np.abs(run.average[:, 1:]).mean(axis=(0, 2, 3)))
         numbers = sorted(sorted(numbers, key=lambda i: -sizes[i])[:MOST_PAIRED])
@@ -292,7 +241,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
     """Return inputs with finer knots where the score test asks for them."""
     n, open_ = len(recipe.data.y), None
     for number in range(ROUNDS):
-        run = recipe.play(f"finer {number + 1}", inputs, 901 + number, epochs=recipe.options.n_epochs // 2)
+        run = recipe.coarse(f"finer {number + 1}", inputs, 901 + number)
         scores = Scores(run, recipe.seed)
         parts: list[Any] = [*inputs.axes, *inputs.pairs]
         asked = set()
@@ -336,106 +285,174 @@ def fit_sum(
     groups: npt.NDArray[Any],
     seed: int,
     rungs: Sequence[str] = RUNGS,
+    simpler: Simpler | None = None,
     members: int = 4,
     dim: int = 5,
     norm_penalty: float = 0.0,
     tape: Tape | None = None,
-    progress: Progress | None = None,
 ) -> SumFit:
-    """Fit a model of the sum form, its form chosen on held-out rows."""
-    tape, data = Tape() if tape is None else tape, Data(z, y, weight, groups)
-    options = _options(len(y), loss, dim, norm_penalty)
-    recipe = Recipe(tuple(axes), data, options, seed, tape, progress)
+    """Fit a model of the sum form, and choose its inputs and its epochs on held-out rows.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        Numbers, levels and dates, without knots.
+    z : ndarray, shape (n, p)
+        Their features. Equal rows with equal targets are merged, in an order that their content determines.
+    y : ndarray, shape (n,)
+        Targets: standardised numbers, or 0 and 1.
+    weight : ndarray, shape (n,)
+        Positive. A weight of two is the row twice.
+    loss : str
+        "squared" or "logistic".
+    groups : ndarray, shape (n,)
+        The same for rows with equal features, which are not divided between training and held-out rows.
+    seed : int
+    rungs : sequence of str
+        The forms of inputs to try, of :data:`RUNGS`.
+    simpler : callable, optional
+        Called with the splits, pairs of rows to train on and rows held out, for the rungs of simpler models:
+        a sequence of dicts with the name as "rung", the held-out "loss", "parameters" and "epochs". Where one
+        of them is chosen no member is trained.
+    members : int
+        Fits whose average is the model.
+    dim : int
+        Order of the matrices.
+    norm_penalty : float
+        Factor α of the penalty ``α Σ_q ‖W_q‖``, with the Frobenius norm of all matrices of an input q in a
+        member, in units of the loss. Inputs that are not worth it end as zero.
+    tape : Tape, optional
+        What earlier plays of the same recipe came to, and where this one is recorded.
+
+    Raises
+    ------
+    ValueError
+        If an argument cannot be used.
+    FloatingPointError
+        If a loss is not finite.
+    """
+    data = Data(z, y, weight, groups)
+    _check(axes, data, loss, rungs)
+    options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty)
+    recipe = Recipe(tuple(axes), data, options, seed, Tape() if tape is None else tape)
+    found = splits(y, groups, loss=loss, seed=seed)
+    table = [] if simpler is None else [*simpler(found)]
     candidates = _candidates(recipe, rungs)
-    table: list[dict[str, Any]] = []
-    curves = _held_out_losses(recipe, candidates)
+    curves = _held_out_losses(recipe, candidates, found)
     for (name, inputs), curve in zip(candidates.items(), curves, strict=True):
-        run = SumRun.start(inputs, options, recipe.table(inputs).take(slice(1)), 0)
-        table.append(
-            {
-                "rung": name,
-                "loss": float(curve.min()),
-                "parameters": members * run.parameters,
-                "epochs": int(curve.argmin()) + 1,
-            }
-        )
+        size = members * inputs.n_features * options.neurons * (2 * dim - 1)
+        best = {"loss": float(curve.min()), "parameters": size, "epochs": int(curve.argmin()) + 1}
+        table.append({"rung": name, **best})
     least = min(row["loss"] for row in table)
     chosen = next(row for row in table if row["loss"] <= (1 + TOLERANCE) * least)
-    inputs = candidates[chosen["rung"]]
-    final = replace(recipe, options=replace(options, stop=chosen["epochs"]))
-    runs = _side_by_side(lambda m: final.play(f"member {m}", inputs, m), range(members))
-    entries = np.stack([inputs.folded(run.average) for run in runs])
+    inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
+    runs = _members(recipe, inputs, chosen["epochs"], members if chosen["rung"] in candidates else 0)
+    entries = [inputs.folded(run.average) for run in runs]
+    shape = (len(runs), inputs.n_features, options.neurons, 2 * dim - 1)
     history = [run.history for run in runs]
-    return SumFit(inputs.axes, inputs.pairs, entries, options.k, chosen["rung"], table, history)
+    stacked = np.reshape(entries, shape)
+    return SumFit(inputs.axes, inputs.pairs, stacked, options.k, chosen["rung"], table, history)
 
 
-def _options(n: int, loss: str, dim: int, norm_penalty: float) -> SumOptions:
+def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) -> None:
+    n, p = data.z.shape
+    if n < 2:
+        raise ValueError(f"expected at least 2 different rows; got {n}")
+    if p != sum(axis.n_features for axis in axes):
+        raise ValueError(f"expected z with the features of the axes; got {p} columns")
+    if not all(len(column) == n for column in data):
+        raise ValueError(f"expected y, weight and groups of {n} rows; got {[len(c) for c in data[1:]]}")
+    if loss not in CODES:
+        raise ValueError(f"expected loss to be one of {', '.join(CODES)}; got {loss!r}")
+    if not rungs or not set(rungs) <= set(RUNGS):
+        raise ValueError(f"expected rungs of {', '.join(RUNGS)}; got {tuple(rungs)}")
+    for name, column in zip(data._fields[:3], data[:3], strict=True):
+        check_finite(name, column)
+
+
+def options_for(n: int, *, loss: str, dim: int = 5, norm_penalty: float = 0.0) -> SumOptions:
+    """Return the settings of a fit on n rows: at least EPOCHS epochs, and more of them for few rows."""
     batch = int(np.clip(n // 100, 16, BATCH))
-    epochs = max(EPOCHS, min(-(-STEPS // -(-n // batch)), MOST_EPOCHS))
+    per_epoch = -(-n // batch)
+    epochs = int(np.clip(-(-LEAST_STEPS // per_epoch), EPOCHS, MOST_EPOCHS))
+    epochs = min(epochs, max(LEAST_EPOCHS, MOST_STEPS // per_epoch))
     return SumOptions(loss, epochs, epochs, batch, norm_penalty=norm_penalty, dim=dim)
 
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
-    """Return the inputs of every form, the simplest first."""
-    found, weight = {LINEAR: Inputs(recipe.axes)}, recipe.data.weight
-    count = int(np.clip(len(weight) // ROWS_PER_KNOT[0], 4, KNOTS))
-    axes = list(recipe.axes)
-    for i, axis in enumerate(axes):
-        if isinstance(axis, NumberAxis) and not isinstance(axis, HatsAxis):
-            knots = knots_of(recipe.position(i), weight, count)
-            if len(knots) > 2:
-                axes[i] = HatsAxis.of(axis, knots.tolist())
-    found[HATS] = Inputs(tuple(axes))
-    if ALL in rungs:
-        pairs = choose_pairs(recipe, found[HATS], count)
-        found[ALL] = refine(recipe, Inputs(tuple(axes), pairs))
-    return {name: found[name] for name in RUNGS if name in rungs}
+    """Return the inputs of every form, the simplest first, but of forms that come to the same only one."""
+    found, axes, weight = {LINEAR: Inputs(recipe.axes)}, list(recipe.axes), recipe.data.weight
+    numbers = {i: axis for i, axis in enumerate(axes) if isinstance(axis, NumberAxis)}
+    n = len(weight)
+    count = min(int(np.clip(n // ROWS_PER_KNOT[0], 4, KNOTS)), n // max(len(numbers), 1))
+    for i, axis in numbers.items() if count > 2 else ():
+        knots = knots_of(recipe.position(i), weight, count)
+        if len(knots) > 2:
+            axes[i] = HatsAxis.of(axis, knots.tolist())
+    found[HATS] = hats = Inputs(tuple(axes))
+    if ALL in rungs and len(hats.runs):
+        found[ALL] = refine(recipe, Inputs(hats.axes, choose_pairs(recipe, hats, count)))
+    plain = {name: inputs for name, inputs in found.items() if name in rungs}
+    different = {inputs.n_features: name for name, inputs in reversed(plain.items())}
+    return {name: inputs for name, inputs in plain.items() if name in different.values()}
 
 
-def _held_out_losses(recipe: Recipe, candidates: dict[str, Inputs]) -> list[FloatArray]:
+def _held_out_losses(
+    recipe: Recipe, candidates: dict[str, Inputs], splits: list[tuple[IntArray, IntArray]]
+) -> list[FloatArray]:
     """Return the held-out loss of every form after every epoch, the mean over the splits."""
-    data, found = recipe.data, splits(recipe.data, recipe.options.loss, recipe.seed)
+    weight = recipe.data.weight
 
-    def fit(job: tuple[str, int]) -> FloatArray:
+    def fit(job: tuple[str, int]) -> list[float]:
         name, number = job
-        table, (kept, held) = recipe.table(candidates[name]), found[number]
-        run = SumRun.start(
-            candidates[name], recipe.options, table.take(kept), 1000 * recipe.seed + 800 + number
-        )
-        recipe.tape.play(f"{name} {number + 1}", run, table.take(held), recipe.progress)
-        return np.array([event.validation_loss for event in run.history])
+        table, (kept, held) = recipe.table(candidates[name]), splits[number]
+        seed = recipe.seed_of(800 + number)
+        run = SumRun.start(candidates[name], recipe.options, table.take(kept), seed)
+        recipe.tape.play(f"{name} {number + 1}", run, table.take(held))
+        return [event.validation_loss for event in run.history]
 
-    jobs = list(itertools.product(candidates, range(len(found))))
-    curves = _side_by_side(fit, jobs)
-    share = np.array([data.weight[held].sum() for _, held in found])
-    by_name = np.array(curves).reshape(len(candidates), len(found), -1)
-    return list(np.einsum("nfe,f->ne", by_name, share / share.sum()))
+    jobs = list(itertools.product(candidates, range(len(splits))))
+    curves = np.reshape(recipe.tape.side_by_side(fit, jobs), (len(candidates), len(splits), -1))
+    share = np.array([weight[held].sum() for _, held in splits])
+    return list(np.einsum("nfe,f->ne", curves, share / share.sum()))
 
 
-def splits(data: Data, loss: str, seed: int) -> list[tuple[IntArray, IntArray]]:
-    """Return rows to train on and rows held out: one split of a large table, and of a small one several."""
-    n = len(data.y)
-    classes = data.y if loss == "logistic" and min(np.bincount(data.y.astype(np.intp))) > FOLDS else None
-    if n >= FOLDED_ROWS:
-        return [hold_out(data.groups, round(HELD_SHARE * n), seed, classes=classes)]
+def _members(recipe: Recipe, inputs: Inputs, stop: int, members: int) -> list[SumRun]:
+    """Return finished fits on all rows, different in their starting weights and the order of the rows."""
+    if not members:
+        return []
+    table, options = recipe.table(inputs), replace(recipe.options, stop=stop)
+
+    def fit(number: int) -> SumRun:
+        run = SumRun.start(inputs, options, table, recipe.seed_of(number))
+        return recipe.tape.play(f"member {number + 1}", run)
+
+    return recipe.tape.side_by_side(fit, range(members))
+
+
+def splits(
+    y: FloatArray, groups: npt.NDArray[Any], *, loss: str, seed: int
+) -> list[tuple[IntArray, IntArray]]:
+    """Return rows to train on and rows held out: one split of many rows, and of few rows several.
+
+    Examples
+    --------
+    >>> y = np.arange(40.0)
+    >>> [len(held) for _, held in splits(y, np.arange(40), loss="squared", seed=0)]
+    [10, 10, 10, 10]
+    """
+    n = len(y)
+    folds = 1 if n >= FOLDED_ROWS else min(FOLDS, n // 2)
+    enough = loss == "logistic" and np.unique(y, return_counts=True)[1].min() > folds
+    classes = y if enough and len(np.unique(y)) == 2 else np.zeros(n)
+    if folds == 1:
+        size = max(1, round(HELD_SHARE * n))
+        return [hold_out(groups, size, seed, classes=classes)]
     found, left = [], np.arange(n)
-    for number in range(FOLDS):
-        if number == FOLDS - 1:
-            held = left
-        else:
-            rest, held = hold_out(
-                data.groups[left],
-                round(n / FOLDS),
-                seed + number,
-                classes=None if classes is None else classes[left],
-            )
-            held, left = left[held], left[rest]
+    for number in range(folds):
+        held = left
+        if number < folds - 1:
+            rest, out = hold_out(groups[left], round(n / folds), seed + number, classes=classes[left])
+            left, held = left[rest], left[out]
         found.append((np.setdiff1d(np.arange(n), held), np.sort(held)))
     return found
-
-
-def _side_by_side(function: Callable[[Any], Any], jobs: Iterable[Any]) -> list[Any]:
-    """Return the results of jobs that run in threads, in the order of the jobs."""
-    jobs = list(jobs)
-    with ThreadPoolExecutor(max(1, min(allowed_threads(), len(jobs)))) as pool:
-        return list(pool.map(function, jobs))

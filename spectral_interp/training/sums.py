@@ -20,13 +20,32 @@ import torch
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
+from .._common.sampling import spread
 from ..eigen.lanes import LANES
 from ..view import Axis, HatsAxis, Pair
 from ..view.hats import segments
 from .loop import LOSSES
-from .neurons import CODES, UNKNOWN, SparseRows, Weights, advance, order_of, predict, scatter, slopes
+from .neurons import (
+    CODES,
+    EPSILON,
+    SQUARE_SHARE,
+    UNKNOWN,
+    SparseRows,
+    Weights,
+    advance,
+    order_of,
+    predict,
+    scatter,
+    slopes,
+)
 from .optimiser import RECENCY, one_cycle
 from .run import Epoch
+
+LEAST_WEIGHT = 1e-30
+"""Of a row, in units of the mean: smaller ones would vanish in float32."""
+
+PRUNING_ROWS = 20_000
+"""Rows on which inputs are tried without, at most."""
 
 START = 0.2
 """Standard deviation of the matrices at the start, of all inputs together."""
@@ -245,7 +264,7 @@ class SumRun:
         batches = math.ceil(n / options.batch_size)
         rates = one_cycle(options.n_epochs * batches, options.learning_rate * options.scale)
         ends = np.arange(batches + 1) * n // batches
-        y, weight = (np.ascontiguousarray(column, np.float32) for column in (self.table.y, self.row_weights))
+        y, weight = self.table.y.astype(np.float32), self.row_weights
         out = _aligned((int(np.diff(ends).max()), *self.weights.shape[:1], *self.weights.shape[2:]))
         for epoch in range(len(self.history) + 1, options.stop + 1):
             begun, loss = time.perf_counter(), 0.0
@@ -262,9 +281,9 @@ class SumRun:
             yield event
 
     @property
-    def row_weights(self) -> FloatArray:
+    def row_weights(self) -> npt.NDArray[np.float32]:
         """The weights of the rows, with a mean of 1."""
-        return self.table.weight / self.table.weight.mean()
+        return np.maximum(self.table.weight / self.table.weight.mean(), LEAST_WEIGHT).astype(np.float32)
 
     def _step(self, rows: IntArray, y: Any, weight: Any, out: Weights, rate: float) -> float:
         """Take one step on a batch, and return its summed loss before the step."""
@@ -289,7 +308,46 @@ class SumRun:
             rate,
             RECENCY,
         )
+        if options.norm_penalty:
+            self._shrink(rate)
         return loss
+
+    def _shrink(self, rate: float) -> None:
+        """Shrink the norm of every input by what the penalty asks for: the proximal step of ``α ‖W_q‖``.
+
+        AdamW divides gradients by the root of their mean square, and so does this, by an input's mean.
+        """
+        owners, count = self.inputs.owners, len(self.inputs.starts) - 1
+        unbiased = 1 - (1 - SQUARE_SHARE) ** self.steps
+        square = np.bincount(owners, self.square[:, 1:].mean(axis=(0, 2, 3)), count) / np.bincount(owners)
+        step = rate * self.options.norm_penalty / (np.sqrt(square / unbiased) + EPSILON)
+        norms = self._norms(self.weights)
+        kept = np.maximum(0, 1 - step / np.maximum(norms, 1e-30)).astype(np.float32)
+        self.weights[:, 1:] *= kept[owners][:, None, None]
+
+    def _norms(self, weights: Weights) -> FloatArray:
+        """Return the Frobenius norm of every input's matrices, (axes + pairs,)."""
+        features = slice(1, self.inputs.n_features)
+        squares = np.square(weights[:, features]).sum(axis=(0, 2, 3), dtype=np.float64)
+        owners = self.inputs.owners[: len(squares)]
+        return np.sqrt(np.bincount(owners, squares, len(self.inputs.starts) - 1))
+
+    def prune(self) -> None:
+        """Set inputs to zero, weakest first, where that does not raise ``mean loss + α Σ ‖W_q‖``.
+
+        The steps of training leave the norms of useless inputs near zero; this makes them vanish.
+        """
+        sample = self.table.take(spread(len(self.table.y), PRUNING_ROWS))
+        norms, owners = self._norms(self.average), np.concatenate([[-1], self.inputs.owners])
+        loss = mean_loss(self.predict(sample.rows), sample, self.options.loss)
+        for q in np.argsort(norms, kind="stable"):
+            before = self.average[:, owners == q]
+            self.average[:, owners == q] = 0
+            without = mean_loss(self.predict(sample.rows), sample, self.options.loss)
+            if without <= loss + self.options.norm_penalty * norms[q]:
+                loss = without
+            else:
+                self.average[:, owners == q] = before
 
     @cached_property
     def _decays(self) -> npt.NDArray[np.float32]:
@@ -312,24 +370,21 @@ class SumRun:
         out = _aligned((n, *self.average.shape[:1], *self.average.shape[2:]))
         warm = _aligned((n, len(self.average), LANES))
         warm[:] = UNKNOWN
-        y, weight = (np.ascontiguousarray(column, np.float32) for column in (self.table.y, self.row_weights))
-        order = order_of(options.dim)
-        loss = CODES[options.loss]
-        slopes(self.average, *self.table.rows, np.arange(n), y, weight, options.k, order, warm, loss, out)
+        y, order, loss = self.table.y.astype(np.float32), order_of(options.dim), CODES[options.loss]
+        rows = np.arange(n)
+        slopes(self.average, *self.table.rows, rows, y, self.row_weights, options.k, order, warm, loss, out)
         return out
 
-    def result(self) -> dict[str, Any]:
+    def result(self, *, weights: bool = True) -> dict[str, Any]:
         """Return tensors and plain values from which :meth:`finish` sets a fit to its end."""
-        return {"average": torch.tensor(self.average), "history": [asdict(event) for event in self.history]}
+        history = [asdict(event) for event in self.history]
+        return {"history": history} | ({"average": torch.tensor(self.average)} if weights else {})
 
     def finish(self, result: dict[str, Any]) -> None:
         """Take the :meth:`result` of a fit like this one; ValueError if it is another's."""
-        if self.average.shape != tuple(result["average"].shape):
-            raise ValueError(
-                f"expected weights of shape {self.average.shape}; got {tuple(result['average'].shape)}"
-            )
-        self.average[:] = result["average"].numpy()
         self.history = events_of(result["history"])
+        if "average" in result:
+            self._set({"average": result["average"]})
 
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values from which :meth:`load_state` takes the fit up again."""
@@ -341,14 +396,16 @@ class SumRun:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state`; ValueError if it is none of this fit."""
-        for name in ARRAYS:
-            if getattr(self, name).shape != tuple(state[name].shape):
-                shapes = getattr(self, name).shape, tuple(state[name].shape)
-                raise ValueError(f"expected {name} of shape {shapes[0]}; got {shapes[1]}")
-        for name in ARRAYS:
-            getattr(self, name)[:] = state[name].numpy()
+        self._set({name: state[name] for name in ARRAYS})
         self.steps = state["steps"]
         self.history = events_of(state["history"])
+
+    def _set(self, arrays: dict[str, torch.Tensor]) -> None:
+        for name, found in arrays.items():
+            own = getattr(self, name)
+            if own.shape != tuple(found.shape):
+                raise ValueError(f"expected {name} of shape {own.shape}; got {tuple(found.shape)}")
+            own[:] = found.numpy()
 
 
 def _finite(loss: float, where: str) -> float:
