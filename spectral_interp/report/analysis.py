@@ -102,7 +102,8 @@ def choose_rows(
     Examples
     --------
     >>> from spectral_interp import SpectralRegressor
-    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+    >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X, y = choose_rows(est, pd.DataFrame(np.eye(20), columns=est.encoder_.table_names), limit=5, seed=0)
     >>> len(X), y
     (5, None)
@@ -226,7 +227,8 @@ def analyze(
     Examples
     --------
     >>> from spectral_interp import SpectralRegressor
-    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+    >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
     >>> sorted(analysis.figures)[:4]

@@ -101,7 +101,7 @@ def test_damaged_baselines_are_refused(tmp_path, regressor, damage):
 
 
 def test_train_stores_them_unless_told_not_to(tmp_path, run):
-    options = ("--dim", 3, "--epochs", 5)
+    options = ("--form", "single", "--dim", 3, "--epochs", 5)
     status, text, _ = run(train, "diabetes", "--out", tmp_path / "with.pt", *options)
     assert status == 0
     assert "linear baseline: R²" in text
