@@ -7,8 +7,8 @@ features, and by ``P(x, e) − P(r, e)`` for every pair, e the value of the pair
   a pair's hats at ``a_x + s`` and ``a_r + s`` differ as a piecewise linear function of the shift s that e
   makes, with its breaks where one of the two is at a knot; beyond the outermost both are on the same end
   segment, and the difference stays as it is. ``Σ_n λ_min`` is concave and ``Σ_n λ_max`` convex in the
-  matrices, so the worst s is a break. Where there are more than :data:`JOINT` choices of breaks of several pairs, pairs are
-  added by their own extremes (Weyl).
+  matrices, so the worst s is a break. Where there are more than :data:`JOINT` choices of
+  breaks of several pairs, pairs are added by their own extremes (Weyl).
 - *Contribution*: let Δ_b be the change matrix of the column from the background row b to the row (see
   :mod:`spectral_interp.attribution.changes`): its own features', and half of ``P(x, r_e) − P(r_c, r_e)`` and
   of ``P(x, x_e) − P(r_c, x_e)``. A path contribution is a mean over b of means of ``Σ_n vᵀΔ_b v`` along the

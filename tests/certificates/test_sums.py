@@ -14,7 +14,7 @@ NUMBERS = ("plain", "bent", "gappy", "logged")
 
 
 def draw(seed, n=40):
-    """Return one of the random totals, its table and its rows: it varies in order, members, pairs, structure."""
+    """Return one of the random totals, its table and its rows: all of its sizes vary."""
     rng = np.random.default_rng(seed)
     view = random_sum(
         rng,
@@ -115,7 +115,7 @@ class Attack:
         assert (sign * ((f[1:] + f[:-1]) / 2 - middle) >= -self.slack).all()
 
     def check_radii(self, eps, rounds=5):
-        """Check tangent planes and classes within their radii: random directions, and against the gradient."""
+        """Check tangent planes and classes within their radii, in random directions and downhill."""
         cert, x = self.cert, self.rows.inputs
         f, g = cert.margins.prediction, cert.margins.slopes
         radius = np.minimum(cert.linear_radius(eps), 1e5)[:, None]
