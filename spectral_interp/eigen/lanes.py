@@ -144,7 +144,7 @@ def fill(typingctx: Any, like: Any, number: Any) -> Any:
 
 @intrinsic
 def epsilon(typingctx: Any, like: Any) -> Any:
-    """Rounding error of 1 in the type of ``like``: an array or lanes."""
+    """Return the rounding error of 1 in the type of ``like``: an array or lanes."""
     value = np.finfo(str(like.dtype)).eps
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -92,7 +92,7 @@ def test_rows_without_couplings_have_a_gradient():
     weights, rows, dense = problem(5, blocks=1)
     weights[:, :, 5:] = 0
     y, weight = np.zeros(50, np.float32), np.ones(50, np.float32)
-    total, gradient, _, warm = kernel_gradient(weights, rows, y, weight, 2, 5, "squared")
+    _, gradient, _, warm = kernel_gradient(weights, rows, y, weight, 2, 5, "squared")
     bands = np.einsum("nf,fel->nle", dense, weights[0, :, :5].astype(float))
     np.testing.assert_allclose(warm[:, 0], np.sort(bands, axis=-1)[..., 2], atol=1e-4)
     assert np.isfinite(gradient).all()
