@@ -227,7 +227,7 @@ def ball_radius(matrices: FloatArray, centre: FloatArray) -> float:
     """Return ρ, the smaller of ``‖Σ C_i²‖₂^½`` and the largest singular value of the rows vec(C_i)."""
     shifted = matrices - centre[:, None, None] * np.eye(matrices.shape[1])
     stacked = shifted.reshape(-1, matrices.shape[1])
-    rows = shifted.reshape(len(matrices), -1)
+    rows = shifted.reshape(len(matrices), matrices.shape[1] ** 2)
     rows = rows[:, rows.any(axis=0)]
     if not rows.size:
         return 0.0

@@ -32,7 +32,7 @@ _BEYOND = 0.5
 _NOTE = 48
 """Characters in a line of a note below the axis."""
 
-ROW, RANGE = "row", "range"
+ROW, RANGE, KNOT = "row", "range", "knot"
 
 
 def dependence_table(attribution: Attribution, certificate: Certificate, column: str) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     ``slope_high`` holds every derivative, rows stay in a wedge about the background's mean (method "local"),
     or in its average over the background rows. NaN if contributions are measured against another background
     than the model's own. ``coupling_share`` is |coupling| / (|diagonal| + |coupling|). ``known`` is False for
-    a level that the model does not know.
+    a level that the model does not know. A piecewise-linear column has a further line per knot.
 
     Parameters
     ----------
@@ -71,11 +71,14 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     axis = certificate.view.axis(column)
     dots = _dots(attribution, axis)
     known = dots["value"][dots["known"]].dropna()
-    table = pd.concat([dots, pd.DataFrame({"of": RANGE, "value": _grid(axis, known), "known": True})])
-    table = table.reset_index(drop=True)
+    lines = [pd.DataFrame({"of": RANGE, "value": _grid(axis, known), "known": True})]
+    if axis.knots:
+        knots = axis.values(np.array(axis.knots))
+        lines.append(pd.DataFrame({"of": KNOT, "value": knots, "known": True}))
+    table = pd.concat([dots, *lines]).reset_index(drop=True)
     low, high = np.full((2, len(table)), np.nan)
     if attribution.background == certificate.view.background_name:
-        there = (table["value"].notna() & table["known"]).to_numpy()
+        there = (table["value"].notna() & table["known"] & (table["of"] != KNOT)).to_numpy()
         ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
         low[there], high[there] = ends
     slope_low, slope_high, proven = _slopes(certificate, axis)
@@ -97,9 +100,9 @@ def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
     """Return the bounds of the derivative, and whether its sign is certain: NaN and False for levels.
 
     It is per unit of the column or of its logarithm. Dates whose month, weekday or hour enters count as
-    levels.
+    levels. With knots they are the bounds of all segments.
     """
-    if not axis.linear:
+    if not axis.sloped:
         return np.nan, np.nan, False
     line = certificate.column(axis.name)
     return line["low_per_unit"], line["high_per_unit"], bool(line["monotone"])
@@ -148,7 +151,8 @@ def _grid(axis: Axis, known: pd.Series) -> Any:
 def draw(table: pd.DataFrame, ax: Axes) -> None:
     """Draw a dot per row, coloured by the coupling's share, in front of the certified range.
 
-    Levels stand side by side, the most frequent first, up to twenty of them.
+    Ticks along the lower edge mark knots, where the column may bend. Levels stand side by side, the most
+    frequent first, up to twenty of them.
 
     Parameters
     ----------
@@ -173,6 +177,8 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     _limit(dots, ranges, ax)
     if first["log_axis"]:
         ax.set_xscale("log")
+    _add_knots(drawn(table.loc[table["of"] == KNOT, "value"]), ax)
+    if first["log_axis"]:
         label_log(ax.xaxis)
     if dates:
         label_dates(ax.xaxis)
@@ -213,6 +219,17 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
     x, low, high = (drawn(ranges[end]) for end in ("value", "low", "high"))
     colour = PROVEN if proven else CERTIFIED
     ax.fill_between(x, low, high, step=by_date, zorder=0, color=colour, linewidth=0, label=label)
+
+
+def _add_knots(knots: FloatArray, ax: Axes) -> None:
+    """Mark the knots within the axis by ticks along its lower edge."""
+    low, high = ax.get_xlim()
+    inside = knots[(knots >= low) & (knots <= high)]
+    if len(inside):
+        look: dict[str, Any] = {"color": NEUTRAL, "markersize": 9, "markeredgewidth": 1.2, "zorder": 3}
+        label, edge = "knots of the column", ax.get_xaxis_transform()
+        ax.plot(inside, np.full(len(inside), 0.02), "|", transform=edge, label=label, **look)
+        ax.set_xlim(low, high)
 
 
 def _add_strips(dots: pd.DataFrame, ranges: pd.DataFrame, levels: list[str], ax: Axes) -> FloatArray:
@@ -276,13 +293,21 @@ def finding(table: pd.DataFrame) -> str:
     return f"{text}; couplings make {table['coupling_share'].median():.0%} of that in the median row."
 
 
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    text = (
+        "One dot is one row: how much the column moved that prediction, at which value. The colour is "
+        "the share of couplings. The shaded area is certified: no contribution of this column can lie "
+        "outside."
+    )
+    return f"{text} Ticks mark knots, where the column may bend." if (table["of"] == KNOT).any() else text
+
+
 dependence = Figure(
     name="dependence",
     title="{column}: contribution against value",
     kind="Scatter chart",
-    reading="One dot is one row: how much the column moved that prediction, at which value. The colour is "
-    "the share of couplings. The shaded area is certified: no contribution of this column can lie "
-    "outside.",
+    reading=reading,
     table=dependence_table,
     draw=draw,
     height=lambda table: 5.0,
