@@ -9,6 +9,9 @@ features, and by ``P(x, e) − P(r, e)`` for every pair, e the value of the pair
   segment, and the difference stays as it is. ``Σ_n λ_min`` is concave and ``Σ_n λ_max`` convex in the
   matrices, so the worst s is a break. Where there are more than :data:`JOINT` choices of
   breaks of several pairs, pairs are added by their own extremes (Weyl).
+- *Step of one* from u to u + 1: the matrix of the column's own features changes as a piecewise linear
+  function of u, with its breaks where u or u + 1 is at a knot, and stays as it is beyond the outermost. So
+  the worst u is a break too; what pairs add depends on u + s alone, at its own worst shift.
 - *Contribution*: let Δ_b be the change matrix of the column from the background row b to the row (see
   :mod:`spectral_interp.attribution.changes`): its own features', and half of ``P(x, r_e) − P(r_c, r_e)`` and
   of ``P(x, x_e) − P(r_c, x_e)``. A path contribution is a mean over b of means of ``Σ_n vᵀΔ_b v`` along the
@@ -141,3 +144,12 @@ def change_range(
     ]
     low, high = np.array(ends).reshape(-1, 2).T
     return low, high
+
+
+def step_range(view: ModelView, column: str) -> tuple[float, float]:
+    """Return between what f changes as the number of a column rises by 1, from any value."""
+    axis = view.axis(column)
+    inner = np.array(axis.knots[1:-1])
+    start = np.concatenate([inner, inner - 1]) if len(inner) else np.zeros(1)
+    low, high = change_range(view, column, axis.place(start), axis.place(start + 1))
+    return float(low.min()), float(high.max())
