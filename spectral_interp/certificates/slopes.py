@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -215,8 +216,8 @@ def _verdict(directions: Sequence[tuple[bool, bool]]) -> int:
     return int(up) - int(down)
 
 
-def observed_in_segments(slopes: FloatArray, u: FloatArray, knots: Sequence[float]) -> dict[str, list[float]]:
-    """Return how many rows lie in every segment of a column, and the range of their slopes: lists (segments,).
+def observed_in_segments(slopes: FloatArray, u: FloatArray, knots: Sequence[float]) -> dict[str, list[Any]]:
+    """Return how many rows lie in every segment of a column, and the range of their slopes, as lists.
 
     Parameters
     ----------
