@@ -6,6 +6,9 @@ ATTRIBUTION_METHODS = ("local", "path", "shapley")
 DEFAULT_METHODS = ("local", "path")
 """Methods that an analysis uses by default; the first ranks the columns."""
 
+FORMS = ("auto", "single", "sum")
+"""Forms of a model; the first is the default."""
+
 STRUCTURES = ("tridiagonal", "diagonal", "dense")
 """Structures of the matrices of a model."""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .._common.arrays import FloatArray
 from .._common.choices import ATTRIBUTION_METHODS
-from .background import background_of
+from ..view import Rows
+from ..view.rows import background_of
 from .interactions import interactions
 from .local import local
 from .path import path
@@ -103,7 +106,15 @@ def explain(
     }
     rows, reference, description = background_of(model, X, background)
     parts = METHODS[method](rows, reference, **options[method])
-    attribution = Attribution.of(parts, rows, method=method, background=description)
+    split = method != "shapley" and rows.view.function.structure != "dense"
+    detail = partial(_by_entry, method, rows, reference, options[method]) if split else None
+    attribution = Attribution.of(
+        parts,
+        rows,
+        method=method,
+        background=description,
+        detail=detail,
+    )
     if method == "local" and attribution.degenerate.any():
         warnings.warn(
             f"{int(attribution.degenerate.sum())} of {len(rows)} rows are degenerate: the eigenvalue is "
@@ -111,3 +122,10 @@ def explain(
             stacklevel=2,
         )
     return attribution
+
+
+def _by_entry(method: str, rows: Rows, reference: FloatArray, options: dict[str, Any]) -> FloatArray | None:
+    """Return the contributions of every entry of the matrices, (n, c, N, 2d − 1), warnings apart."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the method has given them already
+        return METHODS[method](rows, reference, **options, detailed=True).by_entry

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._common.arrays import FloatArray
 from ..view import Rows
-from .background import background_of
+from ..view.rows import background_of
 from .changes import ENTRIES
 from .shapley import MOST_PLAYERS, all_masks, coalition_values, member_values, shapley_weights
 

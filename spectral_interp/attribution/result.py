@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
+from .._common.caching import cached_property
 from .._common.text import number
 from ..pencil import Neurons
 from ..view import Axis, DateAxis, Rows
@@ -115,8 +118,13 @@ class Attribution(Parts):
         Eigenvalues or eigenpairs that were computed: the cost.
     background : str
         What the contributions are measured against, in words.
+    refit_deviation : ndarray, shape (n, c), or None
+        Standard deviation of every contribution over the members of the model, several fits whose average it
+        is: how much of a contribution depends on the fit. None for models of one fit.
     axes : tuple of Axis, length c
         The columns as the model sees them; empty if not known.
+    detail : callable or None
+        Computes the contributions of every latent and bond: see :meth:`by_latent`.
 
     Examples
     --------
@@ -134,9 +142,18 @@ class Attribution(Parts):
     unit: str
     background: str = ""
     axes: tuple[Axis, ...] = ()
+    detail: Callable[[], FloatArray | None] | None = None
 
     @classmethod
-    def of(cls, parts: Parts, rows: Rows, *, method: str, background: str) -> Self:
+    def of(
+        cls,
+        parts: Parts,
+        rows: Rows,
+        *,
+        method: str,
+        background: str,
+        detail: Callable[[], FloatArray | None] | None = None,
+    ) -> Self:
         """Return the parts with what is known of the rows."""
         return cls(
             **vars(parts),
@@ -147,7 +164,64 @@ class Attribution(Parts):
             unit=rows.view.output.unit,
             background=background,
             axes=rows.view.axes,
+            detail=detail,
         )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: Any) -> Self:
+        """Return the attribution of some rows: a place, a slice, places or a mask of them."""
+        chosen = np.atleast_1d(np.arange(len(self))[rows])
+        n = len(self)
+        parts = {
+            name: value[chosen] if isinstance(value, np.ndarray) and len(value) == n else value
+            for name, value in vars(self).items()
+            if not name.startswith("_")
+        }
+        detail = None if self.detail is None else partial(_some, self.detail, chosen)
+        return replace(self, **(parts | {"detail": detail}))
+
+    def by_latent(self) -> FloatArray:
+        """Return the diagonal contributions of every latent: shape (n, c, neurons, d).
+
+        Methods "local" and "path". They are computed when asked for, at the cost of the method, and add up to
+        ``diagonal``. Where ``split_depends_on_basis`` they are one choice of several.
+
+        Raises
+        ------
+        ValueError
+            For contributions that are no sum over latents: Shapley values, and those of other explainers.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, explain
+        >>> pencil = Pencil(diag=[[0.0, 1.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=1)
+        >>> explain(pencil, [[1.0]]).by_latent()
+        array([[[[0., 2.]]]])
+        """
+        return self._by_entry[..., : self._dim]
+
+    def by_bond(self) -> FloatArray:
+        """Return the coupling contributions of every bond (j, j + 1): shape (n, c, neurons, d − 1).
+
+        As :meth:`by_latent`; they add up to ``coupling``.
+        """
+        return self._by_entry[..., self._dim :]
+
+    @cached_property
+    def _by_entry(self) -> FloatArray:
+        found = None if self.detail is None else self.detail()
+        if found is None:
+            raise ValueError(
+                "expected contributions of a tridiagonal or diagonal model by 'local' or 'path', which are "
+                f"sums over latents and bonds; got those by {self.method!r}"
+            )
+        return found
+
+    @property
+    def _dim(self) -> int:
+        return (self._by_entry.shape[-1] + 1) // 2
 
     @property
     def completeness_gap(self) -> FloatArray:
@@ -240,7 +314,7 @@ class Attribution(Parts):
         n, c = self.values.shape
         parts = {
             name: getattr(self, name).ravel()
-            for name in ("diagonal", "coupling", "standard_error")
+            for name in ("diagonal", "coupling", "standard_error", "refit_deviation")
             if getattr(self, name) is not None
         }
         return pd.DataFrame(
@@ -255,6 +329,12 @@ class Attribution(Parts):
                 "background": self.background,
             }
         )
+
+
+def _some(detail: Callable[[], FloatArray | None], chosen: IntArray) -> FloatArray | None:
+    """Return the contributions by entry of some rows."""
+    found = detail()
+    return None if found is None else found[chosen]
 
 
 def _numbers(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:

@@ -10,6 +10,7 @@ from .._common.choices import (
     BUNDLED_TARGETS,
     DEFAULT_METHODS,
     FIGURE_FORMATS,
+    FORMS,
     STRUCTURES,
 )
 from .._common.text import as_text
@@ -69,7 +70,16 @@ def train_options(prog: str) -> argparse.ArgumentParser:
     _add_columns(parser)
     _add_reading(parser)
     parser.add_argument("--out", type=Path, required=True, help="where to write the model, e.g. model.pt")
-    parser.add_argument("--dim", type=int, default=15, help="order of the matrices (default: 15)")
+    parser.add_argument(
+        "--form",
+        choices=FORMS,
+        default=FORMS[0],
+        help="one neuron, a sum of small ones on piecewise-linear columns, or the simplest form whose "
+        "held-out loss is within 1 %% of the best (default: auto)",
+    )
+    parser.add_argument(
+        "--dim", type=int, default=15, help="order of the matrices of a single neuron (default: 15)"
+    )
     parser.add_argument(
         "--structure",
         choices=STRUCTURES,

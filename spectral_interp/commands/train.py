@@ -102,6 +102,7 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
         options["positive"] = args.positive
     return kind(
         args.dim,
+        form=args.form,
         structure=args.structure,
         k=args.k,
         n_epochs=args.epochs,

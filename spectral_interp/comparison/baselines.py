@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
 from ..estimators.base import SpectralEstimator
+from ..estimators.single import consume, options_of
 from ..models.network import LINEAR, MLP, Baseline, network
 from ..training.loop import epochs, mean_loss
 from ..training.partition import Partition
@@ -58,9 +59,9 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = N
     --------
     >>> from spectral_interp import SpectralRegressor
     >>> X = np.random.default_rng(0).normal(size=(50, 2))
-    >>> est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
     >>> est.baselines_ = fit_baselines(est, X, X[:, 0])
-    >>> bool(np.abs(est.baselines_["linear"].values(est.encode(X)) - X[:, 0]).max() < 0.01)
+    >>> bool(np.abs(est.baselines_["linear"].values(est.rows(X).inputs) - X[:, 0]).max() < 0.01)
     True
     """
     data = est.partition(X, y, sample_weight)
@@ -73,7 +74,9 @@ def evaluate_all(
     """Return the metrics of the spectral model and of its baselines on the rows ``X``, weighted."""
     rows = rows_of(est, X)
     baselines = est.baselines_ or {}
-    predictions = {"spectral": rows.prediction} | {name: b.values(rows.z) for name, b in baselines.items()}
+    predictions = {"spectral": rows.prediction} | {
+        name: b.values(rows.inputs) for name, b in baselines.items()
+    }
     return {name: est.metrics(prediction, y, sample_weight) for name, prediction in predictions.items()}
 
 
@@ -94,18 +97,18 @@ def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
             "0.bias": torch.from_numpy(np.reshape(model.intercept_, 1)),
         }
         module.load_state_dict(weights)
-        loss = mean_loss(_flat(module), data.validation, est.options(data).loss)
+        loss = mean_loss(_flat(module), data.validation, options_of(est, data.train).loss)
         fitted.append((loss, module))
     return _finished(LINEAR, min(fitted, key=lambda pair: pair[0])[1], data)
 
 
 def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
     module = network([data.table.z.shape[1], *HIDDEN], seed=est.seed_)
-    options = replace(est.options(data), learning_rate=MLP_LEARNING_RATE, norm_penalty=0.0)
+    options = replace(options_of(est, data.train), learning_rate=MLP_LEARNING_RATE, norm_penalty=0.0)
     generator = torch.Generator().manual_seed(est.seed_)
     run = Run.start(_flat(module), options, n_rows=len(data.trained), generator=generator)
     events = epochs(run, data.train, data.validation)
-    est.consume(stop_early(events, run, patience=est.patience), run)
+    consume(est, stop_early(events, run, patience=est.patience), run)
     return _finished(MLP, module, data)
 
 

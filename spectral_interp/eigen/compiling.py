@@ -12,6 +12,7 @@ import pickle
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from numba import njit
@@ -22,6 +23,10 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {
 
 HELPER = _OPTIONS | {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that only kernels call: part of the kernel's code, and of its cache entry."""
+
+
+HELPER_FILES = "lanes.py", "laguerre.py"
+"""Files of this room whose functions kernels of other files inline."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -47,11 +52,22 @@ class _Cache(FunctionCache):
                 self.flush()
             return None
 
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        """Return what compiled code is looked up by: numba knows the kernel's own file, not its helpers'."""
+        return (*super()._index_key(sig, codegen), _helpers())
+
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
         except OSError:
             _warn()
+
+
+@functools.cache
+def _helpers() -> tuple[Any, ...]:
+    """Return the state of the files whose functions kernels of other files inline."""
+    found = (Path(__file__).with_name(name).stat() for name in HELPER_FILES)
+    return tuple((stat.st_mtime_ns, stat.st_size) for stat in found)
 
 
 class _NoCache(NullCache):

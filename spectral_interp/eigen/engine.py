@@ -63,7 +63,7 @@ def resolvent(diag: Batch, off: Batch, lam: Batch, vec: Batch, rhs: Batch) -> Ba
 def _run(function: Callable[..., int], scalars: tuple[int, ...], arrays: tuple[Batch, ...]) -> int:
     """Call a kernel on all rows, or on a slice of them per thread, and add up its results."""
     n, d = arrays[0].shape
-    workers = _allowed_threads() if n * d >= THREADED else 1
+    workers = allowed_threads() if n * d >= THREADED else 1
     size = -(-n // (workers * kernel.LANES)) * kernel.LANES
     if size >= n:
         return function(*scalars, *arrays)
@@ -73,7 +73,7 @@ def _run(function: Callable[..., int], scalars: tuple[int, ...], arrays: tuple[B
     return function(*scalars, *first) + sum(future.result() for future in futures)
 
 
-def _allowed_threads() -> int:
+def allowed_threads() -> int:
     """Return how many threads torch uses; where it is not loaded, how many OpenMP may use."""
     if set_by_torch := getattr(sys.modules.get("torch"), "get_num_threads", None):
         return int(set_by_torch())

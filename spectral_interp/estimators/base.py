@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,17 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
-from ..models.spectral import MODULES
 from ..pencil import MatrixPencil, SpectralFunction
 from ..tables.encoder import TableEncoder, without_columns
 from ..tables.frames import with_names
-from ..training import Epoch, Options, Run, TrainingRows
+from ..training import TrainingRows
 from ..training.fingerprints import Fingerprints, fingerprints, to_keep
-from ..training.loop import best_start, epochs
 from ..training.partition import (
     Partition,
     Places,
@@ -36,10 +32,9 @@ from ..training.partition import (
     draw_background,
     hold_out,
 )
-from ..training.stages import prune, save_checkpoints, show_progress, stop_early
-from ..training.stages import resume as resume_run
 from ..view import ModelView, Output, Rows, rows_of
 from ..view.rows import labels_of
+from .forms import FITS, SINGLE, Saving
 from .persistence import Saved
 from .validation import (
     check_parameters,
@@ -55,11 +50,8 @@ if TYPE_CHECKING:
     from ..models.network import Baseline
 
 
-ROWS_PER_PARAMETER = 20
-"""With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start."""
-
-STARTS = 3
-"""Initial weights that are tried; the best after a tenth of the epochs goes on."""
+MAX_PREDICTED = 2**22
+"""Features of the rows that are predicted at a time: 32 MiB."""
 
 
 class SpectralEstimator(Saved, BaseEstimator, ABC):
@@ -72,6 +64,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self,
         dim: int = 15,
         *,
+        form: str = "auto",
+        members: int = 4,
         structure: str = "tridiagonal",
         k: int | None = None,
         n_epochs: int = 300,
@@ -89,6 +83,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         verbose: bool = False,
     ) -> None:
         self.dim = dim
+        self.form = form
+        self.members = members
         self.structure = structure
         self.k = k
         self.n_epochs = n_epochs
@@ -158,22 +154,20 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             )
         self.seed_ = seed_from(self.random_state)
         encoder = TableEncoder.fit(
-            frame, log=self.log, categorical=self.categorical, na_values=self.na_values, weight=weight
+            frame,
+            log=self.log,
+            categorical=self.categorical,
+            na_values=self.na_values,
+            weight=weight,
+            choose_logs=self.form != "single",
         )
         self.encoder_ = replace(encoder, table_names=names)
         data = self._partition(frame, targets, weight)
-        identity = self._identity(data.table)
-        run = self._start(data, None if resume is None else Path(resume), identity)
-        self.module_ = run.module
-        events = epochs(run, data.train, data.validation)
-        events = stop_early(events, run, patience=self.patience)
-        if checkpoint is not None:
-            events = save_checkpoints(events, run, Path(checkpoint), every=every, identity=identity)
-        self.consume(events, run)
-        if self.norm_penalty:
-            prune(self.module_, data.train, run.options)
-        self.history_ = [asdict(event) for event in run.history]
-        self.module_.rescale_(data.scale, data.center)
+        saving = Saving(checkpoint, every, resume, self._identity(data.table))
+        fitted = FITS[self.form](self, data, saving)
+        self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
+        self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
+        self.rungs_ = self._rungs(fitted.rungs, data)
         drawn, self.background_of_ = draw_background(data, self.seed_)
         self.background_ = frame.iloc[drawn].reset_index(drop=True)
         self.trained_on_: Fingerprints | None = to_keep(data.table.z)
@@ -183,20 +177,6 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.made_by_ = made_by
         self.build_view()
         return self
-
-    def _start(self, data: Partition, checkpoint: Path | None, identity: dict[str, Any]) -> Run:
-        """Return the best of a few begun runs, or the one in a checkpoint."""
-        n, p = data.train.z.shape
-        runs = []
-        for seed in range(self.seed_, self.seed_ + STARTS):
-            module = self.new_module(p, seed)
-            parameters = sum(parameter.numel() for parameter in module.parameters())
-            module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters)))
-            generator = torch.Generator().manual_seed(seed)
-            runs.append(Run.start(module, self.options(data), n_rows=n, generator=generator))
-        if checkpoint is not None:
-            return resume_run(runs[0], checkpoint, identity)
-        return best_start(runs, data.train, data.validation)
 
     def partition(self, X: Any, y: Any, sample_weight: Any = None) -> Partition:
         """Return a training table of the fitted estimator as :meth:`fit` encodes and splits it.
@@ -214,48 +194,32 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         return self._partition(*distinct(frame, targets, check_weights(sample_weight, len(frame))))
 
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
-        z = self.encoder_.encode(frame, quiet=True)
+        z = self.encoder_.plain.encode(frame, quiet=True)
         rows, held = self._split(z, targets)
         center, scale = self._target_scale(targets[rows], weight[rows])
         table = TrainingRows(z, (targets - center) / scale, weight)
         return Partition(table, rows, held, center, scale)
 
-    def consume(self, events: Iterable[Epoch], run: Run) -> None:
-        """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
-        try:
-            for _ in show_progress(events, run) if self.verbose else events:
-                pass
-        except FloatingPointError as error:
-            if not run.history:
-                raise
-            warnings.warn(
-                f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=3
-            )
-        run.finish()
-
-    def options(self, data: Partition) -> Options:
-        """Return the settings of a training run on ``data``."""
-        return Options(
-            loss=self._loss,
-            n_epochs=int(self.n_epochs),
-            batch_size=int(self.batch_size),
-            learning_rate=self.learning_rate,
-            weight_decay=self.alpha / float(data.train.weight.sum()),
-            norm_penalty=self.norm_penalty,
-        )
+    def _rungs(self, rungs: list[dict[str, Any]], data: Partition) -> pd.DataFrame:
+        """Return the forms that were tried, their losses in the target's unit."""
+        frame = pd.DataFrame(rungs)
+        if self._loss == "squared":
+            frame["loss"] = np.sqrt(frame["loss"]) * data.scale
+        names = {"rung": "inputs", "loss": "held_out_loss"}
+        frame.insert(0, "form", ["single" if rung == SINGLE else "sum" for rung in frame["rung"]])
+        return frame.rename(columns=names)
 
     def _identity(self, table: TrainingRows) -> dict[str, Any]:
         """Return what a checkpoint must share with the fit that resumes from it."""
-        params = self.get_params().items()
-        options = {k: plain(v) for k, v in params if k not in ("random_state", "verbose")}
+        apart = {"random_state", "verbose"} | ({"form", "members"} if self.form == "single" else set())
+        options = {k: plain(v) for k, v in self.get_params().items() if k not in apart}
         digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
         return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}
 
     @property
     def feature_importances_(self) -> FloatArray:
-        """Spectral norm ``‖A_i‖₂`` of every feature, shape (p,): a unit of z_i changes f by no more."""
-        low, high = self.pencil_.extremes()
-        return np.maximum(-low, high)[1:]
+        """Bound of what a unit of every feature changes f by, shape (p,): ``Σ ‖A_i‖₂`` over the neurons."""
+        return self.function_.neurons.sizes[1:].sum(axis=1)
 
     @property
     def function_(self) -> SpectralFunction:
@@ -285,8 +249,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def build_view(self) -> ModelView:
         """Build what :meth:`view` returns from the fitted module, encoder and background."""
         view = ModelView(
-            function=self.module_.pencil(),
+            function=self.module_.function(),
             axes=self.encoder_.axes,
+            pairs=self.encoder_.pairs,
             output=self._output(),
             background=self.encoder_.encode(self.background_, quiet=True),
             background_name=self._background_name(),
@@ -298,6 +263,17 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """Return the features of the rows ``X``, shape (n, p)."""
         check_is_fitted(self)
         return self.encoder_.encode(check_rows(self, X))
+
+    def values(self, X: Any) -> FloatArray:
+        """Return the fitted function at the rows ``X``, shape (n,), in the target's unit or log-odds."""
+        check_is_fitted(self)
+        view, x = self.view(), self.encoder_.plain.encode(check_rows(self, X))
+        together = max(1, MAX_PREDICTED // len(view.features))
+        parts = [
+            view.function.values(view.from_inputs(x[start : start + together]))
+            for start in range(0, len(x), together)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
 
     def rows(self, X: Any) -> Rows:
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
@@ -318,7 +294,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         check_is_fitted(self)
         if self.trained_on_ is None:
             return None
-        return int(np.isin(fingerprints(rows_of(self, X).z), self.trained_on_).sum())
+        return int(np.isin(fingerprints(rows_of(self, X).inputs), self.trained_on_).sum())
 
     def _background_name(self) -> str:
         """Return what ``background_`` is; a bare state dict has no history and no training rows."""
@@ -338,14 +314,6 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             self.seed_,
             classes=targets if smallest > 1 else None,
         )
-
-    def new_module(self, n_features: int, seed: int) -> Any:
-        """Return an untrained module of the estimator's structure."""
-        if self.structure not in MODULES:
-            raise ValueError(f"expected structure to be one of {', '.join(MODULES)}; got {self.structure!r}")
-        generator = torch.Generator().manual_seed(seed)
-        module = MODULES[self.structure]
-        return module(n_features, self.dim, self.k, generator=generator, dtype=torch.float64)
 
     @abstractmethod
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
@@ -367,7 +335,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
 
     def evaluate(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
         """Return :meth:`metrics` of the rows ``X``."""
-        return self.metrics(self.function_.values(self.encode(X)), y, sample_weight)
+        return self.metrics(self.values(X), y, sample_weight)
 
     @abstractmethod
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:

@@ -48,7 +48,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     --------
     >>> from spectral_interp.tables.reading import read_table, split_target
     >>> X, y = split_target(read_table("breast_cancer"), "diagnosis", "breast_cancer")
-    >>> est = SpectralClassifier(dim=5, n_epochs=20, random_state=0).fit(X, y)
+    >>> est = SpectralClassifier(form="single", dim=5, n_epochs=20, random_state=0).fit(X, y)
     >>> est.classes_.tolist(), est.predict_proba(X).shape
     (['benign', 'malignant'], (569, 2))
     """
@@ -59,6 +59,8 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         self,
         dim: int = 15,
         *,
+        form: str = "auto",
+        members: int = 4,
         structure: str = "tridiagonal",
         k: int | None = None,
         n_epochs: int = 300,
@@ -78,6 +80,8 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     ) -> None:
         super().__init__(
             dim,
+            form=form,
+            members=members,
             structure=structure,
             k=k,
             n_epochs=n_epochs,
@@ -103,7 +107,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return the log-odds of ``classes_[1]``, shape (n,)."""
-        log_odds = self.function_.values(self.encode(X))
+        log_odds = self.values(X)
         return log_odds if self.positive_ == self.classes_[1] else -log_odds
 
     def predict_proba(self, X: Any) -> FloatArray:

@@ -18,10 +18,12 @@ from .._common.text import plain_label
 from ..files import artifact
 from ..files.schema import MAX_WEIGHT, PUBLISHED_KEYS
 from ..models.network import Baseline
+from ..models.sums import SumSpectral
 from ..tables.encoder import TableEncoder
 from ..tables.frames import as_frame
 from ..view import NumberAxis
 from ..view.rows import labels_of
+from .single import new_module
 from .validation import check_parameters, check_targets, plain
 
 KINDS: dict[str, type[Any]] = {}
@@ -77,6 +79,9 @@ def _state(est: Any, heldout: tuple[Any, Any] | None) -> dict[str, Any]:
         "heldout": None if held is None else _pack_heldout(est, *held),
         "history": {key: [event[key] for event in history] for key in (history or [{}])[0]},
         "seed": est.seed_,
+        "form": est.form_,
+        "pairs": est.encoder_.pair_state(),
+        "rungs": est.rungs_.to_dict("records"),
         "baselines": baselines and {name: baseline.state() for name, baseline in baselines.items()},
         "made_by": est.made_by_,
     }
@@ -116,7 +121,7 @@ def load(path: str | Path, *, k: int | None = None, columns: list[str] | None = 
     >>> import tempfile
     >>> from spectral_interp import SpectralRegressor, load
     >>> X = np.eye(20)
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X, np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0).fit(X, np.arange(20.0))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     est.save(f"{folder}/model.pt")
     ...     bool((load(f"{folder}/model.pt").predict(X) == est.predict(X)).all())
@@ -134,9 +139,10 @@ def load(path: str | Path, *, k: int | None = None, columns: list[str] | None = 
 
 
 def _from_state(state: dict[str, Any]) -> Any:
-    est = KINDS[state["task"]](**state["parameters"])
+    est = KINDS[state["task"]](**({"form": "single"} | state["parameters"]))  # the form of version 1
     check_parameters(est)
-    est.encoder_ = TableEncoder.from_state(state["encoder"])
+    est.encoder_ = TableEncoder.from_state(state["encoder"], state.get("pairs", ()))
+    est.form_, est.rungs_ = state.get("form", "single"), pd.DataFrame(state.get("rungs", ()))
     est.module_ = _module(est, state["weights"])
     est.target_name_ = state["target"]
     _set_classes(est, state["classes"])
@@ -166,15 +172,25 @@ def _background_of(est: Any) -> int | None:
 
 def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
     """Return the module with these weights; that they fit is known before memory is taken."""
+    features = len(est.encoder_.feature_names)
     with torch.device("meta"):
-        module = est.new_module(len(est.encoder_.feature_names), 0)
+        module = new_module(est, features, 0) if est.form_ == "single" else _empty_sum(features, weights)
     expected, found = (
         {k: tuple(w.shape) for k, w in part.items()} for part in (module.state_dict(), weights)
     )
     if found != expected:
         raise ValueError(f"expected weights of the shapes {expected}; got {found}")
-    module.load_state_dict({name: weight.double() for name, weight in weights.items()}, assign=True)
+    kept = {name: weight.double() if est.form_ == "single" else weight for name, weight in weights.items()}
+    module.load_state_dict(kept, assign=True)
     return module
+
+
+def _empty_sum(features: int, weights: dict[str, torch.Tensor]) -> SumSpectral:
+    """Return a sum of as many members and neurons, of the same order, as the weights are of."""
+    if weights.keys() != {"entries"}:
+        raise ValueError(f"expected the entries of a sum; got {', '.join(weights) or 'nothing'}")
+    members, _, neurons, entries = weights["entries"].shape
+    return SumSpectral(features, (entries + 1) // 2, members=members, neurons=neurons, dtype=torch.float32)
 
 
 def _set_classes(est: Any, labels: list[Any] | None) -> None:
@@ -190,24 +206,24 @@ def _set_classes(est: Any, labels: list[Any] | None) -> None:
 
 
 def _view_background(est: Any) -> FloatArray:
-    """Build the view and return its background (b, p); ValueError unless its matrices are finite.
+    """Build the view and return the inputs of its background (b, g); ValueError unless matrices are finite.
 
     How large the background is in features is known before memory is taken.
     """
-    rows, layers = est.background_, list(est.module_.children())
-    entries = sum(layer.bias.numel() for layer in layers)
-    cells = len(rows) * max(est.module_.n_features, entries)
+    rows, features = est.background_, est.module_.n_features
+    entries = sum(parameter.numel() for parameter in est.module_.parameters()) // (features + 1)
+    cells = len(rows) * max(features, entries)
     if not 0 < cells <= MAX_CELLS:
         raise ValueError(
             f"expected background rows of at most {MAX_CELLS:,} features or matrix entries; got {cells:,}"
         )
     est.build_view()
-    z = est.view().background
+    view = est.view()
     with np.errstate(over="ignore", invalid="ignore"):
-        largest = max(np.abs(layer.rows(z)).max(initial=0.0) for layer in layers)
+        largest = np.abs(view.function.neurons.at(view.background)).max(initial=0.0)
     if not largest <= MAX_WEIGHT:
         raise ValueError(f"expected matrices within ±{MAX_WEIGHT:.4g} for the background; got {largest:.4g}")
-    return z
+    return view.inputs(view.background)
 
 
 def _heldout(est: Any, state: dict[str, Any]) -> tuple[pd.DataFrame, pd.Series]:
@@ -242,7 +258,8 @@ def _from_published(
     names = columns or [f"x{i}" for i in range(n_features)]
     if len(names) != n_features:
         raise ValueError(f"expected {n_features} columns, the inputs of {path}; got {len(names)}")
-    est = KINDS["regression"](dim, k=k)
+    est = KINDS["regression"](dim, form="single", k=k)
+    est.form_, est.rungs_ = "single", pd.DataFrame()
     est.encoder_ = TableEncoder(tuple(NumberAxis(name) for name in names))
     est.module_ = _module(est, {key: weights[key] for key in sorted(PUBLISHED_KEYS)})
     est.target_name_ = "prediction"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
@@ -11,16 +12,33 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
+from .._common.choices import FORMS
 from .._common.messages import row_name
 from ..tables.frames import as_frame, holds_words, names_columns, refuse_series, with_names
 from ..tables.targets import refuse_dates
 
-AT_LEAST = {"dim": 1, "n_epochs": 1, "batch_size": 1, "patience": 1, "alpha": 0, "norm_penalty": 0}
+OF_ONE_NEURON = (
+    *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate", "alpha"),
+    *("validation_fraction", "patience"),
+)
+"""Parameters that a sum does not have: its recipe sets them."""
+
+AT_LEAST = {
+    "members": 1,
+    "dim": 1,
+    "n_epochs": 1,
+    "batch_size": 1,
+    "patience": 1,
+    "alpha": 0,
+    "norm_penalty": 0,
+}
 """Least values of numeric parameters."""
 
 
 def check_parameters(est: Any) -> None:
     """Raise ValueError for values that no fit can use; scikit-learn wants this in ``fit``."""
+    if est.form not in FORMS:
+        raise ValueError(f"expected form to be one of {', '.join(FORMS)}; got {est.form!r}")
     for name, low in AT_LEAST.items():
         if not getattr(est, name) >= low:
             raise ValueError(f"expected {name} >= {low}; got {getattr(est, name)!r}")
@@ -28,6 +46,15 @@ def check_parameters(est: Any) -> None:
         raise ValueError(f"expected learning_rate > 0; got {est.learning_rate!r}")
     if not 0 < est.validation_fraction < 1:
         raise ValueError(f"expected 0 < validation_fraction < 1; got {est.validation_fraction!r}")
+    defaults = {name: p.default for name, p in inspect.signature(type(est)).parameters.items()}
+    foreign = {"single": ("members",), "sum": OF_ONE_NEURON}.get(est.form, ())
+    for name in foreign:
+        if getattr(est, name) != defaults[name]:
+            other = "sums" if est.form == "single" else "single neurons"
+            raise ValueError(
+                f"expected {name} only with another form; got {name}={getattr(est, name)!r} with "
+                f"form={est.form!r}; it is an option of {other}"
+            )
 
 
 def check_training(

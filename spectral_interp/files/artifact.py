@@ -16,7 +16,10 @@ from .schema import PUBLISHED_KEYS
 from .staging import check_place, staged
 from .validators import Validator
 
-FORMAT, VERSION = "spectral-interp", 1
+FORMAT, VERSION = "spectral-interp", 2
+
+READABLE = 1, 2
+"""Versions of the format that can be read: the second has the sum form."""
 
 MODEL, CHECKPOINT = "model", "checkpoint"
 """Kinds of file."""
@@ -90,10 +93,11 @@ def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
         return _checked(state, schema.PUBLISHED, path, kind)
     if (_word(state, "format"), _word(state, "kind", MODEL)) != (FORMAT, kind):
         raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
-    if _word(state, "version") != VERSION:
+    if _word(state, "version") not in READABLE:
         raise ValueError(
-            f"expected a {kind} of format version {VERSION}; got {reprlib.repr(state.get('version'))} in "
-            f"{path}; install the version of spectral-interp that wrote it"
+            f"expected a {kind} of format version {' or '.join(map(str, READABLE))}; got "
+            f"{reprlib.repr(state.get('version'))} in {path}; install the version of "
+            "spectral-interp that wrote it"
         )
     return _checked(state, _VALIDATORS[kind], path, kind)
 

@@ -8,6 +8,7 @@ is described raises the version of the format (:data:`spectral_interp.files.arti
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor, float32, float64, int64, uint8
@@ -113,23 +114,43 @@ _TARGETS = by_type({list: list_of(_ATOM)}, tensor(float64, axes=(1,), most=MAX_W
 _LABELS = by_type({list: list_of(_ATOM)}, tensor(int64, axes=(1,)))
 _TABLE = all_of(dict_of(_NAME, _CELLS), rule("columns of one length", _one_length))
 
-_KINDS: dict[str, Validator] = {
-    "numeric": all_of(
-        record(
-            {"mean": real(), "scale": real(SMALLEST_NORMAL)},
-            {
-                "log": _BOOL,
-                "median": optional(real()),
-                "missing": _SHARE,
-                "low": optional(real()),
-                "high": optional(real()),
-                "gaps": list_of(_NAME),
-            },
-        ),
-        rule("the moments of positive numbers under a logarithm", _log_fits),
-        rule("a share of missing values below 1, none without a median", _gaps_fit),
-        rule("a least value that is at most the largest", _range_fits),
+_NUMERIC = all_of(
+    record(
+        {"mean": real(), "scale": real(SMALLEST_NORMAL)},
+        {
+            "log": _BOOL,
+            "median": optional(real()),
+            "missing": _SHARE,
+            "low": optional(real()),
+            "high": optional(real()),
+            "floor": optional(real(SMALLEST_NORMAL)),
+            "gaps": list_of(_NAME),
+        },
     ),
+    rule("the moments of positive numbers under a logarithm", _log_fits),
+    rule("a share of missing values below 1, none without a median", _gaps_fit),
+    rule("a least value that is at most the largest", _range_fits),
+)
+
+_KNOTS = all_of(
+    list_of(real()),
+    rule("at least 2 ascending knots", lambda v: len(v) >= 2 and all(a < b for a, b in pairwise(v))),
+)
+
+_PAIR = record(
+    {
+        "first": integer(0),
+        "second": integer(0),
+        "sign": predicate("1 or -1", lambda v: type(v) is float and abs(v) == 1),
+        "mean": real(),
+        "scale": real(SMALLEST_NORMAL),
+        "knots": _KNOTS,
+    }
+)
+
+_KINDS: dict[str, Validator] = {
+    "numeric": _NUMERIC,
+    "hats": all_of(_NUMERIC, record({"knots": _KNOTS})),
     "categorical": all_of(
         record(
             {"levels": list_of(_NAME), "shares": list_of(_SHARE)},
@@ -169,6 +190,7 @@ _ENCODER = all_of(
 _MATRIX = tensor(float32, float64, axes=(2,), most=MAX_WEIGHT)
 _VECTOR = tensor(float32, float64, axes=(1,), most=MAX_WEIGHT)
 _WEIGHTS = dict_of(_NAME, tensor(float64, axes=(1, 2), most=MAX_WEIGHT))
+_ENTRIES = record({"entries": tensor(float32, axes=(4,), most=MAX_WEIGHT)})
 
 _EPOCH: dict[str, Validator] = {
     "epoch": integer(1),
@@ -177,6 +199,7 @@ _EPOCH: dict[str, Validator] = {
     "learning_rate": real(0),
     "seconds": real(),
 }
+_NUMBER_OR_NAN = predicate("a number or NaN", lambda v: type(v) is float and not math.isinf(v))
 _EPOCHS = record({key: list_of(validator) for key, validator in _EPOCH.items()})
 _HISTORY = all_of(
     dict_of(_NAME, list_of(_ATOM)),
@@ -205,7 +228,7 @@ MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
         "parameters": dict_of(_NAME, _PLAIN),
-        "weights": _WEIGHTS,
+        "weights": lambda v, place: (_ENTRIES if type(v) is dict and "entries" in v else _WEIGHTS)(v, place),
         "encoder": _ENCODER,
         "target": string(0, MAX_NAME),
         "named": _BOOL,
@@ -225,25 +248,51 @@ MODEL_STATE = record(
         "baselines": optional(dict_of(_NAME, _WEIGHTS)),
         "background_of": optional(integer(1)),
         "trained_on": optional(_FINGERPRINTS),
+        "form": one_of("single", "sum"),
+        "pairs": list_of(_PAIR),
+        "rungs": list_of(dict_of(_NAME, _ATOM)),
     },
 )
 
 _STATE = tensor(float64, axes=(1,), most=FINITE)
 
-CHECKPOINT_STATE = record(
+_RUN = record(
     {
-        "run": record(
-            {
-                "weights": _STATE,
-                "average": _STATE,
-                "moments": tensor(float64, axes=(2,)),
-                "best_weights": _STATE,
-                "steps": integer(0),
-                "generator": tensor(uint8, axes=(1,)),
-                "history": list_of(record(_EPOCH)),
-                "best": list_of(real(high=math.inf)),
-            }
-        ),
-        "identity": dict_of(_NAME, by_type({dict: dict_of(_NAME, _PLAIN)}, _ATOM)),
+        "weights": _STATE,
+        "average": _STATE,
+        "moments": tensor(float64, axes=(2,)),
+        "best_weights": _STATE,
+        "steps": integer(0),
+        "generator": tensor(uint8, axes=(1,)),
+        "history": list_of(record(_EPOCH)),
+        "best": list_of(real(high=math.inf)),
     }
+)
+
+_LANES = tensor(float32, axes=(4,), most=FINITE)
+_MEMBER_EPOCHS = list_of(record(_EPOCH | {"validation_loss": _NUMBER_OR_NAN}))
+
+_TAPE = record(
+    {
+        "finished": dict_of(_NAME, record({"average": _LANES, "history": _MEMBER_EPOCHS})),
+        "running": dict_of(
+            _NAME,
+            record(
+                {
+                    **{name: _LANES for name in ("weights", "average", "mean", "square")},
+                    "warm": tensor(float32, axes=(3,)),
+                    "steps": integer(0),
+                    "history": _MEMBER_EPOCHS,
+                }
+            ),
+        ),
+    }
+)
+
+CHECKPOINT_STATE = all_of(
+    record(
+        {"identity": dict_of(_NAME, by_type({dict: dict_of(_NAME, _PLAIN)}, _ATOM))},
+        {"run": _RUN, "tape": _TAPE},
+    ),
+    rule("a run or a tape", lambda v: "run" in v or "tape" in v),
 )

@@ -1,5 +1,6 @@
 """Models as PyTorch modules."""
 
 from .spectral import MODULES, DenseSpectral, DiagonalSpectral, TridiagonalSpectral
+from .sums import SumSpectral
 
-__all__ = ["MODULES", "DenseSpectral", "DiagonalSpectral", "TridiagonalSpectral"]
+__all__ = ["MODULES", "DenseSpectral", "DiagonalSpectral", "SumSpectral", "TridiagonalSpectral"]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .._common import choices
 from .._common.arrays import FloatArray, check_index
 from ..eigen import engine, kth_eigenvalue
+from ..pencil.base import MatrixPencil
 from ..pencil.dense import DensePencil
 from ..pencil.tridiagonal import Pencil
 
@@ -84,6 +85,14 @@ class _Spectral(nn.Module):
         """Multiply A_1 … A_p by ``factor``."""
         for layer in self.children():
             layer.get_parameter("weight").mul_(factor)
+
+    def pencil(self) -> MatrixPencil:
+        """Return the coefficients as a float64 pencil."""
+        raise NotImplementedError
+
+    def function(self) -> MatrixPencil:
+        """Return what the module predicts, as a float64 function: its pencil."""
+        return self.pencil()
 
     def feature_norms(self) -> Tensor:
         """Return the spectral norms ``‖A_1‖₂ … ‖A_p‖₂``, shape (p,), differentiable."""

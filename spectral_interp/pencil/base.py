@@ -136,7 +136,7 @@ class SpectralFunction(ABC):
         """Return which rows have a gap of at most 1e-8 ‖A(z)‖₂, of any neuron: shape (n,)."""
         matrices = self.neurons.at(self.check_features(z))
         small = self.neurons.gaps(matrices) <= DEGENERATE * self.neurons.norms(matrices)
-        return small.any(axis=1)
+        return np.logical_or.reduce(small, axis=1)
 
     def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return bounds of ``f(z + s) − f(z)`` over all z for every step (m, p): two arrays of shape (m,).

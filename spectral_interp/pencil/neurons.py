@@ -64,8 +64,8 @@ class Neurons:
         entries = self.entries[1:] if own is None else self.entries[1 + own.start : 1 + own.stop]
         flat = entries.reshape(len(entries), -1)
         sparse = s.shape[1] >= WIDE and np.count_nonzero(s) <= SPARSE * s.size
-        found = csr_array(s) @ flat if sparse else s @ flat
-        return found.reshape(len(s), *entries.shape[1:])
+        found = np.asarray(csr_array(s) @ flat if sparse else s @ flat, dtype=np.float64)
+        return found.reshape(len(s), entries.shape[1], entries.shape[2])
 
     def values(self, matrices: FloatArray) -> FloatArray:
         """Return λ_k of matrices (n, N, E): shape (n, N)."""

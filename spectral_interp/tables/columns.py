@@ -55,6 +55,9 @@ FAR = 1e100
 """Numbers further from the training mean, in standard deviations, are refused: their squares overflow."""
 
 
+SKEWED, LEAST_SKEWED = 2.0, 10
+"""Skewness, and number of different values, from which on the logarithm of a column is considered."""
+
 NAMED = 3
 """Values that a warning names."""
 
@@ -79,7 +82,7 @@ def fit_column(
     column: pd.Series,
     notes: Notes | None = None,
     *,
-    log: bool = False,
+    log: bool | None = False,
     weight: FloatArray | None = None,
     categorical: bool = False,
     na_values: Collection[str] = (),
@@ -97,8 +100,9 @@ def fit_column(
         Its name goes into messages and feature names.
     notes : Notes, optional
         What is read as something else, folded or joined is added to it.
-    log : bool, default False
-        Whether to standardise log x instead of x; the numbers must be positive.
+    log : bool or None, default False
+        Whether to standardise log x instead of x; the numbers must be positive. None: where all are positive
+        and x is skewed, and log x less so.
     weight : ndarray, shape (n,), optional
         Positive. A weight of two is the row twice; one by default.
     categorical : bool, default False
@@ -122,7 +126,7 @@ def fit_column(
     weight = np.ones(len(column)) if weight is None else weight
     dates = None if categorical else read_dates(column := without(column.rename(str(column.name)), gaps))
     if dates is not None:
-        axis = fit_dates(column, dates, notes, log=log, weight=weight, gaps=gaps)
+        axis = fit_dates(column, dates, notes, log=bool(log), weight=weight, gaps=gaps)
         return DroppedColumn(str(column.name), axis) if isinstance(axis, str) else axis
     column = without(check_values(dates_as_text(column) if categorical else column, str(column.name)), gaps)
     read = None if categorical and column.notna().any() else numbers_or_none(column, advice=ADVICE)
@@ -158,7 +162,7 @@ def _note_identifier(name: str, values: FloatArray, notes: Notes) -> None:
 
 
 def _fit_numbers(
-    column: pd.Series, values: FloatArray, weight: FloatArray, log: bool
+    column: pd.Series, values: FloatArray, weight: FloatArray, log: bool | None
 ) -> Axis | DroppedColumn:
     """Learn from ``values`` (n,), NaN where missing.
 
@@ -171,12 +175,28 @@ def _fit_numbers(
     mean, scale, median = _moments(present, weight[~gaps])
     if not scale > max(1e-12 * np.abs(present).max(), 1e-300):
         return _fit_levels(column, weight) if gaps.any() else DroppedColumn(name, f"always {present[0]:.6g}")
+    chosen = log is None and _is_skewed(present, weight[~gaps])
     if log:
         _refuse_without_logarithm(column, values)
+    if log or chosen:
         mean, scale, _ = _moments(np.log(present), weight[~gaps])
+    axis = NumberAxis(name, mean, scale, log or chosen, floor=float(present.min()) if chosen else None)
     if not gaps.any():
-        return NumberAxis(name, mean, scale, log)
-    return NumberAxis(name, mean, scale, log, median, float(np.average(gaps, weights=weight)))
+        return axis
+    return replace(axis, median=median, missing=float(np.average(gaps, weights=weight)))
+
+
+def _is_skewed(values: FloatArray, weight: FloatArray) -> bool:
+    """Return whether positive numbers (n,) are skewed to the right, and their logarithms at most half so."""
+    if values.min() <= 0 or len(np.unique(values)) < LEAST_SKEWED:
+        return False
+    skew = _skewness(values, weight)
+    return skew > SKEWED and abs(_skewness(np.log(values), weight)) < skew / 2
+
+
+def _skewness(values: FloatArray, weight: FloatArray) -> float:
+    mean, scale, _ = _moments(values, weight)
+    return float(np.average(((values - mean) / scale) ** 3, weights=weight))
 
 
 def _fit_levels(
@@ -270,8 +290,14 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> Floa
     elif texts:
         notes.append(f"column {shown(axis.name)} has text that is read as missing: {with_counts(texts)}")
     _refuse_unusable(column, values)
-    if axis.log:
+    if axis.log and axis.floor is None:
         _refuse_without_logarithm(column, values)
+    elif axis.log and (small := np.flatnonzero(values <= 0)).size:
+        notes.append(
+            f"column {shown(axis.name)} has {counted(small.size, 'value')} that are not positive, the first "
+            f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}, and enters by its logarithm; "
+            f"they count as {axis.floor:.6g}, the least of training"
+        )
     u = axis.coordinates(values)
     far = np.flatnonzero(np.abs(u) > FAR)
     if far.size:

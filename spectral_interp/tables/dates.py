@@ -18,7 +18,7 @@ from .._common.messages import Notes, row_name, shown, with_counts
 from .._common.text import counted
 from ..view import DateAxis
 from ..view.dates import CYCLES, FIRST_DAY, LAST_DAY, LEVELS, dates_of, days_of, parts_of
-from ..view.datetext import Spelled, has_short_year, spelled
+from ..view.spelling import Spelled, has_short_year, spelled
 from .parsing import DATE_SHARE, check_values, is_numeric, is_placeholder, refuse
 
 NO_DATES = {"nat", "0000-00-00", "00.00.0000", "00/00/0000"}

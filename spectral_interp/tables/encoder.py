@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import pandas as pd
 
 from .._common.arrays import FloatArray
 from .._common.messages import Notes, meant, shown, truncated_list, warn_of
-from ..view import Axis, DateAxis, LevelsAxis, NumberAxis
+from ..view import Axis, DateAxis, HatsAxis, LevelsAxis, NumberAxis, Pair
+from ..view.hats import with_pairs
 from ..view.levels import text_of
 from .columns import DROPPED, IDENTIFIERS, DroppedColumn, encode_column, fit_column
 from .dates import shown_dates
@@ -33,6 +34,8 @@ class TableEncoder:
         The columns that the model uses.
     table_names : tuple of str
         All columns of the training table in its order; the names of ``axes`` if not given.
+    pairs : tuple of Pair
+        Inputs of two columns; their features follow those of the axes.
 
     Examples
     --------
@@ -45,6 +48,7 @@ class TableEncoder:
 
     axes: tuple[Axis, ...]
     table_names: tuple[str, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table_names", self.table_names or self.names)
@@ -59,6 +63,7 @@ class TableEncoder:
         categorical: Iterable[str] | None = None,
         na_values: Iterable[str] | None = None,
         weight: FloatArray | None = None,
+        choose_logs: bool = False,
     ) -> TableEncoder:
         """Learn the encoding of every column of ``frame``.
 
@@ -76,6 +81,8 @@ class TableEncoder:
             Texts that count as missing in every column, numbers by value: "-999" is also -999.0.
         weight : ndarray, shape (n,), optional
             Positive. A weight of two is the row twice; one by default.
+        choose_logs : bool
+            Whether the logarithm of every positive number that is skewed enters, where ``log`` is None.
 
         Raises
         ------
@@ -102,7 +109,9 @@ class TableEncoder:
             raise ValueError("expected a table with rows; got 0 rows")
         notes, axes = Notes(), []
         for name in frame.columns:
-            options = {"log": name in logged, "categorical": name in levels}
+            options: dict[str, Any] = {"log": name in logged, "categorical": name in levels}
+            if choose_logs and log is None:
+                options["log"] = None
             fitted = fit_column(frame[name], notes, weight=weight, na_values=gaps, **options)
             if isinstance(fitted, DroppedColumn):
                 notes.add(fitted.kind, fitted.name, fitted.why)
@@ -122,7 +131,13 @@ class TableEncoder:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features, length p."""
-        return tuple(name for axis in self.axes for name in axis.feature_names)
+        own = tuple(name for axis in self.axes for name in axis.feature_names)
+        return (*own, *(name for pair in self.pairs for name in pair.feature_names(self.names)))
+
+    @property
+    def plain(self) -> TableEncoder:
+        """The encoder whose features are the inputs of this one: without knots and pairs."""
+        return replace(self, axes=tuple(axis.plain for axis in self.axes), pairs=())
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the encoder's columns of ``frame``, in its order; ValueError names missing or extra ones."""
@@ -174,7 +189,7 @@ class TableEncoder:
         z = np.hstack([encode_column(axis, selected[axis.name], notes) for axis in self.axes])
         if not quiet:
             warn_of(notes, stacklevel=4)
-        return z
+        return with_pairs(self.axes, self.pairs, z)
 
     def cells(self, selected: pd.DataFrame) -> npt.NDArray[Any]:
         """Return rows that :meth:`select` returned as explanations show them, (n, columns): dates as such."""
@@ -196,9 +211,21 @@ class TableEncoder:
             states[axis.name] = {"kind": _KIND_OF[type(axis)], **plain}
         return list(states.values())
 
+    def pair_state(self) -> list[dict[str, Any]]:
+        """Return the pairs as plain values."""
+        return [asdict(pair) | {"knots": list(pair.knots)} for pair in self.pairs]
+
     @classmethod
-    def from_state(cls, state: Sequence[dict[str, Any]]) -> TableEncoder:
-        """Rebuild an encoder from :meth:`state`; ValueError if a kind of column is unknown."""
+    def from_state(
+        cls, state: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]] = ()
+    ) -> TableEncoder:
+        """Rebuild an encoder from :meth:`state` and :meth:`pair_state`.
+
+        Raises
+        ------
+        ValueError
+            If a kind of column is unknown, or a pair is not one of two numbers.
+        """
         axes: list[Axis] = []
         for entry in state:
             values: dict[str, Any] = {
@@ -211,10 +238,19 @@ class TableEncoder:
                 raise ValueError(
                     f"expected kinds of column {known}; got {entry['kind']!r} for {entry['name']!r}"
                 )
-        return cls(tuple(axes), tuple(entry["name"] for entry in state))
+        found = tuple(Pair(**(pair | {"knots": tuple(pair["knots"])})) for pair in pairs)
+        for pair in found:
+            if not all(place < len(axes) and isinstance(axes[place], NumberAxis) for place in pair.columns):
+                raise ValueError(f"expected pairs of two columns of numbers; got columns {pair.columns}")
+        return cls(tuple(axes), tuple(entry["name"] for entry in state), found)
 
 
-_KINDS: dict[str, type[Axis]] = {"numeric": NumberAxis, "categorical": LevelsAxis, "date": DateAxis}
+_KINDS: dict[str, type[Axis]] = {
+    "numeric": NumberAxis,
+    "hats": HatsAxis,
+    "categorical": LevelsAxis,
+    "date": DateAxis,
+}
 
 _KIND_OF = {axis: kind for kind, axis in _KINDS.items()}
 

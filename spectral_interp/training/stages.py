@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import reprlib
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from ..eigen.engine import allowed_threads
 from ..files import artifact
 from .loop import mean_loss
 from .run import Epoch, Options, Run, TrainingRows
@@ -45,6 +49,23 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
     ValueError
         If the file is no checkpoint, or one of another table, other options or another seed (named).
     """
+    state = identified(path, identity, "run")
+    try:
+        run.load_state(state)
+    except (ValueError, RuntimeError) as error:  # torch's, of the generator
+        raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
+    return run
+
+
+def identified(path: Path, identity: dict[str, Any], part: str) -> dict[str, Any]:
+    """Return the part "run" or "tape" of a checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint, or one of another table, other options or another seed (named), or holds
+        no such part.
+    """
     state = artifact.read(path, kind=artifact.CHECKPOINT)
     for key, value in identity.items():
         if state["identity"].get(key) != value:
@@ -52,11 +73,10 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
                 f"expected a checkpoint of the same run in {path}; got another {key}: "
                 f"{reprlib.repr(state['identity'].get(key))} instead of {value!r}; start without it"
             )
-    try:
-        run.load_state(state["run"])
-    except (ValueError, RuntimeError) as error:  # torch's, of the generator
-        raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
-    return run
+    if part not in state:
+        raise ValueError(f"expected a checkpoint of the same form in {path}; got another; start without it")
+    found: dict[str, Any] = state[part]
+    return found
 
 
 def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
@@ -91,3 +111,104 @@ def prune(module: nn.Module, rows: TrainingRows, options: Options) -> None:
             best = value
         else:
             module.load_state_dict(before)
+
+
+class _StoppedError(Exception):
+    """A fit ends because one beside it has failed."""
+
+
+@dataclass
+class Tape:
+    """What the fits of a recipe came to: a recipe that is played again takes it from there, to the bit.
+
+    Attributes
+    ----------
+    every : int
+        Epochs after which the state of a running fit is recorded.
+    changed : callable, optional
+        Called after every recording, by one thread at a time: to write :meth:`state` to a file.
+    progress : callable, optional
+        Called after every epoch with the name of a fit, the epoch and the number of them.
+    finished, running : dict of str to dict
+        Results and states of fits, by their names.
+    """
+
+    every: int = 10
+    changed: Callable[[], None] | None = None
+    progress: Callable[[str, int, int], None] | None = None
+    finished: dict[str, dict[str, Any]] = field(default_factory=dict)
+    running: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.RLock, repr=False)
+    _stopped: bool = False
+
+    def play(self, name: str, run: Any, held: Any = None) -> Any:
+        """Train a fit to its end, or set it to what the tape has of it, and return it."""
+        with self._lock:
+            result, state = self.finished.get(name), self.running.get(name)
+        if result is not None:
+            run.finish(result)
+            return run
+        if state is not None:
+            run.load_state(state)
+        for event in run.epochs(held):
+            self._note(name, run, event)
+        if run.options.norm_penalty:
+            run.prune()
+        with self._lock:
+            self.running.pop(name, None)
+            self.finished[name] = run.result(weights=held is None)
+            self._tell()
+        return run
+
+    def _note(self, name: str, run: Any, event: Epoch) -> None:
+        with self._lock:
+            self._check()
+            if self.progress is not None:
+                self.progress(name, event.epoch, run.options.stop)
+            if event.epoch % self.every == 0 and event.epoch < run.options.stop:
+                self.running[name] = run.state()
+                self._tell()
+
+    def _tell(self) -> None:
+        if self.changed is not None:
+            self.changed()
+
+    def side_by_side(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> list[Any]:
+        """Return the results of jobs in threads, in their order; where one fails, the others stop."""
+
+        def guarded(job: Any) -> Any:
+            self._check()
+            try:
+                return function(job)
+            except BaseException:
+                self._stopped = True
+                raise
+
+        jobs = list(jobs)
+        try:
+            with ThreadPoolExecutor(max(1, min(allowed_threads(), len(jobs)))) as pool:
+                futures = [pool.submit(guarded, job) for job in jobs]
+                try:
+                    wait(futures)
+                except BaseException:  # the user's Ctrl-C
+                    self._stopped = True
+                    raise
+        finally:
+            self._stopped = False
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        for error in sorted(errors, key=lambda error: isinstance(error, _StoppedError)):
+            raise error
+        return [future.result() for future in futures]
+
+    def _check(self) -> None:
+        if self._stopped:
+            raise _StoppedError
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values from which :meth:`load_state` goes on."""
+        with self._lock:
+            return {"finished": dict(self.finished), "running": dict(self.running)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from a :meth:`state`."""
+        self.finished, self.running = dict(state["finished"]), dict(state["running"])

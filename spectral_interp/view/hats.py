@@ -16,7 +16,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from .._common.arrays import FloatArray, IntArray
-from .axes import MISSING, Directions, NumberAxis, extent
+from .axes import MISSING, Axis, Directions, NumberAxis, extent
 
 
 def segments(u: npt.ArrayLike, knots: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
@@ -241,3 +241,17 @@ class Pair:
     def place(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """Return the features (m, K) for the coordinates of the two columns, (m,) each."""
         return hats(self.coordinates(first, second), self.knots)
+
+
+def positions(axes: Sequence[Axis], z: FloatArray, place: int) -> FloatArray:
+    """Return the coordinates (n,) of a number, given by its place among the axes, at features z (n, …)."""
+    first = sum(axis.n_features for axis in axes[:place])
+    return axes[place].positions(z[:, first : first + axes[place].n_features])
+
+
+def with_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], own: FloatArray) -> FloatArray:
+    """Return the features of axes and pairs, (n, p), from those of the axes."""
+    if not pairs:
+        return own
+    blocks = [pair.place(*(positions(axes, own, place) for place in pair.columns)) for pair in pairs]
+    return np.hstack([own, *blocks])

@@ -14,7 +14,7 @@ from .._common.caching import cached_property
 from ..pencil import MatrixPencil, SpectralFunction
 from .association import Association, association
 from .axes import Axis, NumberAxis
-from .hats import Pair, slopes
+from .hats import Pair, positions, slopes, with_pairs
 from .wrapped import renamed, unwrapped
 
 
@@ -128,15 +128,11 @@ class ModelView:
 
     def with_pairs(self, own: FloatArray) -> FloatArray:
         """Return the features (n, p) of rows from those of the axes."""
-        if not self.pairs:
-            return own
-        blocks = [pair.place(*(self.positions(own, at) for at in pair.columns)) for pair in self.pairs]
-        return np.hstack([own, *blocks])
+        return with_pairs(self.axes, self.pairs, own)
 
     def positions(self, z: FloatArray, place: int) -> FloatArray:
         """Return the coordinates (n,) at rows z of a number, given by its place among the axes."""
-        axis, first = self.axes[place], int(self.firsts[place])
-        return axis.positions(z[:, first : first + axis.n_features])
+        return positions(self.axes, z, place)
 
     def moved(self, row: FloatArray, name: str, u: FloatArray) -> FloatArray:
         """Return the row (p,) with a column at each of the coordinates ``u`` (m,): shape (m, p)."""

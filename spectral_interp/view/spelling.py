@@ -1,11 +1,19 @@
-"""What a text means: the same word, the same number or the same truth, however it is written."""
+"""What a text means: the same word, number, truth or date, however it is written.
+
+Dates are spelled in ISO, day first, month first, or with the month's name.
+"""
 
 from __future__ import annotations
 
+import calendar
+import datetime
 import difflib
 import re
 import unicodedata
 from collections.abc import Collection
+from typing import NamedTuple
+
+from .dates import DAY, LEVELS
 
 BOOLEANS = (("true", "false"), ("t", "f"), ("yes", "no"), ("y", "n"), ("1", "0"), ("on", "off"))
 """Usual spellings of true and false; capitals do not matter."""
@@ -67,3 +75,146 @@ def nearest(text: str, known: Collection[str]) -> str | None:
     folded = {other.casefold(): other for other in known}
     found = difflib.get_close_matches(text.strip().casefold(), folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else None
+
+
+_MONTHS = {name.lower(): at for at, name in enumerate(LEVELS["month"], start=1)}
+_FULL_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+
+_WEEKDAY = rf"(?:(?:{'|'.join(LEVELS['weekday'])})[a-z]*\.?,?\s+)?"
+_TIME = (
+    r"(?:(?:T|,?\s+)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d(?:[.,]\d{1,9})?))?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?(?:\s*(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"
+)
+_NAME, _DAY = r"(?P<name>[a-z]{3,9})\.?", r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_SPELLINGS = [
+    re.compile(_WEEKDAY + date + _TIME, re.ASCII | re.IGNORECASE)
+    for date in (
+        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+        r"(?P<one>\d{1,2})(?P<mark>[-/.])(?P<two>\d{1,2})(?P=mark)(?P<year>\d{4})",
+        r"(?P<year>\d{4})-(?P<month>\d\d)",
+        rf"{_DAY}[-./\s]\s*{_NAME},?[-./\s]\s*(?P<year>\d{{4}})",
+        rf"{_NAME}\s+{_DAY},?\s+(?P<year>\d{{4}})",
+        rf"{_NAME},?[-\s]\s*(?P<year>\d{{4}})",
+        rf"(?P<year>\d{{4}})[-/\s]{_NAME}[-/\s]{_DAY}",
+    )
+]
+"""A weekday or none, a date, and a time or none. A month without a day is its first day."""
+
+_SHORT = re.compile(r"\d{1,2}/\d{1,2}/\d\d|\d\d([.-])\d\d\1\d\d", re.ASCII)
+
+
+EPOCH = datetime.date(1970, 1, 1).toordinal()
+
+
+class Spelled(NamedTuple):
+    """A date as it was spelled.
+
+    Attributes
+    ----------
+    year, month, day : int
+        ``month`` and ``day`` as if the day came first, where only the column can tell.
+    seconds : float
+        Of the day.
+    offset : float or None
+        Seconds that its time zone is ahead of UTC; None without a time zone.
+    mark : str
+        Between day and month, where both are numbers and the year comes last; otherwise empty.
+    """
+
+    year: int
+    month: int
+    day: int
+    seconds: float
+    offset: float | None
+    mark: str
+
+    def turned(self) -> Spelled:
+        """Return the date with the month first."""
+        return self._replace(month=self.day, day=self.month)
+
+    @property
+    def is_date(self) -> bool:
+        """Whether the calendar has such a day."""
+        if not (1 <= self.month <= 12 and 1 <= self.year <= 9999):
+            return False
+        return 1 <= self.day <= calendar.monthrange(self.year, self.month)[1]
+
+    @property
+    def days(self) -> float:
+        """Days since 1970-01-01, in UTC if there is a time zone, of a day that the calendar has."""
+        whole = datetime.date(self.year, self.month, self.day).toordinal() - EPOCH
+        micros = whole * DAY * 10**6 + round((self.seconds - (self.offset or 0.0)) * 1e6)
+        return micros / (DAY * 1e6)
+
+
+def spelled(text: str) -> Spelled | None:
+    """Return the date that a text spells; None if it spells none.
+
+    Examples
+    --------
+    >>> spelled("31.01.2024")
+    Spelled(year=2024, month=1, day=31, seconds=0.0, offset=None, mark='.')
+    >>> spelled("Jan 31, 2024 6:30 pm")
+    Spelled(year=2024, month=1, day=31, seconds=66600.0, offset=None, mark='')
+    >>> spelled("2024"), spelled("12:30"), spelled("20240131")
+    (None, None, None)
+    """
+    found = next(filter(None, (spelling.fullmatch(text) for spelling in _SPELLINGS)), None)
+    if found is None:
+        return None
+    part = found.groupdict()
+    seconds = _seconds(part)
+    month = _month(part["name"]) if part.get("name") else int(part.get("month") or part.get("two") or 1)
+    if seconds is None or month is None:
+        return None
+    day = int(part.get("day") or part.get("one") or 1)
+    mark = part["mark"] if part.get("one") else ""
+    date = Spelled(int(part["year"]), month, day, seconds, _offset(part["zone"]), mark)
+    return date if date.is_date or (mark and date.turned().is_date) else None
+
+
+def has_short_year(text: str) -> bool:
+    """Return whether a text looks like a date whose year has two digits.
+
+    Which of the three numbers is the year, and of which century, would be a guess.
+
+    Examples
+    --------
+    >>> has_short_year("1/31/24"), has_short_year("31.01.24"), has_short_year("1.2.10")
+    (True, True, False)
+    """
+    if not _SHORT.fullmatch(text):
+        return False
+    low, high = sorted(int(number) for number in re.findall(r"\d+", text)[:2])
+    return 1 <= low <= 12 and high <= 31
+
+
+def _month(name: str) -> int | None:
+    full = name.lower()
+    known = full in _FULL_MONTHS or full in _MONTHS or full == "sept"
+    return _MONTHS[full[:3]] if known else None
+
+
+def _seconds(part: dict[str, str]) -> float | None:
+    """Return the seconds of the day, 0 without a time; None if there is no such time."""
+    if not part["hour"]:
+        return 0.0
+    hour, minute = int(part["hour"]), int(part["minute"])
+    second = float((part["second"] or "0").replace(",", "."))
+    if part["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + 12 * (part["half"].lower() == "p")
+    return 3600.0 * hour + 60 * minute + second if hour < 24 and minute < 60 and second < 60 else None
+
+
+def _offset(zone: str | None) -> float | None:
+    if not zone:
+        return None
+    if zone[0] not in "+-":
+        return 0.0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    return (-1.0 if zone[0] == "-" else 1.0) * (3600 * int(digits[:2]) + 60 * int(digits[2:]))

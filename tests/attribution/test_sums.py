@@ -1,5 +1,7 @@
 """Attributions of sums on columns of every kind, against their definitions."""
 
+import itertools
+
 import numpy as np
 import pytest
 import shap
@@ -38,7 +40,8 @@ def test_contributions_add_up_and_members_average(method, diagonal):
     neurons = view.function.neurons
     by_member = neurons.by_member(neurons.values(neurons.at(rows.z)))
     np.testing.assert_allclose(by_member.mean(axis=1), att.prediction, rtol=1e-12)
-    assert att.refit_deviation.shape == att.values.shape and (att.refit_deviation > 0).any()
+    assert att.refit_deviation.shape == att.values.shape
+    assert (att.refit_deviation > 0).any()
     if method != "shapley":
         np.testing.assert_allclose(att.diagonal + att.coupling, att.values, atol=1e-12 * spread(att))
 
@@ -115,7 +118,7 @@ def test_hessian_is_the_second_derivative_in_the_inputs():
     x = view.inputs(rows.z)
     starts = np.cumsum([0, *(axis.plain.n_features for axis in view.axes)])
     along = np.zeros((len(view.axes), x.shape[1]))
-    for c, (first, end) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+    for c, (first, end) in enumerate(itertools.pairwise(starts)):
         along[c, first:end] = 1.0
 
     def f(step):
@@ -129,3 +132,25 @@ def test_hessian_is_the_second_derivative_in_the_inputs():
             assert close.mean() >= 0.5  # a step of h may cross a knot, where f has a kink
     np.testing.assert_allclose(view.from_inputs(x), rows.z, atol=1e-12)
     assert encoded(view, random_table(np.random.default_rng(0), 2)).shape[1] == len(view.features)
+
+
+@pytest.mark.parametrize("method", ["local", "path"])
+def test_contributions_by_latent_and_bond_add_up(method):
+    view, _, rows, _, background = case(7)
+    att = explain(view, rows, method=method, background=background)
+    n, c, count, d = len(rows), 6, len(view.function.neurons), view.function.dim
+    assert att.by_latent().shape == (n, c, count, d)
+    assert att.by_bond().shape == (n, c, count, d - 1)
+    np.testing.assert_allclose(att.by_latent().sum(axis=(2, 3)), att.diagonal, atol=1e-10)
+    np.testing.assert_allclose(att.by_bond().sum(axis=(2, 3)), att.coupling, atol=1e-10)
+    some = att[1:3]
+    assert some.rows.tolist() == [1, 2]
+    assert len(att[0]) == 1
+    np.testing.assert_array_equal(some.values, att.values[1:3])
+    np.testing.assert_array_equal(some.by_latent(), att.by_latent()[1:3])
+
+
+def test_shapley_values_have_no_latents():
+    view, _, rows, _, background = case(8, n=1, b=1)
+    with pytest.raises(ValueError, match="shapley"):
+        explain(view, rows, method="shapley", background=background).by_latent()

@@ -140,13 +140,13 @@ WITHOUT_TORCH = """
 import os, sys
 import numpy as np
 from spectral_interp.eigen import eigenvalues, engine
-print(engine._allowed_threads())
+print(engine.allowed_threads())
 engine.THREADED = 1
 rng = np.random.default_rng(0)
 diag, off = rng.normal(size=(200, 4)), rng.normal(size=(200, 3))
 expected = eigenvalues(diag, off, 1)
 if not os.fork():
-    os._exit(engine._allowed_threads() + 10 * np.array_equal(eigenvalues(diag, off, 1), expected))
+    os._exit(engine.allowed_threads() + 10 * np.array_equal(eigenvalues(diag, off, 1), expected))
 print(os.waitstatus_to_exitcode(os.wait()[1]), "torch" in sys.modules)
 """
 

@@ -1,0 +1,161 @@
+"""The forms of a model and how each is fitted: one neuron, a sum of neurons, or what held-out rows favour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ..files import artifact
+from ..models.sums import SumSpectral
+from ..training import TrainingRows
+from ..training.fingerprints import fingerprints
+from ..training.loop import best_start, epochs
+from ..training.partition import Partition
+from ..training.selection import RUNGS, SumFit, fit_sum
+from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
+from ..view import Axis, Pair
+from . import single
+
+SINGLE = "single neuron"
+"""The simplest rung of the ladder of forms."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where the state of training goes, how often, and what it is taken up from."""
+
+    checkpoint: Any
+    every: int
+    resume: Any
+    identity: dict[str, Any]
+
+    def tape(self) -> Tape:
+        """Return the record of the fits of a sum, that of the checkpoint to resume from if there is one."""
+        tape = Tape(every=self.every)
+        if self.resume is not None:
+            path = Path(self.resume)
+            state = identified(path, self.identity, "tape")
+            try:
+                tape.load_state(state)
+            except (ValueError, KeyError, RuntimeError) as error:
+                raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
+        if self.checkpoint is not None:
+            tape.changed = lambda: self._write(tape)
+        return tape
+
+    def _write(self, tape: Tape) -> None:
+        state = {"tape": tape.state(), "identity": self.identity}
+        artifact.write(Path(self.checkpoint), state, kind=artifact.CHECKPOINT)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted module, the columns as it sees them, and how it came about."""
+
+    module: Any
+    form: str
+    axes: tuple[Axis, ...]
+    pairs: tuple[Pair, ...] = ()
+    history: list[dict[str, Any]] = field(default_factory=list)
+    rungs: list[dict[str, Any]] = field(default_factory=list)
+
+
+def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
+    """Fit one neuron."""
+    runs = single.begun(est, data.train)
+    if saving.resume is None:
+        run = best_start(runs, data.train, data.validation)
+    else:
+        run = resume(runs[0], Path(saving.resume), saving.identity)
+    events = stop_early(epochs(run, data.train, data.validation), run, patience=est.patience)
+    if saving.checkpoint is not None:
+        path = Path(saving.checkpoint)
+        events = save_checkpoints(events, run, path, every=saving.every, identity=saving.identity)
+    single.consume(est, events, run)
+    if est.norm_penalty:
+        prune(run.module, data.train, run.options)
+    run.module.rescale_(data.scale, data.center)
+    rung = _rung(run.best_loss, single.parameters_of(run.module), run.best_epoch)
+    history = [asdict(event) for event in run.history]
+    return Fitted(run.module, "single", est.encoder_.axes, (), history, [{**rung, "chosen": True}])
+
+
+def fit_sums(est: Any, data: Partition, saving: Saving) -> Fitted:
+    """Fit a sum of neurons, the simplest of its rungs that held-out rows allow."""
+    return _of_sum(_summed(est, data, saving), data)
+
+
+def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
+    """Fit the simplest form, of one neuron or a sum, whose held-out loss is within 1 % of the best."""
+
+    def single_rung(splits: list[tuple[Any, Any]]) -> list[dict[str, Any]]:
+        found = [_held_out(est, data.table, kept, held) for kept, held in splits]
+        losses, weights, sizes, lasts = zip(*found, strict=True)
+        return [_rung(float(np.average(losses, weights=weights)), sizes[0], int(np.median(lasts)))]
+
+    fit = _summed(est, data, saving, simpler=single_rung)
+    if fit.rung != SINGLE:
+        return _of_sum(fit, data)
+    fitted = fit_single(est, data, Saving(None, saving.every, None, saving.identity))
+    rungs = [{**rung, "chosen": rung["rung"] == SINGLE} for rung in fit.rungs]
+    return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
+
+
+FITS: dict[str, Callable[[Any, Partition, Saving], Fitted]] = {
+    "auto": fit_any,
+    "single": fit_single,
+    "sum": fit_sums,
+}
+
+
+def _rung(loss: float, parameters: int, last: int) -> dict[str, Any]:
+    return {"rung": SINGLE, "loss": loss, "parameters": parameters, "epochs": last}
+
+
+def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> tuple[float, float, int, int]:
+    """Return the loss of one neuron on held-out rows, their weight, its coefficients and its epochs."""
+    train, validation = (TrainingRows(*(column[rows] for column in table)) for rows in (kept, held))
+    run = single.trained(est, train, validation)
+    weight = float(validation.weight.sum())
+    return run.best_loss, weight, single.parameters_of(run.module), run.best_epoch
+
+
+def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit:
+    """Return the fitted sum, its choice made on held-out rows of the whole table."""
+    tape = saving.tape()
+    with tqdm(unit="epoch", disable=None if est.verbose else True, leave=False) as bar:
+
+        def show(name: str, epoch: int, last: int) -> None:
+            bar.set_postfix_str(f"{name}: {epoch} of {last}", refresh=False)
+            bar.update()
+
+        tape.progress = show
+        return fit_sum(
+            est.encoder_.axes,
+            *data.table,
+            loss=est._loss,
+            groups=fingerprints(data.table.z),
+            seed=est.seed_,
+            rungs=RUNGS,
+            members=est.members,
+            norm_penalty=est.norm_penalty,
+            tape=tape,
+            **options,
+        )
+
+
+def _of_sum(fit: SumFit, data: Partition) -> Fitted:
+    """Return a fitted sum as a module in the target's unit."""
+    members, rows, neurons, entries = fit.entries.shape
+    module = SumSpectral(
+        rows - 1, (entries + 1) // 2, fit.k, members=members, neurons=neurons, dtype=torch.float32
+    )
+    module.set_entries_(fit.entries, data.scale, data.center)
+    rungs = [{**rung, "chosen": rung["rung"] == fit.rung} for rung in fit.rungs]
+    return Fitted(module, "sum", fit.axes, fit.pairs, [asdict(event) for event in fit.history], rungs)

@@ -1,0 +1,80 @@
+"""How one neuron is fitted: runs from several starts, the best of which goes on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from ..models.spectral import MODULES
+from ..training import Epoch, Options, Run, TrainingRows
+from ..training.loop import best_start, epochs
+from ..training.stages import show_progress, stop_early
+
+ROWS_PER_PARAMETER = 20
+"""With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start."""
+
+STARTS = 3
+"""Initial weights that are tried; the best after a tenth of the epochs goes on."""
+
+
+def new_module(est: Any, n_features: int, seed: int) -> Any:
+    """Return an untrained module of the estimator's structure."""
+    if est.structure not in MODULES:
+        raise ValueError(f"expected structure to be one of {', '.join(MODULES)}; got {est.structure!r}")
+    generator = torch.Generator().manual_seed(seed)
+    module = MODULES[est.structure]
+    return module(n_features, est.dim, est.k, generator=generator, dtype=torch.float64)
+
+
+def options_of(est: Any, train: TrainingRows) -> Options:
+    """Return the settings of a training run on the rows ``train``."""
+    return Options(
+        loss=est._loss,
+        n_epochs=int(est.n_epochs),
+        batch_size=int(est.batch_size),
+        learning_rate=est.learning_rate,
+        weight_decay=est.alpha / float(train.weight.sum()),
+        norm_penalty=est.norm_penalty,
+    )
+
+
+def begun(est: Any, train: TrainingRows) -> list[Run]:
+    """Return runs from different initial weights."""
+    (n, p), runs = train.z.shape, []
+    for seed in range(est.seed_, est.seed_ + STARTS):
+        module = new_module(est, p, seed)
+        parameters = sum(parameter.numel() for parameter in module.parameters())
+        module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters)))
+        generator = torch.Generator().manual_seed(seed)
+        runs.append(Run.start(module, options_of(est, train), n_rows=n, generator=generator))
+    return runs
+
+
+def trained(est: Any, train: TrainingRows, validation: TrainingRows) -> Run:
+    """Return a finished run on ``train``, its epoch chosen on ``validation``."""
+    run = best_start(begun(est, train), train, validation)
+    consume(est, stop_early(epochs(run, train, validation), run, patience=est.patience), run)
+    return run
+
+
+def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:
+    """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
+    try:
+        for _ in show_progress(events, run) if est.verbose else events:
+            pass
+    except FloatingPointError as error:
+        if not run.history:
+            raise
+        warnings.warn(
+            f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=3
+        )
+    run.finish()
+
+
+def parameters_of(module: Any) -> int:
+    """Return the number of coefficients of a module."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,106 @@
+"""The sum form as a PyTorch module: members of several small tridiagonal neurons each, averaged."""
+
+from __future__ import annotations
+
+from typing import SupportsIndex
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._common.arrays import FloatArray, check_index
+from ..eigen import kth_eigenvalue
+from ..pencil.total import Total
+from ..pencil.tridiagonal import Pencil
+
+
+class SumSpectral(nn.Module):
+    """Predict ``1/M Σ_n λ_k(A^n_0 + Σ z_i A^n_i)``, the mean over M members of sums of tridiagonal neurons.
+
+    Parameters
+    ----------
+    n_features : int
+        Number p of features.
+    dim : int
+        Order d of the matrices.
+    k : int, optional
+        0-based index of the eigenvalues, ascending, negative from the top; ``dim // 2`` by default.
+    members : int
+        Number M of members.
+    neurons : int
+        Neurons of a member.
+    dtype : torch.dtype, optional
+        float32 or float64; torch's default dtype if not given.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1 or ``k`` out of range.
+
+    Notes
+    -----
+    The state dict holds ``entries`` (M, p + 1, neurons, 2d - 1): of A_0 … A_p the diagonal, then the
+    off-diagonal. All are zero at first, but for A_0, which is diagonal over [-1, 1].
+
+    Examples
+    --------
+    >>> SumSpectral(n_features=3, dim=5, members=2)(torch.zeros(4, 3)).shape
+    torch.Size([4])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        dim: int,
+        k: SupportsIndex | None = None,
+        *,
+        members: int = 1,
+        neurons: int = 16,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = {"n_features": n_features, "dim": dim, "members": members, "neurons": neurons}
+        for name, value in sizes.items():
+            if value < 1:
+                raise ValueError(f"expected {name} >= 1; got {value}")
+        self.n_features, self.dim = n_features, dim
+        self.members, self.neurons = members, neurons
+        self.k = dim // 2 if k is None else check_index(k, dim)
+        entries = torch.zeros(members, n_features + 1, neurons, 2 * dim - 1, dtype=dtype)
+        entries[:, 0, :, :dim] = torch.linspace(-1, 1, dim) if dim > 1 else 0.0
+        self.entries = nn.Parameter(entries)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map features (..., p) to predictions (...)."""
+        entries = self.entries.to(z.dtype)
+        matrices = entries[:, 0] + torch.einsum("...p,mpne->...mne", z, entries[:, 1:])
+        diag, off = matrices.split([self.dim, self.dim - 1], dim=-1)
+        return kth_eigenvalue(diag, off, self.k).sum(dim=-1).mean(dim=-1)
+
+    @torch.no_grad()
+    def set_entries_(self, entries: FloatArray, scale: float = 1.0, shift: float = 0.0) -> None:
+        """Set the coefficients so that the module predicts ``scale · f + shift``, f the sum with ``entries``.
+
+        Every neuron gets the same share of the shift: ``s λ_k(A) + c = λ_k(s A + c I)`` for s > 0.
+        """
+        scaled = scale * entries
+        scaled[:, 0, :, : self.dim] += shift / self.neurons
+        self.entries.copy_(torch.from_numpy(scaled))
+
+    def function(self) -> Total:
+        """Return the coefficients as a float64 sum of pencils."""
+        entries = self.entries.detach().double().cpu().numpy()
+        pencils = [
+            Pencil(own[:, : self.dim], own[:, self.dim :], self.k)
+            for member in entries
+            for own in member.transpose(1, 0, 2)
+        ]
+        member = np.repeat(np.arange(self.members), self.neurons)
+        return Total(pencils, np.full(len(pencils), 1 / self.members), member)
+
+    def extra_repr(self) -> str:
+        """Return the sizes, for ``print``."""
+        return (
+            f"n_features={self.n_features}, dim={self.dim}, k={self.k}, members={self.members}, "
+            f"neurons={self.neurons}"
+        )

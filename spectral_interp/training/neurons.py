@@ -1,0 +1,330 @@
+"""The kernels that train sums of eigenvalues: a batch's gradient, the step of the optimiser, predictions.
+
+Weights are float32 arrays (blocks, features, 2 d - 1, LANES): sixteen neurons side by side, the diagonal of
+a matrix before its couplings; feature 0 is the intercept A_0. A row of the table is *sparse*: places of
+features and their shares. The first columns of both are *segments*: place m with share t stands for ``1 - t``
+of feature m and t of feature m + 1, linear interpolation between two knots. The others are single features.
+
+Scattering a batch goes input by input, so that the gradients of one input stay in the fastest cache.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from ..eigen.compiling import HELPER, compiled
+from ..eigen.laguerre import derivatives, eigenvalue, rescale
+from ..eigen.lanes import LANES, fill, load, scratch, sqrt, store, total
+
+Weights = npt.NDArray[np.float32]
+
+SQUARED, LOGISTIC = 0, 1
+CODES = {"squared": SQUARED, "logistic": LOGISTIC}
+
+STEP = 4e-3
+"""Last step of an eigenvalue in training, of a spectrum of width 2; the error is about the cube."""
+
+EXACT = 4e-6
+"""Last step of an eigenvalue in a prediction."""
+
+SWEEPS = 40
+"""Most steps of an eigenvalue: a multiple one takes a halving for every bit of float32, and some."""
+
+MEAN_SHARE, SQUARE_SHARE, EPSILON = 0.1, 0.001, 1e-8
+"""Of AdamW: what a step counts for in the running means of the gradient and of its square."""
+
+UNKNOWN = 1e30
+"""A start that is no number of a spectrum: the eigenvalue starts in the middle of it."""
+
+
+class SparseRows(NamedTuple):
+    """Places of features and their shares, (n, m) each; the first ``segments`` columns are segments."""
+
+    places: npt.NDArray[np.int32]
+    shares: npt.NDArray[np.float32]
+    segments: int
+
+    def take(self, rows: Any) -> SparseRows:
+        """Return some of the rows."""
+        return SparseRows(self.places[rows], self.shares[rows], self.segments)
+
+
+def order_of(dim: int) -> tuple[int, ...]:
+    """Return what the kernels take for the order of the matrices: a tuple of that length."""
+    return (0,) * dim
+
+
+@njit(**HELPER)
+def _gather(
+    weights: Any, base: int, places: Any, shares: Any, segments: int, i: int, bands: Any, order: Any
+) -> None:
+    """Add up the matrices of row i."""
+    count = 2 * len(order) - 1
+    for e in range(count):
+        store(bands, e * LANES, load(weights, base + e * LANES))
+    for q in range(places.shape[1]):
+        at, t = base + places[i, q] * count * LANES, shares[i, q]
+        if q < segments:
+            for e in range(count):
+                first, second = load(weights, at + e * LANES), load(weights, at + (count + e) * LANES)
+                store(bands, e * LANES, load(bands, e * LANES) + (first + t * (second - first)))
+        else:
+            for e in range(count):
+                store(bands, e * LANES, load(bands, e * LANES) + t * load(weights, at + e * LANES))
+
+
+@njit(**HELPER)
+def _solve(bands: Any, order: Any, k: int, start: Any, tol: float) -> Any:
+    """Return rescaled bands' eigenvalue, and it in the units that the bands had."""
+    low, unit = rescale(bands, order)
+    x = eigenvalue(bands, order, k, (start - low) / unit, tol, SWEEPS)
+    return x, low + unit * x
+
+
+@njit(**HELPER)
+def _loss(loss: int, prediction: float, y: float) -> tuple[float, float]:
+    """Return a row's loss and its derivative."""
+    if loss == SQUARED:
+        residual = prediction - y
+        return residual * residual, 2 * residual
+    z = prediction if y > 0.5 else -prediction
+    share = 1 / (1 + math.exp(min(z, 80.0)))
+    value = math.log1p(math.exp(-abs(z))) + max(-z, 0.0)
+    return value, -share if y > 0.5 else share
+
+
+@compiled
+def slopes(
+    weights: Weights,
+    places: Any,
+    shares: Any,
+    segments: int,
+    rows: Any,
+    y: Any,
+    weight: Any,
+    k: int,
+    order: Any,
+    warm: Any,
+    loss: int,
+    out: Any,
+) -> float:
+    """Return the summed loss of a batch, and write its derivatives in every entry of every row's matrices.
+
+    Parameters
+    ----------
+    weights : float32 array, shape (blocks, features, 2 d - 1, LANES)
+    places, shares, segments
+        :class:`SparseRows`.
+    rows : int array, shape (m,)
+        The rows of the batch.
+    y, weight : float32 array, shape (n,)
+        Targets, and weights of the rows: derivatives are of the sum of weighted losses.
+    k : int
+    order : tuple of d zeros
+    warm : float32 array, shape (n, blocks, LANES)
+        Where the eigenvalues start; what they are is written there.
+    loss : int
+    out : float32 array, shape (m, blocks, 2 d - 1, LANES)
+    """
+    count, blocks = 2 * len(order) - 1, weights.shape[0]
+    size = weights.shape[1] * count * LANES
+    bands = scratch(weights, order)
+    sum_of_losses = 0.0
+    for r in range(len(rows)):
+        i = rows[r]
+        prediction = 0.0
+        for b in range(blocks):
+            _gather(weights, b * size, places, shares, segments, i, bands, order)
+            at = (i * blocks + b) * LANES
+            x, value = _solve(bands, order, k, load(warm, at), STEP)
+            store(warm, at, value)
+            prediction += total(value)
+            derivatives(bands, order, x)
+            for e in range(count):
+                store(out, ((r * blocks + b) * count + e) * LANES, load(bands, e * LANES))
+        value_of_row, derivative = _loss(loss, prediction, y[i])
+        sum_of_losses += weight[i] * value_of_row
+        factor = fill(weights, weight[i] * derivative)
+        for e in range(blocks * count):
+            at = (r * blocks * count + e) * LANES
+            store(out, at, factor * load(out, at))
+    return sum_of_losses
+
+
+@compiled
+def scatter(
+    gradient: Weights, places: Any, shares: Any, segments: int, rows: Any, order: Any, slopes: Any
+) -> None:
+    """Add to the gradient (as the weights) what the derivatives of a batch in its matrices come to."""
+    count, blocks = 2 * len(order) - 1, gradient.shape[0]
+    size = gradient.shape[1] * count * LANES
+    for b in range(blocks):
+        for r in range(len(rows)):
+            for e in range(count):
+                at = b * size + e * LANES
+                t = load(slopes, ((r * blocks + b) * count + e) * LANES)
+                store(gradient, at, load(gradient, at) + t)
+        for q in range(places.shape[1]):
+            for r in range(len(rows)):
+                i = rows[r]
+                base = b * size + places[i, q] * count * LANES
+                share = shares[i, q]
+                if q < segments:
+                    for e in range(count):
+                        t = load(slopes, ((r * blocks + b) * count + e) * LANES)
+                        at, after = base + e * LANES, base + (count + e) * LANES
+                        store(gradient, at, load(gradient, at) + (1 - share) * t)
+                        store(gradient, after, load(gradient, after) + share * t)
+                elif share != 0:
+                    for e in range(count):
+                        at = base + e * LANES
+                        t = load(slopes, ((r * blocks + b) * count + e) * LANES)
+                        store(gradient, at, load(gradient, at) + share * t)
+
+
+@njit(**HELPER)
+def _moved(mean: Any, square: Any, at: int, slope: Any, x: Any, keep: float, rates: Any) -> Any:
+    """Return entries after a step of AdamW, and update the running means of their gradient and its square."""
+    rate, mean_share, square_share, unbias_square = rates
+    m, v = load(mean, at), load(square, at)
+    m = m + mean_share * (slope - m)
+    v = v + square_share * (slope * slope - v)
+    store(mean, at, m)
+    store(square, at, v)
+    return keep * x - rate * m / (sqrt(v * unbias_square) + EPSILON)
+
+
+@njit(**HELPER)
+def _put(weights: Any, average: Any, at: int, x: Any, share: float) -> None:
+    """Write new entries, and move their average."""
+    a = load(average, at)
+    store(average, at, a + share * (x - a))
+    store(weights, at, x)
+
+
+# A piecewise linear input has the matrices N_m = H_m + g_m S at its knots g_m: hats H_m, which decay more, on
+# a straight line S. With G_m the gradient in N_m, that in H_m is the same, and that in S is Σ_m g_m G_m. Only
+# the N_m and S are kept.
+
+
+@compiled
+def advance(
+    weights: Weights,
+    gradient: Weights,
+    mean: Weights,
+    square: Weights,
+    average: Weights,
+    runs: Any,
+    knots: Any,
+    decay: Any,
+    order: Any,
+    scale: float,
+    steps: int,
+    rate: float,
+    recency: float,
+) -> None:
+    """Take one step of AdamW, move the averages of the weights, and clear the gradient.
+
+    Parameters
+    ----------
+    weights, gradient, mean, square, average : float32 arrays, shape (blocks, features + runs, 2 d - 1, LANES)
+        After the features comes the straight line S of every piecewise linear input.
+    runs : int array, shape (r, 2)
+        First feature and the one after the last of every piecewise linear input.
+    knots : float32 array, shape (features,)
+    decay : float32 array, shape (features + r,)
+    order : tuple of d zeros
+    scale : float
+        What the gradient is multiplied with.
+    steps : int
+        Counts from 1.
+    rate, recency : float
+    """
+    count, blocks, rows = 2 * len(order) - 1, weights.shape[0], weights.shape[1]
+    features = rows - len(runs)
+    unbias = 1 / (1 - (1 - MEAN_SHARE) ** steps)
+    rates = (rate * unbias, MEAN_SHARE, SQUARE_SHARE, 1 / (1 - (1 - SQUARE_SHARE) ** steps))
+    share = (recency + 1) / (steps + recency)
+    zero = fill(weights, 0.0)
+    for b in range(blocks):
+        base = b * rows * count * LANES
+        at = base
+        after = 0
+        for q in range(len(runs) + 1):
+            first, last = (runs[q, 0], runs[q, 1]) if q < len(runs) else (features, features)
+            for f in range(after, first):  # single features
+                keep = 1 - rate * decay[f]
+                for e in range(count):
+                    at = base + (f * count + e) * LANES
+                    slope = scale * load(gradient, at)
+                    store(gradient, at, zero)
+                    x = _moved(mean, square, at, slope, load(weights, at), keep, rates)
+                    _put(weights, average, at, x, share)
+            after = last
+            if q == len(runs):
+                break
+            for e in range(count):
+                slope = zero
+                for f in range(first, last):
+                    slope = slope + knots[f] * load(gradient, base + (f * count + e) * LANES)
+                at = base + ((features + q) * count + e) * LANES
+                before = load(weights, at)
+                keep = 1 - rate * decay[features + q]
+                line = _moved(mean, square, at, scale * slope, before, keep, rates)
+                _put(weights, average, at, line, share)
+                keep = 1 - rate * decay[first]
+                for f in range(first, last):
+                    at = base + (f * count + e) * LANES
+                    slope = scale * load(gradient, at)
+                    store(gradient, at, zero)
+                    hat = load(weights, at) - knots[f] * before
+                    hat = _moved(mean, square, at, slope, hat, keep, rates)
+                    _put(weights, average, at, hat + knots[f] * line, share)
+
+
+@compiled
+def moments(
+    slopes: Weights, weight: Any, places: Any, shares: Any, order: Any, first: Weights, second: Weights
+) -> None:
+    """Add up what the derivatives of rows come to in the hats of an input that the model does not have.
+
+    Parameters
+    ----------
+    slopes : float32 array, shape (n, blocks, 2 d - 1, LANES)
+        Of weighted losses, from :func:`slopes`.
+    weight : float32 array, shape (n,)
+    places : int array, shape (n,)
+    shares : float32 array, shape (n,)
+        Segment of every row and share of it that is passed.
+    order : tuple of d zeros
+    first, second : float32 arrays, shape (K, blocks, 2 d - 1, LANES)
+        Sums of derivatives, and weighted sums of their squares.
+    """
+    size = slopes.shape[1] * (2 * len(order) - 1) * LANES
+    for i in range(len(places)):
+        t, inverse = shares[i], 1 / weight[i]
+        for at in range(0, size, LANES):
+            x = load(slopes, i * size + at)
+            for side in range(2):
+                y = (t if side else 1 - t) * x
+                place = (places[i] + side) * size + at
+                store(first, place, load(first, place) + y)
+                store(second, place, load(second, place) + inverse * (y * y))
+
+
+@compiled
+def predict(weights: Weights, places: Any, shares: Any, segments: int, k: int, order: Any, out: Any) -> None:
+    """Write the predictions of all rows, (n,)."""
+    size = weights.shape[1] * (2 * len(order) - 1) * LANES
+    bands = scratch(weights, order)
+    for i in range(len(places)):
+        prediction = 0.0
+        for b in range(weights.shape[0]):
+            _gather(weights, b * size, places, shares, segments, i, bands, order)
+            prediction += total(_solve(bands, order, k, fill(weights, UNKNOWN), EXACT)[1])
+        out[i] = prediction

@@ -1,0 +1,469 @@
+"""The sum form's recipe: knots, pairs of numbers, the simplest form that held-out rows allow, members.
+
+Every choice follows from the different rows and their weights, and from the seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .._common.arrays import FloatArray, IntArray, check_finite
+from ..view import Axis, HatsAxis, NumberAxis, Pair
+from ..view.hats import segments
+from .neurons import CODES, moments, order_of
+from .partition import hold_out
+from .run import Epoch
+from .stages import Tape
+from .sums import Inputs, SparseTable, SumOptions, SumRun
+
+KNOTS = 8
+"""Knots of a number before any test."""
+
+ROWS_PER_KNOT = 30, 50
+"""Rows that a knot asks for: at first, and where a test asks for more of them."""
+
+LEAST_DISTANCE = 1e-3
+"""Of two knots, in standard deviations."""
+
+THRESHOLD = 1.2
+"""Score from which an input or finer knots enter; about 1 is what chance gives."""
+
+FACTOR, ROUNDS = 4, 2
+"""How much finer a test makes the knots of a number, and how often."""
+
+MOST_PAIRS, MOST_PAIRED = 16, 20
+"""Pairs that enter, and numbers of which pairs are tried: those that matter most to the coarse fit."""
+
+SCORED_ROWS = 30_000
+"""Rows of a score test, at most."""
+
+BATCH = 128
+"""Rows of a batch, at most; of few rows a hundredth."""
+
+EPOCHS, LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS, MOST_STEPS = 20, 5, 100, 2_500, 20_000
+"""Epochs of a fit; but so many that it takes at least 2,500 steps, and at most 20,000."""
+
+HELD_SHARE, FOLDS, FOLDED_ROWS = 0.15, 4, 3_000
+"""Share of the rows held out; with fewer rows than the last, each is held out once, in so many parts."""
+
+TOLERANCE = 0.01
+"""A simpler form wins if its held-out loss is larger by no more than this share."""
+
+Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
+
+LINEAR, HATS, ALL = "linear", "hats", "all"
+RUNGS = LINEAR, HATS, ALL
+"""Inputs of a form, the simplest first: as the axes have them, with knots, and with finer ones and pairs."""
+
+
+@dataclass(frozen=True, eq=False)
+class SumFit:
+    """A fitted model of the sum form, and how it was chosen.
+
+    Attributes
+    ----------
+    axes : tuple of Axis
+        As they were given, or with knots.
+    pairs : tuple of Pair
+    entries : ndarray, shape (members, p + 1, neurons, 2 d - 1)
+        Coefficients of the features, the diagonals before the couplings; float32 numbers as float64.
+    k : int
+    rung : str
+        The form of the inputs that was chosen.
+    rungs : list of dict
+        Name, held-out loss, parameters and epochs of every form that was tried, the simplest first.
+    history : list of Epoch
+        Of the fits that chose the epochs of the rung, with their held-out losses.
+    """
+
+    axes: tuple[Axis, ...]
+    pairs: tuple[Pair, ...]
+    entries: FloatArray
+    k: int
+    rung: str
+    rungs: list[dict[str, Any]]
+    history: list[Epoch]
+
+
+class Data(NamedTuple):
+    """A training table: features of the axes (n, p), targets, weights and groups (n,)."""
+
+    z: FloatArray
+    y: FloatArray
+    weight: FloatArray
+    groups: npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all steps of the recipe know."""
+
+    axes: tuple[Axis, ...]
+    data: Data
+    options: SumOptions
+    seed: int
+    tape: Tape
+
+    def position(self, axis: int) -> FloatArray:
+        """Return the coordinates of a number, (n,)."""
+        start = sum(axis.n_features for axis in self.axes[:axis])
+        return self.data.z[:, start]
+
+    def table(self, inputs: Inputs) -> SparseTable:
+        """Return the rows as the inputs see them."""
+        return SparseTable(inputs.sparse(self.data.z), self.data.y, self.data.weight)
+
+    def coarse(self, name: str, inputs: Inputs, number: int) -> SumRun:
+        """Return a fit on all rows, of half the epochs."""
+        epochs = self.options.n_epochs // 2
+        options = replace(self.options, n_epochs=epochs, stop=epochs)
+        return self.tape.play(name, SumRun.start(inputs, options, self.table(inputs), self.seed_of(number)))
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of a fit: its starting weights and the order of its rows."""
+        return 1000 * self.seed + number
+
+
+# -------------------------------------------------------------------------------------------------- knots
+
+
+def knots_of(u: FloatArray, weight: FloatArray, count: int) -> FloatArray:
+    """Return at most ``count`` knots at quantiles of coordinates (n,), at all different ones if they are few.
+
+    Examples
+    --------
+    >>> knots_of(np.array([0.0, 1.0, 2.0, 3.0, 9.0]), np.ones(5), 3)
+    array([0., 2., 9.])
+    """
+    values, inverse = np.unique(u, return_inverse=True)
+    if len(values) <= count:
+        return _apart(values)
+    shares = np.bincount(inverse, weights=weight)
+    knots = _quantiles(values, shares, np.linspace(0, 1, count))
+    if len(knots) < count // 2:  # many rows have the same value: quantiles of the different ones too
+        knots = np.union1d(knots, _quantiles(values, np.ones(len(values)), np.linspace(0, 1, count // 2)))
+    return _apart(knots)
+
+
+def _quantiles(values: FloatArray, weight: npt.NDArray[Any], shares: FloatArray) -> FloatArray:
+    """Return the different weighted quantiles of ascending values."""
+    below = np.cumsum(weight)
+    places = np.searchsorted(below, shares * below[-1] * (1 - 1e-12))
+    return np.unique(values[np.minimum(places, len(values) - 1)])
+
+
+def _apart(knots: FloatArray) -> FloatArray:
+    """Leave knots out that are too close to their neighbour below."""
+    return knots[np.concatenate([[True], np.diff(knots) > LEAST_DISTANCE])]
+
+
+def finer(knots: FloatArray, u: FloatArray) -> FloatArray:
+    """Return knots with FACTOR times the segments: new ones at quantiles of the different values inside."""
+    values = np.unique(u)
+    parts = [knots]
+    for low, high in itertools.pairwise(knots):
+        inside = values[(values > low) & (values < high)]
+        if len(inside):
+            parts.append(_quantiles(inside, np.ones(len(inside)), np.arange(1, FACTOR) / FACTOR))
+    found = np.unique(np.concatenate(parts))
+    keep = np.concatenate([[True], np.diff(found) > LEAST_DISTANCE]) | np.isin(found, knots)
+    return found[keep]
+
+
+# -------------------------------------------------------------------------------------------- score tests
+
+
+class Scores:
+    """What new inputs could add to a fit: a score test, without fitting again.
+
+    For every coefficient of an input's hats, with g_i the derivatives of the rows' losses in it at zero, the
+    score is ``(Σ g_i)² / Σ (g_i − ḡ)²``: about 1 where the input has nothing to add.
+    """
+
+    def __init__(self, run: SumRun, seed: int) -> None:
+        n = len(run.table.y)
+        self.rows = np.sort(np.random.default_rng([seed, n]).permutation(n)[:SCORED_ROWS])
+        self.run = replace(run, table=run.table.take(self.rows))
+        self.weight = self.run.row_weights
+        self.slopes = self.run.derivatives()
+
+    def of(self, u: FloatArray, knots: FloatArray) -> FloatArray:
+        """Return the mean score of every hat of an input with coordinates (n,), (K,)."""
+        place, share = segments(u[self.rows], knots)
+        shape = (len(knots), *self.slopes.shape[1:])
+        first, second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        order = order_of(self.run.options.dim)
+        moments(self.slopes, self.weight, place, share.astype(np.float32), order, first, second)
+        one, two = first.astype(np.float64), second.astype(np.float64)
+        spread = np.maximum(two - one**2 / self.weight.sum(dtype=np.float64), 1e-30)
+        return (one**2 / spread).reshape(len(knots), -1).mean(axis=1)
+
+
+def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]:
+    """Return the pairs of numbers that a coarse fit misses most."""
+    numbers = [i for i, axis in enumerate(inputs.axes) if isinstance(axis, HatsAxis)]
+    if len(numbers) < 2:
+        return ()
+    run = recipe.coarse("coarse", inputs, 900)
+    if len(numbers) > MOST_PAIRED:
+        sizes = np.bincount(inputs.owners, weights=np.abs(run.average[:, 1:]).mean(axis=(0, 2, 3)))
+        numbers = sorted(sorted(numbers, key=lambda i: -sizes[i])[:MOST_PAIRED])
+    scores, found = Scores(run, recipe.seed), []
+    for i, j in itertools.combinations(numbers, 2):
+        for sign in (-1.0, 1.0):
+            pair, u = _pair(recipe, i, j, sign, count)
+            if pair is not None:
+                found.append((float(scores.of(u, np.array(pair.knots)).mean()), pair))
+    found.sort(key=lambda scored: -scored[0])
+    return tuple(pair for score, pair in found[:MOST_PAIRS] if score > THRESHOLD)
+
+
+def _pair(recipe: Recipe, i: int, j: int, sign: float, count: int) -> tuple[Pair | None, FloatArray]:
+    """Return a pair with its knots and its coordinates (n,); None if it hardly varies."""
+    u = recipe.position(i) + sign * recipe.position(j)
+    mean = float(np.average(u, weights=recipe.data.weight))
+    scale = math.sqrt(float(np.average((u - mean) ** 2, weights=recipe.data.weight)))
+    if not scale > 1e-2:
+        return None, u
+    u = (u - mean) / scale
+    knots = knots_of(u, recipe.data.weight, count)
+    return (Pair(i, j, sign, mean, scale, tuple(knots.tolist())) if len(knots) > 2 else None), u
+
+
+def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
+    """Return inputs with finer knots where the score test asks for them."""
+    n, open_ = len(recipe.data.y), None
+    for number in range(ROUNDS):
+        run = recipe.coarse(f"finer {number + 1}", inputs, 901 + number)
+        scores = Scores(run, recipe.seed)
+        parts: list[Any] = [*inputs.axes, *inputs.pairs]
+        asked = set()
+        for q, part in enumerate(parts):
+            knots = np.array(getattr(part, "knots", ()))
+            if (
+                len(knots) < 3
+                or (open_ is not None and q not in open_)
+                or FACTOR * len(knots) * ROWS_PER_KNOT[1] > n
+            ):
+                continue
+            u = _coordinates(recipe, part, q)
+            fine = finer(knots, u)
+            new = ~np.isin(fine, knots)
+            if new.sum() >= 3 and scores.of(u, fine)[new].mean() > THRESHOLD:
+                asked.add(q)
+                parts[q] = replace(part, knots=tuple(fine.tolist()))
+        if not asked:
+            break
+        inputs = Inputs(tuple(parts[: len(inputs.axes)]), tuple(parts[len(inputs.axes) :]))
+        open_ = asked
+    return inputs
+
+
+def _coordinates(recipe: Recipe, part: Axis | Pair, place: int) -> FloatArray:
+    if isinstance(part, Pair):
+        return part.coordinates(recipe.position(part.first), recipe.position(part.second))
+    return recipe.position(place)
+
+
+# ------------------------------------------------------------------------------------------------- recipe
+
+
+def fit_sum(
+    axes: Sequence[Axis],
+    z: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    *,
+    loss: str,
+    groups: npt.NDArray[Any],
+    seed: int,
+    rungs: Sequence[str] = RUNGS,
+    simpler: Simpler | None = None,
+    members: int = 4,
+    dim: int = 5,
+    norm_penalty: float = 0.0,
+    tape: Tape | None = None,
+) -> SumFit:
+    """Fit a model of the sum form, and choose its inputs and its epochs on held-out rows.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        Numbers, levels and dates, without knots.
+    z : ndarray, shape (n, p)
+        Their features. Equal rows with equal targets are merged, in an order that their content determines.
+    y : ndarray, shape (n,)
+        Targets: standardised numbers, or 0 and 1.
+    weight : ndarray, shape (n,)
+        Positive. A weight of two is the row twice.
+    loss : str
+        "squared" or "logistic".
+    groups : ndarray, shape (n,)
+        The same for rows with equal features, which are not divided between training and held-out rows.
+    seed : int
+    rungs : sequence of str
+        The forms of inputs to try, of :data:`RUNGS`.
+    simpler : callable, optional
+        Called with the splits, pairs of rows to train on and rows held out, for the rungs of simpler models:
+        a sequence of dicts with the name as "rung", the held-out "loss", "parameters" and "epochs". Where one
+        of them is chosen no member is trained.
+    members : int
+        Fits whose average is the model.
+    dim : int
+        Order of the matrices.
+    norm_penalty : float
+        Factor α of the penalty ``α Σ_q ‖W_q‖``, with the Frobenius norm of all matrices of an input q in a
+        member, in units of the loss. Inputs that are not worth it end as zero.
+    tape : Tape, optional
+        What earlier plays of the same recipe came to, and where this one is recorded.
+
+    Raises
+    ------
+    ValueError
+        If an argument cannot be used.
+    FloatingPointError
+        If a loss is not finite.
+    """
+    data = Data(z, y, weight, groups)
+    _check(axes, data, loss, rungs)
+    options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty)
+    recipe = Recipe(tuple(axes), data, options, seed, Tape() if tape is None else tape)
+    found = splits(y, groups, loss=loss, seed=seed)
+    table = [] if simpler is None else [*simpler(found)]
+    candidates = _candidates(recipe, rungs)
+    curves = _held_out_curves(recipe, candidates, found)
+    for name, inputs in candidates.items():
+        size = members * inputs.n_features * options.neurons * (2 * dim - 1)
+        best = min(curves[name], key=lambda event: event.validation_loss)
+        own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
+        table.append({"rung": name, **own})
+    least = min(row["loss"] for row in table)
+    chosen = next(row for row in table if row["loss"] <= (1 + TOLERANCE) * least)
+    inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
+    runs = _members(recipe, inputs, chosen["epochs"], members if chosen["rung"] in candidates else 0)
+    entries = [inputs.folded(run.average) for run in runs]
+    shape = (len(runs), inputs.n_features, options.neurons, 2 * dim - 1)
+    history = curves.get(chosen["rung"], [])
+    stacked = np.reshape(entries, shape)
+    return SumFit(inputs.axes, inputs.pairs, stacked, options.k, chosen["rung"], table, history)
+
+
+def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) -> None:
+    n, p = data.z.shape
+    if n < 2:
+        raise ValueError(f"expected at least 2 different rows; got {n}")
+    if p != sum(axis.n_features for axis in axes):
+        raise ValueError(f"expected z with the features of the axes; got {p} columns")
+    if not all(len(column) == n for column in data):
+        raise ValueError(f"expected y, weight and groups of {n} rows; got {[len(c) for c in data[1:]]}")
+    if loss not in CODES:
+        raise ValueError(f"expected loss to be one of {', '.join(CODES)}; got {loss!r}")
+    if not rungs or not set(rungs) <= set(RUNGS):
+        raise ValueError(f"expected rungs of {', '.join(RUNGS)}; got {tuple(rungs)}")
+    for name, column in zip(data._fields[:3], data[:3], strict=True):
+        check_finite(name, column)
+
+
+def options_for(n: int, *, loss: str, dim: int = 5, norm_penalty: float = 0.0) -> SumOptions:
+    """Return the settings of a fit on n rows: at least EPOCHS epochs, and more of them for few rows."""
+    batch = int(np.clip(n // 100, 16, BATCH))
+    per_epoch = -(-n // batch)
+    epochs = int(np.clip(-(-LEAST_STEPS // per_epoch), EPOCHS, MOST_EPOCHS))
+    epochs = min(epochs, max(LEAST_EPOCHS, MOST_STEPS // per_epoch))
+    return SumOptions(loss, epochs, epochs, batch, norm_penalty=norm_penalty, dim=dim)
+
+
+def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
+    """Return the inputs of every form, the simplest first, but of forms that come to the same only one."""
+    found, axes, weight = {LINEAR: Inputs(recipe.axes)}, list(recipe.axes), recipe.data.weight
+    numbers = {i: axis for i, axis in enumerate(axes) if isinstance(axis, NumberAxis)}
+    n = len(weight)
+    count = min(int(np.clip(n // ROWS_PER_KNOT[0], 4, KNOTS)), n // max(len(numbers), 1))
+    for i, axis in numbers.items() if count > 2 else ():
+        knots = knots_of(recipe.position(i), weight, count)
+        if len(knots) > 2:
+            axes[i] = HatsAxis.of(axis, knots.tolist())
+    found[HATS] = hats = Inputs(tuple(axes))
+    if ALL in rungs and len(hats.runs):
+        found[ALL] = refine(recipe, Inputs(hats.axes, choose_pairs(recipe, hats, count)))
+    plain = {name: inputs for name, inputs in found.items() if name in rungs}
+    different = {inputs.n_features: name for name, inputs in reversed(plain.items())}
+    return {name: inputs for name, inputs in plain.items() if name in different.values()}
+
+
+def _held_out_curves(
+    recipe: Recipe, candidates: dict[str, Inputs], splits: list[tuple[IntArray, IntArray]]
+) -> dict[str, list[Epoch]]:
+    """Return the losses of every form after every epoch, the weighted means over the splits."""
+    weight = recipe.data.weight
+
+    def fit(job: tuple[str, int]) -> list[Epoch]:
+        name, number = job
+        table, (kept, held) = recipe.table(candidates[name]), splits[number]
+        seed = recipe.seed_of(800 + number)
+        run = SumRun.start(candidates[name], recipe.options, table.take(kept), seed)
+        return recipe.tape.play(f"{name} {number + 1}", run, table.take(held)).history
+
+    jobs = list(itertools.product(candidates, range(len(splits))))
+    histories = iter(recipe.tape.side_by_side(fit, jobs))
+    share = np.array([weight[held].sum() for _, held in splits])
+    return {name: _mean_curve([next(histories) for _ in splits], share) for name in candidates}
+
+
+def _mean_curve(histories: list[list[Epoch]], share: FloatArray) -> list[Epoch]:
+    """Return the weighted means of the losses of several fits, epoch by epoch."""
+    curve = []
+    for events in zip(*histories, strict=True):
+        losses = [[event.train_loss, event.validation_loss] for event in events]
+        train, held_out = np.average(losses, axis=0, weights=share).tolist()
+        seconds = sum(event.seconds for event in events)
+        curve.append(Epoch(events[0].epoch, train, held_out, events[0].learning_rate, seconds))
+    return curve
+
+
+def _members(recipe: Recipe, inputs: Inputs, stop: int, members: int) -> list[SumRun]:
+    """Return finished fits on all rows, different in their starting weights and the order of the rows."""
+    if not members:
+        return []
+    table, options = recipe.table(inputs), replace(recipe.options, stop=stop)
+
+    def fit(number: int) -> SumRun:
+        run = SumRun.start(inputs, options, table, recipe.seed_of(number))
+        return recipe.tape.play(f"member {number + 1}", run)
+
+    return recipe.tape.side_by_side(fit, range(members))
+
+
+def splits(
+    y: FloatArray, groups: npt.NDArray[Any], *, loss: str, seed: int
+) -> list[tuple[IntArray, IntArray]]:
+    """Return rows to train on and rows held out: one split of many rows, and of few rows several.
+
+    Examples
+    --------
+    >>> y = np.arange(40.0)
+    >>> [len(held) for _, held in splits(y, np.arange(40), loss="squared", seed=0)]
+    [10, 10, 10, 10]
+    """
+    n = len(y)
+    folds = 1 if n >= FOLDED_ROWS else min(FOLDS, n // 2)
+    enough = loss == "logistic" and np.unique(y, return_counts=True)[1].min() > folds
+    classes = y if enough and len(np.unique(y)) == 2 else np.zeros(n)
+    if folds == 1:
+        size = max(1, round(HELD_SHARE * n))
+        return [hold_out(groups, size, seed, classes=classes)]
+    found, left = [], np.arange(n)
+    for number in range(folds):
+        held = left
+        if number < folds - 1:
+            rest, out = hold_out(groups[left], round(n / folds), seed + number, classes=classes[left])
+            left, held = left[rest], left[out]
+        found.append((np.setdiff1d(np.arange(n), held), np.sort(held)))
+    return found

@@ -1,0 +1,454 @@
+"""One fit of the sum form: sixteen neurons or a multiple, trained together on sparse rows.
+
+Inputs are numbers, levels and dates as their axes have them, numbers with knots, and pairs of numbers. A
+piecewise linear input trains hats on a straight line, ``N_m = H_m + g_m S`` at its knots g_m, of which the
+hats decay more than the line: where the data ask for nothing else, the input stays linear.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .._common.arrays import FloatArray, IntArray
+from .._common.caching import cached_property
+from .._common.sampling import spread
+from ..eigen.lanes import LANES
+from ..view import Axis, HatsAxis, Pair
+from ..view.hats import segments
+from .loop import LOSSES
+from .neurons import (
+    CODES,
+    EPSILON,
+    SQUARE_SHARE,
+    UNKNOWN,
+    SparseRows,
+    Weights,
+    advance,
+    order_of,
+    predict,
+    scatter,
+    slopes,
+)
+from .optimiser import RECENCY, one_cycle
+from .run import Epoch
+
+LEAST_WEIGHT = 1e-30
+"""Of a row, in units of the mean: smaller ones would vanish in float32."""
+
+PRUNING_ROWS = 20_000
+"""Rows on which inputs are tried without, at most."""
+
+START = 0.2
+"""Standard deviation of the matrices at the start, of all inputs together."""
+
+
+class SparseTable(NamedTuple):
+    """Rows to train or to validate on: sparse features, targets (n,), weights (n,)."""
+
+    rows: SparseRows
+    y: FloatArray
+    weight: FloatArray
+
+    def take(self, places: Any) -> SparseTable:
+        """Return some of the rows."""
+        return SparseTable(self.rows.take(places), self.y[places], self.weight[places])
+
+
+@dataclass(frozen=True)
+class SumOptions:
+    """Settings of a fit; ``stop`` is the epoch after which it ends, of a cycle of ``n_epochs``.
+
+    ``learning_rate``, and the decays per unit of it, are those of a member of a single neuron.
+    """
+
+    loss: str
+    n_epochs: int
+    stop: int
+    batch_size: int
+    learning_rate: float = 0.002
+    weight_decay: float = 1.0
+    hat_decay: float = 3.0
+    norm_penalty: float = 0.0
+    dim: int = 5
+    blocks: int = 1
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons: sixteen a block."""
+        return self.blocks * LANES
+
+    @property
+    def k(self) -> int:
+        """Index of the eigenvalue: the middle one."""
+        return self.dim // 2
+
+    @property
+    def scale(self) -> float:
+        """What keeps the sum of the neurons as large as one of them."""
+        return self.neurons**-0.5
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a model: its axes, some with knots, and its pairs.
+
+    Attributes
+    ----------
+    axes : tuple of Axis
+    pairs : tuple of Pair
+    """
+
+    axes: tuple[Axis, ...]
+    pairs: tuple[Pair, ...] = ()
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """The first feature of every axis and every pair, and the number of features; 0 is the intercept."""
+        sizes = [axis.n_features for axis in self.axes] + [len(pair.knots) for pair in self.pairs]
+        return np.cumsum([1, *sizes]).tolist()
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, the intercept included."""
+        return self.starts[-1]
+
+    @property
+    def _knots(self) -> list[tuple[float, ...]]:
+        """The knots of every axis and pair, none of those that stay as they are."""
+        return [getattr(part, "knots", ()) for part in (*self.axes, *self.pairs)]
+
+    @cached_property
+    def runs(self) -> npt.NDArray[np.int64]:
+        """First feature and the one after the last of every piecewise linear input, (r, 2)."""
+        found = [(a, a + len(g)) for a, g in zip(self.starts, self._knots, strict=False) if g]
+        return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+    @cached_property
+    def knots(self) -> npt.NDArray[np.float32]:
+        """The knot of every feature that has one, (features,)."""
+        found = np.zeros(self.n_features, dtype=np.float32)
+        for start, own in zip(self.starts, self._knots, strict=False):
+            found[start : start + len(own)] = own
+        return found
+
+    @cached_property
+    def owners(self) -> IntArray:
+        """The axis or pair of every feature but the intercept, then of every run, (features - 1 + r,)."""
+        starts = np.array(self.starts)
+        own = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        return np.concatenate([own, np.searchsorted(starts, self.runs[:, 0], side="right") - 1])
+
+    @cached_property
+    def offsets(self) -> FloatArray:
+        """What is taken off the features, (features - 1,): training does without, so that rows are sparse."""
+        return np.concatenate(
+            [*(axis.offset for axis in self.axes), *(np.zeros(len(p.knots)) for p in self.pairs)]
+        )
+
+    def sparse(self, z: FloatArray) -> SparseRows:
+        """Return rows from the features of the plain axes, (n, p)."""
+        edges = np.cumsum([0, *(axis.plain.n_features for axis in self.axes)])
+        blocks = [z[:, a:b] for a, b in pairwise(edges)]
+        ours = list(zip(self.axes, self.starts, blocks, strict=False))
+        pieces = [
+            (start, segments(z[:, 0], axis.knots)) for axis, start, z in ours if isinstance(axis, HatsAxis)
+        ]
+        for pair, start in zip(self.pairs, self.starts[len(self.axes) :], strict=False):
+            u = pair.coordinates(blocks[pair.first][:, 0], blocks[pair.second][:, 0])
+            pieces.append((start, segments(u, pair.knots)))
+        columns = [(start + place, share) for start, (place, share) in pieces]
+        for axis, start, block in ours:
+            first = 1 if isinstance(axis, HatsAxis) else 0
+            added = block[:, first:] + axis.plain.offset[first:]
+            columns += _compressed(added, start + axis.n_features - added.shape[1])
+        places, shares = (
+            np.empty((len(z), len(columns)), np.int32),
+            np.empty((len(z), len(columns)), np.float32),
+        )
+        for q, (place, share) in enumerate(columns):
+            places[:, q], shares[:, q] = place, share
+        return SparseRows(places, shares, len(pieces))
+
+    def folded(self, weights: npt.NDArray[Any], *, rounded: bool = True) -> FloatArray:
+        """Return trained weights as coefficients of the features: (features, neurons, 2 d - 1), float64.
+
+        The features of rows have the means of indicators taken off, which goes to the intercept. Rounded, the
+        coefficients are float32 numbers.
+        """
+        rows = weights[:, : self.n_features].astype(np.float64)
+        entries = np.moveaxis(rows, 3, 1).reshape(-1, self.n_features, rows.shape[2])
+        entries = entries.transpose(1, 0, 2).copy()
+        entries[0] += np.tensordot(self.offsets, entries[1:], axes=1)
+        return entries.astype(np.float32).astype(np.float64) if rounded else entries
+
+
+def _compressed(block: FloatArray, start: int) -> list[tuple[IntArray, FloatArray]]:
+    """Return the entries of a block (n, f) that are not zero, as columns of places and values."""
+    row, column = np.nonzero(block)
+    counts = np.bincount(row, minlength=len(block))
+    nth = np.arange(len(row)) - (np.cumsum(counts) - counts)[row]
+    found = []
+    for m in range(counts.max(initial=0)):
+        chosen = nth == m
+        place, value = np.full(len(block), start, dtype=np.intp), np.zeros(len(block))
+        place[row[chosen]] = start + column[chosen]
+        value[row[chosen]] = block[row[chosen], column[chosen]]
+        found.append((place, value))
+    return found
+
+
+ARRAYS = "weights", "average", "mean", "square", "warm"
+
+
+@dataclass
+class SumRun:
+    """A fit in training: AdamW on a one-cycle step size, and the averaged weights, which are its result.
+
+    Attributes
+    ----------
+    weights, average, mean, square, gradient : ndarray of float32
+        Shape (blocks, features + runs, 2 d - 1, LANES): see
+        :func:`~spectral_interp.training.neurons.advance`.
+    warm : ndarray of float32, shape (n, blocks, LANES)
+        The eigenvalues of every row and neuron when they were computed last.
+    """
+
+    inputs: Inputs
+    options: SumOptions
+    table: SparseTable
+    seed: int
+    weights: Weights
+    average: Weights
+    mean: Weights
+    square: Weights
+    gradient: Weights
+    warm: Weights
+    steps: int = 0
+    history: list[Epoch] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, inputs: Inputs, options: SumOptions, table: SparseTable, seed: int) -> SumRun:
+        """Return a fit that has not begun."""
+        weights = _initial(inputs, options, np.random.default_rng(seed))
+        room = [_aligned(weights.shape) for _ in range(4)]
+        warm = _aligned((len(table.y), len(weights), LANES))
+        warm[:] = UNKNOWN
+        mean, square, gradient, average = room
+        for array in (mean, square, gradient):
+            array[:] = 0
+        average[:] = weights
+        return cls(inputs, options, table, seed, weights, average, mean, square, gradient, warm)
+
+    @property
+    def parameters(self) -> int:
+        """Number of coefficients."""
+        return self.inputs.n_features * self.options.neurons * (2 * self.options.dim - 1)
+
+    def epochs(self, held: SparseTable | None = None) -> Iterator[Epoch]:
+        """Train, yielding an event per epoch that is left; the validation loss is NaN without held-out rows.
+
+        Raises
+        ------
+        FloatingPointError
+            If a loss is not finite.
+        """
+        options, n = self.options, len(self.table.y)
+        batches = math.ceil(n / options.batch_size)
+        rates = one_cycle(options.n_epochs * batches, options.learning_rate * options.scale)
+        ends = np.arange(batches + 1) * n // batches
+        y, weight = self.table.y.astype(np.float32), self.row_weights
+        out = _aligned((int(np.diff(ends).max()), *self.weights.shape[:1], *self.weights.shape[2:]))
+        for epoch in range(len(self.history) + 1, options.stop + 1):
+            begun, loss = time.perf_counter(), 0.0
+            order = np.random.default_rng([self.seed, epoch]).permutation(n)
+            for a, b in pairwise(ends):
+                loss += self._step(order[a:b], y, weight, out, float(rates[self.steps]))
+            train = _finite(loss / float(weight.sum(dtype=np.float64)), f"epoch {epoch}")
+            validation = math.nan
+            if held is not None:
+                validation = mean_loss(self.predict(held.rows), held, options.loss)
+                _finite(validation, f"epoch {epoch}, held-out rows")
+            event = Epoch(epoch, train, validation, float(rates[self.steps - 1]), time.perf_counter() - begun)
+            self.history.append(event)
+            yield event
+
+    @property
+    def row_weights(self) -> npt.NDArray[np.float32]:
+        """The weights of the rows, with a mean of 1."""
+        return np.maximum(self.table.weight / self.table.weight.mean(), LEAST_WEIGHT).astype(np.float32)
+
+    def _step(self, rows: IntArray, y: Any, weight: Any, out: Weights, rate: float) -> float:
+        """Take one step on a batch, and return its summed loss before the step."""
+        sparse, options, order = self.table.rows, self.options, order_of(self.options.dim)
+        loss = slopes(
+            self.weights, *sparse, rows, y, weight, options.k, order, self.warm, CODES[options.loss], out
+        )
+        scatter(self.gradient, *sparse, rows, order, out)
+        self.steps += 1
+        advance(
+            self.weights,
+            self.gradient,
+            self.mean,
+            self.square,
+            self.average,
+            self.inputs.runs,
+            self.inputs.knots,
+            self._decays,
+            order,
+            1 / len(rows),
+            self.steps,
+            rate,
+            RECENCY,
+        )
+        if options.norm_penalty:
+            self._shrink(rate)
+        return loss
+
+    def _shrink(self, rate: float) -> None:
+        """Shrink the norm of every input by what the penalty asks for: the proximal step of ``α ‖W_q‖``.
+
+        AdamW divides gradients by the root of their mean square, and so does this, by an input's mean.
+        """
+        owners, count = self.inputs.owners, len(self.inputs.starts) - 1
+        unbiased = 1 - (1 - SQUARE_SHARE) ** self.steps
+        square = np.bincount(owners, self.square[:, 1:].mean(axis=(0, 2, 3)), count) / np.bincount(owners)
+        step = rate * self.options.norm_penalty / (np.sqrt(square / unbiased) + EPSILON)
+        norms = self._norms(self.weights)
+        kept = np.maximum(0, 1 - step / np.maximum(norms, 1e-30)).astype(np.float32)
+        self.weights[:, 1:] *= kept[owners][:, None, None]
+
+    def _norms(self, weights: Weights) -> FloatArray:
+        """Return the Frobenius norm of every input's matrices, (axes + pairs,)."""
+        features = slice(1, self.inputs.n_features)
+        squares = np.square(weights[:, features]).sum(axis=(0, 2, 3), dtype=np.float64)
+        owners = self.inputs.owners[: len(squares)]
+        return np.sqrt(np.bincount(owners, squares, len(self.inputs.starts) - 1))
+
+    def prune(self) -> None:
+        """Set inputs to zero, weakest first, where that does not raise ``mean loss + α Σ ‖W_q‖``.
+
+        The steps of training leave the norms of useless inputs near zero; this makes them vanish.
+        """
+        sample = self.table.take(spread(len(self.table.y), PRUNING_ROWS))
+        norms, owners = self._norms(self.average), np.concatenate([[-1], self.inputs.owners])
+        loss = mean_loss(self.predict(sample.rows), sample, self.options.loss)
+        for q in np.argsort(norms, kind="stable"):
+            before = self.average[:, owners == q]
+            self.average[:, owners == q] = 0
+            without = mean_loss(self.predict(sample.rows), sample, self.options.loss)
+            if without <= loss + self.options.norm_penalty * norms[q]:
+                loss = without
+            else:
+                self.average[:, owners == q] = before
+
+    @cached_property
+    def _decays(self) -> npt.NDArray[np.float32]:
+        """The decay of every feature and of every straight line."""
+        decays = np.full(self.weights.shape[1], self.options.weight_decay, dtype=np.float32)
+        decays[0] = 0
+        for first, last in self.inputs.runs:
+            decays[first:last] = self.options.hat_decay
+        return decays
+
+    def predict(self, rows: SparseRows) -> FloatArray:
+        """Return the predictions of the averaged weights, (n,)."""
+        out = np.empty(len(rows.places))
+        predict(self.average, *rows, self.options.k, order_of(self.options.dim), out)
+        return out
+
+    def derivatives(self) -> Weights:
+        """Return the derivatives of the weighted losses in the matrices, (n, blocks, 2 d - 1, LANES)."""
+        n, options = len(self.table.y), self.options
+        out = _aligned((n, *self.average.shape[:1], *self.average.shape[2:]))
+        warm = _aligned((n, len(self.average), LANES))
+        warm[:] = UNKNOWN
+        y, order, loss = self.table.y.astype(np.float32), order_of(options.dim), CODES[options.loss]
+        rows = np.arange(n)
+        slopes(self.average, *self.table.rows, rows, y, self.row_weights, options.k, order, warm, loss, out)
+        return out
+
+    def result(self, *, weights: bool = True) -> dict[str, Any]:
+        """Return tensors and plain values from which :meth:`finish` sets a fit to its end."""
+        history = [asdict(event) for event in self.history]
+        return {"history": history} | ({"average": torch.tensor(self.average)} if weights else {})
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Take the :meth:`result` of a fit like this one; ValueError if it is another's."""
+        self.history = events_of(result["history"])
+        if "average" in result:
+            self._set({"average": result["average"]})
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values from which :meth:`load_state` takes the fit up again."""
+        return {
+            **{name: torch.tensor(getattr(self, name)) for name in ARRAYS},
+            "steps": self.steps,
+            "history": [asdict(event) for event in self.history],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from a :meth:`state`; ValueError if it is none of this fit."""
+        self._set({name: state[name] for name in ARRAYS})
+        self.steps = state["steps"]
+        self.history = events_of(state["history"])
+
+    def _set(self, arrays: dict[str, torch.Tensor]) -> None:
+        for name, found in arrays.items():
+            own = getattr(self, name)
+            if own.shape != tuple(found.shape):
+                raise ValueError(f"expected {name} of shape {own.shape}; got {tuple(found.shape)}")
+            own[:] = found.numpy()
+
+
+def _finite(loss: float, where: str) -> float:
+    """Return a loss; FloatingPointError unless it is finite."""
+    if math.isfinite(loss):
+        return loss
+    raise FloatingPointError(
+        f"expected a finite loss; got {loss} in {where}: the weights have grown too large"
+    )
+
+
+def events_of(history: Sequence[dict[str, Any]]) -> list[Epoch]:
+    """Return the events of a history of plain values."""
+    names = [part.name for part in fields(Epoch)]
+    return [Epoch(*(event[name] for name in names)) for event in history]
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def mean_loss(prediction: FloatArray, table: SparseTable, loss: str) -> float:
+    """Return the weighted mean loss of the rows of a table."""
+    losses, _ = LOSSES[loss](prediction, table.y)
+    return float(losses @ table.weight / table.weight.sum())
+
+
+def _initial(inputs: Inputs, options: SumOptions, rng: np.random.Generator) -> Weights:
+    """Return the weights that a fit starts from: small straight lines, and eigenvalues that lie apart."""
+    d, count = options.dim, 2 * options.dim - 1
+    weights = _aligned((options.blocks, inputs.n_features + len(inputs.runs), count, LANES))
+    deviation = START * options.scale / math.sqrt(len(inputs.axes) + len(inputs.pairs))
+    half = np.where(np.arange(count) < d, 1.0, 0.5)[:, None]
+    weights[:] = rng.standard_normal(weights.shape) * (deviation * half)
+    for q, (first, last) in enumerate(inputs.runs):
+        line = weights[:, inputs.n_features + q, None]
+        weights[:, first:last] = line * inputs.knots[first:last, None, None]
+    weights[:, 0] = 0
+    weights[:, 0, :d] = np.linspace(-1, 1, d)[:, None] * options.scale
+    return weights
+
+
+def _aligned(shape: tuple[int, ...]) -> Weights:
+    """Return an array whose lanes start where lines of the processor's cache do: a tenth faster."""
+    size = math.prod(shape) * 4
+    room = np.empty(size + 64, dtype=np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].view(np.float32).reshape(shape)
