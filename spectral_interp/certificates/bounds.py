@@ -250,7 +250,7 @@ class Certificate:
         import pandas as pd  # only here do arrays become a table
 
         axis = self.view.axis(name)
-        if not (axis.linear or axis.knots):
+        if not axis.sloped:
             has = "months, weekdays or hours" if axis.continuous else "levels"
             raise ValueError(f"expected a column of numbers for segments; got {name!r}, which has {has}")
         response, directions = Response(self.view, axis), axis.plain.directions()

@@ -56,7 +56,7 @@ class Attack:
         slopes_ = self.view.input_slopes(z, g)
         table = self.cert.columns().set_index("column")
         for place, axis in enumerate(self.view.axes):
-            if not (axis.linear or axis.knots):
+            if not axis.sloped:
                 continue
             slope, line = slopes_[:, self.cert._input(axis)], table.loc[axis.name]
             u, segments = self.view.positions(z, place), self.cert.segments(axis.name)
@@ -136,7 +136,7 @@ class Attack:
     def climb(self, steps=8):
         """Search the largest and the smallest slope of every number, uphill by coordinates."""
         for axis in self.view.axes:
-            if not (axis.linear or axis.knots):
+            if not axis.sloped:
                 continue
             line, at = self.cert.column(axis.name), self.cert._input(axis)
             for sign in (1.0, -1.0):

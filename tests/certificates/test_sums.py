@@ -45,7 +45,7 @@ def test_changes_of_a_column_hold_whatever_the_others_are():
         attack, z = Attack(view, rows, rng), None
         for place, name in enumerate(view.columns):
             axis = view.axes[place]
-            if not (axis.linear or axis.knots):
+            if not axis.sloped:
                 continue
             u = rng.normal(size=(2, 6)) * rng.choice([0.3, 1.0, 4.0], 6)
             if axis.gap() is not None:
@@ -119,6 +119,24 @@ def test_a_change_across_a_knot_of_a_pair_is_bounded_at_its_worst_shift(value):
     np.testing.assert_allclose([low[0], high[0]], [-abs(value - 1), abs(value - 1)])
 
 
+def test_between_nodes_ranges_are_wider_and_at_nodes_the_same(monkeypatch):
+    view, _, _, rng = draw(1)
+    for name in ("bent", "gappy", "plain"):
+        axis = view.axis(name)
+        x = axis.values(rng.normal(size=90) * 2)
+        if axis.gap() is not None:
+            x[::9] = np.nan
+        few = certify(view).contribution_range(name, x, method="path")
+        monkeypatch.setattr("spectral_interp.certificates.contributions.NODES", 1000)
+        every = certify(view).contribution_range(name, x, method="path")
+        monkeypatch.undo()
+        assert (few[0] <= every[0] + 1e-9).all()
+        assert (few[1] >= every[1] - 1e-9).all()
+        same = np.isclose(few[0], every[0], rtol=1e-9) & np.isclose(few[1], every[1], rtol=1e-9)
+        assert 65 <= same.sum() < 90
+        assert same[np.isnan(x)].all()
+
+
 def test_contributions_of_one_latent_attain_their_range():
     """With d = 1 the local contribution of a paired column at its worst other value is the bound."""
     view, _, rows, rng = draw(1)
@@ -182,6 +200,30 @@ def test_monotone_by_construction_is_proven_and_a_little_less_is_not(rng, weight
     diag[2:4, 0] -= 1e-9  # the first segment falls a little
     less = Total([Pencil(diag, pencils[0].off, 2), *pencils[1:]], np.full(3, weight))
     assert certify(replace(view, function=less)).column("bent")["monotone"] == 0
+
+
+def test_a_pair_that_falls_a_little_undoes_a_proof():
+    """The slope of the column is singular, that of the pair below zero by less than rounding."""
+    pair = Pair(0, 1, sign=1.0, mean=0.0, scale=1.0, knots=(-1.0, 1.0))
+    axes = NumberAxis("a"), NumberAxis("b")
+    for fall, proven in ((0.0, 1), (1e-15, 0)):
+        rows = [[0.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0], [-fall, 0.0]]
+        assert certify(one_neuron(axes, rows, pairs=(pair,))).column("a")["monotone"] == proven
+
+
+def test_shapley_values_reach_beyond_what_halves_of_pairs_can_do():
+    """One latent counts where the other column is the background's, and another where it is the row's."""
+    pair = Pair(0, 1, sign=1.0, mean=0.0, scale=1.0, knots=(-1.0, 0.0, 1.0, 10.0, 11.0, 12.0))
+    hats = [[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 3.0], [1.0, 3.0]]
+    view = one_neuron(
+        (NumberAxis("a"), NumberAxis("b")), [[0.0, -50.0], [0.0, 0.0], [0.0, 10.0], *hats], k=1, pairs=(pair,)
+    )
+    view = replace(view, background=rows_at(view, [np.zeros(1), np.zeros(1)]).z)
+    rows = rows_at(view, [np.ones(1), np.full(1, 10.0)])
+    assert explain(view, rows, method="shapley").values[0, 0] == pytest.approx(2.0)
+    for method, most in (("shapley", 3.0), ("path", 1.5)):
+        (high,) = certify(view).contribution_range("a", [1.0], method=method)[1]
+        assert high == pytest.approx(most)
 
 
 def test_opposite_pairs_undo_a_direction():
