@@ -247,7 +247,7 @@ def test_a_column_without_effect_and_one_that_cancels():
     cert = certify(view)
     assert cert.column("bent")["monotone"] == 0
     assert "Predictions do not depend on plain." in cert.sentences()
-    nearly = Total([Pencil([[0.0, 1.0], [slope, slope]], [[0.0], [0.0]], 0) for slope in (0.3, -(0.1 + 0.2))])
+    nearly = Total([Pencil([[0.0], [slope]], [[], []], 0) for slope in (0.3, -(0.1 + 0.2))])
     assert certify(nearly).monotone.tolist() == [0]  # −5.6e-17, less than the rounding of either
     assert certify(nearly).column("z0")["monotone"] == 0
     still = one_neuron((BENT,), [[1.0, 2.0], [0.4, 0.1], [0.4, 0.1], [0.4, 0.1]])
