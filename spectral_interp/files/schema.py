@@ -254,7 +254,7 @@ MODEL_STATE = record(
     },
 )
 
-_STATE = tensor(float64, axes=(1,), most=FINITE)
+_STATE = tensor(float64, axes=(1,), most=MAX_WEIGHT)
 
 _RUN = record(
     {
