@@ -78,14 +78,9 @@ class Categories(TransformerMixin, BaseEstimator):
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the table with categories."""
-        return X.assign(
-            **{
-                column: X[column]
-                .astype(object)
-                .where(X[column].isin(levels))
-                .astype(pd.CategoricalDtype(levels))
-                for column, levels in self.levels_.items()
-            }
+        known = {column: X[column].where(X[column].isin(levels)) for column, levels in self.levels_.items()}
+        return X.assign(**known).astype(
+            {column: pd.CategoricalDtype(levels) for column, levels in self.levels_.items()}
         )
 
 
