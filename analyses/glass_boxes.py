@@ -268,6 +268,8 @@ def main() -> None:
     args = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # at their defaults, some stop early
     tables = list(read(args.tables))
+    if unknown := set(args.only or []) - {table.name for table in tables}:
+        raise SystemExit(f"expected --only with names of tables; got {', '.join(sorted(unknown))}")
     chosen = [table for table in tables if args.only is None or table.name in args.only]
     models = [model for model in args.models if PEERS[model].installed]
     for model in set(args.models) - set(models):
