@@ -14,13 +14,14 @@ scores are in ``glass_boxes_scores.csv``, each form of ours against each peer in
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,21 +126,17 @@ def milliseconds(explain: Explain, rows: pd.DataFrame) -> float:
     return 1e3 * statistics.median(times) / len(rows)
 
 
-def fits(table: Table, models: list[str], done: set, *, seed: int, quick: bool) -> Iterator[dict[str, Any]]:
-    """Yield a line per fold and model that is not yet measured."""
-    if quick:
-        few = np.random.default_rng(seed).permutation(len(table.y))[:QUICK_ROWS]
-        table = Table(table.name, table.task, table.X.iloc[few], table.y[few], table.published)
+def split(table: Table, fold: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the training and test rows of a fold."""
     splitter = KFold if table.task == "regression" else StratifiedKFold
     splits = splitter(FOLDS, shuffle=True, random_state=42).split(table.X, table.y)
-    for fold, (train, test) in enumerate(splits):
-        for model in models:
-            if (table.name, fold, model) not in done:
-                line = {"table": table.name, "task": table.task, "fold": fold, "model": model}
-                line |= dict.fromkeys(["score", "seconds", *(f"ms_{kind}" for kind in KINDS)], np.nan)
-                yield line | measure(table, model, train, test, seed=seed, quick=quick)
-        if quick:
-            return
+    return next(itertools.islice(splits, fold, None))
+
+
+def few(table: Table, seed: int) -> Table:
+    """Return the table with the few rows of a quick run."""
+    rows = np.random.default_rng(seed).permutation(len(table.y))[:QUICK_ROWS]
+    return replace(table, X=table.X.iloc[rows], y=table.y[rows])
 
 
 def record(tables: list[Table], models: list[str], path: Path, args: argparse.Namespace) -> pd.DataFrame:
@@ -152,11 +149,20 @@ def record(tables: list[Table], models: list[str], path: Path, args: argparse.Na
         lines = lines[~anew]
         lines.to_csv(path, index=False, float_format="%.6g")
     done = set(lines[["table", "fold", "model"]].itertuples(index=False, name=None))
-    for table in tables:
-        for line in fits(table, models, done, seed=args.seed, quick=args.quick):
-            stamped = study.stamp(pd.DataFrame([line]), seed=args.seed)
-            stamped.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.6g")
-            print("{table} {fold} {model}: {score:.4f} in {seconds:.1f} s".format(**line), flush=True)
+    missing = [
+        (fold, table, model)
+        for fold in range(1 if args.quick else FOLDS)
+        for table in tables
+        for model in models
+        if (table.name, fold, model) not in done
+    ]
+    for fold, table, model in missing:
+        line = {"table": table.name, "task": table.task, "fold": fold, "model": model}
+        line |= dict.fromkeys(["score", "seconds", *(f"ms_{kind}" for kind in KINDS)], np.nan)
+        line |= measure(table, model, *split(table, fold), seed=args.seed, quick=args.quick)
+        stamped = study.stamp(pd.DataFrame([line]), seed=args.seed)
+        stamped.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.6g")
+        print("{table} {fold} {model}: {score:.4f} in {seconds:.1f} s".format(**line), flush=True)
     return pd.read_csv(path)
 
 
@@ -267,7 +273,7 @@ def main() -> None:
     parser.add_argument("--again", nargs="+", choices=PEERS, default=[], help="models to measure anew")
     args = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # at their defaults, some stop early
-    tables = list(read(args.tables))
+    tables = [few(table, args.seed) if args.quick else table for table in read(args.tables)]
     if unknown := set(args.only or []) - {table.name for table in tables}:
         raise SystemExit(f"expected --only with names of tables; got {', '.join(sorted(unknown))}")
     chosen = [table for table in tables if args.only is None or table.name in args.only]
