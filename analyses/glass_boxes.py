@@ -245,7 +245,11 @@ def draw(lines: pd.DataFrame, errors: pd.DataFrame, ax: Axes) -> Axes:
                 )
         if not any(map(len, known.values())):
             cost.text(0.03, y, "none", transform=cost.get_yaxis_transform(), va="center", color=colour)
-    accuracy.set_yticks(range(len(names)), [f"spectral, {name}" if name in OURS else name for name in names])
+    labels = {name: f"spectral, {name}" if name in OURS else name for name in names}
+    short = {
+        name: f" ({len(found[name])} tables)" for name in names if len(found[name]) < len(found[REFERENCE])
+    }
+    accuracy.set_yticks(range(len(names)), [labels[name] + short.get(name, "") for name in names])
     accuracy.set_ylim(len(names) - 0.5, -0.5)
     accuracy.axvline(1, color=FAINT, zorder=0)
     accuracy.set_title(f"Error, {len(found[REFERENCE])} tables")
@@ -254,13 +258,14 @@ def draw(lines: pd.DataFrame, errors: pd.DataFrame, ax: Axes) -> Axes:
     cost.tick_params(axis="y", length=0)
     for axis in (accuracy.xaxis, cost.xaxis):
         label_log(axis)
-    accuracy.minorticks_off()
+    for panel in (accuracy, cost):
+        panel.minorticks_off()
     cost.xaxis.set_major_locator(LogLocator(numticks=4))
     looks = [
         Line2D([], [], color=o.colour, marker=o.marker, linestyle="", markersize=8) for o in LOOKS.values()
     ]
-    labels = ["from the model itself", "path", "Shapley, background"]
-    accuracy.figure.legend(looks, labels, loc="outside lower center", ncols=3)
+    kinds = ["from the model itself", "path", "Shapley, background"]
+    accuracy.figure.legend(looks, kinds, loc="outside lower center", ncols=3)
     return accuracy
 
 
