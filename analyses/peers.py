@@ -31,6 +31,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, explain
 
+ONE_NEURON = {"n_epochs": 5, "dim": 3}  # of a quick run
 THREADS = 2
 BACKGROUND = 100  # rows
 MOST_PLAYERS = 14  # columns whose coalitions are all evaluated
@@ -116,7 +117,7 @@ def spectral(form: str) -> Peer:
     return Peer(
         make,
         explainers,
-        tiny={"n_epochs": 5, "dim": 3},
+        tiny={**({} if form == "sum" else ONE_NEURON), **({} if form == "single" else {"members": 1})},
         rows={"path": 20, "shapley": 2},
         package="spectral_interp",
     )
