@@ -184,9 +184,10 @@ def _sample_size(n: int, b: int, c: int, neurons: int, budget: int | None) -> in
     each = max(1, n * b * 2 * (c - 1) * neurons)
     orders = (budget - (n + b) * neurons) // each
     if orders < 2:
+        least = 2 * each + (n + b) * neurons
         raise ValueError(
-            f"expected max_evaluations >= {2 * each + (n + b) * neurons}, two samples for {n} rows, {b} background "
-            f"rows and {c} columns; got {budget}; explain fewer rows or take a smaller background"
+            f"expected max_evaluations >= {least}, two samples for {n} rows, {b} background rows "
+            f"and {c} columns; got {budget}; explain fewer rows or take a smaller background"
         )
     return orders
 

@@ -108,8 +108,8 @@ def _line(module: Any) -> tuple[FloatArray, FloatArray]:
 class Explainer:
     """A method under its name in tables, the models it runs on, and what its players are.
 
-    ``run(model, rows, reference, seed)``, the reference rows encoded as the rows are, returns contributions (n, c) and base values (n,), or
-    Parts with what else is known.
+    ``run(model, rows, reference, seed)``, with reference rows encoded as the rows are, returns contributions
+    (n, c) and base values (n,), or Parts with what else is known.
     """
 
     name: str

@@ -1,8 +1,9 @@
 """How well attributions describe the model they explain: deletion, insertion, infidelity, sensitivity, Gini.
 
 Everything is measured on columns and in the game ``v(S) = mean_b f(x_S, b_{not S})``: the inputs of the
-columns in S come from the row, those of the others from each of the background rows in turn. It is the game that Shapley values divide,
-so these measures favour them over path and local contributions, which answer other questions.
+columns in S come from the row, those of the others from each of the background rows in turn. It is the game
+that Shapley values divide, so these measures favour them over path and local contributions, which answer
+other questions.
 """
 
 from __future__ import annotations

@@ -33,12 +33,13 @@ class FromInputs(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map inputs (n, g) to features (n, p)."""
         blocks = x.split(self.counts, dim=1)
+        first = [block[:, 0] for block in blocks]
         own = [
-            torch.cat([hats(block[:, 0], knots), block[:, 1:]], dim=1) if knots else block
-            for block, knots in zip(blocks, self.knots, strict=True)
+            torch.cat([hats(u, knots), block[:, 1:]], dim=1) if knots else block
+            for u, block, knots in zip(first, blocks, self.knots, strict=True)
         ]
         shared = [
-            hats(pair.coordinates(*(blocks[at][:, 0] for at in pair.columns)), pair.knots)
+            hats((first[pair.first] + pair.sign * first[pair.second] - pair.mean) / pair.scale, pair.knots)
             for pair in self.pairs
         ]
         return torch.cat([*own, *shared], dim=1)

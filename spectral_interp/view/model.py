@@ -17,7 +17,6 @@ from .axes import Axis, NumberAxis
 from .hats import Pair, positions, slopes, with_pairs
 from .wrapped import renamed, unwrapped
 
-
 TOGETHER = 2**22
 """Features, or entries of matrices, of the rows that are predicted at a time: 32 MiB."""
 
