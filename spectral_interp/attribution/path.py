@@ -98,7 +98,7 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
         coupling=split.coupling,
         refit_deviation=split.refit_deviation,
         by_entry=split.by_entry,
-        evaluations=integrals.evaluations + n + b,
+        evaluations=integrals.evaluations + (n + b) * len(changes.neurons),
     )
 
 
