@@ -74,15 +74,15 @@ def shapley(
         If the budget cuts exact values to sampled ones.
     """
     function, z = rows.view.function, rows.z
-    n, b, c = len(z), len(reference), len(rows.view.axes)
+    n, b, c, neurons = len(z), len(reference), len(rows.view.axes), len(function.neurons)
     prediction, base = function.values(z), member_values(rows, reference).mean(axis=0)
-    all_coalitions = n * b * 2**c
+    all_coalitions = n * b * 2**c * neurons
     if _is_exact(c, all_coalitions, exact, max_evaluations):
         by_member, error, cost = _exact(rows, reference, base), None, all_coalitions
     else:
-        orders = _sample_size(n, b, c, max_evaluations)
+        orders = _sample_size(n, b, c, neurons, max_evaluations)
         by_member, error = _sampled(rows, reference, orders, base, random_state)
-        cost = n * b * 2 * (c - 1) * orders
+        cost = n * b * 2 * (c - 1) * orders * neurons
     return Parts(
         values=by_member.mean(axis=2),
         base_values=np.full(n, base.mean()),
@@ -90,7 +90,7 @@ def shapley(
         degenerate=function.degenerate(z),
         standard_error=error,
         refit_deviation=deviation_of(by_member),
-        evaluations=cost + n + b,
+        evaluations=cost + (n + b) * neurons,
     )
 
 
@@ -177,15 +177,16 @@ def _is_exact(c: int, cost: int, exact: bool | None, budget: int | None) -> bool
     return False
 
 
-def _sample_size(n: int, b: int, c: int, budget: int | None) -> int:
+def _sample_size(n: int, b: int, c: int, neurons: int, budget: int | None) -> int:
     """Return the number of orders, each with its reverse, that a budget allows."""
     if budget is None:
         return ORDERS
-    each = max(1, n * b * 2 * (c - 1))
-    orders = (budget - n - b) // each
+    each = max(1, n * b * 2 * (c - 1) * neurons)
+    orders = (budget - (n + b) * neurons) // each
     if orders < 2:
+        least = 2 * each + (n + b) * neurons
         raise ValueError(
-            f"expected max_evaluations >= {2 * each + n + b}, two samples for {n} rows, {b} background rows "
+            f"expected max_evaluations >= {least}, two samples for {n} rows, {b} background rows "
             f"and {c} columns; got {budget}; explain fewer rows or take a smaller background"
         )
     return orders

@@ -1,4 +1,4 @@
-"""What the spectral model is compared with: a linear model and an MLP on the same features, rows and loss."""
+"""What the spectral model is compared with: a linear model and an MLP on the same inputs, rows and loss."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ PENALTIES = np.logspace(-3, 3, 13)
 
 
 def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Baseline]:
-    """Fit a linear model and an MLP on the table that ``est`` was fitted on: same features, split and loss.
+    """Fit a linear model and an MLP on the table that ``est`` was fitted on: same inputs, split and loss.
 
     The linear model is scikit-learn's ridge or logistic regression; the validation rows choose its penalty.
-    The MLP has two hidden layers of 64 ReLUs and is trained as the spectral model is, with weight decay, the
-    averaged weights and the best epoch on the validation rows; only its step size is its own. To keep both
+    Both see the columns before numbers are made piecewise linear. The MLP has two hidden layers of 64 ReLUs
+    and is trained as a single neuron is, with the estimator's settings of that form: weight decay, averaged
+    weights and the best epoch on the validation rows; only its step size is its own. To keep both
     with the model, set ``est.baselines_``; ``save`` then stores them.
 
     Parameters

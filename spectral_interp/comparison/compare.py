@@ -268,7 +268,7 @@ def _accuracy(
         [
             {
                 "model": model.name,
-                **est.metrics(model.values(rows.z[known]), np.array(targets[known].tolist())),
+                **est.metrics(model.values(rows.inputs[known]), np.array(targets[known].tolist())),
                 "rows": count,
                 "unit": rows.view.output.unit,
             }

@@ -1,8 +1,11 @@
 """Explainers on any of the three models, ours, SHAP's and Captum's, all with the same answer: an Attribution.
 
-All explain the same encoded rows against the same background. Some give every feature a number; these are
-summed over the features of a column. To the others a column is one player: its features come together from
-the row or from a background row. ``Explainer.players`` says which.
+All explain the same rows against the same background, as functions of the inputs: what columns become
+before numbers are made piecewise linear (:meth:`ModelView.inputs`). Where no column has knots these are the
+features. Some explainers give every input a number; these are summed over the inputs of a column. To the
+others a column is one player: its inputs come together from the row or from a background row, and features of
+two columns follow from both. ``Explainer.players`` says which. Our own methods see the rows as everywhere
+else: "path" and "local" sum over the features of a column and share out those of two columns.
 """
 
 from __future__ import annotations
@@ -23,11 +26,12 @@ from ..attribution.result import Attribution, Parts
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..models.network import LINEAR, MLP, Baseline
-from ..pencil import Pencil, SpectralFunction
-from ..view import Rows
+from ..pencil import Pencil
+from ..view import ModelView, Rows
+from .inputs import FromInputs
 
 SPECTRAL = "spectral"
-SUMMED, PLAYER = "features, summed", "columns"
+SUMMED, INPUTS, PLAYER = "features, summed", "inputs, summed", "columns"
 BUDGET = 2**25
 """Most model evaluations for exact Shapley values; beyond, ours are sampled and SHAP's left out."""
 
@@ -36,18 +40,18 @@ GRADIENT_SAMPLES, IG_STEPS = 200, 50  # the explainers' own defaults
 
 @dataclass(eq=False)
 class ExplainedModel:
-    """A model to explain, which counts how often it is evaluated.
+    """A model of the inputs to explain, which counts how often it is evaluated.
 
     Attributes
     ----------
     name : str
         "spectral", "linear" or "MLP".
     module : Module
-        Maps float64 features (n, p) to (n, 1) or (n,); a copy of its own.
+        Maps float64 inputs (n, g) to (n, 1) or (n,); a copy of its own.
     solve : callable, optional
-        Predictions (n,) of features (n, p), where there is a faster way than the module.
-    function : SpectralFunction, optional
-        Where the model is one.
+        Predictions (n,) of inputs (n, g), where there is a faster way than the module.
+    view : ModelView, optional
+        What our own methods see of the model, where it is a spectral function.
     evaluations : int
         Rows evaluated so far.
     """
@@ -55,7 +59,7 @@ class ExplainedModel:
     name: str
     module: nn.Module
     solve: Callable[[FloatArray], FloatArray] | None = None
-    function: SpectralFunction | None = None
+    view: ModelView | None = None
     evaluations: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -65,31 +69,34 @@ class ExplainedModel:
     def _count(self, rows: int) -> None:
         self.evaluations += rows
 
-    def values(self, z: FloatArray) -> FloatArray:
-        """Return predictions (n,) at ``z`` (n, p), counted."""
+    def values(self, x: FloatArray) -> FloatArray:
+        """Return predictions (n,) at inputs ``x`` (n, g), counted."""
         if self.solve is None:
-            return Baseline(self.name, self.module).values(z)  # type: ignore[arg-type]
-        self._count(len(z))
-        return self.solve(z)
+            return Baseline(self.name, self.module).values(x)  # type: ignore[arg-type]
+        self._count(len(x))
+        return self.solve(x)
 
 
 def explained_models(
     est: SpectralRegressor | SpectralClassifier, baselines: dict[str, Baseline] | None
 ) -> list[ExplainedModel]:
     """Return the spectral model and its baselines as models to explain."""
-    function = est.function_
-    models = [ExplainedModel(SPECTRAL, est.module_, function.values, function)]
+    view = est.view()
+    module = nn.Sequential(FromInputs(view), est.module_)
+    models = [ExplainedModel(SPECTRAL, module, view.values_of_inputs, view)]
     for name, baseline in (baselines or {}).items():
-        models.append(ExplainedModel(name, baseline.module, function=linear_pencil(baseline)))
+        own = _linear_view(baseline, view) if name == LINEAR else None
+        models.append(ExplainedModel(name, baseline.module, view=own))
     return models
 
 
-def linear_pencil(baseline: Baseline) -> Pencil | None:
-    """Return the linear model as a pencil of order one, on which our methods run as well."""
-    if baseline.name != LINEAR:
-        return None
+def _linear_view(baseline: Baseline, view: ModelView) -> ModelView:
+    """Return the linear model beside ``view`` as a pencil of order one, on which our methods run as well."""
     diag = np.concatenate([*_line(baseline.module)[::-1]])[:, None]
-    return Pencil(diag, np.empty((len(diag), 0)), 0)
+    pencil = Pencil(diag, np.empty((len(diag), 0)), 0)
+    return replace(
+        view, function=pencil, axes=view.plain_axes, pairs=(), background=view.inputs(view.background)
+    )
 
 
 def _line(module: Any) -> tuple[FloatArray, FloatArray]:
@@ -101,8 +108,8 @@ def _line(module: Any) -> tuple[FloatArray, FloatArray]:
 class Explainer:
     """A method under its name in tables, the models it runs on, and what its players are.
 
-    ``run(model, rows, reference, seed)`` returns contributions (n, c) and base values (n,), or
-    Parts with what else is known.
+    ``run(model, rows, reference, seed)``, with reference rows encoded as the rows are, returns contributions
+    (n, c) and base values (n,), or Parts with what else is known.
     """
 
     name: str
@@ -112,7 +119,7 @@ class Explainer:
     all_coalitions: bool = False
 
     def __call__(self, model: ExplainedModel, rows: Rows, reference: FloatArray, *, seed: int) -> Attribution:
-        """Explain the rows against ``reference`` (b, p)."""
+        """Explain the rows against ``reference`` (b, p), features of the rows' view."""
         before = model.evaluations
         with own_randomness(seed):
             found = self.run(model, rows, reference, seed)
@@ -123,7 +130,7 @@ class Explainer:
             found = Parts(
                 values=np.asarray(values, dtype=np.float64),
                 base_values=np.broadcast_to(np.asarray(base, dtype=np.float64), len(values)).copy(),
-                prediction=model.values(rows.z),
+                prediction=model.values(rows.inputs),
                 degenerate=np.zeros(len(values), dtype=bool),
             )
         parts = replace(found, evaluations=evaluations)
@@ -149,14 +156,20 @@ def _ours(method: str) -> Callable[..., Parts]:
         if method == "shapley":
             affordable = coalitions(rows, reference) <= BUDGET
             options = {"exact": None if affordable else False, "random_state": seed}
-        if model.function is None:
+        if model.view is None:
             raise ValueError(f"expected a spectral function for {method}; got the {model.name} model")
-        view = replace(rows.view, function=model.function)
-        parts = METHODS[method](replace(rows, view=view), reference, **options)
-        model.evaluations += parts.evaluations
+        parts = METHODS[method](*_seen_by(model.view, rows, reference), **options)
+        model.evaluations += -(-parts.evaluations // len(model.view.function.neurons))
         return parts
 
     return run
+
+
+def _seen_by(view: ModelView, rows: Rows, reference: FloatArray) -> tuple[Rows, FloatArray]:
+    """Return rows and reference rows as a view encodes them: as they are, or as inputs."""
+    if (view.axes, view.pairs) == (rows.view.axes, rows.view.pairs):
+        return replace(rows, view=view), reference
+    return replace(rows, view=view, z=rows.inputs), rows.view.inputs(reference)
 
 
 def coalitions(rows: Rows, reference: FloatArray) -> int:
@@ -170,17 +183,17 @@ def _linear(
     import shap
 
     slopes, intercept = _line(model.module)
-    masker = shap.maskers.Independent(reference, max_samples=len(reference))
+    masker = shap.maskers.Independent(rows.view.inputs(reference), max_samples=len(reference))
     explainer = shap.LinearExplainer((slopes, float(intercept[0])), masker)
-    return rows.view.per_column(explainer.shap_values(rows.z)), explainer.expected_value
+    return rows.view.per_column(explainer.shap_values(rows.inputs)), explainer.expected_value
 
 
 def _deep(model: ExplainedModel, rows: Rows, reference: FloatArray, _: int) -> tuple[FloatArray, FloatArray]:
     import shap
 
-    explainer = shap.DeepExplainer(model.module, torch.tensor(reference))
-    values = explainer.shap_values(torch.tensor(rows.z), check_additivity=True)
-    return rows.view.per_column(values.reshape(rows.z.shape)), explainer.expected_value
+    explainer = shap.DeepExplainer(model.module, torch.tensor(rows.view.inputs(reference)))
+    values = explainer.shap_values(torch.tensor(rows.inputs), check_additivity=True)
+    return rows.view.per_column(values.reshape(rows.inputs.shape)), explainer.expected_value
 
 
 def _gradient(
@@ -189,15 +202,15 @@ def _gradient(
     """Run SHAP's expected gradients, which draw float32 rows whatever the model's dtype; it names no base."""
     import shap
 
-    module = nn.Sequential(_Float64(), model.module)
-    explainer = shap.GradientExplainer(module, torch.tensor(reference))
-    values = explainer.shap_values(torch.tensor(rows.z), nsamples=GRADIENT_SAMPLES, rseed=seed)
-    return rows.view.per_column(np.reshape(values, rows.z.shape)), model.values(reference).mean()
+    module, x, base = nn.Sequential(_Float64(), model.module), rows.inputs, rows.view.inputs(reference)
+    explainer = shap.GradientExplainer(module, torch.tensor(base))
+    values = explainer.shap_values(torch.tensor(x), nsamples=GRADIENT_SAMPLES, rseed=seed)
+    return rows.view.per_column(np.reshape(values, x.shape)), model.values(base).mean()
 
 
 class _Float64(nn.Module):
-    def forward(self, z: Tensor) -> Tensor:
-        return z.double()
+    def forward(self, x: Tensor) -> Tensor:
+        return x.double()
 
 
 def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
@@ -208,6 +221,8 @@ def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
     ) -> tuple[FloatArray, FloatArray]:
         import shap
 
+        background, column_of = rows.view.inputs(reference), rows.view.input_column_of
+
         class Columns(shap.maskers.Masker):
             shape = (len(reference), len(rows.view.columns))
 
@@ -215,11 +230,11 @@ def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
                 return [(self.shape[1],)]
 
             def __call__(self, mask: Any, row: FloatArray) -> tuple[FloatArray]:
-                from_row = np.broadcast_to(np.asarray(mask, dtype=bool), self.shape[1])[rows.view.column_of]
-                return (np.where(from_row, row, reference),)
+                from_row = np.broadcast_to(np.asarray(mask, dtype=bool), self.shape[1])[column_of]
+                return (np.where(from_row, row, background),)
 
         options = {"seed": seed} if kind == "PermutationExplainer" else {}
-        explanation = getattr(shap, kind)(model.values, Columns(), **options)(rows.z, silent=True)
+        explanation = getattr(shap, kind)(model.values, Columns(), **options)(rows.inputs, silent=True)
         return explanation.values, explanation.base_values
 
     return run
@@ -228,14 +243,14 @@ def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
 def _kernel(
     model: ExplainedModel, rows: Rows, reference: FloatArray, _: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Run Kernel SHAP on groups of features, without the selection of ten that it makes by default."""
+    """Run Kernel SHAP on groups of inputs, without the selection of ten that it makes by default."""
     import shap
     from shap.utils._legacy import DenseData
 
-    groups = [np.flatnonzero(rows.view.column_of == c) for c in range(len(rows.view.columns))]
-    data = DenseData(reference, list(rows.view.columns), groups)
+    groups = [np.flatnonzero(rows.view.input_column_of == c) for c in range(len(rows.view.columns))]
+    data = DenseData(rows.view.inputs(reference), list(rows.view.columns), groups)
     explainer = shap.KernelExplainer(model.values, data, silent=True)
-    return explainer.shap_values(rows.z, silent=True, l1_reg=0), explainer.expected_value
+    return explainer.shap_values(rows.inputs, silent=True, l1_reg=0), explainer.expected_value
 
 
 def _captum(
@@ -243,16 +258,16 @@ def _captum(
 ) -> tuple[FloatArray, FloatArray]:
     from captum.attr import IntegratedGradients
 
-    explainer = IntegratedGradients(lambda z: model.module(z).reshape(-1))
-    references = torch.tensor(reference)
+    explainer = IntegratedGradients(lambda x: model.module(x).reshape(-1))
+    x, base = rows.inputs, rows.view.inputs(reference)
+    references = torch.tensor(base)
     values = [
         explainer.attribute(row.expand_as(references).clone(), references, n_steps=IG_STEPS)
         .mean(dim=0)
         .numpy()
-        for row in torch.tensor(rows.z)
+        for row in torch.tensor(x)
     ]
-    per_feature = np.array(values).reshape(rows.z.shape)
-    return rows.view.per_column(per_feature), model.values(reference).mean()
+    return rows.view.per_column(np.array(values).reshape(x.shape)), model.values(base).mean()
 
 
 EXPLAINERS = (
@@ -262,9 +277,9 @@ EXPLAINERS = (
     Explainer("SHAP Exact", (SPECTRAL, MLP), PLAYER, _by_masking("ExactExplainer"), all_coalitions=True),
     Explainer("SHAP Permutation", (SPECTRAL, MLP), PLAYER, _by_masking("PermutationExplainer")),
     Explainer("SHAP Kernel", (SPECTRAL,), PLAYER, _kernel),
-    Explainer("Captum IG", (SPECTRAL,), SUMMED, _captum),
-    Explainer("SHAP Linear", (LINEAR,), SUMMED, _linear),
-    Explainer("SHAP Deep", (MLP,), SUMMED, _deep),
-    Explainer("SHAP Gradient", (MLP,), SUMMED, _gradient),
+    Explainer("Captum IG", (SPECTRAL,), INPUTS, _captum),
+    Explainer("SHAP Linear", (LINEAR,), INPUTS, _linear),
+    Explainer("SHAP Deep", (MLP,), INPUTS, _deep),
+    Explainer("SHAP Gradient", (MLP,), INPUTS, _gradient),
 )
 """Explainers and the models that a comparison runs them on."""

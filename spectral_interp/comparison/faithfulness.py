@@ -1,8 +1,9 @@
 """How well attributions describe the model they explain: deletion, insertion, infidelity, sensitivity, Gini.
 
-Everything is measured on columns and in the game ``v(S) = mean_b f(z_S, b_{not S})``: the columns in S come
-from the row, the others from each of the background rows in turn. It is the game that Shapley values divide,
-so these measures favour them over path and local contributions, which answer other questions.
+Everything is measured on columns and in the game ``v(S) = mean_b f(x_S, b_{not S})``: the inputs of the
+columns in S come from the row, those of the others from each of the background rows in turn. It is the game
+that Shapley values divide, so these measures favour them over path and local contributions, which answer
+other questions.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ Masks = npt.NDArray[np.bool_]
 def coalition_means(model: ExplainedModel, rows: Rows, reference: FloatArray, masks: Masks) -> FloatArray:
     """Return v(S) for s coalitions of every row, masks (n, s, c): shape (n, s)."""
     n, s, _ = masks.shape
-    means = np.empty((n, s))
-    for mean, z, from_row in zip(means, rows.z, masks[:, :, rows.view.column_of], strict=True):
-        mixed = np.where(from_row[:, None], z, reference)
-        mean[:] = model.values(mixed.reshape(-1, len(z))).reshape(s, -1).mean(axis=1)
+    means, background = np.empty((n, s)), rows.view.inputs(reference)
+    for mean, x, from_row in zip(means, rows.inputs, masks[:, :, rows.view.input_column_of], strict=True):
+        mixed = np.where(from_row[:, None], x, background)
+        mean[:] = model.values(mixed.reshape(-1, len(x))).reshape(s, -1).mean(axis=1)
     return means
 
 
@@ -101,7 +102,7 @@ def infidelity(
 ) -> float:
     """Return Captum's infidelity (Yeh et al. 2019) of columns put to the background at random.
 
-    The mean over rows and random sets S of columns of ``(Σ_{i ∈ S} φ_i − (f(z) − v(not S)))²``, as a share of
+    The mean over rows and random sets S of columns of ``(Σ_{i ∈ S} φ_i − (f(x) − v(not S)))²``, as a share of
     the variance of the predictions; NaN where these do not vary.
     """
     from captum.metrics import infidelity as captum_infidelity
@@ -148,24 +149,26 @@ def sensitivity(
     from captum.metrics import sensitivity_max
 
     some = rows.take(slice(SENSITIVE_ROWS))
-    numeric = [int(rows.view.own(axis.name).start) for axis in rows.view.axes if axis.continuous]
-    if not numeric:
+    view = rows.view
+    numeric = view.input_firsts[[axis.continuous for axis in view.axes]]
+    if not len(numeric):
         return float("nan")
 
-    def contributions(z: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
-        moved = z[0] if isinstance(z, tuple) else z
+    def contributions(x: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
+        moved = x[0] if isinstance(x, tuple) else x
         with torch.enable_grad():  # Captum's metric switches off what gradient methods need
             places = np.repeat(np.arange(len(some)), len(moved) // len(some))
-            explained = explainer(model, replace(some.take(places), z=moved.numpy()), reference, seed=seed)
+            again = replace(some.take(places), z=view.from_inputs(moved.numpy()))
+            explained = explainer(model, again, reference, seed=seed)
         return (torch.from_numpy(explained.values),)
 
-    def jitter(z: Tensor, radius: float) -> Tensor:
-        moved = z.clone()
+    def jitter(x: Tensor, radius: float) -> Tensor:
+        moved = x.clone()
         shift = rng.uniform(-radius, radius, size=(len(moved), len(numeric)))
         moved[:, numeric] += torch.from_numpy(shift)
         return moved
 
-    first = torch.from_numpy(some.z.copy())
+    first = torch.from_numpy(some.inputs.copy())
     worst = sensitivity_max(contributions, first, jitter, perturb_radius=RADIUS, n_perturb_samples=JITTERS)
     return float(worst.mean())
 

@@ -126,7 +126,9 @@ class Study:
 
     def _deletion(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         attribution = self.attributions[model.name, explainer.name]
-        order = faithfulness.attributed_order(attribution, float(model.values(self.reference).mean()))
+        order = faithfulness.attributed_order(
+            attribution, float(model.values(self.rows.view.inputs(self.reference)).mean())
+        )
         deletion, insertion = faithfulness.curves(model, self.rows, self.reference, order)
         self._keep_curves(model.name, explainer.name, deletion, insertion)
         return {"deletion": faithfulness.area(deletion), "insertion": faithfulness.area(insertion)}

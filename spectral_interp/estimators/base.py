@@ -50,10 +50,6 @@ if TYPE_CHECKING:
     from ..models.network import Baseline
 
 
-MAX_PREDICTED = 2**22
-"""Features of the rows that are predicted at a time: 32 MiB."""
-
-
 class SpectralEstimator(Saved, BaseEstimator, ABC):
     """Parameters, fitting, encoding and saving shared by the regressor and the classifier."""
 
@@ -267,13 +263,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def values(self, X: Any) -> FloatArray:
         """Return the fitted function at the rows ``X``, shape (n,), in the target's unit or log-odds."""
         check_is_fitted(self)
-        view, x = self.view(), self.encoder_.plain.encode(check_rows(self, X))
-        together = max(1, MAX_PREDICTED // len(view.features))
-        parts = [
-            view.function.values(view.from_inputs(x[start : start + together]))
-            for start in range(0, len(x), together)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return self.view().values_of_inputs(self.encoder_.plain.encode(check_rows(self, X)))
 
     def rows(self, X: Any) -> Rows:
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""

@@ -26,7 +26,7 @@ class Baseline:
     name : str
         "linear" (no hidden layer) or "MLP".
     module : Sequential
-        Maps float64 features (n, p) to predictions (n, 1).
+        Maps float64 inputs (n, g) to predictions (n, 1).
 
     Examples
     --------
@@ -40,7 +40,7 @@ class Baseline:
 
     @torch.no_grad()
     def values(self, z: FloatArray) -> FloatArray:
-        """Return predictions at encoded rows ``z`` (n, p): shape (n,), in the target's unit or log-odds."""
+        """Return predictions at inputs ``z`` (n, g): shape (n,), in the target's unit or log-odds."""
         rows = torch.from_numpy(np.require(z, np.float64, ["C", "W"]))
         return np.concatenate([self.module(part)[:, 0].numpy() for part in rows.split(TOGETHER)])
 

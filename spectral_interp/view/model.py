@@ -17,6 +17,9 @@ from .axes import Axis, NumberAxis
 from .hats import Pair, positions, slopes, with_pairs
 from .wrapped import renamed, unwrapped
 
+TOGETHER = 2**22
+"""Features, or entries of matrices, of the rows that are predicted at a time: 32 MiB."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -146,9 +149,9 @@ class ModelView:
         steps[:, self.own(name)] = own
         return steps
 
-    def per_column(self, per_feature: FloatArray) -> FloatArray:
-        """Sum numbers per feature of the axes, (n, p), over the features of each column: shape (n, c)."""
-        return np.add.reduceat(per_feature, self.firsts, axis=1)
+    def per_column(self, per_input: FloatArray) -> FloatArray:
+        """Sum numbers per input, (n, g), over the inputs of each column: shape (n, c)."""
+        return np.add.reduceat(per_input, self.input_firsts, axis=1)
 
     def inputs(self, z: FloatArray) -> FloatArray:
         """Return what columns become before they are made piecewise linear: shape (n, g).
@@ -160,9 +163,27 @@ class ModelView:
 
     def from_inputs(self, x: FloatArray) -> FloatArray:
         """Return the features (n, p) of inputs (n, g)."""
-        counts = np.cumsum([axis.plain.n_features for axis in self.axes])[:-1]
-        blocks = zip(self.axes, np.split(x, counts, axis=1), strict=True)
+        blocks = zip(self.axes, np.split(x, self.input_firsts[1:], axis=1), strict=True)
         return self.with_pairs(np.hstack([axis.from_inputs(block) for axis, block in blocks]))
+
+    def values_of_inputs(self, x: FloatArray) -> FloatArray:
+        """Return f at inputs (n, g), some rows at a time: shape (n,)."""
+        together = max(1, TOGETHER // max(len(self.features), self.function.neurons.entries[0].size))
+        parts = [
+            self.function.values(self.from_inputs(x[start : start + together]))
+            for start in range(0, len(x), together)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    @cached_property
+    def input_column_of(self) -> IntArray:
+        """Column of every input, shape (g,)."""
+        return np.repeat(np.arange(len(self.axes)), [axis.n_features for axis in self.plain_axes])
+
+    @cached_property
+    def input_firsts(self) -> IntArray:
+        """First input of every column, shape (c,)."""
+        return np.searchsorted(self.input_column_of, np.arange(len(self.axes)))
 
     def input_slopes(self, z: FloatArray, per_feature: FloatArray) -> FloatArray:
         """Return derivatives in the inputs, (n, …, g), from those in the features, (n, …, p), at rows (n, p).
@@ -183,10 +204,15 @@ class ModelView:
 
     def along(self, z: FloatArray) -> FloatArray:
         """Return how the features change at rows (n, p) as all inputs of a column do: shape (n, c, p)."""
-        p = len(self.features)
-        per_input = self.input_slopes(z, np.broadcast_to(np.eye(p), (len(z), p, p)))
-        starts = np.cumsum([0, *(axis.plain.n_features for axis in self.axes)])[:-1]
-        return np.add.reduceat(per_input, starts, axis=2).transpose(0, 2, 1)
+        found = np.zeros((len(z), len(self.axes), len(self.features)))
+        for place, axis in enumerate(self.axes):
+            own = self.own(axis.name)
+            found[:, place, own] = axis.along(z[:, own])
+        for pair, own in zip(self.pairs, self.pair_own, strict=True):
+            coordinates = pair.coordinates(*(self.positions(z, at) for at in pair.columns))
+            step = slopes(coordinates, pair.knots) / pair.scale
+            found[:, pair.first, own], found[:, pair.second, own] = step, pair.sign * step
+        return found
 
     @cached_property
     def plain_axes(self) -> tuple[Axis, ...]:

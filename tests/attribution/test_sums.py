@@ -8,6 +8,7 @@ import shap
 from scipy.integrate import quad_vec
 
 from spectral_interp import explain, interactions
+from spectral_interp.attribution.explain import METHODS
 from tests.sums import change_matrices, encoded, matrices, mixed, random_sum, random_table, rows_of_table
 
 
@@ -154,3 +155,16 @@ def test_shapley_values_have_no_latents():
     view, _, rows, _, background = case(8, n=1, b=1)
     with pytest.raises(ValueError, match="shapley"):
         explain(view, rows, method="shapley", background=background).by_latent()
+
+
+def test_evaluations_count_the_eigenvalues_of_every_neuron(rng):
+    view = random_sum(rng)
+    rows, reference = rows_of_table(view, random_table(rng, 3)), encoded(view, random_table(rng, 4))
+    neurons = len(view.function.neurons)
+    assert METHODS["local"](rows, reference).evaluations == 3 * neurons
+    assert METHODS["shapley"](rows, reference).evaluations == (3 * 4 * 2**6 + 3 + 4) * neurons
+    assert METHODS["path"](rows, reference).evaluations >= (3 * 4 * 5 + 3 + 4) * neurons
+    with pytest.warns(UserWarning, match=f"would need {3 * 4 * 2**6 * neurons:,} eigenvalues"):
+        few = METHODS["shapley"](rows, reference, max_evaluations=1000 * neurons // 2)
+    assert few.standard_error is not None
+    assert few.evaluations <= 1000 * neurons // 2

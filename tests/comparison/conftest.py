@@ -37,3 +37,17 @@ def mixed():
     est = SpectralClassifier(dim=3, n_epochs=40, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     return est, X, y
+
+
+@pytest.fixture(scope="session")
+def summed():
+    """Return a sum with pairs on a table of every kind of column, its table and its targets."""
+    rng, n = np.random.default_rng(0), 400
+    X = pd.DataFrame({"size": rng.uniform(-2, 2, n), "age": rng.uniform(-2, 2, n)})
+    X["price"] = np.exp(rng.normal(size=n))
+    X["town"] = rng.choice(["Oslo", "Rome", "Bonn"], n)
+    y = 2 * X["size"] * X["age"] + 2 * X["age"].abs() + 0.3 * np.log(X["price"]) + (X["town"] == "Rome")
+    X.loc[rng.random(n) < 0.05, "price"] = np.nan
+    est = SpectralRegressor(form="sum", members=2, random_state=0).fit(X, y)
+    est.baselines_ = fit_baselines(est, X, y)
+    return est, X, y

@@ -11,6 +11,7 @@ import torch
 
 from spectral_interp import Pencil, SpectralClassifier, SpectralRegressor, explain, load
 from spectral_interp.view import LevelsAxis, NumberAxis, Output, rows_of, view_of
+from tests.sums import encoded, random_sum, random_table
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +256,14 @@ def test_a_gap_is_a_step_from_the_median():
     assert axis.gap().labels == ("median → missing",)
     assert NumberAxis("a", 3.0, 2.0).gap() is None
     assert LevelsAxis("a", ("x", "missing"), (0.5, 0.5)).gap() is None
+
+
+def test_values_of_inputs_in_pieces_are_those_at_once(rng, monkeypatch):
+    view = random_sum(rng)
+    z = encoded(view, random_table(rng, 20))
+    x, expected = view.inputs(z), view.function.values(z)
+    np.testing.assert_allclose(view.values_of_inputs(x), expected, rtol=0, atol=1e-11)
+    monkeypatch.setattr("spectral_interp.view.model.TOGETHER", 3 * len(view.features))
+    np.testing.assert_allclose(view.values_of_inputs(x), expected, rtol=0, atol=1e-11)
+    assert view.values_of_inputs(x[:0]).shape == (0,)
+    np.testing.assert_array_equal(view.per_column(np.ones_like(x))[0], np.bincount(view.input_column_of))
