@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from .._common.text import at_least, at_most, counted, listed, number, percent
+from .._common.text import at_least, at_most, counted, listed, number
 from ..plots.rungs import of_lowest, rungs_table
 from ..report.folder import SUMMARY
 from ..report.summary import (
@@ -113,11 +113,13 @@ def _method_lines(name: str, method: MethodFound, unit: str) -> Iterator[tuple[s
 
 
 def _refit(found: RefitFound) -> str:
-    share = percent(found.below_deviation / found.contributions)
+    share = f"{found.below_deviation / found.contributions:.0%}"
     text = (
         f"{found.below_deviation:,} of {found.contributions:,} contributions ({share}) are smaller than their"
     )
-    weak = f"; so are the means of {listed(found.columns)}" if found.columns else ""
+    weak = (
+        f", and mean |contribution| than mean deviation for {listed(found.columns)}" if found.columns else ""
+    )
     return f"{text} refit deviation{weak}"
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
-from .._common.text import counted, listed, number, percent
+from .._common.text import counted, listed, number
 from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import (
@@ -159,13 +159,13 @@ def refit_sentences(table: pd.DataFrame) -> list[str]:
     >>> sizes = {"column": ["a", "b"], "mean_abs_contribution": [5.0, 1.0], "rows": 10}
     >>> refits = {"mean_refit_deviation": [1.0, 2.0], "below_refit_deviation": [1, 8]}
     >>> print(refit_sentences(pd.DataFrame(sizes | refits))[0])
-    9 of the 20 contributions (45 %) are smaller than their refit deviation.
+    9 of the 20 contributions (45%) are smaller than their refit deviation.
     """
     if "mean_refit_deviation" not in table:
         return []
     below, count = int(table["below_refit_deviation"].sum()), int(table["rows"].iloc[0]) * len(table)
     lines = [
-        f"{below:,} of the {count:,} contributions ({percent(below / count)}) are smaller than their refit "
+        f"{below:,} of the {count:,} contributions ({below / count:.0%}) are smaller than their refit "
         "deviation."
     ]
     weak = table[table["mean_abs_contribution"] < table["mean_refit_deviation"]]

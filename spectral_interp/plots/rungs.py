@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .._common.text import counted, number, percent
+from .._common.text import counted, number
 from .figure import Figure
 from .lines import add_bars, label_x
 from .style import MODEL_LOOKS, NEUTRAL, WHOLE, height
@@ -119,9 +119,13 @@ def of_lowest(ratio: float) -> str:
     Examples
     --------
     >>> of_lowest(1.0), of_lowest(1.25)
-    ('the lowest', '25 % above the lowest')
+    ('the lowest', '25% above the lowest')
     """
-    return "the lowest" if ratio <= 1 else f"{percent(ratio - 1)} above the lowest"
+    return "the lowest" if ratio <= 1 else f"{_more(ratio - 1)} above the lowest"
+
+
+def _more(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
 
 
 def finding(table: pd.DataFrame) -> str:

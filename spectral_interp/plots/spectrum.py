@@ -9,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from .._common.text import number, percent
+from .._common.text import number
 from ..regions.slices import SpectrumSlice
 from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
@@ -125,7 +125,7 @@ def finding(table: pd.DataFrame) -> str:
 def _leads(table: pd.DataFrame) -> str:
     if "share" not in table:
         return ""
-    return f" The neuron makes {percent(table['share'].iloc[0])} of the variance of the predictions."
+    return f" The neuron makes {table['share'].iloc[0]:.0%} of the variance of the predictions."
 
 
 READING = (

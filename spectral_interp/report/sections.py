@@ -13,7 +13,6 @@ import numpy as np
 
 from .. import plots
 from .._common.arrays import FloatArray
-from .._common.text import percent
 from ..plots import Exhibit, Figure
 from .subject import LeftOut, Subject
 
@@ -156,7 +155,7 @@ def _leading_share(subject: Subject) -> float:
     if share < LEADS:
         raise LeftOut(
             f"a sum has no eigenvalues of its own, and none of its {subject.neurons} neurons leads: the "
-            f"largest share of the predictions' variance is {percent(share)}"
+            f"largest share of the predictions' variance is {share:.1%}"
         )
     return share
 

@@ -53,7 +53,7 @@ def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(analys
             *("standard_error", "flip_radius", "observed_min", "observed_median", "observed_max"),
             *("gap_step", "gap_norm", "gap_low", "gap_high", "largest class"),
             *("refit_deviation", "mean_refit_deviation", "below_refit_deviation"),
-            *("members", "neurons", "share", "space"),
+            *("members", "neuron", "neurons", "share", "space"),
         }
 
 
