@@ -1,4 +1,4 @@
-"""The analysis of a sum of neurons: every section works or is left out, and sentences have the tables' numbers."""
+"""The analysis of a sum of neurons: sections work or are left out, and sentences have the tables' numbers."""
 
 import json
 import re
@@ -26,8 +26,8 @@ def table():
     X = pd.DataFrame({"a": rng.normal(size=N), "b": rng.normal(size=N), "income": np.exp(rng.normal(size=N))})
     X["gappy"] = np.where(rng.random(N) < 0.1, np.nan, rng.normal(size=N))
     X["city"] = rng.choice(["Oslo", "Rome"], N)
-    y = np.abs(X["a"] - X["b"]) + 2 * np.sin(2 * X["a"]) + np.log(X["income"]) + (X["city"] == "Oslo")
-    return X, (10 * y).rename("price")
+    y = 8 * np.sign(np.sin(3 * X["a"])) + 20 * (np.abs(X["a"] - X["b"]) < 0.7)
+    return X, (y + 3 * np.log(X["income"]) + 5 * (X["city"] == "Oslo")).rename("price")
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +201,21 @@ def test_the_price_of_a_single_neuron_is_one_line(regressor, diabetes):
     assert number(regressor.rungs_["held_out_loss"][0]) in exhibit.finding
     assert not [e for e in analysis.exhibits if e.name.startswith("segments")]
     assert analysis.summary.methods["local"].refit is None
+
+
+def test_a_sum_on_levels_alone_has_no_segments(table):
+    X, y = table
+    est = SpectralRegressor(form="sum", members=1, random_state=0).fit(X[["city"]][:80], y[:80])
+    analysis = report.analyze(est, X[["city"]][:9], None, methods=["local"], seed=0)
+    assert "slopes by segment: no column is piecewise linear" in analysis.summary.left_out
+    assert analysis.summary.methods["local"].refit is None
+    assert "Refit deviation" not in dict(limits(analysis.subject, analysis.summary))
+    assert "a sum of 16 neurons. Each" in analysis.summary.description
+    for exhibit in analysis.exhibits:
+        assert exhibit.reading
+        assert "nan" not in exhibit.finding
+        if exhibit.is_drawn:
+            exhibit.draw(Figure().subplots())
 
 
 def test_older_files_know_no_price(diabetes):
