@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
+from .._common.sampling import spread
 from .._common.text import at_least, at_most, listed, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
@@ -31,6 +32,9 @@ _BEYOND = 0.5
 
 _NOTE = 48
 """Characters in a line of a note below the axis."""
+
+_NODES = 49
+"""Of a column with knots, whose bounds cost more."""
 
 ROW, RANGE, KNOT = "row", "range", "knot"
 
@@ -71,7 +75,8 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     axis = certificate.view.axis(column)
     dots = _dots(attribution, axis)
     known = dots["value"][dots["known"]].dropna()
-    lines = [pd.DataFrame({"of": RANGE, "value": _grid(axis, known), "known": True})]
+    grid = _grid(axis, known)
+    lines = [pd.DataFrame({"of": RANGE, "value": grid, "known": True})]
     if axis.knots:
         knots = axis.values(np.array(axis.knots))
         lines.append(pd.DataFrame({"of": KNOT, "value": knots, "known": True}))
@@ -79,7 +84,8 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     low, high = np.full((2, len(table)), np.nan)
     if attribution.background == certificate.view.background_name:
         there = (table["value"].notna() & table["known"] & (table["of"] != KNOT)).to_numpy()
-        ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
+        options = {"method": attribution.method, "nodes": grid if axis.knots else None}
+        ends = certificate.contribution_range(column, table["value"][there], **options)
         low[there], high[there] = ends
     slope_low, slope_high, proven = _slopes(certificate, axis)
     return table.assign(
@@ -145,6 +151,8 @@ def _grid(axis: Axis, known: pd.Series) -> Any:
     """Return the values at which the range is drawn: levels, or evenly spaced features over the rows."""
     u = axis.coordinates(known)
     grid = axis.grid(u, _GRID) if len(u) else u
+    if axis.knots:
+        grid = grid[spread(len(grid), _NODES)]
     return axis.values(grid if axis.continuous else grid[np.isin(grid, u)])
 
 

@@ -24,6 +24,13 @@ BASIS = (
 )
 """Of models whose latents can be turned and stay tridiagonal, and of dense ones."""
 
+PARTS = (
+    "The diagonal part of a contribution is what a column does by moving single latents of the neurons up or "
+    "down; alone, it would make every neuron piecewise linear. The coupling part is what it does by mixing "
+    "neighbouring latents. Both are added up over all neurons."
+)
+"""Of sums, whose report seldom has a section on it."""
+
 PAIRS, HEADLINE_SENTENCES = 8, 4
 """Maximum number of pairs of columns, and of certified sentences in a headline."""
 
@@ -150,7 +157,7 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
         ("Unit", _unit(subject)),
         ("Background", _background(summary)),
         *([("Unknown values", _unknown(summary))] if summary.unknown_values else []),
-        *([("Diagonal and coupling", BASIS)] if subject.function.split_depends_on_basis else []),
+        *([("Diagonal and coupling", " ".join(parts))] if (parts := _parts(subject)) else []),
         *([("Refit deviation", _refits(summary))] if summary.members > 1 else []),
         *([("Pairs of columns", _pairs(subject))] if summary.pairs else []),
         ("Associated columns", _associated(subject)),
@@ -166,6 +173,12 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
 
 def _unknown(summary: Summary) -> str:
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in summary.unknown_values)
+
+
+def _parts(subject: Subject) -> list[str]:
+    """Return what the parts of a contribution are, of sums, and that they are not unique where that is so."""
+    sums = [PARTS] if subject.is_sum else []
+    return [*sums, BASIS] if subject.function.split_depends_on_basis else sums
 
 
 def _refits(summary: Summary) -> str:
