@@ -28,11 +28,10 @@ from .._common.caching import cached_property
 from .._common.text import at_most
 from ..pencil import SpectralFunction
 from ..view import Axis, ModelView, Rows, rows_of
-from ..view.hats import segments
 
 if TYPE_CHECKING:
     import pandas as pd
-from .contributions import change_range, contribution_range
+from .contributions import change_range, contribution_range, step_range
 from .radii import Balls
 from .sentences import (
     class_sentence,
@@ -43,7 +42,7 @@ from .sentences import (
     norm_sentence,
 )
 from .signs import proven_directions
-from .slopes import Response
+from .slopes import Response, observed_in_segments
 
 SHOWN_NORMS = 3
 """Columns whose largest effect is put into a sentence."""
@@ -67,9 +66,11 @@ class Margins:
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """What is proven about a model. Build it with :func:`certify`.
+    """What is proven about a model, one neuron or a sum of them. Build it with :func:`certify`.
 
-    Features are in standard deviations of their column (the columns of a Pencil are as they are).
+    Features are in standard deviations of their column (the columns of a Pencil are as they are); of a number
+    with knots they are its hat functions. What is said of all columns together is in inputs, which are the
+    features where no column has knots: see :meth:`ModelView.inputs`.
 
     Attributes
     ----------
@@ -80,12 +81,13 @@ class Certificate:
     monotone : ndarray of int, shape (p,)
         1: f never falls when the feature rises; -1: never rises; 0: neither is proven, or no effect at all.
     lipschitz : float
-        ``|f(z + s) - f(z)| <= lipschitz · ‖s‖₂``, all features moving together.
+        ``|f(x + s) - f(x)| <= lipschitz · ‖s‖₂``, all inputs moving together.
     bend : float
-        The ρ of the remainder: every gradient lies in one ball of this radius. Zero for a linear model.
+        Every gradient in the inputs lies in one ball of this radius. Zero for a linear model.
     curvature : {"convex", "concave"} or None
-        Of f as a function of the features; a linear model (d = 1) is called convex. A logarithm is such a
-        feature, the number in it is not.
+        Of f as a function of the inputs; a linear model (d = 1) is called convex. A logarithm is such an
+        input, the number in it is not. None for a sum unless all its neurons are convex, or all concave, and
+        where numbers have knots.
     rows : Rows
         Those given, or none.
     margins : Margins or None
@@ -120,7 +122,10 @@ class Certificate:
 
     @property
     def gap(self) -> FloatArray:
-        """Distance from λ_k to its nearest neighbour, shape (n,), in the predictions' unit; inf if d = 1."""
+        """Distance from λ_k to its nearest neighbour, shape (n,), in the predictions' unit; inf if d = 1.
+
+        Of a sum it is the smallest gap of all its neurons.
+        """
         return self._rows("gap").gap
 
     def linear_radius(self, eps: float) -> FloatArray:
@@ -187,12 +192,14 @@ class Certificate:
     def columns(self) -> pd.DataFrame:
         """Return one line per column of the table, in the order of the model.
 
-        ``low`` to ``high`` holds every derivative and ``norm`` is its largest size, per ``step``: a standard
-        deviation of a numeric column (of its logarithm where that is what enters), or the change between the
-        two levels that can differ most. Of dates whose month, weekday or hour enter it is a change of one of
-        these or of elapsed time, each alone, whichever can differ most. ``*_per_unit`` repeat them per
-        ``own_step``, a unit of the column, and are missing for levels and for such dates. ``observed_*`` are
-        the smallest, median and largest derivative at the rows, if there are any.
+        ``low`` to ``high`` holds every derivative, per ``step``: a standard deviation of a numeric column (of
+        its logarithm where that is what enters), or the change between the two levels that can differ most.
+        Of dates whose month, weekday or hour enter it is a change of one of these or of elapsed time, each
+        alone, whichever can differ most. ``norm`` is the most that a step moves f: the largest size of a
+        derivative, or less where a number is piecewise linear and a step crosses segments (they are in
+        :meth:`segments`). ``*_per_unit`` are the derivatives per ``own_step``, a unit of the column, and are
+        missing for levels and for such dates. ``observed_*`` are the smallest, median and largest derivative
+        at the rows, if there are any.
 
         All these are of a column's values. What a gap does is in ``gap_*``, for columns that had gaps in
         training: a missing value counts as the median, and ``gap_low`` to ``gap_high`` holds how far f moves
@@ -243,7 +250,7 @@ class Certificate:
         import pandas as pd  # only here do arrays become a table
 
         axis = self.view.axis(name)
-        if not (axis.linear or axis.knots):
+        if not axis.sloped:
             has = "months, weekdays or hours" if axis.continuous else "levels"
             raise ValueError(f"expected a column of numbers for segments; got {name!r}, which has {has}")
         response, directions = Response(self.view, axis), axis.plain.directions()
@@ -260,7 +267,7 @@ class Certificate:
                 "low": low,
                 "high": high,
                 "monotone": [response.monotone(at) for at in range(len(low))],
-                **self._observed_in_segments(axis),
+                **self._observed(axis),
                 "own_step": directions.own_label,
                 "low_per_unit": low * directions.per_own,
                 "high_per_unit": high * directions.per_own,
@@ -268,21 +275,11 @@ class Certificate:
             }
         )
 
-    def _observed_in_segments(self, axis: Axis) -> dict[str, Any]:
-        """Return how many rows lie in every segment of a column, and their slopes."""
+    def _observed(self, axis: Axis) -> dict[str, Any]:
         if self.margins is None:
             return {}
-        slopes, u = (
-            self.margins.slopes[:, self._input(axis)],
-            axis.locate(self.rows.z[:, self.view.own(axis.name)]),
-        )
-        there = ~np.isnan(u)
-        place = segments(u[there], axis.knots)[0] if axis.knots else np.zeros(there.sum(), dtype=np.intp)
-        groups = [slopes[there][place == at] for at in range(max(len(axis.knots) - 1, 1))]
-        return {"rows": [len(group) for group in groups]} | {
-            f"observed_{f.__name__}": [float(f(group)) if len(group) else np.nan for group in groups]
-            for f in (np.min, np.median, np.max)
-        }
+        u = axis.locate(self.rows.z[:, self.view.own(axis.name)])
+        return observed_in_segments(self.margins.slopes[:, self._input(axis)], u, axis.knots)
 
     def _input(self, axis: Axis) -> int:
         """Return the place of a column's first input."""
@@ -300,12 +297,12 @@ class Certificate:
             worst = int(bounds.high.argmax())
             bottom, top = float(bounds.low[worst]), float(bounds.high[worst])
             monotone = response.monotone(worst)
-        norm = max(top, -bottom)  # in this order, so that zero is not −0
+        steepest = max(top, -bottom)  # in this order, so that zero is not −0
         line = {
             "column": axis.name,
             "kind": axis.kind,
             "step": directions.labels[worst],
-            "norm": norm,
+            "norm": self._most(axis, steepest),
             "low": bottom,
             "high": top,
             "monotone": monotone,
@@ -317,12 +314,19 @@ class Certificate:
         factor = directions.per_own
         return line | {
             "own_step": directions.own_label,
-            "norm_per_unit": norm * factor,
+            "norm_per_unit": steepest * factor,
             "low_per_unit": bottom * factor,
             "high_per_unit": top * factor,
             **self._gap(axis),
             "unit": self.view.output.unit,
         }
+
+    def _most(self, axis: Axis, steepest: float) -> float:
+        """Return the most that a step moves f: less than the steepest slope if a step crosses segments."""
+        if not axis.knots:
+            return steepest
+        low, high = step_range(self.view, axis.name)
+        return min(max(high, -low) or steepest, steepest)
 
     def _gap(self, axis: Axis) -> dict[str, Any]:
         """Return what is certified of a missing value; nothing for columns without gaps."""

@@ -9,6 +9,9 @@ features, and by ``P(x, e) − P(r, e)`` for every pair, e the value of the pair
   segment, and the difference stays as it is. ``Σ_n λ_min`` is concave and ``Σ_n λ_max`` convex in the
   matrices, so the worst s is a break. Where there are more than :data:`JOINT` choices of
   breaks of several pairs, pairs are added by their own extremes (Weyl).
+- *Step of one* from u to u + 1: the matrix of the column's own features changes as a piecewise linear
+  function of u, with its breaks where u or u + 1 is at a knot, and stays as it is beyond the outermost. So
+  the worst u is a break too; what pairs add depends on u + s alone, at its own worst shift.
 - *Contribution*: let Δ_b be the change matrix of the column from the background row b to the row (see
   :mod:`spectral_interp.attribution.changes`): its own features', and half of ``P(x, r_e) − P(r_c, r_e)`` and
   of ``P(x, x_e) − P(r_c, x_e)``. A path contribution is a mean over b of means of ``Σ_n vᵀΔ_b v`` along the
@@ -16,6 +19,10 @@ features, and by ``P(x, e) − P(r, e)`` for every pair, e the value of the pair
   contribution is ``Σ_n vᵀΔv`` with the mean Δ of all Δ_b. The row's x_e is not known: its half is taken at
   the worst shift, as above. A Shapley value is a mean over b of means of differences of f as the column
   changes, the other columns either the row's or the background's: of every such change the bounds hold.
+- *Between nodes*: at many values of a number the bounds are computed at :data:`NODES` of them. From the
+  nearest node on either side at a distance h the contribution moves by at least h times the least slope of
+  the column, of which halves of pairs at two places are means, and by at most h times the largest: the
+  tighter of the two sides counts.
 """
 
 from __future__ import annotations
@@ -27,10 +34,13 @@ import numpy as np
 from .._common.arrays import FloatArray
 from ..view import ModelView
 from ..view.hats import hats, mean_hats
-from .slopes import choices, extremes, pairs_of
+from .slopes import Response, choices, extremes, pairs_of
 
 JOINT = 16
 """Choices of breaks of several pairs that are tried together."""
+
+NODES = 65
+"""Values of a number with knots or in a pair at which bounds are computed; others follow from slopes."""
 
 ENTRIES = 2**22
 """Entries of matrices that are held at a time."""
@@ -121,6 +131,26 @@ def contribution_range(
     view: ModelView, column: str, there: FloatArray, method: str
 ) -> tuple[FloatArray, FloatArray]:
     """Return between what the contribution of a column must lie at features (m, f): arrays of shape (m,)."""
+    axis = view.axis(column)
+    u = axis.locate(there)
+    values = np.unique(u[~np.isnan(u)])
+    bent = axis.knots or list(pairs_of(view, view.columns.index(column)))
+    if not axis.sloped or not bent or len(values) <= NODES:
+        return _exact(view, column, there, method)
+    nodes = values[np.linspace(0, len(values) - 1, NODES).round().astype(np.intp)]
+    gap, known = np.flatnonzero(np.isnan(u)), np.flatnonzero(~np.isnan(u))
+    ends = _exact(view, column, np.concatenate([axis.place(nodes), there[gap[:1]]]), method)
+    at = np.searchsorted(nodes, u[known], side="right") - 1
+    sides = np.stack([at, np.minimum(at + 1, NODES - 1)])
+    bounds = Response(view, axis).bounds
+    ways = (u[known] - nodes[sides])[..., None] * [bounds.low.min(), bounds.high.max()]
+    low, high = (np.repeat(end[-1:], len(u)) for end in ends)
+    low[known] = (ends[0][sides] + ways.min(axis=2)).max(axis=0)
+    high[known] = (ends[1][sides] + ways.max(axis=2)).min(axis=0)
+    return low, high
+
+
+def _exact(view: ModelView, column: str, there: FloatArray, method: str) -> tuple[FloatArray, FloatArray]:
     halved = method in HALVED
     if method == "local":
         return Move(view, column, view.background, halved=halved).ranges(there)
@@ -141,3 +171,12 @@ def change_range(
     ]
     low, high = np.array(ends).reshape(-1, 2).T
     return low, high
+
+
+def step_range(view: ModelView, column: str) -> tuple[float, float]:
+    """Return between what f changes as the number of a column rises by 1, from any value."""
+    axis = view.axis(column)
+    inner = np.array(axis.knots[1:-1])
+    start = np.concatenate([inner, inner - 1]) if len(inner) else np.zeros(1)
+    low, high = change_range(view, column, axis.place(start), axis.place(start + 1))
+    return float(low.min()), float(high.max())

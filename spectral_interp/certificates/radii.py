@@ -225,6 +225,8 @@ def neuron_ball(
 
 def ball_radius(matrices: FloatArray, centre: FloatArray) -> float:
     """Return ρ, the smaller of ``‖Σ C_i²‖₂^½`` and the largest singular value of the rows vec(C_i)."""
+    if not len(matrices):
+        return 0.0
     shifted = matrices - centre[:, None, None] * np.eye(matrices.shape[1])
     stacked = shifted.reshape(-1, matrices.shape[1])
     rows = shifted.reshape(len(matrices), -1)

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from ..pencil.neurons import Neurons
 from ..view import Axis, ModelView
+from ..view.hats import segments
 from .signs import proven_directions
 
 JOINT = 256
@@ -212,3 +214,22 @@ def _verdict(directions: Sequence[tuple[bool, bool]]) -> int:
     """Return 1 if f never falls in any change and rises in one, −1 the other way round, and otherwise 0."""
     up, down = (all(way) for way in zip(*directions, strict=True))
     return int(up) - int(down)
+
+
+def observed_in_segments(slopes: FloatArray, u: FloatArray, knots: Sequence[float]) -> dict[str, list[Any]]:
+    """Return how many rows lie in every segment of a column, and the range of their slopes, as lists.
+
+    Parameters
+    ----------
+    slopes, u : ndarray, shape (n,)
+        Derivatives and coordinates of the column, NaN where it has no value.
+    knots : sequence of float
+        Empty for one segment.
+    """
+    there = ~np.isnan(u)
+    place = segments(u[there], knots)[0] if len(knots) else np.zeros(there.sum(), dtype=np.intp)
+    groups = [slopes[there][place == at] for at in range(max(len(knots) - 1, 1))]
+    return {"rows": [len(group) for group in groups]} | {
+        f"observed_{f.__name__}": [float(f(group)) if len(group) else float("nan") for group in groups]
+        for f in (np.min, np.median, np.max)
+    }

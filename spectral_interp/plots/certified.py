@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         median = shown["observed_median"]
         ax.plot(median, y, "o", color="white", markeredgecolor=NEUTRAL, label="median of the rows")
     if len(rest):
-        bound = f"not drawn: each within ±{at_most(rest['norm'].max())}"
+        bound = f"not drawn: each within ±{at_most(rest[['low', 'high']].abs().max().max())}"
         ax.text(0, len(shown), bound, ha="center", va="center", color=WHOLE, backgroundcolor="white")
     columns = [*shown["column"], *names[len(shown) :]]
     name_lines(ax, names, columns=columns, colours=colours, width=CHANGE)

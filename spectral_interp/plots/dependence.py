@@ -99,7 +99,7 @@ def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
     It is per unit of the column or of its logarithm. Dates whose month, weekday or hour enters count as
     levels.
     """
-    if not axis.linear:
+    if not axis.sloped:
         return np.nan, np.nan, False
     line = certificate.column(axis.name)
     return line["low_per_unit"], line["high_per_unit"], bool(line["monotone"])

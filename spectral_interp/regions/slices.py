@@ -322,7 +322,7 @@ def _numeric_pair(view: ModelView, columns: tuple[str, str]) -> tuple[Axis, Axis
         raise ValueError(f"expected two different columns; got {columns!r}")
     across, up = (view.axis(name) for name in columns)
     for axis in (across, up):
-        if not (axis.linear or axis.knots):
+        if not axis.sloped:
             has = "months, weekdays or hours" if axis.continuous else "levels"
             raise ValueError(f"expected numeric columns; got {axis.name!r}, which has {has}")
     return across, up

@@ -75,6 +75,11 @@ class Axis(ABC):
         return self.continuous
 
     @property
+    def sloped(self) -> bool:
+        """Whether f has slopes along the coordinate: of numbers, straight or with knots, and elapsed time."""
+        return self.linear or bool(self.knots)
+
+    @property
     @abstractmethod
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features, length f."""
