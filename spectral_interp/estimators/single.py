@@ -15,7 +15,8 @@ from ..training.loop import best_start, epochs
 from ..training.stages import show_progress, stop_early
 
 ROWS_PER_PARAMETER = 20
-"""With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start."""
+"""With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start.
+With more, the weight decay is."""
 
 STARTS = 3
 """Initial weights that are tried; the best after a tenth of the epochs goes on."""
@@ -30,14 +31,15 @@ def new_module(est: Any, n_features: int, seed: int) -> Any:
     return module(n_features, est.dim, est.k, generator=generator, dtype=torch.float64)
 
 
-def options_of(est: Any, train: TrainingRows) -> Options:
-    """Return the settings of a training run on the rows ``train``."""
+def options_of(est: Any, train: TrainingRows, module: Any) -> Options:
+    """Return the settings of a training run of a module on the rows ``train``."""
+    crowded = min(1.0, ROWS_PER_PARAMETER * parameters_of(module) / len(train.z))
     return Options(
         loss=est._loss,
         n_epochs=int(est.n_epochs),
         batch_size=int(est.batch_size),
         learning_rate=est.learning_rate,
-        weight_decay=est.alpha / float(train.weight.sum()),
+        weight_decay=crowded * est.alpha / float(train.weight.sum()),
         norm_penalty=est.norm_penalty,
     )
 
@@ -47,10 +49,9 @@ def begun(est: Any, train: TrainingRows) -> list[Run]:
     (n, p), runs = train.z.shape, []
     for seed in range(est.seed_, est.seed_ + STARTS):
         module = new_module(est, p, seed)
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters)))
+        module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters_of(module))))
         generator = torch.Generator().manual_seed(seed)
-        runs.append(Run.start(module, options_of(est, train), n_rows=n, generator=generator))
+        runs.append(Run.start(module, options_of(est, train, module), n_rows=n, generator=generator))
     return runs
 
 

@@ -15,6 +15,9 @@ from sklearn.preprocessing import PowerTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, load
+from spectral_interp.estimators.single import options_of
+from spectral_interp.models import TridiagonalSpectral
+from spectral_interp.training import TrainingRows
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -194,3 +197,12 @@ def test_alpha_shrinks_the_weights(diabetes):
         for alpha in (0.0, 2000.0)
     ]
     assert norms[1] < 0.9 * norms[0]
+
+
+@pytest.mark.parametrize(("n", "share"), [(300, 1), (1080, 1), (4320, 0.25)])
+def test_weight_decay_is_less_where_a_coefficient_has_more_than_20_rows(n, share):
+    module = TridiagonalSpectral(5, 5)
+    assert sum(weight.numel() for weight in module.parameters()) == 54
+    rows = TrainingRows(np.zeros((n, 5)), np.zeros(n), np.full(n, 2.0))
+    decay = options_of(SpectralRegressor(alpha=100.0), rows, module).weight_decay
+    assert decay == pytest.approx(share * 100 / (2 * n))
