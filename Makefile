@@ -4,7 +4,7 @@ BIN = .venv/bin
 .PHONY: demo test faults lint figures clean
 
 demo: .venv/installed
-	$(BIN)/python -m spectral_interp.train diabetes --out model.pt
+	$(BIN)/python -m spectral_interp.train diabetes --form single --out model.pt
 	$(BIN)/python -m spectral_interp.analyze model.pt
 
 test: .venv/installed-test

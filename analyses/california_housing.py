@@ -35,7 +35,7 @@ EPOCHS, QUICK_EPOCHS = 300, 10
 
 def spectral(task: study.Task, dim: int, seed: int, epochs: int) -> SpectralRegressor:
     """Fit one model and return it."""
-    est = SpectralRegressor(dim=dim, log=task.log, n_epochs=epochs, random_state=seed)
+    est = SpectralRegressor(dim=dim, log=task.log, n_epochs=epochs, random_state=seed, form="single")
     return est.fit(task.X, task.y)
 
 

@@ -61,7 +61,7 @@ def torch_forward(pencil: Pencil, solve: Callable) -> Callable[[torch.Tensor], t
 def california(args) -> Task:
     """Train on California housing; rows of the test table, background of the training table."""
     data = study.california(args)
-    est = SpectralRegressor(dim=15, log=data.log, random_state=args.seed).fit(data.X, data.y)
+    est = SpectralRegressor(dim=15, log=data.log, random_state=args.seed, form="single").fit(data.X, data.y)
     print(f"R² on the test rows: {est.score(data.X_test, data.y_test):.3f}")
     return task_of(est, data.X_test, n_rows=ROWS, n_background=100, seed=args.seed)
 
@@ -70,7 +70,7 @@ def small(args) -> Task:
     """Return a small task from a bundled table."""
     X, y = split_target(read_table("diabetes"), "progression", "diabetes")
     X = X[["age", "bmi", "bp", "s5"]]
-    est = SpectralRegressor(dim=5, n_epochs=10, random_state=args.seed).fit(X, y)
+    est = SpectralRegressor(dim=5, n_epochs=10, random_state=args.seed, form="single").fit(X, y)
     return task_of(est, X, n_rows=4, n_background=10, seed=args.seed)
 
 

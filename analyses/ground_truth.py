@@ -71,7 +71,7 @@ def measure(rows: int, noise: float, seed: int, *, epochs: int, n_explained: int
     z, test = rng.normal(size=(rows, COLUMNS)), rng.normal(size=(n_explained, COLUMNS))
     clean = function.values(z)
     y = clean + noise * clean.std() * rng.normal(size=rows)
-    est = SpectralRegressor(n_epochs=epochs, random_state=seed).fit(z, y)
+    est = SpectralRegressor(n_epochs=epochs, random_state=seed, form="single").fit(z, y)
     baselines = fit_baselines(est, z, y)
     background = est.background_.to_numpy()[:BACKGROUND]
     truth = replace(

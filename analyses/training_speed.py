@@ -59,11 +59,11 @@ def problem_of(task: study.Task) -> Problem:
 
 def ours(problem: Problem, batch: int, n_epochs: int, seed: int) -> Iterator[tuple[float, float]]:
     """Train with the defaults; yield the seconds of every epoch and the test RMSE after it."""
-    est, n = SpectralRegressor(n_epochs=n_epochs, batch_size=batch), len(problem.train.z)
+    est = SpectralRegressor(n_epochs=n_epochs, batch_size=batch, form="single")
     generator = torch.Generator().manual_seed(seed)
     module = TridiagonalSpectral(problem.train.z.shape[1], DIM, generator=generator, dtype=torch.float64)
     options = options_of(est, problem.train, module)
-    run = Run.start(module, options, n_rows=n, generator=generator)
+    run = Run.start(module, options, n_rows=len(problem.train.z), generator=generator)
     for event in epochs(run, problem.train, problem.test):
         yield event.seconds, problem.scale * math.sqrt(event.validation_loss)
 

@@ -59,7 +59,7 @@ def regressor(diabetes):
     from spectral_interp import SpectralRegressor
 
     X, y = diabetes
-    return SpectralRegressor(dim=6, n_epochs=40, random_state=0).fit(X, y)
+    return SpectralRegressor(dim=6, n_epochs=40, random_state=0, form="single").fit(X, y)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def classifier(breast_cancer):
     from spectral_interp import SpectralClassifier
 
     X, y = breast_cancer
-    return SpectralClassifier(dim=4, n_epochs=30, random_state=0).fit(X, y)
+    return SpectralClassifier(dim=4, n_epochs=30, random_state=0, form="single").fit(X, y)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def test_diabetes_is_close_to_ridge_regression(diabetes):
     scores = []
     for seed, (X_train, X_test, y_train, y_test) in enumerate(splits(*diabetes, 0.2)):
         ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 3, 20)))
-        models = (SpectralRegressor(random_state=seed), ridge)
+        models = (SpectralRegressor(random_state=seed, form="single"), ridge)
         scores.append([model.fit(X_train, y_train).score(X_test, y_test) for model in models])
     ours, theirs = np.median(scores, axis=0)
     print(f"median R² {ours:.3f}, ridge {theirs:.3f}")
@@ -27,7 +27,7 @@ def test_diabetes_is_close_to_ridge_regression(diabetes):
 
 def test_breast_cancer(breast_cancer):
     scores = [
-        SpectralClassifier(random_state=seed).fit(X_train, y_train).score(X_test, y_test)
+        SpectralClassifier(random_state=seed, form="single").fit(X_train, y_train).score(X_test, y_test)
         for seed, (X_train, X_test, y_train, y_test) in enumerate(splits(*breast_cancer, 0.2))
     ]
     print(f"median accuracy {np.median(scores):.3f}")
@@ -37,7 +37,9 @@ def test_breast_cancer(breast_cancer):
 def test_two_or_five():
     X, y = split_target(read_table("two_or_five"), "two_or_five", "two_or_five")
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, random_state=0)
-    est = SpectralClassifier(dim=9, alpha=10, batch_size=64, random_state=0).fit(X_train, y_train)
+    est = SpectralClassifier(dim=9, alpha=10, batch_size=64, random_state=0, form="single").fit(
+        X_train, y_train
+    )
     loss = est.evaluate(X_test, y_test)["log loss"]
     print(f"test log loss {loss:.3f}")
     assert loss <= 0.03

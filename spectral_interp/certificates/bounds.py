@@ -1,37 +1,21 @@
-"""Certificates: statements about f that hold for every input or within a stated radius, and their proofs.
+"""Certificates: statements about f that hold for every input or within a stated radius.
 
-All follow from the pencil ``A(z) = A_0 + Σ z_i A_i`` alone. A step s changes it by ``Δ = Σ s_i A_i``; v is
-the unit eigenvector of ``f = λ_k`` at z, ``g_i = vᵀA_i v`` the gradient (Hellmann–Feynman), γ the gap at z.
+All follow from the matrices ``A(z) = A_0 + Σ z_i A_i`` of the neurons, whose eigenvalues add up to f. The
+theorems stand, each with its proof, where they are computed: :mod:`.slopes` bounds what one column does,
+:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together. Besides:
 
 - *Interval of a derivative* (Rayleigh): a quadratic form of a unit vector lies between the extreme
-  eigenvalues, so ``λ_min(A_i) <= g_i <= λ_max(A_i)`` at every z, and f never falls in z_i if ``λ_min(A_i) >=
-  0``.
-- *Step* (Weyl): ``λ_min(Δ) <= f(z + s) - f(z) <= λ_max(Δ)`` at every z; this bounds a change of level.
-- *Ball of gradients*: let ``B_i = A_i - c_i I``. By Cauchy–Schwarz ``‖g - c‖² = Σ (vᵀB_i v)² <= Σ ‖B_i v‖²
-  = vᵀ(Σ B_i²)v <= ‖Σ B_i²‖₂ =: ρ²``, for any c. Also ``‖Σ s_i B_i‖₂ <= ‖Σ s_i B_i‖_F``, so that the largest
-  singular value of the matrix with rows vec(B_i) is another ρ. Hence ``L = min_c ‖c‖ + ρ(c)`` is a Lipschitz
-  constant (c = 0 gives ``‖Σ A_i²‖₂^½``), and ``‖Δ - (c·s) I‖₂ <= ρ ‖s‖``.
+  eigenvalues, so ``Σ_n λ_min(A_i) <= ∂f/∂z_i <= Σ_n λ_max(A_i)`` at every z.
 - *Curvature*: λ_0 is the minimum and λ_{d-1} the maximum of ``uᵀA(z)u``, affine in z, over unit u (Rayleigh–
-  Ritz): f is concave for k = 0 and convex for k = d - 1.
-- *Remainder of the tangent plane*: with ``δ = min_c ‖Δ - cI‖₂``, ``R = |f(z + s) - f(z) - g·s| <= φ(δ)``,
-  where ``φ(δ) = δ²/γ`` up to δ = γ and ``2δ - γ`` beyond. Proof: shifting Δ by cI leaves R, so let ``‖Δ‖₂ =
-  δ`` and f(z) = 0. On the span S of the first k + 1 eigenvectors ``A(z) <= -γ (I - vvᵀ)``, so by
-  Courant–Fischer ``f(z + s) <= max over unit u in S of -γ (1 - (uᵀv)²) + uᵀΔu``. The best u lies in a plane
-  with v, where Δ is a 2 × 2 matrix of norm at most δ; maximising over such matrices gives ``g·s + φ(δ)``. The
-  span of the last d - k eigenvectors gives the other side. 2 × 2 pencils attain it. For a diagonal pencil u
-  is a coordinate vector and ``φ(δ) = max(0, 2δ - γ)``.
-- *Contribution*: let Δ_b be the change of A as a column goes from its value in the background row b to its
-  value in z. A path contribution is a mean over b of means of vᵀΔ_b v along the path, a Shapley value one of
-  differences of f across Δ_b, so both lie between the means of ``λ_min(Δ_b)`` and ``λ_max(Δ_b)`` (Rayleigh,
-  Weyl). A local contribution is ``vᵀΔv``, Δ going from the mean of the background.
+  Ritz): a neuron is concave for k = 0 and convex for k = d - 1, and so is f if all neurons are and the
+  matrices are affine in the inputs.
 
-Everything is exact up to the rounding of the eigenvalues, a few units of 1e-16 of ``‖A_i‖₂``. A proven
+Everything is exact up to the rounding of the eigenvalues, a few units of 1e-16 of ``Σ_n ‖A_i‖₂``. A proven
 direction does not depend on that rounding: see :mod:`.signs`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,14 +24,26 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from .._common.caching import cached_property
 from .._common.text import at_most
-from ..pencil import MatrixPencil
+from ..pencil import SpectralFunction
 from ..view import Axis, ModelView, Rows, rows_of
+from ..view.hats import segments
 
 if TYPE_CHECKING:
     import pandas as pd
-from .sentences import class_sentence, curvature_sentence, gap_sentence, monotone_sentence, norm_sentence
-from .signs import proven_sign
+from .contributions import change_range, contribution_range
+from .radii import Balls
+from .sentences import (
+    class_sentence,
+    curvature_sentence,
+    gap_sentence,
+    looseness_sentence,
+    monotone_sentence,
+    norm_sentence,
+)
+from .signs import proven_directions
+from .slopes import Response
 
 SHOWN_NORMS = 3
 """Columns whose largest effect is put into a sentence."""
@@ -55,11 +51,18 @@ SHOWN_NORMS = 3
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """What certificates need of rows: predictions (n,), gradients (n, p) and gaps (n,)."""
+    """What certificates need of rows: predictions (n,), gradients (n, p), gaps of the neurons (n, N)."""
 
     prediction: FloatArray
     gradient: FloatArray
-    gap: FloatArray
+    gaps: FloatArray
+    slopes: FloatArray
+    """Gradients in the inputs, (n, g)."""
+
+    @property
+    def gap(self) -> FloatArray:
+        """The smallest gap of all neurons, (n,)."""
+        return self.gaps.min(axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +124,11 @@ class Certificate:
         return self._rows("gap").gap
 
     def linear_radius(self, eps: float) -> FloatArray:
-        """Return the ℓ2 radius, in features, within which each row's tangent plane holds to ``eps``.
+        """Return the ℓ2 radius, in inputs, within which each row's tangent plane holds to ``eps``.
 
-        The remainder is at most φ(ρ‖s‖) (see the module), so the radius is ``φ⁻¹(eps) / ρ``: ``√(eps γ) / ρ``
-        up to eps = γ and ``(eps + γ) / (2ρ)`` beyond, or for a diagonal pencil.
+        The remainder is at most F(‖s‖) (see :mod:`.radii`), so the radius is ``F⁻¹(eps)``. For a single
+        neuron and columns without knots it is ``√(eps γ) / ρ`` up to eps = γ and ``(eps + γ) / (2ρ)`` beyond,
+        or for a diagonal pencil. Inputs are the features where no column has knots.
 
         Parameters
         ----------
@@ -141,22 +145,18 @@ class Certificate:
         ValueError
             If ``eps`` is not positive and finite, or the certificate has no rows.
         """
-        gap = self._rows("linear_radius").gap
+        gaps = self._rows("linear_radius").gaps
         if not 0 < eps < np.inf:
             raise ValueError(f"expected eps > 0, in the unit of the predictions; got {eps!r}")
-        if not self.bend:
-            return np.full(len(gap), np.inf)
-        beyond = (eps + gap) / 2
-        within = beyond if self._diagonal else np.sqrt(eps) * np.sqrt(gap)
-        with np.errstate(over="ignore"):
-            return np.where(gap < eps, beyond, within) / self.bend
+        none = np.zeros(len(gaps))
+        return self._balls.radius(self.rows.z, gaps, none + eps, none)
 
     @property
     def flip_radius(self) -> FloatArray:
-        """ℓ2 radius, in features, within which no row's class can change, shape (n,); classifiers only.
+        """ℓ2 radius, in inputs, within which no row's class can change, shape (n,); classifiers only.
 
-        The larger of two: ``|f| / L`` (Lipschitz), and the root r of ``|f| = ‖g‖ r + φ(ρ r)``, as far as
-        slope and remainder of the tangent plane can carry f at most.
+        The larger of two: ``|f| / L`` (Lipschitz), and the root r of ``|f| = ‖g‖ r + F(r)``, as far as slope
+        and remainder of the tangent plane can carry f at most.
 
         Raises
         ------
@@ -169,21 +169,15 @@ class Certificate:
                 "which has no class to flip"
             )
         rows = self._rows("flip_radius")
-        margin, slope = np.abs(rows.prediction), np.hypot.reduce(rows.gradient, axis=1)
+        margin, slope = np.abs(rows.prediction), np.hypot.reduce(rows.slopes, axis=1)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             everywhere = margin / self.lipschitz
-            beyond = (margin + rows.gap) / (slope + 2 * self.bend)
-            if self._diagonal:
-                local = np.fmin(margin / slope, beyond)
-            else:
-                bend = 2 * np.sqrt(margin) / np.sqrt(rows.gap) * self.bend
-                within = 2 * margin / (slope + np.hypot(slope, bend))
-                local = np.where(beyond * self.bend > rows.gap, beyond, within)
+        local = self._balls.radius(self.rows.z, rows.gaps, np.where(margin > 0, margin, 1.0), slope)
         return np.where(margin > 0, np.fmax(everywhere, local), 0.0)
 
-    @property
-    def _diagonal(self) -> bool:
-        return self.view.function.structure == "diagonal"
+    @cached_property
+    def _balls(self) -> Balls:
+        return Balls(self.view)
 
     def _rows(self, what: str) -> Margins:
         if self.margins is None:
@@ -213,13 +207,99 @@ class Certificate:
         """Return the line of one column, as in :meth:`columns`; ValueError if there is no such column."""
         return self._line(self.view.axis(name))
 
+    def segments(self, name: str) -> pd.DataFrame:
+        """Return one line per segment of a column of numbers: how steep f can be there.
+
+        ``low`` to ``high`` holds ∂f/∂u at every input whose value of the column is in the segment, per
+        ``step``: a standard deviation of the column (of its logarithm where that is what enters).
+        ``*_per_unit`` repeat them per ``own_step``. What pairs of the column add is in them. ``monotone`` is
+        1 if f never falls in the segment, -1 if it never rises, 0 if neither is proven or nothing changes.
+        ``observed_*`` are the smallest, median and largest slope at the ``rows`` that lie in the segment, if
+        the certificate has rows; those without a value lie in none.
+
+        Parameters
+        ----------
+        name : str
+            A column of numbers, or of dates of which only elapsed time enters.
+
+        Returns
+        -------
+        DataFrame
+            ``from`` and ``to`` are in the column's unit; the first and the last segment go on for ever. A
+            number without knots has one segment.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or it has levels, months, weekdays or hours.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil
+        >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
+        >>> cert.segments("z0")[["from", "to", "low", "high", "monotone"]].to_numpy().round(9).tolist()
+        [[-inf, inf, 1.0, 2.0, 1.0]]
+        """
+        import pandas as pd  # only here do arrays become a table
+
+        axis = self.view.axis(name)
+        if not (axis.linear or axis.knots):
+            has = "months, weekdays or hours" if axis.continuous else "levels"
+            raise ValueError(f"expected a column of numbers for segments; got {name!r}, which has {has}")
+        response, directions = Response(self.view, axis), axis.plain.directions()
+        low, high = response.bounds.low, response.bounds.high
+        edges = np.concatenate([[-np.inf], axis.knots[1:-1], [np.inf]])
+        if axis.kind.startswith("date"):
+            edges = np.full(2, np.nan)
+        ends = axis.values(edges)
+        return pd.DataFrame(
+            {
+                "from": ends[:-1],
+                "to": ends[1:],
+                "step": directions.labels[0],
+                "low": low,
+                "high": high,
+                "monotone": [response.monotone(at) for at in range(len(low))],
+                **self._observed_in_segments(axis),
+                "own_step": directions.own_label,
+                "low_per_unit": low * directions.per_own,
+                "high_per_unit": high * directions.per_own,
+                "unit": self.view.output.unit,
+            }
+        )
+
+    def _observed_in_segments(self, axis: Axis) -> dict[str, Any]:
+        """Return how many rows lie in every segment of a column, and their slopes."""
+        if self.margins is None:
+            return {}
+        slopes, u = (
+            self.margins.slopes[:, self._input(axis)],
+            axis.locate(self.rows.z[:, self.view.own(axis.name)]),
+        )
+        there = ~np.isnan(u)
+        place = segments(u[there], axis.knots)[0] if axis.knots else np.zeros(there.sum(), dtype=np.intp)
+        groups = [slopes[there][place == at] for at in range(max(len(axis.knots) - 1, 1))]
+        return {"rows": [len(group) for group in groups]} | {
+            f"observed_{f.__name__}": [float(f(group)) if len(group) else np.nan for group in groups]
+            for f in (np.min, np.median, np.max)
+        }
+
+    def _input(self, axis: Axis) -> int:
+        """Return the place of a column's first input."""
+        before = self.view.plain_axes[: self.view.columns.index(axis.name)]
+        return sum(other.n_features for other in before)
+
     def _line(self, axis: Axis) -> dict[str, Any]:
-        """Return what is certified of one column: the direction that can raise predictions most."""
-        directions = axis.directions()
-        steps = self.view.steps(axis.name, directions.steps)
-        low, high = self.view.function.step_range(steps)
-        worst = int(high.argmax())
-        bottom, top = float(low[worst]), float(high[worst])
+        """Return what is certified of one column: of levels, the change that can raise predictions most."""
+        response, directions = Response(self.view, axis), axis.plain.directions()
+        bounds = response.bounds
+        if directions.own_label:
+            worst, bottom, top = 0, float(bounds.low.min()), float(bounds.high.max())
+            monotone = response.monotone_in_all
+        else:
+            worst = int(bounds.high.argmax())
+            bottom, top = float(bounds.low[worst]), float(bounds.high[worst])
+            monotone = response.monotone(worst)
         norm = max(top, -bottom)  # in this order, so that zero is not −0
         line = {
             "column": axis.name,
@@ -228,10 +308,11 @@ class Certificate:
             "norm": norm,
             "low": bottom,
             "high": top,
-            "monotone": proven_sign(self.view.function, steps[worst], bottom, top),
+            "monotone": monotone,
         }
         if self.margins is not None and len(self.margins.gradient):
-            observed = self.margins.gradient @ steps[worst]
+            own = slice(self._input(axis), self._input(axis) + axis.plain.n_features)
+            observed = self.margins.slopes[:, own] @ directions.steps[worst]
             line |= {f"observed_{f.__name__}": float(f(observed)) for f in (np.min, np.median, np.max)}
         factor = directions.per_own
         return line | {
@@ -284,14 +365,40 @@ class Certificate:
         >>> cert.contribution_range("z0", [-1.0, 3.0])
         (array([-2.,  3.]), array([-1.,  6.]))
         """
-        axis, own, background = self.view.axis(column), self.view.own(column), self.view.background
-        if method == "local":
-            background = background.mean(axis=0, keepdims=True)
-        there = axis.encode(axis.checked(values))
-        changes = there[:, None] - background[:, own]
-        steps = self.view.steps(column, changes.reshape(-1, axis.n_features))
-        low, high = (end.reshape(changes.shape[:2]) for end in self.view.function.step_range(steps))
-        return low.mean(axis=1), high.mean(axis=1)
+        axis = self.view.axis(column)
+        return contribution_range(self.view, column, axis.encode(axis.checked(values)), method)
+
+    def change_range(self, column: str, start: Any, end: Any) -> tuple[FloatArray, FloatArray]:
+        """Return between what predictions change as a column goes from start to end, whatever the others are.
+
+        Parameters
+        ----------
+        column : str
+        start, end : array_like, shape (m,)
+            As in :meth:`contribution_range`.
+
+        Returns
+        -------
+        low, high : ndarray, shape (m,)
+            In the prediction's unit.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column or level, or start and end are not of one length.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil
+        >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
+        >>> cert.change_range("z0", [0.0], [3.0])
+        (array([3.]), array([6.]))
+        """
+        axis = self.view.axis(column)
+        ends = [axis.encode(axis.checked(values)) for values in (start, end)]
+        if len(ends[0]) != len(ends[1]):
+            raise ValueError(f"expected as many starts as ends; got {len(ends[0])} and {len(ends[1])}")
+        return change_range(self.view, column, *ends)
 
     def sentences(self) -> list[str]:
         """Return in words what is certified, the strongest columns first."""
@@ -299,15 +406,17 @@ class Certificate:
         lines.sort(key=lambda line: -max(line["norm"], line.get("gap_norm", 0.0)))
         said = [monotone_sentence(line) for line in lines]
         said += [sentence(line) for line in lines[:SHOWN_NORMS] for sentence in (norm_sentence, gap_sentence)]
+        if len(self.view.function.neurons) > 1:
+            said.append(looseness_sentence(lines, len(self.rows)))
         return [sentence for sentence in (*said, *self._joint_sentences()) if sentence]
 
     def _joint_sentences(self) -> Iterator[str]:
-        unit = self.view.output.unit
-        yield curvature_sentence(self.view.axes, self.curvature, linear=not self.bend)
-        most = at_most(self.lipschitz)
-        yield f"Two rows at distance 1 in features never differ by more than {most} ({unit})."
-        if self.margins is not None and len(self.margins.gap) and self.view.output.decides:
-            yield class_sentence(float(np.median(self.flip_radius)), len(self.margins.gap))
+        view, unit = self.view, self.view.output.unit
+        yield curvature_sentence(view.axes, self.curvature, linear=not self.bend)
+        most, where = at_most(self.lipschitz), "features" if view.plain_axes == view.axes else "inputs"
+        yield f"Two rows at distance 1 in {where} never differ by more than {most} ({unit})."
+        if self.margins is not None and len(self.margins.gap) and view.output.decides:
+            yield class_sentence(float(np.median(self.flip_radius)), len(self.margins.gap), where)
 
 
 def certify(model: Any, X: Any = None) -> Certificate:
@@ -323,7 +432,7 @@ def certify(model: Any, X: Any = None) -> Certificate:
     Returns
     -------
     Certificate
-        The theorems stand at the top of this module, each with its proof.
+        The theorems stand at the top of the modules of this package, each with its proof.
 
     Raises
     ------
@@ -340,52 +449,42 @@ def certify(model: Any, X: Any = None) -> Certificate:
     (array([3.]), 3.0, 'convex')
     """
     rows = rows_of(model, X)
-    pencil = rows.view.pencil
-    low, high = (ends[1:] for ends in pencil.extremes())
-    signs = (
-        proven_sign(pencil, np.eye(1, len(low), i)[0], *ends)
-        for i, ends in enumerate(zip(low, high, strict=True))
-    )
-    lipschitz, bend = _gradient_balls(pencil)
+    view, function = rows.view, rows.view.function
+    neurons = function.neurons
+    low, high = (ends[1:].sum(axis=1) for ends in neurons.extremes(neurons.entries))
+    balls = Balls(view)
     return Certificate(
         feature_norm=np.maximum(-low, high),
         gradient_low=low,
         gradient_high=high,
-        monotone=np.fromiter(signs, dtype=np.int_),
-        lipschitz=lipschitz,
-        bend=bend,
-        curvature=_curvature(pencil),
+        monotone=_signs(function, low, high),
+        lipschitz=balls.lipschitz,
+        bend=float(balls.radii.sum()),
+        curvature=_curvature(function) if balls.affine else None,
         rows=rows,
-        margins=None if X is None else Margins(*pencil.values_and_gradients(rows.z), pencil.gap(rows.z)),
+        margins=None if X is None else _margins(rows),
     )
 
 
-def _gradient_balls(pencil: MatrixPencil) -> tuple[float, float]:
-    """Return the least ``‖c‖ + ρ(c)`` and the least ρ(c) over three centres c of a ball of gradients.
-
-    The centres are 0, the mean eigenvalue of every A_i (best for the bound of Frobenius) and the middle of
-    its spectrum.
-    """
-    matrices = pencil.matrices[1:]
-    low, high = (ends[1:] for ends in pencil.extremes())
-    centres = [np.zeros(len(matrices)), np.trace(matrices, axis1=1, axis2=2) / pencil.dim, (low + high) / 2]
-    radii = [_ball_radius(matrices, centre) for centre in centres]
-    reach = [math.hypot(*centre) + radius for centre, radius in zip(centres, radii, strict=True)]
-    return min(reach), min(radii)
+def _signs(function: SpectralFunction, low: FloatArray, high: FloatArray) -> npt.NDArray[np.int_]:
+    """Return the proven direction of every feature, (p,)."""
+    sizes, steps = function.neurons.sizes[1:].sum(axis=1), np.eye(len(low))
+    found = [
+        proven_directions(function, step[None], *map(float, ends))
+        for step, *ends in zip(steps, low, high, sizes, strict=True)
+    ]
+    return np.array([int(up) - int(down) for up, down in found], dtype=np.int_)
 
 
-def _ball_radius(matrices: FloatArray, centre: FloatArray) -> float:
-    """Return ρ, the smaller of ``‖Σ B_i²‖₂^½`` and the largest singular value of the rows vec(B_i)."""
-    shifted = matrices - centre[:, None, None] * np.eye(matrices.shape[1])
-    stacked = shifted.reshape(-1, matrices.shape[1])
-    rows = shifted.reshape(len(matrices), -1)
-    rows = rows[:, rows.any(axis=0)]
-    if not rows.size:
-        return 0.0
-    return float(min(np.linalg.norm(stacked, 2), np.linalg.norm(rows, 2)))
+def _margins(rows: Rows) -> Margins:
+    neurons = rows.view.function.neurons
+    prediction, gradient = rows.view.function.values_and_gradients(rows.z)
+    slopes = rows.view.input_slopes(rows.z, gradient)
+    return Margins(prediction, gradient, neurons.gaps(neurons.at(rows.z)), slopes)
 
 
-def _curvature(pencil: MatrixPencil) -> str | None:
-    if pencil.k == pencil.dim - 1:
+def _curvature(function: SpectralFunction) -> str | None:
+    k = function.neurons.k
+    if (k == function.dim - 1).all():
         return "convex"
-    return "concave" if pencil.k == 0 else None
+    return "concave" if (k == 0).all() else None

@@ -12,6 +12,9 @@ from ..view import Axis
 NAMED = 5
 """Maximum number of columns that the sentence about curvature names."""
 
+LOOSE = 2.0
+"""A proven interval at least so many times as wide as the observed one is called wider."""
+
 
 def is_change(line: Any) -> bool:
     """Return whether what is certified of a column is one named change of it, and no direction."""
@@ -61,12 +64,14 @@ def gap_sentence(line: dict[str, Any]) -> str:
 
 def curvature_sentence(axes: Sequence[Axis], curvature: str | None, *, linear: bool) -> str:
     """Return in what a model is linear, convex or concave; empty if in nothing, or without numbers."""
-    numbers = [f"log {axis.name}" if axis.log else axis.name for axis in axes if axis.linear]
+    numbers = [
+        f"log {axis.name}" if axis.log else axis.name for axis in axes if axis.linear or len(axis.knots) == 2
+    ]
     if not numbers or not (linear or curvature):
         return ""
     more = len(numbers) - NAMED
     named = listed(numbers if more <= 0 else [*numbers[:NAMED], counted(more, "other number")])
-    fixed = any(not axis.linear or axis.gap() for axis in axes)
+    fixed = any(not (axis.linear or len(axis.knots) == 2) or axis.gap() for axis in axes)
     where = ", between rows of the same levels and gaps" if fixed else ""
     if linear:
         return f"Predictions are linear in {named}{where}."
@@ -74,8 +79,31 @@ def curvature_sentence(axes: Sequence[Axis], curvature: str | None, *, linear: b
     return f"Predictions are {curvature} in {named}{where}: every tangent plane bounds them from {side}."
 
 
-def class_sentence(radius: float, rows: int) -> str:
+def looseness_sentence(lines: Sequence[dict[str, Any]], rows: int) -> str:
+    """Return for which column the proven interval is widest beside the observed one; empty if for none.
+
+    The intervals of a sum add up what every neuron can do at its worst, which seldom is at the same input.
+    """
+    wide = [line for line in lines if line["norm"] and not is_change(line) and "observed_min" in line]
+    if rows < 2 or not wide:
+        return ""
+
+    def widths(line: dict[str, Any]) -> tuple[float, float]:
+        return line["high"] - line["low"], line["observed_max"] - line["observed_min"]
+
+    worst = max(wide, key=lambda line: widths(line)[0] - LOOSE * widths(line)[1])
+    if widths(worst)[0] <= LOOSE * widths(worst)[1]:
+        return ""
+    ends = f"{at_least(worst['low'])} to {at_most(worst['high'])}"
+    seen = f"{at_least(worst['observed_min'])} to {at_most(worst['observed_max'])}"
+    return (
+        f"The proven interval of {worst['column']} is wider than what was observed: {ends} against {seen} at "
+        f"the {rows:,} rows ({worst['unit']} per {worst['step']}); it holds for every input."
+    )
+
+
+def class_sentence(radius: float, rows: int, where: str = "features") -> str:
     """Return how far half of the rows, or the only one, keep their class; empty if by nothing."""
     who = "Half of the rows keep their" if rows > 1 else "The row keeps its"
     within = "" if math.isinf(radius) else f" by less than {at_least(radius)}"
-    return f"{who} class under every change of the features{within}." if radius else ""
+    return f"{who} class under every change of the {where}{within}." if radius else ""

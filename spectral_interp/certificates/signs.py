@@ -45,15 +45,40 @@ def proven_sign(function: SpectralFunction, step: FloatArray, low: float, high: 
     >>> proven_sign(zero, np.ones(1), 0.0, 1.0), proven_sign(below, np.ones(1), 0.0, 1.0)
     (1, 0)
     """
-    margin = ROUNDING * max(-low, high)
+    up, down = proven_directions(function, step[None], low, high, max(-low, high))
+    return int(up) - int(down)
+
+
+def proven_directions(
+    function: SpectralFunction, parts: FloatArray, low: float, high: float, size: float
+) -> tuple[bool, bool]:
+    """Return whether a change of f is proven to be never negative, and whether never positive.
+
+    Parameters
+    ----------
+    function : SpectralFunction
+    parts : ndarray, shape (m, p)
+        Steps: the change of the matrices is that of the first, and those of others times positive numbers.
+    low, high : float
+        Bounds of the change, computed.
+    size : float
+        Sum over the neurons of the largest norm that the change can have.
+
+    Returns
+    -------
+    never_falls, never_rises : bool
+        Both if there is no change.
+    """
+    margin = ROUNDING * size
     if not margin:
-        return 0
-    if low > margin or high < -margin:
-        return 1 if low > 0 else -1
-    for sign, bound in ((1, low), (-1, -high)):
-        if bound >= -margin and all(_is_semidefinite(term, step, sign) for term in function.terms):
-            return sign
-    return 0
+        return True, True
+
+    def proven(sign: int, bound: float) -> bool:
+        if abs(bound) > margin:
+            return bound > 0
+        return all(_is_semidefinite(term, part, sign) for part in parts for term in function.terms)
+
+    return proven(1, low), proven(-1, -high)
 
 
 def _is_semidefinite(pencil: MatrixPencil, step: FloatArray, sign: int) -> bool:

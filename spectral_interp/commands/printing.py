@@ -31,7 +31,8 @@ def summary_lines(summary: Summary) -> list[str]:
     >>> import numpy as np
     >>> import pandas as pd
     >>> from spectral_interp import SpectralRegressor, report
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+    >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> print(summary_lines(report.analyze(est, X, None, methods=["local"], seed=0).summary)[0])
     metric             no targets given

@@ -60,7 +60,7 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = N
     --------
     >>> from spectral_interp import SpectralRegressor
     >>> X = np.random.default_rng(0).normal(size=(50, 2))
-    >>> est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
     >>> est.baselines_ = fit_baselines(est, X, X[:, 0])
     >>> bool(np.abs(est.baselines_["linear"].values(est.rows(X).inputs) - X[:, 0]).max() < 0.01)
     True

@@ -73,7 +73,7 @@ class Comparison:
     Examples
     --------
     >>> X = np.random.default_rng(0).normal(size=(60, 4))
-    >>> est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
     >>> costs = compare(est, X, max_rows=3).cost.set_index("method")
     >>> float(costs.loc["local", "evaluations_per_row"])
     1.0
@@ -194,7 +194,7 @@ def compare(
     Examples
     --------
     >>> X = np.random.default_rng(0).normal(size=(60, 2))
-    >>> est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
     >>> found = compare(est, X, X[:, 0], max_rows=3)
     >>> found.accuracy["model"].tolist(), found.notes[0]
     (['spectral'], 'linear model and MLP left out: the model carries none; pass train=(X, y) to fit them')

@@ -50,7 +50,8 @@ def stability_table(
 
     Examples
     --------
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+    >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> table = stability_table(est, X, "local", seed=0)
     >>> table[["background_rows", "drawn_from", "redraws", "rows"]].iloc[0].tolist()

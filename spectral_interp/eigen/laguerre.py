@@ -13,7 +13,7 @@ from typing import Any
 from numba import njit
 
 from .compiling import HELPER
-from .lanes import LANES, all_of, fill, larger, load, scratch, smaller, sqrt, store, where
+from .lanes import LANES, all_of, epsilon, fill, larger, load, scratch, smaller, sqrt, store, where
 
 WIDTH = 2.0
 """Width that the spectrum's bounds are scaled to: differences of eigenvalues are then about 1."""
@@ -51,7 +51,7 @@ def rescale(bands: Any, order: Any) -> Any:
 #     h = d |p| / (r + s sign(p) p'),    r² = (d - 1)² p'² - d (d - 1) p p".
 # It never passes that root. The root is the wanted one if the Sturm count says that no other lies between;
 # else the bracket is halved. The count is that of equal signs in the sequence of leading minors p_0 .. p_d of
-# x - T: so many eigenvalues lie below x.
+# x - T: so many eigenvalues lie below x. It takes couplings that are not zero, so they get a floor.
 
 
 @njit(**HELPER)
@@ -61,22 +61,24 @@ def eigenvalue(bands: Any, order: Any, k: int, start: Any, tol: float, sweeps: i
     ``tol`` is the length of the last step. The error is about its cube, for a gap of about 1.
     """
     d = len(order)
-    one, zero = fill(bands, 1.0), fill(bands, 0.0)
+    one, zero, floor = fill(bands, 1.0), fill(bands, 0.0), epsilon(bands) * epsilon(bands)
     low, high = fill(bands, -1e-3), fill(bands, WIDTH + 1e-3)
     inside = (start > low) & (start < high)
     x = where(inside, start, (k + 0.5) * WIDTH / d)
     for _ in range(sweeps):
         p = x - load(bands, 0)
         p1, dp, dp1, ddp, ddp1 = one, one, zero, zero, zero
-        count = where(p > 0.0, one, 0.0)
+        positive = p >= 0.0
+        count = where(positive, one, 0.0)
         for j in range(1, d):
             t = x - load(bands, j * LANES)
             b = load(bands, (d + j - 1) * LANES)
-            b = b * b
+            b = b * b + floor
             q = t * p - b * p1
             dq = t * dp - b * dp1 + p
             ddq = t * ddp - b * ddp1 + (dp + dp)
-            count = count + where(q * p > 0.0, one, 0.0)
+            before, positive = positive, q >= 0.0
+            count = count + where(before == positive, one, 0.0)
             p1, dp1, ddp1 = p, dp, ddp
             p, dp, ddp = q, dq, ddq
         above = count - (k + 0.5)

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -141,6 +142,17 @@ def fill(typingctx: Any, like: Any, number: Any) -> Any:
     return Lanes(like.dtype)(like, number), codegen
 
 
+@intrinsic
+def epsilon(typingctx: Any, like: Any) -> Any:
+    """Return the rounding error of 1 in the type of ``like``: an array or lanes."""
+    value = np.finfo(str(like.dtype)).eps
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return ir.Constant(_ELEMENTS[like.dtype][0], float(value))
+
+    return like.dtype(like), codegen
+
+
 def _binary(build: Callable[[Any, Any, Any], Any], result: Callable[[Any], Any]) -> Any:
     @intrinsic
     def operation(typingctx: Any, x: Any, y: Any) -> Any:
@@ -219,17 +231,29 @@ def where(typingctx: Any, mask: Any, x: Any, y: Any) -> Any:
     return (x if isinstance(x, Lanes) else y)(mask, x, y), codegen
 
 
+def _logical(build: Callable[[Any, Any, Any], Any]) -> Any:
+    @intrinsic
+    def operation(typingctx: Any, x: Any, y: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return build(builder, *args)
+
+        return MASK(x, y), codegen
+
+    return operation
+
+
+_and = _logical(lambda builder, x, y: builder.and_(x, y))
+_same = _logical(lambda builder, x, y: builder.not_(builder.xor(x, y)))
+
+
 @overload(operator.and_, strict=False)
 def _overload_and(x: Any, y: Any) -> Any:
     return (lambda x, y: _and(x, y)) if isinstance(x, Mask) and isinstance(y, Mask) else None
 
 
-@intrinsic
-def _and(typingctx: Any, x: Any, y: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.and_(*args)
-
-    return MASK(x, y), codegen
+@overload(operator.eq, strict=False)
+def _overload_eq(x: Any, y: Any) -> Any:
+    return (lambda x, y: _same(x, y)) if isinstance(x, Mask) and isinstance(y, Mask) else None
 
 
 @intrinsic

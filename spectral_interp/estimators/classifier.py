@@ -48,7 +48,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     --------
     >>> from spectral_interp.tables.reading import read_table, split_target
     >>> X, y = split_target(read_table("breast_cancer"), "diagnosis", "breast_cancer")
-    >>> est = SpectralClassifier(dim=5, n_epochs=20, random_state=0).fit(X, y)
+    >>> est = SpectralClassifier(form="single", dim=5, n_epochs=20, random_state=0).fit(X, y)
     >>> est.classes_.tolist(), est.predict_proba(X).shape
     (['benign', 'malignant'], (569, 2))
     """

@@ -17,8 +17,8 @@ from ..training import TrainingRows
 from ..training.fingerprints import fingerprints
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition
-from ..training.selection import RUNGS, SumFit, Tape, fit_sum
-from ..training.stages import identified, join_validation, prune, resume, save_checkpoints, stop_early
+from ..training.selection import RUNGS, SumFit, fit_sum
+from ..training.stages import Tape, identified, join_validation, prune, resume, save_checkpoints, stop_early
 from ..view import Axis, Pair
 from . import single
 
@@ -99,7 +99,7 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
         losses, weights, sizes, lasts = zip(*found, strict=True)
         return [_rung(float(np.average(losses, weights=weights)), sizes[0], int(np.median(lasts)))]
 
-    fit = _summed(est, data, saving, others=single_rung)
+    fit = _summed(est, data, saving, simpler=single_rung)
     if fit.rung != SINGLE:
         return _of_sum(fit, data)
     fitted = fit_single(est, data, Saving(None, saving.every, None, saving.identity))

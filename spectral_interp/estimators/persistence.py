@@ -121,7 +121,7 @@ def load(path: str | Path, *, k: int | None = None, columns: list[str] | None = 
     >>> import tempfile
     >>> from spectral_interp import SpectralRegressor, load
     >>> X = np.eye(20)
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X, np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0).fit(X, np.arange(20.0))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     est.save(f"{folder}/model.pt")
     ...     bool((load(f"{folder}/model.pt").predict(X) == est.predict(X)).all())

@@ -102,7 +102,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     --------
     >>> from spectral_interp.tables.reading import read_table, split_target
     >>> X, y = split_target(read_table("diabetes"), "progression", "diabetes")
-    >>> est = SpectralRegressor(dim=5, n_epochs=20, random_state=0).fit(X, y)
+    >>> est = SpectralRegressor(form="single", dim=5, n_epochs=20, random_state=0).fit(X, y)
     >>> est.predict(X).shape
     (442,)
     """

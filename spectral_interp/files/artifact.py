@@ -96,7 +96,8 @@ def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
     if _word(state, "version") not in READABLE:
         raise ValueError(
             f"expected a {kind} of format version {' or '.join(map(str, READABLE))}; got "
-            f"{reprlib.repr(state.get('version'))} in {path}; install the version of spectral-interp that wrote it"
+            f"{reprlib.repr(state.get('version'))} in {path}; install the version of "
+            "spectral-interp that wrote it"
         )
     return _checked(state, _VALIDATORS[kind], path, kind)
 

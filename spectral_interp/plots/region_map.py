@@ -11,13 +11,13 @@ from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
 from .._common.arrays import FloatArray, IntArray
-from .._common.text import counted
+from .._common.text import counted, number
 from ..regions.slices import PlaneSlice
 from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import label_y
 from .style import VALUE_MAP, label_log
-from .text import NAME, UNIT, row_name, shorten
+from .text import NAME, UNIT, row_name, shorten, with_unit
 
 _LABELLED = 0.01
 """Pieces of at least this share of the plane carry their latent's number."""
@@ -31,8 +31,10 @@ def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
 
     Points are of one piece if they have the same active latent and are connected by such points, on the
     grid. Pieces are numbered from 0, the largest first. A latent may have several, and pieces that are
-    narrower than the grid may be missing or split; the boundaries are exact.
+    narrower than the grid may be missing or split; the boundaries are exact. A sum has neither.
     """
+    latents = plane.active_latent
+    of_skeleton = {} if latents is None else {"active_latent": latents, "piece": _pieces(latents)}
     x, y = np.meshgrid(plane.x, plane.y)
     across, up = plane.axes
     here = plane.here or (None, None)
@@ -41,8 +43,7 @@ def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
             "x": x.ravel(),
             "y": y.ravel(),
             "prediction": plane.values.ravel(),
-            "active_latent": plane.active_latent.ravel(),
-            "piece": _pieces(plane.active_latent).ravel(),
+            **{name: found.ravel() for name, found in of_skeleton.items()},
             "x_column": across.name,
             "y_column": up.name,
             "x_log": across.log,
@@ -90,7 +91,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
     )
     for line in boundaries:
         ax.plot(*line.T, color="white", linewidth=1.4, solid_capstyle="round")
-    for piece, rows in table.groupby("piece"):
+    for piece, rows in table.groupby("piece") if "piece" in table else ():
         if len(rows) >= _LABELLED * len(table):
             place = _inner_point((table["piece"] == piece).to_numpy().reshape(shape))
             halo = [withStroke(linewidth=2.5, foreground="black")]
@@ -115,7 +116,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
             label_log(axis)
         if holds_dates(table[side]):
             label_dates(axis)
-    ax.set_title(f"Pieces of the skeleton, by latent (✕ row {row_name(first['row'])})")
+    what = "Pieces of the skeleton, by latent" if "piece" in table else "Predictions"
+    ax.set_title(f"{what} (✕ row {row_name(first['row'])})")
     bar = ax.figure.colorbar(colours, ax=ax, aspect=30, pad=0.02)
     label_y(bar.ax, f"prediction ({shorten(first['unit'], UNIT)})")
 
@@ -134,7 +136,10 @@ def _inner_point(inside: np.ndarray) -> tuple[int, int]:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Count the latents of the skeleton on the plane, and their connected pieces."""
+    """Count the latents of the skeleton on the plane, and their connected pieces; of a sum say the range."""
+    if "piece" not in table:
+        low, high = table["prediction"].min(), table["prediction"].max()
+        return f"On this plane predictions go from {number(low)} to {with_unit(high, table)}."
     first = table[table["piece"] == 0]
     latents, pieces = (table[name].nunique() for name in ("active_latent", "piece"))
     latent, share = first["active_latent"].iloc[0], len(first) / len(table)

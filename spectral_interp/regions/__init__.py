@@ -2,10 +2,11 @@
 
 from .boundaries import line_boundaries, plane_boundaries
 from .cover import linear_cover, tangent_errors
-from .pieces import Regions, active_latents, linear_regions
+from .pieces import Leading, Regions, active_latents, linear_regions
 from .slices import PlaneSlice, SpectrumSlice, slice_plane, slice_spectrum
 
 __all__ = [
+    "Leading",
     "PlaneSlice",
     "Regions",
     "SpectrumSlice",

@@ -4,12 +4,19 @@ The diagonal part of a pencil is d affine functions ``a_j(z)``; its k-th smalles
 ``f_diag(z) = a_{j*}(z)``, is linear with gradient ``diag[1:, j*]`` wherever the *active latent* j* stays the
 same. For a diagonal pencil that is f itself. Couplings mix latents: the participation ratio ``1 / Σ_j v_j⁴``
 of the eigenvector counts how many take part, and by Weyl ``|f - f_diag| <= ‖Off(z)‖₂``.
+
+A sum of neurons has tangent planes, and so covers, as any model; latents and a skeleton has each neuron. The
+one that matters most at the rows, :attr:`Regions.leading`, is that of the largest ``Cov(f_n, f) / Var(f)``,
+f_n what the neuron adds to f. These shares of the variance add up to 1 over the neurons.
+
+Planes are in inputs (:meth:`ModelView.inputs`), which are the features where no column has knots.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +24,32 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
-from ..pencil import MatrixPencil, Pencil
+from ..pencil import MatrixPencil, Pencil, SpectralFunction
 from ..view import ModelView, Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 from .cover import FLAT, Cover, counts, cover_ladder, pick, tangent_errors
+
+
+@dataclass(frozen=True, eq=False)
+class Leading:
+    """The neuron of a sum that matters most at some rows.
+
+    Attributes
+    ----------
+    neuron : int
+        Its place among the neurons, from 0.
+    share : float
+        Its share of the variance of f, ``Cov(f_n, f) / Var(f)``; above 1 where others work against it. NaN if
+        f is constant over the rows.
+    regions : Regions
+        Of this neuron alone, with its latents and its skeleton.
+    """
+
+    neuron: int
+    share: float
+    regions: Regions
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +80,7 @@ class Regions:
 
     @cached_property
     def active_latent(self) -> IntArray:
-        """Latent whose diagonal entry is the k-th smallest, shape (n,); ValueError for dense models."""
+        """Latent whose diagonal entry is the k-th smallest, (n,); ValueError for dense models and sums."""
         return active_latents(self._banded("active_latent"), self.rows.z)
 
     @cached_property
@@ -63,27 +90,27 @@ class Regions:
         Raises
         ------
         ValueError
-            For dense models: another basis of the latents would give another number.
+            For dense models: another basis of the latents would give another number. For sums.
         """
         _, v = self._banded("participation").eigenpairs(self.rows.z)
         return 1 / (v**4).sum(axis=1)
 
     @cached_property
     def skeleton(self) -> FloatArray:
-        """Value of the skeleton, shape (n,), in the prediction's unit; ValueError for dense models."""
+        """Value of the skeleton, shape (n,), in the prediction's unit; ValueError as for latents."""
         diag, _ = self._banded("skeleton").bands(self.rows.z)
         return np.take_along_axis(diag, self.active_latent[:, None], axis=1)[:, 0]
 
     @cached_property
     def skeleton_gradient(self) -> FloatArray:
-        """Gradient of the skeleton, shape (n, p); ValueError for dense models."""
+        """Gradient of the skeleton in the features, shape (n, p); ValueError as for latents."""
         return self._banded("skeleton_gradient").diag[1:, self.active_latent].T
 
     @property
     def skeleton_r2(self) -> float:
         """Share of f's variance over the rows that the skeleton explains; below 0 if the mean explains more.
 
-        NaN if f is constant over the rows and the skeleton differs. ValueError for dense models.
+        NaN if f is constant over the rows and the skeleton differs. ValueError for dense models and sums.
         """
         size = float(np.abs([self.prediction, self.skeleton]).max()) or 1.0  # whose square may overflow
         prediction, skeleton = self.prediction / size, self.skeleton / size
@@ -100,7 +127,7 @@ class Regions:
         On these rows a diagonal model, or the skeleton of a tridiagonal one, is exactly this function. They
         need not be connected: a latent may be active in several places. Slopes are per unit of every feature,
         in the prediction's unit, one a feature: where two features have one name, their columns are named.
-        ValueError for dense models.
+        ValueError for dense models and sums.
         """
         import pandas as pd  # only here do arrays become a table
 
@@ -114,6 +141,16 @@ class Regions:
         return pd.DataFrame(
             {**shares, "intercept": diag[0, found], **slopes, "unit": self.rows.view.output.unit}
         )
+
+    @cached_property
+    def leading(self) -> Leading:
+        """The neuron that matters most at the rows; of a single neuron it is that one, with share 1."""
+        function = self.rows.view.function
+        if isinstance(function, MatrixPencil):
+            return Leading(0, 1.0, self)
+        shares = variance_shares(function, self.rows.z)
+        neuron = int(np.nan_to_num(shares).argmax())
+        return Leading(neuron, float(shares[neuron]), _regions(of_neuron(self.rows, neuron)))
 
     def pieces(self, eps: float) -> tuple[IntArray, IntArray]:
         """Return few tangent planes of f such that every row lies within ``eps`` of that of its piece.
@@ -132,21 +169,25 @@ class Regions:
 
     @cached_property
     def _ladder(self) -> list[Cover]:
-        return cover_ladder(tangent_errors(self.rows.z, self.prediction, self.gradient))
+        return cover_ladder(self._errors(self.prediction, self.gradient))
+
+    def _errors(self, values: FloatArray, gradients: FloatArray) -> FloatArray:
+        """Return the errors of tangent planes, in the inputs, from values (n,) and gradients (n, p)."""
+        rows = self.rows
+        return tangent_errors(rows.inputs, values, rows.view.input_slopes(rows.z, gradients))
 
     def piece_counts(self) -> dict[str, tuple[FloatArray, IntArray]]:
         """Return tolerances (m,), ascending, and numbers of pieces (m,), of the "model" and its "skeleton".
 
-        Dense models have no skeleton, and diagonal ones are their own.
+        Dense models and sums have no skeleton, and diagonal ones are their own.
         """
-        found = {"model": counts(self._ladder)}
-        if self.rows.view.pencil.structure == "tridiagonal":
-            errors = tangent_errors(self.rows.z, self.skeleton, self.skeleton_gradient)
-            found["skeleton"] = counts(cover_ladder(errors))
+        found, function = {"model": counts(self._ladder)}, self.rows.view.function
+        if isinstance(function, Pencil) and function.structure == "tridiagonal":
+            found["skeleton"] = counts(cover_ladder(self._errors(self.skeleton, self.skeleton_gradient)))
         return found
 
     def _banded(self, what: str) -> Pencil:
-        return banded(self.rows.view.pencil, what)
+        return banded(self.rows.view.function, what)
 
 
 def linear_regions(model: Any, X: Any) -> Regions:
@@ -154,8 +195,8 @@ def linear_regions(model: Any, X: Any) -> Regions:
 
     Parameters
     ----------
-    model : fitted SpectralRegressor or SpectralClassifier, Pencil or DensePencil
-        Latents are defined for tridiagonal and diagonal models; pieces for all.
+    model : fitted SpectralRegressor or SpectralClassifier, Pencil, DensePencil or Total
+        Latents are defined for tridiagonal and diagonal models of one neuron; pieces for all.
     X : DataFrame or array_like, shape (n, columns)
 
     Returns
@@ -179,7 +220,37 @@ def linear_regions(model: Any, X: Any) -> Regions:
     rows = rows_of(model, X)
     if not len(rows):
         raise ValueError("expected at least one row in X; got none")
+    return _regions(rows)
+
+
+def _regions(rows: Rows) -> Regions:
     return Regions(rows, *rows.view.function.values_and_gradients(rows.z))
+
+
+def variance_shares(function: SpectralFunction, z: FloatArray) -> FloatArray:
+    """Return ``Cov(f_n, f) / Var(f)`` of every neuron over rows (n, p): shape (N,), NaN if f is constant.
+
+    Examples
+    --------
+    >>> from spectral_interp.pencil import Total
+    >>> lines = [Pencil(diag=[[0.0], [slope]], off=[[], []], k=0) for slope in (3.0, 1.0)]
+    >>> variance_shares(Total(lines), np.array([[-1.0], [1.0]]))
+    array([0.75, 0.25])
+    """
+    own = function.neurons.values(function.neurons.at(z))
+    own = own / (float(np.abs(own).max()) or 1.0)  # whose square may overflow
+    centred = own - own.mean(axis=0)
+    total = centred.sum(axis=1)
+    variance = float(total @ total)
+    if variance <= (FLAT * np.abs(own).sum(axis=1).max()) ** 2 * len(z):
+        return np.full(own.shape[1], np.nan)
+    shares: FloatArray = total @ centred / variance
+    return shares
+
+
+def of_neuron(rows: Rows, neuron: int) -> Rows:
+    """Return rows as those of one neuron of their model, the columns as they are."""
+    return replace(rows, view=replace(rows.view, function=rows.view.function.terms[neuron]))
 
 
 def _distinct_names(view: ModelView) -> list[str]:
@@ -190,9 +261,10 @@ def _distinct_names(view: ModelView) -> list[str]:
     counts = Counter(view.features)
     taken = {name for name, count in counts.items() if count == 1}
     names = []
-    for name, column in zip(view.features, view.column_of, strict=True):
+    owners = [view.columns[column] for column in view.column_of]
+    for name, owner in zip_longest(view.features, owners, fillvalue="a pair"):
         if counts[name] > 1:
-            name = f"{name} (of {view.columns[column]})"
+            name = f"{name} (of {owner})"
             while name in taken:
                 name += "'"
             taken.add(name)
@@ -200,12 +272,17 @@ def _distinct_names(view: ModelView) -> list[str]:
     return names
 
 
-def banded(pencil: MatrixPencil, what: str) -> Pencil:
-    """Return ``pencil`` if it has latents, or raise ValueError that ``what`` needs them."""
-    if isinstance(pencil, Pencil):
-        return pencil
+def banded(function: SpectralFunction, what: str) -> Pencil:
+    """Return ``function`` if it has latents, or raise ValueError that ``what`` needs them."""
+    if isinstance(function, Pencil):
+        return function
+    if not isinstance(function, MatrixPencil):
+        raise ValueError(
+            f"expected a model of one neuron for {what}; got a sum of {len(function.neurons)}, each of which "
+            "has its own: linear_regions(model, X).leading has those of the neuron that matters most"
+        )
     raise ValueError(
-        f"expected a tridiagonal or diagonal model for {what}; got a {pencil.structure} one, "
+        f"expected a tridiagonal or diagonal model for {what}; got a {function.structure} one, "
         "whose latents depend on the basis"
     )
 

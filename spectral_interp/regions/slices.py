@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray, check_index
-from ..pencil import Pencil
+from ..pencil import MatrixPencil, Pencil
 from ..view import Axis, ModelView, Rows, rows_of
 from .boundaries import plane_boundaries
-from .pieces import active_latents, banded
+from .pieces import active_latents, banded, of_neuron
 
 POINTS, GRID = 401, 121
 """Values along a line, and along each side of a plane."""
@@ -49,6 +49,8 @@ class SpectrumSlice:
         What the user calls the row.
     which : str
         Which dates these are, such as "every Wed", where those between them are left out; otherwise empty.
+    neuron : int or None
+        Which neuron of a sum the eigenvalues are of; None for a model of one.
     """
 
     axis: Axis
@@ -61,6 +63,7 @@ class SpectrumSlice:
     unit: str
     row: Any
     which: str = ""
+    neuron: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +77,11 @@ class PlaneSlice:
         Values in the columns' units, ascending; dates as datetime64.
     values : ndarray, shape (b, a)
         ``values[j, i]`` is the prediction at ``x[i], y[j]``, in ``unit``.
-    active_latent : ndarray of int, shape (b, a)
-        Of the skeleton.
+    active_latent : ndarray of int, shape (b, a), or None
+        Of the skeleton; None for sums, which have none.
     boundaries : list of ndarray, shape (points, 2)
         Lines on which the skeleton has a kink, in the columns' units; exact, and all of them. Dates are days
-        since 1970-01-01.
+        since 1970-01-01. Empty for sums, and for models of which a column has knots or is in a pair.
     here : tuple of float or None
         The row's own values; None if one is missing.
     unit : str
@@ -90,14 +93,16 @@ class PlaneSlice:
     x: npt.NDArray[Any]
     y: npt.NDArray[Any]
     values: FloatArray
-    active_latent: IntArray
+    active_latent: IntArray | None
     boundaries: list[FloatArray]
     here: tuple[Any, Any] | None
     unit: str
     row: Any
 
 
-def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> SpectrumSlice:
+def slice_spectrum(
+    model: Any, X: Any, column: str, *, row: int = 0, neuron: int | None = None
+) -> SpectrumSlice:
     """Compute all eigenvalues along one column, from its smallest to its largest value.
 
     The range is that of the rows and of the model's background; a single value is widened by a standard
@@ -112,6 +117,8 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
     column : str
     row : int
         Place in ``X`` of the row that the other columns are taken from.
+    neuron : int, optional
+        Which neuron of a sum, whose eigenvalues are not those of the model: a sum has none of its own.
 
     Returns
     -------
@@ -120,7 +127,8 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
     Raises
     ------
     ValueError
-        If there is no such column (the nearest name is suggested) or row.
+        If there is no such column (the nearest name is suggested), row or neuron, or the model is a sum and
+        no neuron is given.
 
     Examples
     --------
@@ -132,7 +140,8 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
     array([0.2])
     """
     rows = rows_of(model, X)
-    view, row = rows.view, _row(rows, row)
+    rows, row = _of_one(rows, neuron), _row(rows, row)
+    view = rows.view
     axis, pencil, base = view.axis(column), view.pencil, rows.z[row]
     (here,) = axis.locate(base[None, view.own(column)])
     u, which = axis.trace(_coordinates(rows, column), POINTS, float(here))
@@ -152,6 +161,7 @@ def slice_spectrum(model: Any, X: Any, column: str, *, row: int = 0) -> Spectrum
         unit=view.output.unit,
         row=rows.labels[row],
         which=which,
+        neuron=neuron,
     )
 
 
@@ -162,8 +172,8 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
 
     Parameters
     ----------
-    model : fitted estimator or Pencil
-        Tridiagonal or diagonal.
+    model : fitted estimator, Pencil or Total
+        Tridiagonal or diagonal, or a sum of such.
     X : DataFrame or array_like, shape (n, columns)
     columns : tuple of two str
         Drawn to the right, and upwards.
@@ -191,7 +201,8 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
     """
     rows = rows_of(model, X)
     view, row = rows.view, _row(rows, row)
-    pencil, base = banded(view.pencil, "slice_plane"), rows.z[row]
+    function, base = view.function, rows.z[row]
+    pencil = banded(function, "slice_plane") if isinstance(function, MatrixPencil) else None
     across, up = _numeric_pair(view, columns)
     sides = [axis.grid(_coordinates(rows, axis.name), GRID) for axis in (across, up)]
     lines = view.moved(base, across.name, sides[0])
@@ -202,9 +213,9 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
         axes=(across, up),
         x=across.values(sides[0]),
         y=up.values(sides[1]),
-        values=pencil.values(flat).reshape(shape),
-        active_latent=active_latents(pencil, flat).reshape(shape),
-        boundaries=_boundaries(pencil, view, (across, up), sides, base),
+        values=function.values(flat).reshape(shape),
+        active_latent=None if pencil is None else active_latents(pencil, flat).reshape(shape),
+        boundaries=[] if pencil is None else _boundaries(pencil, view, (across, up), sides, base),
         here=None if None in here else here,
         unit=view.output.unit,
         row=rows.labels[row],
@@ -214,7 +225,11 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
 def _boundaries(
     pencil: Pencil, view: ModelView, axes: tuple[Axis, Axis], sides: list[FloatArray], base: FloatArray
 ) -> list[FloatArray]:
-    """Return the skeleton's boundaries as lines in the columns' units."""
+    """Return the skeleton's boundaries as lines in the columns' units; none where features bend."""
+    bent = [axis.name for axis in axes if axis.knots]
+    bent += [view.columns[at] for pair in view.pairs for at in pair.columns]
+    if any(axis.name in bent for axis in axes):
+        return []
     low = np.array([side[0] for side in sides])
     width = np.array([side[-1] - side[0] for side in sides])
     corner = base[None]
@@ -270,6 +285,22 @@ def _coordinates(rows: Rows, column: str) -> FloatArray:
     return axis.locate(z)
 
 
+def _of_one(rows: Rows, neuron: int | None) -> Rows:
+    """Return the rows as those of one neuron; ValueError if it is not clear which."""
+    function = rows.view.function
+    count = len(function.neurons)
+    if isinstance(function, MatrixPencil) and neuron is None:
+        return rows
+    if neuron is None:
+        raise ValueError(
+            f"expected a model of one neuron for slice_spectrum; got a sum of {count}, which has no spectrum "
+            "of its own; pass neuron=..., such as linear_regions(model, X).leading.neuron"
+        )
+    if not 0 <= neuron < count:
+        raise ValueError(f"expected neuron from 0 to {count - 1}; got {neuron}")
+    return of_neuron(rows, neuron)
+
+
 def _row(rows: Rows, row: int) -> int:
     """Return ``row`` counted from the first, also where it was counted from the last."""
     if not len(rows):
@@ -291,7 +322,7 @@ def _numeric_pair(view: ModelView, columns: tuple[str, str]) -> tuple[Axis, Axis
         raise ValueError(f"expected two different columns; got {columns!r}")
     across, up = (view.axis(name) for name in columns)
     for axis in (across, up):
-        if not axis.linear:
+        if not (axis.linear or axis.knots):
             has = "months, weekdays or hours" if axis.continuous else "levels"
             raise ValueError(f"expected numeric columns; got {axis.name!r}, which has {has}")
     return across, up

@@ -102,7 +102,8 @@ def choose_rows(
     Examples
     --------
     >>> from spectral_interp import SpectralRegressor
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+    >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X, y = choose_rows(est, pd.DataFrame(np.eye(20), columns=est.encoder_.table_names), limit=5, seed=0)
     >>> len(X), y
     (5, None)
@@ -158,7 +159,7 @@ def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
     --------
     >>> from spectral_interp import SpectralRegressor
     >>> X = pd.DataFrame({"a": np.arange(20.0)})
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X, X["a"].rename("b"))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0).fit(X, X["a"].rename("b"))
     >>> complete_baselines(est, X.assign(b=X["a"]))
     >>> sorted(est.baselines_)
     ['MLP', 'linear']
@@ -226,7 +227,8 @@ def analyze(
     Examples
     --------
     >>> from spectral_interp import SpectralRegressor
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+    >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
     >>> sorted(analysis.figures)[:4]

@@ -21,7 +21,8 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
     --------
     >>> import pandas as pd
     >>> from spectral_interp import SpectralRegressor
-    >>> est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(np.eye(20), np.arange(20.0))
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+    >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> subject = Subject.explained(est, X, None, ["local"], most=None, compare_rows=0, seed=0)
     >>> data = picker_rows(subject)

@@ -79,8 +79,8 @@ class SumFit:
         The form of the inputs that was chosen.
     rungs : list of dict
         Name, held-out loss, parameters and epochs of every form that was tried, the simplest first.
-    history : list of list of Epoch
-        Of every member.
+    history : list of Epoch
+        Of the fits that chose the epochs of the rung, with their held-out losses.
     """
 
     axes: tuple[Axis, ...]
@@ -89,7 +89,7 @@ class SumFit:
     k: int
     rung: str
     rungs: list[dict[str, Any]]
-    history: list[list[Epoch]]
+    history: list[Epoch]
 
 
 class Data(NamedTuple):
@@ -338,18 +338,19 @@ def fit_sum(
     found = splits(y, groups, loss=loss, seed=seed)
     table = [] if simpler is None else [*simpler(found)]
     candidates = _candidates(recipe, rungs)
-    curves = _held_out_losses(recipe, candidates, found)
-    for (name, inputs), curve in zip(candidates.items(), curves, strict=True):
+    curves = _held_out_curves(recipe, candidates, found)
+    for name, inputs in candidates.items():
         size = members * inputs.n_features * options.neurons * (2 * dim - 1)
-        best = {"loss": float(curve.min()), "parameters": size, "epochs": int(curve.argmin()) + 1}
-        table.append({"rung": name, **best})
+        best = min(curves[name], key=lambda event: event.validation_loss)
+        own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
+        table.append({"rung": name, **own})
     least = min(row["loss"] for row in table)
     chosen = next(row for row in table if row["loss"] <= (1 + TOLERANCE) * least)
     inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
     runs = _members(recipe, inputs, chosen["epochs"], members if chosen["rung"] in candidates else 0)
     entries = [inputs.folded(run.average) for run in runs]
     shape = (len(runs), inputs.n_features, options.neurons, 2 * dim - 1)
-    history = [run.history for run in runs]
+    history = curves.get(chosen["rung"], [])
     stacked = np.reshape(entries, shape)
     return SumFit(inputs.axes, inputs.pairs, stacked, options.k, chosen["rung"], table, history)
 
@@ -397,24 +398,34 @@ def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
     return {name: inputs for name, inputs in plain.items() if name in different.values()}
 
 
-def _held_out_losses(
+def _held_out_curves(
     recipe: Recipe, candidates: dict[str, Inputs], splits: list[tuple[IntArray, IntArray]]
-) -> list[FloatArray]:
-    """Return the held-out loss of every form after every epoch, the mean over the splits."""
+) -> dict[str, list[Epoch]]:
+    """Return the losses of every form after every epoch, the weighted means over the splits."""
     weight = recipe.data.weight
 
-    def fit(job: tuple[str, int]) -> list[float]:
+    def fit(job: tuple[str, int]) -> list[Epoch]:
         name, number = job
         table, (kept, held) = recipe.table(candidates[name]), splits[number]
         seed = recipe.seed_of(800 + number)
         run = SumRun.start(candidates[name], recipe.options, table.take(kept), seed)
-        recipe.tape.play(f"{name} {number + 1}", run, table.take(held))
-        return [event.validation_loss for event in run.history]
+        return recipe.tape.play(f"{name} {number + 1}", run, table.take(held)).history
 
     jobs = list(itertools.product(candidates, range(len(splits))))
-    curves = np.reshape(recipe.tape.side_by_side(fit, jobs), (len(candidates), len(splits), -1))
+    histories = iter(recipe.tape.side_by_side(fit, jobs))
     share = np.array([weight[held].sum() for _, held in splits])
-    return list(np.einsum("nfe,f->ne", curves, share / share.sum()))
+    return {name: _mean_curve([next(histories) for _ in splits], share) for name in candidates}
+
+
+def _mean_curve(histories: list[list[Epoch]], share: FloatArray) -> list[Epoch]:
+    """Return the weighted means of the losses of several fits, epoch by epoch."""
+    curve = []
+    for events in zip(*histories, strict=True):
+        losses = [[event.train_loss, event.validation_loss] for event in events]
+        train, held_out = np.average(losses, axis=0, weights=share).tolist()
+        seconds = sum(event.seconds for event in events)
+        curve.append(Epoch(events[0].epoch, train, held_out, events[0].learning_rate, seconds))
+    return curve
 
 
 def _members(recipe: Recipe, inputs: Inputs, stop: int, members: int) -> list[SumRun]:

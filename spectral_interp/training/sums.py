@@ -178,16 +178,17 @@ class Inputs:
             places[:, q], shares[:, q] = place, share
         return SparseRows(places, shares, len(pieces))
 
-    def folded(self, weights: npt.NDArray[Any]) -> FloatArray:
+    def folded(self, weights: npt.NDArray[Any], *, rounded: bool = True) -> FloatArray:
         """Return trained weights as coefficients of the features: (features, neurons, 2 d - 1), float64.
 
-        The features of rows have the means of indicators taken off, which goes to the intercept.
+        The features of rows have the means of indicators taken off, which goes to the intercept. Rounded, the
+        coefficients are float32 numbers.
         """
         rows = weights[:, : self.n_features].astype(np.float64)
         entries = np.moveaxis(rows, 3, 1).reshape(-1, self.n_features, rows.shape[2])
         entries = entries.transpose(1, 0, 2).copy()
         entries[0] += np.tensordot(self.offsets, entries[1:], axes=1)
-        return entries.astype(np.float32).astype(np.float64)
+        return entries.astype(np.float32).astype(np.float64) if rounded else entries
 
 
 def _compressed(block: FloatArray, start: int) -> list[tuple[IntArray, FloatArray]]:

@@ -56,6 +56,9 @@ class Axis(ABC):
     log: bool = False
     """Whether the logarithm of the column enters, so that figures draw it on a logarithmic axis."""
 
+    knots: tuple[float, ...] = ()
+    """Coordinates between which the features are linear, where a number is piecewise linear."""
+
     @property
     @abstractmethod
     def kind(self) -> str:

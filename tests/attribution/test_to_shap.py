@@ -19,7 +19,7 @@ def mixed():
     cities, flags = rng.choice(["Oslo", "Rome", "Bern"], 80), rng.random(80) > 0.4
     X = pd.DataFrame({"a": rng.normal(size=80), "city": cities, "b": rng.normal(size=80), "flag": flags})
     y = 2 * X["a"] * X["b"] + 2 * (X["city"] == "Rome") + X["flag"]
-    est = SpectralRegressor(dim=5, n_epochs=10, random_state=0).fit(X, y)
+    est = SpectralRegressor(dim=5, n_epochs=10, random_state=0, form="single").fit(X, y)
     rows = X[:ROWS].astype({"city": object}).copy()
     rows.loc[3, "city"], rows.loc[4, "city"], rows.loc[5, "a"] = "Atlantis", None, 7.0
     return est, rows

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectral_interp import DensePencil, Pencil, certify, explain
-from spectral_interp.certificates.bounds import _ball_radius
+from spectral_interp.certificates.radii import ball_radius as _ball_radius
 from spectral_interp.view import Output, rows_of, view_of
 
 SLACK = 1e-9

@@ -50,7 +50,7 @@ def test_a_pair_of_levels_is_turned_to_where_it_rises(rng):
     frame = pd.DataFrame({"city": rng.choice(["Oslo", "Rome"], 60), "x": rng.normal(size=60)})
     for sign in (1, -1):
         y = 5.0 * sign * (frame["city"] == "Oslo") + 0.1 * frame["x"]
-        est = SpectralRegressor(dim=3, n_epochs=40, random_state=0).fit(frame, y)
+        est = SpectralRegressor(dim=3, n_epochs=40, random_state=0, form="single").fit(frame, y)
         line = certify(est, frame).columns().iloc[0]
         assert line["step"] == ("Rome → Oslo" if sign > 0 else "Oslo → Rome")
         assert line["low"] <= line["observed_min"] <= line["observed_max"] <= line["high"] == line["norm"]
@@ -58,7 +58,9 @@ def test_a_pair_of_levels_is_turned_to_where_it_rises(rng):
 
 def test_the_range_of_a_level_is_that_of_its_step_from_every_background_row(rng):
     X = pd.DataFrame({"city": rng.choice(["Oslo", "Rome", "Bern"], 90), "x": rng.normal(size=90)})
-    est = SpectralRegressor(dim=4, n_epochs=10, random_state=0).fit(X, (X["city"] == "Oslo") * X["x"])
+    est = SpectralRegressor(dim=4, n_epochs=10, random_state=0, form="single").fit(
+        X, (X["city"] == "Oslo") * X["x"]
+    )
     cert, matrices = certify(est), est.pencil_.matrices
     own = [f"city = {level}" for level in ("Oslo", "Rome", "Bern")]
     place = {name: matrices[1 + cert.view.features.index(name)] for name in own}

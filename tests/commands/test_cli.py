@@ -47,7 +47,7 @@ def model(tmp_path_factory, regressor, diabetes):
 
 def test_train_then_analyze(tmp_path, run):
     out = tmp_path / "model.pt"
-    status, text, _ = run(train, "diabetes", "--out", out, "--dim", 4, "--epochs", 10)
+    status, text, _ = run(train, "diabetes", "--out", out, "--form", "single", "--dim", 4, "--epochs", 10)
     assert status == 0
     assert re.search(r"\b89 held out.*R²", text)
     status, text, err = run(analyze, out, "--compare-rows", 4)
@@ -80,7 +80,7 @@ def test_train_then_analyze(tmp_path, run):
 def test_two_runs_of_train_give_identical_tensors(tmp_path, run):
     files = [tmp_path / name for name in ("a.pt", "b.pt")]
     for file in files:
-        run(train, "breast_cancer", "--out", file, "--dim", 3, "--epochs", 3, "--seed", 7)
+        run(train, "breast_cancer", "--out", file, "--form", "single", "--dim", 3, "--epochs", 3, "--seed", 7)
     one, two = (torch.load(file, weights_only=True)["weights"] for file in files)
     assert all(torch.equal(one[name], two[name]) for name in one)
 
@@ -163,7 +163,7 @@ CSV = "a,b,y\n" + "".join(f"{i}.5,{i % 3},{i % 5}\n" for i in range(60))
             ["--target", "b", "--drop", "a", "y"],
             "expected drop to leave a column",
         ),
-        (CSV, ["--target", "y", "--dim", "0"], "dim >= 1"),
+        (CSV, ["--target", "y", "--form", "single", "--dim", "0"], "dim >= 1"),
         (CSV, ["--target", "y", "--k", "15"], r"k in [-15, 15)"),
         (CSV, ["--target", "y", "--every", "0"], "every >= 1"),
         (CSV, ["--target", "y", "--checkpoint", "nowhere/run.pt"], "create it first"),
@@ -198,7 +198,7 @@ def test_a_rare_class_is_both_held_out_and_trained_on(tmp_path, run):
     rare = [2, 4]  # a split that knows nothing of classes holds both of these out
     frame = pd.DataFrame({"a": np.arange(60.0) / 7, "y": ["b" if i in rare else "a" for i in range(60)]})
     frame.to_csv(tmp_path / "t.csv", index=False)
-    options = ("--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1, "--dim", 2)
+    options = ("--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1, "--form", "single", "--dim", 2)
     status, _, err = run(train, tmp_path / "t.csv", *options)
     assert status == 0
     assert re.fullmatch(
@@ -335,7 +335,19 @@ def test_file_names_and_arguments_that_are_not_text(tmp_path, no_figures, run):
     table, model = (tmp_path / os.fsdecode(name) for name in (b"t\xff.csv", b"m\xff.pt"))
     table.write_text("Größe,b\n" + "".join(f"{i},{i % 7}\n" for i in range(60)), encoding="utf-8")
     target = "Größe".encode().decode("ascii", errors="surrogateescape")
-    arguments = "--target", target, "--out", model, "--dim", 2, "--epochs", 2, "--no-baselines"
+    arguments = (
+        "--target",
+        target,
+        "--out",
+        model,
+        "--form",
+        "single",
+        "--dim",
+        2,
+        "--epochs",
+        2,
+        "--no-baselines",
+    )
     assert run(train, table, *arguments)[::2] == (0, "")
     assert run(analyze, model, "--data", table, *LOCAL)[::2] == (0, "")
     report = (tmp_path / os.fsdecode(b"m\xff-analysis") / "report.html").read_text()
@@ -393,7 +405,19 @@ def test_options_of_columns(tmp_path, run, no_figures):
     columns = (
         "--id Patient --drop note --categorical ward --weight weight --na-values -9 --positive no --decimal ,"
     )
-    arguments = ["--target", "ill", "--out", tmp_path / "m.pt", "--dim", 2, "--epochs", 3, "--no-baselines"]
+    arguments = [
+        "--target",
+        "ill",
+        "--out",
+        tmp_path / "m.pt",
+        "--form",
+        "single",
+        "--dim",
+        2,
+        "--epochs",
+        3,
+        "--no-baselines",
+    ]
     status, out, err = run(train, tmp_path / "t.txt", *arguments, *columns.replace("-9", "-9 ?").split())
     assert status == 0, err
     assert re.search(
@@ -423,13 +447,15 @@ def test_a_weight_of_two_is_the_row_twice(tmp_path, run):
         y=lambda d: d["a"] ** 2
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
-    options = ["--target", "y", "--dim", 2, "--epochs", 2, "--no-baselines"]
+    options = ["--target", "y", "--form", "single", "--dim", 2, "--epochs", 2, "--no-baselines"]
     assert run(train, tmp_path / "t.csv", "--out", tmp_path / "w.pt", "--weight", "w", *options)[0] == 0
     assert run(train, tmp_path / "t.csv", "--out", tmp_path / "o.pt", "--drop", "w", *options)[0] == 0
     weighted, plain = load(tmp_path / "w.pt"), load(tmp_path / "o.pt")
     assert weighted.encoder_.table_names == ("a",)
     rows = frame.drop(index=weighted.heldout_[0].index - 2)  # lines of the file
-    expected = SpectralRegressor(2, n_epochs=2, random_state=0).fit(rows[["a"]], rows["y"], rows["w"])
+    expected = SpectralRegressor(2, n_epochs=2, random_state=0, form="single").fit(
+        rows[["a"]], rows["y"], rows["w"]
+    )
     np.testing.assert_array_equal(weighted.predict(frame[["a"]]), expected.predict(frame[["a"]]))
     assert (weighted.predict(frame[["a"]]) != plain.predict(frame[["a"]])).all()
 
@@ -445,7 +471,19 @@ def test_every_kind_of_file_trains_the_same_model(tmp_path, run):
     found = []
     for name, write in writers.items():
         write(tmp_path / name)
-        options = ["--target", "y", "--out", tmp_path / "m.pt", "--dim", 2, "--epochs", 1, "--no-baselines"]
+        options = [
+            "--target",
+            "y",
+            "--out",
+            tmp_path / "m.pt",
+            "--form",
+            "single",
+            "--dim",
+            2,
+            "--epochs",
+            1,
+            "--no-baselines",
+        ]
         assert run(train, tmp_path / name, *options)[::2] == (0, "")
         found.append(load(tmp_path / "m.pt").predict(frame[["a", "b"]]))
     assert all((other == found[0]).all() for other in found)

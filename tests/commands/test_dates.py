@@ -19,7 +19,7 @@ def test_dates_in_a_csv_file(tmp_path, run, rng, no_figures):
         }
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
-    options = ("--epochs", 3, "--dim", 3, "--no-baselines")
+    options = ("--epochs", 3, "--form", "single", "--dim", 3, "--no-baselines")
     status, _, err = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt", *options)
     assert status == 0
     assert err.count("text counts as a missing date") == 1

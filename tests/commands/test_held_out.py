@@ -10,7 +10,7 @@ import pytest
 from spectral_interp import load
 from spectral_interp.commands import analyze, train
 
-QUICK = ("--dim", 3, "--epochs", 60, "--no-baselines")
+QUICK = ("--form", "single", "--dim", 3, "--epochs", 60, "--no-baselines")
 
 
 def noise(rng, n=60):
@@ -48,7 +48,17 @@ def test_a_table_of_few_different_rows_says_that_nothing_is_held_out(tmp_path, r
 
 def test_tables_without_repeats_say_nothing(tmp_path, run):
     _, text, _ = run(
-        train, "diabetes", "--out", tmp_path / "m.pt", "--dim", 2, "--epochs", 2, "--no-baselines"
+        train,
+        "diabetes",
+        "--out",
+        tmp_path / "m.pt",
+        "--form",
+        "single",
+        "--dim",
+        2,
+        "--epochs",
+        2,
+        "--no-baselines",
     )
     assert "equal" not in text
 

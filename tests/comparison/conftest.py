@@ -12,7 +12,7 @@ from tests.comparison.models import COLUMNS
 @pytest.fixture(scope="session")
 def est(diabetes):
     X, y = diabetes
-    est = SpectralRegressor(dim=5, n_epochs=120, random_state=0).fit(X[COLUMNS], y)
+    est = SpectralRegressor(dim=5, n_epochs=120, random_state=0, form="single").fit(X[COLUMNS], y)
     est.baselines_ = fit_baselines(est, X[COLUMNS], y)
     return est
 
@@ -34,6 +34,6 @@ def mixed():
     X = pd.DataFrame({"size": rng.normal(size=300), "town": rng.choice(["Oslo", "Rome", "Bonn"], 300)})
     X["hue"] = rng.normal(size=300)
     y = pd.Series(np.where(X["size"] + 2.0 * (X["town"] == "Rome") + rng.normal(size=300) > 1, "yes", "no"))
-    est = SpectralClassifier(dim=3, n_epochs=40, random_state=0).fit(X, y)
+    est = SpectralClassifier(dim=3, n_epochs=40, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     return est, X, y

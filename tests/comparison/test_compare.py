@@ -98,7 +98,7 @@ def test_a_metric_that_raises_costs_one_cell(monkeypatch, est, rows):
 
 def test_what_cannot_be_computed_is_named(monkeypatch, diabetes):
     X, y = diabetes
-    est = SpectralRegressor(dim=2, n_epochs=20, random_state=0).fit(X[["bmi"]], y)
+    est = SpectralRegressor(dim=2, n_epochs=20, random_state=0, form="single").fit(X[["bmi"]], y)
     found = compare(est, X[["bmi"]][:5])
     assert found.accuracy.empty
     text = "; ".join(found.notes)
@@ -134,7 +134,7 @@ def test_levels_only_and_training_tables(monkeypatch):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.choice(["x", "y"], 80), "b": rng.choice(["u", "v", "w"], 80)})
     y = (X["a"] == "x") + 0.1 * rng.normal(size=80)
-    est = SpectralRegressor(dim=2, n_epochs=10, random_state=0).fit(X, y)
+    est = SpectralRegressor(dim=2, n_epochs=10, random_state=0, form="single").fit(X, y)
     monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["local"], BY_NAME["SHAP Linear"]))
     found = compare(est, X, y, train=(X, y), max_rows=10)
     assert found.accuracy["model"].tolist() == ["spectral", "linear", "MLP"]
@@ -216,7 +216,7 @@ def test_figures(found):
 
 def test_figures_of_a_lone_model(monkeypatch, rows, est):
     monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "path")))
-    lone = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(*rows)
+    lone = SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single").fit(*rows)
     found = compare(lone, *rows)
     table = plots.dispute_table(found, found.disputed[0])
     assert table["model"].unique().tolist() == ["spectral (local)", "spectral (path)"]
@@ -225,7 +225,7 @@ def test_figures_of_a_lone_model(monkeypatch, rows, est):
 
 @pytest.mark.parametrize("structure", ["diagonal", "dense"])
 def test_other_structures(structure, rows):
-    est = SpectralRegressor(dim=3, structure=structure, n_epochs=5, random_state=0).fit(*rows)
+    est = SpectralRegressor(dim=3, structure=structure, n_epochs=5, random_state=0, form="single").fit(*rows)
     found = compare(est, rows[0][:2])
     assert found.cost["status"].eq("ok").all()
     shapley, theirs = (found.attributions["spectral", name].values for name in ("shapley", "SHAP Exact"))
@@ -241,7 +241,7 @@ def test_a_bare_state_dict(tmp_path):
 
 def test_a_constant_model(monkeypatch, rows):
     monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "SHAP Exact")))
-    flat = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(*rows)
+    flat = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(*rows)
     flat.module_.rescale_(1e-300, 1.0)
     found = compare(flat, *rows)
     assert found.faithfulness[["deletion", "infidelity"]].isna().all(axis=None)
@@ -255,7 +255,7 @@ def test_a_constant_model(monkeypatch, rows):
 def test_our_shapley_values_are_sampled_beyond_14_columns(monkeypatch, rng):
     monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[name] for name in ("path", "shapley")))
     X = rng.normal(size=(60, 16))
-    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(X, X[:, 0])
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(X, X[:, 0])
     found = compare(est, X, max_rows=2)
     ours = found.attributions["spectral", "shapley"]
     assert (ours.standard_error > 0).any()
@@ -264,6 +264,8 @@ def test_our_shapley_values_are_sampled_beyond_14_columns(monkeypatch, rng):
 
 def test_targets_with_gaps_may_be_a_list(rng):
     X = rng.normal(size=(60, 2))
-    est = SpectralClassifier(dim=3, n_epochs=3, random_state=0).fit(X, (X[:, 0] > 0).astype(int))
+    est = SpectralClassifier(dim=3, n_epochs=3, random_state=0, form="single").fit(
+        X, (X[:, 0] > 0).astype(int)
+    )
     found = compare(est, X[:6], [0, 1, None, 0, 1, 1], max_rows=2)
     assert found.accuracy["rows"].tolist() == [5]

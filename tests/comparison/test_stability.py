@@ -14,7 +14,7 @@ def fitted(n, weight=None):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.uniform(-1, 1, n), "b": rng.normal(size=n), "c": rng.normal(size=n)})
     y = 2 * X["a"] + X["b"] - np.abs(X["c"])
-    est = SpectralRegressor(dim=3, n_epochs=20, random_state=0).fit(X, y, sample_weight=weight)
+    est = SpectralRegressor(dim=3, n_epochs=20, random_state=0, form="single").fit(X, y, sample_weight=weight)
     return est, est.partition(X, y, weight), X[:8] / 4 + 2
 
 

@@ -27,7 +27,7 @@ def table():
 
 
 def fit(X, y, **options):
-    return SpectralRegressor(n_epochs=5, random_state=0, **options).fit(X, y)
+    return SpectralRegressor(n_epochs=5, random_state=0, **options, form="single").fit(X, y)
 
 
 @pytest.mark.parametrize(

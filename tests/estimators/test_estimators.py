@@ -32,7 +32,8 @@ def test_the_seed_decides_every_bit(diabetes):
     X, y = diabetes
     options = {"dim": 4, "n_epochs": 5}
     one, two, other = (
-        SpectralRegressor(**options, random_state=seed).fit(X, y).module_.state_dict() for seed in (3, 3, 4)
+        SpectralRegressor(**options, random_state=seed, form="single").fit(X, y).module_.state_dict()
+        for seed in (3, 3, 4)
     )
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not torch.equal(one["diag.weight"], other["diag.weight"])
@@ -41,7 +42,7 @@ def test_the_seed_decides_every_bit(diabetes):
 def test_global_generators_are_left_alone(diabetes):
     X, y = diabetes
     numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
-    SpectralRegressor(dim=3, n_epochs=2).fit(X, y)
+    SpectralRegressor(dim=3, n_epochs=2, form="single").fit(X, y)
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_state)
 
@@ -49,8 +50,8 @@ def test_global_generators_are_left_alone(diabetes):
 def test_arrays_and_tables_give_the_same_model(diabetes):
     X, y = diabetes
     options = {"dim": 3, "n_epochs": 3, "random_state": 0}
-    table = SpectralRegressor(**options).fit(X, y)
-    array = SpectralRegressor(**options).fit(X.to_numpy(), y.to_numpy())
+    table = SpectralRegressor(**options, form="single").fit(X, y)
+    array = SpectralRegressor(**options, form="single").fit(X.to_numpy(), y.to_numpy())
     np.testing.assert_array_equal(table.predict(X), array.predict(X.to_numpy()))
     np.testing.assert_array_equal(table.predict(X[X.columns[::-1]]), table.predict(X))
     assert clone(table).get_params() == table.get_params()
@@ -59,7 +60,9 @@ def test_arrays_and_tables_give_the_same_model(diabetes):
 @pytest.mark.parametrize("structure", ["tridiagonal", "diagonal", "dense"])
 def test_saving_and_loading_change_nothing(tmp_path, diabetes, structure):
     X, y = diabetes
-    est = SpectralRegressor(dim=4, structure=structure, k=-1, n_epochs=3, random_state=0).fit(X, y)
+    est = SpectralRegressor(dim=4, structure=structure, k=-1, n_epochs=3, random_state=0, form="single").fit(
+        X, y
+    )
     est.save(tmp_path / "m.pt", heldout=(X[:5], y[:5]))
     back = load(tmp_path / "m.pt")
     np.testing.assert_array_equal(back.predict(X), est.predict(X))
@@ -83,7 +86,10 @@ def test_classifier_round_trip(tmp_path, classifier, breast_cancer):
 
 def test_background_is_seeded_training_rows(diabetes):
     X, y = diabetes
-    one, two = (SpectralRegressor(dim=2, n_epochs=1, random_state=1).fit(X, y).background_ for _ in range(2))
+    one, two = (
+        SpectralRegressor(dim=2, n_epochs=1, random_state=1, form="single").fit(X, y).background_
+        for _ in range(2)
+    )
     pd.testing.assert_frame_equal(one, two)
     assert one.shape == (100, 10)
     assert len(one.merge(X.drop_duplicates(), how="inner")) == 100
@@ -103,26 +109,26 @@ def table(n=40):
 @pytest.mark.parametrize(
     ("estimator", "X", "y", "message"),
     [
-        (SpectralRegressor(), table(), ["x"] * 40, "numbers in the target"),
-        (SpectralRegressor(), table(), [np.nan] * 40, "targets without gaps; got 40 missing"),
-        (SpectralRegressor(), table(), [np.inf] * 40, "finite targets"),
-        (SpectralRegressor(), table(), np.zeros(39), r"y of shape \(40,\)"),
-        (SpectralRegressor(), table(1), [0.0], "n_samples=1"),
+        (SpectralRegressor(form="single"), table(), ["x"] * 40, "numbers in the target"),
+        (SpectralRegressor(form="single"), table(), [np.nan] * 40, "targets without gaps; got 40 missing"),
+        (SpectralRegressor(form="single"), table(), [np.inf] * 40, "finite targets"),
+        (SpectralRegressor(form="single"), table(), np.zeros(39), r"y of shape \(40,\)"),
+        (SpectralRegressor(form="single"), table(1), [0.0], "n_samples=1"),
         (
-            SpectralRegressor(),
+            SpectralRegressor(form="single"),
             pd.DataFrame({"a": [[1], [2]]}),
             [0, 1],
             r"column 'a'; got \[1\] in row 0; turn",
         ),
         (
-            SpectralRegressor(structure="ring"),
+            SpectralRegressor(structure="ring", form="single"),
             table(),
             np.arange(40.0),
             "one of tridiagonal, diagonal, dense",
         ),
-        (SpectralClassifier(), table(), ["x"] * 40, "2 classes in 'target'; got 1 class: 'x'"),
-        (SpectralClassifier(), table(), list("xyz") * 13 + ["x"], "OneVsRestClassifier"),
-        (SpectralClassifier(), table(), np.linspace(0, 1, 40), "Unknown label type"),
+        (SpectralClassifier(form="single"), table(), ["x"] * 40, "2 classes in 'target'; got 1 class: 'x'"),
+        (SpectralClassifier(form="single"), table(), list("xyz") * 13 + ["x"], "OneVsRestClassifier"),
+        (SpectralClassifier(form="single"), table(), np.linspace(0, 1, 40), "Unknown label type"),
     ],
 )
 def test_bad_fits(estimator, X, y, message):
@@ -133,13 +139,19 @@ def test_bad_fits(estimator, X, y, message):
 def test_an_empty_label_is_a_class_like_others(tmp_path):
     X = pd.DataFrame({"a": np.arange(40.0)})
     y = np.where(X["a"] > 20, "", "churned")
-    est = SpectralClassifier(dim=2, n_epochs=5, random_state=0).fit(X, pd.Series(y, name="state"))
+    est = SpectralClassifier(dim=2, n_epochs=5, random_state=0, form="single").fit(
+        X, pd.Series(y, name="state")
+    )
     est.save(tmp_path / "model.pt", heldout=(X, y))
     loaded = load(tmp_path / "model.pt")
     assert loaded.classes_.tolist() == ["", "churned"]
     np.testing.assert_array_equal(loaded.predict(X), est.predict(X))
     assert loaded.heldout_[1].tolist() == y.tolist()
-    other = SpectralClassifier(dim=2, n_epochs=1, random_state=0).fit(X, np.where(X["a"] > 20, "", "!"))
+    other = SpectralClassifier(dim=2, n_epochs=1, random_state=0, form="single").fit(
+        X, np.where(X["a"] > 20, "", "!")
+    )
     assert other.unit_ == "log-odds of target = !"
-    blank = SpectralClassifier(dim=2, n_epochs=1, random_state=0).fit(X, np.where(X["a"] > 20, "", "  "))
+    blank = SpectralClassifier(dim=2, n_epochs=1, random_state=0, form="single").fit(
+        X, np.where(X["a"] > 20, "", "  ")
+    )
     assert blank.unit_ == "log-odds of target = '  '"

@@ -21,7 +21,9 @@ from spectral_interp.training import TrainingRows
 
 
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks([SpectralRegressor(random_state=0), SpectralClassifier(random_state=0)])
+@parametrize_with_checks(
+    [SpectralRegressor(random_state=0, form="single"), SpectralClassifier(random_state=0, form="single")]
+)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
@@ -50,7 +52,9 @@ def test_more_than_two_classes_go_through_one_versus_rest():
     X, y = load_iris(return_X_y=True, as_frame=True)
     with pytest.raises(ValueError, match="OneVsRestClassifier"):
         quick(SpectralClassifier).fit(X, y)
-    est = OneVsRestClassifier(SpectralClassifier(dim=5, n_epochs=100, random_state=0)).fit(X, y)
+    est = OneVsRestClassifier(SpectralClassifier(dim=5, n_epochs=100, random_state=0, form="single")).fit(
+        X, y
+    )
     assert est.score(X, y) > 0.9
 
 
@@ -58,7 +62,9 @@ def test_more_than_two_classes_go_through_one_versus_rest():
 def test_labels_of_any_type(breast_cancer, labels):
     X, y = breast_cancer
     codes = (y == "malignant").to_numpy().astype(int)
-    est = SpectralClassifier(dim=3, n_epochs=30, random_state=0).fit(X, np.array(labels)[codes])
+    est = SpectralClassifier(dim=3, n_epochs=30, random_state=0, form="single").fit(
+        X, np.array(labels)[codes]
+    )
     predicted = est.predict(X)
     assert predicted.dtype == est.classes_.dtype
     assert (predicted == np.array(labels)[codes]).mean() > 0.9
@@ -90,7 +96,7 @@ def test_norm_penalty_removes_features_of_breast_cancer(breast_cancer):
     X, y = breast_cancer
     kept = {}
     for penalty in (0.0, 0.03):
-        est = SpectralClassifier(dim=5, norm_penalty=penalty, random_state=0).fit(X, y)
+        est = SpectralClassifier(dim=5, norm_penalty=penalty, random_state=0, form="single").fit(X, y)
         kept[penalty] = int((est.feature_importances_ > 0).sum())
         assert est.score(X, y) > 0.95
     assert kept[0.0] == 30
@@ -137,7 +143,7 @@ def test_checkpoint_and_resume_through_fit(tmp_path, diabetes, monkeypatch):
     resumed = quick(SpectralRegressor).fit(X, y, resume=path)
     np.testing.assert_array_equal(resumed.predict(X), whole.predict(X))
     with pytest.raises(ValueError, match="another options"):
-        SpectralRegressor(dim=4, n_epochs=5, random_state=0).fit(X, y, resume=path)
+        SpectralRegressor(dim=4, n_epochs=5, random_state=0, form="single").fit(X, y, resume=path)
     with pytest.raises(ValueError, match="another table"):
         quick(SpectralRegressor).fit(X, y + 1, resume=path)
 
@@ -150,7 +156,7 @@ def test_checkpoints_and_models_of_numpy_parameters(tmp_path, diabetes):
         "n_epochs": np.int64(4),
         "log": np.array(["bmi"]),
     }
-    est = SpectralRegressor(**options, random_state=np.int64(0))
+    est = SpectralRegressor(**options, random_state=np.int64(0), form="single")
     path = tmp_path / "run.pt"
     expected = est.fit(X, y, checkpoint=path, every=2).predict(X)
     np.testing.assert_array_equal(est.fit(X, y, resume=path).predict(X), expected)
@@ -173,7 +179,7 @@ def test_checkpoints_and_models_of_numpy_parameters(tmp_path, diabetes):
 )
 def test_bad_parameters(diabetes, options, message):
     with pytest.raises(ValueError, match=message):
-        SpectralRegressor(**options).fit(*diabetes)
+        SpectralRegressor(**options, form="single").fit(*diabetes)
 
 
 def test_missing_values_and_words_in_tables():
@@ -183,14 +189,14 @@ def test_missing_values_and_words_in_tables():
     X.loc[5, "size"] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        est = SpectralRegressor(dim=3, random_state=0).fit(X, y.fillna(0.0))
+        est = SpectralRegressor(dim=3, random_state=0, form="single").fit(X, y.fillna(0.0))
     assert est.score(X, y.fillna(0.0)) > 0.9
 
 
 def test_alpha_shrinks_the_weights(diabetes):
     norms = [
         np.linalg.norm(
-            SpectralRegressor(dim=4, alpha=alpha, patience=300, random_state=0)
+            SpectralRegressor(dim=4, alpha=alpha, patience=300, random_state=0, form="single")
             .fit(*diabetes)
             .pencil_.diag[1:]
         )

@@ -117,7 +117,9 @@ def test_numbers_of_a_table_in_which_most_rows_repeat():
     visits = rng.choice([0.0, 1, 2, 3, 10, 50], n, p=[0.6, 0.2, 0.1, 0.06, 0.03, 0.01])
     X = pd.DataFrame({"visits": visits, "plan": rng.choice(["free", "pro"], n, p=[0.95, 0.05])})
     X.loc[rng.random(n) < 0.1, "visits"] = np.nan
-    est = SpectralClassifier(dim=3, n_epochs=30, random_state=0).fit(X, X["visits"].fillna(0) > 1)
+    est = SpectralClassifier(dim=3, n_epochs=30, random_state=0, form="single").fit(
+        X, X["visits"].fillna(0) > 1
+    )
     number, plan = est.encoder_.axes
     assert number.median == X["visits"].median() == 0
     assert number.mean == pytest.approx(X["visits"].mean(), rel=1e-12)
@@ -142,7 +144,7 @@ def test_a_level_of_rows_that_are_all_alike_is_not_rare():
         }
     )
     y = np.r_[np.full(300, 5.0), rng.normal(size=700)]
-    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(X, y)
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(X, y)
     assert est.encoder_.axes[1].levels[0] == "standard"
     assert 15 < (est.background_["kind"] == "standard").sum() < 45
 
@@ -161,7 +163,9 @@ def test_levels_do_not_get_rare_because_weights_are_small():
 def test_weights_that_are_no_counts(rng):
     X = pd.DataFrame({"a": rng.normal(size=400)})
     weight = np.where(X["a"] > 0, 1000.0, 1e-3)
-    est = SpectralRegressor(dim=2, n_epochs=5, random_state=0).fit(X, X["a"], sample_weight=weight)
+    est = SpectralRegressor(dim=2, n_epochs=5, random_state=0, form="single").fit(
+        X, X["a"], sample_weight=weight
+    )
     assert est.encoder_.axes[0].mean == pytest.approx(np.average(X["a"], weights=weight))
     assert (est.background_["a"] > 0).all()
     assert est.background_of_ is None
@@ -187,7 +191,9 @@ def test_metrics_and_baselines_take_weights(rng):
 
 def test_equal_features_with_other_targets_validate_together(rng):
     X = pd.DataFrame(np.repeat(rng.normal(size=(60, 2)), 10, axis=0), columns=["a", "b"])
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(X, y := rng.normal(size=600))
+    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(
+        X, y := rng.normal(size=600)
+    )
     data = est.partition(X, y)
     assert len(data.validated) == 60
     trained, validated = ({*map(tuple, data.table.z[rows])} for rows in (data.trained, data.validated))
@@ -198,7 +204,7 @@ def test_a_model_knows_the_rows_it_was_trained_on(tmp_path, rng):
     X, y = random_table(rng, 120)
     new, _ = random_table(rng, 50)
     new["skewed"] += 0.05
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(X, y)
+    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(X, y)
     est.save(tmp_path / "m.pt")
     for model in (est, load(tmp_path / "m.pt")):
         assert model.count_trained_on(X) == 120

@@ -43,7 +43,7 @@ def fitted():
     frame = pd.DataFrame(rng.normal(size=(200, 4)), columns=list("abcd"))
     frame["kind"] = rng.choice(["x", "y", "z"], 200)
     target = frame["a"] * frame["b"] + (frame["kind"] == "x")
-    return SpectralRegressor(dim=9, n_epochs=3, random_state=0).fit(frame, target), frame
+    return SpectralRegressor(dim=9, n_epochs=3, random_state=0, form="single").fit(frame, target), frame
 
 
 def questions(est, X):

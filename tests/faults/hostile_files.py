@@ -70,22 +70,26 @@ def originals(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the constant column
         checkpoint = folder / "checkpoint.pt"
-        full = SpectralRegressor(**quick, log=["size"]).fit(X, y, checkpoint=checkpoint, every=2)
+        full = SpectralRegressor(**quick, log=["size"], form="single").fit(
+            X, y, checkpoint=checkpoint, every=2
+        )
         full.baselines_ = fit_baselines(full, X, y)
-        classifier = SpectralClassifier(**quick).fit(X, label)
+        classifier = SpectralClassifier(**quick, form="single").fit(X, label)
         models = {
             "regressor": (full, y),
             "classifier": (classifier, label),
-            "diagonal": (SpectralRegressor(**quick, structure="diagonal").fit(X, y), y),
+            "diagonal": (SpectralRegressor(**quick, structure="diagonal", form="single").fit(X, y), y),
             "dense": (
-                SpectralRegressor(**quick, structure="dense").fit(X[["number", "size"]].to_numpy(), y),
+                SpectralRegressor(**quick, structure="dense", form="single").fit(
+                    X[["number", "size"]].to_numpy(), y
+                ),
                 y,
             ),
         }
         for name, (est, target) in models.items():
             est.save(folder / f"{name}.pt", heldout=None if name == "dense" else (X[:9], target[:9]))
             found.append(Original(name, (folder / f"{name}.pt").read_bytes(), est, (X, target)))
-        part = SpectralRegressor(**quick, log=["size"])
+        part = SpectralRegressor(**quick, log=["size"], form="single")
         found.append(Original("checkpoint", checkpoint.read_bytes(), part, (X, y)))
     torch.save(full.module_.state_dict(), folder / "bare.pt")
     found.append(Original("bare", (folder / "bare.pt").read_bytes(), full, (X, y)))

@@ -92,6 +92,8 @@ NAMES = {
 def test_grid_search_in_new_processes(diabetes, tally):
     """With joblib's default; tests/estimators/test_sklearn.py has forked ones."""
     with tally("grid search in new processes") as counts, counts.trial("two processes"):
-        pipeline = make_pipeline(PowerTransformer(), SpectralRegressor(dim=3, n_epochs=5, random_state=0))
+        pipeline = make_pipeline(
+            PowerTransformer(), SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single")
+        )
         search = GridSearchCV(pipeline, {"spectralregressor__dim": [2, 3]}, n_jobs=2, cv=2).fit(*diabetes)
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()

@@ -55,7 +55,7 @@ def arguments(kind):
     """Return a command line; ``analyze`` needs the model of ``train``."""
     start = [sys.executable, "-m", f"spectral_interp.{kind}"]
     if kind == "train":
-        size = ["--dim", "3", "--epochs", "12", "--no-baselines"]
+        size = ["--form", "single", "--dim", "3", "--epochs", "12", "--no-baselines"]
         return [*start, "tabelle λ.csv", "--target", "y", "--out", "modell λ.pt", *size]
     return [*start, "modell λ.pt", "--rows", "5", "--methods", "local", "--no-compare"]
 

@@ -89,7 +89,7 @@ def options(trial, every):
     """Return the arguments of both command lines for one of the trials: what is slow comes now and then."""
     slow = every and trial % every == 0
     structure = {1: "diagonal", 2: "dense"}.get(trial % 10, "tridiagonal")
-    few = ["--epochs", 2, "--dim", 1 if trial % 10 == 3 else 3, "--structure", structure]
+    few = ["--epochs", 2, "--form", "single", "--dim", 1 if trial % 10 == 3 else 3, "--structure", structure]
     few += [] if slow else ["--no-baselines"]
     return few, ["--rows", 5, *(["--compare-rows", 3] if slow else ["--no-compare"])]
 

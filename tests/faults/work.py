@@ -57,7 +57,7 @@ class Work:
         checkpoint = self.folder / f"{name}.run"
         files = ["--out", self.folder / f"{name}.pt", "--checkpoint", checkpoint, "--every", 1]
         files += ["--resume", checkpoint] if resume else []
-        size = ["--dim", 3, "--epochs", 12, "--no-baselines"]
+        size = ["--form", "single", "--dim", 3, "--epochs", 12, "--no-baselines"]
         return train, self.folder / "rows.csv", "--target", "y", *files, *size
 
     def analysis(self, seed=1):

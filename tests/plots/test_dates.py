@@ -16,7 +16,7 @@ def model(request):
     days = pd.Series(pd.date_range("2022-03-01", periods=300, freq=request.param)).mask(rng.random(300) < 0.1)
     X = pd.DataFrame({"day": days, "city": rng.choice(["Oslo", "Rome"], 300)})
     y = np.where(days.dt.day_of_week > 4, 3.0, 0.0) + (X["city"] == "Oslo")
-    return SpectralRegressor(dim=3, n_epochs=10, random_state=0).fit(X, y), X[:80]
+    return SpectralRegressor(dim=3, n_epochs=10, random_state=0, form="single").fit(X, y), X[:80]
 
 
 def drawn(figure, table):
@@ -74,7 +74,9 @@ def test_other_figures_name_dates(model):
 
 def test_region_map_over_elapsed_time(rng):
     X = pd.DataFrame({"born": pd.date_range("1950-01-01", periods=60, freq="YS"), "x": rng.normal(size=60)})
-    est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, X["born"].dt.year * 0.1 * X["x"])
+    est = SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single").fit(
+        X, X["born"].dt.year * 0.1 * X["x"]
+    )
     table = plots.region_map.table(slice_plane(est, X, ("born", "x")))
     ax = drawn(plots.region_map, table)
     assert isinstance(ax.xaxis.get_major_formatter(), ConciseDateFormatter)

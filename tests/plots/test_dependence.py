@@ -28,7 +28,7 @@ def mixed():
         }
     )
     y = X["a"] ** 2 + np.log(X["income"]) * X["gap"].fillna(1) + (X["city"] == "Oslo")
-    return SpectralRegressor(dim=5, n_epochs=40, random_state=0, log=["income"]).fit(X, y), X
+    return SpectralRegressor(dim=5, n_epochs=40, random_state=0, log=["income"], form="single").fit(X, y), X
 
 
 @pytest.mark.parametrize("method", ["local", "path", "shapley"])
@@ -144,7 +144,7 @@ def test_levels_stand_side_by_side_in_ranges_of_their_own(mixed):
 
 def test_many_levels_are_cut_to_the_most_frequent(rng):
     X = pd.DataFrame({"code": [f"level {i}" for i in range(30) for _ in range(5 + i)]})
-    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X, rng.normal(size=len(X)))
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(X, rng.normal(size=len(X)))
     ax = plots.dependence(plots.dependence_table(explain(est, X), certify(est), "code"), axes())
     expected = X["code"].value_counts().index[:20].tolist()
     assert [label.get_text() for label in ax.get_xticklabels()] == expected

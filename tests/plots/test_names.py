@@ -51,7 +51,7 @@ def hostile():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(60, len(NAMES))), columns=NAMES)
     y = pd.Series(X.to_numpy() @ np.linspace(2, 1, len(NAMES)), name=UNIT)
-    est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, y)
+    est = SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     return est, X
 
@@ -166,7 +166,7 @@ def test_users_compose_their_own_figures_without_the_style(drawings):
 def test_levels_are_as_typed(rng):
     levels = ["_Bern", "$x$", "<i>Oslo</i>", "house 🏠", "100%"]
     X = pd.DataFrame({"city": rng.choice(levels, 100), "b": rng.normal(size=100)})
-    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(X, rng.normal(size=100))
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(X, rng.normal(size=100))
     spectrum = plots.spectrum_table(slice_spectrum(est, X, "city"))
     dependence = plots.dependence_table(explain(est, X), certify(est), "city")
     drawn = {

@@ -65,7 +65,7 @@ def test_values_are_shown_as_they_are(rng):
         np.arange(1960, 2020),
         np.where(np.arange(60) % 3, rng.normal(size=60), np.nan),
     )
-    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(frame, rng.normal(size=60))
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(frame, rng.normal(size=60))
     att = explain(est, frame)
     shown = [plots.waterfall_table(att, row).set_index("column")["value"].to_dict() for row in (0, 1)]
     assert shown[0] == {"city": "Oslo", "member": "True", "year": "1960", "gap": "missing"}
@@ -123,7 +123,9 @@ def test_without_parts_the_bars_are_plain(regressor, diabetes):
 
 
 def test_without_couplings_there_is_one_part(diabetes):
-    est = SpectralRegressor(dim=4, structure="diagonal", n_epochs=5, random_state=0).fit(*diabetes)
+    est = SpectralRegressor(dim=4, structure="diagonal", n_epochs=5, random_state=0, form="single").fit(
+        *diabetes
+    )
     table = plots.waterfall_table(explain(est, diabetes[0][:3]), 0)
     ax = plots.waterfall(table, axes())
     assert len(bars(ax, DIAGONAL)) == len(ax.patches) == 10

@@ -236,7 +236,7 @@ def test_single_rows_and_constant_models(random_pencil):
 def test_tables_name_features_of_columns(rng):
     frame = pd.DataFrame({"age": rng.normal(size=60), "city": rng.choice(["Oslo", "Rome"], 60)})
     frame["dose"] = np.where(rng.random(60) < 0.3, np.nan, rng.normal(size=60))
-    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(frame, rng.normal(size=60))
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(frame, rng.normal(size=60))
     slopes = [name for name in linear_regions(est, frame).latents().columns if name.startswith("slope of ")]
     assert sorted(slopes) == sorted(f"slope of {name}" for name in est.encoder_.feature_names)
 

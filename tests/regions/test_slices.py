@@ -21,7 +21,7 @@ def mixed():
         }
     )
     y = frame["age"] * np.log(frame["income"]) / 10 + frame["dose"].fillna(0)
-    est = SpectralRegressor(dim=5, n_epochs=40, random_state=0, log=["income"])
+    est = SpectralRegressor(dim=5, n_epochs=40, random_state=0, log=["income"], form="single")
     return est.fit(frame, y.rename("risk")), frame
 
 

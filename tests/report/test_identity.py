@@ -58,7 +58,9 @@ CALLED = {
 @pytest.fixture(scope="module")
 def est():
     X = frame(range(N))
-    return SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X, (2 * X["a"] + X["b"]).rename("y"))
+    return SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single").fit(
+        X, (2 * X["a"] + X["b"]).rename("y")
+    )
 
 
 NAMED = ("beeswarm_local", "dependence_1", "margins", "waterfall_high", "spectrum_1", "region_map")
@@ -169,7 +171,7 @@ def test_labels_and_counts_on_the_page_have_all_their_digits():
 def test_the_error_of_a_class_has_its_sign_however_the_class_is_written(kind):
     X = frame(range(N))
     y = (X["a"] > 0).astype(int).rename("sick")
-    est = SpectralClassifier(dim=3, n_epochs=10, random_state=0).fit(X[["a", "b"]], y)
+    est = SpectralClassifier(dim=3, n_epochs=10, random_state=0, form="single").fit(X[["a", "b"]], y)
     data = X[["a", "b"]].assign(sick=y.astype(kind) if kind is not bool else y.astype(float).astype(object))
     rows, targets = report.choose_rows(est, data, limit=20, seed=0)
     subject = Subject.explained(est, rows, targets, ["local"], most=None, compare_rows=0, seed=0)
@@ -197,7 +199,9 @@ def hostile(tmp_path, no_figures):
     X = pd.DataFrame(rng.normal(size=(N, len(HOSTILE))), columns=HOSTILE)
     X["level"] = rng.choice([*FORMULAS, "plain"], N)
     X.index = [f"=row{i}\x1b" for i in range(N)]
-    est = SpectralRegressor(dim=2, n_epochs=3, random_state=0).fit(X, X[HOSTILE[0]].rename("y\u202e\x1b"))
+    est = SpectralRegressor(dim=2, n_epochs=3, random_state=0, form="single").fit(
+        X, X[HOSTILE[0]].rename("y\u202e\x1b")
+    )
     analysis = report.analyze(est, X[:12], X[HOSTILE[0]][:12], methods=["local"], seed=0)
     return tmp_path / "out", report.write(analysis, tmp_path / "out"), analysis
 

@@ -80,7 +80,7 @@ def test_the_page_says_what_the_summary_says(written):
 def test_steps_of_the_picker_add_up_to_the_prediction(regressor, diabetes, method):
     X, y = diabetes
     wide = pd.concat([X, X.iloc[:, :3].add_prefix("_")], axis=1)
-    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(wide, y)
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(wide, y)
     subject = Subject.explained(est, wide[:4], y[:4], [method], most=None, compare_rows=0, seed=0)
     data = picker_rows(subject)
     att = explain(est, wide[:4], method=method)
@@ -103,7 +103,7 @@ def test_a_single_column_is_not_called_others(diabetes):
     X, y = diabetes
     for more, others in ((1, 0), (2, 2)):
         wide = pd.concat([X, X.iloc[:, :more].add_prefix("_")], axis=1)
-        est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(wide, y)
+        est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(wide, y)
         subject = Subject.explained(est, wide[:2], None, ["local"], most=None, compare_rows=0, seed=0)
         found = picker_rows(subject)["methods"]["local"]
         assert (found["others"], len(found["rows"][0]["steps"])) == (others, 11)
@@ -147,7 +147,9 @@ def test_limits_name_associated_columns_sampling_and_classes(rng):
     X = pd.DataFrame({"a": a, "twin": -a + 0.1 * rng.normal(size=90), "c": rng.normal(size=90)})
     X["city"] = np.where(a > 0, "Oslo", "Rome")
     X["far"] = np.where(a > 0, "north", "south")
-    est = SpectralClassifier(dim=3, n_epochs=3, random_state=0).fit(X, np.where(a > 0, "yes", "no"))
+    est = SpectralClassifier(dim=3, n_epochs=3, random_state=0, form="single").fit(
+        X, np.where(a > 0, "yes", "no")
+    )
     subject = Subject.explained(est, X[:20], None, ["local"], most=None, compare_rows=0, seed=0)
     pairs = {frozenset(pair[:2]): pair[2] for pair in headlines.associated_columns(subject)}
     assert set(pairs) >= {frozenset(("a", "twin")), frozenset(("city", "far"))}
@@ -179,7 +181,7 @@ def test_limits_say_standard_errors_and_degenerate_rows(classifier, breast_cance
 def test_limits_say_where_the_split_depends_on_the_basis(rng):
     X = pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(size=60)})
     for dim, said in ((2, True), (4, False)):
-        est = SpectralRegressor(dim=dim, n_epochs=3, random_state=0).fit(X, X["a"])
+        est = SpectralRegressor(dim=dim, n_epochs=3, random_state=0, form="single").fit(X, X["a"])
         subject = Subject.explained(est, X[:9], None, ["local"], most=None, compare_rows=0, seed=0)
         summary = report.analyze(est, X[:9], None, methods=["local"], seed=0).summary
         assert ("Diagonal and coupling" in dict(headlines.limits(subject, summary))) == said

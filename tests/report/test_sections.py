@@ -103,7 +103,7 @@ def test_pieces_and_radii_at_one_tolerance(analysis, regressor, diabetes):
 @pytest.mark.parametrize("method", ["local", "path", "shapley"])
 def test_groups_of_the_background_average_to_the_contributions(regressor, diabetes, method):
     X = diabetes[0][["age", "bmi"]]
-    est = SpectralRegressor(dim=3, n_epochs=5, random_state=0).fit(X[:60], diabetes[1][:60])
+    est = SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single").fit(X[:60], diabetes[1][:60])
     table = stability_table(est, X[:12], method, seed=0).set_index("column")
     whole = np.abs(explain(est, X[:12], method=method).values).mean(axis=0)
     np.testing.assert_allclose(table.loc[["age", "bmi"], "mean_abs_contribution"], whole, rtol=1e-3)
@@ -115,7 +115,7 @@ def test_groups_of_the_background_average_to_the_contributions(regressor, diabet
 
 def test_a_background_of_equal_rows_does_not_move(diabetes):
     X, y = diabetes
-    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0).fit(X[:40], y[:40])
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(X[:40], y[:40])
     est.background_ = est.background_.iloc[[0] * 30]
     table = stability_table(est, X[:5], "local", seed=0)
     assert table["redraw_standard_deviation"].max() < 1e-12 * table["mean_abs_contribution"].max()
@@ -163,7 +163,7 @@ def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, l
     table["gappy"] = table["a"].where(table["b"] > -0.5)
     table["positive"] = np.exp(table["b"])
     table["city"] = np.where(table["a"] > 0, "Oslo", "Rome")
-    est = SpectralRegressor(**({"dim": 4, "n_epochs": 3, "random_state": 0} | options))
+    est = SpectralRegressor(**({"dim": 4, "n_epochs": 3, "random_state": 0} | options), form="single")
     est.fit(table[columns], table["a"] + table["b"] ** 2)
     analysis = report.analyze(est, table.loc[: rows - 1, columns], None, methods=["local"], seed=0)
     assert analysis.summary.left_out == left_out

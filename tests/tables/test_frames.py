@@ -71,7 +71,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def fitted(table):
-    return SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(*table)
+    return SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(*table)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -79,7 +79,7 @@ def test_tables_of_other_libraries(table, fitted, form):
     X, y = table
     other = FORMS[form](X)
     np.testing.assert_array_equal(fitted.predict(other), fitted.predict(X))
-    again = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(other, y)
+    again = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(other, y)
     assert again.encoder_.names == ("size", "city", "new", "floor")
     assert list(again.feature_names_in_) == ["size", "city", "new", "floor"]
     np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
@@ -93,7 +93,7 @@ def test_arrays_and_lists_of_numbers_and_words(table, fitted, form):
     X, y = table
     other = UNNAMED[form](X)
     np.testing.assert_array_equal(fitted.predict(other), fitted.predict(X))
-    again = SpectralRegressor(dim=3, n_epochs=3, random_state=0).fit(other, y)
+    again = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(other, y)
     assert (again.encoder_.names, again.n_features_in_) == (("x0", "x1", "x2", "x3"), 4)
     np.testing.assert_array_equal(again.predict(other), fitted.predict(X))
     att = explain(fitted, X[:3], background=UNNAMED[form](X[5:9]))
@@ -105,14 +105,22 @@ def test_arrays_and_lists_of_numbers_and_words(table, fitted, form):
 def test_targets_of_other_libraries(table, rng):
     X, y = table
     polars = pytest.importorskip("polars")
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0).fit(
+    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(
         _polars(X), polars.Series(" price ", y.tolist())
     )
     assert est.unit_ == "price"
     labels = rng.choice(["no", "yes"], 60)
     for given in (pa.array(labels), polars.Series("sold", labels, dtype=polars.Categorical)):
-        assert SpectralClassifier(dim=2, n_epochs=1).fit(X, given).classes_.tolist() == ["no", "yes"]
-    assert SpectralClassifier(dim=2, n_epochs=1).fit(X, polars.Series("sold", labels)).target_name_ == "sold"
+        assert SpectralClassifier(dim=2, n_epochs=1, form="single").fit(X, given).classes_.tolist() == [
+            "no",
+            "yes",
+        ]
+    assert (
+        SpectralClassifier(dim=2, n_epochs=1, form="single")
+        .fit(X, polars.Series("sold", labels))
+        .target_name_
+        == "sold"
+    )
     with pytest.raises(ValueError, match=r"got 1 missing in 'price', the first in row 2"):
         est.fit(X[:4], polars.Series("price", [1, 2, None, 4]))
 
@@ -129,7 +137,7 @@ def test_a_series_is_neither_row_nor_column(table, fitted, which):
     with pytest.raises(ValueError, match="got a Series"):
         explain(fitted, X[:2], background=which(X))
     with pytest.raises(ValueError, match="got a Series"):
-        SpectralRegressor().fit(which(X), y)
+        SpectralRegressor(form="single").fit(which(X), y)
 
 
 def test_decimals_and_gaps_of_arrow_are_numbers():
@@ -148,7 +156,7 @@ def test_blanks_around_names(tmp_path):
     blank = plain.set_axis([" x1", " BMI ", "two  blanks\t"], axis=1)
     y = plain["BMI"].rename(" y ")
     options = {"dim": 2, "n_epochs": 2, "random_state": 0}
-    one, two = (SpectralRegressor(**options).fit(X, y) for X in (plain, blank))
+    one, two = (SpectralRegressor(**options, form="single").fit(X, y) for X in (plain, blank))
     assert list(two.feature_names_in_) == list(two.encoder_.names) == list(two.background_) == list(plain)
     assert two.target_name_ == "y"
     for est in (one, two):
@@ -158,7 +166,9 @@ def test_blanks_around_names(tmp_path):
     with pytest.raises(ValueError, match="columns ' x1', 'x1' have the same name, but for blanks around it"):
         one.predict(blank.assign(x1=1.0))
     with pytest.raises(ValueError, match="columns 'a', 'a ' have the same name"):
-        SpectralRegressor().fit(pd.DataFrame([[1.0, 2.0]] * 9, columns=["a", "a "]), np.arange(9))
+        SpectralRegressor(form="single").fit(
+            pd.DataFrame([[1.0, 2.0]] * 9, columns=["a", "a "]), np.arange(9)
+        )
     one.set_params(log=[" BMI"], drop=["x1 "]).fit(blank.abs() + 1, y)
     assert [(axis.name, axis.log) for axis in one.encoder_.axes] == [("BMI", True), ("two  blanks", False)]
 

@@ -79,7 +79,7 @@ def test_numbers_that_are_no_target(values, message):
 def test_targets_of_any_usual_size_are_learnt(rng, unit):
     x = pd.DataFrame({"a": rng.normal(size=60)})
     y = unit * x["a"].to_numpy()
-    assert SpectralRegressor(dim=3, alpha=1.0, random_state=0).fit(x, y).score(x, y) > 0.9
+    assert SpectralRegressor(dim=3, alpha=1.0, random_state=0, form="single").fit(x, y).score(x, y) > 0.9
 
 
 def test_targets_that_hardly_vary_are_refused(rng):
@@ -87,7 +87,7 @@ def test_targets_that_hardly_vary_are_refused(rng):
     with pytest.raises(
         ValueError, match=r"vary by at least 1e-100 in 'target'; got .*e-300; change their unit"
     ):
-        SpectralRegressor(dim=3, n_epochs=2).fit(x, x["a"].to_numpy() * 1e-300)
+        SpectralRegressor(dim=3, n_epochs=2, form="single").fit(x, x["a"].to_numpy() * 1e-300)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,9 @@ def test_metrics_take_targets_in_every_form(classifier, breast_cancer):
     X, y = breast_cancer
     expected = classifier.evaluate(X, y)
     assert classifier.evaluate(X, y.astype("category")) == expected
-    codes = SpectralClassifier(dim=2, n_epochs=2, random_state=0).fit(X, (y == "malignant").astype(int))
+    codes = SpectralClassifier(dim=2, n_epochs=2, random_state=0, form="single").fit(
+        X, (y == "malignant").astype(int)
+    )
     assert codes.evaluate(
         X, (y == "malignant").astype(str).map({"True": "1", "False": "0"})
     ) == codes.evaluate(X, y == "malignant")

@@ -256,7 +256,9 @@ def test_levels_are_as_many_as_the_rows_allow(rng):
     shop, effect = np.arange(n) % 140, rng.normal(size=140)
     X = pd.DataFrame({"shop": [f"s{i}" for i in shop], "x": rng.normal(size=n)})
     y, dummies = effect[shop] + 0.3 * X["x"], pd.get_dummies(X)
-    est, notes = said(lambda: SpectralRegressor(random_state=0, n_epochs=60).fit(X[:1400], y[:1400]))
+    est, notes = said(
+        lambda: SpectralRegressor(random_state=0, n_epochs=60, form="single").fit(X[:1400], y[:1400])
+    )
     assert not notes
     ridge = Ridge().fit(dummies[:1400], y[:1400]).score(dummies[1400:], y[1400:])
     assert est.score(X[1400:], y[1400:]) > ridge - 0.02
@@ -299,7 +301,7 @@ def test_drop_categorical_and_na_values_of_an_estimator(tmp_path, rng):
         }
     )
     options = {"drop": ["id", "when"], "categorical": ["zone"], "na_values": ["<0.1"]}
-    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, **options)
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, **options, form="single")
     assert {name: clone(est).get_params()[name] for name in options} == options
     (_, notes) = said(lambda: est.fit(X, X["zone"] == 2.0))
     assert not notes
@@ -333,6 +335,6 @@ def test_bad_lists_of_columns(options, error, message):
     with pytest.raises(error, match=message):
         TableEncoder.fit(pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 3.0]}), **options)
     with pytest.raises(error, match=message):
-        SpectralRegressor(dim=2, n_epochs=1, **options).fit(
+        SpectralRegressor(dim=2, n_epochs=1, **options, form="single").fit(
             pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 3.0]}), [1, 2]
         )

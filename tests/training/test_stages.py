@@ -62,7 +62,7 @@ def test_a_last_cycle_takes_in_the_validation_rows():
     assert len(run.history) == 20
     run.finish()
     least, *_ = np.linalg.lstsq(np.c_[everything.z, np.ones(80)], everything.y)
-    np.testing.assert_allclose(run.weights, least, atol=0.05)
+    np.testing.assert_allclose(run.weights, least, atol=0.1)  # of the first 60 rows alone: 2, 0, 0
 
 
 def test_a_last_cycle_that_diverges_leaves_what_was_chosen():

@@ -27,7 +27,9 @@ def table():
         index=[f"row {i}" for i in range(n)],
     )
     with pytest.warns(UserWarning, match="'constant'"):
-        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, log=["b"]).fit(frame, rng.normal(size=n))
+        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, log=["b"], form="single").fit(
+            frame, rng.normal(size=n)
+        )
     return est, frame
 
 
@@ -159,7 +161,9 @@ def test_outputs(classifier):
 
 def test_the_view_follows_the_model(table):
     _, frame = table
-    est = SpectralRegressor(dim=2, n_epochs=1, random_state=0).fit(frame[["a", "b"]], frame["a"])
+    est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, form="single").fit(
+        frame[["a", "b"]], frame["a"]
+    )
     before, view = est.predict(frame[["a", "b"]]), est.view()
     assert est.view() is view
     est.module_.rescale_(2.0, 1.0)

@@ -34,7 +34,7 @@ def pipeline(request, table):
     numbers = ("n", StandardScaler(), ["b", "a"])
     columns = ColumnTransformer([numbers, ("c", OneHotEncoder(sparse_output=False), ["c"])])
     model = make_pipeline(columns, "passthrough", FunctionTransformer(feature_names_out="one-to-one"))
-    model.steps.append(("spectral", SpectralRegressor(**SMALL)))
+    model.steps.append(("spectral", SpectralRegressor(**SMALL, form="single")))
     if request.param == "pandas":
         columns.set_output(transform="pandas")
     return model.fit(*table)
@@ -63,42 +63,51 @@ def test_every_analysis_takes_a_pipeline(pipeline, table):
 
 def test_a_fitted_search_is_its_best_estimator(table):
     X, y = table
-    search = GridSearchCV(SpectralRegressor(**SMALL), {"dim": [2, 3]}, cv=2).fit(X, y)
+    search = GridSearchCV(SpectralRegressor(**SMALL, form="single"), {"dim": [2, 3]}, cv=2).fit(X, y)
     att = explain(search, X[:3])
     np.testing.assert_array_equal(att.values, explain(search.best_estimator_, X[:3]).values)
-    nested = GridSearchCV(make_pipeline(StandardScaler(), SpectralRegressor(**SMALL)), {}, cv=2)
+    nested = GridSearchCV(
+        make_pipeline(StandardScaler(), SpectralRegressor(**SMALL, form="single")), {}, cv=2
+    )
     nested.fit(X[["a", "b"]], y)
     assert explain(nested, X[["a", "b"]][:3]).columns == ("a", "b")
-    search = GridSearchCV(SpectralRegressor(**SMALL), {}, cv=2, refit=False).fit(X, y)
+    search = GridSearchCV(SpectralRegressor(**SMALL, form="single"), {}, cv=2, refit=False).fit(X, y)
     with pytest.raises(TypeError, match="GridSearchCV without best_estimator_; search with refit=True"):
         explain(search, X)
 
 
 def test_a_model_that_is_not_fitted_says_so(table):
-    for model in (SpectralRegressor(), make_pipeline(StandardScaler(), SpectralRegressor())):
+    for model in (
+        SpectralRegressor(form="single"),
+        make_pipeline(StandardScaler(), SpectralRegressor(form="single")),
+    ):
         with pytest.raises(NotFittedError):
             explain(model, table[0][["a", "b"]])
 
 
 def test_a_frozen_model_is_the_model(table):
     X, y = table
-    est = SpectralRegressor(**SMALL).fit(X, y)
+    est = SpectralRegressor(**SMALL, form="single").fit(X, y)
     assert (explain(FrozenEstimator(est), X[:2]).values == explain(est, X[:2]).values).all()
 
 
 def test_other_wrappers_say_which_object_to_pass(table):
     X, y = table
     three = pd.cut(y, 3, labels=list("pqr")).astype(str)
-    classifier = SpectralClassifier(**SMALL)
+    classifier = SpectralClassifier(**SMALL, form="single")
     cubed = {"func": np.cbrt, "inverse_func": lambda t: t**3}
     wrappers = {
         "model.estimators_[0]": OneVsRestClassifier(classifier).fit(X, three),
         "model.calibrated_classifiers_[0].estimator": CalibratedClassifierCV(classifier, cv=2).fit(X, y > 6),
         "model.estimator_": FixedThresholdClassifier(classifier).fit(X, y > 6),
-        "model.regressor_": TransformedTargetRegressor(SpectralRegressor(**SMALL), **cubed).fit(X, y),
+        "model.regressor_": TransformedTargetRegressor(
+            SpectralRegressor(**SMALL, form="single"), **cubed
+        ).fit(X, y),
     }
     numbers = X[["a", "b"]].to_numpy()
-    wrappers["model.estimators_[0] "] = BaggingRegressor(SpectralRegressor(**SMALL), 2).fit(numbers, y)
+    wrappers["model.estimators_[0] "] = BaggingRegressor(SpectralRegressor(**SMALL, form="single"), 2).fit(
+        numbers, y
+    )
     for inside, model in wrappers.items():
         with pytest.raises(TypeError) as raised:
             explain(model, X[:2])

@@ -1,0 +1,143 @@
+"""How far a change of one column moves f, whatever the others are, and the proofs.
+
+If column c goes from r to x, the matrix of every neuron changes by ``M(x) − M(r)`` for the column's own
+features, and by ``P(x, e) − P(r, e)`` for every pair, e the value of the pair's other column.
+
+- *Change*: f moves by between ``Σ_n λ_min`` and ``Σ_n λ_max`` of that (Weyl), at the worst e. With knots g,
+  a pair's hats at ``a_x + s`` and ``a_r + s`` differ as a piecewise linear function of the shift s that e
+  makes, with its breaks where one of the two is at a knot; beyond the outermost both are on the same end
+  segment, and the difference stays as it is. ``Σ_n λ_min`` is concave and ``Σ_n λ_max`` convex in the
+  matrices, so the worst s is a break. Where there are more than :data:`JOINT` choices of
+  breaks of several pairs, pairs are added by their own extremes (Weyl).
+- *Contribution*: let Δ_b be the change matrix of the column from the background row b to the row (see
+  :mod:`spectral_interp.attribution.changes`): its own features', and half of ``P(x, r_e) − P(r_c, r_e)`` and
+  of ``P(x, x_e) − P(r_c, x_e)``. A path contribution is a mean over b of means of ``Σ_n vᵀΔ_b v`` along the
+  path, so it lies between the means of ``Σ_n λ_min(Δ_b)`` and ``Σ_n λ_max(Δ_b)`` (Rayleigh). A local
+  contribution is ``Σ_n vᵀΔv`` with the mean Δ of all Δ_b. The row's x_e is not known: its half is taken at
+  the worst shift, as above. A Shapley value is a mean over b of means of differences of f as the column
+  changes, the other columns either the row's or the background's: of every such change the bounds hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .._common.arrays import FloatArray
+from ..view import ModelView
+from ..view.hats import hats, mean_hats
+from .slopes import choices, extremes, pairs_of
+
+JOINT = 16
+"""Choices of breaks of several pairs that are tried together."""
+
+ENTRIES = 2**22
+"""Entries of matrices that are held at a time."""
+
+HALVED = ("local", "path")
+"""Methods that share every pair half and half."""
+
+
+class Move:
+    """Changes of a column from reference rows to values, and how far each moves f.
+
+    Parameters
+    ----------
+    view : ModelView
+    column : str
+    background : ndarray, shape (b, p)
+        Reference rows. All of them stand for each change of which the mean matrix counts.
+    halved : bool
+        Whether half of what a pair does is at the other column of the reference, and half at any; otherwise
+        all of it is at any.
+    """
+
+    def __init__(self, view: ModelView, column: str, background: FloatArray, *, halved: bool) -> None:
+        self.view, self.column, self.halved = view, column, halved
+        self.axis, self.own, self.background = view.axis(column), view.own(column), background
+        self.pairs = list(pairs_of(view, view.columns.index(column)))
+
+    def ranges(self, there: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the bounds of the change to features (m, f) of the column: two arrays of shape (m,)."""
+        steps = self.view.steps(self.column, there - self.background[:, self.own].mean(axis=0))
+        if not self.pairs:
+            return self.view.function.step_range(steps)
+        low, high = np.empty(len(there)), np.empty(len(there))
+        for some in self._chunks(len(there)):
+            low[some], high[some] = self._with_pairs(there[some], steps[some])
+        return low, high
+
+    def _chunks(self, count: int) -> Iterator[slice]:
+        breaks = max(len(self.view.pairs[at].knots) for at, _ in self.pairs) * (len(self.background) + 1)
+        _, neurons, entries = self.view.function.neurons.entries.shape
+        together = max(1, ENTRIES // (neurons * entries * max(breaks, JOINT)))
+        for start in range(0, count, together):
+            yield slice(start, start + together)
+
+    def _with_pairs(self, there: FloatArray, steps: FloatArray) -> tuple[FloatArray, FloatArray]:
+        neurons, view = self.view.function.neurons, self.view
+        u, r = (self.axis.positions(rows) for rows in (there, self.background[:, self.own]))
+        parts, share = [], 0.5 if self.halved else 1.0
+        for at, rate in self.pairs:
+            own, knots = view.pair_own[at], view.pairs[at].knots
+            change = _worst(rate * u, rate * r, knots)
+            features = share * change.reshape(-1, len(knots))
+            matrices = neurons.steps(features, own)
+            parts.append(matrices.reshape(*change.shape[:2], *matrices.shape[1:]))
+            if self.halved:
+                steps[:, own] = share * self._at_reference(at, rate, u)
+        joint, rest = choices(neurons.steps(steps), parts, JOINT)
+        bottom, top = (ends.sum(axis=2) for ends in extremes(neurons, joint))
+        low, high = bottom.min(axis=1), top.max(axis=1)
+        for part in rest:
+            bottom, top = (ends.sum(axis=2) for ends in extremes(neurons, part))
+            low, high = low + bottom.min(axis=1), high + top.max(axis=1)
+        return low, high
+
+    def _at_reference(self, at: int, rate: float, u: FloatArray) -> FloatArray:
+        """Return the mean change of a pair's features, (m, K), its other column at the reference."""
+        pair, view = self.view.pairs[at], self.view
+        there = pair.coordinates(*(view.positions(self.background, place) for place in pair.columns))
+        r = self.axis.positions(self.background[:, self.own])
+        start = hats(there, pair.knots).mean(axis=0)
+        return mean_hats(rate * u, there - rate * r, pair.knots) - start
+
+
+def _worst(x: FloatArray, r: FloatArray, knots: tuple[float, ...]) -> FloatArray:
+    """Return the mean change of a pair's hats from r (b,) to x (m,) at all breaks: shape (m, breaks, K)."""
+    inner = np.array(knots[1:-1])
+    if not len(inner):
+        shifts = np.zeros((len(x), 1))
+    else:
+        fixed = np.unique(inner - r[:, None])
+        shifts = np.hstack([inner - x[:, None], np.broadcast_to(fixed, (len(x), len(fixed)))])
+    flat = shifts.ravel()
+    ends = hats((x[:, None] + shifts).ravel(), knots), mean_hats(flat, r, knots)
+    return (ends[0] - ends[1]).reshape(*shifts.shape, len(knots))
+
+
+def contribution_range(
+    view: ModelView, column: str, there: FloatArray, method: str
+) -> tuple[FloatArray, FloatArray]:
+    """Return between what the contribution of a column must lie at features (m, f): arrays of shape (m,)."""
+    halved = method in HALVED
+    if method == "local":
+        return Move(view, column, view.background, halved=halved).ranges(there)
+    ends = [Move(view, column, row[None], halved=halved).ranges(there) for row in view.background]
+    low, high = np.array(ends).transpose(1, 2, 0).copy().mean(axis=2)
+    return low, high
+
+
+def change_range(
+    view: ModelView, column: str, start: FloatArray, end: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return between what f changes from features (m, f) of a column to others (m, f): (m,) each."""
+    rows = np.zeros((len(start), len(view.features)))
+    rows[:, view.own(column)] = start
+    ends = [
+        Move(view, column, row[None], halved=False).ranges(there[None])
+        for row, there in zip(rows, end, strict=True)
+    ]
+    low, high = np.array(ends).reshape(-1, 2).T
+    return low, high

@@ -1,0 +1,214 @@
+"""Slopes along the columns: what bounds them for every input, and the proofs.
+
+Along the number u of a column, the others as they are, the matrix of every neuron n is piecewise linear. On
+segment s of the column, and on segment t_q of every pair q that the column is in, its slope is
+
+    S_s + Σ_q κ_q T_{q,t} / scale_q,    S_s = (A_{m+1} − A_m) / (g_{m+1} − g_m),
+
+with the matrices A and knots g of the column's hats; T the same of a pair's hats, κ its sign in the column
+(1 if that comes first). A number without knots has one segment, S = A_i.
+
+- *Interval of a slope* (Hellmann–Feynman, Rayleigh): ``∂f/∂u = Σ_n v_nᵀ(S_s + Σ_q …)v_n`` lies between the
+  sums over the neurons of λ_min and of λ_max of the matrices; the interval of a segment of the column is the
+  least and the largest of these over all choices of the pairs' segments. All of them can be reached: a pair's
+  input takes every value as its other column does. Where there are more than :data:`JOINT` choices, pairs
+  are added by their own extremes, since ``λ_min(X + Y) >= λ_min(X) + λ_min(Y)`` (Weyl).
+- *Steps*: if u goes up by h, the change of the matrix is h times a mean of slopes on the way, and λ_min of a
+  mean is at least the mean of λ_min (it is concave). So a step of h moves f by at least h times the least
+  slope on the way, and by at most h times the largest.
+- *Other changes* (Weyl): a change of a level, or of a part of a date, adds the same matrix D to A whatever
+  the others are, and moves f by between ``Σ_n λ_min(D)`` and ``Σ_n λ_max(D)``. A missing value takes the
+  place of the median, so pairs stay as they are, and D is the matrix of its indicator.
+- *Directions*: f never falls along u if no segment's interval holds a negative number; a sign within the
+  rounding of the interval is tested exactly, see :mod:`.signs`: if S and every T are positive semidefinite,
+  so are all their sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._common.arrays import FloatArray
+from .._common.caching import cached_property
+from ..pencil.neurons import Neurons
+from ..view import Axis, ModelView
+from .signs import proven_directions
+
+JOINT = 256
+"""Choices of segments of pairs that are tried together; further pairs are added by Weyl's inequality."""
+
+
+def slope_matrices(neurons: Neurons, own: slice, knots: Sequence[float]) -> FloatArray:
+    """Return the slopes of the matrices between K knots, (K − 1, N, E), ``own`` starting with their hats."""
+    hats = neurons.entries[1 + own.start : 1 + own.start + len(knots)]
+    return np.diff(hats, axis=0) / np.diff(np.asarray(knots, dtype=np.float64))[:, None, None]
+
+
+def pairs_of(view: ModelView, place: int) -> Iterator[tuple[int, float]]:
+    """Yield the pairs that a column, given by its place, is in: which, and ∂(its input)/∂u."""
+    for at, pair in enumerate(view.pairs):
+        if place in pair.columns:
+            yield at, (1.0 if place == pair.first else pair.sign) / pair.scale
+
+
+def pair_slopes(view: ModelView, place: int) -> list[FloatArray]:
+    """Return for every pair of a column the slopes in u on its segments, (t, N, E) each."""
+    neurons = view.function.neurons
+    return [
+        rate * slope_matrices(neurons, view.pair_own[at], view.pairs[at].knots)
+        for at, rate in pairs_of(view, place)
+    ]
+
+
+def input_slopes(view: ModelView) -> list[tuple[FloatArray, list[FloatArray]]]:
+    """Return for every input its own slope matrices (m, N, E), one a segment, and those of its pairs."""
+    neurons, found = view.function.neurons, []
+    for place, axis in enumerate(view.axes):
+        own = view.own(axis.name)
+        values = max(len(axis.knots), 1)
+        value = slope_matrices(neurons, own, axis.knots) if axis.knots else _rows(neurons, own.start)
+        found.append((value, pair_slopes(view, place)))
+        found += [(_rows(neurons, i), []) for i in range(own.start + values, own.stop)]
+    return found
+
+
+def _rows(neurons: Neurons, feature: int) -> FloatArray:
+    return neurons.entries[1 + feature : 2 + feature]
+
+
+def choices(
+    own: FloatArray, parts: Sequence[FloatArray], most: int = JOINT
+) -> tuple[FloatArray, list[FloatArray]]:
+    """Return the sums of matrices (m, N, E) and one of each part, (m, J, N, E), and the parts left out.
+
+    A part has the shape (m, V, N, E), or (1, V, N, E). The first is never left out, the others if there
+    would be more than ``most`` sums each.
+    """
+    joint, rest = own[:, None], []
+    for part in parts:
+        if joint.shape[1] == 1 or joint.shape[1] * part.shape[1] <= most:
+            joint = (joint[:, :, None] + part[:, None]).reshape(len(own), -1, *own.shape[1:])
+        else:
+            rest.append(part)
+    return joint, rest
+
+
+def extremes(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return λ_min and λ_max of matrices (m, J, N, E): two arrays of shape (m, J, N)."""
+    low, high = neurons.extremes(matrices.reshape(-1, *matrices.shape[2:]))
+    return low.reshape(matrices.shape[:3]), high.reshape(matrices.shape[:3])
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Bounds over all choices of one matrix of every part: of the sums over the neurons, and of each neuron.
+
+    Attributes
+    ----------
+    low, high : ndarray, shape (m,)
+        Of ``Σ_n λ_min`` and ``Σ_n λ_max``.
+    least, largest : ndarray, shape (m, N)
+        Of λ_min and λ_max.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    least: FloatArray
+    largest: FloatArray
+
+    @property
+    def size(self) -> FloatArray:
+        """Bound of the sum of the norms, (m,), which the rounding of the others is in proportion to."""
+        return np.maximum(-self.least, self.largest).sum(axis=1)
+
+
+def bounds_of(neurons: Neurons, own: FloatArray, parts: Sequence[FloatArray], most: int = JOINT) -> Bounds:
+    """Return the bounds of matrices (m, N, E) and one of each part: see :func:`choices`."""
+    joint, rest = choices(own, parts, most)
+    bottom, top = extremes(neurons, joint)
+    found = Bounds(
+        bottom.sum(axis=2).min(axis=1), top.sum(axis=2).max(axis=1), bottom.min(axis=1), top.max(axis=1)
+    )
+    for part in rest:
+        bottom, top = extremes(neurons, part)
+        found = Bounds(
+            found.low + bottom.sum(axis=2).min(axis=1),
+            found.high + top.sum(axis=2).max(axis=1),
+            found.least + bottom.min(axis=1),
+            found.largest + top.max(axis=1),
+        )
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """What is proven of m changes of a column: a unit of its number on every segment, or named changes."""
+
+    view: ModelView
+    axis: Axis
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """Bounds of how far f moves."""
+        neurons, axis = self.view.function.neurons, self.axis
+        if axis.knots:
+            own = slope_matrices(neurons, self.view.own(axis.name), axis.knots)
+        else:
+            own = neurons.steps(self.view.steps(axis.name, self._steps))
+        rate = self._rates[:, None, None, None]
+        return bounds_of(neurons, own, [rate * part for part in pair_slopes(self.view, self._place)])
+
+    def directions(self, at: int) -> tuple[bool, bool]:
+        """Return whether f is proven never to fall in a change, and whether never to rise."""
+        bounds, view = self.bounds, self.view
+        own = view.steps(self.axis.name, self._steps[[at]])
+        rate = self._rates[at]
+        pairs = [_up(view, view.pair_own[q], np.sign(rate * by)) for q, by in pairs_of(view, self._place)]
+        parts = np.concatenate([own, *pairs]) if rate else own
+        ends = float(bounds.low[at]), float(bounds.high[at])
+        return proven_directions(view.function, parts, *ends, float(bounds.size[at]))
+
+    def monotone(self, at: int) -> int:
+        """Return 1 or −1 if the direction of f in a change is proven; 0 if not, or if nothing changes."""
+        return _verdict([self.directions(at)])
+
+    @property
+    def monotone_in_all(self) -> int:
+        """The same of all changes together."""
+        return _verdict([self.directions(at) for at in range(len(self._steps))])
+
+    @cached_property
+    def _steps(self) -> FloatArray:
+        """Steps of the column's own features, (m, f), to the scale of those that are bounded."""
+        if not self.axis.knots:
+            return self.axis.directions().steps
+        count = len(self.axis.knots)
+        return np.eye(count - 1, self.axis.n_features, 1) - np.eye(count - 1, self.axis.n_features)
+
+    @property
+    def _rates(self) -> FloatArray:
+        """How far the column's number goes in every step, (m,)."""
+        if self.axis.knots:
+            return np.ones(len(self.axis.knots) - 1)
+        return self._steps[:, 0] * self.axis.continuous
+
+    @property
+    def _place(self) -> int:
+        return self.view.columns.index(self.axis.name)
+
+
+def _up(view: ModelView, own: slice, sign: float) -> FloatArray:
+    """Return from every knot of a pair to the next, times a sign, as changes of all features."""
+    count = own.stop - own.start
+    steps = np.zeros((count - 1, len(view.features)))
+    steps[:, own] = sign * (np.eye(count - 1, count, 1) - np.eye(count - 1, count))
+    return steps
+
+
+def _verdict(directions: Sequence[tuple[bool, bool]]) -> int:
+    """Return 1 if f never falls in any change and rises in one, −1 the other way round, and otherwise 0."""
+    up, down = (all(way) for way in zip(*directions, strict=True))
+    return int(up) - int(down)
