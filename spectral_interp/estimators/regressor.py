@@ -77,7 +77,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         Of a single neuron.
     encoder_ : TableEncoder
     history_ : list of dict, one an epoch
-        Of a single neuron; of a sum that of the fit on which the number of epochs was chosen.
+        Those among which the number of epochs was chosen: of a single neuron before the last cycle, of a sum
+        on the held-out rows.
     fitted_params_ : dict
         The parameters as they were in ``fit``; ``save`` writes these.
     background_ : DataFrame
