@@ -12,12 +12,12 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
 from ..estimators.base import SpectralEstimator
-from ..estimators.single import consume, options_of
+from ..estimators.single import consume, going_on, options_of
 from ..models.network import LINEAR, MLP, Baseline, network
 from ..training.loop import epochs, mean_loss
 from ..training.partition import Partition
-from ..training.run import Run, TrainingRows
-from ..training.stages import join_validation, stop_early
+from ..training.run import Run
+from ..training.stages import stop_early
 from ..view import rows_of
 
 HIDDEN = (64, 64)
@@ -31,11 +31,11 @@ PENALTIES = np.logspace(-3, 3, 13)
 def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Baseline]:
     """Fit a linear model and an MLP on the table that ``est`` was fitted on: same features, split and loss.
 
-    The linear model is scikit-learn's ridge or logistic regression; the validation rows choose its penalty,
-    and it is then fitted to all rows. The MLP has two hidden layers of 64 ReLUs and is trained as a single
-    neuron is, with weight decay, averaged weights, the best epoch on the validation rows and a last cycle on
-    all; only its step size is its own. To keep both with the model, set ``est.baselines_``; ``save`` then
-    stores them.
+    The linear model is scikit-learn's ridge or logistic regression; the validation rows choose its penalty.
+    The MLP has two hidden layers of 64 ReLUs and is trained as a single neuron is, with weight decay,
+    averaged weights, the best epoch on the validation rows and, on large tables, a last cycle on all rows;
+    only its step size is its own. To keep both with the model, set ``est.baselines_``; ``save`` then stores
+    them.
 
     Parameters
     ----------
@@ -88,23 +88,19 @@ def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
             "expected rows of both classes to fit the baselines on; got one class; add rows of the other "
             "or leave the baselines out"
         )
-    fits = {strength: _linear(strength, train, classifier=classifier) for strength in PENALTIES}
-    losses = {s: mean_loss(_flat(module), data.validation, est._loss) for s, module in fits.items()}
-    best = min(losses, key=losses.__getitem__)
-    return _finished(LINEAR, _linear(best, data.table, classifier=classifier), data)
-
-
-def _linear(strength: float, rows: TrainingRows, *, classifier: bool) -> nn.Sequential:
-    """Return ridge or logistic regression, fitted to the rows."""
-    model = LogisticRegression(C=1 / strength, max_iter=1000) if classifier else Ridge(alpha=strength)
-    model.fit(rows.z, rows.y, sample_weight=rows.weight)
-    module = network([rows.z.shape[1]])
-    weights = {
-        "0.weight": torch.from_numpy(model.coef_.reshape(1, -1)),
-        "0.bias": torch.from_numpy(np.reshape(model.intercept_, 1)),
-    }
-    module.load_state_dict(weights)
-    return module
+    fitted = []
+    for strength in PENALTIES:
+        model = LogisticRegression(C=1 / strength, max_iter=1000) if classifier else Ridge(alpha=strength)
+        model.fit(train.z, train.y, sample_weight=train.weight)
+        module = network([train.z.shape[1]])
+        weights = {
+            "0.weight": torch.from_numpy(model.coef_.reshape(1, -1)),
+            "0.bias": torch.from_numpy(np.reshape(model.intercept_, 1)),
+        }
+        module.load_state_dict(weights)
+        loss = mean_loss(_flat(module), data.validation, est._loss)
+        fitted.append((loss, module))
+    return _finished(LINEAR, min(fitted, key=lambda pair: pair[0])[1], data)
 
 
 def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
@@ -113,7 +109,7 @@ def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
     generator = torch.Generator().manual_seed(est.seed_)
     run = Run.start(_flat(module), options, n_rows=len(data.trained), generator=generator)
     events = stop_early(epochs(run, data.train, data.validation), run, patience=est.patience)
-    consume(est, join_validation(events, run, data.table), run)
+    consume(est, going_on(events, run, data), run)
     return _finished(MLP, module, data)
 
 

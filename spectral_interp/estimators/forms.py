@@ -18,7 +18,7 @@ from ..training.fingerprints import fingerprints
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition
 from ..training.selection import RUNGS, SumFit, fit_sum
-from ..training.stages import Tape, identified, join_validation, prune, resume, save_checkpoints, stop_early
+from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..view import Axis, Pair
 from . import single
 
@@ -77,9 +77,9 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     if saving.checkpoint is not None:
         path = Path(saving.checkpoint)
         events = save_checkpoints(events, run, path, every=saving.every, identity=saving.identity)
-    single.consume(est, join_validation(events, run, data.table), run)
+    single.consume(est, single.going_on(events, run, data), run)
     if est.norm_penalty:
-        prune(run.module, data.table, run.options)
+        prune(run.module, data.train, run.options)
     run.module.rescale_(data.scale, data.center)
     rung = _rung(run.best_loss, single.parameters_of(run.module), run.best_epoch)
     history = [asdict(event) for event in run.history]

@@ -37,7 +37,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         Peak of the one-cycle schedule of AdamW.
     alpha : float
         Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows, and in
-        proportion less where there are over 20 of them per coefficient: like the penalty of ridge regression
+        proportion less where there are over 20 rows per coefficient: like the penalty of ridge regression
         it matters less, the more rows there are.
     norm_penalty : float
         Strength of ``norm_penalty · Σ_i ‖A_i‖₂`` in the loss (of the standardised target, or the log loss),
@@ -53,7 +53,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         Texts that count as missing in every column, such as "<0.5" or "-999"; numbers by value. In columns of
         numbers "?", "-", "na" and the like always do.
     validation_fraction : float
-        Share of the rows set aside to choose the epoch. A last, shorter cycle of training takes in all rows.
+        Share of the rows set aside to choose the epoch. With 10 or more rows per coefficient, a last and
+        shorter cycle of training takes in all rows.
     patience : int
         Epochs without improvement on those rows after which training ends.
     random_state : int, Generator or RandomState, optional

@@ -12,11 +12,16 @@ from sklearn.exceptions import ConvergenceWarning
 from ..models.spectral import MODULES
 from ..training import Epoch, Options, Run, TrainingRows
 from ..training.loop import best_start, epochs
-from ..training.stages import show_progress, stop_early
+from ..training.partition import Partition
+from ..training.stages import join_validation, show_progress, stop_early
 
 ROWS_PER_PARAMETER = 20
 """With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start.
 With more, the weight decay is."""
+
+ROWS_TO_GO_ON = 10
+"""Rows per coefficient from which on a fit trains on, with all rows, once its epoch is chosen. With fewer, the
+early end of training is what keeps the model from fitting noise."""
 
 STARTS = 3
 """Initial weights that are tried; the best after a tenth of the epochs goes on."""
@@ -60,6 +65,12 @@ def trained(est: Any, train: TrainingRows, validation: TrainingRows) -> Run:
     run = best_start(begun(est, train), train, validation)
     consume(est, stop_early(epochs(run, train, validation), run, patience=est.patience), run)
     return run
+
+
+def going_on(events: Iterable[Epoch], run: Run, data: Partition) -> Iterable[Epoch]:
+    """Return the events, with those of a last cycle on all rows where a coefficient has many."""
+    many = len(data.trained) >= ROWS_TO_GO_ON * parameters_of(run.module)
+    return join_validation(events, run, data.table) if many else events
 
 
 def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:

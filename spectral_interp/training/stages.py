@@ -34,9 +34,7 @@ def stop_early(events: Iterable[Epoch], run: Run, *, patience: int) -> Iterator[
 def join_validation(events: Iterable[Epoch], run: Run, rows: TrainingRows) -> Iterator[Epoch]:
     """Pass events on, then train the best weights for one more cycle on all rows, and pass on its events.
 
-    The rows that have chosen the epoch are worth more as training rows. The cycle has half of the epochs that
-    led to the best weights, so a fit that had to end early stays short. The history remains that of the
-    choice.
+    The rows that have chosen the epoch are worth more as training rows. The history stays that of the choice.
     """
     yield from events
     last = run.again(math.ceil(LAST_CYCLE * run.best_epoch), n_rows=len(rows.z))
@@ -98,7 +96,7 @@ def identified(path: Path, identity: dict[str, Any], part: str) -> dict[str, Any
 
 def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
     """Pass events on under a progress bar; quiet where stderr is not a terminal."""
-    total, begun = math.ceil((1 + LAST_CYCLE) * run.options.n_epochs), len(run.history)
+    total, begun = run.options.n_epochs, len(run.history)
     with tqdm(total=total, initial=begun, unit="epoch", disable=None, leave=False) as bar:
         for event in events:
             bar.set_postfix(loss=f"{event.train_loss:.4g}", validation=f"{event.validation_loss:.4g}")
