@@ -29,15 +29,24 @@ lint: .venv/installed-test
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+.venv/installed-peers: .venv/installed-test
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[peers]'
+	touch $@
+
 # The studies of housing download California housing; without a network, name files with the same columns:
 # make figures HOUSING="--train A.csv --test B.csv"
 HOUSING ?=
 
-figures: .venv/installed-test
+# glass_boxes compares on scikit-learn's tables, or on a folder of yours: make figures TABLES="--tables FOLDER". It keeps
+# the fits that figures/glass_boxes.csv has already; remove that file, or add --again MODEL, to measure anew.
+TABLES ?=
+
+figures: .venv/installed-peers
 	for study in solver_speed ground_truth two_or_five demo; do \
 	    $(BIN)/python analyses/$$study.py || exit 1; done
 	for study in training_speed explanation_speed california_housing diagonal_collapse explainers; do \
 	    $(BIN)/python analyses/$$study.py $(HOUSING) || exit 1; done
+	$(BIN)/python analyses/glass_boxes.py $(TABLES)
 
 clean:
 	rm -rf .venv model.pt model-analysis

@@ -160,12 +160,16 @@ def print_table(table: pd.DataFrame) -> None:
     print(table.to_string(index=False, max_rows=PRINTED, float_format=lambda x: f"{x:,.4g}"), flush=True)
 
 
+def stamp(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Return the table with seed, versions and number of cores in every line."""
+    versions = f"python {platform.python_version()} numpy {np.__version__} torch {torch.__version__}"
+    return table.assign(seed=seed, versions=versions, cores=os.cpu_count())
+
+
 def write_table(name: str, table: pd.DataFrame, *, out: Path, seed: int) -> None:
     """Write a table as ``NAME.csv`` into ``out``, stamped with seed, versions and number of cores."""
     out.mkdir(parents=True, exist_ok=True)
-    versions = f"python {platform.python_version()} numpy {np.__version__} torch {torch.__version__}"
-    stamped = table.assign(seed=seed, versions=versions, cores=os.cpu_count())
-    stamped.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
+    stamp(table, seed=seed).to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
     print(f"written: {out / name}.csv")
 
 

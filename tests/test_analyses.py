@@ -18,7 +18,8 @@ import torch
 from spectral_interp.commands import train
 
 FOLDER = Path(__file__).parents[1] / "analyses"
-STUDIES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("study", "published"))
+SHARED = ("peers", "published", "study")
+STUDIES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 
 
 def assert_whole(folder, name):
@@ -59,6 +60,27 @@ def test_study(tmp_path, monkeypatch, study, run, name):
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(tmp_path)])
     module.main()
     assert_whole(tmp_path, name)
+
+
+def test_glass_boxes_go_on_where_they_ended(tmp_path, monkeypatch, study):
+    """A second run measures nothing; --again measures the models that it names, and no others."""
+    module, path = importlib.import_module("glass_boxes"), tmp_path / "glass_boxes.csv"
+
+    def lines(*options):
+        command = ["glass_boxes.py", "--quick", "--out", str(tmp_path), "--models", "linear", "HistGB"]
+        monkeypatch.setattr(sys, "argv", [*command, *options])
+        module.main()
+        return path.read_text(encoding="utf-8").splitlines()
+
+    first = lines("--only", "diabetes")
+    assert len(first) == 1 + 2
+    assert lines("--only", "diabetes") == first
+    both = lines()
+    assert both[:3] == first
+    again = lines("--again", "linear")
+    kept = [line for line in both[1:] if ",HistGB," in line]
+    assert again[:3] == [both[0], *kept]
+    assert [line.split(",")[3] for line in again[3:]] == 2 * ["linear"]
 
 
 def test_contestants_take_turns(study):

@@ -26,6 +26,10 @@ SINGLE = "single neuron"
 """The simplest rung of the ladder of forms."""
 
 
+ALPHA = 250.0
+"""The default strength of regularisation, at which the weight decay of sums is as the recipe has it."""
+
+
 @dataclass(frozen=True)
 class Saving:
     """Where the state of training goes, how often, and what it is taken up from."""
@@ -145,6 +149,7 @@ def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit
             rungs=RUNGS,
             members=est.members,
             norm_penalty=est.norm_penalty,
+            decay=est.alpha / ALPHA,
             tape=tape,
             **options,
         )

@@ -28,7 +28,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     members : int, default 4
         Number of fits of a sum that are averaged; their spread is the refit deviation of contributions.
     structure : {"tridiagonal", "diagonal", "dense"}
-        Of a single neuron, as are the parameters up to ``alpha``, ``validation_fraction`` and ``patience``.
+        Of a single neuron, as are the parameters up to ``learning_rate``, and ``validation_fraction`` and
+        ``patience``.
     k : int, optional
         0-based index of the eigenvalue, ascending, negative from the top; ``dim // 2`` by default.
     n_epochs, batch_size : int
@@ -36,9 +37,9 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     learning_rate : float
         Peak of the one-cycle schedule of AdamW.
     alpha : float
-        Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows, and in
-        proportion less where there are over 20 rows per coefficient: like the penalty of ridge regression
-        it matters less, the more rows there are.
+        Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows of a single
+        neuron, and in proportion less where there are over 20 rows per coefficient: like the penalty of ridge
+        regression it matters less, the more rows there are. The weight decay of sums is proportional to it.
     norm_penalty : float
         Strength of ``norm_penalty · Σ_i ‖A_i‖₂`` in the loss (of the standardised target, or the log loss),
         which removes whole features: the norms of useless ones become exactly zero.

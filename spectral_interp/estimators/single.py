@@ -20,7 +20,7 @@ ROWS_PER_PARAMETER = 20
 With more, the weight decay is."""
 
 ROWS_TO_GO_ON = 10
-"""Rows per coefficient from which on a fit trains on, with all rows, once its epoch is chosen. With fewer, the
+"""Rows per coefficient from which on a fit trains on, with all rows, once its epoch is chosen. With fewer, an
 early end of training is what keeps the model from fitting noise."""
 
 STARTS = 3

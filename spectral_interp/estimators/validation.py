@@ -18,7 +18,7 @@ from ..tables.frames import as_frame, holds_words, names_columns, refuse_series,
 from ..tables.targets import refuse_dates
 
 OF_ONE_NEURON = (
-    *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate", "alpha"),
+    *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate"),
     *("validation_fraction", "patience"),
 )
 """Parameters that a sum does not have: its recipe sets them."""

@@ -254,7 +254,7 @@ MODEL_STATE = record(
     },
 )
 
-_STATE = tensor(float64, axes=(1,), most=FINITE)
+_STATE = tensor(float64, axes=(1,), most=MAX_WEIGHT)
 
 _RUN = record(
     {
@@ -274,7 +274,7 @@ _MEMBER_EPOCHS = list_of(record(_EPOCH | {"validation_loss": _NUMBER_OR_NAN}))
 
 _TAPE = record(
     {
-        "finished": dict_of(_NAME, record({"average": _LANES, "history": _MEMBER_EPOCHS})),
+        "finished": dict_of(_NAME, record({"history": _MEMBER_EPOCHS}, {"average": _LANES})),
         "running": dict_of(
             _NAME,
             record(

@@ -289,6 +289,7 @@ def fit_sum(
     members: int = 4,
     dim: int = 5,
     norm_penalty: float = 0.0,
+    decay: float = 1.0,
     tape: Tape | None = None,
 ) -> SumFit:
     """Fit a model of the sum form, and choose its inputs and its epochs on held-out rows.
@@ -321,6 +322,8 @@ def fit_sum(
     norm_penalty : float
         Factor α of the penalty ``α Σ_q ‖W_q‖``, with the Frobenius norm of all matrices of an input q in a
         member, in units of the loss. Inputs that are not worth it end as zero.
+    decay : float
+        Factor of the weight decay.
     tape : Tape, optional
         What earlier plays of the same recipe came to, and where this one is recorded.
 
@@ -333,7 +336,7 @@ def fit_sum(
     """
     data = Data(z, y, weight, groups)
     _check(axes, data, loss, rungs)
-    options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty)
+    options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty, decay=decay)
     recipe = Recipe(tuple(axes), data, options, seed, Tape() if tape is None else tape)
     found = splits(y, groups, loss=loss, seed=seed)
     table = [] if simpler is None else [*simpler(found)]
@@ -371,13 +374,16 @@ def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) ->
         check_finite(name, column)
 
 
-def options_for(n: int, *, loss: str, dim: int = 5, norm_penalty: float = 0.0) -> SumOptions:
+def options_for(
+    n: int, *, loss: str, dim: int = 5, norm_penalty: float = 0.0, decay: float = 1.0
+) -> SumOptions:
     """Return the settings of a fit on n rows: at least EPOCHS epochs, and more of them for few rows."""
     batch = int(np.clip(n // 100, 16, BATCH))
     per_epoch = -(-n // batch)
     epochs = int(np.clip(-(-LEAST_STEPS // per_epoch), EPOCHS, MOST_EPOCHS))
     epochs = min(epochs, max(LEAST_EPOCHS, MOST_STEPS // per_epoch))
-    return SumOptions(loss, epochs, epochs, batch, norm_penalty=norm_penalty, dim=dim)
+    options = SumOptions(loss, epochs, epochs, batch, norm_penalty=norm_penalty, dim=dim)
+    return replace(options, weight_decay=decay * options.weight_decay, hat_decay=decay * options.hat_decay)
 
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:

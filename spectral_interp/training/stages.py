@@ -161,6 +161,8 @@ class Tape:
         with self._lock:
             result, state = self.finished.get(name), self.running.get(name)
         if result is not None:
+            if held is None and "average" not in result:
+                raise ValueError(f"expected the weights of the fit {name!r}; got none")
             run.finish(result)
             return run
         if state is not None:

@@ -152,6 +152,10 @@ class Axis(ABC):
         """Return derivatives in the inputs, (m, …, g), from those in the features, (m, …, f), at z (m, f)."""
         return per_feature
 
+    def along(self, z: FloatArray) -> FloatArray:
+        """Return how the features change at rows z (m, f) as all inputs do: shape (m, f)."""
+        return np.ones_like(z)
+
     @abstractmethod
     def grid(self, u: FloatArray, points: int) -> FloatArray:
         """Return ascending coordinates at which figures draw a column that has the coordinates ``u`` (m,)."""

@@ -145,6 +145,11 @@ class HatsAxis(NumberAxis):
 
     @property
     @override
+    def n_features(self) -> int:
+        return len(self.knots) + (self.median is not None)
+
+    @property
+    @override
     def value_features(self) -> int:
         return len(self.knots)
 
@@ -180,6 +185,12 @@ class HatsAxis(NumberAxis):
         along = slopes(self.positions(z), self.knots)
         value = np.einsum("nm,n...m->n...", along, per_feature[..., : len(self.knots)])
         return np.concatenate([value[..., None], per_feature[..., len(self.knots) :]], axis=-1)
+
+    @override
+    def along(self, z: FloatArray) -> FloatArray:
+        found = np.ones_like(z)
+        found[:, : len(self.knots)] = slopes(self.positions(z), self.knots)
+        return found
 
     @override
     def locate(self, z: FloatArray) -> FloatArray:

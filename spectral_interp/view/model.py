@@ -183,10 +183,15 @@ class ModelView:
 
     def along(self, z: FloatArray) -> FloatArray:
         """Return how the features change at rows (n, p) as all inputs of a column do: shape (n, c, p)."""
-        p = len(self.features)
-        per_input = self.input_slopes(z, np.broadcast_to(np.eye(p), (len(z), p, p)))
-        starts = np.cumsum([0, *(axis.plain.n_features for axis in self.axes)])[:-1]
-        return np.add.reduceat(per_input, starts, axis=2).transpose(0, 2, 1)
+        found = np.zeros((len(z), len(self.axes), len(self.features)))
+        for place, axis in enumerate(self.axes):
+            own = self.own(axis.name)
+            found[:, place, own] = axis.along(z[:, own])
+        for pair, own in zip(self.pairs, self.pair_own, strict=True):
+            coordinates = pair.coordinates(*(self.positions(z, at) for at in pair.columns))
+            step = slopes(coordinates, pair.knots) / pair.scale
+            found[:, pair.first, own], found[:, pair.second, own] = step, pair.sign * step
+        return found
 
     @cached_property
     def plain_axes(self) -> tuple[Axis, ...]:

@@ -23,8 +23,8 @@ def test_its_parameters_are_the_regressors_and_positive():
     ours, theirs = (inspect.signature(cls).parameters for cls in (SpectralClassifier, SpectralRegressor))
     assert [name for name in ours if name != "positive"] == list(theirs)
     assert all(ours[name].default == theirs[name].default for name in theirs)
-    set_, defaults = {name: object() for name in ours}, SpectralClassifier(form="single").get_params()
-    assert SpectralClassifier(**set_, form="single").get_params() == set_ != defaults
+    set_, defaults = {name: object() for name in ours}, SpectralClassifier().get_params()
+    assert SpectralClassifier(**set_).get_params() == set_ != defaults
 
 
 def test_log_odds_are_of_the_positive_class(rows):

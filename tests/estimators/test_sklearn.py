@@ -29,7 +29,7 @@ def test_scikit_learns_checks(estimator, check):
 
 
 def quick(cls, **options):
-    return cls(dim=3, n_epochs=5, random_state=0, **options)
+    return cls(dim=3, n_epochs=5, random_state=0, form="single", **options)
 
 
 def test_pipeline_and_grid_search_in_two_processes(diabetes):

@@ -177,7 +177,7 @@ def test_metrics_and_baselines_take_weights(rng):
     weight = rng.integers(0, 4, 80)
     repeated = np.repeat(np.arange(80), weight)
     for kind, y in ((SpectralRegressor, X["a"] + X["b"] ** 2), (SpectralClassifier, X["a"] > 0.3)):
-        est = kind(dim=2, n_epochs=3, random_state=0).fit(X, y, sample_weight=weight)
+        est = kind(dim=2, n_epochs=3, random_state=0, form="single").fit(X, y, sample_weight=weight)
         est.baselines_ = fit_baselines(est, X, y, weight)
         again = fit_baselines(est, X.iloc[repeated], y.iloc[repeated])
         for name, baseline in again.items():

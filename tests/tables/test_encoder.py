@@ -97,7 +97,7 @@ def test_states_of_the_first_version():
     state = [{"kind": "numeric", "name": "a", "mean": 1.0, "scale": 2.0}]
     np.testing.assert_array_equal(encode(TableEncoder.from_state(state), [5.0]), [[2.0]])
     with pytest.raises(
-        ValueError, match="kinds of column numeric, categorical, date, dropped; got 'ordinal' for 'a'"
+        ValueError, match="kinds of column numeric, hats, categorical, date, dropped; got 'ordinal' for 'a'"
     ):
         TableEncoder.from_state([{"kind": "ordinal", "name": "a"}])
 

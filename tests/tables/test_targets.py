@@ -160,7 +160,7 @@ def test_dates_and_complex_numbers_are_no_targets_anywhere(y, advice, estimator)
     X = pd.DataFrame({"a": np.arange(40.0) % 13})
     for table in (X, X.to_numpy()):
         with pytest.raises(ValueError, match=rf"the target '.*'; got .* in row 0\. {advice}"):
-            estimator(dim=2, n_epochs=1).fit(table, y)
+            estimator(dim=2, n_epochs=1, form="single").fit(table, y)
     with pytest.raises(ValueError, match=advice):
         target_numbers(y, "y")
     if isinstance(y, pd.Series):
