@@ -34,8 +34,12 @@ def test_a_resumed_run_is_the_same_to_the_bit(tmp_path, structure, stop):
         module = MODULES[structure](2, 4, dtype=torch.float64)
         return start(module, n=40, n_epochs=7, norm_penalty=0.01)
 
-    whole = fresh()
-    list(training.epochs(whole, data, data))
+    def to_the_end(run):
+        list(training.join_validation(training.epochs(run, data, data), run, rows(n=50)))
+        run.finish()
+        return run
+
+    whole = to_the_end(fresh())
     broken = fresh()
     events = training.epochs(broken, data, data)
     events = training.save_checkpoints(events, broken, path, every=1, identity=identity)
@@ -45,7 +49,7 @@ def test_a_resumed_run_is_the_same_to_the_bit(tmp_path, structure, stop):
     resumed = fresh()
     training.resume(resumed, path, identity)
     assert len(resumed.history) == stop
-    list(training.epochs(resumed, data, data))
+    to_the_end(resumed)
     for mine, theirs in zip(resumed.module.parameters(), whole.module.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     assert [e.validation_loss for e in resumed.history] == [e.validation_loss for e in whole.history]
