@@ -19,7 +19,7 @@ def training_curve_table(history: list[dict[str, float]]) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
-    """Draw both losses on a log scale and mark the epoch whose weights were kept.
+    """Draw both losses on a log scale and mark the epoch that was chosen.
 
     Parameters
     ----------
@@ -33,23 +33,23 @@ def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
     curves = table.rename(columns=named).melt("epoch", [*named.values()], "of", "loss")
     looks = line_looks(_LOOKS) | {"markers": False}
     sns.lineplot(curves, x="epoch", y="loss", hue="of", style="of", estimator=None, ax=ax, **looks)
-    best = _kept(table)
-    label = f"kept: epoch {int(best['epoch'])}"
+    best = _chosen(table)
+    label = f"chosen: epoch {int(best['epoch'])}"
     ax.plot(best["epoch"], best["validation_loss"], "o", color=NEUTRAL, label=label)
     ax.set(xlabel="epoch", ylabel=loss, yscale="log", title="Loss by epoch")
     label_log(ax.yaxis)
     ax.legend()
 
 
-def _kept(table: pd.DataFrame) -> pd.Series:
+def _chosen(table: pd.DataFrame) -> pd.Series:
     return table.iloc[int(table["validation_loss"].argmin())]
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the epoch that was kept, and both losses there."""
-    best = _kept(table)
+    """Name the epoch that was chosen, and both losses there."""
+    best = _chosen(table)
     return (
-        f"Epoch {int(best['epoch'])} of {len(table)} was kept, with a validation loss of "
+        f"Epoch {int(best['epoch'])} of {len(table)} was chosen, with a validation loss of "
         f"{number(best['validation_loss'])} and a training loss of {number(best['train_loss'])}."
     )
 
@@ -59,7 +59,7 @@ training_curve = Figure(
     title="Training",
     kind="Line chart",
     reading="Losses by epoch. Where the loss of the validation rows rises while that of the training rows "
-    "falls, training fits noise; the dot is the epoch that was kept.",
+    "falls, training fits noise; the dot is the epoch that was chosen.",
     table=training_curve_table,
     draw=draw,
     finding=finding,
