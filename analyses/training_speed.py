@@ -24,10 +24,11 @@ from matplotlib.axes import Axes
 
 from spectral_interp import SpectralRegressor, plots
 from spectral_interp.eigen import kth_eigenvalue
+from spectral_interp.estimators.single import options_of
 from spectral_interp.models.spectral import TridiagonalSpectral
 from spectral_interp.tables.encoder import TableEncoder
 from spectral_interp.training.loop import epochs
-from spectral_interp.training.run import Options, Run, TrainingRows
+from spectral_interp.training.run import Run, TrainingRows
 
 DIM = 15
 TARGET = 54_138.0  # test RMSE in dollars that the published study reports for dimension 15
@@ -58,11 +59,11 @@ def problem_of(task: study.Task) -> Problem:
 
 def ours(problem: Problem, batch: int, n_epochs: int, seed: int) -> Iterator[tuple[float, float]]:
     """Train with the defaults; yield the seconds of every epoch and the test RMSE after it."""
-    defaults, n = SpectralRegressor(form="single"), len(problem.train.z)
-    options = Options("squared", n_epochs, batch, defaults.learning_rate, defaults.alpha / n)
+    est = SpectralRegressor(n_epochs=n_epochs, batch_size=batch, form="single")
     generator = torch.Generator().manual_seed(seed)
     module = TridiagonalSpectral(problem.train.z.shape[1], DIM, generator=generator, dtype=torch.float64)
-    run = Run.start(module, options, n_rows=n, generator=generator)
+    options = options_of(est, problem.train, module)
+    run = Run.start(module, options, n_rows=len(problem.train.z), generator=generator)
     for event in epochs(run, problem.train, problem.test):
         yield event.seconds, problem.scale * math.sqrt(event.validation_loss)
 

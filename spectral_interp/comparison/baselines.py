@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
 from ..estimators.base import SpectralEstimator
-from ..estimators.single import consume, options_of
+from ..estimators.single import consume, going_on, options_of
 from ..models.network import LINEAR, MLP, Baseline, network
 from ..training.loop import epochs, mean_loss
 from ..training.partition import Partition
@@ -34,8 +34,8 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = N
     The linear model is scikit-learn's ridge or logistic regression; the validation rows choose its penalty.
     Both see the columns before numbers are made piecewise linear. The MLP has two hidden layers of 64 ReLUs
     and is trained as a single neuron is, with the estimator's settings of that form: weight decay, averaged
-    weights and the best epoch on the validation rows; only its step size is its own. To keep both
-    with the model, set ``est.baselines_``; ``save`` then stores them.
+    weights, the best epoch on the validation rows and, on large tables, a last cycle on all rows; only its
+    step size is its own. To keep both with the model, set ``est.baselines_``; ``save`` then stores them.
 
     Parameters
     ----------
@@ -98,18 +98,18 @@ def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
             "0.bias": torch.from_numpy(np.reshape(model.intercept_, 1)),
         }
         module.load_state_dict(weights)
-        loss = mean_loss(_flat(module), data.validation, options_of(est, data.train).loss)
+        loss = mean_loss(_flat(module), data.validation, est._loss)
         fitted.append((loss, module))
     return _finished(LINEAR, min(fitted, key=lambda pair: pair[0])[1], data)
 
 
 def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
     module = network([data.table.z.shape[1], *HIDDEN], seed=est.seed_)
-    options = replace(options_of(est, data.train), learning_rate=MLP_LEARNING_RATE, norm_penalty=0.0)
+    options = replace(options_of(est, data.train, module), learning_rate=MLP_LEARNING_RATE, norm_penalty=0.0)
     generator = torch.Generator().manual_seed(est.seed_)
     run = Run.start(_flat(module), options, n_rows=len(data.trained), generator=generator)
-    events = epochs(run, data.train, data.validation)
-    consume(est, stop_early(events, run, patience=est.patience), run)
+    events = stop_early(epochs(run, data.train, data.validation), run, patience=est.patience)
+    consume(est, going_on(events, run, data), run)
     return _finished(MLP, module, data)
 
 

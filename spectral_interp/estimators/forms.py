@@ -81,7 +81,7 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     if saving.checkpoint is not None:
         path = Path(saving.checkpoint)
         events = save_checkpoints(events, run, path, every=saving.every, identity=saving.identity)
-    single.consume(est, events, run)
+    single.consume(est, single.going_on(events, run, data), run)
     if est.norm_penalty:
         prune(run.module, data.train, run.options)
     run.module.rescale_(data.scale, data.center)

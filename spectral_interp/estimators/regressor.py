@@ -33,13 +33,13 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     k : int, optional
         0-based index of the eigenvalue, ascending, negative from the top; ``dim // 2`` by default.
     n_epochs, batch_size : int
-        Length of training and rows per step.
+        Largest number of epochs to choose from and rows per step.
     learning_rate : float
         Peak of the one-cycle schedule of AdamW.
     alpha : float
         Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows of a single
-        neuron: like the penalty of ridge regression it matters less, the more rows there are. The weight
-        decay of sums is proportional to it.
+        neuron, and in proportion less where there are over 20 rows per coefficient: like the penalty of ridge
+        regression it matters less, the more rows there are. The weight decay of sums is proportional to it.
     norm_penalty : float
         Strength of ``norm_penalty · Σ_i ‖A_i‖₂`` in the loss (of the standardised target, or the log loss),
         which removes whole features: the norms of useless ones become exactly zero.
@@ -54,7 +54,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         Texts that count as missing in every column, such as "<0.5" or "-999"; numbers by value. In columns of
         numbers "?", "-", "na" and the like always do.
     validation_fraction : float
-        Share of the rows set aside to choose the epoch.
+        Share of the rows set aside to choose the epoch. With 10 or more rows per coefficient, a last and
+        shorter cycle of training takes in all rows.
     patience : int
         Epochs without improvement on those rows after which training ends.
     random_state : int, Generator or RandomState, optional
@@ -78,7 +79,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         Of a single neuron.
     encoder_ : TableEncoder
     history_ : list of dict, one an epoch
-        Of a single neuron; of a sum that of the fit on which the number of epochs was chosen.
+        Those among which the number of epochs was chosen: of a single neuron before the last cycle, of a sum
+        on the held-out rows.
     fitted_params_ : dict
         The parameters as they were in ``fit``; ``save`` writes these.
     background_ : DataFrame

@@ -12,10 +12,16 @@ from sklearn.exceptions import ConvergenceWarning
 from ..models.spectral import MODULES
 from ..training import Epoch, Options, Run, TrainingRows
 from ..training.loop import best_start, epochs
-from ..training.stages import show_progress, stop_early
+from ..training.partition import Partition
+from ..training.stages import join_validation, show_progress, stop_early
 
 ROWS_PER_PARAMETER = 20
-"""With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start."""
+"""With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start.
+With more, the weight decay is."""
+
+ROWS_TO_GO_ON = 10
+"""Rows per coefficient from which on a fit trains on, with all rows, once its epoch is chosen. With fewer, an
+early end of training is what keeps the model from fitting noise."""
 
 STARTS = 3
 """Initial weights that are tried; the best after a tenth of the epochs goes on."""
@@ -30,14 +36,15 @@ def new_module(est: Any, n_features: int, seed: int) -> Any:
     return module(n_features, est.dim, est.k, generator=generator, dtype=torch.float64)
 
 
-def options_of(est: Any, train: TrainingRows) -> Options:
-    """Return the settings of a training run on the rows ``train``."""
+def options_of(est: Any, train: TrainingRows, module: Any) -> Options:
+    """Return the settings of a training run of a module on the rows ``train``."""
+    crowded = min(1.0, ROWS_PER_PARAMETER * parameters_of(module) / len(train.z))
     return Options(
         loss=est._loss,
         n_epochs=int(est.n_epochs),
         batch_size=int(est.batch_size),
         learning_rate=est.learning_rate,
-        weight_decay=est.alpha / float(train.weight.sum()),
+        weight_decay=crowded * est.alpha / float(train.weight.sum()),
         norm_penalty=est.norm_penalty,
     )
 
@@ -47,10 +54,9 @@ def begun(est: Any, train: TrainingRows) -> list[Run]:
     (n, p), runs = train.z.shape, []
     for seed in range(est.seed_, est.seed_ + STARTS):
         module = new_module(est, p, seed)
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters)))
+        module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters_of(module))))
         generator = torch.Generator().manual_seed(seed)
-        runs.append(Run.start(module, options_of(est, train), n_rows=n, generator=generator))
+        runs.append(Run.start(module, options_of(est, train, module), n_rows=n, generator=generator))
     return runs
 
 
@@ -59,6 +65,12 @@ def trained(est: Any, train: TrainingRows, validation: TrainingRows) -> Run:
     run = best_start(begun(est, train), train, validation)
     consume(est, stop_early(epochs(run, train, validation), run, patience=est.patience), run)
     return run
+
+
+def going_on(events: Iterable[Epoch], run: Run, data: Partition) -> Iterable[Epoch]:
+    """Return the events, with those of a last cycle on all rows where a coefficient has many."""
+    many = len(data.trained) >= ROWS_TO_GO_ON * parameters_of(run.module)
+    return join_validation(events, run, data.table) if many else events
 
 
 def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:

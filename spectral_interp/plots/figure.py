@@ -104,7 +104,7 @@ class Exhibit:
     >>> curve = plots.training_curve_table([{"epoch": 1, "train_loss": 0.5, "validation_loss": 0.6}])
     >>> exhibit = plots.training_curve.of(curve, loss="mean squared error")
     >>> exhibit.name, exhibit.finding
-    ('training_curve', 'Epoch 1 of 1 was kept, with a validation loss of 0.6 and a training loss of 0.5.')
+    ('training_curve', 'Epoch 1 of 1 was chosen, with a validation loss of 0.6 and a training loss of 0.5.')
     """
 
     figure: Figure

@@ -23,7 +23,7 @@ def training_curve_table(history: list[dict[str, float]], *, members: int | None
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
-    """Draw both losses on a log scale and mark the epoch whose weights were kept.
+    """Draw both losses on a log scale and mark the epoch that was chosen.
 
     Parameters
     ----------
@@ -37,21 +37,21 @@ def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
     curves = table.rename(columns=named).melt("epoch", [*named.values()], "of", "loss")
     looks = line_looks(_LOOKS) | {"markers": False}
     sns.lineplot(curves, x="epoch", y="loss", hue="of", style="of", estimator=None, ax=ax, **looks)
-    best = _kept(table)
-    label = f"{'chosen' if 'members' in table else 'kept'}: epoch {int(best['epoch'])}"
+    best = _chosen(table)
+    label = f"chosen: epoch {int(best['epoch'])}"
     ax.plot(best["epoch"], best["validation_loss"], "o", color=NEUTRAL, label=label)
     ax.set(xlabel="epoch", ylabel=loss, yscale="log", title="Loss by epoch")
     label_log(ax.yaxis)
     ax.legend()
 
 
-def _kept(table: pd.DataFrame) -> pd.Series:
+def _chosen(table: pd.DataFrame) -> pd.Series:
     return table.iloc[int(table["validation_loss"].argmin())]
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the epoch that was kept, and both losses there."""
-    best = _kept(table)
+    """Name the epoch that was chosen, and both losses there."""
+    best = _chosen(table)
     if "members" in table:
         fits = counted(int(table["members"].iloc[0]), "fit of the model ends", "fits of the model end")
         done = f"The {fits} after epoch {int(best['epoch'])}"
@@ -60,7 +60,7 @@ def finding(table: pd.DataFrame) -> str:
             f"{number(best['validation_loss'])}, with a training loss of {number(best['train_loss'])}."
         )
     return (
-        f"Epoch {int(best['epoch'])} of {len(table)} was kept, with a validation loss of "
+        f"Epoch {int(best['epoch'])} of {len(table)} was chosen, with a validation loss of "
         f"{number(best['validation_loss'])} and a training loss of {number(best['train_loss'])}."
     )
 
@@ -69,12 +69,12 @@ def reading(table: pd.DataFrame) -> str:
     """Return how to read it."""
     text = (
         "Losses by epoch. Where the loss of the validation rows rises while that of the training rows falls, "
-        "training fits noise; the dot is the epoch that was kept."
+        "training fits noise; the dot is the epoch that was chosen."
     )
     if "members" not in table:
         return text
     return (
-        f"{text.removesuffix('that was kept.')}with the lowest loss. These are fits without the validation "
+        f"{text.removesuffix('that was chosen.')}with the lowest loss. These are fits without the validation "
         "rows, which chose the number of epochs; the fits of the model learn from all rows, for as many."
     )
 

@@ -65,6 +65,7 @@ class RungFound(Found):
     parameters: int
     epochs: int
     chosen: bool
+    decay: float | None = None
 
     @classmethod
     def of(cls, est: SpectralEstimator) -> list[RungFound]:

@@ -2,14 +2,14 @@
 
 A :class:`~spectral_interp.training.run.Run` holds everything that training changes, so that a checkpoint is
 its state and a resumed run takes up where it stopped. ``epochs(run, …)`` trains; ``stop_early``,
-``save_checkpoints`` and ``show_progress`` pass its events on and do one thing each; the estimators' ``fit``
-puts them together.
+``join_validation``, ``save_checkpoints`` and ``show_progress`` pass its events on and do one thing each; the
+estimators' ``fit`` puts them together.
 """
 
 from .loop import LOSSES, best_start, epochs, mean_loss
 from .optimiser import adamw, one_cycle
 from .run import Epoch, Options, Run, TrainingRows
-from .stages import prune, resume, save_checkpoints, show_progress, stop_early
+from .stages import join_validation, prune, resume, save_checkpoints, show_progress, stop_early
 
 __all__ = [
     "LOSSES",
@@ -20,6 +20,7 @@ __all__ = [
     "adamw",
     "best_start",
     "epochs",
+    "join_validation",
     "mean_loss",
     "one_cycle",
     "prune",

@@ -55,7 +55,7 @@ class Partition:
 
     @property
     def validation(self) -> TrainingRows:
-        """The rows that choose the epoch."""
+        """The rows that choose the epoch; the last cycle of training takes them in."""
         return TrainingRows(*(column[self.validated] for column in self.table))
 
 

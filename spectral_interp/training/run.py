@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -97,9 +97,26 @@ class Run:
             gradient,
             average=weights.copy(),
             moments=np.zeros((2, len(weights))),
-            rates=one_cycle(options.n_epochs * math.ceil(n_rows / options.batch_size), options.learning_rate),
+            rates=_rates(options, n_rows),
             generator=generator,
             best_weights=weights.copy(),
+        )
+
+    def again(self, n_epochs: int, *, n_rows: int) -> Self:
+        """Return a run of another cycle, which starts from the best weights in the same memory."""
+        self.weights[:] = self.best_weights
+        options = replace(self.options, n_epochs=n_epochs)
+        return replace(
+            self,
+            options=options,
+            average=self.weights.copy(),
+            moments=np.zeros_like(self.moments),
+            rates=_rates(options, n_rows),
+            steps=0,
+            history=[],
+            best_epoch=0,
+            best_loss=math.inf,
+            best_weights=self.weights.copy(),
         )
 
     def step(self) -> None:
@@ -165,6 +182,11 @@ class Run:
         names = [part.name for part in fields(Epoch)]
         self.history = [Epoch(*(event[name] for name in names)) for event in state["history"]]
         self.best_epoch, self.best_loss = best_epoch, best_loss
+
+
+def _rates(options: Options, n_rows: int) -> FloatArray:
+    """Return the step sizes of a run on ``n_rows`` rows."""
+    return one_cycle(options.n_epochs * math.ceil(n_rows / options.batch_size), options.learning_rate)
 
 
 def _gather(module: nn.Module) -> tuple[FloatArray, FloatArray]:

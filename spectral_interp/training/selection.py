@@ -50,6 +50,9 @@ BATCH = 128
 EPOCHS, LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS, MOST_STEPS = 20, 5, 100, 2_500, 20_000
 """Epochs of a fit; but so many that it takes at least 2,500 steps, and at most 20,000."""
 
+DECAYS = {"squared": {1.0: 3.0, 10.0: 10.0}, "logistic": {10.0: 10.0, 1.0: 3.0}}
+"""Weight decays to try, and that of hats with each; the first one serves where inputs are chosen."""
+
 HELD_SHARE, FOLDS, FOLDED_ROWS = 0.15, 4, 3_000
 """Share of the rows held out; with fewer rows than the last, each is held out once, in so many parts."""
 
@@ -78,7 +81,7 @@ class SumFit:
     rung : str
         The form of the inputs that was chosen.
     rungs : list of dict
-        Name, held-out loss, parameters and epochs of every form that was tried, the simplest first.
+        Name, held-out loss, parameters, epochs and weight decay of every form tried, the simplest first.
     history : list of Epoch
         Of the fits that chose the epochs of the rung, with their held-out losses.
     """
@@ -108,6 +111,7 @@ class Recipe:
     axes: tuple[Axis, ...]
     data: Data
     options: SumOptions
+    decays: dict[float, float]
     seed: int
     tape: Tape
 
@@ -125,6 +129,10 @@ class Recipe:
         epochs = self.options.n_epochs // 2
         options = replace(self.options, n_epochs=epochs, stop=epochs)
         return self.tape.play(name, SumRun.start(inputs, options, self.table(inputs), self.seed_of(number)))
+
+    def decaying(self, weight_decay: float) -> SumOptions:
+        """Return the settings with one of the decays."""
+        return replace(self.options, weight_decay=weight_decay, hat_decay=self.decays[weight_decay])
 
     def seed_of(self, number: int) -> int:
         """Return the seed of a fit: its starting weights and the order of its rows."""
@@ -336,24 +344,25 @@ def fit_sum(
     """
     data = Data(z, y, weight, groups)
     _check(axes, data, loss, rungs)
-    options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty, decay=decay)
-    recipe = Recipe(tuple(axes), data, options, seed, Tape() if tape is None else tape)
+    decays = {decay * own: decay * hats for own, hats in DECAYS[loss].items()}
+    options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty, decays=decays)
+    recipe = Recipe(tuple(axes), data, options, decays, seed, Tape() if tape is None else tape)
     found = splits(y, groups, loss=loss, seed=seed)
     table = [] if simpler is None else [*simpler(found)]
     candidates = _candidates(recipe, rungs)
     curves = _held_out_curves(recipe, candidates, found)
     for name, inputs in candidates.items():
         size = members * inputs.n_features * options.neurons * (2 * dim - 1)
-        best = min(curves[name], key=lambda event: event.validation_loss)
+        decay, best = min(_ends(curves[name]), key=lambda end: end[1].validation_loss)
         own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
-        table.append({"rung": name, **own})
+        table.append({"rung": name, **own, "decay": decay})
     least = min(row["loss"] for row in table)
     chosen = next(row for row in table if row["loss"] <= (1 + TOLERANCE) * least)
     inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
-    runs = _members(recipe, inputs, chosen["epochs"], members if chosen["rung"] in candidates else 0)
+    runs = _members(recipe, inputs, chosen, members if chosen["rung"] in candidates else 0)
     entries = [inputs.folded(run.average) for run in runs]
     shape = (len(runs), inputs.n_features, options.neurons, 2 * dim - 1)
-    history = curves.get(chosen["rung"], [])
+    history = curves[chosen["rung"]][chosen["decay"]] if runs else []
     stacked = np.reshape(entries, shape)
     return SumFit(inputs.axes, inputs.pairs, stacked, options.k, chosen["rung"], table, history)
 
@@ -375,15 +384,26 @@ def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) ->
 
 
 def options_for(
-    n: int, *, loss: str, dim: int = 5, norm_penalty: float = 0.0, decay: float = 1.0
+    n: int, *, loss: str, decays: dict[float, float], dim: int = 5, norm_penalty: float = 0.0
 ) -> SumOptions:
     """Return the settings of a fit on n rows: at least EPOCHS epochs, and more of them for few rows."""
     batch = int(np.clip(n // 100, 16, BATCH))
     per_epoch = -(-n // batch)
     epochs = int(np.clip(-(-LEAST_STEPS // per_epoch), EPOCHS, MOST_EPOCHS))
     epochs = min(epochs, max(LEAST_EPOCHS, MOST_STEPS // per_epoch))
-    options = SumOptions(loss, epochs, epochs, batch, norm_penalty=norm_penalty, dim=dim)
-    return replace(options, weight_decay=decay * options.weight_decay, hat_decay=decay * options.hat_decay)
+    weight_decay, hat_decay = next(iter(decays.items()))
+    return SumOptions(
+        *(loss, epochs, epochs, batch),
+        weight_decay=weight_decay,
+        hat_decay=hat_decay,
+        norm_penalty=norm_penalty,
+        dim=dim,
+    )
+
+
+def _ends(curves: dict[float, list[Epoch]]) -> list[tuple[float, Epoch]]:
+    """Return every decay with each of its epochs."""
+    return [(decay, event) for decay, curve in curves.items() for event in curve]
 
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
@@ -406,21 +426,24 @@ def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
 
 def _held_out_curves(
     recipe: Recipe, candidates: dict[str, Inputs], splits: list[tuple[IntArray, IntArray]]
-) -> dict[str, list[Epoch]]:
-    """Return the losses of every form after every epoch, the weighted means over the splits."""
+) -> dict[str, dict[float, list[Epoch]]]:
+    """Return the losses of every form and decay after every epoch, the weighted means over the splits."""
     weight = recipe.data.weight
 
-    def fit(job: tuple[str, int]) -> list[Epoch]:
-        name, number = job
+    def fit(job: tuple[str, float, int]) -> list[Epoch]:
+        name, decay, number = job
         table, (kept, held) = recipe.table(candidates[name]), splits[number]
         seed = recipe.seed_of(800 + number)
-        run = SumRun.start(candidates[name], recipe.options, table.take(kept), seed)
-        return recipe.tape.play(f"{name} {number + 1}", run, table.take(held)).history
+        run = SumRun.start(candidates[name], recipe.decaying(decay), table.take(kept), seed)
+        return recipe.tape.play(f"{name}, decay {decay:g}, {number + 1}", run, table.take(held)).history
 
-    jobs = list(itertools.product(candidates, range(len(splits))))
-    histories = iter(recipe.tape.side_by_side(fit, jobs))
+    jobs = itertools.product(candidates, recipe.decays, range(len(splits)))
+    found = iter(recipe.tape.side_by_side(fit, jobs))
     share = np.array([weight[held].sum() for _, held in splits])
-    return {name: _mean_curve([next(histories) for _ in splits], share) for name in candidates}
+    return {
+        name: {decay: _mean_curve([next(found) for _ in splits], share) for decay in recipe.decays}
+        for name in candidates
+    }
 
 
 def _mean_curve(histories: list[list[Epoch]], share: FloatArray) -> list[Epoch]:
@@ -434,11 +457,11 @@ def _mean_curve(histories: list[list[Epoch]], share: FloatArray) -> list[Epoch]:
     return curve
 
 
-def _members(recipe: Recipe, inputs: Inputs, stop: int, members: int) -> list[SumRun]:
+def _members(recipe: Recipe, inputs: Inputs, chosen: dict[str, Any], members: int) -> list[SumRun]:
     """Return finished fits on all rows, different in their starting weights and the order of the rows."""
     if not members:
         return []
-    table, options = recipe.table(inputs), replace(recipe.options, stop=stop)
+    table, options = recipe.table(inputs), replace(recipe.decaying(chosen["decay"]), stop=chosen["epochs"])
 
     def fit(number: int) -> SumRun:
         run = SumRun.start(inputs, options, table, recipe.seed_of(number))

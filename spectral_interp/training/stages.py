@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -17,14 +18,28 @@ from tqdm import tqdm
 
 from ..eigen.engine import allowed_threads
 from ..files import artifact
-from .loop import mean_loss
+from .loop import epochs, mean_loss
 from .run import Epoch, Options, Run, TrainingRows
+
+LAST_CYCLE = 0.5
+"""Length of the cycle that takes in all rows, in units of the epochs that led to the best weights."""
 
 
 def stop_early(events: Iterable[Epoch], run: Run, *, patience: int) -> Iterator[Epoch]:
     """Pass events on until the validation loss has not improved for ``patience`` epochs."""
     while len(run.history) - run.best_epoch < patience and (event := next(iter(events), None)):
         yield event
+
+
+def join_validation(events: Iterable[Epoch], run: Run, rows: TrainingRows) -> Iterator[Epoch]:
+    """Pass events on, then train the best weights for one more cycle on all rows, and pass on its events.
+
+    The rows that have chosen the epoch are worth more as training rows. The history stays that of the choice.
+    """
+    yield from events
+    last = run.again(math.ceil(LAST_CYCLE * run.best_epoch), n_rows=len(rows.z))
+    yield from epochs(last, rows, rows)
+    run.best_weights = last.best_weights
 
 
 def save_checkpoints(

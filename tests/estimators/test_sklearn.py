@@ -15,6 +15,11 @@ from sklearn.preprocessing import PowerTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, load
+from spectral_interp.estimators.single import going_on, options_of
+from spectral_interp.models import TridiagonalSpectral
+from spectral_interp.training import TrainingRows
+from spectral_interp.training.partition import Partition
+from tests.training.small import start
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -200,3 +205,20 @@ def test_alpha_shrinks_the_weights(diabetes):
         for alpha in (0.0, 2000.0)
     ]
     assert norms[1] < 0.9 * norms[0]
+
+
+@pytest.mark.parametrize(("n", "share"), [(300, 1), (1080, 1), (4320, 0.25)])
+def test_weight_decay_is_less_where_a_coefficient_has_more_than_20_rows(n, share):
+    module = TridiagonalSpectral(5, 5)
+    assert sum(weight.numel() for weight in module.parameters()) == 54
+    rows = TrainingRows(np.zeros((n, 5)), np.zeros(n), np.full(n, 2.0))
+    decay = options_of(SpectralRegressor(alpha=100.0), rows, module).weight_decay
+    assert decay == pytest.approx(share * 100 / (2 * n))
+
+
+@pytest.mark.parametrize(("n", "many"), [(29, False), (30, True)])
+def test_fits_go_on_where_a_coefficient_has_10_rows(n, many):
+    run, events = start(), iter(())  # of three coefficients
+    table = TrainingRows(np.zeros((n + 5, 2)), np.zeros(n + 5), np.ones(n + 5))
+    data = Partition(table, np.arange(n), np.arange(n, n + 5), 0.0, 1.0)
+    assert (going_on(events, run, data) is not events) == many

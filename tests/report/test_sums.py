@@ -15,6 +15,7 @@ from spectral_interp.report import sections
 from spectral_interp.report.headlines import limits
 from spectral_interp.report.page import render
 from spectral_interp.report.rows import picker_rows
+from spectral_interp.report.summary import RungFound
 
 N = 300
 
@@ -93,7 +94,7 @@ def test_the_price_of_readability_is_that_of_the_rungs(analysis, est):
     assert chosen["inputs"] in finding
     assert number(chosen["held_out"]) in finding
     plain = analysis.summary.to_dict()["rungs"]
-    assert plain == rungs.to_dict("records")
+    assert [RungFound(**rung) for rung in plain] == [RungFound(**rung) for rung in rungs.to_dict("records")]
     lines = "\n".join(summary_lines(analysis.summary))
     assert all(f"RMSE (price) {number(loss)}" in lines for loss in rungs["held_out_loss"])
 

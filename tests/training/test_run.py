@@ -33,3 +33,22 @@ def test_best_weights_are_those_of_the_best_epoch():
     run.finish()
     assert run.module[0].weight.tolist() == [[2.0, 2.0]]
     assert run.module[0].weight.grad is None
+
+
+def test_another_cycle_starts_from_the_best_weights_and_leaves_the_history():
+    run = start(n=40, n_epochs=5)
+    run.gradient[:] = 1.0
+    run.step()
+    run.record(Epoch(1, 0.0, 2.0, 0.0, 0.0))
+    best = run.average.copy()
+    run.step()
+    last = run.again(2, n_rows=50)
+    np.testing.assert_array_equal(run.module[0].weight.detach().numpy().ravel(), best[:2])
+    np.testing.assert_array_equal(last.average, best)
+    assert (last.moments == 0).all()
+    assert len(last.rates) == 2 * 4
+    assert (last.steps, last.history, last.best_epoch) == (0, [], 0)
+    assert (run.steps, len(run.history), run.best_epoch, run.options.n_epochs) == (2, 1, 1, 5)
+    last.step()
+    assert run.module[0].bias.item() == last.weights[-1] != best[-1]
+    np.testing.assert_array_equal(run.best_weights, best)

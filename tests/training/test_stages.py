@@ -8,7 +8,7 @@ import torch
 
 from spectral_interp import training
 from spectral_interp.models.spectral import MODULES, TridiagonalSpectral
-from spectral_interp.training.run import Epoch, Options
+from spectral_interp.training.run import Epoch, Options, TrainingRows
 from tests.training.small import rows, start
 
 
@@ -34,8 +34,12 @@ def test_a_resumed_run_is_the_same_to_the_bit(tmp_path, structure, stop):
         module = MODULES[structure](2, 4, dtype=torch.float64)
         return start(module, n=40, n_epochs=7, norm_penalty=0.01)
 
-    whole = fresh()
-    list(training.epochs(whole, data, data))
+    def to_the_end(run):
+        list(training.join_validation(training.epochs(run, data, data), run, rows(n=50)))
+        run.finish()
+        return run
+
+    whole = to_the_end(fresh())
     broken = fresh()
     events = training.epochs(broken, data, data)
     events = training.save_checkpoints(events, broken, path, every=1, identity=identity)
@@ -45,11 +49,34 @@ def test_a_resumed_run_is_the_same_to_the_bit(tmp_path, structure, stop):
     resumed = fresh()
     training.resume(resumed, path, identity)
     assert len(resumed.history) == stop
-    list(training.epochs(resumed, data, data))
+    to_the_end(resumed)
     for mine, theirs in zip(resumed.module.parameters(), whole.module.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     assert [e.validation_loss for e in resumed.history] == [e.validation_loss for e in whole.history]
     assert resumed.best_epoch == whole.best_epoch
+
+
+def test_a_last_cycle_takes_in_the_validation_rows():
+    everything = rows(n=80, target=lambda z: 2 * z[:, 0] + (np.arange(80) >= 60))
+    train, validation = (TrainingRows(*(c[part] for c in everything)) for part in (slice(60), slice(60, 80)))
+    run = start(n=60, n_epochs=20)
+    chosen = training.epochs(run, train, validation)
+    events = list(training.join_validation(chosen, run, everything))
+    assert [event.epoch for event in events] == [*range(1, 21), *range(1, math.ceil(run.best_epoch / 2) + 1)]
+    assert len(run.history) == 20
+    run.finish()
+    least, *_ = np.linalg.lstsq(np.c_[everything.z, np.ones(80)], everything.y)
+    np.testing.assert_allclose(run.weights, least, atol=0.1)  # of the first 60 rows alone: 2, 0, 0
+
+
+def test_a_last_cycle_that_diverges_leaves_what_was_chosen():
+    run, data = start(n_epochs=4), rows()
+    broken = data._replace(y=np.full(64, np.nan))
+    with pytest.raises(FloatingPointError, match="epoch 1, batch 1"):
+        list(training.join_validation(training.epochs(run, data, data), run, broken))
+    twin = start(n_epochs=4)
+    list(training.epochs(twin, data, data))
+    np.testing.assert_array_equal(run.best_weights, twin.best_weights)
 
 
 def test_checkpoints_come_every_so_many_epochs_and_at_the_end(tmp_path):
