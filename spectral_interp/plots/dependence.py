@@ -84,8 +84,8 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     low, high = np.full((2, len(table)), np.nan)
     if attribution.background == certificate.view.background_name:
         there = (table["value"].notna() & table["known"] & (table["of"] != KNOT)).to_numpy()
-        options = {"method": attribution.method, "nodes": grid if axis.knots else None}
-        ends = certificate.contribution_range(column, table["value"][there], **options)
+        values, nodes = table["value"][there], grid if axis.knots else None
+        ends = certificate.contribution_range(column, values, method=attribution.method, nodes=nodes)
         low[there], high[there] = ends
     slope_low, slope_high, proven = _slopes(certificate, axis)
     return table.assign(

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from spectral_interp import SpectralRegressor, analyze, certify, explain, load, report
-from spectral_interp._common.text import number
+from spectral_interp import SpectralRegressor, analyze, certify, explain, load, plots, report
+from spectral_interp._common.text import at_most, number
 from spectral_interp.commands.printing import summary_lines
 from spectral_interp.report import sections
 from spectral_interp.report.headlines import limits
@@ -228,3 +228,15 @@ def test_older_files_know_no_price(diabetes):
         "price of readability: the file does not say which forms of the model were tried" in summary.left_out
     )
     assert summary.rungs == []
+
+
+def test_certified_bars_are_in_the_order_of_their_ends(analysis):
+    table = analysis.tables["certified"]
+    steepest = np.maximum(table["high"], -table["low"])
+    assert (np.diff(steepest) <= 0).all()
+    assert (table["norm"] <= steepest * (1 + 1e-12)).all()
+    many = pd.concat([table.assign(column=table["column"] + str(i)) for i in range(9)], ignore_index=True)
+    many = many.sort_values("high", ascending=False, ignore_index=True)
+    ax = plots.certified(many, Figure().subplots())
+    bound = np.maximum(many["high"], -many["low"])[20:].max()
+    assert any(at_most(bound) in text.get_text() for text in ax.texts)
