@@ -20,7 +20,7 @@ CHANGE, BRIEF = 34, 12
 
 
 def certified_table(certificate: Certificate) -> pd.DataFrame:
-    """Return what is certified per column, as :meth:`Certificate.columns`, the largest norm first.
+    """Return what is certified per column, as :meth:`Certificate.columns`, the steepest first.
 
     ``neurons`` is the number of neurons of a sum.
     """
@@ -28,7 +28,8 @@ def certified_table(certificate: Certificate) -> pd.DataFrame:
     neurons = len(certificate.view.function.neurons)
     if neurons > 1:
         table = table.assign(neurons=neurons)
-    return table.sort_values("norm", ascending=False, ignore_index=True, kind="stable")
+    steepest = table[["low", "high"]].abs().max(axis=1).sort_values(ascending=False, kind="stable")
+    return table.loc[steepest.index].reset_index(drop=True)
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
