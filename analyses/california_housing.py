@@ -2,10 +2,10 @@
 
 Single neurons of dimension 7, 11, 15 and 45 with the package's defaults, the four skewed columns by their
 logarithm, and the sum of neurons, ten seeds each. Held-out rows of the training table choose the epochs (and
-the inputs of the sum), before all of them are trained on; the test rows choose nothing. Beside them, on the same encoded columns: linear regression,
-scikit-learn's MLP with two hidden layers of 64 (the epoch chosen on a tenth of the rows, too) and its
-histogram gradient boosting. Dashes mark what the published study reports, one seed each, its epochs chosen on
-the test rows. ``--quick`` takes the bundled diabetes table instead.
+the inputs of the sum), before all of them are trained on; the test rows choose nothing. Beside them, on the
+same encoded columns: linear regression, scikit-learn's MLP with two hidden layers of 64 (the epoch chosen on
+a tenth of the rows, too) and its histogram gradient boosting. Dashes mark what the published study reports,
+one seed each, its epochs chosen on the test rows. ``--quick`` takes the bundled diabetes table instead.
 """
 
 from __future__ import annotations
