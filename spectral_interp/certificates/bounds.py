@@ -338,7 +338,7 @@ class Certificate:
         return {"gap_step": gap.labels[0]} | {name: float(end) for name, end in ends.items()}
 
     def contribution_range(
-        self, column: str, values: Any, *, method: str = "local"
+        self, column: str, values: Any, *, method: str = "local", nodes: Any = None
     ) -> tuple[FloatArray, FloatArray]:
         """Return between what the contribution of a column must lie, whatever the other columns are.
 
@@ -351,6 +351,9 @@ class Certificate:
             Numbers in the column's own unit, NaN for a missing one, dates, or levels.
         method : str
             "local", or one that averages over the background.
+        nodes : array_like, optional
+            Numbers at which bounds are as tight as they can be, of a column with knots or in a pair at many
+            values; spread over the values if not given.
 
         Returns
         -------
@@ -370,7 +373,9 @@ class Certificate:
         (array([-2.,  3.]), array([-1.,  6.]))
         """
         axis = self.view.axis(column)
-        return contribution_range(self.view, column, axis.encode(axis.checked(values)), method)
+        if nodes is not None:
+            nodes = np.unique(axis.coordinates(axis.checked(nodes)))
+        return contribution_range(self.view, column, axis.encode(axis.checked(values)), method, nodes)
 
     def change_range(self, column: str, start: Any, end: Any) -> tuple[FloatArray, FloatArray]:
         """Return between what predictions change as a column goes from start to end, whatever the others are.

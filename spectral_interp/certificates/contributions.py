@@ -128,20 +128,24 @@ def _worst(x: FloatArray, r: FloatArray, knots: tuple[float, ...]) -> FloatArray
 
 
 def contribution_range(
-    view: ModelView, column: str, there: FloatArray, method: str
+    view: ModelView, column: str, there: FloatArray, method: str, nodes: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """Return between what the contribution of a column must lie at features (m, f): arrays of shape (m,)."""
+    """Return between what the contribution of a column must lie at features (m, f): arrays of shape (m,).
+
+    Nodes are coordinates, ascending; spread over those of the features if not given.
+    """
     axis = view.axis(column)
     u = axis.locate(there)
     values = np.unique(u[~np.isnan(u)])
     bent = axis.knots or list(pairs_of(view, view.columns.index(column)))
     if not axis.sloped or not bent or len(values) <= NODES:
         return _exact(view, column, there, method)
-    nodes = values[np.linspace(0, len(values) - 1, NODES).round().astype(np.intp)]
+    if nodes is None:
+        nodes = values[np.linspace(0, len(values) - 1, NODES).round().astype(np.intp)]
     gap, known = np.flatnonzero(np.isnan(u)), np.flatnonzero(~np.isnan(u))
     ends = _exact(view, column, np.concatenate([axis.place(nodes), there[gap[:1]]]), method)
     at = np.searchsorted(nodes, u[known], side="right") - 1
-    sides = np.stack([at, np.minimum(at + 1, NODES - 1)])
+    sides = np.stack([at, np.minimum(at + 1, len(nodes) - 1)])
     bounds = Response(view, axis).bounds
     ways = (u[known] - nodes[sides])[..., None] * [bounds.low.min(), bounds.high.max()]
     low, high = (np.repeat(end[-1:], len(u)) for end in ends)

@@ -229,7 +229,7 @@ def ball_radius(matrices: FloatArray, centre: FloatArray) -> float:
         return 0.0
     shifted = matrices - centre[:, None, None] * np.eye(matrices.shape[1])
     stacked = shifted.reshape(-1, matrices.shape[1])
-    rows = shifted.reshape(len(matrices), -1)
+    rows = shifted.reshape(len(matrices), matrices.shape[1] ** 2)
     rows = rows[:, rows.any(axis=0)]
     if not rows.size:
         return 0.0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from .._common.text import at_least, at_most, counted, number
+import pandas as pd
+
+from .._common.text import at_least, at_most, counted, listed, number
+from ..plots.rungs import of_lowest, rungs_table
 from ..report.folder import SUMMARY
 from ..report.summary import (
     CertifiedFound,
     ComparisonFound,
     MarginsFound,
     MethodFound,
+    RefitFound,
+    RungFound,
     SkeletonFound,
     StabilityFound,
     Summary,
@@ -45,13 +50,17 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "metric", ", ".join(f"{k} {number(v)}" for k, v in metrics.items()) or "no targets given"
     if summary.not_held_out:
         yield "", summary.not_held_out
+    if summary.form == "sum":
+        yield "model", summary.description
+    for place, line in enumerate(rung_lines(summary.rungs, summary.target, squared="RMSE" in metrics)):
+        yield "" if place else "forms", line
     yield "rows", summary.row_labels
     yield "background", summary.background
     for name, method in summary.methods.items():
         yield from _method_lines(name, method, unit)
     for name, moves in (summary.background_stability or {}).items():
         yield f"{name}, redrawn", _stability(moves, summary.methods[name].top_columns)
-    yield from _certified_lines(summary.certified)
+    yield from _certified_lines(summary.certified, "proven" if summary.form == "sum" else "possible")
     if summary.pieces:
         counts = ", ".join(f"{name} {count}" for name, count in summary.pieces.counts.items())
         yield "linear pieces", f"{counts}, to within {at_most(summary.pieces.eps)} ({unit})"
@@ -68,6 +77,27 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "time", ", ".join(f"{k} {v:.1f} s" for k, v in summary.seconds.items() if v >= 0.05)
 
 
+def rung_lines(rungs: Sequence[RungFound], target: str, *, squared: bool) -> list[str]:
+    """Return a line for every form of a model that was tried; none where there is nothing to compare.
+
+    Parameters
+    ----------
+    rungs : sequence of RungFound
+    target : str
+    squared : bool
+        Whether the held-out losses are root mean squared errors, and not log losses.
+    """
+    if len(rungs) < 2:
+        return []
+    table = rungs_table(pd.DataFrame([rung.to_dict() for rung in rungs]), target, squared=squared)
+    return [
+        f"{line['inputs']}: held-out {line['measure']} {number(line['held_out'])}, "
+        f"{of_lowest(line['ratio'])}, {counted(line['parameters'], 'parameter')}"
+        + (", chosen" if line["chosen"] else "")
+        for _, line in table.iterrows()
+    ]
+
+
 def _method_lines(name: str, method: MethodFound, unit: str) -> Iterator[tuple[str, str]]:
     yield name, ", ".join(method.top_columns)
     share = "" if method.coupling_share is None else f"; {method.coupling_share:.0%} coupling"
@@ -76,8 +106,21 @@ def _method_lines(name: str, method: MethodFound, unit: str) -> Iterator[tuple[s
     yield "", f"completeness gap up to {gap:.1e} ({unit}), {relative:.1e} of the largest prediction"
     if method.largest_standard_error is not None:
         yield "", f"sampled: standard errors up to {number(method.largest_standard_error)} ({unit})"
+    if method.refit:
+        yield "", _refit(method.refit)
     if method.degenerate_rows:
         yield "", f"{counted(method.degenerate_rows, 'row')} degenerate"
+
+
+def _refit(found: RefitFound) -> str:
+    share = f"{found.below_deviation / found.contributions:.0%}"
+    text = (
+        f"{found.below_deviation:,} of {found.contributions:,} contributions ({share}) are smaller than their"
+    )
+    weak = (
+        f", and mean |contribution| than mean deviation for {listed(found.columns)}" if found.columns else ""
+    )
+    return f"{text} refit deviation{weak}"
 
 
 def _stability(moves: StabilityFound, columns: list[str]) -> str:
@@ -89,9 +132,9 @@ def _stability(moves: StabilityFound, columns: list[str]) -> str:
     return f"mean size of {listed}"
 
 
-def _certified_lines(certified: CertifiedFound) -> Iterator[tuple[str, str]]:
+def _certified_lines(certified: CertifiedFound, bounded: str) -> Iterator[tuple[str, str]]:
     share = certified.median_observed_over_certified_range
-    tight = "" if share is None else f"; slopes at the rows span {share:.0%} of what is possible (median)"
+    tight = "" if share is None else f"; slopes at the rows span {share:.0%} of what is {bounded} (median)"
     proven = f"{certified.columns_of_proven_direction} of {certified.columns} columns"
     yield "certified", f"direction proven for {proven}{tight}"
     for sentence in certified.sentences[:PRINTED_SENTENCES]:
@@ -107,8 +150,10 @@ def _skeleton(found: SkeletonFound) -> str:
 
 def _margin_lines(margins: MarginsFound, unit: str) -> Iterator[tuple[str, str]]:
     radius, eps = at_least(margins.median_linear_radius), at_most(margins.eps)
-    yield "gaps and radii", f"gap of the median row {at_least(margins.median_gap)} ({unit})"
-    yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in features"
+    which = "smallest gap of all neurons, in the" if margins.space else "gap of the"
+    yield "gaps and radii", f"{which} median row {at_least(margins.median_gap)} ({unit})"
+    space = margins.space or "features"
+    yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in {space}"
 
 
 def _comparison_lines(compared: ComparisonFound) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,8 @@ from ..estimators.choice import estimator_for
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..files.artifact import check_writable
+from ..report.analysis import epochs_of
+from ..report.summary import RungFound
 from ..tables.encoder import TableEncoder
 from ..tables.reading import check_known, read_table, split_target, split_weight
 from ..tables.targets import class_codes, holds_numbers, strata, target_numbers
@@ -30,6 +32,7 @@ from ..training.fingerprints import fingerprints
 from ..training.partition import Places, hold_out
 from ..view.levels import text_of
 from .hints import MAX_LEAK_ROWS, warn_of_few_rows, warn_of_leaks
+from .printing import rung_lines
 from .process import say
 
 TEST_FRACTION = 0.2
@@ -58,9 +61,10 @@ def main(args: argparse.Namespace) -> None:
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
 
     say(
-        f"{len(X_train)} rows trained on, {len(est.history_)} epochs; {len(X_test)} held out: "
-        + metrics.pop("spectral")
+        f"{len(X_train)} rows trained on, {_trained(est)}; {len(X_test)} held out: " + metrics.pop("spectral")
     )
+    for line in rung_lines(RungFound.of(est), est.target_name_, squared="RMSE" in found["spectral"]):
+        say(f"form: {line}")
     for name, values in metrics.items():
         say(f"{name} baseline: {values}")
     if repeated:
@@ -69,6 +73,16 @@ def main(args: argparse.Namespace) -> None:
         equal = counted(leaked, "of them equals a training row", "of them equal training rows")
         say(f"held-out rows: {equal}; metrics on these are not held out")
     say(f"model: {args.out}")
+
+
+def _trained(est: SpectralRegressor | SpectralClassifier) -> str:
+    """Return what was fitted and for how long."""
+    epochs = counted(epochs_of(est), "epoch")
+    if est.form_ == "single":
+        return epochs if est.form == "single" else f"a single neuron, {epochs}"
+    neurons = est.function_.neurons
+    fits = counted(neurons.n_members, "fit")
+    return f"a sum of {len(neurons)} neurons in {fits} of {epochs}"
 
 
 def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, FloatArray | None]:

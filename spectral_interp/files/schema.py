@@ -224,6 +224,18 @@ _FINGERPRINTS = all_of(
     rule("ascending numbers", lambda v: bool((v[1:] > v[:-1]).all())),
 )
 
+_RUNG = record(
+    {
+        "form": one_of("single", "sum"),
+        "inputs": string(1, MAX_NAME),
+        "held_out_loss": real(0, math.inf),
+        "parameters": integer(0),
+        "epochs": integer(0),
+        "chosen": _BOOL,
+    },
+    {"decay": optional(_NUMBER_OR_NAN)},
+)
+
 MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
@@ -250,7 +262,10 @@ MODEL_STATE = record(
         "trained_on": optional(_FINGERPRINTS),
         "form": one_of("single", "sum"),
         "pairs": list_of(_PAIR),
-        "rungs": list_of(dict_of(_NAME, _ATOM)),
+        "rungs": all_of(
+            list_of(_RUNG),
+            rule("one chosen form", lambda rungs: not rungs or sum(rung["chosen"] for rung in rungs) == 1),
+        ),
     },
 )
 

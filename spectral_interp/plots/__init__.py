@@ -22,6 +22,8 @@ from .latents import latents, latents_table
 from .margins import margins, margins_table
 from .pieces import pieces, pieces_table
 from .region_map import region_map, region_map_table
+from .rungs import rungs, rungs_table
+from .segments import segments, segments_table
 from .sensitivity import sensitivity, sensitivity_table
 from .spectrum import spectrum, spectrum_table
 from .style import COLOURS, METHOD_LOOKS, MODEL_LOOKS, TOP, column_colours, height, style
@@ -71,6 +73,10 @@ __all__ = [
     "pieces_table",
     "region_map",
     "region_map_table",
+    "rungs",
+    "rungs_table",
+    "segments",
+    "segments_table",
     "sensitivity",
     "sensitivity_table",
     "spectrum",

@@ -209,6 +209,11 @@ beeswarm = Figure(
     draw=draw,
     height=lambda table: height_of_lines(table["column"].nunique()),
     finding=finding,
-    headers={"standard_error": "standard error", "level": "rank of the value", "nominal": "has levels"},
+    headers={
+        "standard_error": "standard error",
+        "refit_deviation": "refit deviation",
+        "level": "rank of the value",
+        "nominal": "has levels",
+    },
     once=("unit", "method", "background"),
 )

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .._common.text import at_most, listed
+from .._common.text import at_most, listed, number
 from ..certificates.bounds import Certificate
-from ..certificates.sentences import is_change
+from ..certificates.sentences import LOOSE, is_change
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
@@ -20,8 +20,14 @@ CHANGE, BRIEF = 34, 12
 
 
 def certified_table(certificate: Certificate) -> pd.DataFrame:
-    """Return what is certified per column, as :meth:`Certificate.columns`, the largest norm first."""
+    """Return what is certified per column, as :meth:`Certificate.columns`, the largest norm first.
+
+    ``neurons`` is the number of neurons of a sum.
+    """
     table = certificate.columns()
+    neurons = len(certificate.view.function.neurons)
+    if neurons > 1:
+        table = table.assign(neurons=neurons)
     return table.sort_values("norm", ascending=False, ignore_index=True, kind="stable")
 
 
@@ -121,6 +127,24 @@ def _split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def finding(table: pd.DataFrame) -> str:
     """Name the proven directions; for levels and dates the proof is of one change only, which is named."""
+    return " ".join([_directions(table), *_looseness(table)])
+
+
+def _looseness(table: pd.DataFrame) -> list[str]:
+    """Return how much wider the intervals of a sum are than what was observed, where that is much."""
+    if "neurons" not in table or "observed_min" not in table:
+        return []
+    observed = table["observed_max"] - table["observed_min"]
+    times = ((table["high"] - table["low"]) / observed)[observed > 0]
+    if not len(times) or times.median() < LOOSE:
+        return []
+    return [
+        f"The intervals of the median column are {number(times.median(), 2)} times as wide as what is "
+        f"observed: they add up what each of the {table['neurons'].iloc[0]} neurons can do at its worst."
+    ]
+
+
+def _directions(table: pd.DataFrame) -> str:
     proven = table[table["monotone"] != 0]
     if proven.empty:
         return "No direction is proven: every interval that is drawn holds zero."
@@ -138,7 +162,7 @@ def finding(table: pd.DataFrame) -> str:
 
 certified = Figure(
     name="certified",
-    title="Every slope that is possible",
+    title=lambda table: "Bounds of every slope" if "neurons" in table else "Every slope that is possible",
     kind="Interval chart",
     reading="The wide bar holds the derivative by that column, or what that change of level does, at every "
     "input, also at inputs that are in no table. The thin bar inside is what occurs at the rows. A bar that "
@@ -160,5 +184,5 @@ certified = Figure(
         "low_per_unit": "low per unit",
         "high_per_unit": "high per unit",
     },
-    once=("unit", "step"),
+    once=("unit", "step", "neurons"),
 )

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
+from .._common.sampling import spread
 from .._common.text import at_least, at_most, listed, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
@@ -32,7 +33,10 @@ _BEYOND = 0.5
 _NOTE = 48
 """Characters in a line of a note below the axis."""
 
-ROW, RANGE = "row", "range"
+_NODES = 49
+"""Of a column with knots, whose bounds cost more."""
+
+ROW, RANGE, KNOT = "row", "range", "knot"
 
 
 def dependence_table(attribution: Attribution, certificate: Certificate, column: str) -> pd.DataFrame:
@@ -43,7 +47,7 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     ``slope_high`` holds every derivative, rows stay in a wedge about the background's mean (method "local"),
     or in its average over the background rows. NaN if contributions are measured against another background
     than the model's own. ``coupling_share`` is |coupling| / (|diagonal| + |coupling|). ``known`` is False for
-    a level that the model does not know.
+    a level that the model does not know. A piecewise-linear column has a further line per knot.
 
     Parameters
     ----------
@@ -71,12 +75,17 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
     axis = certificate.view.axis(column)
     dots = _dots(attribution, axis)
     known = dots["value"][dots["known"]].dropna()
-    table = pd.concat([dots, pd.DataFrame({"of": RANGE, "value": _grid(axis, known), "known": True})])
-    table = table.reset_index(drop=True)
+    grid = _grid(axis, known)
+    lines = [pd.DataFrame({"of": RANGE, "value": grid, "known": True})]
+    if axis.knots:
+        knots = axis.values(np.array(axis.knots))
+        lines.append(pd.DataFrame({"of": KNOT, "value": knots, "known": True}))
+    table = pd.concat([dots, *lines]).reset_index(drop=True)
     low, high = np.full((2, len(table)), np.nan)
     if attribution.background == certificate.view.background_name:
-        there = (table["value"].notna() & table["known"]).to_numpy()
-        ends = certificate.contribution_range(column, table["value"][there], method=attribution.method)
+        there = (table["value"].notna() & table["known"] & (table["of"] != KNOT)).to_numpy()
+        values, nodes = table["value"][there], grid if axis.knots else None
+        ends = certificate.contribution_range(column, values, method=attribution.method, nodes=nodes)
         low[there], high[there] = ends
     slope_low, slope_high, proven = _slopes(certificate, axis)
     return table.assign(
@@ -97,7 +106,7 @@ def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
     """Return the bounds of the derivative, and whether its sign is certain: NaN and False for levels.
 
     It is per unit of the column or of its logarithm. Dates whose month, weekday or hour enters count as
-    levels.
+    levels. With knots they are the bounds of all segments.
     """
     if not axis.sloped:
         return np.nan, np.nan, False
@@ -142,13 +151,16 @@ def _grid(axis: Axis, known: pd.Series) -> Any:
     """Return the values at which the range is drawn: levels, or evenly spaced features over the rows."""
     u = axis.coordinates(known)
     grid = axis.grid(u, _GRID) if len(u) else u
+    if axis.knots:
+        grid = grid[spread(len(grid), _NODES)]
     return axis.values(grid if axis.continuous else grid[np.isin(grid, u)])
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
     """Draw a dot per row, coloured by the coupling's share, in front of the certified range.
 
-    Levels stand side by side, the most frequent first, up to twenty of them.
+    Ticks along the lower edge mark knots, where the column may bend. Levels stand side by side, the most
+    frequent first, up to twenty of them.
 
     Parameters
     ----------
@@ -173,6 +185,8 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     _limit(dots, ranges, ax)
     if first["log_axis"]:
         ax.set_xscale("log")
+    _add_knots(drawn(table.loc[table["of"] == KNOT, "value"]), ax)
+    if first["log_axis"]:
         label_log(ax.xaxis)
     if dates:
         label_dates(ax.xaxis)
@@ -213,6 +227,17 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
     x, low, high = (drawn(ranges[end]) for end in ("value", "low", "high"))
     colour = PROVEN if proven else CERTIFIED
     ax.fill_between(x, low, high, step=by_date, zorder=0, color=colour, linewidth=0, label=label)
+
+
+def _add_knots(knots: FloatArray, ax: Axes) -> None:
+    """Mark the knots within the axis by ticks along its lower edge."""
+    low, high = ax.get_xlim()
+    inside = knots[(knots >= low) & (knots <= high)]
+    if len(inside):
+        look: dict[str, Any] = {"color": NEUTRAL, "markersize": 9, "markeredgewidth": 1.2, "zorder": 3}
+        label, edge = "knots of the column", ax.get_xaxis_transform()
+        ax.plot(inside, np.full(len(inside), 0.02), "|", transform=edge, label=label, **look)
+        ax.set_xlim(low, high)
 
 
 def _add_strips(dots: pd.DataFrame, ranges: pd.DataFrame, levels: list[str], ax: Axes) -> FloatArray:
@@ -276,13 +301,21 @@ def finding(table: pd.DataFrame) -> str:
     return f"{text}; couplings make {table['coupling_share'].median():.0%} of that in the median row."
 
 
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    text = (
+        "One dot is one row: how much the column moved that prediction, at which value. The colour is "
+        "the share of couplings. The shaded area is certified: no contribution of this column can lie "
+        "outside."
+    )
+    return f"{text} Ticks mark knots, where the column may bend." if (table["of"] == KNOT).any() else text
+
+
 dependence = Figure(
     name="dependence",
     title="{column}: contribution against value",
     kind="Scatter chart",
-    reading="One dot is one row: how much the column moved that prediction, at which value. The colour is "
-    "the share of couplings. The shaded area is certified: no contribution of this column can lie "
-    "outside.",
+    reading=reading,
     table=dependence_table,
     draw=draw,
     height=lambda table: 5.0,

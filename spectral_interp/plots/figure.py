@@ -13,6 +13,9 @@ from .._common.text import row_text
 from .style import HEIGHT
 from .text import plain_text
 
+Words = str | Callable[[pd.DataFrame], str]
+"""A format string over the first line of a table, or what returns one for a table."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -22,12 +25,12 @@ class Figure:
     ----------
     name : str
         Also the start of the names of its files.
-    title : str
-        Heading on a page, a format string over the first line of the table.
+    title : str or callable
+        Heading on a page, a format string over the first line of the table; or what returns it for a table.
     kind : str
         What a screen reader announces, such as "Bar chart".
-    reading : str
-        How to read it, a format string like the title.
+    reading : str or callable
+        How to read it, like the title.
     table : callable
         Builds the table. The columns are those of its file.
     finding : callable
@@ -54,9 +57,9 @@ class Figure:
     """
 
     name: str
-    title: str
+    title: Words
     kind: str
-    reading: str
+    reading: Words
     table: Callable[..., pd.DataFrame]
     finding: Callable[[pd.DataFrame], str]
     draw: Callable[..., None] | None = None
@@ -143,7 +146,8 @@ class Exhibit:
         """Draw it on the Axes and return them."""
         return self.figure(self.table, ax, **self.options)
 
-    def _filled(self, template: str) -> str:
+    def _filled(self, words: Words) -> str:
+        template = words(self.table) if callable(words) else words
         first = {str(name): self.table[name].iloc[0] for name in self.table} if len(self.table) else {}
         if "row" in first:
             first["row"] = row_text(first["row"])

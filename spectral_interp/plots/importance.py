@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
-from .._common.text import counted, listed
+from .._common.text import counted, listed, number
 from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import (
@@ -24,9 +24,16 @@ from .lines import (
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, TOP, WHOLE
 from .text import UNIT, shorten, with_unit
 
+NAMED = 5
+"""Columns that a sentence names."""
+
 
 def importance_table(attribution: Attribution) -> pd.DataFrame:
-    """Return mean |contribution| per column and, where the method splits, of its two parts; largest first."""
+    """Return mean |contribution| per column and, where the method splits, of its two parts; largest first.
+
+    Of a model of several fits ``mean_refit_deviation`` is the mean of the contributions' standard deviations
+    over the fits, and ``below_refit_deviation`` counts the rows whose |contribution| is smaller than its own.
+    """
     parts = {"contribution": attribution.values}
     if attribution.diagonal is not None and attribution.coupling is not None:
         parts |= {"diagonal": attribution.diagonal, "coupling": attribution.coupling}
@@ -35,6 +42,7 @@ def importance_table(attribution: Attribution) -> pd.DataFrame:
         {
             "column": list(attribution.columns),
             **means,
+            **_refits(attribution),
             "unit": attribution.unit,
             "method": attribution.method,
             "rows": len(attribution.values),
@@ -43,11 +51,21 @@ def importance_table(attribution: Attribution) -> pd.DataFrame:
     return table.sort_values("mean_abs_contribution", ascending=False, ignore_index=True, kind="stable")
 
 
+def _refits(attribution: Attribution) -> dict[str, FloatArray]:
+    """Return what the contributions' deviations over several fits are, and how many exceed them."""
+    deviation = attribution.refit_deviation
+    if deviation is None:
+        return {}
+    below = (np.abs(attribution.values) < deviation).sum(axis=0)
+    return {"mean_refit_deviation": deviation.mean(axis=0), "below_refit_deviation": below}
+
+
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel.
 
-    Methods without parts have a grey bar, and models without couplings plain ones. The columns after the
-    first twenty are one line, the sum of their mean sizes.
+    A whisker is as long as the mean refit deviation, to both sides. Methods without parts have a grey bar,
+    and models without couplings plain ones. The columns after the first twenty are one line, the sum of their
+    mean sizes.
 
     Parameters
     ----------
@@ -69,6 +87,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         reach = diagonal + coupling
         if coupling.any():
             _add_couplings(diagonal, coupling, whole, ax)
+    if "mean_refit_deviation" in table:
+        _add_deviations(whole, table["mean_refit_deviation"].to_numpy(), ax)
     name_lines(ax, names, colours=colours)
     ax.set_xlim(left=0)
     if len(names) < len(table):
@@ -98,6 +118,22 @@ def _add_couplings(diagonal: FloatArray, coupling: FloatArray, whole: FloatArray
     )
 
 
+def _add_deviations(whole: FloatArray, deviation: FloatArray, ax: Axes) -> None:
+    """Draw whiskers at the sizes of single columns; of a sum of others no deviation is known."""
+    single = len(whole) if len(whole) == len(deviation) else len(whole) - 1
+    sizes, up = whole[:single], deviation[:single]
+    ax.errorbar(
+        sizes,
+        range(single),
+        xerr=[np.minimum(up, sizes), up],
+        fmt="none",
+        ecolor=NEUTRAL,
+        elinewidth=1.2,
+        capsize=3,
+        label="± refit deviation (mean)",
+    )
+
+
 def finding(table: pd.DataFrame) -> str:
     """Name the columns with most of the contributions, and the share of the couplings."""
     sizes = table["mean_abs_contribution"]
@@ -109,20 +145,66 @@ def finding(table: pd.DataFrame) -> str:
         text = f"{top[0]} is the only column, with a mean size of {with_unit(sizes[0], table)}"
     else:
         text = f"{listed(top)} make {share:.0%} of the size of all contributions"
-    if "mean_abs_coupling" not in table:
-        return f"{text}."
-    parts = table["mean_abs_coupling"].sum(), table["mean_abs_diagonal"].sum()
-    return f"{text}; {parts[0] / sum(parts):.0%} of the size of all parts comes from couplings."
+    if "mean_abs_coupling" in table:
+        parts = table["mean_abs_coupling"].sum(), table["mean_abs_diagonal"].sum()
+        text += f"; {parts[0] / sum(parts):.0%} of the size of all parts comes from couplings"
+    return " ".join([f"{text}.", *refit_sentences(table)])
+
+
+def refit_sentences(table: pd.DataFrame) -> list[str]:
+    """Return how many contributions, and which columns' mean sizes, are below their refit deviation.
+
+    Examples
+    --------
+    >>> sizes = {"column": ["a", "b"], "mean_abs_contribution": [5.0, 1.0], "rows": 10}
+    >>> refits = {"mean_refit_deviation": [1.0, 2.0], "below_refit_deviation": [1, 8]}
+    >>> print(refit_sentences(pd.DataFrame(sizes | refits))[0])
+    9 of the 20 contributions (45%) are smaller than their refit deviation.
+    """
+    if "mean_refit_deviation" not in table:
+        return []
+    below, count = int(table["below_refit_deviation"].sum()), int(table["rows"].iloc[0]) * len(table)
+    lines = [
+        f"{below:,} of the {count:,} contributions ({below / count:.0%}) are smaller than their refit "
+        "deviation."
+    ]
+    weak = table[table["mean_abs_contribution"] < table["mean_refit_deviation"]]
+    if len(weak):
+        sizes = weak[["column", "mean_abs_contribution", "mean_refit_deviation"]].head(NAMED)
+        named = [
+            f"{column} ({number(size)} against {number(deviation)})"
+            for column, size, deviation in sizes.itertuples(index=False, name=None)
+        ]
+        more = [counted(len(weak) - NAMED, "other")] if len(weak) > NAMED else []
+        lines.append(
+            "The mean |contribution| is smaller than the mean refit deviation for "
+            f"{counted(len(weak), 'column')}: {listed([*named, *more])}."
+        )
+    return lines
+
+
+READING = (
+    "The longer the bar, the more a column moves predictions, in either direction. Plain: what the column "
+    "does by itself (diagonal). Hatched: what it does by mixing neighbouring latents (coupling). The dot is "
+    "the size of both together, less than the bar where they cancel. Methods without parts have a grey bar."
+)
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    if "mean_refit_deviation" not in table:
+        return READING
+    return (
+        f"{READING} The whisker is the mean refit deviation: the standard deviation of a contribution over "
+        "the fits that the model is the average of."
+    )
 
 
 importance = Figure(
     name="importance",
     title="Mean size of the contributions ({method}, {rows:,} rows)",
     kind="Bar chart",
-    reading="The longer the bar, the more a column moves predictions, in either direction. Plain: what the "
-    "column does by itself (diagonal). Hatched: what it does by mixing neighbouring latents "
-    "(coupling). The dot is the size of both together, less than the bar where they cancel. Methods "
-    "without parts have a grey bar.",
+    reading=reading,
     table=importance_table,
     draw=draw,
     height=lambda table: height_of_lines(len(table)),
@@ -131,6 +213,8 @@ importance = Figure(
         "mean_abs_contribution": "mean |contribution|",
         "mean_abs_diagonal": "mean |diagonal|",
         "mean_abs_coupling": "mean |coupling|",
+        "mean_refit_deviation": "mean refit deviation",
+        "below_refit_deviation": "rows below their refit deviation",
     },
     once=("unit", "method", "rows"),
 )

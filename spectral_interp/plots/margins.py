@@ -9,22 +9,40 @@ from matplotlib.axes import Axes
 
 from .._common.text import at_least, at_most
 from ..certificates.bounds import Certificate
+from ..view import ModelView
 from .figure import Figure
 from .style import NEUTRAL, WHOLE
 from .text import UNIT, shorten
 
 
 def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
-    """Return one line per row: gap, and the radius within which its tangent plane holds to ``eps``."""
+    """Return one line per row: gap, and the radius within which its tangent plane holds to ``eps``.
+
+    The gap of a sum, which has ``neurons``, is the smallest of all of them. The radius is in ``space``:
+    features, or inputs where columns have knots.
+    """
+    view = certificate.view
+    neurons = len(view.function.neurons)
+    of_sum = {"neurons": neurons, "space": space_of(view)} if neurons > 1 else {}
     return pd.DataFrame(
         {
             "row": certificate.rows.labels,
             "gap": certificate.gap,
             "linear_radius": certificate.linear_radius(eps),
             "eps": eps,
+            **of_sum,
             "unit": certificate.view.output.unit,
         }
     )
+
+
+def space_of(view: ModelView) -> str:
+    """Return what distances are measured in."""
+    return "features" if view.plain_axes == view.axes else "inputs"
+
+
+def _space(table: pd.DataFrame) -> str:
+    return str(table["space"].iloc[0]) if "space" in table else "features"
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
@@ -32,9 +50,16 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     unit, eps = shorten(table["unit"].iloc[0], UNIT), table["eps"].iloc[0]
     upper = ax.twiny()
     upper.spines["top"].set_visible(True)
+    gap = "smallest gap of all neurons" if "neurons" in table else "gap to the nearest eigenvalue"
     lines = (
-        (ax, "gap", NEUTRAL, "-", f"gap to the nearest eigenvalue ({unit})"),
-        (upper, "linear_radius", WHOLE, "--", f"radius in features, linear to {at_most(eps)} ({unit})"),
+        (ax, "gap", NEUTRAL, "-", f"{gap} ({unit})"),
+        (
+            upper,
+            "linear_radius",
+            WHOLE,
+            "--",
+            f"radius in {_space(table)}, linear to {at_most(eps)} ({unit})",
+        ),
     )
     for axes, name, colour, line, label in lines:
         values = table.loc[np.isfinite(table[name]), name].to_numpy()
@@ -58,22 +83,35 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 def finding(table: pd.DataFrame) -> str:
     """State how far the median row is linear."""
     radius, gap, eps = (table[name].median() for name in ("linear_radius", "gap", "eps"))
+    of_sum = f" in all of the {table['neurons'].iloc[0]} neurons" if "neurons" in table else ""
+    unit = table["unit"].iloc[0]
     return (
-        f"Half of the rows have a gap of at least {at_least(gap)} ({table['unit'].iloc[0]}), and half are "
-        f"linear to within {at_most(eps)} up to a distance of {at_least(radius)} in features."
+        f"Half of the rows have a gap of at least {at_least(gap)} ({unit}){of_sum}, and half "
+        f"are linear to within {at_most(eps)} up to a distance of {at_least(radius)} in {_space(table)}."
     )
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    text = (
+        "The share of rows with at most a given gap to the next eigenvalue (solid, lower axis), and "
+        "with at most a given radius in which the tangent plane provably holds to ε (dashed, upper axis)."
+    )
+    if "neurons" in table:
+        text += " The gap of a row is the smallest of all neurons."
+    if _space(table) == "inputs":
+        text += " Predictions also bend at the knots of the columns, which the radius takes into account."
+    return text
 
 
 margins = Figure(
     name="margins",
     title="How far from a kink",
     kind="Step chart",
-    reading="The share of rows with at most a given gap to the next eigenvalue (solid, lower axis), and "
-    "with at most a given radius in which the tangent plane provably holds to ε (dashed, upper "
-    "axis).",
+    reading=reading,
     table=margins_table,
     draw=draw,
     finding=finding,
     headers={"linear_radius": "linear radius", "flip_radius": "flip radius", "eps": "ε"},
-    once=("unit", "eps"),
+    once=("unit", "eps", "neurons", "space"),
 )

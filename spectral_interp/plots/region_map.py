@@ -150,13 +150,29 @@ def finding(table: pd.DataFrame) -> str:
     )
 
 
+def title(table: pd.DataFrame) -> str:
+    """Return what is shown over which columns."""
+    return f"{'Linear pieces' if 'piece' in table else 'Predictions'} over {{x_column}} and {{y_column}}"
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    pieces = (
+        " White lines part the linear pieces of the diagonal part, each larger one with the number of its "
+        "latent, which may have several; couplings smooth the kinks at these lines."
+    )
+    sums = " A sum of neurons has no pieces that all of its neurons share."
+    return (
+        f"The colour is the prediction.{pieces if 'piece' in table else sums} The cross is row {{row}}; the "
+        "other columns have its values everywhere."
+    )
+
+
 region_map = Figure(
     name="region_map",
-    title="Linear pieces over {x_column} and {y_column}",
+    title=title,
     kind="Heat map",
-    reading="The colour is the prediction. White lines part the linear pieces of the diagonal part, "
-    "each larger one with the number of its latent, which may have several; couplings smooth the kinks at "
-    "these lines. The cross is row {row}; the other columns have its values everywhere.",
+    reading=reading,
     table=region_map_table,
     draw=draw,
     finding=finding,

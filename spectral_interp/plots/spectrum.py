@@ -18,10 +18,15 @@ from .style import MODEL_LOOKS, NEUTRAL, WHOLE, label_log
 from .text import NAME, UNIT, row_name, shorten, value_text, with_unit
 
 
-def spectrum_table(found: SpectrumSlice) -> pd.DataFrame:
-    """Return one line per (value, eigenvalue): which is selected, its gap, where it is smallest."""
+def spectrum_table(found: SpectrumSlice, share: float | None = None) -> pd.DataFrame:
+    """Return one line per (value, eigenvalue): which is selected, its gap, where it is smallest.
+
+    Of a neuron of a sum, ``neuron`` is its place and ``share`` its share of the variance of predictions.
+    """
     m, d = found.spectra.shape
-    which = {"which": found.which} if found.which else {}
+    which: dict[str, Any] = {"which": found.which} if found.which else {}
+    if found.neuron is not None:
+        which |= {"neuron": found.neuron} | ({} if share is None else {"share": share})
     return pd.DataFrame(
         {
             "column": found.axis.name,
@@ -77,7 +82,8 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     name = str(first["column"])
     ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({first['which']})" if "which" in table else ""))
     label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")
-    title = f"Eigenvalue flow along {shorten(name)} at row {row_name(first['row'])}"
+    neuron = f"Neuron {first['neuron']}: e" if "neuron" in table else "E"
+    title = f"{neuron}igenvalue flow along {shorten(name)} at row {row_name(first['row'])}"
     ax.set_title(title, loc="left")
     legend_below(ax)
 
@@ -94,9 +100,13 @@ def _add_eigenvalues(table: pd.DataFrame, selected: pd.DataFrame, ax: Axes, mark
         thin = {"color": WHOLE, "linewidth": 0.9, "markersize": 3}
         sns.lineplot(others, units="index", estimator=None, **thin, **look)
         ax.lines[-1].set_label("other eigenvalues")
-    label = f"prediction: number {selected['index'].iloc[0]} of 0–{table['index'].max()}"
+    label = f"{_what(table)}: number {selected['index'].iloc[0]} of 0–{table['index'].max()}"
     colour = MODEL_LOOKS["spectral"].colour
     sns.lineplot(selected, color=colour, linewidth=3, label=label, legend=False, estimator=None, **look)
+
+
+def _what(table: pd.DataFrame) -> str:
+    return "value of the neuron" if "neuron" in table else "prediction"
 
 
 def finding(table: pd.DataFrame) -> str:
@@ -107,8 +117,34 @@ def finding(table: pd.DataFrame) -> str:
     span = selected["eigenvalue"].max() - selected["eigenvalue"].min()
     at = value_text(nearest["value"])
     return (
-        f"Along {column} the prediction moves over {with_unit(span, table)}; it comes closest to another "
-        f"eigenvalue at {at}, where they are {number(nearest['gap'])} apart."
+        f"Along {column} the {_what(table)} moves over {with_unit(span, table)}; it comes closest to another "
+        f"eigenvalue at {at}, where they are {number(nearest['gap'])} apart.{_leads(table)}"
+    )
+
+
+def _leads(table: pd.DataFrame) -> str:
+    if "share" not in table:
+        return ""
+    return f" The neuron makes {table['share'].iloc[0]:.0%} of the variance of the predictions."
+
+
+READING = (
+    "The thick line is the {what}, the others are the other eigenvalues of the same matrix, while all other "
+    "columns stay as in row {{row}}. Where lines come close without touching {circles}couplings bend the "
+    "{what} from one nearly straight piece to the next. Without couplings every latent would be a straight "
+    "line, and they would cross."
+)
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    circles = "" if "neuron" in table else "(circles), "
+    text = READING.format(what=_what(table), circles=circles or ", ")
+    if "neuron" not in table:
+        return text
+    return (
+        f"A sum has no eigenvalues of its own: these are of neuron {table['neuron'].iloc[0]}, which matters "
+        f"most. {text.replace('a straight line', 'a line that is straight between knots')}"
     )
 
 
@@ -116,14 +152,11 @@ spectrum = Figure(
     name="spectrum",
     title="Eigenvalue flow along {column}",
     kind="Line chart",
-    reading="The thick line is the prediction, the others are the other eigenvalues of the same matrix, "
-    "while all other columns stay as in row {row}. Where lines come close without touching "
-    "(circles), couplings bend the prediction from one nearly straight piece to the next. Without "
-    "couplings every latent would be a straight line, and they would cross.",
+    reading=reading,
     table=spectrum_table,
     draw=draw,
     height=lambda table: 5.0,
     finding=finding,
     headers={"row_value": "value of the row", "log_axis": "logarithmic"},
-    once=("unit", "row", "column", "row_value", "log_axis"),
+    once=("unit", "row", "column", "row_value", "log_axis", "neuron", "share"),
 )

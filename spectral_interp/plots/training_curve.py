@@ -6,16 +6,20 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from .._common.text import number
+from .._common.text import counted, number
 from .figure import Figure
 from .style import NEUTRAL, WHOLE, Look, label_log, line_looks
 
 _LOOKS = {"training rows": Look(WHOLE, "--"), "validation rows": Look(NEUTRAL)}
 
 
-def training_curve_table(history: list[dict[str, float]]) -> pd.DataFrame:
-    """Return one line per epoch: losses, learning rate, seconds."""
-    return pd.DataFrame(history)
+def training_curve_table(history: list[dict[str, float]], *, members: int | None = None) -> pd.DataFrame:
+    """Return one line per epoch: losses, learning rate, seconds.
+
+    Of a sum, the average of ``members`` fits, the history is that of the fits that chose their epochs.
+    """
+    table = pd.DataFrame(history)
+    return table if members is None else table.assign(members=members)
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
@@ -48,9 +52,30 @@ def _chosen(table: pd.DataFrame) -> pd.Series:
 def finding(table: pd.DataFrame) -> str:
     """Name the epoch that was chosen, and both losses there."""
     best = _chosen(table)
+    if "members" in table:
+        fits = counted(int(table["members"].iloc[0]), "fit of the model ends", "fits of the model end")
+        done = f"The {fits} after epoch {int(best['epoch'])}"
+        return (
+            f"{done}: of {len(table)} epochs it has the lowest validation loss, "
+            f"{number(best['validation_loss'])}, with a training loss of {number(best['train_loss'])}."
+        )
     return (
         f"Epoch {int(best['epoch'])} of {len(table)} was chosen, with a validation loss of "
         f"{number(best['validation_loss'])} and a training loss of {number(best['train_loss'])}."
+    )
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    text = (
+        "Losses by epoch. Where the loss of the validation rows rises while that of the training rows falls, "
+        "training fits noise; the dot is the epoch that was chosen."
+    )
+    if "members" not in table:
+        return text
+    return (
+        f"{text.removesuffix('that was chosen.')}with the lowest loss. These are fits without the validation "
+        "rows, which chose the number of epochs; the fits of the model learn from all rows, for as many."
     )
 
 
@@ -58,8 +83,7 @@ training_curve = Figure(
     name="training_curve",
     title="Training",
     kind="Line chart",
-    reading="Losses by epoch. Where the loss of the validation rows rises while that of the training rows "
-    "falls, training fits noise; the dot is the epoch that was chosen.",
+    reading=reading,
     table=training_curve_table,
     draw=draw,
     finding=finding,
@@ -68,4 +92,5 @@ training_curve = Figure(
         "validation_loss": "validation loss",
         "learning_rate": "learning rate",
     },
+    once=("members",),
 )

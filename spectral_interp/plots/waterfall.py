@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -42,7 +43,8 @@ def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
     """Return one line per column of one row, the largest |contribution| first, and where its bar starts.
 
     Beyond ten columns the smallest are one line, "N others". ``diagonal`` and ``coupling`` are the parts of
-    the contribution, NaN where the method has none.
+    the contribution, NaN where the method has none. Of a model of several fits ``refit_deviation`` is the
+    standard deviation of the contribution over these, NaN for the others.
 
     Parameters
     ----------
@@ -80,6 +82,7 @@ def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
             "contribution": contribution,
             "diagonal": diagonal,
             "coupling": coupling,
+            **_refits(attribution, row, order),
             "base": attribution.base_values[row],
             "prediction": attribution.prediction[row],
             "row": attribution.rows[row],
@@ -89,11 +92,20 @@ def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
     )
 
 
+def _refits(attribution: Attribution, row: int, order: npt.NDArray[np.intp]) -> dict[str, FloatArray]:
+    """Return the deviations of the lines over several fits, where the model has them."""
+    if attribution.refit_deviation is None:
+        return {}
+    own = attribution.refit_deviation[row, order]
+    return {"refit_deviation": own if len(own) <= COLUMNS + 1 else np.append(own[:COLUMNS], np.nan)}
+
+
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw the contributions from the base value at the top to the prediction below.
 
     A pale bar is the whole contribution; inside it the diagonal part goes first and the coupling part goes on
-    from there, or back where they have opposite signs.
+    from there, or back where they have opposite signs. A whisker at the end of a bar is as long as the refit
+    deviation, to both sides.
 
     Parameters
     ----------
@@ -110,6 +122,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         colour = DIAGONAL if table["diagonal"].notna().all() else WHOLE
         ax.barh(y, table["contribution"], _WHOLE, left=table["start"], color=colour)
     follow(table, y.astype(np.float64), NEUTRAL, ax)
+    if "refit_deviation" in table:
+        _add_deviations(table, ax)
     _add_numbers(table, ax)
     names = zip(shorten_all(table["column"], NAME - 4), table["value"], strict=True)
     texts = [f"{name} = {shorten_value(value)}" if value else name for name, value in names]
@@ -139,10 +153,25 @@ def _add_parts(table: pd.DataFrame, ax: Axes) -> None:
     )
 
 
+def _add_deviations(table: pd.DataFrame, ax: Axes) -> None:
+    known = table["refit_deviation"].notna().to_numpy()
+    ax.errorbar(
+        (table["start"] + table["contribution"])[known],
+        np.flatnonzero(known),
+        xerr=table["refit_deviation"][known],
+        fmt="none",
+        ecolor=NEUTRAL,
+        elinewidth=1.2,
+        capsize=3,
+        label="± refit deviation",
+    )
+
+
 def _add_numbers(table: pd.DataFrame, ax: Axes) -> None:
     """Write the contributions at the ends of their bars, base value and prediction at theirs."""
     start = table["start"].to_numpy()
-    ends = [start, start + table["contribution"], start + table["diagonal"].fillna(0)]
+    reach = table["refit_deviation"].fillna(0) if "refit_deviation" in table else 0.0
+    ends = [start, start + table["contribution"] + reach, start + table["diagonal"].fillna(0)]
     for at, (value, end) in enumerate(zip(table["contribution"], np.max(ends, axis=0), strict=True)):
         _write(ax, signed(value), end, at)
     _write(ax, number(table["base"][0]), table["base"][0], _ABOVE)
@@ -180,9 +209,22 @@ def finding(table: pd.DataFrame) -> str:
     single = table[(table["value"] != "") | ~table["column"].str.endswith(" others")]
     first = single.iloc[single["contribution"].abs().argmax()]
     base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
-    return (
+    text = (
         f"From {number(base)} to {with_unit(prediction, table)}; the largest step is {first['column']}, "
-        f"{number(first['contribution'])}."
+        f"{number(first['contribution'])}"
+    )
+    if "refit_deviation" in table:
+        text += f", with a refit deviation of {number(first['refit_deviation'])}"
+    return f"{text}."
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    text = "From the base value at the top to the prediction at the bottom, one step for each column."
+    if "refit_deviation" not in table:
+        return text
+    return (
+        f"{text} A whisker is the refit deviation: the standard deviation of the step over the model's fits."
     )
 
 
@@ -190,10 +232,11 @@ waterfall = Figure(
     name="waterfall",
     title="Row {row}",
     kind="Waterfall chart",
-    reading="From the base value at the top to the prediction at the bottom, one step for each column.",
+    reading=reading,
     table=waterfall_table,
     draw=draw,
     height=lambda table: height_of_lines(len(table) + 2),
     finding=finding,
+    headers={"refit_deviation": "refit deviation"},
     once=("unit", "method", "row", "base", "prediction"),
 )

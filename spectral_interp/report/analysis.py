@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from .summary import (
     MarginsFound,
     MethodFound,
     PiecesFound,
+    RungFound,
     SkeletonFound,
     StabilityFound,
     Summary,
@@ -38,6 +40,12 @@ from .summary import (
 
 PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
 """Whose versions a report names."""
+
+OF_ONE_NEURON = {
+    *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate", "alpha"),
+    *("validation_fraction", "patience"),
+}
+"""Settings that do not matter to a sum."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,12 @@ def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
         est.made_by_ = {**est.made_by_, "baselines": "fitted on the table to explain"}
 
 
+def epochs_of(est: Estimator) -> int:
+    """Return for how many epochs a model was trained; of a sum each of its fits."""
+    chosen = [rung for rung in RungFound.of(est) if rung.chosen]
+    return chosen[0].epochs if est.form_ == "sum" and chosen else len(est.history_)
+
+
 def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
     """Return in words how an analysis from the command line came about.
 
@@ -184,7 +198,9 @@ def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
         File of the rows; those held out in training if not given.
     """
     settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
-    trained = {"epochs": len(est.history_), **est.made_by_, **settings}
+    if est.form_ == "sum":
+        settings = {name: value for name, value in settings.items() if name not in OF_ONE_NEURON}
+    trained = {"epochs": epochs_of(est), **est.made_by_, **settings}
     made = {
         "command": shlex.join(["python", "-m", "spectral_interp.analyze", *sys.argv[1:]]),
         "model": str(model),
@@ -239,6 +255,23 @@ def analyze(
     return Analysis(subject, built.exhibits, _summary(subject, built, provenance or {}))
 
 
+def _form(subject: Subject) -> dict[str, Any]:
+    """Return what the model is: one neuron, or a sum of many, and on what."""
+    view, function = subject.rows.view, subject.function
+    (k,) = set(function.neurons.k.tolist())
+    return {
+        "form": subject.est.form_,
+        "members": subject.members,
+        "neurons": subject.neurons,
+        "structure": function.structure,
+        "dim": function.dim,
+        "k": k,
+        "bent_columns": sum(bool(axis.knots) for axis in view.axes),
+        "pairs": len(view.pairs),
+        "rungs": RungFound.of(subject.est),
+    }
+
+
 def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> Summary:
     """Return what was found; entries whose table was left out are absent."""
     est, y = subject.est, subject.y
@@ -251,9 +284,7 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         made_by=MADE_BY,
         target=est.target_name_,
         unit=subject.unit,
-        structure=subject.pencil.structure,
-        dim=subject.pencil.dim,
-        k=subject.pencil.k,
+        **_form(subject),
         rows=len(subject.rows),
         columns=len(subject.strongest),
         seed=subject.seed,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from .. import plots
 from .._common.text import counted, listed, number
+from ..plots.importance import refit_sentences
 from .subject import Subject
 from .summary import AgainstShap, ShapFound, Summary
 
@@ -22,6 +23,13 @@ BASIS = (
     "unique."
 )
 """Of models whose latents can be turned and stay tridiagonal, and of dense ones."""
+
+PARTS = (
+    "The diagonal part of a contribution is what a column does by moving single latents of the neurons up or "
+    "down; alone, it would make every neuron piecewise linear. The coupling part is what it does by mixing "
+    "neighbouring latents. Both are added up over all neurons."
+)
+"""Of sums, whose report seldom has a section on it."""
 
 PAIRS, HEADLINE_SENTENCES = 8, 4
 """Maximum number of pairs of columns, and of certified sentences in a headline."""
@@ -68,13 +76,19 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
     if share is not None:
         lines.append(
             f"{1 - share:.0%} of the size of all parts comes from the columns by themselves (diagonal), "
-            f"{share:.0%} from mixing latents of the model (coupling)."
+            f"{share:.0%} from mixing latents of the {_owner(summary)} (coupling)."
         )
+    lines += refit_sentences(ranking)
     for name, found in summary.methods.items():
         if found.top_columns[:3] != names:
             order = listed(found.top_columns[:3])
             lines.append(f"By {_called(name)} contributions the order is {order}.")
     return Headline("What drives the predictions", lines, bars)
+
+
+def _owner(summary: Summary) -> str:
+    """Return what has latents."""
+    return "neurons" if summary.form == "sum" else "model"
 
 
 def _certain(summary: Summary) -> Headline:
@@ -143,7 +157,9 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
         ("Unit", _unit(subject)),
         ("Background", _background(summary)),
         *([("Unknown values", _unknown(summary))] if summary.unknown_values else []),
-        *([("Diagonal and coupling", BASIS)] if subject.pencil.split_depends_on_basis else []),
+        *([("Diagonal and coupling", " ".join(parts))] if (parts := _parts(subject)) else []),
+        *([("Refit deviation", _refits(summary))] if summary.members > 1 else []),
+        *([("Pairs of columns", _pairs(subject))] if summary.pairs else []),
         ("Associated columns", _associated(subject)),
         ("Sampling error", _sampling(summary)),
         ("Degenerate rows", _degenerate(summary)),
@@ -157,6 +173,35 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
 
 def _unknown(summary: Summary) -> str:
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in summary.unknown_values)
+
+
+def _parts(subject: Subject) -> list[str]:
+    """Return what the parts of a contribution are, of sums, and that they are not unique where that is so."""
+    sums = [PARTS] if subject.is_sum else []
+    return [*sums, BASIS] if subject.function.split_depends_on_basis else sums
+
+
+def _refits(summary: Summary) -> str:
+    return (
+        f"The model is the average of {summary.members} fits, which differ in their random starts and in the "
+        "order of the rows. The refit deviation of a contribution is its standard deviation over these: a "
+        "contribution that is not larger may be an accident of the fit. It does not measure what other rows "
+        "to train on would change."
+    )
+
+
+def _pairs(subject: Subject) -> str:
+    view = subject.rows.view
+    named = [
+        f"{view.columns[pair.first]} {'+' if pair.sign > 0 else '−'} {view.columns[pair.second]}"
+        for pair in view.pairs[:PAIRS]
+    ]
+    if len(view.pairs) > PAIRS:
+        named.append(counted(len(view.pairs) - PAIRS, "other"))
+    return (
+        f"The model also sees {listed(named)}, of standardised values. What such an input does is divided "
+        "between its two columns by the Shapley value, and is part of their contributions."
+    )
 
 
 def _unit(subject: Subject) -> str:

@@ -20,7 +20,7 @@ from ..plots import Exhibit, Figure
 from ..plots.text import value_text
 from .headlines import headlines, limits
 from .rows import picker_rows
-from .sections import SECTIONS
+from .sections import SECTIONS, Section
 from .subject import Subject
 from .summary import Summary
 
@@ -78,12 +78,7 @@ def _template(name: str) -> str:
 
 def _subtitle(summary: Summary) -> str:
     """Return what the model is, in a sentence."""
-    d, k = summary.dim, summary.k
-    return (
-        f"A spectral model: its prediction is number {k} of the eigenvalues 0–{d - 1} of a "
-        f"{summary.structure} matrix of order {d} that depends linearly on "
-        f"{counted(summary.columns, 'column')}. {counted(summary.rows, 'row')} explained."
-    )
+    return f"A spectral model: {summary.description}. {counted(summary.rows, 'row')} explained."
 
 
 def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Summary) -> list[dict[str, Any]]:
@@ -102,13 +97,19 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
                 {
                     "name": section.name,
                     "title": section.title,
-                    "intro": f"{section.intro or _accuracy(summary)}{_labels(section.name, summary)}",
+                    "intro": _intro(section, summary),
                     "sentences": summary.certified.sentences if section.name == CERTIFICATES else [],
                     "exhibits": [shown[e.name] for e in mine if e.label not in others],
                     "further": [shown[e.name] for e in mine if e.label in others],
                 }
             )
     return sections
+
+
+def _intro(section: Section, summary: Summary) -> str:
+    """Return the introduction of a section; in that of single predictions also what rows are called."""
+    of_sums = f" {section.of_sums}" if section.of_sums and summary.form == "sum" else ""
+    return f"{section.intro or _accuracy(summary)}{of_sums}{_labels(section.name, summary)}"
 
 
 def _accuracy(summary: Summary) -> str:

@@ -36,6 +36,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
         methods[name] = {
             "others": others,
             "parts": attribution.coupling is not None,
+            "refits": attribution.refit_deviation is not None,
             "rows": [
                 {
                     "place": int(place),
@@ -49,6 +50,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
                         attribution.values[i],
                         None if attribution.coupling is None else attribution.coupling[i],
                         attribution.data[i],
+                        None if attribution.refit_deviation is None else attribution.refit_deviation[i],
                     ),
                 }
                 for i, place in enumerate(places)
@@ -60,6 +62,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
         "unit": visible(subject.unit),
         "columns": [visible(name) for name in subject.first.columns],
         "start": nearest["place"],
+        "kink": "The eigenvalue of a neuron is" if subject.is_sum else "The eigenvalue is",
         "methods": methods,
     }
 
@@ -69,8 +72,8 @@ def _singled_out(columns: int) -> int:
     return columns if columns <= STEPS + 1 else STEPS
 
 
-def _steps(values: Any, coupling: Any, data: Any) -> list[list[Any]]:
-    """Return [column, value, contribution, coupling] of the largest contributions; None for all others."""
+def _steps(values: Any, coupling: Any, data: Any, deviation: Any) -> list[list[Any]]:
+    """Return [column, value, contribution, coupling, refit deviation] of the largest; None for all others."""
     order, most = np.argsort(-np.abs(values), kind="stable"), _singled_out(len(values))
     steps: list[list[Any]] = [
         [
@@ -78,13 +81,20 @@ def _steps(values: Any, coupling: Any, data: Any) -> list[list[Any]]:
             visible(value_text(data[j])),
             _short(values[j]),
             None if coupling is None else _short(coupling[j]),
+            None if deviation is None else _short(deviation[j]),
         ]
         for j in order[:most]
     ]
     rest = order[most:]
     if len(rest):
         steps.append(
-            [None, "", _short(values[rest].sum()), None if coupling is None else _short(coupling[rest].sum())]
+            [
+                None,
+                "",
+                _short(values[rest].sum()),
+                None if coupling is None else _short(coupling[rest].sum()),
+                None,
+            ]
         )
     return steps
 

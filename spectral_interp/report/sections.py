@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from .subject import LeftOut, Subject
 
 SLICES = 3
 """Columns whose contributions and whose spectrum are drawn along their values."""
+
+LEADS = 0.1
+"""A neuron of a sum leads if it makes at least this share of the variance of the predictions."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Section:
     name : str
         The anchor.
     title, intro : str
+    of_sums : str
+        What the introduction says further of a sum of neurons.
     parts : sequence of Part
         In the order of the page.
     """
@@ -55,6 +60,7 @@ class Section:
     title: str
     intro: str
     parts: Sequence[Part]
+    of_sums: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,16 +127,37 @@ def _training_curve(subject: Subject) -> list[Exhibit]:
     if not history:
         raise LeftOut("the file holds no history of the training")
     loss = "mean squared error, target standardised" if not subject.classes else "log loss, nats"
-    return [plots.training_curve.of(plots.training_curve.table(history), loss=loss)]
+    members = subject.members if subject.is_sum else None
+    return [plots.training_curve.of(plots.training_curve.table(history, members=members), loss=loss)]
+
+
+def _rungs(subject: Subject) -> list[Exhibit]:
+    if not len(subject.est.rungs_):
+        raise LeftOut("the file does not say which forms of the model were tried")
+    table = plots.rungs.table(subject.est.rungs_, subject.est.target_name_, squared=not subject.classes)
+    figure = plots.rungs if len(table) > 1 else replace(plots.rungs, draw=None)
+    return [figure.of(table)]
 
 
 def _spectra(subject: Subject) -> list[Exhibit]:
-    if subject.pencil.dim == 1:
+    if subject.function.dim == 1:
         raise LeftOut("a model of one latent has one eigenvalue, its prediction")
+    share = _leading_share(subject) if subject.is_sum else None
     return [
-        plots.spectrum.of(plots.spectrum.table(subject.spectrum_along(column)), str(place))
+        plots.spectrum.of(plots.spectrum.table(subject.spectrum_along(column), share), str(place))
         for place, column in enumerate(subject.strongest[:SLICES], start=1)
     ]
+
+
+def _leading_share(subject: Subject) -> float:
+    """Return the share of the variance that the leading neuron of a sum makes; LeftOut if none leads."""
+    share = subject.leading.share
+    if share < LEADS:
+        raise LeftOut(
+            f"a sum has no eigenvalues of its own, and none of its {subject.neurons} neurons leads: the "
+            f"largest share of the predictions' variance is {share:.1%}"
+        )
+    return share
 
 
 def _region_map(subject: Subject) -> list[Exhibit]:
@@ -149,11 +176,13 @@ def _pieces(subject: Subject) -> list[Exhibit]:
 
 def _latents(subject: Subject) -> list[Exhibit]:
     _need_latents(subject)
+    if subject.is_sum:
+        raise LeftOut("a sum of neurons has no latents of its own: each of its neurons has")
     return [plots.latents.of(plots.latents.table(subject.regions))]
 
 
 def _need_latents(subject: Subject) -> None:
-    if subject.pencil.structure == "dense":
+    if subject.function.structure == "dense":
         raise LeftOut("the latents of a dense model depend on the basis")
 
 
@@ -161,12 +190,24 @@ def _certified(subject: Subject) -> list[Exhibit]:
     return [plots.certified.of(plots.certified.table(subject.certificate), colours=subject.colours)]
 
 
+def _segments(subject: Subject) -> list[Exhibit]:
+    if not subject.is_sum:
+        return []
+    bent = [name for name in subject.strongest_numeric if subject.rows.view.axis(name).knots]
+    if not bent:
+        raise LeftOut("no column is piecewise linear")
+    return [
+        plots.segments.of(plots.segments.table(subject.certificate, column), str(place))
+        for place, column in enumerate(bent[:SLICES], start=1)
+    ]
+
+
 def _sensitivity(subject: Subject) -> list[Exhibit]:
     return [plots.sensitivity.of(plots.sensitivity.table(subject.certificate), colours=subject.colours)]
 
 
 def _margins(subject: Subject) -> list[Exhibit]:
-    if subject.pencil.dim == 1:
+    if subject.function.dim == 1:
         raise LeftOut("a model of one latent has no other eigenvalue and is linear everywhere")
     table = plots.margins.table(subject.certificate, subject.eps)
     if subject.classes:
@@ -205,6 +246,7 @@ SECTIONS = (
         "",
         [
             _of_comparison(plots.accuracy),
+            Part(plots.rungs, "price of readability", _rungs),
             Part(plots.training_curve, "training curve", _training_curve),
         ],
     ),
@@ -233,6 +275,7 @@ SECTIONS = (
         "up or down; alone, it would make the model piecewise linear. The coupling part is what it does "
         "by mixing neighbouring latents.",
         [Part(plots.spectrum, "spectra", _spectra)],
+        "Both are sums over the neurons, each of which has latents of its own.",
     ),
     Section(
         "regions",
@@ -251,9 +294,12 @@ SECTIONS = (
         "that are in no table.",
         [
             Part(plots.certified, "certificates", _certified),
+            Part(plots.segments, "slopes by segment", _segments),
             Part(plots.sensitivity, "certificates", _sensitivity),
             Part(plots.margins, "gaps and radii", _margins),
         ],
+        "A bound of a sum adds up what each of its neurons can do at its worst, which seldom is at the same "
+        "input: it always holds, and may be wide.",
     ),
     Section(
         "comparison",

@@ -27,8 +27,8 @@ from ..comparison.compare import Comparison, compare
 from ..comparison.stability import stability_table
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
-from ..pencil import MatrixPencil
-from ..regions.pieces import Regions, linear_regions
+from ..pencil import SpectralFunction
+from ..regions.pieces import Leading, Regions, linear_regions
 from ..regions.slices import PlaneSlice, SpectrumSlice, slice_plane, slice_spectrum
 from ..view import Rows, rows_of
 
@@ -101,9 +101,24 @@ class Subject:
         return cls(est, rows, attributions, seconds, seed, y, compare_rows)
 
     @property
-    def pencil(self) -> MatrixPencil:
-        """The matrices of the model."""
-        return self.rows.view.pencil
+    def function(self) -> SpectralFunction:
+        """The matrices of the model: of one neuron, or of a sum."""
+        return self.rows.view.function
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether the model is a sum of neurons."""
+        return self.est.form_ == "sum"
+
+    @property
+    def members(self) -> int:
+        """Number of fits whose average the model is."""
+        return self.function.neurons.n_members
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons, of all fits together."""
+        return len(self.function.neurons)
 
     @property
     def unit(self) -> str:
@@ -170,8 +185,20 @@ class Subject:
         return [stability_table(self.est, self.rows, name, seed=self.seed) for name in self.attributions]
 
     def spectrum_along(self, column: str) -> SpectrumSlice:
-        """Return all eigenvalues along a column, through the row of the median prediction."""
-        return slice_spectrum(self.est, self.rows, column, row=self.row)
+        """Return all eigenvalues along a column, through the row of the median prediction.
+
+        Of a sum they are those of the neuron that matters most.
+        """
+        neuron = self.leading.neuron if self.is_sum else None
+        return slice_spectrum(self.est, self.rows, column, row=self.row, neuron=neuron)
+
+    @property
+    def leading(self) -> Leading:
+        """The neuron of a sum that matters most at the rows."""
+        found = self.regions.leading
+        if np.isnan(found.share):
+            raise LeftOut("predictions do not vary over the rows, so no neuron leads")
+        return found
 
     def plane_over(self, across: str, up: str) -> PlaneSlice:
         """Return predictions over two columns, through the row of the median prediction."""
@@ -197,8 +224,9 @@ class Subject:
 
     @property
     def strongest_numeric(self) -> list[str]:
-        """Names of the columns along which features change in proportion, in the same order."""
-        return [name for name in self.strongest if self.rows.view.axis(name).linear]
+        """Names of the columns of numbers, with knots or without, in the same order."""
+        axes = map(self.rows.view.axis, self.strongest)
+        return [axis.name for axis in axes if axis.sloped]
 
     @cached_property
     def colours(self) -> dict[str, str]:

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
+from .._common.text import counted
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
 from ..comparison.compare import Comparison
 from ..comparison.stability import REDRAWS
+from ..estimators.base import SpectralEstimator
 from ..regions.pieces import Regions
 
 STRONGEST = 5
@@ -48,7 +50,52 @@ def _finite(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return value.to_dict()  # type: ignore[union-attr]
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
     return {name: _plain(entry) for name, entry in value.items()} if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class RungFound(Found):
+    """A form of the model that was tried: its inputs and what it costs, as ``rungs_`` of the estimator."""
+
+    form: str
+    inputs: str
+    held_out_loss: float | None
+    parameters: int
+    epochs: int
+    chosen: bool
+    decay: float | None = None
+
+    @classmethod
+    def of(cls, est: SpectralEstimator) -> list[RungFound]:
+        """Return the forms that were tried, the simplest first; none where the file does not hold them."""
+        lines: list[Any] = est.rungs_.to_dict("records")
+        return [cls(**line) for line in lines]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefitFound(Found):
+    """How many contributions are smaller than their standard deviation over the fits of the model.
+
+    ``columns`` are those whose mean |contribution| is smaller than the mean of these deviations.
+    """
+
+    contributions: int
+    below_deviation: int
+    columns: list[str]
+
+    @classmethod
+    def of(cls, ranking: pd.DataFrame) -> RefitFound | None:
+        """Return it from the table of importance; None for a model of one fit."""
+        if "mean_refit_deviation" not in ranking:
+            return None
+        weak = ranking["mean_abs_contribution"] < ranking["mean_refit_deviation"]
+        return cls(
+            contributions=int(ranking["rows"].iloc[0]) * len(ranking),
+            below_deviation=int(ranking["below_refit_deviation"].sum()),
+            columns=ranking.loc[weak, "column"].tolist(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +111,7 @@ class MethodFound(Found):
     evaluations: int
     milliseconds_per_row: float
     largest_standard_error: float | None = None
+    refit: RefitFound | None = None
 
     @classmethod
     def of(cls, attribution: Attribution, ranking: pd.DataFrame, seconds: float) -> MethodFound:
@@ -81,6 +129,7 @@ class MethodFound(Found):
             evaluations=attribution.evaluations,
             milliseconds_per_row=1000 * seconds / rows,
             largest_standard_error=None if error is None else float(error.max()),
+            refit=RefitFound.of(ranking),
         )
 
 
@@ -196,6 +245,7 @@ class MarginsFound(Found):
     median_gap: float
     median_linear_radius: float
     median_flip_radius: float | None = None
+    space: str | None = None
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> MarginsFound:
@@ -206,6 +256,7 @@ class MarginsFound(Found):
             median_gap=float(np.median(table["gap"])),
             median_linear_radius=float(np.median(table["linear_radius"])),
             median_flip_radius=flip,
+            space=str(table["space"].iloc[0]) if "space" in table else None,
         )
 
 
@@ -266,16 +317,25 @@ class ComparisonFound(Found):
 class Summary(Found):
     """All that an analysis found, in the order of ``summary.json``.
 
-    ``rows_trained_on`` counts the explained rows that equal a training row in all that the model sees; None
-    where the model does not know. ``unknown_values`` says of every column what the model does not know.
+    ``members`` are the fits whose average a sum is, ``neurons`` all of theirs, ``k`` the eigenvalue of each;
+    ``bent_columns`` are made piecewise linear, ``pairs`` are inputs of two columns. ``rungs`` are the forms
+    that were tried. ``rows_trained_on`` counts the explained rows that equal a training row in all that the
+    model sees; None where the model does not know. ``unknown_values`` says of every column what the model
+    does not know.
     """
 
     made_by: str
     target: str
     unit: str
+    form: str
+    members: int
+    neurons: int
     structure: str
     dim: int
     k: int
+    bent_columns: int
+    pairs: int
+    rungs: list[RungFound]
     rows: int
     row_labels: str
     columns: int
@@ -297,6 +357,24 @@ class Summary(Found):
     comparison: ComparisonFound | None = None
     left_out: list[str]
     seconds: dict[str, float]
+
+    @property
+    def description(self) -> str:
+        """What the model is, as a sentence without its start and end."""
+        d, k, columns = self.dim, self.k, counted(self.columns, "column")
+        if self.form == "single":
+            return (
+                f"its prediction is number {k} of the eigenvalues 0–{d - 1} of a {self.structure} matrix of "
+                f"order {d} that depends linearly on {columns}"
+            )
+        fits = "" if self.members == 1 else f" in {self.members} fits, of which the prediction is the average"
+        bent = f", {self.bent_columns} of them made piecewise linear" if self.bent_columns else ""
+        pairs = counted(self.pairs, "sum or difference", "sums or differences")
+        return (
+            f"a sum of {self.neurons} neurons{fits}. Each is number {k} of the eigenvalues 0–{d - 1} of a "
+            f"{self.structure} matrix of order {d} that depends linearly on {columns}{bent}"
+            + (f", and on {pairs} of two columns" if self.pairs else "")
+        )
 
     @property
     def not_held_out(self) -> str:

@@ -18,6 +18,9 @@ from typing_extensions import override
 from .._common.arrays import FloatArray, IntArray
 from .axes import MISSING, Axis, Directions, NumberAxis, extent
 
+SAME = 1e-9
+"""Points of a grid that are closer, as a share of its width, are the same."""
+
 
 def segments(u: npt.ArrayLike, knots: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
     """Return the segment of coordinates (m,) between K knots, 0 to K − 2, and the share of it that is passed.
@@ -200,7 +203,9 @@ class HatsAxis(NumberAxis):
     def grid(self, u: FloatArray, points: int) -> FloatArray:
         low, high = extent(u)
         inside = [knot for knot in self.knots if low < knot < high]
-        return np.union1d(np.linspace(low, high, points), inside)
+        grid = np.union1d(np.linspace(low, high, points), inside)
+        apart = np.diff(grid) > SAME * (high - low)  # two that are one in the column's unit are one
+        return grid[np.concatenate([[True], apart])]
 
 
 @dataclass(frozen=True)

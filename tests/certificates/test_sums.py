@@ -371,3 +371,17 @@ def test_a_million_points_of_trained_views(record_property):
     for seed in range(3):
         view, _, rows, rng = draw(seed, n=200)
         record_property("tally", ("certificates of sums", attack_view(view, rows, rng), 0, 0.0))
+
+
+def test_columns_of_which_all_have_knots():
+    """No input has one slope everywhere; the gradients still lie in the ball."""
+    rng = np.random.default_rng(0)
+    axes = tuple(HatsAxis(name, knots=(-1.0, 0.2, 1.0)) for name in "ab")
+    pencils = [Pencil(rng.normal(size=(7, 3)), rng.normal(size=(7, 2)), 1) for _ in range(2)]
+    view = ModelView(Total(pencils), axes, Output("u"), np.zeros((1, 6)))
+    z = view.from_inputs(rng.normal(size=(200, 2)))
+    cert = certify(view)
+    slopes = view.input_slopes(z, view.function.values_and_gradients(z)[1])
+    assert 0 < np.hypot.reduce(slopes, axis=1).max() <= cert.lipschitz
+    ends = np.array([cert.segments(name)[["low", "high"]].abs().max(axis=None) for name in "ab"])
+    assert cert.lipschitz <= np.hypot(*ends) + 1e-12

@@ -27,20 +27,24 @@ def analysis(diabetes):
 def test_a_figure_has_words_and_stands_in_one_section(figure):
     assert figure is getattr(plots, figure.name)
     assert figure.table is getattr(plots, f"{figure.name}_table")
-    assert all(text.strip() for text in (figure.title, figure.kind, figure.reading))
-    assert figure.reading.endswith(".")
-    assert not figure.title.endswith(".")
+    assert figure.kind.strip()
+    assert callable(figure.reading) or figure.reading.endswith(".")
+    assert callable(figure.title) or not figure.title.endswith(".")
     assert (figure.kind == "Table") == (figure.draw is None)
     places = [section.name for section in SECTIONS for part in section.parts if part.figure is figure]
     assert len(places) == 1
 
 
 def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(analysis):
-    assert {exhibit.figure.name for exhibit in analysis.exhibits} == {figure.name for figure in FIGURES}
+    of_sums = {"segments"}
+    assert {exhibit.figure.name for exhibit in analysis.exhibits} == {f.name for f in FIGURES} - of_sums
     names = [exhibit.name for exhibit in analysis.exhibits]
     assert len(names) == len(set(names))
     for exhibit in analysis.exhibits:
+        assert exhibit.reading.endswith(".")
+        assert not exhibit.title.endswith(".")
         for text in (exhibit.title, exhibit.reading, exhibit.finding):
+            assert text.strip()
             assert not {"{", "}"} & set(text)
             assert "nan" not in text
         assert exhibit.finding.endswith(".")
@@ -48,6 +52,8 @@ def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(analys
             *exhibit.table.columns,
             *("standard_error", "flip_radius", "observed_min", "observed_median", "observed_max"),
             *("gap_step", "gap_norm", "gap_low", "gap_high", "largest class"),
+            *("refit_deviation", "mean_refit_deviation", "below_refit_deviation"),
+            *("members", "neuron", "neurons", "share", "space"),
         }
 
 

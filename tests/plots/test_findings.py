@@ -181,3 +181,37 @@ def test_the_largest_step_of_a_waterfall_is_that_of_a_column():
         "unit": "kg",
     }
     assert "the largest step is b, −4" in say("waterfall", **table)
+
+
+@pytest.mark.parametrize(
+    ("losses", "chosen", "said"),
+    [
+        ([4.0, 2.0, 1.0], 2, ("finer knots", "chosen", "1", "linear columns", "4", "300%")),
+        ([1.004, 1.5, 1.0], 0, ("sum on linear columns", "chosen", "1%", "pairs", "1.004", "1")),
+    ],
+)
+def test_rungs_tell_the_choice_and_its_price(losses, chosen, said):
+    table = {"form": "sum", "inputs": ["linear", "hats", "all"], "held_out_loss": losses, "epochs": 5}
+    table |= {"parameters": [9, 99, 999], "chosen": [at == chosen for at in range(3)]}
+    found = plots.rungs.finding(plots.rungs_table(pd.DataFrame(table), "kg", squared=True))
+    assert mentions(found, *said)
+    ax = plots.rungs(plots.rungs_table(pd.DataFrame(table), "kg", squared=False), Figure().subplots())
+    assert [bar.get_width() for bar in ax.patches] == losses
+    assert "log loss (nats)" in ax.get_xlabel()
+
+
+def test_importance_tells_which_columns_an_accident_of_the_fit_may_explain():
+    sizes = {"column": list("abc"), "mean_abs_contribution": [5.0, 1.0, 0.5], "rows": 10, "unit": "kg"}
+    refits = {"mean_refit_deviation": [1.0, 2.0, 0.1], "below_refit_deviation": [1, 8, 0]}
+    said = say("importance", **sizes, **refits)
+    assert mentions(said, "9 of the 30 contributions", "30", "1 column", "b", "1 against 2")
+    assert "deviation" not in say("importance", **sizes)
+
+
+def test_segments_tell_proven_directions_and_widths():
+    table = {"column": "a", "monotone": [1, 0, 0], "proven_over_observed": [2.0, 8.0, np.nan]}
+    assert mentions(say("segments", **table), "3 segments of a", "never to fall in 1", "wider", "5 times")
+    table |= {"monotone": [0, 0, 0], "proven_over_observed": [1.5, 1.5, np.nan]}
+    said = say("segments", **table)
+    assert mentions(said, "none", "direction", "1.5 times")
+    assert "much wider" not in said

@@ -147,3 +147,13 @@ def test_hats_axes_answer_like_their_numbers(log):
     assert (len(axis.feature_names), axis.value_features) == (4, 3)
     steps = axis.directions().steps
     np.testing.assert_allclose(axis.place(np.array([-0.4])) + 0.1 * steps[:1], axis.place(np.array([-0.3])))
+
+
+def test_points_of_a_grid_differ_in_the_columns_unit():
+    """A knot that is a point of the even grid but for rounding is one point with it."""
+    knots = (-1.0, 0.1 + 0.2, 0.5, 2.0)
+    axis = HatsAxis("age", 40.0, 3.0, knots=knots)
+    grid = axis.grid(np.array([0.0, 1.0]), 11)
+    assert 0.3 in np.linspace(0, 1, 11).round(12)
+    assert len(grid) == len(np.unique(axis.values(grid))) == 11
+    assert (grid[0], grid[-1]) == (0, 1)

@@ -76,8 +76,8 @@ const line = (head, value, cells, className) => {
 const show = () => {
   const method = data.methods[methodBox.value];
   const row = method.rows[rowBox.value];
-  const steps = row.steps.map(([column, value, contribution, coupling]) => ({
-    name: column === null ? `${method.others} others` : data.columns[column], value, contribution, coupling,
+  const steps = row.steps.map(([column, value, contribution, coupling, deviation]) => ({
+    name: column === null ? `${method.others} others` : data.columns[column], value, contribution, coupling, deviation,
   }));
   const ends = [row.base];
   for (const step of steps) ends.push(ends[ends.length - 1] + step.contribution);
@@ -100,9 +100,11 @@ const show = () => {
     return cell;
   };
   const numbers = (step) => [step.contribution, ...(method.parts ? [step.contribution - step.coupling, step.coupling] : [])]
-    .map((value, at) => element("td", at ? "number parts" : "number", signed(value)));
+    .map((value, at) => element("td", at ? "number parts" : "number", signed(value)))
+    .concat(method.refits ? [element("td", "number refits", step.deviation === null ? "" : `± ${number(step.deviation)}`)] : []);
   const end = (name, value) => line(name, "", [track(bar("mark", value, value)), element("td", "number", number(value)),
-    ...(method.parts ? [element("td", "parts"), element("td", "parts")] : [])], "end");
+    ...(method.parts ? [element("td", "parts"), element("td", "parts")] : []),
+    ...(method.refits ? [element("td", "refits")] : [])], "end");
   const body = steps.map((step, at) => {
     const start = ends[at];
     const bars = [bar(`net ${step.contribution < 0 ? "down" : "up"}`, start, ends[at + 1])];
@@ -115,8 +117,9 @@ const show = () => {
   document.querySelector("#waterfall tbody").replaceChildren(
     end("base value", row.base), ...body, end("prediction", row.prediction));
   for (const part of document.querySelectorAll("#picker .parts")) part.hidden = !method.parts;
+  for (const part of document.querySelectorAll("#picker .refits")) part.hidden = !method.refits;
   const target = row.target === null ? "" : `, target ${typeof row.target === "number" ? number(row.target) : row.target}`;
-  const kink = row.degenerate ? " The eigenvalue is multiple here: the row lies on a kink." : "";
+  const kink = row.degenerate ? ` ${data.kink} multiple here: the row lies on a kink.` : "";
   document.getElementById("said").textContent =
     `Row ${row.row}: prediction ${number(row.prediction)} (${data.unit})${target}; base value ${number(row.base)}.${kink}`;
   document.getElementById("previous").disabled = rowBox.selectedIndex === 0;
