@@ -26,6 +26,9 @@ SINGLE = "single neuron"
 """The simplest rung of the ladder of forms."""
 
 
+TRIED_ROWS = 20_000
+"""Maximum number of rows that a single neuron is trained on where it only competes with sums."""
+
 ALPHA = 250.0
 """The default strength of regularisation, at which the weight decay of sums is as the recipe has it."""
 
@@ -123,7 +126,12 @@ def _rung(loss: float, parameters: int, last: int) -> dict[str, Any]:
 
 
 def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> tuple[float, float, int, int]:
-    """Return the loss of one neuron on held-out rows, their weight, its coefficients and its epochs."""
+    """Return the loss of one neuron on held-out rows, their weight, its coefficients and its epochs.
+
+    It is trained on at most :data:`TRIED_ROWS` rows: one neuron hardly gains from more.
+    """
+    if len(kept) > TRIED_ROWS:
+        kept = np.random.default_rng(est.seed_).choice(kept, TRIED_ROWS, replace=False)
     train, validation = (TrainingRows(*(column[rows] for column in table)) for rows in (kept, held))
     run = single.trained(est, train, validation)
     weight = float(validation.weight.sum())

@@ -4,6 +4,9 @@ A :class:`~spectral_interp.training.run.Run` holds everything that training chan
 its state and a resumed run takes up where it stopped. ``epochs(run, …)`` trains; ``stop_early``,
 ``join_validation``, ``save_checkpoints`` and ``show_progress`` pass its events on and do one thing each; the
 estimators' ``fit`` puts them together.
+
+The sum form has its own: ``neurons`` are the kernels, a ``sums.SumRun`` is one fit, and ``selection.fit_sum``
+is the recipe that chooses the inputs and trains the members, every fit recorded on a ``stages.Tape``.
 """
 
 from .loop import LOSSES, best_start, epochs, mean_loss

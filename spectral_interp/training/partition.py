@@ -26,6 +26,9 @@ MOST_COUNTED = 10**9
 TOTAL_WEIGHT = 1e-100, 1e100
 """Sums of weights outside are refused: products with them overflow or vanish."""
 
+HELD_SHARE, FOLDS, FOLDED_ROWS = 0.15, 4, 3_000
+"""Share of the rows held out; with fewer rows than the last, each is held out once, in so many parts."""
+
 Places = npt.NDArray[np.intp]
 
 
@@ -179,6 +182,32 @@ def _chosen(group: Places, n_held: int, rng: np.random.Generator, classes: npt.N
             room -= sizes[g]
             chosen.append(int(g))
     return chosen
+
+
+def splits(y: FloatArray, groups: npt.NDArray[Any], *, loss: str, seed: int) -> list[tuple[Places, Places]]:
+    """Return rows to train on and rows held out: one split of many rows, and of few rows several.
+
+    Examples
+    --------
+    >>> y = np.arange(40.0)
+    >>> [len(held) for _, held in splits(y, np.arange(40), loss="squared", seed=0)]
+    [10, 10, 10, 10]
+    """
+    n = len(y)
+    folds = 1 if n >= FOLDED_ROWS else min(FOLDS, n // 2)
+    enough = loss == "logistic" and np.unique(y, return_counts=True)[1].min() > folds
+    classes = y if enough and len(np.unique(y)) == 2 else np.zeros(n)
+    if folds == 1:
+        size = max(1, round(HELD_SHARE * n))
+        return [hold_out(groups, size, seed, classes=classes)]
+    found, left = [], np.arange(n)
+    for number in range(folds):
+        held = left
+        if number < folds - 1:
+            rest, out = hold_out(groups[left], round(n / folds), seed + number, classes=classes[left])
+            left, held = left[rest], left[out]
+        found.append((np.setdiff1d(np.arange(n), held), np.sort(held)))
+    return found
 
 
 def draw_background(data: Partition, seed: int) -> tuple[Places, int | None]:

@@ -18,7 +18,7 @@ from .._common.arrays import FloatArray, IntArray, check_finite
 from ..view import Axis, HatsAxis, NumberAxis, Pair
 from ..view.hats import segments
 from .neurons import CODES, moments, order_of
-from .partition import hold_out
+from .partition import splits
 from .run import Epoch
 from .stages import Tape
 from .sums import Inputs, SparseTable, SumOptions, SumRun
@@ -53,11 +53,8 @@ EPOCHS, LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS, MOST_STEPS = 20, 5, 100, 2_500, 
 DECAYS = {"squared": {1.0: 3.0, 10.0: 10.0}, "logistic": {10.0: 10.0, 1.0: 3.0}}
 """Weight decays to try, and that of hats with each; the first one serves where inputs are chosen."""
 
-HELD_SHARE, FOLDS, FOLDED_ROWS = 0.15, 4, 3_000
-"""Share of the rows held out; with fewer rows than the last, each is held out once, in so many parts."""
-
 TOLERANCE = 0.01
-"""A simpler form wins if its held-out loss is larger by no more than this share."""
+"""A simpler form, or the first decay, wins if its held-out loss is larger by no more than this share."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
@@ -353,11 +350,12 @@ def fit_sum(
     curves = _held_out_curves(recipe, candidates, found)
     for name, inputs in candidates.items():
         size = members * inputs.n_features * options.neurons * (2 * dim - 1)
-        decay, best = min(_ends(curves[name]), key=lambda end: end[1].validation_loss)
+        ends = {decay: _best(curve) for decay, curve in curves[name].items()}
+        decay = _simplest({decay: end.validation_loss for decay, end in ends.items()})
+        best = ends[decay]
         own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
         table.append({"rung": name, **own, "decay": decay})
-    least = min(row["loss"] for row in table)
-    chosen = next(row for row in table if row["loss"] <= (1 + TOLERANCE) * least)
+    chosen = table[_simplest({place: row["loss"] for place, row in enumerate(table)})]
     inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
     runs = _members(recipe, inputs, chosen, members if chosen["rung"] in candidates else 0)
     entries = [inputs.folded(run.average) for run in runs]
@@ -401,9 +399,14 @@ def options_for(
     )
 
 
-def _ends(curves: dict[float, list[Epoch]]) -> list[tuple[float, Epoch]]:
-    """Return every decay with each of its epochs."""
-    return [(decay, event) for decay, curve in curves.items() for event in curve]
+def _best(curve: list[Epoch]) -> Epoch:
+    return min(curve, key=lambda event: event.validation_loss)
+
+
+def _simplest(losses: dict[Any, float]) -> Any:
+    """Return the first key whose loss is within TOLERANCE of the least."""
+    least = min(losses.values())
+    return next(key for key, loss in losses.items() if loss <= least + TOLERANCE * abs(least))
 
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
@@ -468,31 +471,3 @@ def _members(recipe: Recipe, inputs: Inputs, chosen: dict[str, Any], members: in
         return recipe.tape.play(f"member {number + 1}", run)
 
     return recipe.tape.side_by_side(fit, range(members))
-
-
-def splits(
-    y: FloatArray, groups: npt.NDArray[Any], *, loss: str, seed: int
-) -> list[tuple[IntArray, IntArray]]:
-    """Return rows to train on and rows held out: one split of many rows, and of few rows several.
-
-    Examples
-    --------
-    >>> y = np.arange(40.0)
-    >>> [len(held) for _, held in splits(y, np.arange(40), loss="squared", seed=0)]
-    [10, 10, 10, 10]
-    """
-    n = len(y)
-    folds = 1 if n >= FOLDED_ROWS else min(FOLDS, n // 2)
-    enough = loss == "logistic" and np.unique(y, return_counts=True)[1].min() > folds
-    classes = y if enough and len(np.unique(y)) == 2 else np.zeros(n)
-    if folds == 1:
-        size = max(1, round(HELD_SHARE * n))
-        return [hold_out(groups, size, seed, classes=classes)]
-    found, left = [], np.arange(n)
-    for number in range(folds):
-        held = left
-        if number < folds - 1:
-            rest, out = hold_out(groups[left], round(n / folds), seed + number, classes=classes[left])
-            left, held = left[rest], left[out]
-        found.append((np.setdiff1d(np.arange(n), held), np.sort(held)))
-    return found

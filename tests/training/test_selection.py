@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from spectral_interp.training import selection
-from spectral_interp.training.selection import Tape, finer, fit_sum, knots_of, splits
+from spectral_interp.training.partition import splits
+from spectral_interp.training.selection import Tape, finer, fit_sum, knots_of
 from spectral_interp.training.sums import Inputs
 from spectral_interp.view import HatsAxis, LevelsAxis, NumberAxis
 from tests.training.test_sums import features, total
