@@ -44,14 +44,18 @@ MOST_PAIRS, MOST_PAIRED = 16, 20
 SCORED_ROWS = 30_000
 """Rows of a score test, at most."""
 
-BATCH = 128
-"""Rows of a batch, at most; of few rows a hundredth."""
+LEAST_BATCH, BATCH, MOST_BATCH = 16, 128, 512
+"""Rows of a batch: a hundredth of few rows, and a thousandth of very many."""
 
-EPOCHS, LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS, MOST_STEPS = 20, 5, 100, 2_500, 20_000
-"""Epochs of a fit; but so many that it takes at least 2,500 steps, and at most 20,000."""
+EPOCHS, LEAST_EPOCHS, MOST_EPOCHS = 20, 5, 100
+LEAST_STEPS, MOST_VISITS = 2_500, 5_000_000
+"""Epochs of a fit: more of few rows, for 2,500 steps at least, and fewer of many, for 5 million visits."""
 
 DECAYS = {"squared": {1.0: 3.0, 10.0: 10.0}, "logistic": {10.0: 10.0, 1.0: 3.0}}
 """Weight decays to try, and that of hats with each; the first one serves where inputs are chosen."""
+
+DECAYED_ROWS = 50_000
+"""With more rows only the smallest decay is tried."""
 
 TOLERANCE = 0.01
 """A simpler form, or the first decay, wins if its held-out loss is larger by no more than this share."""
@@ -341,7 +345,8 @@ def fit_sum(
     """
     data = Data(z, y, weight, groups)
     _check(axes, data, loss, rungs)
-    decays = {decay * own: decay * hats for own, hats in DECAYS[loss].items()}
+    least = min(DECAYS[loss]) if len(y) > DECAYED_ROWS else math.inf
+    decays = {decay * own: decay * hats for own, hats in DECAYS[loss].items() if own <= least}
     options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty, decays=decays)
     recipe = Recipe(tuple(axes), data, options, decays, seed, Tape() if tape is None else tape)
     found = splits(y, groups, loss=loss, seed=seed)
@@ -385,10 +390,11 @@ def options_for(
     n: int, *, loss: str, decays: dict[float, float], dim: int = 5, norm_penalty: float = 0.0
 ) -> SumOptions:
     """Return the settings of a fit on n rows: at least EPOCHS epochs, and more of them for few rows."""
-    batch = int(np.clip(n // 100, 16, BATCH))
+    batch = int(np.clip(n // 100, LEAST_BATCH, BATCH))
+    batch = max(batch, min(n // 1000, MOST_BATCH))
     per_epoch = -(-n // batch)
     epochs = int(np.clip(-(-LEAST_STEPS // per_epoch), EPOCHS, MOST_EPOCHS))
-    epochs = min(epochs, max(LEAST_EPOCHS, MOST_STEPS // per_epoch))
+    epochs = min(epochs, max(LEAST_EPOCHS, MOST_VISITS // n))
     weight_decay, hat_decay = next(iter(decays.items()))
     return SumOptions(
         *(loss, epochs, epochs, batch),

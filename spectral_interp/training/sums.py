@@ -47,7 +47,7 @@ LEAST_WEIGHT = 1e-30
 PRUNING_ROWS = 20_000
 """Rows on which inputs are tried without, at most."""
 
-START = 0.2
+START = 0.1
 """Standard deviation of the matrices at the start, of all inputs together."""
 
 
