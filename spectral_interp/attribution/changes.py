@@ -95,11 +95,6 @@ class Changes:
             found[:, pair.second] += self._pair(q, (both - first + second - none) / 2)
         return found
 
-    def masks(self, members: FloatArray) -> FloatArray:
-        """Return what multiplies α and β, (s, c + q), for coalitions of columns (s, c) of zeros and ones."""
-        pairs = [members[:, pair.first] * members[:, pair.second] for pair in self.view.pairs]
-        return np.column_stack([members, *pairs])
-
     def _own(self, z: FloatArray, at: int) -> FloatArray:
         """Return what a column adds to the matrices of rows: shape (n, N, E)."""
         own = self.view.own(self.view.columns[at])

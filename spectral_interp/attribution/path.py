@@ -17,20 +17,19 @@ sum. Cells are bisected until two orders of extrapolation agree *and* no crossin
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.progress import progress
-from ..pencil import Neurons
+from ..pencil.chords import integrate, takes
 from ..view import Rows
 from .breakpoints import active_stretches
 from .changes import ENTRIES, Changes
 from .result import Parts, Split
 from .secants import Paths, rounding
 
-SECONDS_PER_PATH = 1e-4  # roughly, to decide whether progress is shown
+SECONDS_PER_PATH = 1e-4, 1e-5  # without and with the kernel, roughly: whether progress is shown
 LEAST_SPREAD = 1e-3
 
 
@@ -79,7 +78,8 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
     split = Split.zeros(n, changes.columns, changes.neurons, detailed=detailed)
     size = f"path: {n:,} rows × {b:,} background rows"
     paths = n * b * len(changes.neurons)
-    with progress(paths, seconds=SECONDS_PER_PATH * paths, size=size, unit="path") as advance:
+    seconds = SECONDS_PER_PATH[takes(changes.neurons.structure)] * paths
+    with progress(paths, seconds=seconds, size=size, unit="path") as advance:
         together = max(1, ENTRIES // changes.size)
         for first in range(0, n * b, together):
             row, ref = np.divmod(np.arange(first, min(first + together, n * b)), b)
@@ -121,6 +121,7 @@ class _Integrals:
     def __init__(self, changes: Changes, error: float, *, diagonal: bool) -> None:
         self.changes, self.diagonal = changes, diagonal
         self.error, self.references = error, len(changes.reference)
+        self.share = error / np.sqrt(len(changes.neurons))
         self.doubt, self.evaluations = np.zeros(len(changes.z)), 0
         self.rounding = [rounding(changes.neurons, z) for z in (changes.z, changes.reference)]
 
@@ -130,23 +131,29 @@ class _Integrals:
         start, found = self.changes.at_reference[ref], np.empty(change[:, 0].shape)
         noise = self.rounding[0][row] + self.rounding[1][ref]
         for k, own in neurons.indices:
-            parts = start[:, own], change[:, :, own].swapaxes(1, 2), noise[:, own]
-            paths = [part.reshape(-1, *part.shape[2:]) for part in parts]
-            integrals, doubt, count = self._along(neurons, k, *paths)
-            found[:, own] = integrals.reshape(found[:, own].shape)
-            np.add.at(self.doubt, row, doubt.reshape(len(row), -1).sum(axis=1) / self.references)
-            self.evaluations += count
+            done = np.zeros(noise[:, own].shape, dtype=bool)
+            if not self.diagonal:
+                places, error = np.arange(len(neurons))[own], np.maximum(self.share, noise[:, own])
+                arrays = places, start, change, error
+                found[:, own], done, count = integrate(neurons.structure, k, *arrays)
+                self.evaluations += count
+            which, neuron = np.nonzero(~done)
+            if which.size:
+                place = np.arange(len(neurons))[own][neuron]
+                paths = start[which, place], change[which, :, place], noise[which, place]
+                found[which, place], doubt, count = self._along(k, *paths)
+                np.add.at(self.doubt, row[which], doubt / self.references)
+                self.evaluations += count
         return found
 
     def _along(
-        self, neurons: Neurons, k: int, start: FloatArray, change: FloatArray, noise: FloatArray
+        self, k: int, start: FloatArray, change: FloatArray, noise: FloatArray
     ) -> tuple[FloatArray, FloatArray, int]:
         """Return the integrals (m, E) of paths of matrices, their doubt (m,) and the cost."""
+        structure, enough = self.changes.neurons.structure, self.error * self.references
         if self.diagonal:
-            return _follow(start, change, noise, neurons.structure.dim, k)
-        share, enough = self.error / np.sqrt(len(neurons)), self.error * self.references
-        options: dict[str, Any] = {"error": share, "rounding": noise, "enough": enough}
-        paths = Paths(neurons.structure, k, start, change, **options)
+            return _follow(start, change, noise, structure.dim, k)
+        paths = Paths(structure, k, start, change, error=self.share, rounding=noise, enough=enough)
         return paths.integrate(), paths.doubt, paths.evaluations
 
 

@@ -13,21 +13,9 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from ..pencil import Neurons
+from ..pencil.chords import CHORDS, DIFFERENCE, NEAR, NODES, OVERLAP, SAFETY, SMALL, SUM
 from ..pencil.structures import NEGLIGIBLE, Structure
 
-NODES = np.arange(5) / 4
-CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
-"""A cell as 1, 2 and 4 equal parts, between five nodes."""
-SHARES = np.array([1, 1 / 2, 1 / 2, 1 / 4, 1 / 4, 1 / 4, 1 / 4])
-SUM = SHARES * np.repeat([1 / 45, -20 / 45, 64 / 45], [1, 2, 4])
-"""Romberg's weights of the chords, sixth order in the width; they add up to one."""
-DIFFERENCE = SHARES * np.repeat([1 / 3, -5 / 3, 4 / 3], [1, 2, 4])
-"""Between the fourth-order sums of 2 and 4 parts: 15 times the correction that the last step makes."""
-
-OVERLAP = 0.7  # least uᵀw of a secant
-SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
-NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
-SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
 NARROWEST = 2.0**-48
 RESOLUTION = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
 CHECKED = 64  # largest order whose cells with a close neighbour are looked at with all eigenvectors

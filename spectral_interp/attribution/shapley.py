@@ -21,13 +21,14 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from .._common.progress import progress
+from ..pencil.coalitions import coalition_values as eigenvalues_of_coalitions
 from ..view import Rows
 from .changes import Changes
 from .result import Parts, deviation_of
 
 MOST_PLAYERS = 14
 ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
-ENTRIES = 2**20  # of matrices that are solved together
+ENTRIES = 2**20  # of changes, and eigenvalues, that are held together
 TABLE = 2**22  # entries of a table of coalition values
 SECONDS_PER_ENTRY = 2e-8  # of a matrix, roughly, to decide whether progress is shown
 
@@ -125,7 +126,6 @@ def coalition_values(
     changes = Changes(rows.view, rows.z, reference)
     n, b, total, members = len(rows), len(reference), len(masks), len(base)
     at_once = max(1, TABLE // max(total * members, 1))
-    chosen = changes.masks(masks.astype(np.float64))
     seconds = SECONDS_PER_ENTRY * len(changes.neurons) * changes.neurons.structure.dim * n * b * total
     size = f"shapley: {n:,} rows × {b:,} background rows × {total:,} coalitions"
     with progress(n * b * total, seconds=seconds, size=size, unit="eigenvalue") as advance:
@@ -133,27 +133,23 @@ def coalition_values(
             group = slice(start, min(start + at_once, n))
             table = np.empty((group.stop - start, total, members))
             for place, row in enumerate(range(start, group.stop)):
-                table[place] = _means(changes, row, chosen, base)
+                table[place] = _means(changes, row, masks, base)
                 advance(b * total)
             yield group, table
 
 
-def _means(changes: Changes, row: int, chosen: FloatArray, base: FloatArray) -> FloatArray:
+def _means(changes: Changes, row: int, masks: Masks, base: FloatArray) -> FloatArray:
     """Return the mean over the background, less the base, of a row's coalitions and members: (s, M)."""
     neurons, b = changes.neurons, len(changes.reference)
-    found = np.zeros((len(chosen), len(base)))
-    each = changes.at_reference[0].size
-    refs = max(1, ENTRIES // (changes.size + each))
+    found = np.zeros((len(masks), len(base)))
+    pairs = np.array([pair.columns for pair in changes.view.pairs], dtype=np.intp).reshape(-1, 2)
+    each = max(changes.size, len(neurons) * min(len(masks), TABLE // len(neurons)))
+    refs = max(1, ENTRIES // each)
     for first in range(0, b, refs):
         ref = np.arange(first, min(first + refs, b))
-        polynomial = changes.polynomial(np.full(len(ref), row), ref).swapaxes(0, 1)
-        flat, start = polynomial.reshape(chosen.shape[1], -1), changes.at_reference[ref].reshape(-1)
-        together = max(1, ENTRIES // start.size)
-        for begin in range(0, len(chosen), together):
-            some = slice(begin, begin + together)
-            matrices = (start + chosen[some] @ flat).reshape(-1, *neurons.entries.shape[1:])
-            values = neurons.by_member(neurons.values(matrices)).reshape(-1, len(ref), len(base))
-            found[some] += (values - base).sum(axis=1)
+        polynomial = changes.polynomial(np.full(len(ref), row), ref)
+        values = eigenvalues_of_coalitions(neurons, changes.at_reference[ref], polynomial, pairs, masks)
+        found += (neurons.by_member(values) - base).sum(axis=1)
     return found / b
 
 

@@ -50,6 +50,16 @@ def eigenvalues(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> Re
     return values.reshape(np.shape(diag)[:-1])
 
 
+def eigenvalues_of(entries: Reals, k: int) -> Reals:
+    """Return the same of float64 matrices as vectors (n, 2 d − 1), the diagonal's d entries first."""
+    entries = np.require(entries, np.float64, ["C", "W"])
+    values, bad = engine.values_of(entries, k)
+    if bad:
+        d = (entries.shape[1] + 1) // 2
+        _name_bad_row(entries[:, :d], entries[:, d:])
+    return values
+
+
 def eigenpairs(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Reals, Reals]:
     """Return the k-th smallest eigenvalue and its eigenvector of each symmetric tridiagonal matrix.
 

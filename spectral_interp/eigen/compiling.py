@@ -25,7 +25,7 @@ HELPER = _OPTIONS | {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_
 """Options of functions that only kernels call: part of the kernel's code, and of its cache entry."""
 
 
-HELPER_FILES = "lanes.py", "laguerre.py"
+HELPER_FILES = "kernel.py", "lanes.py", "laguerre.py", "small.py"
 """Files of this room whose functions kernels of other files inline."""
 
 

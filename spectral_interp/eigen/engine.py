@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import kernel
+from . import kernel, small
 from .resolvent import resolvent as resolvent_kernel
 
 Batch = npt.NDArray[Any]
@@ -37,8 +37,24 @@ def values(diag: Batch, off: Batch, k: int) -> tuple[Batch, int]:
     The arrays are C-contiguous, diag (n, d) and off (n, d - 1), and 0 <= k < d. Bad rows hold a NaN or
     infinite entry; their results are NaN.
     """
+    if is_small(diag.shape[1], diag.dtype):
+        return values_of(np.hstack([diag, off]), k)
     lam = np.empty(len(diag), diag.dtype)
     return lam, _run(kernel.values, (k,), (diag, off, lam))
+
+
+def values_of(entries: Batch, k: int) -> tuple[Batch, int]:
+    """Return the same of matrices that are vectors of entries, (n, 2 d - 1), the diagonal's d first."""
+    d = (entries.shape[1] + 1) // 2
+    if not is_small(d, entries.dtype):
+        return values(np.ascontiguousarray(entries[:, :d]), np.ascontiguousarray(entries[:, d:]), k)
+    lam = np.empty(len(entries))
+    return lam, _run(small.values, (k, (0,) * d), (entries, lam))
+
+
+def is_small(d: int, dtype: Any) -> bool:
+    """Return whether matrices of order d are solved by :mod:`.small`."""
+    return 2 <= d <= small.MOST and dtype == np.float64
 
 
 def pairs(diag: Batch, off: Batch, k: int) -> tuple[Batch, Batch, int]:
@@ -60,17 +76,28 @@ def resolvent(diag: Batch, off: Batch, lam: Batch, vec: Batch, rhs: Batch) -> Ba
     return out
 
 
-def _run(function: Callable[..., int], scalars: tuple[int, ...], arrays: tuple[Batch, ...]) -> int:
+def _run(function: Callable[..., int], scalars: tuple[Any, ...], arrays: tuple[Batch, ...]) -> int:
     """Call a kernel on all rows, or on a slice of them per thread, and add up its results."""
+
+    def part(first: int, last: int) -> int:
+        return function(*scalars, *(array[first:last] for array in arrays))
+
     n, d = arrays[0].shape
-    workers = allowed_threads() if n * d >= THREADED else 1
+    return spread(part, n, n * d)
+
+
+def spread(function: Callable[[int, int], int], n: int, entries: int) -> int:
+    """Call a function on slices of n rows, one per thread, and add up its results.
+
+    There is one slice only where less than ``THREADED`` entries of matrices are to be solved.
+    """
+    workers = allowed_threads() if entries >= THREADED else 1
     size = -(-n // (workers * kernel.LANES)) * kernel.LANES
     if size >= n:
-        return function(*scalars, *arrays)
-    slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    first, *others = ([array[rows] for array in arrays] for rows in slices)
-    futures = [_threads().submit(function, *scalars, *part) for part in others]
-    return function(*scalars, *first) + sum(future.result() for future in futures)
+        return function(0, n)
+    slices = [(start, min(start + size, n)) for start in range(size, n, size)]
+    futures = [_threads().submit(function, *own) for own in slices]
+    return function(0, size) + sum(future.result() for future in futures)
 
 
 def allowed_threads() -> int:

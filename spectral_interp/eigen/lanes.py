@@ -218,6 +218,19 @@ def _extreme(sign: str) -> Any:
 smaller, larger = _extreme("<"), _extreme(">")
 
 
+@intrinsic
+def shrinking(typingctx: Any, x: Any) -> Any:
+    """Powers of two that bring positive normal float64 numbers into [1, 2)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        integers = ir.VectorType(ir.IntType(64), LANES)
+        exponent, twice = (ir.Constant(integers, [n << 52] * LANES) for n in (2047, 2046))
+        own = builder.and_(builder.bitcast(args[0], integers), exponent)
+        return builder.bitcast(builder.sub(twice, own), _vector(x.dtype))
+
+    return x(x), codegen
+
+
 # -------------------------------------------------------------------------------------------------- masks
 
 
@@ -243,12 +256,18 @@ def _logical(build: Callable[[Any, Any, Any], Any]) -> Any:
 
 
 _and = _logical(lambda builder, x, y: builder.and_(x, y))
+_or = _logical(lambda builder, x, y: builder.or_(x, y))
 _same = _logical(lambda builder, x, y: builder.not_(builder.xor(x, y)))
 
 
 @overload(operator.and_, strict=False)
 def _overload_and(x: Any, y: Any) -> Any:
     return (lambda x, y: _and(x, y)) if isinstance(x, Mask) and isinstance(y, Mask) else None
+
+
+@overload(operator.or_, strict=False)
+def _overload_or(x: Any, y: Any) -> Any:
+    return (lambda x, y: _or(x, y)) if isinstance(x, Mask) and isinstance(y, Mask) else None
 
 
 @overload(operator.eq, strict=False)

@@ -14,9 +14,10 @@ import numpy as np
 from typing_extensions import override
 
 from .._common.arrays import FloatArray, IntArray
-from ..eigen import eigenpairs, eigenvalues, neighbours
+from ..eigen import eigenpairs, neighbours
+from ..eigen.arrays import eigenvalues_of
 from ..eigen.engine import resolvent
-from ..eigen.products import chord_products
+from .products import chord_products
 
 NEGLIGIBLE = 2.0**-200
 """Entries smaller than this fraction of the largest one do not matter to the eigenvalues."""
@@ -103,7 +104,7 @@ class Tridiagonal(Structure):
 
     @override
     def values(self, entries: FloatArray, k: int) -> FloatArray:
-        return eigenvalues(*self.bands(entries), k)
+        return eigenvalues_of(entries, k)
 
     @override
     def pairs(self, entries: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:

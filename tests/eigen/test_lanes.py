@@ -12,6 +12,7 @@ from spectral_interp.eigen.lanes import (
     larger,
     load,
     scratch,
+    shrinking,
     smaller,
     sqrt,
     store,
@@ -35,6 +36,7 @@ def operations(x, y, out):
     same = (a > 0.0) == (b > 0.0)
     store(out, 11 * LANES, where(same, epsilon(x) * fill(x, 1.0), a))
     store(out, 9 * LANES, where(a < b, b, where(a <= 0.0, a, fill(x, 3.0))))
+    store(out, 12 * LANES, where((a > 0.5) | (b > 0.0), a, b))
     room = scratch(x, (0, 0))
     store(room, 2 * LANES, a)
     store(out, 10 * LANES, 1 / load(room, 2 * LANES))
@@ -45,7 +47,7 @@ def operations(x, y, out):
 def test_operations_are_those_of_numpy(dtype):
     x, y = np.random.default_rng(0).standard_normal((2, LANES)).astype(dtype)
     y[:3] = x[:3]
-    out = np.zeros((12, LANES), dtype)
+    out = np.zeros((13, LANES), dtype)
     results = operations(x, y, out)
     expected = [
         *(x + y, x - y, x * y, x / y, 2 * x + 0.5, np.sqrt(np.abs(x)), np.minimum(x, y), np.maximum(x, 0)),
@@ -53,6 +55,7 @@ def test_operations_are_those_of_numpy(dtype):
         np.where(x < y, y, np.where(x <= 0, x, 3)),
         1 / x,
         np.where((x > 0) == (y > 0), np.finfo(dtype).eps, x),
+        np.where((x > 0.5) | (y > 0), x, y),
     ]
     np.testing.assert_allclose(out, expected, rtol=4 * np.finfo(dtype).eps)
     np.testing.assert_allclose(results[0], x.sum(), rtol=20 * np.finfo(dtype).eps)
@@ -62,9 +65,21 @@ def test_operations_are_those_of_numpy(dtype):
 def test_lanes_hold_infinity_and_nan():
     x = np.zeros(LANES)
     x[:2] = np.inf, np.nan
-    out = np.zeros((12, LANES))
+    out = np.zeros((13, LANES))
     _, all_numbers, _ = operations(x, np.ones(LANES), out)
     assert not all_numbers
     assert out[0, 0] == np.inf
     assert np.isnan(out[0, 1])
     np.testing.assert_array_equal(out[0, 2:], 1)
+
+
+@compiled
+def shrink(x, out):
+    store(out, 0, shrinking(load(x, 0)))
+
+
+def test_powers_of_two_bring_numbers_to_one():
+    x, out = 10.0 ** np.linspace(-300, 300, LANES), np.zeros(LANES)
+    shrink(x, out)
+    assert (np.frexp(out)[0] == 0.5).all()
+    assert ((x * out >= 1) & (x * out < 2)).all()

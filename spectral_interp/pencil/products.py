@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .compiling import compiled
+from ..eigen.compiling import compiled
 
 Reals = npt.NDArray[np.float64]
 

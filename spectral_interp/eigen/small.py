@@ -1,0 +1,215 @@
+"""One eigenvalue of sixteen small tridiagonal matrices side by side, to the rounding error of float64.
+
+As :mod:`.laguerre`, for explanations instead of training: nothing is lost to a tolerance, matrices may be of
+any scale, and a lane that has converged is left alone, so that a matrix gets the same result in any company.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import carray, njit
+
+from .compiling import HELPER, compiled
+from .kernel import BIAS, EXPONENT_BITS, INFINITE, MAGNITUDE, bits, power
+from .lanes import LANES, all_of, fill, larger, load, scratch, shrinking, smaller, sqrt, store, where
+
+MOST = 8
+"""Largest order: the leading minors of such matrices stay within the range of float64."""
+
+FLOOR = 1e-34
+"""Least squared coupling of scaled matrices."""
+
+OUTER, SPACING = 1.3, 0.7
+"""The extreme eigenvalues, and the distance between two in a row, in standard deviations of a spectrum."""
+
+RESOLUTION = 2.0**-53
+"""Length of a last step, and half the width of a last bracket, relative to the bounds of the spectrum."""
+
+SAFE = 2.0**-500
+"""Matrices whose size is not between this and its reciprocal are scaled one by one."""
+
+PATIENCE, SWEEPS = 16, 120
+"""Sweeps after which brackets are only halved; most sweeps, never needed."""
+
+Reals = npt.NDArray[np.float64]
+
+
+@njit(**HELPER)
+def scale_lanes(bands: Any, order: Any, shifts: Any) -> Any:
+    """Scale matrices by powers of two, the sum of their magnitudes to [1, 2); return what undoes it.
+
+    ``shifts``, (2, LANES), gets for every lane the exponent of a scaling before that, 0 but for huge and tiny
+    matrices, and 1 if an entry is NaN or infinite; such a matrix becomes zero.
+    """
+    count = 2 * len(order) - 1
+    size = fill(bands, 0.0)
+    for e in range(count):
+        size = size + abs(load(bands, e * LANES))
+    for lane in range(LANES):
+        shifts[0, lane] = shifts[1, lane] = 0
+    if not all_of((size > SAFE) & (size < 1 / SAFE)):
+        _scale_apart(bands, count, shifts)
+        size = fill(bands, 0.0)
+        for e in range(count):
+            size = size + abs(load(bands, e * LANES))
+    scale = shrinking(larger(size, SAFE))
+    for e in range(count):
+        store(bands, e * LANES, scale * load(bands, e * LANES))
+    return 1.0 / scale
+
+
+@njit(**HELPER)
+def _scale_apart(bands: Any, count: int, shifts: Any) -> None:
+    """Bring the largest magnitude of huge and tiny lanes into [1/2, 1); those with a NaN become zero."""
+    entries = carray(bands, (count, LANES))
+    for lane in range(LANES):
+        size, top = 0.0, 0
+        for e in range(count):
+            size += abs(entries[e, lane])
+            top = max(top, bits(entries[e, lane]) & MAGNITUDE)
+        if SAFE < size < 1 / SAFE:
+            continue
+        if top == 0 or top >= INFINITE:
+            shifts[1, lane] = 1 if top else 0
+            for e in range(count):
+                entries[e, lane] = 0.0
+            continue
+        exponent = top >> EXPONENT_BITS
+        if exponent == 0:  # subnormal: the integer itself is the significand
+            exponent = (bits(float(top)) >> EXPONENT_BITS) - BIAS - 51
+        shift = BIAS - 1 - exponent
+        shifts[0, lane] = shift
+        half = shift >> 1
+        for e in range(count):
+            entries[e, lane] = entries[e, lane] * power(half) * power(shift - half)
+
+
+@njit(**HELPER)
+def _bounds(bands: Any, order: Any) -> Any:
+    """Return Gershgorin's bounds of the spectra, and their means and standard deviations."""
+    d = len(order)
+    before, low, high = fill(bands, 0.0), fill(bands, 4.0), fill(bands, -4.0)
+    mean, square = fill(bands, 0.0), fill(bands, 0.0)
+    for j in range(d):
+        after = abs(load(bands, (d + j) * LANES)) if j < d - 1 else fill(bands, 0.0)
+        centre = load(bands, j * LANES)
+        low = smaller(low, centre - (before + after))
+        high = larger(high, centre + (before + after))
+        mean = mean + centre
+        square = square + 2.0 * (after * after)
+        before = after
+    mean = mean * (1.0 / d)
+    for j in range(d):
+        distance = load(bands, j * LANES) - mean
+        square = square + distance * distance
+    return low, high, mean, sqrt(square * (1.0 / d))
+
+
+# Laguerre's step (see laguerre.py) converges to a simple eigenvalue with the third power of the distance. Of
+# two steps h < h' in a row the next is thus about h (h / h')³, and a step is the last one if that is less
+# than the resolution. Nearer to several eigenvalues than these are to each other a step leaves at least a
+# quarter of the distance; so h <= h' / 8 tells that convergence is cubic. The Sturm counts are exact for
+# matrices that differ by rounding errors, and so is the bracket that they keep.
+
+
+@njit(**HELPER)
+def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
+    """Return eigenvalue k of matrices that :func:`scale_lanes` has scaled, from a start, which may be NaN."""
+    d = len(order)
+    one, zero = fill(bands, 1.0), fill(bands, 0.0)
+    low, high, mean, spread = _bounds(bands, order)
+    tol = RESOLUTION * larger(abs(low), abs(high))
+    x = mean + (OUTER * (2 * k + 1 - d) / (d - 1)) * spread
+    x = where((start > low) & (start < high), start, x)
+    margin = 2.0**-6 * (high - low) + 4.0 * tol
+    low, high = low - margin, high + margin
+    last, active = zero, one
+    for sweep in range(SWEEPS):
+        p = x - load(bands, 0)
+        p1, dp, dp1, hp, hp1 = one, one, zero, zero, zero  # half of the second derivative
+        positive = p >= 0.0
+        count = where(positive, one, 0.0)
+        for j in range(1, d):
+            t = x - load(bands, j * LANES)
+            b = load(bands, (d + j - 1) * LANES)
+            b = larger(b * b, FLOOR)
+            q = t * p - b * p1
+            dq = t * dp - b * dp1 + p
+            hq = t * hp - b * hp1 + dp
+            before, positive = positive, q >= 0.0
+            count = count + where(before == positive, one, 0.0)
+            p1, dp1, hp1 = p, dp, hp
+            p, dp, hp = q, dq, hq
+        above = count - (k + 0.5)
+        down = above > 0.0
+        low, high = where(down, low, x), where(down, x, high)
+        root = sqrt(larger((d - 1.0) * (d - 1.0) * dp * dp - (2.0 * d * (d - 1.0)) * p * hp, 0.0))
+        side = where(down, one, -1.0)
+        slope = where(p >= 0.0, dp, -1.0 * dp) * side
+        h = d * abs(p) / (root + slope)
+        near = abs(above) < 0.75
+        y = x - where(near, side * h, (SPACING * spread) * above)
+        final = (h <= tol) | ((8.0 * h <= last) & (h * h * h * h <= (tol / 16.0) * last * last * last))
+        ends = near & final & (slope > 0.0)
+        steps = (y > low) & (y < high)
+        z, last = 0.5 * (low + high), zero
+        if sweep < PATIENCE:
+            z, last = where(steps, y, z), where(steps & near, h, zero)
+        x = where(active > 0.5, where(ends, y, z), x)
+        active = where(ends | (high - low <= 2.0 * tol), zero, active)
+        if all_of(active < 0.5):
+            break
+    return x
+
+
+@njit(**HELPER)
+def put(x: Any, undo: Any, shifts: Any, used: int, room: Any, out: Any, first: int) -> int:
+    """Write the eigenvalues of the first lanes in the units of the matrices; return how many are NaN."""
+    store(room, 0, x * undo)
+    lanes, spoilt = carray(room, (LANES,)), 0
+    for lane in range(used):
+        value, shift = lanes[lane], -shifts[0, lane]
+        if shift:
+            value = value * power(shift >> 1) * power(shift - (shift >> 1))
+        if shifts[1, lane]:
+            value = math.nan
+            spoilt += 1
+        out[first + lane] = value
+    return spoilt
+
+
+@compiled
+def values(k: int, order: Any, entries: Reals, out: Reals) -> int:
+    """Eigenvalue ``k`` (ascending, from 0) of every matrix.
+
+    Parameters
+    ----------
+    k : int, 0 <= k < d
+    order : tuple of d zeros, 2 <= d <= 8
+    entries : (n, 2 d - 1) array of float64
+        The diagonal, then the couplings.
+    out : (n,) array, written
+
+    Returns
+    -------
+    int : how many rows have a NaN or infinite entry; their results are NaN
+    """
+    n, count = len(entries), 2 * len(order) - 1
+    bands, room = scratch(entries, order), scratch(entries, order)
+    lanes = carray(bands, (count, LANES))
+    shifts = np.zeros((2, LANES), np.int64)
+    spoilt = 0
+    for first in range(0, n, LANES):
+        used = min(LANES, n - first)
+        for lane in range(LANES):
+            row = first + min(lane, used - 1)
+            for e in range(count):
+                lanes[e, lane] = entries[row, e]
+        undo = scale_lanes(bands, order, shifts)
+        x = solve(bands, order, k, fill(bands, math.nan))
+        spoilt += put(x, undo, shifts, used, room, out, first)
+    return spoilt

@@ -1,0 +1,72 @@
+"""Eigenvalues of all coalitions, against forming and solving every matrix."""
+
+import numpy as np
+import pytest
+
+from spectral_interp.attribution.shapley import all_masks
+from spectral_interp.eigen import engine
+from spectral_interp.pencil import Neurons
+from spectral_interp.pencil.coalitions import coalition_values
+from spectral_interp.pencil.structures import Dense, Tridiagonal
+
+
+def game(structure, *, k, m=3, c=5, pairs=((0, 2), (4, 1), (2, 4)), seed=0):
+    rng, pairs = np.random.default_rng(seed), np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    entries = rng.standard_normal((2, len(k), structure.n_entries))
+    neurons = Neurons(structure, entries, np.array(k), np.zeros(len(k), dtype=np.intp))
+    start = rng.standard_normal((m, len(k), structure.n_entries))
+    changes = rng.standard_normal((m, c + len(pairs), len(k), structure.n_entries))
+    return neurons, start, changes, pairs
+
+
+def expected(neurons, start, changes, pairs, masks):
+    columns = masks.astype(float)
+    chosen = np.hstack([columns, columns[:, pairs[:, 0]] * columns[:, pairs[:, 1]]])
+    matrices = start + np.einsum("sq,mqne->smne", chosen, changes)
+    return np.array([neurons.values(own) for own in matrices])
+
+
+@pytest.mark.parametrize(
+    "structure", [Tridiagonal(5), Tridiagonal(2), Tridiagonal(1), Tridiagonal(11), Dense(3)]
+)
+@pytest.mark.parametrize("pairs", [(), ((0, 2), (4, 1), (2, 4))])
+def test_all_coalitions(structure, pairs):
+    k = [0] * 7 if structure.dim == 1 else [0, 1, 1, 0, 1, 1, 1]
+    arrays, masks = game(structure, k=k, pairs=pairs), all_masks(5)
+    np.testing.assert_allclose(
+        coalition_values(*arrays, masks), expected(*arrays, masks), atol=1e-13 * structure.dim
+    )
+
+
+def test_coalitions_in_any_order_and_of_any_scale():
+    neurons, start, changes, pairs = game(Tridiagonal(4), k=[2] * 20)
+    masks = all_masks(5)[np.random.default_rng(1).permutation(32)[:17]]
+    for scale in (1e-290, 1.0, 1e290):
+        found = coalition_values(neurons, scale * start, scale * changes, pairs, masks)
+        of_one = expected(neurons, start, changes, pairs, masks)
+        np.testing.assert_allclose(found / scale, of_one, atol=1e-13)
+
+
+def test_zero_changes_and_degenerate_matrices():
+    neurons, start, changes, pairs = game(Tridiagonal(5), k=[2] * 3)
+    start[..., 5:], changes[..., 5:] = 0, 0
+    start, changes = np.round(start), np.round(changes)
+    changes[1] = 0
+    masks = all_masks(5)
+    found = coalition_values(neurons, start, changes, pairs, masks)
+    np.testing.assert_allclose(found, expected(neurons, start, changes, pairs, masks), atol=1e-13)
+
+
+def test_threads_do_not_change_a_bit(monkeypatch):
+    arrays, masks = game(Tridiagonal(5), k=[2] * 40), all_masks(5)
+    one = coalition_values(*arrays, masks)
+    monkeypatch.setattr(engine, "THREADED", 0)
+    monkeypatch.setattr(engine, "allowed_threads", lambda: 3)
+    np.testing.assert_array_equal(coalition_values(*arrays, masks), one)
+
+
+def test_nan_is_refused_as_by_the_engine():
+    neurons, start, changes, pairs = game(Tridiagonal(5), k=[2] * 3)
+    changes[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="nan"):
+        coalition_values(neurons, start, changes, pairs, all_masks(5))
