@@ -51,11 +51,11 @@ EPOCHS, LEAST_EPOCHS, MOST_EPOCHS = 20, 5, 100
 LEAST_STEPS, MOST_VISITS = 2_500, 5_000_000
 """Epochs of a fit: more of few rows, for 2,500 steps at least, and fewer of many, for 5 million visits."""
 
-DECAYS = {"squared": {1.0: 3.0, 10.0: 10.0}, "logistic": {10.0: 10.0, 1.0: 3.0}}
+DECAYS = {1.0: 3.0, 10.0: 10.0}
 """Weight decays to try, and that of hats with each; the first one serves where inputs are chosen."""
 
-DECAYED_ROWS = 50_000
-"""With more rows only the smallest decay is tried."""
+DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
+"""With more rows only the first decay is tried; with fewer rows of classes the last one comes first."""
 
 TOLERANCE = 0.01
 """A simpler form, or the first decay, wins if its held-out loss is larger by no more than this share."""
@@ -345,8 +345,7 @@ def fit_sum(
     """
     data = Data(z, y, weight, groups)
     _check(axes, data, loss, rungs)
-    least = min(DECAYS[loss]) if len(y) > DECAYED_ROWS else math.inf
-    decays = {decay * own: decay * hats for own, hats in DECAYS[loss].items() if own <= least}
+    decays = {decay * own: decay * hats for own, hats in _decays(len(y), loss)}
     options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty, decays=decays)
     recipe = Recipe(tuple(axes), data, options, decays, seed, Tape() if tape is None else tape)
     found = splits(y, groups, loss=loss, seed=seed)
@@ -384,6 +383,14 @@ def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) ->
         raise ValueError(f"expected rungs of {', '.join(RUNGS)}; got {tuple(rungs)}")
     for name, column in zip(data._fields[:3], data[:3], strict=True):
         check_finite(name, column)
+
+
+def _decays(n: int, loss: str) -> list[tuple[float, float]]:
+    """Return the weight decays to try, each with that of hats."""
+    found = list(DECAYS.items())
+    if n > DECAYED_ROWS:
+        return found[:1]
+    return found[::-1] if loss == "logistic" and n < DECAYED_CLASSES else found
 
 
 def options_for(
