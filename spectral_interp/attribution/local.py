@@ -37,21 +37,22 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts
     changes = Changes(rows.view, rows.z, reference)
     neurons, n = changes.neurons, len(rows)
     split = Split.zeros(n, changes.columns, neurons, detailed=detailed)
-    prediction, base = np.empty(n), np.empty((n, 2))
+    prediction, base, degenerate = np.empty(n), np.empty((n, 2)), np.zeros(n, dtype=bool)
     start = changes.at_reference.mean(axis=0)
     d = neurons.structure.dim
     for some in changes.chunks():
-        values, v = neurons.pairs(neurons.at(rows.z[some]))
+        matrices = neurons.at(rows.z[some])
+        values, v = neurons.pairs(matrices)
         products = neurons.products(v)
         split.add(np.arange(n)[some], changes.means(some), products)
-        prediction[some] = values.sum(axis=1)
+        prediction[some], degenerate[some] = values.sum(axis=1), neurons.degenerate(matrices)
         forms = start * products
         base[some] = np.column_stack([forms[..., :d].sum(axis=(1, 2)), forms[..., d:].sum(axis=(1, 2))])
     return Parts(
         values=split.diagonal + split.coupling,
         base_values=base.sum(axis=1),
         prediction=prediction,
-        degenerate=rows.view.function.degenerate(rows.z),
+        degenerate=degenerate,
         diagonal=split.diagonal,
         coupling=split.coupling,
         base_diagonal=base[:, 0],

@@ -65,7 +65,14 @@ def pairs(diag: Batch, off: Batch, k: int) -> tuple[Batch, Batch, int]:
 
 def neighbours(diag: Batch, off: Batch, k: int) -> tuple[Batch, Batch, Batch, int]:
     """Return eigenvalues k - 1, k, k + 1, infinite beyond the ends, and how many rows are bad."""
-    below, lam, above = (np.empty(len(diag), diag.dtype) for _ in range(3))
+    n, d = diag.shape
+    if is_small(d, diag.dtype):
+        entries = np.hstack([diag, off])
+        lam, bad = values_of(entries, k)
+        below = values_of(entries, k - 1)[0] if k > 0 else np.full(n, -np.inf)
+        above = values_of(entries, k + 1)[0] if k < d - 1 else np.full(n, np.inf)
+        return below, lam, above, bad
+    below, lam, above = (np.empty(n, diag.dtype) for _ in range(3))
     return below, lam, above, _run(kernel.neighbours, (k,), (diag, off, below, lam, above))
 
 

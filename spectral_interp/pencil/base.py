@@ -11,9 +11,6 @@ from typing_extensions import override
 from .._common.arrays import FloatArray, check_finite
 from .neurons import Neurons
 
-DEGENERATE = 1e-8
-"""Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
-
 LARGEST_NORM = 1e300
 """Bound of ‖A_i‖ and of the terms of A(z): sums and differences of a few such numbers do not overflow."""
 
@@ -134,9 +131,7 @@ class SpectralFunction(ABC):
 
     def degenerate(self, z: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Return which rows have a gap of at most 1e-8 ‖A(z)‖₂, of any neuron: shape (n,)."""
-        matrices = self.neurons.at(self.check_features(z))
-        small = self.neurons.gaps(matrices) <= DEGENERATE * self.neurons.norms(matrices)
-        return np.logical_or.reduce(small, axis=1)
+        return self.neurons.degenerate(self.neurons.at(self.check_features(z)))
 
     def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return bounds of ``f(z + s) − f(z)`` over all z for every step (m, p): two arrays of shape (m,).

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from .structures import Structure
+
+DEGENERATE = 1e-8
+"""Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
 
 WIDE = 64
 """Number of features from which on rows that are mostly zeros are multiplied as sparse ones."""
@@ -89,6 +93,11 @@ class Neurons:
         for k, own, part in self._by_index(matrices):
             found[:, own] = self.structure.gaps(_flat(part), k).reshape(part.shape[:2])
         return found
+
+    def degenerate(self, matrices: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return for which of n sets of matrices (n, N, E) some gap is at most 1e-8 of the norm: (n,)."""
+        small = self.gaps(matrices) <= DEGENERATE * self.norms(matrices)
+        return np.logical_or.reduce(small, axis=1)
 
     def _by_index(self, matrices: FloatArray) -> Iterator[tuple[int, Any, FloatArray]]:
         """Yield every index k, which neurons have it, and their matrices, (n, neurons, E)."""

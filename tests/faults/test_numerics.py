@@ -13,7 +13,7 @@ import pytest
 from scipy.linalg import eigh_tridiagonal
 
 from spectral_interp import DensePencil, Pencil, certify, explain, interactions, linear_regions
-from spectral_interp.pencil.base import DEGENERATE
+from spectral_interp.pencil.neurons import DEGENERATE
 
 from .deadline import deadline
 from .pencils import EPS, TINY, blocks
