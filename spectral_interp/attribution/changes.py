@@ -60,8 +60,11 @@ class Changes:
         found = np.empty((len(row), self.columns + self.pairs, *self.neurons.entries.shape[1:]))
         first = int(row.min(initial=0))
         z, row = self.z[first : int(row.max(initial=0)) + 1], row - first
-        for at in range(self.columns):
-            found[:, at] = self._own(z, at)[row] - self._own_of_reference[at][ref]
+        for at, axis in enumerate(self.view.axes):
+            if axis.knots:
+                found[:, at] = self._own(z, at)[row] - self._own_of_reference[at][ref]
+            else:  # of close values, differences of features are more exact than those of matrices
+                found[:, at] = self._own(z[row] - self.reference[ref], at)
         for q, pair in enumerate(self.view.pairs, start=self.columns):
             x, r = (self._coordinates(rows, pair) for rows in (z, self.reference))
             one = self._pair(q, pair.place(x[0][row], r[1][ref]))
@@ -86,7 +89,7 @@ class Changes:
         z = self.z[rows]
         found = np.empty((len(z), self.columns, *self.neurons.entries.shape[1:]))
         for at in range(self.columns):
-            found[:, at] = self._own(z, at) - self._own_of_reference[at].mean(axis=0)
+            found[:, at] = self._own(z - self.reference.mean(axis=0), at)
         for q, pair in enumerate(self.view.pairs, start=self.columns):
             x, r = self._coordinates(z, pair), self._coordinates(self.reference, pair)
             both, none = pair.place(*x), pair.place(*r).mean(axis=0)
