@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from .._common.arrays import FloatArray
 from ..files import artifact
 from ..models.sums import SumSpectral
-from ..training import TrainingRows
+from ..training import Run, TrainingRows
 from ..training.fingerprints import fingerprints
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition
@@ -102,9 +103,10 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit the simplest form, of one neuron or a sum, whose held-out loss is within 1 % of the best."""
 
     def single_rung(splits: list[tuple[Any, Any]]) -> list[dict[str, Any]]:
-        found = [_held_out(est, data.table, kept, held) for kept, held in splits]
-        losses, weights, sizes, lasts = zip(*found, strict=True)
-        return [_rung(float(np.average(losses, weights=weights)), sizes[0], int(np.median(lasts)))]
+        runs = [_held_out(est, data.table, kept, held) for kept, held in splits]
+        weights = [float(data.table.weight[held].sum()) for _, held in splits]
+        curve = np.average(_losses(runs), axis=0, weights=weights)
+        return [_rung(float(curve.min()), single.parameters_of(runs[0].module), int(curve.argmin()) + 1)]
 
     fit = _summed(est, data, saving, simpler=single_rung)
     if fit.rung != SINGLE:
@@ -125,17 +127,22 @@ def _rung(loss: float, parameters: int, last: int) -> dict[str, Any]:
     return {"rung": SINGLE, "loss": loss, "parameters": parameters, "epochs": last}
 
 
-def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> tuple[float, float, int, int]:
-    """Return the loss of one neuron on held-out rows, their weight, its coefficients and its epochs.
+def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> Run:
+    """Return a run of one neuron, validated on held-out rows.
 
     It is trained on at most :data:`TRIED_ROWS` rows: one neuron hardly gains from more.
     """
     if len(kept) > TRIED_ROWS:
         kept = np.random.default_rng(est.seed_).choice(kept, TRIED_ROWS, replace=False)
     train, validation = (TrainingRows(*(column[rows] for column in table)) for rows in (kept, held))
-    run = single.trained(est, train, validation)
-    weight = float(validation.weight.sum())
-    return run.best_loss, weight, single.parameters_of(run.module), run.best_epoch
+    return single.trained(est, train, validation)
+
+
+def _losses(runs: list[Run]) -> FloatArray:
+    """Return the held-out loss of every run by epoch, (runs, epochs): that of its last one where it ended."""
+    curves = [[event.validation_loss for event in run.history] for run in runs]
+    longest = max(map(len, curves))
+    return np.array([curve + curve[-1:] * (longest - len(curve)) for curve in curves])
 
 
 def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit:
