@@ -35,7 +35,7 @@ def analysis_of_demo(*, epochs: int, seed: int) -> report.Analysis:
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.pt"
         command = [sys.executable, "-m", "spectral_interp.train", "diabetes", "--out", str(model)]
-        command += ["--no-baselines", "--epochs", str(epochs), "--seed", str(seed)]
+        command += ["--form", "single", "--no-baselines", "--epochs", str(epochs), "--seed", str(seed)]
         subprocess.run(command, check=True)
         est = load(model)
     X, y = report.choose_rows(est, None, limit=ROWS, seed=seed)

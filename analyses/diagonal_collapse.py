@@ -42,7 +42,9 @@ def name_of(structure: str, dim: int) -> str:
 def measure(task: study.Task, structure: str, dim: int, *, epochs: int, seed: int) -> dict:
     """Fit one model; return its line of the table, with its piece counts under "curve"."""
     fitting = estimator_for(task.y)
-    est = fitting(dim=dim, structure=structure, n_epochs=epochs, log=task.log, random_state=seed)
+    est = fitting(
+        form="single", dim=dim, structure=structure, n_epochs=epochs, log=task.log, random_state=seed
+    )
     start = time.perf_counter()
     est.fit(task.X, task.y)
     seconds = time.perf_counter() - start

@@ -40,7 +40,8 @@ def task_of(name: str, args: argparse.Namespace) -> study.Task:
 
 def measure(task: study.Task, *, rows: int, epochs: int, seed: int) -> pd.DataFrame:
     """Fit the three models and compare them; return a line per (model, method)."""
-    est = estimator_for(task.y)(n_epochs=epochs, log=task.log, random_state=seed).fit(task.X, task.y)
+    fitting = estimator_for(task.y)
+    est = fitting(form="single", n_epochs=epochs, log=task.log, random_state=seed).fit(task.X, task.y)
     est.baselines_ = fit_baselines(est, task.X, task.y)
     found = compare(est, task.X_test, task.y_test, max_rows=rows, random_state=seed)
     for note in found.notes:
