@@ -30,6 +30,9 @@ SINGLE = "single neuron"
 TRIED_ROWS = 20_000
 """Maximum number of rows that a single neuron is trained on where it only competes with sums."""
 
+LARGE = 1e25
+"""Size of targets from which float32 has no room for matrices."""
+
 ALPHA = 250.0
 """The default strength of regularisation, at which the weight decay of sums is as the recipe has it."""
 
@@ -174,8 +177,14 @@ def _of_sum(fit: SumFit, data: Partition) -> Fitted:
     """Return a fitted sum as a module in the target's unit."""
     members, rows, neurons, entries = fit.entries.shape
     module = SumSpectral(
-        rows - 1, (entries + 1) // 2, fit.k, members=members, neurons=neurons, dtype=torch.float32
+        rows - 1, (entries + 1) // 2, fit.k, members=members, neurons=neurons, dtype=_dtype(data)
     )
     module.set_entries_(fit.entries, data.scale, data.center)
     rungs = [{**rung, "chosen": rung["rung"] == fit.rung} for rung in fit.rungs]
     return Fitted(module, "sum", fit.axes, fit.pairs, [asdict(event) for event in fit.history], rungs)
+
+
+def _dtype(data: Partition) -> torch.dtype:
+    """Return float32, in which sums are trained, or float64 where the target's unit leaves its range."""
+    size = max(abs(data.center), data.scale)
+    return torch.float32 if size < LARGE and data.scale > 1 / LARGE else torch.float64

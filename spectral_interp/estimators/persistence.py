@@ -190,7 +190,9 @@ def _empty_sum(features: int, weights: dict[str, torch.Tensor]) -> SumSpectral:
     if weights.keys() != {"entries"}:
         raise ValueError(f"expected the entries of a sum; got {', '.join(weights) or 'nothing'}")
     members, _, neurons, entries = weights["entries"].shape
-    return SumSpectral(features, (entries + 1) // 2, members=members, neurons=neurons, dtype=torch.float32)
+    return SumSpectral(
+        features, (entries + 1) // 2, members=members, neurons=neurons, dtype=weights["entries"].dtype
+    )
 
 
 def _set_classes(est: Any, labels: list[Any] | None) -> None:

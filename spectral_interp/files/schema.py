@@ -190,7 +190,7 @@ _ENCODER = all_of(
 _MATRIX = tensor(float32, float64, axes=(2,), most=MAX_WEIGHT)
 _VECTOR = tensor(float32, float64, axes=(1,), most=MAX_WEIGHT)
 _WEIGHTS = dict_of(_NAME, tensor(float64, axes=(1, 2), most=MAX_WEIGHT))
-_ENTRIES = record({"entries": tensor(float32, axes=(4,), most=MAX_WEIGHT)})
+_ENTRIES = record({"entries": tensor(float32, float64, axes=(4,), most=MAX_WEIGHT)})
 
 _EPOCH: dict[str, Validator] = {
     "epoch": integer(1),
