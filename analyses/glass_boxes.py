@@ -116,7 +116,7 @@ def measure(
 
 
 def milliseconds(explain: Explain, rows: pd.DataFrame) -> float:
-    """Return the milliseconds per row, the median of a few calls after one that does not count."""
+    """Return the milliseconds per row: the median of a few calls after a warm-up call."""
     explain(rows[:1])  # compiles
     times: list[float] = []
     while len(times) < CALLS and sum(times) < ENOUGH:

@@ -44,9 +44,9 @@ class Changes:
         _, count, entries = self.neurons.entries.shape
         return (self.columns + self.pairs) * count * entries
 
-    def chunks(self, each: int = 1) -> Iterator[slice]:
-        """Yield slices of the rows, ``each`` change matrices of which fit into memory together."""
-        together = max(1, ENTRIES // (self.size * each))
+    def chunks(self) -> Iterator[slice]:
+        """Yield slices of the rows whose change matrices fit into memory together."""
+        together = max(1, ENTRIES // self.size)
         for start in range(0, len(self.z), together):
             yield slice(start, min(start + together, len(self.z)))
 

@@ -69,7 +69,7 @@ class Certificate:
     """What is proven about a model, one neuron or a sum of them. Build it with :func:`certify`.
 
     Features are in standard deviations of their column (the columns of a Pencil are as they are); of a number
-    with knots they are its hat functions. What is said of all columns together is in inputs, which are the
+    with knots they are its hat functions. Statements about all columns together are in inputs, which are the
     features where no column has knots: see :meth:`ModelView.inputs`.
 
     Attributes
@@ -227,7 +227,7 @@ class Certificate:
         Parameters
         ----------
         name : str
-            A column of numbers, or of dates of which only elapsed time enters.
+            A column of numbers, or of dates that enter by elapsed time alone.
 
         Returns
         -------
@@ -350,7 +350,7 @@ class Certificate:
         values : array_like, shape (m,)
             Numbers in the column's own unit, NaN for a missing one, dates, or levels.
         method : str
-            "local", or one that averages over the background.
+            "local", "path" or "shapley".
         nodes : array_like, optional
             Numbers at which bounds are as tight as they can be, of a column with knots or in a pair at many
             values; spread over the values if not given.

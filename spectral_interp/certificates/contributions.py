@@ -57,7 +57,7 @@ class Move:
     view : ModelView
     column : str
     background : ndarray, shape (b, p)
-        Reference rows. All of them stand for each change of which the mean matrix counts.
+        Reference rows. The mean of the change matrices over all of them is what is bounded.
     halved : bool
         Whether half of what a pair does is at the other column of the reference, and half at any; otherwise
         all of it is at any.

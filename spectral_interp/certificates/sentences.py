@@ -13,7 +13,7 @@ NAMED = 5
 """Maximum number of columns that the sentence about curvature names."""
 
 LOOSE = 2.0
-"""A proven interval at least so many times as wide as the observed one is called wider."""
+"""Ratio of the widths of the proven and the observed interval from which on a sentence points it out."""
 
 
 def is_change(line: Any) -> bool:

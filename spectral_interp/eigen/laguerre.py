@@ -1,7 +1,7 @@
 """One eigenvalue of sixteen tridiagonal matrices side by side, and its derivatives, in registers.
 
-For matrices of small order of which only one eigenvalue and its derivatives are wanted, to the accuracy of
-training: there are no vectors, and one division a sweep. The functions are inlined into kernels, which hand
+For matrices of small order where one eigenvalue and its derivatives are enough, to the accuracy of training:
+there are no vectors, and one division per sweep. The functions are inlined into kernels, which hand
 over the bands of sixteen matrices as lanes: the diagonal at places 0 to d - 1, the couplings at d to 2d - 2.
 The order is passed as a tuple of d zeros, whose length the compiler knows, so that loops over it vanish.
 """
@@ -51,7 +51,7 @@ def rescale(bands: Any, order: Any) -> Any:
 #     h = d |p| / (r + s sign(p) p'),    r² = (d - 1)² p'² - d (d - 1) p p".
 # It never passes that root. The root is the wanted one if the Sturm count says that no other lies between;
 # else the bracket is halved. The count is that of equal signs in the sequence of leading minors p_0 .. p_d of
-# x - T: so many eigenvalues lie below x. It takes couplings that are not zero, so they get a floor.
+# x - T, which is the number of eigenvalues below x. Zero couplings would break it, so they get a floor.
 
 
 @njit(**HELPER)

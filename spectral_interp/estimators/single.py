@@ -1,4 +1,4 @@
-"""How one neuron is fitted: runs from several starts, the best of which goes on."""
+"""Fitting one neuron: several random starts are tried, and training continues from the best."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROWS_TO_GO_ON = 10
 early end of training is what keeps the model from fitting noise."""
 
 STARTS = 3
-"""Initial weights that are tried; the best after a tenth of the epochs goes on."""
+"""Number of random starts; training continues from the best after a tenth of the epochs."""
 
 
 def new_module(est: Any, n_features: int, seed: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import SupportsIndex
 
@@ -46,7 +47,7 @@ class Affine(nn.Module):
             total += gradient
 
 
-class _Spectral(nn.Module):
+class _Spectral(nn.Module, ABC):
     """What the three structures share: options, the diagonal's affine map, and rescaling."""
 
     def __init__(
@@ -86,9 +87,9 @@ class _Spectral(nn.Module):
         for layer in self.children():
             layer.get_parameter("weight").mul_(factor)
 
+    @abstractmethod
     def pencil(self) -> MatrixPencil:
         """Return the coefficients as a float64 pencil."""
-        raise NotImplementedError
 
     def function(self) -> MatrixPencil:
         """Return what the module predicts, as a float64 function: its pencil."""
@@ -99,9 +100,9 @@ class _Spectral(nn.Module):
         low, high = self._extremes()
         return torch.maximum(-low, high)
 
+    @abstractmethod
     def _extremes(self) -> tuple[Tensor, Tensor]:
         """Return the smallest and the largest eigenvalue of every A_i, shapes (p,)."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def drop_feature_(self, feature: int) -> None:
