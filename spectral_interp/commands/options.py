@@ -74,8 +74,8 @@ def train_options(prog: str) -> argparse.ArgumentParser:
         "--form",
         choices=FORMS,
         default=FORMS[0],
-        help="one neuron, a sum of small ones on piecewise-linear columns, or the simplest form whose "
-        "held-out loss is within 1 %% of the best (default: auto)",
+        help="one neuron, a sum of small ones on piecewise-linear columns, or the simplest form that is as "
+        "good as the best, within 1 %%, on held-out rows (default: auto)",
     )
     parser.add_argument(
         "--dim", type=int, default=15, help="order of the matrices of a single neuron (default: 15)"

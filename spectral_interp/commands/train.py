@@ -28,8 +28,7 @@ from ..report.summary import RungFound
 from ..tables.encoder import TableEncoder
 from ..tables.reading import check_known, read_table, split_target, split_weight
 from ..tables.targets import class_codes, holds_numbers, strata, target_numbers
-from ..training.fingerprints import fingerprints
-from ..training.partition import Places, hold_out
+from ..training.partition import Places, fingerprints, hold_out
 from ..view.levels import text_of
 from .hints import MAX_LEAK_ROWS, warn_of_few_rows, warn_of_leaks
 from .printing import rung_lines

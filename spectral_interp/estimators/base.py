@@ -22,15 +22,17 @@ from ..pencil import MatrixPencil, SpectralFunction
 from ..tables.encoder import TableEncoder, without_columns
 from ..tables.frames import with_names
 from ..training import TrainingRows
-from ..training.fingerprints import Fingerprints, fingerprints, to_keep
 from ..training.partition import (
+    Fingerprints,
     Partition,
     Places,
     check_weights,
     count_of,
     distinct,
     draw_background,
+    fingerprints,
     hold_out,
+    to_keep,
 )
 from ..view import ModelView, Output, Rows, rows_of
 from ..view.rows import labels_of

@@ -15,9 +15,8 @@ from .._common.arrays import FloatArray
 from ..files import artifact
 from ..models.sums import SumSpectral
 from ..training import Run, TrainingRows
-from ..training.fingerprints import fingerprints
 from ..training.loop import best_start, epochs
-from ..training.partition import Partition
+from ..training.partition import Partition, fingerprints
 from ..training.selection import RUNGS, SumFit, fit_sum
 from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..view import Axis, Pair
@@ -103,7 +102,7 @@ def fit_sums(est: Any, data: Partition, saving: Saving) -> Fitted:
 
 
 def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
-    """Fit the simplest form, of one neuron or a sum, whose held-out loss is within 1 % of the best."""
+    """Fit the simplest form, of one neuron or a sum, that held-out rows find as good as the best."""
 
     def single_rung(splits: list[tuple[Any, Any]]) -> list[dict[str, Any]]:
         runs = [_held_out(est, data.table, kept, held) for kept, held in splits]

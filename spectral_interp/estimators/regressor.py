@@ -24,7 +24,8 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
         "single": one neuron on standardised columns, to be read. "sum": sixteen neurons of order five on
         piecewise-linear columns and on sums and differences of two, a fit that is repeated ``members`` times
         and averaged; it is as accurate as gradient boosting. "auto": the simplest form, of a single neuron,
-        linear columns, piecewise-linear ones and all of it, whose held-out loss is within 1 % of the best.
+        linear columns, piecewise-linear ones and all of it, whose held-out squared error is within 1 % of the
+        best; of log losses, within 1 % of what the best one gains over the shares of the classes.
     members : int, default 4
         Number of fits of a sum that are averaged; their spread is the refit deviation of contributions.
     structure : {"tridiagonal", "diagonal", "dense"}

@@ -24,7 +24,8 @@ INPUTS = {
 FORMS = {"single": "single neuron", "sum": "sum of neurons"}
 
 TOLERANCE = 0.01
-"""A simpler form is chosen if its loss is larger than the best by no more than this share."""
+"""A simpler form is chosen if its loss is larger than the best by no more than this share of the squared
+error, or of what the best log loss gains over the shares of the classes."""
 
 _ROOM, _LETTERS = 0.6, 30
 """Beside the bars for their numbers, as a share of the longest; letters in a line of a name."""
@@ -139,10 +140,10 @@ def finding(table: pd.DataFrame) -> str:
     if chosen["ratio"] <= 1:
         text = f"{name} was chosen: no other form has a lower held-out {measure} than its {error}"
     else:
-        loss = "squared error" if measure.startswith("RMSE") else "log loss"
         text = (
-            f"{name} was chosen, the simplest form whose held-out {loss} is within {TOLERANCE:.0%} of the "
-            f"lowest, that of {_called(best)}: {measure} {error} against {number(best['held_out'])}"
+            f"{name} was chosen, the simplest form whose held-out "
+            f"{_within(measure, f', that of {_called(best)},')}: "
+            f"{measure} {error} against {number(best['held_out'])}"
         )
     if not first["chosen"]:
         text += (
@@ -150,6 +151,14 @@ def finding(table: pd.DataFrame) -> str:
             f"{of_lowest(first['ratio'])}"
         )
     return sentence(text)
+
+
+def _within(measure: str, best: str = "") -> str:
+    """Return which forms are as good as the best, in words."""
+    if measure.startswith("RMSE"):
+        return f"squared error is within {TOLERANCE:.0%} of the lowest{best.rstrip(',')}"
+    gain = "gains over always predicting the shares of the classes"
+    return f"log loss gives up at most {TOLERANCE:.0%} of what the lowest{best} {gain}"
 
 
 def _called(line: pd.Series) -> str:
@@ -164,9 +173,7 @@ def reading(table: pd.DataFrame) -> str:
         "it was not trained on. The same rows chose form and number of epochs, so that the errors are a "
         "little too low."
     )
-    squared = table["measure"].iloc[0].startswith("RMSE")
-    loss = "squared error" if squared else "log loss"
-    choice = f" The simplest form whose {loss} is at most {TOLERANCE:.0%} above the lowest is chosen."
+    choice = f" The simplest form is chosen whose {_within(table['measure'].iloc[0])}."
     average = " A sum is the average of several fits, and usually better than the one measured here."
     sums = (table["form"] == FORMS["sum"]).any()
     return text + (choice if len(table) > 1 else "") + (average if sums else "")

@@ -1,4 +1,4 @@
-"""Training tables: weights, equal rows merged, which rows are held out, and which are the background."""
+"""Training tables: weights, equal rows merged, rows held out, the background, and hashes of rows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from .._common.arrays import FloatArray
+from ..files.schema import MOST_FINGERPRINTS
 from ..tables.dates import comparable
 from .run import TrainingRows
 
@@ -29,7 +30,13 @@ TOTAL_WEIGHT = 1e-100, 1e100
 HELD_SHARE, FOLDS, FOLDED_ROWS = 0.15, 4, 3_000
 """Share of the rows held out; with fewer rows than the last, each is held out once, in so many parts."""
 
+GRID = 40
+"""Features that agree to within 2⁻⁴⁰ are equal: the last digits of a logarithm depend on the processor."""
+
 Places = npt.NDArray[np.intp]
+
+Fingerprints = npt.NDArray[np.int64]
+"""Hashes of rows: a model file keeps these instead of the rows, and no value can be read off them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,3 +232,34 @@ def draw_background(data: Partition, seed: int) -> tuple[Places, int | None]:
         counts = rng.multivariate_hypergeometric(weight.astype(np.int64), most, method="marginals")
         return np.sort(np.repeat(data.trained, counts)), int(total)
     return np.sort(np.repeat(data.trained, rng.multinomial(BACKGROUND_ROWS, weight / total))), None
+
+
+def fingerprints(z: FloatArray) -> Fingerprints:
+    """Return a hash of every row of features (n, p), shape (n,); equal rows have equal ones.
+
+    Different rows have the same one with a probability of 2⁻⁶⁴. The mixing is that of SplitMix64 (Steele, Lea
+    and Flood, *Fast Splittable Pseudorandom Number Generators*, 2014), column after column.
+
+    Examples
+    --------
+    >>> one, two, again = fingerprints(np.array([[0.0, 1.0], [1.0, 0.0], [-0.0, 1.0]]))
+    >>> bool(one == again), bool(one == two)
+    (True, False)
+    """
+    cells = (np.rint(np.ldexp(z, GRID)) + 0.0).view(np.uint64)
+    found = np.zeros(len(z), dtype=np.uint64)
+    for column in cells.T:
+        found = (found ^ column) + np.uint64(0x9E3779B97F4A7C15)
+        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        found ^= found >> np.uint64(31)
+    return found.view(np.int64)
+
+
+def to_keep(z: FloatArray) -> Fingerprints:
+    """Return the different fingerprints of a training table (n, p), ascending.
+
+    At most :data:`~spectral_interp.files.schema.MOST_FINGERPRINTS`: of a larger table the smallest, which
+    are a random part.
+    """
+    return np.unique(fingerprints(z))[:MOST_FINGERPRINTS]

@@ -13,15 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import xlogy
 
 from .._common.arrays import FloatArray, IntArray, check_finite
 from ..view import Axis, HatsAxis, NumberAxis, Pair
 from ..view.hats import segments
+from .inputs import FACTOR, Inputs, finer, knots_of
 from .neurons import CODES, moments, order_of
 from .partition import splits
 from .run import Epoch
 from .stages import Tape
-from .sums import Inputs, SparseTable, SumOptions, SumRun
+from .sums import SparseTable, SumOptions, SumRun
 
 KNOTS = 8
 """Knots of a number before any test."""
@@ -29,14 +31,11 @@ KNOTS = 8
 ROWS_PER_KNOT = 30, 50
 """Rows that a knot asks for: at first, and where a test asks for more of them."""
 
-LEAST_DISTANCE = 1e-3
-"""Of two knots, in standard deviations."""
-
 THRESHOLD = 1.2
 """Score from which an input or finer knots enter; about 1 is what chance gives."""
 
-FACTOR, ROUNDS = 4, 2
-"""How much finer a test makes the knots of a number, and how often."""
+ROUNDS = 2
+"""How often a test makes the knots of a number finer."""
 
 MOST_PAIRS, MOST_PAIRED = 16, 20
 """Pairs that enter, and numbers of which pairs are tried: those that matter most to the coarse fit."""
@@ -58,7 +57,8 @@ DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
 """With more rows only the first decay is tried; with fewer rows of classes the last one comes first."""
 
 TOLERANCE = 0.01
-"""A simpler form, or the first decay, wins if its held-out loss is larger by no more than this share."""
+"""A simpler form, or the first decay, wins if its held-out loss is larger by no more than this share of the
+least squared error, or of what the least log loss gains over the shares of the classes."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
@@ -138,52 +138,6 @@ class Recipe:
     def seed_of(self, number: int) -> int:
         """Return the seed of a fit: its starting weights and the order of its rows."""
         return 1000 * self.seed + number
-
-
-# -------------------------------------------------------------------------------------------------- knots
-
-
-def knots_of(u: FloatArray, weight: FloatArray, count: int) -> FloatArray:
-    """Return at most ``count`` knots at quantiles of coordinates (n,), at all different ones if they are few.
-
-    Examples
-    --------
-    >>> knots_of(np.array([0.0, 1.0, 2.0, 3.0, 9.0]), np.ones(5), 3)
-    array([0., 2., 9.])
-    """
-    values, inverse = np.unique(u, return_inverse=True)
-    if len(values) <= count:
-        return _apart(values)
-    shares = np.bincount(inverse, weights=weight)
-    knots = _quantiles(values, shares, np.linspace(0, 1, count))
-    if len(knots) < count // 2:  # many rows have the same value: quantiles of the different ones too
-        knots = np.union1d(knots, _quantiles(values, np.ones(len(values)), np.linspace(0, 1, count // 2)))
-    return _apart(knots)
-
-
-def _quantiles(values: FloatArray, weight: npt.NDArray[Any], shares: FloatArray) -> FloatArray:
-    """Return the different weighted quantiles of ascending values."""
-    below = np.cumsum(weight)
-    places = np.searchsorted(below, shares * below[-1] * (1 - 1e-12))
-    return np.unique(values[np.minimum(places, len(values) - 1)])
-
-
-def _apart(knots: FloatArray) -> FloatArray:
-    """Leave knots out that are too close to their neighbour below."""
-    return knots[np.concatenate([[True], np.diff(knots) > LEAST_DISTANCE])]
-
-
-def finer(knots: FloatArray, u: FloatArray) -> FloatArray:
-    """Return knots with FACTOR times the segments: new ones at quantiles of the different values inside."""
-    values = np.unique(u)
-    parts = [knots]
-    for low, high in itertools.pairwise(knots):
-        inside = values[(values > low) & (values < high)]
-        if len(inside):
-            parts.append(_quantiles(inside, np.ones(len(inside)), np.arange(1, FACTOR) / FACTOR))
-    found = np.unique(np.concatenate(parts))
-    keep = np.concatenate([[True], np.diff(found) > LEAST_DISTANCE]) | np.isin(found, knots)
-    return found[keep]
 
 
 # -------------------------------------------------------------------------------------------- score tests
@@ -352,14 +306,15 @@ def fit_sum(
     table = [] if simpler is None else [*simpler(found)]
     candidates = _candidates(recipe, rungs)
     curves = _held_out_curves(recipe, candidates, found)
+    start = _start(data, loss)
     for name, inputs in candidates.items():
         size = members * inputs.n_features * options.neurons * (2 * dim - 1)
         ends = {decay: _best(curve) for decay, curve in curves[name].items()}
-        decay = _simplest({decay: end.validation_loss for decay, end in ends.items()})
+        decay = _simplest({decay: end.validation_loss for decay, end in ends.items()}, start)
         best = ends[decay]
         own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
         table.append({"rung": name, **own, "decay": decay})
-    chosen = table[_simplest({place: row["loss"] for place, row in enumerate(table)})]
+    chosen = table[_simplest({place: row["loss"] for place, row in enumerate(table)}, start)]
     inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
     runs = _members(recipe, inputs, chosen, members if chosen["rung"] in candidates else 0)
     entries = [inputs.folded(run.average) for run in runs]
@@ -416,10 +371,18 @@ def _best(curve: list[Epoch]) -> Epoch:
     return min(curve, key=lambda event: event.validation_loss)
 
 
-def _simplest(losses: dict[Any, float]) -> Any:
+def _start(data: Data, loss: str) -> float:
+    """Return the loss that TOLERANCE counts from: none of a squared error, chance of a log loss."""
+    if loss == "squared":
+        return 0.0
+    shares = np.bincount(data.y.astype(np.intp), data.weight) / data.weight.sum()
+    return float(-xlogy(shares, shares).sum())
+
+
+def _simplest(losses: dict[Any, float], start: float) -> Any:
     """Return the first key whose loss is within TOLERANCE of the least."""
     least = min(losses.values())
-    return next(key for key, loss in losses.items() if loss <= least + TOLERANCE * abs(least))
+    return next(key for key, loss in losses.items() if loss <= least + TOLERANCE * abs(least - start))
 
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:

@@ -22,8 +22,7 @@ from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
 from ..eigen.lanes import LANES
-from ..view import Axis, HatsAxis, Pair
-from ..view.hats import segments
+from .inputs import Inputs
 from .loop import LOSSES
 from .neurons import (
     CODES,
@@ -95,115 +94,6 @@ class SumOptions:
     def scale(self) -> float:
         """What keeps the sum of the neurons as large as one of them."""
         return self.neurons**-0.5
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The inputs of a model: its axes, some with knots, and its pairs.
-
-    Attributes
-    ----------
-    axes : tuple of Axis
-    pairs : tuple of Pair
-    """
-
-    axes: tuple[Axis, ...]
-    pairs: tuple[Pair, ...] = ()
-
-    @cached_property
-    def starts(self) -> list[int]:
-        """The first feature of every axis and every pair, and the number of features; 0 is the intercept."""
-        sizes = [axis.n_features for axis in self.axes] + [len(pair.knots) for pair in self.pairs]
-        return np.cumsum([1, *sizes]).tolist()
-
-    @property
-    def n_features(self) -> int:
-        """Number of features, the intercept included."""
-        return self.starts[-1]
-
-    @property
-    def _knots(self) -> list[tuple[float, ...]]:
-        """The knots of every axis and pair, none of those that stay as they are."""
-        return [getattr(part, "knots", ()) for part in (*self.axes, *self.pairs)]
-
-    @cached_property
-    def runs(self) -> npt.NDArray[np.int64]:
-        """First feature and the one after the last of every piecewise linear input, (r, 2)."""
-        found = [(a, a + len(g)) for a, g in zip(self.starts, self._knots, strict=False) if g]
-        return np.array(found, dtype=np.int64).reshape(-1, 2)
-
-    @cached_property
-    def knots(self) -> npt.NDArray[np.float32]:
-        """The knot of every feature that has one, (features,)."""
-        found = np.zeros(self.n_features, dtype=np.float32)
-        for start, own in zip(self.starts, self._knots, strict=False):
-            found[start : start + len(own)] = own
-        return found
-
-    @cached_property
-    def owners(self) -> IntArray:
-        """The axis or pair of every feature but the intercept, then of every run, (features - 1 + r,)."""
-        starts = np.array(self.starts)
-        own = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        return np.concatenate([own, np.searchsorted(starts, self.runs[:, 0], side="right") - 1])
-
-    @cached_property
-    def offsets(self) -> FloatArray:
-        """What is taken off the features, (features - 1,): training does without, so that rows are sparse."""
-        return np.concatenate(
-            [*(axis.offset for axis in self.axes), *(np.zeros(len(p.knots)) for p in self.pairs)]
-        )
-
-    def sparse(self, z: FloatArray) -> SparseRows:
-        """Return rows from the features of the plain axes, (n, p)."""
-        edges = np.cumsum([0, *(axis.plain.n_features for axis in self.axes)])
-        blocks = [z[:, a:b] for a, b in pairwise(edges)]
-        ours = list(zip(self.axes, self.starts, blocks, strict=False))
-        pieces = [
-            (start, segments(z[:, 0], axis.knots)) for axis, start, z in ours if isinstance(axis, HatsAxis)
-        ]
-        for pair, start in zip(self.pairs, self.starts[len(self.axes) :], strict=False):
-            u = pair.coordinates(blocks[pair.first][:, 0], blocks[pair.second][:, 0])
-            pieces.append((start, segments(u, pair.knots)))
-        columns = [(start + place, share) for start, (place, share) in pieces]
-        for axis, start, block in ours:
-            first = 1 if isinstance(axis, HatsAxis) else 0
-            added = block[:, first:] + axis.plain.offset[first:]
-            columns += _compressed(added, start + axis.n_features - added.shape[1])
-        places, shares = (
-            np.empty((len(z), len(columns)), np.int32),
-            np.empty((len(z), len(columns)), np.float32),
-        )
-        for q, (place, share) in enumerate(columns):
-            places[:, q], shares[:, q] = place, share
-        return SparseRows(places, shares, len(pieces))
-
-    def folded(self, weights: npt.NDArray[Any], *, rounded: bool = True) -> FloatArray:
-        """Return trained weights as coefficients of the features: (features, neurons, 2 d - 1), float64.
-
-        The features of rows have the means of indicators taken off, which goes to the intercept. Rounded, the
-        coefficients are float32 numbers.
-        """
-        rows = weights[:, : self.n_features].astype(np.float64)
-        entries = np.moveaxis(rows, 3, 1).reshape(-1, self.n_features, rows.shape[2])
-        entries = entries.transpose(1, 0, 2).copy()
-        entries[0] += np.tensordot(self.offsets, entries[1:], axes=1)
-        return entries.astype(np.float32).astype(np.float64) if rounded else entries
-
-
-def _compressed(block: FloatArray, start: int) -> list[tuple[IntArray, FloatArray]]:
-    """Return the entries of a block (n, f) that are not zero, as columns of places and values."""
-    row, column = np.nonzero(block)
-    counts = np.bincount(row, minlength=len(block))
-    nth = np.arange(len(row)) - (np.cumsum(counts) - counts)[row]
-    found = []
-    for m in range(counts.max(initial=0)):
-        chosen = nth == m
-        place, value = np.full(len(block), start, dtype=np.intp), np.zeros(len(block))
-        place[row[chosen]] = start + column[chosen]
-        value[row[chosen]] = block[row[chosen], column[chosen]]
-        found.append((place, value))
-    return found
 
 
 ARRAYS = "weights", "average", "mean", "square", "warm"

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from spectral_interp.training.fingerprints import fingerprints, to_keep
 from spectral_interp.training.partition import (
     Partition,
     check_weights,
     count_of,
     draw_background,
+    fingerprints,
     hold_out,
+    to_keep,
 )
 from spectral_interp.training.run import TrainingRows
 

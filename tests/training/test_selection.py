@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from spectral_interp.training import selection
+from spectral_interp.training.inputs import Inputs, finer, knots_of
 from spectral_interp.training.partition import splits
-from spectral_interp.training.selection import Tape, finer, fit_sum, knots_of
-from spectral_interp.training.sums import Inputs
+from spectral_interp.training.selection import Tape, fit_sum
 from spectral_interp.view import HatsAxis, LevelsAxis, NumberAxis
 from tests.training.test_sums import features, total
 
@@ -159,6 +159,20 @@ def test_another_model_may_be_simpler(short):
     for kept, held in given:
         assert np.union1d(kept, held).tolist() == list(range(300))
         assert not np.intersect1d(kept, held).size
+
+
+@pytest.mark.parametrize(("loss", "chosen"), [("squared", "one"), ("logistic", "linear")])
+def test_one_percent_of_a_log_loss_is_of_what_it_gains(loss, chosen, short):
+    z = np.random.default_rng(2).standard_normal((300, 1))
+    y = np.sign(z[:, 0]).clip(0) if loss == "logistic" else z[:, 0]
+
+    def simpler(splits):
+        lowest = fit(numbers(1), z, y, loss=loss, rungs=["linear"]).rungs[0]["loss"]
+        gained = 0.0 if loss == "squared" else np.log(2) - lowest
+        above = 0.009 * lowest if loss == "squared" else 0.011 * gained
+        return [{"rung": "one", "loss": lowest + above, "parameters": 1, "epochs": 1}]
+
+    assert fit(numbers(1), z, y, loss=loss, rungs=["linear"], simpler=simpler).rung == chosen
 
 
 def test_only_the_rungs_that_are_asked_for(short):

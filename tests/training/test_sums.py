@@ -9,7 +9,8 @@ import pytest
 
 from spectral_interp.eigen import eigenvalues
 from spectral_interp.tables.encoder import TableEncoder
-from spectral_interp.training.sums import Inputs, SparseTable, SumOptions, SumRun
+from spectral_interp.training.inputs import Inputs
+from spectral_interp.training.sums import SparseTable, SumOptions, SumRun
 from spectral_interp.view import HatsAxis, NumberAxis, Pair
 
 
