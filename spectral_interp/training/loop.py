@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 import torch
-from scipy.special import expit
+from scipy.special import expit, log_softmax
 from torch import nn
 
 from .._common.arrays import FloatArray
@@ -26,11 +26,21 @@ def _logistic(prediction: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatA
     return np.logaddexp(0, prediction) - y * prediction, expit(prediction) - y
 
 
+def _softmax(prediction: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    log_shares = log_softmax(prediction, axis=1)
+    own = np.arange(len(y)), y.astype(np.intp)
+    slopes = np.exp(log_shares)
+    slopes[own] -= 1
+    return -log_shares[own], slopes
+
+
 LOSSES: dict[str, Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]] = {
     "squared": _squared,
     "logistic": _logistic,
+    "softmax": _softmax,
 }
-"""Loss of every row and its derivative, for predictions (n,) and targets (n,): numbers, or 0 and 1."""
+"""Loss of every row (n,) and its derivatives, for predictions (n,) and targets (n,): numbers, or 0 and 1; with
+softmax for predictions (n, classes) and numbers of classes."""
 
 
 def epochs(run: Run, train: TrainingRows, validation: TrainingRows) -> Iterator[Epoch]:
@@ -100,7 +110,7 @@ def _step(run: Run, rows: TrainingRows, weight: float) -> float:
     run.gradient[:] = 0.0
     prediction, pull_back = _with_pullback(run.module, rows.z)
     losses, slopes = LOSSES[run.options.loss](prediction, rows.y)
-    pull_back(rows.weight * slopes / weight)
+    pull_back((slopes.T * rows.weight).T / weight)
     if run.options.norm_penalty:
         (run.options.norm_penalty * run.module.feature_norms().sum()).backward()
     run.step()

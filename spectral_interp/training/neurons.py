@@ -1,7 +1,8 @@
 """The kernels that train sums of eigenvalues: a batch's gradient, the step of the optimiser, predictions.
 
 Weights are float32 arrays (blocks, features, 2 d - 1, LANES): sixteen neurons side by side, the diagonal of
-a matrix before its couplings; feature 0 is the intercept A_0. A row of the table is *sparse*: places of
+a matrix before its couplings; feature 0 is the intercept A_0. Every output, one or one a class, is the sum of
+as many blocks. A row of the table is *sparse*: places of
 features and their shares. The first columns of both are *segments*: place m with share t stands for ``1 - t``
 of feature m and t of feature m + 1, linear interpolation between two knots. The others are single features.
 
@@ -23,8 +24,8 @@ from ..eigen.lanes import LANES, fill, load, scratch, sqrt, store, total
 
 Weights = npt.NDArray[np.float32]
 
-SQUARED, LOGISTIC = 0, 1
-CODES = {"squared": SQUARED, "logistic": LOGISTIC}
+SQUARED, LOGISTIC, SOFTMAX = 0, 1, 2
+CODES = {"squared": SQUARED, "logistic": LOGISTIC, "softmax": SOFTMAX}
 
 STEP = 4e-3
 """Last step of an eigenvalue in training, of a spectrum of width 2; the error is about the cube."""
@@ -87,15 +88,31 @@ def _solve(bands: Any, order: Any, k: int, start: Any, tol: float) -> Any:
 
 
 @njit(**HELPER)
-def _loss(loss: int, prediction: float, y: float) -> tuple[float, float]:
-    """Return a row's loss and its derivative."""
+def _loss(loss: int, prediction: Any, y: float) -> float:
+    """Return a row's loss, and put its derivatives in place of the predictions (outputs,)."""
+    if loss == SOFTMAX:
+        return _softmax_loss(prediction, int(y))
     if loss == SQUARED:
-        residual = prediction - y
-        return residual * residual, 2 * residual
-    z = prediction if y > 0.5 else -prediction
+        residual = prediction[0] - y
+        prediction[0] = 2 * residual
+        return residual * residual
+    z = prediction[0] if y > 0.5 else -prediction[0]
     share = 1 / (1 + math.exp(min(z, 80.0)))
-    value = math.log1p(math.exp(-abs(z))) + max(-z, 0.0)
-    return value, -share if y > 0.5 else share
+    prediction[0] = -share if y > 0.5 else share
+    return math.log1p(math.exp(-abs(z))) + max(-z, 0.0)
+
+
+@njit(**HELPER)
+def _softmax_loss(scores: Any, own: int) -> float:
+    """Return ``log Σ exp s_c − s_own``, and put its derivatives, probabilities less 1 for the own class."""
+    largest, whole, score = scores.max(), 0.0, scores[own]
+    for c in range(len(scores)):
+        scores[c] = math.exp(scores[c] - largest)
+        whole += scores[c]
+    for c in range(len(scores)):
+        scores[c] /= whole
+    scores[own] -= 1
+    return math.log(whole) + largest - score
 
 
 @compiled
@@ -111,6 +128,7 @@ def slopes(
     order: Any,
     warm: Any,
     loss: int,
+    outputs: int,
     out: Any,
 ) -> float:
     """Return the summed loss of a batch, and write its derivatives in every entry of every row's matrices.
@@ -123,36 +141,38 @@ def slopes(
     rows : int array, shape (m,)
         The rows of the batch.
     y, weight : float32 array, shape (n,)
-        Targets, and weights of the rows: derivatives are of the sum of weighted losses.
+        Targets, numbers of classes if there are several; and weights of the rows: derivatives are of the sum
+        of weighted losses.
     k : int
     order : tuple of d zeros
     warm : float32 array, shape (n, blocks, LANES)
         Where the eigenvalues start; what they are is written there.
-    loss : int
+    loss, outputs : int
     out : float32 array, shape (m, blocks, 2 d - 1, LANES)
     """
     count, blocks = 2 * len(order) - 1, weights.shape[0]
-    size = weights.shape[1] * count * LANES
+    size, own = weights.shape[1] * count * LANES, blocks // outputs
+    prediction = np.empty(outputs)
     bands = scratch(weights, order)
     sum_of_losses = 0.0
     for r in range(len(rows)):
         i = rows[r]
-        prediction = 0.0
+        prediction[:] = 0.0
         for b in range(blocks):
             _gather(weights, b * size, places, shares, segments, i, bands, order)
             at = (i * blocks + b) * LANES
             x, value = _solve(bands, order, k, load(warm, at), STEP)
             store(warm, at, value)
-            prediction += total(value)
+            prediction[b // own] += total(value)
             derivatives(bands, order, x)
             for e in range(count):
                 store(out, ((r * blocks + b) * count + e) * LANES, load(bands, e * LANES))
-        value_of_row, derivative = _loss(loss, prediction, y[i])
-        sum_of_losses += weight[i] * value_of_row
-        factor = fill(weights, weight[i] * derivative)
-        for e in range(blocks * count):
-            at = (r * blocks * count + e) * LANES
-            store(out, at, factor * load(out, at))
+        sum_of_losses += weight[i] * _loss(loss, prediction, y[i])
+        for b in range(blocks):
+            factor = fill(weights, weight[i] * prediction[b // own])
+            for e in range(count):
+                at = ((r * blocks + b) * count + e) * LANES
+                store(out, at, factor * load(out, at))
     return sum_of_losses
 
 
@@ -319,12 +339,11 @@ def moments(
 
 @compiled
 def predict(weights: Weights, places: Any, shares: Any, segments: int, k: int, order: Any, out: Any) -> None:
-    """Write the predictions of all rows, (n,)."""
+    """Write the predictions of all rows, (n, outputs)."""
     size = weights.shape[1] * (2 * len(order) - 1) * LANES
-    bands = scratch(weights, order)
+    bands, own = scratch(weights, order), weights.shape[0] // out.shape[1]
+    out[:] = 0.0
     for i in range(len(places)):
-        prediction = 0.0
         for b in range(weights.shape[0]):
             _gather(weights, b * size, places, shares, segments, i, bands, order)
-            prediction += total(_solve(bands, order, k, fill(weights, UNKNOWN), EXACT)[1])
-        out[i] = prediction
+            out[i, b // own] += total(_solve(bands, order, k, fill(weights, UNKNOWN), EXACT)[1])

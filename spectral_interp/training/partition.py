@@ -174,7 +174,9 @@ def hold_out(
         held = np.isin(group, _chosen(group, n_held, rng, np.zeros(n) if classes is None else classes))
         if held.any():
             return rng.permutation(np.flatnonzero(~held)), rng.permutation(np.flatnonzero(held))
-    kept, held = train_test_split(np.arange(n), test_size=n_held, random_state=seed, stratify=classes)
+    few = classes is not None and min(n_held, n - n_held) < len(np.unique(classes))
+    stratify = None if few else classes
+    kept, held = train_test_split(np.arange(n), test_size=n_held, random_state=seed, stratify=stratify)
     return kept, held
 
 
@@ -202,8 +204,8 @@ def splits(y: FloatArray, groups: npt.NDArray[Any], *, loss: str, seed: int) -> 
     """
     n = len(y)
     folds = 1 if n >= FOLDED_ROWS else min(FOLDS, n // 2)
-    enough = loss == "logistic" and np.unique(y, return_counts=True)[1].min() > folds
-    classes = y if enough and len(np.unique(y)) == 2 else np.zeros(n)
+    enough = loss != "squared" and np.unique(y, return_counts=True)[1].min() > folds
+    classes = y if enough and len(np.unique(y)) > 1 else np.zeros(n)
     if folds == 1:
         size = max(1, round(HELD_SHARE * n))
         return [hold_out(groups, size, seed, classes=classes)]

@@ -40,8 +40,8 @@ ROUNDS = 2
 MOST_PAIRS, MOST_PAIRED = 16, 20
 """Pairs that enter, and numbers of which pairs are tried: those that matter most to the coarse fit."""
 
-SCORED_ROWS = 30_000
-"""Rows of a score test, at most."""
+SCORED_ROWS, LEAST_SCORED = 30_000, 3_000
+"""Rows of a score test, at most, of all outputs together, but :data:`LEAST_SCORED`."""
 
 LEAST_BATCH, BATCH, MOST_BATCH = 16, 128, 512
 """Rows of a batch: a hundredth of few rows, and a thousandth of very many."""
@@ -76,8 +76,9 @@ class SumFit:
     axes : tuple of Axis
         As they were given, or with knots.
     pairs : tuple of Pair
-    entries : ndarray, shape (members, p + 1, neurons, 2 d - 1)
-        Coefficients of the features, the diagonals before the couplings; float32 numbers as float64.
+    entries : ndarray, shape (members, p + 1, outputs · neurons, 2 d - 1)
+        Coefficients of the features, the diagonals before the couplings; float32 numbers as float64. The
+        neurons of an output lie side by side.
     k : int
     rung : str
         The form of the inputs that was chosen.
@@ -152,7 +153,8 @@ class Scores:
 
     def __init__(self, run: SumRun, seed: int) -> None:
         n = len(run.table.y)
-        self.rows = np.sort(np.random.default_rng([seed, n]).permutation(n)[:SCORED_ROWS])
+        most = max(SCORED_ROWS // run.options.outputs, LEAST_SCORED)
+        self.rows = np.sort(np.random.default_rng([seed, n]).permutation(n)[:most])
         self.run = replace(run, table=run.table.take(self.rows))
         self.weight = self.run.row_weights
         self.slopes = self.run.derivatives()
@@ -251,6 +253,7 @@ def fit_sum(
     simpler: Simpler | None = None,
     members: int = 4,
     dim: int = 5,
+    outputs: int = 1,
     norm_penalty: float = 0.0,
     decay: float = 1.0,
     tape: Tape | None = None,
@@ -264,11 +267,11 @@ def fit_sum(
     z : ndarray, shape (n, p)
         Their features. Equal rows with equal targets are merged, in an order that their content determines.
     y : ndarray, shape (n,)
-        Targets: standardised numbers, or 0 and 1.
+        Targets: standardised numbers, 0 and 1, or numbers of classes.
     weight : ndarray, shape (n,)
         Positive. A weight of two is the row twice.
     loss : str
-        "squared" or "logistic".
+        "squared", "logistic" or, for more than two classes, "softmax".
     groups : ndarray, shape (n,)
         The same for rows with equal features, which are not divided between training and held-out rows.
     seed : int
@@ -282,6 +285,8 @@ def fit_sum(
         Fits whose average is the model.
     dim : int
         Order of the matrices.
+    outputs : int
+        Number of sums that are fitted together: one, or with "softmax" one a class.
     norm_penalty : float
         Factor α of the penalty ``α Σ_q ‖W_q‖``, with the Frobenius norm of all matrices of an input q in a
         member, in units of the loss. Inputs that are not worth it end as zero.
@@ -300,7 +305,9 @@ def fit_sum(
     data = Data(z, y, weight, groups)
     _check(axes, data, loss, rungs)
     decays = {decay * own: decay * hats for own, hats in _decays(len(y), loss)}
-    options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty, decays=decays)
+    options = options_for(
+        len(y), loss=loss, dim=dim, outputs=outputs, norm_penalty=norm_penalty, decays=decays
+    )
     recipe = Recipe(tuple(axes), data, options, decays, seed, Tape() if tape is None else tape)
     found = splits(y, groups, loss=loss, seed=seed)
     table = [] if simpler is None else [*simpler(found)]
@@ -308,7 +315,7 @@ def fit_sum(
     curves = _held_out_curves(recipe, candidates, found)
     start = _start(data, loss)
     for name, inputs in candidates.items():
-        size = members * inputs.n_features * options.neurons * (2 * dim - 1)
+        size = members * inputs.n_features * outputs * options.neurons * (2 * dim - 1)
         ends = {decay: _best(curve) for decay, curve in curves[name].items()}
         decay = _simplest({decay: end.validation_loss for decay, end in ends.items()}, start)
         best = ends[decay]
@@ -318,7 +325,7 @@ def fit_sum(
     inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
     runs = _members(recipe, inputs, chosen, members if chosen["rung"] in candidates else 0)
     entries = [inputs.folded(run.average) for run in runs]
-    shape = (len(runs), inputs.n_features, options.neurons, 2 * dim - 1)
+    shape = (len(runs), inputs.n_features, outputs * options.neurons, 2 * dim - 1)
     history = curves[chosen["rung"]][chosen["decay"]] if runs else []
     stacked = np.reshape(entries, shape)
     return SumFit(inputs.axes, inputs.pairs, stacked, options.k, chosen["rung"], table, history)
@@ -345,11 +352,17 @@ def _decays(n: int, loss: str) -> list[tuple[float, float]]:
     found = list(DECAYS.items())
     if n > DECAYED_ROWS:
         return found[:1]
-    return found[::-1] if loss == "logistic" and n < DECAYED_CLASSES else found
+    return found[::-1] if loss != "squared" and n < DECAYED_CLASSES else found
 
 
 def options_for(
-    n: int, *, loss: str, decays: dict[float, float], dim: int = 5, norm_penalty: float = 0.0
+    n: int,
+    *,
+    loss: str,
+    decays: dict[float, float],
+    dim: int = 5,
+    outputs: int = 1,
+    norm_penalty: float = 0.0,
 ) -> SumOptions:
     """Return the settings of a fit on n rows: at least EPOCHS epochs, and more of them for few rows."""
     batch = int(np.clip(n // 100, LEAST_BATCH, BATCH))
@@ -364,6 +377,7 @@ def options_for(
         hat_decay=hat_decay,
         norm_penalty=norm_penalty,
         dim=dim,
+        outputs=outputs,
     )
 
 

@@ -1,4 +1,4 @@
-"""One fit of the sum form: sixteen neurons or a multiple, trained together on sparse rows.
+"""One fit of the sum form: sixteen neurons an output or a multiple, trained together on sparse rows.
 
 Inputs are numbers, levels and dates as their axes have them, numbers with knots, and pairs of numbers. A
 piecewise linear input trains hats on a straight line, ``N_m = H_m + g_m S`` at its knots g_m, of which the
@@ -79,10 +79,11 @@ class SumOptions:
     norm_penalty: float = 0.0
     dim: int = 5
     blocks: int = 1
+    outputs: int = 1
 
     @property
     def neurons(self) -> int:
-        """Number of neurons: sixteen a block."""
+        """Number of neurons of an output: sixteen a block."""
         return self.blocks * LANES
 
     @property
@@ -141,7 +142,8 @@ class SumRun:
     @property
     def parameters(self) -> int:
         """Number of coefficients."""
-        return self.inputs.n_features * self.options.neurons * (2 * self.options.dim - 1)
+        options = self.options
+        return self.inputs.n_features * options.outputs * options.neurons * (2 * options.dim - 1)
 
     def epochs(self, held: SparseTable | None = None) -> Iterator[Epoch]:
         """Train, yielding an event per epoch that is left; the validation loss is NaN without held-out rows.
@@ -180,7 +182,9 @@ class SumRun:
         """Take one step on a batch, and return its summed loss before the step."""
         sparse, options, order = self.table.rows, self.options, order_of(self.options.dim)
         loss = slopes(
-            self.weights, *sparse, rows, y, weight, options.k, order, self.warm, CODES[options.loss], out
+            self.weights,
+            *(*sparse, rows, y, weight, options.k, order),
+            *(self.warm, CODES[options.loss], options.outputs, out),
         )
         scatter(self.gradient, *sparse, rows, order, out)
         self.steps += 1
@@ -250,10 +254,10 @@ class SumRun:
         return decays
 
     def predict(self, rows: SparseRows) -> FloatArray:
-        """Return the predictions of the averaged weights, (n,)."""
-        out = np.empty(len(rows.places))
+        """Return the predictions of the averaged weights, (n,) or, of several outputs, (n, outputs)."""
+        out = np.empty((len(rows.places), self.options.outputs))
         predict(self.average, *rows, self.options.k, order_of(self.options.dim), out)
-        return out
+        return out if self.options.outputs > 1 else out[:, 0]
 
     def derivatives(self) -> Weights:
         """Return the derivatives of the weighted losses in the matrices, (n, blocks, 2 d - 1, LANES)."""
@@ -263,7 +267,8 @@ class SumRun:
         warm[:] = UNKNOWN
         y, order, loss = self.table.y.astype(np.float32), order_of(options.dim), CODES[options.loss]
         rows = np.arange(n)
-        slopes(self.average, *self.table.rows, rows, y, self.row_weights, options.k, order, warm, loss, out)
+        table = (*self.table.rows, rows, y, self.row_weights)
+        slopes(self.average, *table, options.k, order, warm, loss, options.outputs, out)
         return out
 
     def result(self, *, weights: bool = True) -> dict[str, Any]:
@@ -324,7 +329,7 @@ def mean_loss(prediction: FloatArray, table: SparseTable, loss: str) -> float:
 def _initial(inputs: Inputs, options: SumOptions, rng: np.random.Generator) -> Weights:
     """Return the weights that a fit starts from: small straight lines, and eigenvalues that lie apart."""
     d, count = options.dim, 2 * options.dim - 1
-    weights = _aligned((options.blocks, inputs.n_features + len(inputs.runs), count, LANES))
+    weights = _aligned((options.outputs * options.blocks, inputs.n_features + len(inputs.runs), count, LANES))
     deviation = START * options.scale / math.sqrt(len(inputs.axes) + len(inputs.pairs))
     half = np.where(np.arange(count) < d, 1.0, 0.5)[:, None]
     weights[:] = rng.standard_normal(weights.shape) * (deviation * half)
