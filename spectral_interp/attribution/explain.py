@@ -11,15 +11,17 @@ import numpy as np
 
 from .._common.arrays import FloatArray
 from .._common.choices import ATTRIBUTION_METHODS
-from ..view import Rows
+from ..view import ClassesView, Rows, output_rows, rows_of
 from ..view.rows import background_of
 from .interactions import interactions
 from .local import local
 from .path import path
 from .result import Attribution, Parts
-from .shapley import shapley
+from .shapley import probabilities, shapley
 
 __all__ = ["METHODS", "Attribution", "explain", "interactions"]
+
+UNITS = "log-odds", "probability"
 
 METHODS: dict[str, Callable[..., Parts]] = dict(zip(ATTRIBUTION_METHODS, (local, path, shapley), strict=True))
 
@@ -30,6 +32,9 @@ def explain(
     *,
     method: str = "local",
     background: Any = None,
+    output: Any = None,
+    against: Any = None,
+    unit: str | None = None,
     tol: float | None = None,
     exact: bool | None = None,
     max_evaluations: int | None = None,
@@ -55,6 +60,17 @@ def explain(
     background : DataFrame or array_like, shape (b, columns), optional
         Rows that contributions are measured against ("local" takes their mean, in features). By default the
         estimator's ``background_``; the origin for a pencil.
+    output : label, optional
+        Class whose log-odds are explained. Of two classes, by default the positive one. Of more classes, by
+        default the predicted class of every row, against its runner-up; :attr:`Attribution.output` and
+        ``against`` tell which these are.
+    against : label, optional
+        Class that the log-odds of ``output`` are against. Of more than two classes, by default the mean of
+        all of them: the score of the class less the mean score.
+    unit : {"log-odds", "probability"}, optional
+        Of classes, log-odds by default. "probability": the probability of ``output``, with method "shapley"
+        only. Shapley values share out any function exactly; a probability is no eigenvalue, so that
+        eigenvectors say nothing exact about it.
     tol : float, optional
         "path" only, 1e-4 by default: bound on the error of every contribution, as a fraction of the
         predictions' spread (the largest less the smallest over rows and background, but at least 1e-3 of the
@@ -78,7 +94,8 @@ def explain(
         If ``model`` is none of these; the message says which object to pass where there is one inside.
     ValueError
         If ``method`` is unknown, an option does not belong to it or is out of range, ``X`` or ``background``
-        do not fit the model, ``background`` has no rows, or ``exact=True`` with more than 14 columns.
+        do not fit the model, ``background`` has no rows, or ``exact=True`` with more than 14 columns; if
+        ``output`` or ``against`` is no class of the model.
 
     Warns
     -----
@@ -104,7 +121,17 @@ def explain(
         "path": {} if tol is None else {"tol": tol},
         "shapley": {"exact": exact, "max_evaluations": max_evaluations, "random_state": random_state},
     }
-    rows, reference, description = background_of(model, X, background)
+    raw = rows_of(model, X)
+    if unit is not None:
+        _check_unit(raw, method, unit, output, against)
+    if isinstance(raw.view, ClassesView) and output is None and against is None:
+        return _of_predicted(
+            raw, partial(explain, model, method=method, background=background, **options[method])
+        )
+    rows = output_rows(model, raw, output, against)
+    if unit == "probability":
+        rows, options[method]["game"] = probabilities(raw, rows, output)
+    reference, description = background_of(model, rows, background)
     parts = METHODS[method](rows, reference, **options[method])
     split = method != "shapley" and rows.view.function.structure != "dense"
     detail = partial(_by_entry, method, rows, reference, options[method]) if split else None
@@ -114,6 +141,7 @@ def explain(
         method=method,
         background=description,
         detail=detail,
+        **_classes(raw, output, against),
     )
     if method == "local" and attribution.degenerate.any():
         warnings.warn(
@@ -122,6 +150,50 @@ def explain(
             stacklevel=2,
         )
     return attribution
+
+
+def _check_unit(rows: Rows, method: str, unit: str, output: Any, against: Any) -> None:
+    classes = rows.view.output.classes
+    if unit not in UNITS:
+        raise ValueError(f"expected unit to be one of {', '.join(UNITS)}; got {unit!r}")
+    if not classes:
+        raise ValueError(f"expected unit only for a model of classes; got {unit!r}")
+    if unit == "probability" and method != "shapley":
+        raise ValueError(
+            f"expected method='shapley' with unit='probability'; got {method!r}, whose contributions come "
+            "from eigenvectors and add up to log-odds"
+        )
+    if unit == "probability" and against is not None:
+        raise ValueError("expected no against with unit='probability'; got one: a probability is against all")
+    if unit == "probability" and len(classes) > 2 and output is None:
+        raise ValueError(f"expected output, the class whose probability to explain, of {classes}; got none")
+
+
+def _of_predicted(rows: Rows, explain_rows: Callable[..., Attribution]) -> Attribution:
+    """Return the attribution of every row's predicted class against its runner-up."""
+    classes, target = rows.view.output.classes, rows.view.output.target
+    likeliest = np.argsort(-rows.prediction, axis=1, kind="stable")[:, :2]
+    pairs, group = np.unique(likeliest, axis=0, return_inverse=True) if len(rows) else ([(0, 1)], np.empty(0))
+    places = [np.flatnonzero(group.ravel() == number) for number in range(len(pairs))]
+    parts = [
+        explain_rows(rows.take(at), output=classes[one], against=classes[other])
+        for at, (one, other) in zip(places, pairs, strict=True)
+    ]
+    unit = f"log-odds of {target}, the predicted class against the runner-up"
+    return Attribution.joined(parts, places, unit)
+
+
+def _classes(rows: Rows, output: Any, against: Any) -> dict[str, Any]:
+    """Return the class that rows are explained for and the one against it, where there are several."""
+    if not isinstance(rows.view, ClassesView):
+        return {}
+    classes = np.array([*rows.view.output.classes, None], dtype=object)
+    own = rows.view.output.place(output, "output")
+    other = -1 if against is None else rows.view.output.place(against, "against")
+    return {
+        "output": np.repeat(classes[own : own + 1], len(rows)),
+        "against": np.repeat(classes[other], len(rows)),
+    }
 
 
 def _by_entry(method: str, rows: Rows, reference: FloatArray, options: dict[str, Any]) -> FloatArray | None:

@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 
 from .._common.arrays import FloatArray
-from ..view import Rows
+from ..view import Rows, output_rows
 from ..view.rows import background_of
 from .changes import ENTRIES
 from .shapley import MOST_PLAYERS, all_masks, coalition_values, member_values, shapley_weights
 
 
-def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any = None) -> FloatArray:
+def interactions(
+    model: Any,
+    X: Any,
+    *,
+    method: str = "hessian",
+    background: Any = None,
+    output: Any = None,
+    against: Any = None,
+) -> FloatArray:
     """Return how the columns act together, for every row.
 
     Parameters
@@ -38,6 +46,9 @@ def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any
         ``shap.TreeExplainer``, Lundberg et al. 2020; ``shap.ExactExplainer`` has Shapley–Taylor values).
     background : DataFrame or array_like, shape (b, columns), optional
         For "shapley", as in :func:`explain`.
+    output, against : label, optional
+        The class to explain, and the one that its log-odds are against: see :func:`explain`. A model of more
+        than two classes needs ``output``.
 
     Returns
     -------
@@ -72,7 +83,8 @@ def interactions(model: Any, X: Any, *, method: str = "hessian", background: Any
         raise ValueError(
             "expected no background with method='hessian'; got one; it is a derivative at the row"
         )
-    rows, reference, _ = background_of(model, X, background)
+    rows = output_rows(model, X, output, against)
+    reference, _ = background_of(model, rows, background)
     with np.errstate(over="ignore", invalid="ignore"):
         found = INTERACTIONS[method](rows, reference)
     overflow = ~np.isfinite(found).all(axis=(1, 2))
@@ -120,8 +132,9 @@ def _shapley(rows: Rows, reference: FloatArray) -> FloatArray:
     pairs = np.where(one == other, 1.0, -1.0) * weight[others] if c > 1 else np.empty((2, 0))
     single = shapley_weights(masks)
     result = np.zeros((n, c, c))
-    base = member_values(rows, reference).mean(axis=0)
-    for group, by_member in coalition_values(rows, reference, masks, base):
+    game = rows.view.function.neurons.by_member
+    base = member_values(rows, reference, game).mean(axis=0)
+    for group, by_member in coalition_values(rows, reference, masks, base, game):
         table = by_member.mean(axis=2)
         half = table @ pairs / 2
         block = result[group]

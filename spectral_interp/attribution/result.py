@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -121,6 +121,9 @@ class Attribution(Parts):
     refit_deviation : ndarray, shape (n, c), or None
         Standard deviation of every contribution over the members of the model, several fits whose average it
         is: how much of a contribution depends on the fit. None for models of one fit.
+    output, against : ndarray, shape (n,), or None
+        Of a model of several classes, the class that the contributions of a row are to and the one that its
+        log-odds are against, None for the mean of all classes.
     axes : tuple of Axis, length c
         The columns as the model sees them; empty if not known.
     detail : callable or None
@@ -143,6 +146,8 @@ class Attribution(Parts):
     background: str = ""
     axes: tuple[Axis, ...] = ()
     detail: Callable[[], FloatArray | None] | None = None
+    output: npt.NDArray[Any] | None = None
+    against: npt.NDArray[Any] | None = None
 
     @classmethod
     def of(
@@ -153,8 +158,9 @@ class Attribution(Parts):
         method: str,
         background: str,
         detail: Callable[[], FloatArray | None] | None = None,
+        **classes: Any,
     ) -> Self:
-        """Return the parts with what is known of the rows."""
+        """Return the parts with what is known of the rows, and their classes ``output`` and ``against``."""
         return cls(
             **vars(parts),
             columns=rows.view.columns,
@@ -165,7 +171,23 @@ class Attribution(Parts):
             background=background,
             axes=rows.view.axes,
             detail=detail,
+            **classes,
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self], places: Sequence[IntArray], unit: str) -> Self:
+        """Return the attributions of rows that were explained apart, each at its places, as one."""
+        order = np.argsort(np.concatenate(places), kind="stable")
+        first = parts[0]
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])[order]
+            for name, value in vars(first).items()
+            if isinstance(value, np.ndarray)
+        }
+        details = [part.detail for part in parts if part.detail is not None]
+        detail = partial(_joined, details, order) if details else None
+        cost = sum(part.evaluations for part in parts)
+        return replace(first, **(arrays | {"detail": detail, "unit": unit, "evaluations": cost}))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -317,6 +339,11 @@ class Attribution(Parts):
             for name in ("diagonal", "coupling", "standard_error", "refit_deviation")
             if getattr(self, name) is not None
         }
+        classes = {
+            name: labels
+            for name, labels in (("output", self.output), ("against", self.against))
+            if labels is not None
+        }
         return pd.DataFrame(
             {
                 "row": np.repeat(self.rows, c),
@@ -324,11 +351,19 @@ class Attribution(Parts):
                 "value": self.data.ravel(),
                 "contribution": self.values.ravel(),
                 **parts,
+                **{name: np.repeat(labels, c) for name, labels in classes.items()},
                 "method": self.method,
                 "unit": self.unit,
                 "background": self.background,
             }
         )
+
+
+def _joined(details: Sequence[Callable[[], FloatArray | None]], order: IntArray) -> FloatArray | None:
+    """Return the contributions by entry of rows that were explained apart, in their order."""
+    found = [detail() for detail in details]
+    known = [part for part in found if part is not None]
+    return np.concatenate(known)[order] if known else None
 
 
 def _some(detail: Callable[[], FloatArray | None], chosen: IntArray) -> FloatArray | None:

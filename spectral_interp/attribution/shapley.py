@@ -13,16 +13,21 @@ follow from those of a few changes (see :mod:`.changes`). Values are tabulated f
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import factorial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, softmax
 
 from .._common.arrays import FloatArray
 from .._common.progress import progress
+from .._common.text import class_text
+from ..pencil import SpectralFunction, Total
 from ..pencil.coalitions import coalition_values as eigenvalues_of_coalitions
-from ..view import Rows
+from ..view import ClassesView, Output, Rows
 from .changes import Changes
 from .result import Parts, deviation_of
 
@@ -33,6 +38,7 @@ TABLE = 2**22  # entries of a table of coalition values
 SECONDS_PER_ENTRY = 2e-8  # of a matrix, roughly, to decide whether progress is shown
 
 Masks = npt.NDArray[np.bool_]
+Game = Callable[[FloatArray], FloatArray]
 
 
 def shapley(
@@ -42,6 +48,7 @@ def shapley(
     exact: bool | None = None,
     max_evaluations: int | None = None,
     random_state: int | np.random.Generator = 0,
+    game: Game | None = None,
 ) -> Parts:
     """Return Shapley values, each column one player.
 
@@ -57,6 +64,9 @@ def shapley(
         Sampling uses the whole budget; without one, 32 orders and their reverses.
     random_state : int or Generator
         Of the sampled orders, which all rows share.
+    game : callable, optional
+        Maps eigenvalues (…, N) of the function's neurons to what is shared out, of M members, (…, M). By
+        default these are the predictions of the members.
 
     Returns
     -------
@@ -76,18 +86,19 @@ def shapley(
     """
     function, z = rows.view.function, rows.z
     n, b, c, neurons = len(z), len(reference), len(rows.view.axes), len(function.neurons)
-    prediction, base = function.values(z), member_values(rows, reference).mean(axis=0)
+    game = function.neurons.by_member if game is None else game
+    prediction, base = member_values(rows, z, game), member_values(rows, reference, game).mean(axis=0)
     all_coalitions = n * b * 2**c * neurons
     if _is_exact(c, all_coalitions, exact, max_evaluations):
-        by_member, error, cost = _exact(rows, reference, base), None, all_coalitions
+        by_member, error, cost = _exact(rows, reference, base, game), None, all_coalitions
     else:
         orders = _sample_size(n, b, c, neurons, max_evaluations)
-        by_member, error = _sampled(rows, reference, orders, base, random_state)
+        by_member, error = _sampled(rows, reference, orders, base, game, random_state)
         cost = n * b * 2 * (c - 1) * orders * neurons
     return Parts(
         values=by_member.mean(axis=2),
         base_values=np.full(n, base.mean()),
-        prediction=prediction,
+        prediction=prediction.mean(axis=1),
         degenerate=function.degenerate(z),
         standard_error=error,
         refit_deviation=deviation_of(by_member),
@@ -95,10 +106,40 @@ def shapley(
     )
 
 
-def member_values(rows: Rows, z: FloatArray) -> FloatArray:
-    """Return the predictions of every member at features (n, p): shape (n, M)."""
+def member_values(rows: Rows, z: FloatArray, game: Game) -> FloatArray:
+    """Return what is shared out of every member at features (n, p): shape (n, M)."""
     neurons = rows.view.function.neurons
-    return neurons.by_member(neurons.values(neurons.at(z)))
+    return game(neurons.values(neurons.at(z)))
+
+
+def probabilities(raw: Rows, rows: Rows, output: Any) -> tuple[Rows, Game]:
+    """Return rows of a function of all eigenvalues of a model of classes, and the probability of a class.
+
+    Of two classes that function is the log-odds of the class, of more the sum of all scores, of which only
+    the parts matter.
+    """
+    if not isinstance(raw.view, ClassesView):
+        return _in_probability(rows, raw, rows.view.function, output), lambda lam: expit(
+            lam.sum(axis=-1, keepdims=True)
+        )
+    functions = raw.view.functions
+    own = raw.view.output.place(output, "output")
+    members = np.concatenate([function.neurons.member for function in functions])
+    owner = np.repeat(np.arange(len(functions)), [len(function.neurons) for function in functions])
+    sums = np.eye(len(functions))[owner[np.argsort(members, kind="stable")]]
+    together = Total.combined(functions, np.ones(len(functions)))
+    return (
+        _in_probability(rows, raw, together, output),
+        lambda lam: softmax(lam @ sums, axis=-1)[..., own : own + 1],
+    )
+
+
+def _in_probability(rows: Rows, raw: Rows, function: SpectralFunction, output: Any) -> Rows:
+    """Return rows of a view of the function whose unit is the probability of a class."""
+    classes, target = raw.view.output.classes, raw.view.output.target
+    label = classes[1] if output is None else classes[raw.view.output.place(output, "output")]
+    unit = Output(f"probability of {target} = {class_text(label)}", (), target)
+    return replace(rows, view=replace(rows.view, function=function, output=unit))
 
 
 def all_masks(c: int) -> Masks:
@@ -116,7 +157,7 @@ def shapley_weights(masks: Masks) -> FloatArray:
 
 
 def coalition_values(
-    rows: Rows, reference: FloatArray, masks: Masks, base: FloatArray
+    rows: Rows, reference: FloatArray, masks: Masks, base: FloatArray, game: Game
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Yield some rows and ``mean_b f(z_S, b_{not S}) − base`` for every coalition S and member.
 
@@ -133,12 +174,12 @@ def coalition_values(
             group = slice(start, min(start + at_once, n))
             table = np.empty((group.stop - start, total, members))
             for place, row in enumerate(range(start, group.stop)):
-                table[place] = _means(changes, row, masks, base)
+                table[place] = _means(changes, row, masks, base, game)
                 advance(b * total)
             yield group, table
 
 
-def _means(changes: Changes, row: int, masks: Masks, base: FloatArray) -> FloatArray:
+def _means(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Game) -> FloatArray:
     """Return the mean over the background, less the base, of a row's coalitions and members: (s, M)."""
     neurons, b = changes.neurons, len(changes.reference)
     found = np.zeros((len(masks), len(base)))
@@ -149,7 +190,7 @@ def _means(changes: Changes, row: int, masks: Masks, base: FloatArray) -> FloatA
         ref = np.arange(first, min(first + refs, b))
         polynomial = changes.polynomial(np.full(len(ref), row), ref)
         values = eigenvalues_of_coalitions(neurons, changes.at_reference[ref], polynomial, pairs, masks)
-        found += (neurons.by_member(values) - base).sum(axis=1)
+        found += (game(values) - base).sum(axis=1)
     return found / b
 
 
@@ -188,13 +229,13 @@ def _sample_size(n: int, b: int, c: int, neurons: int, budget: int | None) -> in
     return orders
 
 
-def _exact(rows: Rows, reference: FloatArray, base: FloatArray) -> FloatArray:
+def _exact(rows: Rows, reference: FloatArray, base: FloatArray, game: Game) -> FloatArray:
     """Return the Shapley values from all coalitions, of every member: (n, c, M)."""
     c = len(rows.view.axes)
     masks = all_masks(c)
     weights = shapley_weights(masks)
     values = np.empty((len(rows.z), c, len(base)))
-    for group, table in coalition_values(rows, reference, masks, base):
+    for group, table in coalition_values(rows, reference, masks, base, game):
         values[group] = weights.T @ table
     return values
 
@@ -204,6 +245,7 @@ def _sampled(
     reference: FloatArray,
     orders: int,
     base: FloatArray,
+    game: Game,
     random_state: int | np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
     """Return estimates of every member from random orders and their reverses, (n, c, M), and errors (n, c).
@@ -217,8 +259,8 @@ def _sampled(
     prefixes = rank[:, None, :] < np.arange(1, c)[:, None]
     masks = np.stack([prefixes, ~prefixes], axis=1).reshape(-1, c)
     values, errors = np.empty((len(rows.z), c, len(base))), np.empty((len(rows.z), c))
-    everyone = member_values(rows, rows.z) - base
-    for group, table in coalition_values(rows, reference, masks, base):
+    everyone = member_values(rows, rows.z, game) - base
+    for group, table in coalition_values(rows, reference, masks, base, game):
         n = len(table)
         ends = np.zeros((n, orders, 1, len(base))), np.tile(everyone[group, None, None], (1, orders, 1, 1))
         grown, shrunk = table.reshape(n, orders, 2, c - 1, -1).transpose(2, 0, 1, 3, 4)

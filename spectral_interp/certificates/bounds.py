@@ -27,7 +27,7 @@ from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.text import at_most
 from ..pencil import SpectralFunction
-from ..view import Axis, ModelView, Rows, rows_of
+from ..view import Axis, ModelView, Rows, output_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -428,7 +428,7 @@ class Certificate:
             yield class_sentence(float(np.median(self.flip_radius)), len(self.margins.gap), where)
 
 
-def certify(model: Any, X: Any = None) -> Certificate:
+def certify(model: Any, X: Any = None, *, output: Any = None, against: Any = None) -> Certificate:
     """Prove what can be proven about ``model``, from its matrices.
 
     Parameters
@@ -437,6 +437,9 @@ def certify(model: Any, X: Any = None) -> Certificate:
     X : DataFrame or array_like, shape (n, columns), optional
         Rows for what depends on the row: gaps, radii, and observed derivatives in
         :meth:`Certificate.columns`.
+    output, against : label, optional
+        The class to explain, and the one that its log-odds are against: see :func:`explain`. A model of more
+        than two classes needs ``output``.
 
     Returns
     -------
@@ -457,7 +460,7 @@ def certify(model: Any, X: Any = None) -> Certificate:
     >>> cert.feature_norm, cert.lipschitz, cert.curvature
     (array([3.]), 3.0, 'convex')
     """
-    rows = rows_of(model, X)
+    rows = output_rows(model, X, output, against)
     view, function = rows.view, rows.view.function
     neurons = function.neurons
     low, high = (ends[1:].sum(axis=1) for ends in neurons.extremes(neurons.entries))

@@ -34,7 +34,7 @@ from ..training.partition import (
     hold_out,
     to_keep,
 )
-from ..view import ModelView, Output, Rows, rows_of
+from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import labels_of
 from .forms import FITS, SINGLE, Saving
 from .persistence import Saved
@@ -56,7 +56,6 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     """Parameters, fitting, encoding and saving shared by the regressor and the classifier."""
 
     _task: str
-    _loss: str
 
     def __init__(
         self,
@@ -215,19 +214,38 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}
 
     @property
+    def _loss(self) -> str:
+        return "squared"
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of functions of the model."""
+        return 1
+
+    @property
     def feature_importances_(self) -> FloatArray:
-        """Bound of what a unit of every feature changes f by, shape (p,): ``Σ ‖A_i‖₂`` over the neurons."""
-        return self.function_.neurons.sizes[1:].sum(axis=1)
+        """Bound of what a unit of every feature changes f by, shape (p,): ``Σ ‖A_i‖₂`` over the neurons.
+
+        Of more than two classes it is the largest bound of a score.
+        """
+        bounds = [function.neurons.sizes[1:].sum(axis=1) for function in self.module_.functions()]
+        return np.max(bounds, axis=0)
 
     @property
     def function_(self) -> SpectralFunction:
-        """The fitted function; predictions are its values, in the target's unit or log-odds."""
-        return self.view().function
+        """The fitted function; predictions are its values, in the target's unit or log-odds.
+
+        Raises
+        ------
+        ValueError
+            For more than two classes: ``view().of(output, against)`` has the function of an output.
+        """
+        return self.view().of().function
 
     @property
     def pencil_(self) -> MatrixPencil:
         """The fitted coefficients, of a model that is one eigenvalue."""
-        return self.view().pencil
+        return self.view().of().pencil
 
     def view(self) -> ModelView:
         """Return what analyses see of the fitted model, built in :meth:`fit`.
@@ -246,14 +264,18 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
 
     def build_view(self) -> ModelView:
         """Build what :meth:`view` returns from the fitted module, encoder and background."""
-        view = ModelView(
-            function=self.module_.function(),
-            axes=self.encoder_.axes,
-            pairs=self.encoder_.pairs,
-            output=self._output(),
-            background=self.encoder_.encode(self.background_, quiet=True),
-            background_name=self._background_name(),
-        )
+        functions = self.module_.functions()
+        known: dict[str, Any] = {
+            "axes": self.encoder_.axes,
+            "pairs": self.encoder_.pairs,
+            "output": self._output(),
+            "background": self.encoder_.encode(self.background_, quiet=True),
+            "background_name": self._background_name(),
+        }
+        if len(functions) == 1:
+            view = ModelView(function=functions[0], **known)
+        else:
+            view = ClassesView(function=None, functions=functions, **known)  # type: ignore[arg-type]
         self._viewed = self._stamp(), self.encoder_, self.background_, view
         return view
 
@@ -263,7 +285,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         return self.encoder_.encode(check_rows(self, X))
 
     def values(self, X: Any) -> FloatArray:
-        """Return the fitted function at the rows ``X``, shape (n,), in the target's unit or log-odds."""
+        """Return the fitted function at the rows ``X``, shape (n,), in the target's unit or log-odds.
+
+        Of more than two classes, the log-odds of each against the mean of all, shape (n, classes).
+        """
         check_is_fitted(self)
         return self.view().values_of_inputs(self.encoder_.plain.encode(check_rows(self, X)))
 
@@ -297,9 +322,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         return f"{len(self.background_)} training rows kept by the model, chosen {chosen}"
 
     def _split(self, z: FloatArray, targets: FloatArray) -> tuple[Places, Places]:
-        """Return the rows to train on and those to validate on, with both classes in each where possible."""
+        """Return the rows to train on and those to validate on, with all classes in each where possible."""
         n = len(targets)
-        smallest = np.unique(targets, return_counts=True)[1].min() if self._loss == "logistic" else 0
+        smallest = np.unique(targets, return_counts=True)[1].min() if self._loss != "squared" else 0
         return hold_out(
             fingerprints(z),
             max(round(self.validation_fraction * n), 2 if smallest > 1 else 1),
@@ -317,7 +342,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
 
     @abstractmethod
     def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
-        """Return how well predictions (n,), in the unit that analyses explain, meet the targets, by weight.
+        """Return how well predictions, as :meth:`values` returns them, meet the targets, by weight.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Binary classification by one eigenvalue."""
+"""Classification: log-odds of two classes by one function, of more classes by one each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.utils.multiclass import type_of_target
@@ -15,34 +15,42 @@ from sklearn.utils.multiclass import type_of_target
 from .._common.arrays import FloatArray
 from .._common.messages import meant, shown, truncated_list
 from .._common.text import class_text
-from ..tables.targets import class_codes, class_place
+from ..tables.targets import class_codes
 from ..view import Output
+from ..view.levels import class_place
 from .base import SpectralEstimator
+from .validation import MOST_CLASSES
 
 
 class SpectralClassifier(ClassifierMixin, SpectralEstimator):
-    """Binary classification: the eigenvalue is the log-odds of one class against the other.
+    """Classification. Of two classes, eigenvalues are the log-odds of one against the other.
+
+    More than two classes have a score each, a function of its own, and the softmax of the scores are the
+    probabilities; analyses then explain one output, log-odds of a class against another or against the mean
+    of all classes.
 
     Parameters and attributes are those of :class:`SpectralRegressor`, and these:
 
     Parameters
     ----------
     positive : label, optional
-        The class that log-odds, contributions and certificates are of; its text will do. By default the
-        second of ``classes_``.
+        Of two classes, the one that log-odds, contributions and certificates are of; its text will do. By
+        default the second of ``classes_``.
 
     Attributes
     ----------
-    classes_ : ndarray, shape (2,)
-        The two labels in ascending order, which is what scikit-learn's scorers take for granted. It is the
-        order of the columns of ``predict_proba``, and ``decision_function`` is the log-odds of the second.
-    positive_ : label
-        The class that ``function_`` and all analyses are about.
+    classes_ : ndarray, shape (classes,)
+        The labels in ascending order, which is what scikit-learn's scorers take for granted. It is the order
+        of the columns of ``predict_proba``; of two classes ``decision_function`` is the log-odds of the
+        second.
+    positive_ : label or None
+        The class that ``function_`` and all analyses are about; None if there are more than two.
 
     Raises
     ------
     ValueError
-        In ``fit``, also for targets with other than two classes, or if ``positive`` is none of them.
+        In ``fit``, also for targets of one class or more than 100, or if ``positive`` is no class. With more
+        than two classes there is no ``positive``, and no ``structure="dense"``.
 
     Examples
     --------
@@ -53,7 +61,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     (['benign', 'malignant'], (569, 2))
     """
 
-    _task, _loss = "classification", "logistic"
+    _task = "classification"
 
     def __init__(
         self,
@@ -100,46 +108,60 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         )
         self.positive = positive
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
+    @property
+    def _loss(self) -> str:
+        return "logistic" if self.n_outputs == 1 else "softmax"
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of functions of the fitted model: one of two classes, else one a class."""
+        return 1 if len(self.classes_) == 2 else len(self.classes_)
 
     def decision_function(self, X: Any) -> FloatArray:
-        """Return the log-odds of ``classes_[1]``, shape (n,)."""
+        """Return the log-odds of ``classes_[1]``, shape (n,).
+
+        Of more than two classes, the log-odds of each against the mean of all, shape (n, classes): their
+        scores, less the mean over the classes.
+        """
         log_odds = self.values(X)
-        return log_odds if self.positive_ == self.classes_[1] else -log_odds
+        flipped = self.n_outputs == 1 and self.positive_ != self.classes_[1]
+        return -log_odds if flipped else log_odds
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probabilities of the two classes, shape (n, 2)."""
+        """Return the probabilities of the classes, shape (n, classes)."""
         return _probabilities(self.decision_function(X))
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the likelier class of every row, shape (n,)."""
+        """Return the likeliest class of every row, shape (n,)."""
         return self._decide(self.decision_function(X))
 
     def _decide(self, log_odds: FloatArray) -> npt.NDArray[Any]:
-        return self.classes_[(log_odds > 0).astype(np.intp)]
+        place = (log_odds > 0).astype(np.intp) if log_odds.ndim == 1 else log_odds.argmax(axis=1)
+        return self.classes_[place]
 
     def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
-        """Return how good log-odds of ``positive_`` (n,) are.
+        """Return how good log-odds of ``positive_`` (n,), or of all classes (n, classes), are.
 
         The accuracy stands beside the share of the largest class, which is the accuracy of always guessing
-        that one. "AUC" is the area under the receiver operating characteristic, NaN where all rows are of one
-        class. The log loss is in nats.
+        that one. "AUC" is the area under the receiver operating characteristic of two classes, NaN where all
+        rows are of one class. The log loss is in nats.
         """
         targets, weight = self.encode_targets(y), sample_weight
-        probabilities, share = _probabilities(prediction), float(np.average(targets, weights=weight))
-        auc = roc_auc_score(targets, prediction, sample_weight=weight) if 0 < share < 1 else np.nan
-        return {
-            "accuracy": float(accuracy_score(targets, prediction > 0, sample_weight=weight)),
-            "largest class": max(share, 1 - share),
-            "AUC": float(auc),
-            "log loss": float(log_loss(targets, probabilities, labels=[0, 1], sample_weight=weight)),
+        probabilities, places = _probabilities(prediction), np.arange(len(self.classes_))
+        shares = np.bincount(targets.astype(np.intp), weight, len(places))
+        decided = prediction > 0 if prediction.ndim == 1 else prediction.argmax(axis=1)
+        found = {
+            "accuracy": float(accuracy_score(targets, decided, sample_weight=weight)),
+            "largest class": float(shares.max() / shares.sum()),
         }
+        if prediction.ndim == 1:
+            auc = roc_auc_score(targets, prediction, sample_weight=weight) if shares.min() > 0 else np.nan
+            found["AUC"] = float(auc)
+        found["log loss"] = float(log_loss(targets, probabilities, labels=places, sample_weight=weight))
+        return found
 
     def encode_targets(self, y: Any) -> FloatArray:
-        """Return 1 for ``positive_`` and 0 for the other class, by value or as text.
+        """Return 1 for ``positive_`` and 0 for the other class, of more classes their places; also by text.
 
         Raises
         ------
@@ -149,8 +171,16 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         return class_codes(y, self._labels(), self.target_name_)
 
     def set_positive(self) -> None:
-        """Set ``positive_`` from ``positive`` and ``classes_``; ValueError if it is none of them."""
+        """Set ``positive_`` from ``positive`` and ``classes_``; ValueError if it is none of two classes."""
         labels = self.classes_.tolist()
+        if self.n_outputs > 1:
+            if self.positive is not None:
+                raise ValueError(
+                    f"expected positive only for a target of two classes; got {shown(self.positive)} and "
+                    f"{len(labels)} classes in {self.target_name_!r}: analyses have output and against"
+                )
+            self.positive_ = None
+            return
         place = 1 if self.positive is None else class_place(self.positive, labels)
         if place < 0:
             near = meant(str(self.positive), map(str, labels))
@@ -161,9 +191,9 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         self.positive_ = self.classes_[place]
 
     def _labels(self) -> list[Any]:
-        """Return the class that negative log-odds decide for, and the positive one."""
+        """Return the class that negative log-odds decide for, and the positive one; of more classes all."""
         labels = self.classes_.tolist()
-        return labels if self.positive_ == self.classes_[1] else labels[::-1]
+        return labels[::-1] if self.n_outputs == 1 and self.positive_ != self.classes_[1] else labels
 
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
         if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
@@ -176,25 +206,34 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
                 f"expected class labels that are text, numbers or booleans in {self.target_name_!r}; got "
                 f"{self.classes_.dtype}; turn them into text"
             )
-        if len(self.classes_) != 2:
-            found = "1 class" if len(self.classes_) == 1 else f"{len(self.classes_)} classes"
+        count = len(self.classes_)
+        if not 2 <= count <= MOST_CLASSES:
+            found = "1 class" if count == 1 else f"{count} classes"
+            advice = "" if count == 1 else "; numbers need a SpectralRegressor; group rare classes"
             raise ValueError(
-                f"expected a target with 2 classes in {self.target_name_!r}; got {found}: "
-                f"{truncated_list(map(shown, self.classes_))}. "
-                "Only binary classification is supported. For more classes wrap the estimator in "
-                "sklearn.multiclass.OneVsRestClassifier"
+                f"expected a target with 2 to {MOST_CLASSES} classes in {self.target_name_!r}; got {found}: "
+                f"{truncated_list(map(shown, self.classes_))}{advice}"
+            )
+        if count > 2 and self.structure == "dense":
+            raise ValueError(
+                f"expected structure='tridiagonal' or 'diagonal' for {count} classes; got 'dense', which is "
+                "available for two"
             )
         self.set_positive()
-        return (codes if self.positive_ == self.classes_[1] else 1 - codes).astype(np.float64)
+        flipped = count == 2 and self.positive_ != self.classes_[1]
+        return (1 - codes if flipped else codes).astype(np.float64)
 
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
         return 0.0, 1.0
 
     def _output(self) -> Output:
-        unit = f"log-odds of {self.target_name_} = {class_text(self.positive_)}"
-        return Output(unit, tuple(self._labels()))
+        of = "" if self.n_outputs > 1 else f" = {class_text(self.positive_)}"
+        return Output(f"log-odds of {self.target_name_}{of}", tuple(self._labels()), self.target_name_)
 
 
 def _probabilities(log_odds: FloatArray) -> FloatArray:
-    """Return the probabilities of the two classes, shape (n, 2)."""
+    """Return the probabilities of two classes, (n, 2), or of those of log-odds (n, classes)."""
+    if log_odds.ndim == 2:
+        shares: FloatArray = softmax(log_odds, axis=1)
+        return shares
     return np.column_stack([expit(-log_odds), expit(log_odds)])

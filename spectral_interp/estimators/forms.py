@@ -98,7 +98,7 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
 
 def fit_sums(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit a sum of neurons, the simplest of its rungs that held-out rows allow."""
-    return _of_sum(_summed(est, data, saving), data)
+    return _of_sum(est, _summed(est, data, saving), data)
 
 
 def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
@@ -112,7 +112,7 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
 
     fit = _summed(est, data, saving, simpler=single_rung)
     if fit.rung != SINGLE:
-        return _of_sum(fit, data)
+        return _of_sum(est, fit, data)
     fitted = fit_single(est, data, Saving(None, saving.every, None, saving.identity))
     rungs = [{**rung, "chosen": rung["rung"] == SINGLE} for rung in fit.rungs]
     return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
@@ -165,6 +165,7 @@ def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit
             seed=est.seed_,
             rungs=RUNGS,
             members=est.members,
+            outputs=est.n_outputs,
             norm_penalty=est.norm_penalty,
             decay=est.alpha / ALPHA,
             tape=tape,
@@ -172,11 +173,17 @@ def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit
         )
 
 
-def _of_sum(fit: SumFit, data: Partition) -> Fitted:
+def _of_sum(est: Any, fit: SumFit, data: Partition) -> Fitted:
     """Return a fitted sum as a module in the target's unit."""
     members, rows, neurons, entries = fit.entries.shape
     module = SumSpectral(
-        rows - 1, (entries + 1) // 2, fit.k, members=members, neurons=neurons, dtype=_dtype(data)
+        rows - 1,
+        (entries + 1) // 2,
+        fit.k,
+        members=members,
+        neurons=neurons // est.n_outputs,
+        outputs=est.n_outputs,
+        dtype=_dtype(data),
     )
     module.set_entries_(fit.entries, data.scale, data.center)
     rungs = [{**rung, "chosen": rung["rung"] == fit.rung} for rung in fit.rungs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import reprlib
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,7 @@ from ..tables.frames import as_frame
 from ..view import NumberAxis
 from ..view.rows import labels_of
 from .single import new_module
-from .validation import check_parameters, check_targets, plain
+from .validation import MOST_CLASSES, check_parameters, check_targets, plain
 
 KINDS: dict[str, type[Any]] = {}
 """The estimator of every task, regression or classification, which :func:`load` returns."""
@@ -143,9 +144,9 @@ def _from_state(state: dict[str, Any]) -> Any:
     check_parameters(est)
     est.encoder_ = TableEncoder.from_state(state["encoder"], state.get("pairs", ()))
     est.form_, est.rungs_ = state.get("form", "single"), pd.DataFrame(state.get("rungs", ()))
-    est.module_ = _module(est, state["weights"])
     est.target_name_ = state["target"]
     _set_classes(est, state["classes"])
+    est.module_ = _module(est, state["weights"])
     est.background_ = unpack_table(state["background"])
     est.heldout_ = None if state["heldout"] is None else _heldout(est, state["heldout"])
     est.seed_, est.made_by_ = state.get("seed", 0), dict(state["made_by"])
@@ -174,7 +175,7 @@ def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
     """Return the module with these weights; that they fit is known before memory is taken."""
     features = len(est.encoder_.feature_names)
     with torch.device("meta"):
-        module = new_module(est, features, 0) if est.form_ == "single" else _empty_sum(features, weights)
+        module = new_module(est, features, 0) if est.form_ == "single" else _empty_sum(est, features, weights)
     expected, found = (
         {k: tuple(w.shape) for k, w in part.items()} for part in (module.state_dict(), weights)
     )
@@ -185,26 +186,34 @@ def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
     return module
 
 
-def _empty_sum(features: int, weights: dict[str, torch.Tensor]) -> SumSpectral:
+def _empty_sum(est: Any, features: int, weights: dict[str, torch.Tensor]) -> SumSpectral:
     """Return a sum of as many members and neurons, of the same order, as the weights are of."""
     if weights.keys() != {"entries"}:
         raise ValueError(f"expected the entries of a sum; got {', '.join(weights) or 'nothing'}")
     members, _, neurons, entries = weights["entries"].shape
     return SumSpectral(
-        features, (entries + 1) // 2, members=members, neurons=neurons, dtype=weights["entries"].dtype
+        features,
+        (entries + 1) // 2,
+        members=members,
+        neurons=neurons // est.n_outputs,
+        outputs=est.n_outputs,
+        dtype=weights["entries"].dtype,
     )
 
 
 def _set_classes(est: Any, labels: list[Any] | None) -> None:
-    """Set the two classes of a classifier; a regressor has none."""
+    """Set the classes of a classifier; a regressor has none."""
     if est._task == "regression" and labels is None:
         return
-    if est._task == "classification" and labels is not None and len(labels) == 2:
+    if est._task == "classification" and labels is not None and 2 <= len(labels) <= MOST_CLASSES:
         est.classes_ = np.array(labels)
-        if len({type(label) for label in labels}) == 1 and np.unique(est.classes_).size == 2:
+        if len({type(label) for label in labels}) == 1 and np.unique(est.classes_).size == len(labels):
             est.set_positive()
             return
-    raise ValueError(f"expected two different labels for a classifier, none for a regressor; got {labels}")
+    raise ValueError(
+        f"expected 2 to {MOST_CLASSES} different labels for a classifier, none for a regressor; got "
+        f"{reprlib.repr(labels)}"
+    )
 
 
 def _view_background(est: Any) -> FloatArray:
@@ -222,7 +231,8 @@ def _view_background(est: Any) -> FloatArray:
     est.build_view()
     view = est.view()
     with np.errstate(over="ignore", invalid="ignore"):
-        largest = np.abs(view.function.neurons.at(view.background)).max(initial=0.0)
+        functions = est.module_.functions()
+        largest = max(np.abs(f.neurons.at(view.background)).max(initial=0.0) for f in functions)
     if not largest <= MAX_WEIGHT:
         raise ValueError(f"expected matrices within ±{MAX_WEIGHT:.4g} for the background; got {largest:.4g}")
     return view.inputs(view.background)

@@ -111,7 +111,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     (442,)
     """
 
-    _task, _loss = "regression", "squared"
+    _task = "regression"
 
     def predict(self, X: Any) -> FloatArray:
         """Return predictions in the target's unit, shape (n,)."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from ..models.spectral import MODULES
+from ..models.spectral import MODULES, PerClass
 from ..training import Epoch, Options, Run, TrainingRows
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition
@@ -28,12 +28,15 @@ STARTS = 3
 
 
 def new_module(est: Any, n_features: int, seed: int) -> Any:
-    """Return an untrained module of the estimator's structure."""
+    """Return an untrained module of the estimator's structure; of more than two classes one neuron each."""
     if est.structure not in MODULES:
         raise ValueError(f"expected structure to be one of {', '.join(MODULES)}; got {est.structure!r}")
     generator = torch.Generator().manual_seed(seed)
-    module = MODULES[est.structure]
-    return module(n_features, est.dim, est.k, generator=generator, dtype=torch.float64)
+    made = [
+        MODULES[est.structure](n_features, est.dim, est.k, generator=generator, dtype=torch.float64)
+        for _ in range(est.n_outputs)
+    ]
+    return made[0] if est.n_outputs == 1 else PerClass(made)
 
 
 def options_of(est: Any, train: TrainingRows, module: Any) -> Options:

@@ -23,6 +23,9 @@ OF_ONE_NEURON = (
 )
 """Parameters that a sum does not have: its recipe sets them."""
 
+MOST_CLASSES = 100
+"""Of a target; a model of more than two has a function for each."""
+
 AT_LEAST = {
     "members": 1,
     "dim": 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import SupportsIndex
 
 import numpy as np
@@ -91,9 +91,14 @@ class _Spectral(nn.Module, ABC):
     def pencil(self) -> MatrixPencil:
         """Return the coefficients as a float64 pencil."""
 
-    def function(self) -> MatrixPencil:
-        """Return what the module predicts, as a float64 function: its pencil."""
-        return self.pencil()
+    def functions(self) -> tuple[MatrixPencil, ...]:
+        """Return what the module predicts, as float64 functions: its pencil."""
+        return (self.pencil(),)
+
+    def with_pullback(self, z: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], None]]:
+        """Return predictions and a function that adds to the gradients what their cotangent makes them."""
+        prediction = self(torch.from_numpy(z))
+        return prediction.detach().numpy(), lambda g: prediction.backward(torch.from_numpy(g))
 
     def feature_norms(self) -> Tensor:
         """Return the spectral norms ``‖A_1‖₂ … ‖A_p‖₂``, shape (p,), differentiable."""
@@ -238,6 +243,67 @@ class DenseSpectral(_Spectral):
         """Return the coefficients as a float64 pencil of dense matrices."""
         diag, upper = (torch.from_numpy(_coefficients(layer)) for layer in (self.diag, self.upper))
         return DensePencil(self._matrix(diag, upper).numpy(), self.k)
+
+
+class PerClass(nn.Module):
+    """Predict the score of every class by an eigenvalue of its own: (..., p) to (..., classes).
+
+    Parameters
+    ----------
+    modules : sequence of TridiagonalSpectral, DiagonalSpectral or DenseSpectral
+        One a class, over the same features.
+
+    Examples
+    --------
+    >>> PerClass([TridiagonalSpectral(3, 5) for _ in range(4)])(torch.zeros(2, 3)).shape
+    torch.Size([2, 4])
+    """
+
+    def __init__(self, modules: Sequence[_Spectral]) -> None:
+        super().__init__()
+        self.classes = nn.ModuleList(modules)
+        self.n_features, self.k = modules[0].n_features, modules[0].k
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map features (..., p) to scores (..., classes)."""
+        return torch.stack([module(z) for module in self.classes], dim=-1)
+
+    def with_pullback(self, z: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], None]]:
+        """Return scores (n, classes) and a function that adds a cotangent's part to the gradients."""
+        scores, pull_backs = zip(*(module.with_pullback(z) for module in self._own), strict=True)
+
+        def pull_back(g: FloatArray) -> None:
+            for own, cotangent in zip(pull_backs, g.T, strict=True):
+                own(np.ascontiguousarray(cotangent))
+
+        return np.column_stack(scores), pull_back
+
+    def scale_features_(self, factor: float) -> None:
+        """Multiply A_1 … A_p of every class by ``factor``."""
+        for module in self._own:
+            module.scale_features_(factor)
+
+    def rescale_(self, scale: float, shift: float) -> None:
+        """Make the module predict ``scale · f + shift``, scale > 0."""
+        for module in self._own:
+            module.rescale_(scale, shift)
+
+    def feature_norms(self) -> Tensor:
+        """Return ``Σ ‖A_i‖₂`` over the classes of every feature, shape (p,), differentiable."""
+        return torch.stack([module.feature_norms() for module in self._own]).sum(dim=0)
+
+    def drop_feature_(self, feature: int) -> None:
+        """Set the matrices of one feature to zero."""
+        for module in self._own:
+            module.drop_feature_(feature)
+
+    def functions(self) -> tuple[MatrixPencil, ...]:
+        """Return the score of every class as a float64 pencil."""
+        return tuple(module.pencil() for module in self._own)
+
+    @property
+    def _own(self) -> list[_Spectral]:
+        return list(self.classes)  # type: ignore[arg-type]
 
 
 MODULES: dict[str, type[TridiagonalSpectral | DiagonalSpectral | DenseSpectral]] = dict(

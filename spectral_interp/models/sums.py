@@ -17,6 +17,8 @@ from ..pencil.tridiagonal import Pencil
 class SumSpectral(nn.Module):
     """Predict ``1/M Σ_n λ_k(A^n_0 + Σ z_i A^n_i)``, the mean over M members of sums of tridiagonal neurons.
 
+    With several outputs there is such a sum for each of them.
+
     Parameters
     ----------
     n_features : int
@@ -28,7 +30,8 @@ class SumSpectral(nn.Module):
     members : int
         Number M of members.
     neurons : int
-        Neurons of a member.
+        Neurons of a member, of every output.
+    outputs : int
     dtype : torch.dtype, optional
         float32 or float64; torch's default dtype if not given.
 
@@ -39,8 +42,9 @@ class SumSpectral(nn.Module):
 
     Notes
     -----
-    The state dict holds ``entries`` (M, p + 1, neurons, 2d - 1): of A_0 … A_p the diagonal, then the
-    off-diagonal. All are zero at first, but for A_0, which is diagonal over [-1, 1].
+    The state dict holds ``entries`` (M, p + 1, outputs · neurons, 2d - 1): of A_0 … A_p the diagonal, then
+    the off-diagonal; the neurons of an output lie side by side. All are zero at first, but for A_0, which is
+    diagonal over [-1, 1].
 
     Examples
     --------
@@ -56,26 +60,30 @@ class SumSpectral(nn.Module):
         *,
         members: int = 1,
         neurons: int = 16,
+        outputs: int = 1,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         sizes = {"n_features": n_features, "dim": dim, "members": members, "neurons": neurons}
+        sizes["outputs"] = outputs
         for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"expected {name} >= 1; got {value}")
         self.n_features, self.dim = n_features, dim
-        self.members, self.neurons = members, neurons
+        self.members, self.neurons, self.outputs = members, neurons, outputs
         self.k = dim // 2 if k is None else check_index(k, dim)
-        entries = torch.zeros(members, n_features + 1, neurons, 2 * dim - 1, dtype=dtype)
+        entries = torch.zeros(members, n_features + 1, outputs * neurons, 2 * dim - 1, dtype=dtype)
         entries[:, 0, :, :dim] = torch.linspace(-1, 1, dim) if dim > 1 else 0.0
         self.entries = nn.Parameter(entries)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map features (..., p) to predictions (...)."""
+        """Map features (..., p) to predictions (...), or (..., outputs) if there are several."""
         entries = self.entries.to(z.dtype)
         matrices = entries[:, 0] + torch.einsum("...p,mpne->...mne", z, entries[:, 1:])
         diag, off = matrices.split([self.dim, self.dim - 1], dim=-1)
-        return kth_eigenvalue(diag, off, self.k).sum(dim=-1).mean(dim=-1)
+        values = kth_eigenvalue(diag, off, self.k).unflatten(-1, (self.outputs, self.neurons))
+        found = values.sum(dim=-1).mean(dim=-2)
+        return found if self.outputs > 1 else found[..., 0]
 
     @torch.no_grad()
     def set_entries_(self, entries: FloatArray, scale: float = 1.0, shift: float = 0.0) -> None:
@@ -87,20 +95,25 @@ class SumSpectral(nn.Module):
         scaled[:, 0, :, : self.dim] += shift / self.neurons
         self.entries.copy_(torch.from_numpy(scaled))
 
-    def function(self) -> Total:
-        """Return the coefficients as a float64 sum of pencils."""
+    def functions(self) -> tuple[Total, ...]:
+        """Return the coefficients of every output as a float64 sum of pencils."""
         entries = self.entries.detach().double().cpu().numpy()
-        pencils = [
-            Pencil(own[:, : self.dim], own[:, self.dim :], self.k)
-            for member in entries
-            for own in member.transpose(1, 0, 2)
-        ]
         member = np.repeat(np.arange(self.members), self.neurons)
-        return Total(pencils, np.full(len(pencils), 1 / self.members), member)
+        weights = np.full(len(member), 1 / self.members)
+        found = []
+        for first in range(0, self.outputs * self.neurons, self.neurons):
+            own = (
+                entries[:, :, first : first + self.neurons]
+                .swapaxes(1, 2)
+                .reshape(len(member), -1, 2 * self.dim - 1)
+            )
+            pencils = [Pencil(rows[:, : self.dim], rows[:, self.dim :], self.k) for rows in own]
+            found.append(Total(pencils, weights, member))
+        return tuple(found)
 
     def extra_repr(self) -> str:
         """Return the sizes, for ``print``."""
         return (
             f"n_features={self.n_features}, dim={self.dim}, k={self.k}, members={self.members}, "
-            f"neurons={self.neurons}"
+            f"neurons={self.neurons}, outputs={self.outputs}"
         )

@@ -50,6 +50,10 @@ class SpectralFunction(ABC):
     def terms(self) -> tuple[MatrixPencil, ...]:
         """Pencils whose sum is f."""
 
+    @abstractmethod
+    def __neg__(self) -> SpectralFunction:
+        """Return −f, a function of the same kind: ``−λ_k(A) = λ_{d−1−k}(−A)``."""
+
     @property
     def n_features(self) -> int:
         """Number p of features."""

@@ -47,6 +47,10 @@ class DensePencil(MatrixPencil):
         object.__setattr__(self, "k", check_index(self.k, self.dim))
         self._check_size()
 
+    @override
+    def __neg__(self) -> DensePencil:
+        return DensePencil(-self.matrices, self.dim - 1 - self.k)
+
     @property
     @override
     def structure(self) -> str:

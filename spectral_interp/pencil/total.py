@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +84,30 @@ class Total(SpectralFunction):
         dim = self.pencils[0].dim
         k = np.where(self.weights < 0, dim - 1 - k, k)
         return Neurons(Tridiagonal(dim), entries, k, self.member)
+
+    @classmethod
+    def combined(cls, functions: Sequence[SpectralFunction], weights: npt.ArrayLike) -> Self:
+        """Return ``Σ_c w_c f_c`` for functions of the same features and of equally many members.
+
+        Examples
+        --------
+        >>> up, down = (Pencil(diag=[[0.0], [slope]], off=[[], []], k=0) for slope in (2.0, 1.0))
+        >>> Total.combined([up, Total([up, down])], [1.0, -1.0]).values([[1.0]])
+        array([-1.])
+        """
+        parts = [
+            (int(member), pencil, weight)
+            for function, weight in zip(functions, np.asarray(weights, dtype=np.float64), strict=True)
+            for member, pencil in zip(function.neurons.member, function.terms, strict=True)
+            if weight
+        ]
+        parts.sort(key=lambda part: part[0])
+        member, pencils, given = zip(*parts, strict=True)
+        return cls(pencils, given, member)
+
+    @override
+    def __neg__(self) -> Self:
+        return type(self)(self.pencils, -self.weights, self.member)
 
     @property
     @override

@@ -60,6 +60,10 @@ class Pencil(MatrixPencil):
         object.__setattr__(self, "k", check_index(self.k, self.dim))
         self._check_size()
 
+    @override
+    def __neg__(self) -> Pencil:
+        return Pencil(-self.diag, -self.off, self.dim - 1 - self.k)
+
     @property
     @override
     def structure(self) -> str:

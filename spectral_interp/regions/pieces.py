@@ -25,7 +25,7 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from ..pencil import MatrixPencil, Pencil, SpectralFunction
-from ..view import ModelView, Rows, rows_of
+from ..view import ModelView, Rows, output_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +190,7 @@ class Regions:
         return banded(self.rows.view.function, what)
 
 
-def linear_regions(model: Any, X: Any) -> Regions:
+def linear_regions(model: Any, X: Any, *, output: Any = None, against: Any = None) -> Regions:
     """Find where ``model`` is linear, at the rows ``X``.
 
     Parameters
@@ -198,6 +198,9 @@ def linear_regions(model: Any, X: Any) -> Regions:
     model : fitted SpectralRegressor or SpectralClassifier, Pencil, DensePencil or Total
         Latents are defined for tridiagonal and diagonal models of one neuron; pieces for all.
     X : DataFrame or array_like, shape (n, columns)
+    output, against : label, optional
+        The class to explain, and the one that its log-odds are against: see :func:`explain`. A model of more
+        than two classes needs ``output``.
 
     Returns
     -------
@@ -217,7 +220,7 @@ def linear_regions(model: Any, X: Any) -> Regions:
     >>> regions.latents()[["latent", "rows", "slope of z0"]].to_numpy().tolist()
     [[0.0, 2.0, 2.0]]
     """
-    rows = rows_of(model, X)
+    rows = output_rows(model, X, output, against)
     if not len(rows):
         raise ValueError("expected at least one row in X; got none")
     return _regions(rows)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray, check_index
 from ..pencil import MatrixPencil, Pencil
-from ..view import Axis, ModelView, Rows, rows_of
+from ..view import Axis, ModelView, Rows, output_rows
 from .boundaries import plane_boundaries
 from .pieces import active_latents, banded, of_neuron
 
@@ -139,7 +139,7 @@ def slice_spectrum(
     >>> found.gap[found.crossing].round(6)
     array([0.2])
     """
-    rows = rows_of(model, X)
+    rows = output_rows(model, X)
     rows, row = _of_one(rows, neuron), _row(rows, row)
     view = rows.view
     axis, pencil, base = view.axis(column), view.pencil, rows.z[row]
@@ -199,7 +199,7 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
     [array([[-1., -2.],
            [ 2.,  1.]])]
     """
-    rows = rows_of(model, X)
+    rows = output_rows(model, X)
     view, row = rows.view, _row(rows, row)
     function, base = view.function, rows.z[row]
     pencil = banded(function, "slice_plane") if isinstance(function, MatrixPencil) else None

@@ -12,7 +12,7 @@ import pandas as pd
 
 from .._common.arrays import FloatArray
 from .._common.messages import row_name, shown, truncated_list
-from ..view.levels import text_of
+from ..view.levels import class_place
 from .parsing import numbers_or_none, to_numbers
 
 LARGEST_TARGET = 1e100
@@ -183,21 +183,6 @@ def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
             f"{truncated_list(unknown)}; correct them or leave the column out"
         )
     return np.array(places, dtype=np.float64)[codes]
-
-
-def class_place(label: Any, classes: list[Any]) -> int:
-    """Return the place of a label among the classes, by value or as text; -1 if it is none of them.
-
-    Examples
-    --------
-    >>> class_place("1", [0, 1]), class_place(" yes", ["no", "yes"]), class_place("y", ["no", "yes"])
-    (1, 1, -1)
-    """
-    if label in classes:
-        return classes.index(label)
-    texts = [text_of(one).strip() for one in classes]
-    text = text_of(label).strip()
-    return texts.index(text) if text in texts else -1
 
 
 def target_scale(targets: FloatArray, weight: FloatArray, name: str) -> tuple[float, float]:

@@ -39,8 +39,8 @@ LOSSES: dict[str, Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArra
     "logistic": _logistic,
     "softmax": _softmax,
 }
-"""Loss of every row (n,) and its derivatives, for predictions (n,) and targets (n,): numbers, or 0 and 1; with
-softmax for predictions (n, classes) and numbers of classes."""
+"""Loss of every row (n,) and its derivatives, for predictions (n,) and targets (n,): numbers, or 0 and 1.
+Softmax takes predictions (n, classes) and numbers of classes."""
 
 
 def epochs(run: Run, train: TrainingRows, validation: TrainingRows) -> Iterator[Epoch]:

@@ -5,12 +5,13 @@ from .axes import Axis, Directions, NumberAxis
 from .dates import DateAxis
 from .hats import HatsAxis, Pair
 from .levels import LevelsAxis
-from .model import ModelView, Output, view_of
-from .rows import Rows, rows_of
+from .model import ClassesView, ModelView, Output, view_of
+from .rows import Rows, output_rows, rows_of
 
 __all__ = [
     "Association",
     "Axis",
+    "ClassesView",
     "DateAxis",
     "Directions",
     "HatsAxis",
@@ -20,6 +21,7 @@ __all__ = [
     "Output",
     "Pair",
     "Rows",
+    "output_rows",
     "rows_of",
     "view_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -238,3 +238,18 @@ def text_of(value: Any) -> str:
     """
     whole = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value)) if whole else str(value)
+
+
+def class_place(label: Any, classes: Sequence[Any]) -> int:
+    """Return the place of a label among the classes, by value or as text; -1 if it is none of them.
+
+    Examples
+    --------
+    >>> class_place("1", [0, 1]), class_place(" yes", ["no", "yes"]), class_place("y", ["no", "yes"])
+    (1, 1, -1)
+    """
+    if label in classes:
+        return classes.index(label)
+    texts = [text_of(one).strip() for one in classes]
+    text = text_of(label).strip()
+    return texts.index(text) if text in texts else -1

@@ -8,13 +8,17 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
-from ..pencil import MatrixPencil, SpectralFunction
+from .._common.messages import meant, shown, truncated_list
+from .._common.text import class_text
+from ..pencil import MatrixPencil, SpectralFunction, Total
 from .association import Association, association
 from .axes import Axis, NumberAxis
 from .hats import Pair, positions, slopes, with_pairs
+from .levels import class_place
 from .wrapped import renamed, unwrapped
 
 TOGETHER = 2**22
@@ -30,16 +34,55 @@ class Output:
     unit : str
         Unit of the predictions: the target's, or log-odds.
     classes : tuple
-        The two classes, the first below 0 and the second above; empty for numbers.
+        Of log-odds that decide between two classes, the class below 0 and the one above; of a model of more
+        classes, all of them; empty for numbers, and for log-odds against the mean of all classes.
+    target : str
+        Name of the target of classes.
     """
 
     unit: str
     classes: tuple[Any, ...] = ()
+    target: str = ""
 
     @property
     def decides(self) -> bool:
         """Whether the sign of a prediction is a class."""
-        return bool(self.classes)
+        return len(self.classes) == 2
+
+    def place(self, label: Any, name: str) -> int:
+        """Return the place of a class, by value or as text; ValueError with the argument's name if none.
+
+        Examples
+        --------
+        >>> Output("log-odds", ("no", "yes"), "sold").place("yes", "output")
+        1
+        """
+        if not self.classes:
+            raise ValueError(f"expected {name} only for a model of classes; got {label!r}")
+        found = class_place(label, self.classes)
+        if found < 0:
+            near = meant(str(label), [class_text(one) for one in self.classes])
+            raise ValueError(
+                f"expected {name} to be a class of {self.target!r}, "
+                f"{truncated_list(map(shown, self.classes))}; got {shown(label)}{near}"
+            )
+        return found
+
+
+def log_odds(target: str, label: Any, against: Any = None) -> Output:
+    """Return the log-odds of a class against another, or against the mean of all if none is given.
+
+    Examples
+    --------
+    >>> log_odds("kind", "a", "b").unit, log_odds("kind", "a").unit
+    ('log-odds of kind = a against b', 'log-odds of kind = a against the mean of all classes')
+    """
+    if against is None:
+        return Output(
+            f"log-odds of {target} = {class_text(label)} against the mean of all classes", (), target
+        )
+    unit = f"log-odds of {target} = {class_text(label)} against {class_text(against)}"
+    return Output(unit, (against, label), target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +129,11 @@ class ModelView:
         if isinstance(self.function, MatrixPencil):
             return self.function
         raise ValueError(f"expected a model of one eigenvalue; got a sum of {len(self.function.terms)}")
+
+    @property
+    def _entries(self) -> int:
+        """Entries of the matrices of one row."""
+        return self.function.neurons.entries[0].size
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -168,12 +216,35 @@ class ModelView:
 
     def values_of_inputs(self, x: FloatArray) -> FloatArray:
         """Return f at inputs (n, g), some rows at a time: shape (n,)."""
-        together = max(1, TOGETHER // max(len(self.features), self.function.neurons.entries[0].size))
+        together = max(1, TOGETHER // max(len(self.features), self._entries))
         parts = [
-            self.function.values(self.from_inputs(x[start : start + together]))
-            for start in range(0, len(x), together)
+            self.values(self.from_inputs(x[start : start + together])) for start in range(0, len(x), together)
         ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return np.concatenate(parts) if parts else self.values(np.empty((0, len(self.features))))
+
+    def values(self, z: FloatArray) -> FloatArray:
+        """Return f at features (n, p): shape (n,), or (n, classes) of a model of several classes."""
+        return self.function.values(z)
+
+    def of(self, output: Any = None, against: Any = None) -> ModelView:
+        """Return the view of one output: itself, or the log-odds of the other class.
+
+        Raises
+        ------
+        ValueError
+            If the model predicts numbers, or ``output`` or ``against`` is none of its classes, or both are
+            the same.
+        """
+        if output is None and against is None:
+            return self
+        classes = self.output.classes
+        own = 1 if output is None else self.output.place(output, "output")
+        other = 1 - own if against is None else self.output.place(against, "against")
+        _check_different(own, other, output)
+        if own == 1:
+            return self
+        unit = log_odds(self.output.target, classes[0]).unit.partition(" against ")[0]
+        return replace(self, function=-self.function, output=Output(unit, classes[::-1], self.output.target))
 
     @cached_property
     def input_column_of(self) -> IntArray:
@@ -224,6 +295,80 @@ class ModelView:
         own = [z[:, self.own(axis.name)] for axis in self.axes]
         u = [axis.locate(features) for axis, features in zip(self.axes, own, strict=True)]
         return association(self.axes, np.column_stack(u))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassesView(ModelView):
+    """What analyses see of a model of more than two classes, which has a score of every class.
+
+    The softmax of the scores are the probabilities. Analyses explain one output at a time, a difference of
+    scores: :meth:`of` returns its view. ``function`` is None, and ``output`` tells the classes.
+
+    Attributes
+    ----------
+    functions : tuple of SpectralFunction
+        The scores, of the same features.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil
+    >>> scores = tuple(Pencil(diag=[[0.0], [slope]], off=[[], []], k=0) for slope in (1.0, 2.0, 6.0))
+    >>> output = Output("log-odds", ("a", "b", "c"), "kind")
+    >>> view = ClassesView(None, (NumberAxis("x"),), output, np.zeros((1, 1)), functions=scores)
+    >>> view.of("c", "a").function.values([[1.0]]), view.of("c").function.values([[1.0]])
+    (array([5.]), array([3.]))
+    """
+
+    functions: tuple[SpectralFunction, ...] = ()
+
+    @override
+    def values(self, z: FloatArray) -> FloatArray:
+        """Return the scores at features (n, p), less their mean over the classes: shape (n, classes)."""
+        scores = np.column_stack([function.values(z) for function in self.functions])
+        return scores - scores.mean(axis=1, keepdims=True)
+
+    @override
+    def of(self, output: Any = None, against: Any = None) -> ModelView:
+        """Return the view of the log-odds of a class, against another or against the mean of all classes.
+
+        The latter are its score less the mean of all.
+
+        Raises
+        ------
+        ValueError
+            If there is no ``output``, or it or ``against`` is no class, or both are the same.
+        """
+        classes, count = self.output.classes, len(self.functions)
+        if output is None:
+            listed = truncated_list(map(shown, classes))
+            raise ValueError(f"expected output, the class to explain, one of {listed}; got none")
+        own = self.output.place(output, "output")
+        weights = np.zeros(count) if against is not None else np.full(count, -1 / count)
+        weights[own] += 1
+        label = None
+        if against is not None:
+            other = self.output.place(against, "against")
+            _check_different(own, other, output)
+            weights[other] -= 1
+            label = classes[other]
+        return ModelView(
+            Total.combined(self.functions, weights),
+            self.axes,
+            log_odds(self.output.target, classes[own], label),
+            self.background,
+            self.background_name,
+            self.pairs,
+        )
+
+    @property
+    @override
+    def _entries(self) -> int:
+        return max(function.neurons.entries[0].size for function in self.functions)
+
+
+def _check_different(own: int, other: int, label: Any) -> None:
+    if own == other:
+        raise ValueError(f"expected output and against to be different classes; got {shown(label)} for both")
 
 
 def view_of(model: Any) -> ModelView:

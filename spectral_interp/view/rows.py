@@ -59,8 +59,8 @@ class Rows:
 
     @cached_property
     def prediction(self) -> FloatArray:
-        """The prediction f at the rows, shape (n,)."""
-        return self.view.function.values(self.z)
+        """The prediction f at the rows, shape (n,), or (n, classes) of a model of several classes."""
+        return self.view.values(self.z)
 
     @cached_property
     def inputs(self) -> FloatArray:
@@ -134,8 +134,21 @@ def rows_of(model: Any, X: Any) -> Rows:
     return model.rows(X)
 
 
-def background_of(model: Any, X: Any, background: Any) -> tuple[Rows, FloatArray, str]:
-    """Return the rows ``X``, the encoded background (b, p) and a description of it.
+def output_rows(model: Any, X: Any, output: Any = None, against: Any = None) -> Rows:
+    """Return the rows ``X`` of ``model`` as one of its outputs sees them: see :meth:`ModelView.of`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`rows_of` and :meth:`ModelView.of`.
+    """
+    rows = rows_of(model, X)
+    view = rows.view.of(output, against)
+    return rows if view is rows.view else replace(rows, view=view)
+
+
+def background_of(model: Any, rows: Rows, background: Any) -> tuple[FloatArray, str]:
+    """Return the encoded background (b, p) for rows of a model, and a description of it.
 
     Without a background it is the estimator's own, rows drawn from its training table with its seed, or the
     origin for a pencil and for a bare state dict.
@@ -143,13 +156,12 @@ def background_of(model: Any, X: Any, background: Any) -> tuple[Rows, FloatArray
     Raises
     ------
     TypeError, ValueError
-        If ``X`` or ``background`` do not fit the model, or ``background`` has no rows.
+        If ``background`` does not fit the model, or has no rows.
     """
-    rows = rows_of(model, X)
     view = rows.view
     if background is None:
-        return rows, view.function.check_features(view.background), view.background_name
+        return view.function.check_features(view.background), view.background_name
     reference = view.function.check_features(rows_of(model, background).z)
     if not len(reference):
         raise ValueError("expected a background with at least one row; got none")
-    return rows, reference, f"{len(reference)} given rows" if len(reference) > 1 else "1 given row"
+    return reference, f"{len(reference)} given rows" if len(reference) > 1 else "1 given row"
