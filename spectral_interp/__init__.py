@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .attribution.explain import explain
     from .attribution.interactions import interactions
     from .attribution.result import Attribution
-    from .certificates.bounds import certify
+    from .certificates.certify import certify
     from .comparison.compare import Comparison, compare
     from .estimators.classifier import SpectralClassifier
     from .estimators.persistence import load
@@ -44,7 +44,7 @@ _HOMES = {
     "Pencil": "pencil.tridiagonal",
     "SpectralClassifier": "estimators.classifier",
     "SpectralRegressor": "estimators.regressor",
-    "certify": "certificates.bounds",
+    "certify": "certificates.certify",
     "compare": "comparison.compare",
     "explain": "attribution.explain",
     "interactions": "attribution.interactions",

@@ -26,8 +26,7 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.text import at_most
-from ..pencil import SpectralFunction
-from ..view import Axis, ModelView, Rows, output_rows
+from ..view import Axis, ModelView, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +40,6 @@ from .sentences import (
     monotone_sentence,
     norm_sentence,
 )
-from .signs import proven_directions
 from .slopes import Response, observed_in_segments
 
 SHOWN_NORMS = 3
@@ -426,77 +424,3 @@ class Certificate:
         yield f"Two rows at distance 1 in {where} never differ by more than {most} ({unit})."
         if self.margins is not None and len(self.margins.gap) and view.output.decides:
             yield class_sentence(float(np.median(self.flip_radius)), len(self.margins.gap), where)
-
-
-def certify(model: Any, X: Any = None, *, output: Any = None, against: Any = None) -> Certificate:
-    """Prove what can be proven about ``model``, from its matrices.
-
-    Parameters
-    ----------
-    model : fitted SpectralRegressor or SpectralClassifier, Pencil or DensePencil
-    X : DataFrame or array_like, shape (n, columns), optional
-        Rows for what depends on the row: gaps, radii, and observed derivatives in
-        :meth:`Certificate.columns`.
-    output, against : label, optional
-        The class to explain, and the one that its log-odds are against: see :func:`explain`. A model of more
-        than two classes needs ``output``.
-
-    Returns
-    -------
-    Certificate
-        The theorems stand at the top of the modules of this package, each with its proof.
-
-    Raises
-    ------
-    TypeError
-        If ``model`` is neither an estimator nor a pencil.
-    ValueError
-        If ``X`` does not fit the model.
-
-    Examples
-    --------
-    >>> from spectral_interp import Pencil
-    >>> cert = certify(Pencil(diag=[[0.0, 0.0], [0.0, 0.0]], off=[[0.0], [3.0]], k=1))
-    >>> cert.feature_norm, cert.lipschitz, cert.curvature
-    (array([3.]), 3.0, 'convex')
-    """
-    rows = output_rows(model, X, output, against)
-    view, function = rows.view, rows.view.function
-    neurons = function.neurons
-    low, high = (ends[1:].sum(axis=1) for ends in neurons.extremes(neurons.entries))
-    balls = Balls(view)
-    return Certificate(
-        feature_norm=np.maximum(-low, high),
-        gradient_low=low,
-        gradient_high=high,
-        monotone=_signs(function, low, high),
-        lipschitz=balls.lipschitz,
-        bend=float(balls.radii.sum()),
-        curvature=_curvature(function) if balls.affine else None,
-        rows=rows,
-        margins=None if X is None else _margins(rows),
-    )
-
-
-def _signs(function: SpectralFunction, low: FloatArray, high: FloatArray) -> npt.NDArray[np.int_]:
-    """Return the proven direction of every feature, (p,)."""
-    sizes, steps = function.neurons.sizes[1:].sum(axis=1), np.eye(len(low))
-    found = [
-        proven_directions(function, step[None], *map(float, ends))
-        for step, *ends in zip(steps, low, high, sizes, strict=True)
-    ]
-    return np.array([int(up) - int(down) for up, down in found], dtype=np.int_)
-
-
-def _margins(rows: Rows) -> Margins:
-    neurons = rows.view.function.neurons
-    prediction, gradient = rows.view.function.values_and_gradients(rows.z)
-    slopes = rows.view.input_slopes(rows.z, gradient)
-    return Margins(prediction, gradient, neurons.gaps(neurons.at(rows.z)), slopes)
-
-
-def _curvature(function: SpectralFunction) -> str | None:
-    k = function.neurons.k
-    if (k == function.dim - 1).all():
-        return "convex"
-    return "concave" if (k == 0).all() else None

@@ -22,7 +22,7 @@ from .._common.sampling import spread
 from .._common.text import class_text
 from ..attribution.explain import explain
 from ..attribution.result import Attribution
-from ..certificates.bounds import Certificate, certify
+from ..certificates import Certificate, certify
 from ..comparison.compare import Comparison, compare
 from ..comparison.stability import stability_table
 from ..estimators.classifier import SpectralClassifier

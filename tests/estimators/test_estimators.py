@@ -126,8 +126,25 @@ def table(n=40):
             np.arange(40.0),
             "one of tridiagonal, diagonal, dense",
         ),
-        (SpectralClassifier(form="single"), table(), ["x"] * 40, "2 classes in 'target'; got 1 class: 'x'"),
-        (SpectralClassifier(form="single"), table(), list("xyz") * 13 + ["x"], "OneVsRestClassifier"),
+        (
+            SpectralClassifier(form="single"),
+            table(),
+            ["x"] * 40,
+            "2 to 100 classes in 'target'; got 1 class: 'x'",
+        ),
+        (SpectralClassifier(form="single"), np.arange(120.0)[:, None], np.arange(120), "got 120 classes"),
+        (
+            SpectralClassifier(form="single", structure="dense"),
+            table(),
+            list("xyz") * 13 + ["x"],
+            "3 classes; got 'dense'",
+        ),
+        (
+            SpectralClassifier(form="single", positive="x"),
+            table(),
+            list("xyz") * 13 + ["x"],
+            "positive only for a target of two classes",
+        ),
         (SpectralClassifier(form="single"), table(), np.linspace(0, 1, 40), "Unknown label type"),
     ],
 )

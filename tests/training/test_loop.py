@@ -6,9 +6,15 @@ import torch
 from torch import nn
 
 from spectral_interp import training
-from spectral_interp.models.spectral import TridiagonalSpectral
+from spectral_interp.models.spectral import PerClass, TridiagonalSpectral
 from spectral_interp.training.run import TrainingRows
 from tests.training.small import rows, start
+
+TWINS = {
+    "squared": nn.functional.mse_loss,
+    "logistic": nn.functional.binary_cross_entropy_with_logits,
+    "softmax": nn.functional.cross_entropy,
+}
 
 
 def test_learns_a_linear_function():
@@ -27,27 +33,31 @@ def test_logistic_loss_separates():
 
 @pytest.mark.parametrize("loss", training.LOSSES)
 def test_losses_are_torchs_and_slopes_their_derivatives(loss):
-    f = torch.linspace(-3, 3, 9, dtype=torch.float64, requires_grad=True)
+    f = torch.linspace(-3, 3, 9, dtype=torch.float64)
+    f = (
+        torch.outer(f, torch.tensor([1.0, -300.0, 0.5]).double()) if loss == "softmax" else f
+    ).requires_grad_()
     y = (torch.arange(9) % 2).double()
     values, slopes = training.LOSSES[loss](f.detach().numpy(), y.numpy())
-    twin = {"squared": nn.MSELoss(reduction="none"), "logistic": nn.BCEWithLogitsLoss(reduction="none")}[loss]
-    expected = twin(f, y)
+    expected = TWINS[loss](f, y.long() if loss == "softmax" else y, reduction="none")
     np.testing.assert_allclose(values, expected.detach(), rtol=1e-12)
-    np.testing.assert_allclose(slopes, torch.autograd.grad(expected.sum(), f)[0], rtol=1e-12)
+    np.testing.assert_allclose(slopes, torch.autograd.grad(expected.sum(), f)[0], rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("d", [1, 2, 7])
 @pytest.mark.parametrize("loss", training.LOSSES)
 def test_tape_free_step_has_autograds_gradient(d, loss):
-    run = start(TridiagonalSpectral(2, d, dtype=torch.float64), loss=loss)
+    made = [TridiagonalSpectral(2, d, dtype=torch.float64, generator=torch.manual_seed(s)) for s in range(3)]
+    run = start(PerClass(made) if loss == "softmax" else made[0], loss=loss)
     data = rows(n=30)._replace(weight=np.linspace(0.5, 2, 30))
+    if loss == "softmax":
+        data = data._replace(y=np.arange(30.0) % 3)
     prediction, pull_back = run.module.with_pullback(data.z)
     _, slopes = training.LOSSES[loss](prediction, data.y)
-    pull_back(data.weight * slopes / data.weight.sum())
+    pull_back((data.weight * slopes.T).T / data.weight.sum())
     mine = run.gradient.copy()
     z, y, weight = map(torch.from_numpy, data)
-    twin = {"squared": nn.functional.mse_loss, "logistic": nn.functional.binary_cross_entropy_with_logits}
-    values = twin[loss](run.module(z), y, reduction="none")
+    values = TWINS[loss](run.module(z), y.long() if loss == "softmax" else y, reduction="none")
     run.gradient[:] = 0
     (values @ weight / weight.sum()).backward()
     np.testing.assert_allclose(mine, run.gradient, rtol=0, atol=1e-12)

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from spectral_interp.eigen import eigenpairs
 from spectral_interp.eigen.lanes import LANES
@@ -37,20 +39,26 @@ def problem(d, blocks=2, n=50, features=20, seed=0):
 
 
 def exact(weights, dense, d, k):
-    """Return predictions (n,) and their derivatives in the matrices, (n, blocks, 2 d - 1, LANES)."""
+    """Return sums of blocks (n, blocks), and their derivatives (n, blocks, 2 d - 1, LANES)."""
     bands = np.einsum("nf,bfel->nble", dense, weights.astype(float))
     values, v = eigenpairs(np.ascontiguousarray(bands[..., :d]), np.ascontiguousarray(bands[..., d:]), k)
     gradient = np.concatenate([v * v, 2 * v[..., :-1] * v[..., 1:]], axis=-1)
-    return values.sum(axis=(1, 2)), np.moveaxis(gradient, 3, 2)
+    return values.sum(axis=2), np.moveaxis(gradient, 3, 2)
 
 
 def loss_of(name, f, y):
-    if name == "squared":
-        return (f - y) ** 2, 2 * (f - y)
-    return np.logaddexp(0, f) - y * f, 1 / (1 + np.exp(-f)) - y
+    """Return torch's losses of predictions (n, outputs), and their derivatives."""
+    f, y = torch.tensor(f, requires_grad=True), torch.tensor(y)
+    if name == "softmax":
+        losses = nn.functional.cross_entropy(f, y.long(), reduction="none")
+    elif name == "squared":
+        losses = nn.functional.mse_loss(f[:, 0], y.double(), reduction="none")
+    else:
+        losses = nn.functional.binary_cross_entropy_with_logits(f[:, 0], y.double(), reduction="none")
+    return losses.detach().numpy(), torch.autograd.grad(losses.sum(), f)[0].numpy()
 
 
-def kernel_gradient(weights, rows, y, weight, k, d, loss):
+def kernel_gradient(weights, rows, y, weight, k, d, loss, outputs=1):
     n, order = len(y), order_of(d)
     warm = np.full((n, len(weights), LANES), UNKNOWN, np.float32)
     out = np.zeros((n, len(weights), 2 * d - 1, LANES), np.float32)
@@ -58,22 +66,26 @@ def kernel_gradient(weights, rows, y, weight, k, d, loss):
     batch = np.arange(n)
     total = 0.0
     for _ in range(3):  # warm starts converge
-        total = slopes(weights, *rows, batch, y, weight, k, order, warm, CODES[loss], out)
+        total = slopes(weights, *rows, batch, y, weight, k, order, warm, CODES[loss], outputs, out)
     scatter(gradient, *rows, batch, order, out)
     return total, gradient, out, warm
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize(
+    ("loss", "outputs", "own"), [("squared", 1, 2), ("logistic", 1, 2), ("softmax", 3, 1), ("softmax", 4, 2)]
+)
 @pytest.mark.parametrize("d", [1, 2, 5])
-def test_loss_and_gradient_of_a_batch(d, loss):
-    weights, rows, dense = problem(d)
+def test_loss_and_gradient_of_a_batch(d, loss, outputs, own):
+    weights, rows, dense = problem(d, blocks=outputs * own)
     rng, k = np.random.default_rng(1), d // 2
-    y, weight = (rng.random(50) > 0.5).astype(np.float32), rng.uniform(0.5, 2, 50).astype(np.float32)
-    total, gradient, _, _ = kernel_gradient(weights, rows, y, weight, k, d, loss)
+    y = rng.integers(0, max(outputs, 2), 50).astype(np.float32)
+    weight = rng.uniform(0.5, 2, 50).astype(np.float32)
+    total, gradient, _, _ = kernel_gradient(weights, rows, y, weight, k, d, loss, outputs)
     f, per_band = exact(weights, dense, d, k)
-    losses, derivatives = loss_of(loss, f, y)
-    np.testing.assert_allclose(total, weight @ losses, rtol=1e-5)
-    expected = np.einsum("n,nbel,nf->bfel", weight * derivatives, per_band, dense)
+    losses, derivatives = loss_of(loss, f.reshape(50, outputs, own).sum(axis=2), y)
+    np.testing.assert_allclose(total, weight @ losses, rtol=1e-4)
+    per_block = np.repeat(weight[:, None] * derivatives, own, axis=1)
+    expected = np.einsum("nb,nbel,nf->bfel", per_block, per_band, dense)
     np.testing.assert_allclose(gradient, expected, atol=2e-5 * np.abs(expected).max())
 
 
@@ -84,7 +96,7 @@ def test_the_gradient_is_that_of_finite_differences():
     for feature, e, lane in [(0, 2, 3), (4, 0, 0), (7, 6, 15)]:
         step = np.zeros_like(weights, dtype=float)
         step[0, feature, e, lane] = 1e-5
-        up, down = ((exact(weights + s * step, dense, 5, 2)[0] ** 2).sum() for s in (1, -1))
+        up, down = ((exact(weights + s * step, dense, 5, 2)[0].sum(axis=1) ** 2).sum() for s in (1, -1))
         np.testing.assert_allclose(gradient[0, feature, e, lane], (up - down) / 2e-5, rtol=1e-3, atol=1e-3)
 
 
@@ -99,15 +111,26 @@ def test_rows_without_couplings_have_a_gradient():
     np.testing.assert_allclose(gradient[0, 0, :5].sum(), 2 * LANES * warm.sum(), rtol=1e-4)
 
 
-def test_predictions_are_sums_of_eigenvalues():
-    weights, rows, dense = problem(5)
-    out = np.empty(50)
+@pytest.mark.parametrize(("outputs", "own"), [(1, 2), (3, 2)])
+def test_predictions_are_sums_of_eigenvalues(outputs, own):
+    weights, rows, dense = problem(5, blocks=outputs * own)
+    out = np.empty((50, outputs))
     predict(weights, *rows, 2, order_of(5), out)
-    np.testing.assert_allclose(out, exact(weights, dense, 5, 2)[0], atol=2e-5)
-    one = np.empty(1)
+    expected = exact(weights, dense, 5, 2)[0].reshape(50, outputs, own).sum(axis=2)
+    np.testing.assert_allclose(out, expected, atol=2e-5)
+    one = np.empty((1, outputs))
     for i in (0, 17):
         predict(weights, *rows.take([i]), 2, order_of(5), one)
-        assert one[0] == out[i]
+        np.testing.assert_array_equal(one[0], out[i])
+
+
+def test_softmax_losses_far_out_are_finite():
+    weights, rows, _ = problem(5, blocks=3)
+    weights[:, 0] *= np.array([1e4, -1e4, 1])[:, None, None]
+    y, weight = np.arange(50).astype(np.float32) % 3, np.ones(50, np.float32)
+    total, gradient, _, _ = kernel_gradient(weights, rows, y, weight, 2, 5, "softmax", 3)
+    assert np.isfinite(total)
+    assert np.isfinite(gradient).all()
 
 
 def adamw(x, gradient, mean, square, t, rate, decay):
