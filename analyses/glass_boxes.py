@@ -20,7 +20,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Table:
     published: dict[str, float] = field(default_factory=dict)
 
 
-def read(folder: Path | None) -> Iterator[Table]:
+def read(folder: Path | None, tasks: tuple[str, ...] = ("regression", "binary")) -> Iterator[Table]:
     """Yield the tables of a folder, or scikit-learn's, small ones first."""
     if folder is None:
         for name, task in (("diabetes", "regression"), ("breast_cancer", "binary")):
@@ -79,7 +79,7 @@ def read(folder: Path | None) -> Iterator[Table]:
         return
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     for name, about in sorted(index.items(), key=lambda item: item[1]["rows"]):
-        if about["task"] in ("regression", "binary"):
+        if about["task"] in tasks:
             table = pd.read_parquet(folder / f"{name}.parquet")
             X = pd.concat(
                 [table[about["numeric"]].astype(float), table[about["categorical"]].astype("string")], axis=1
@@ -88,7 +88,7 @@ def read(folder: Path | None) -> Iterator[Table]:
 
 
 def numbers(y: pd.Series, task: str) -> np.ndarray:
-    """Return the target as floats, or its two classes as 0 and 1."""
+    """Return the target as floats, or its classes as numbers from 0."""
     return y.to_numpy(float) if task == "regression" else np.unique(y.to_numpy(), return_inverse=True)[1]
 
 
@@ -103,7 +103,8 @@ def measure(
         y, y_test = (y - mean) / deviation, (y_test - mean) / deviation
     start = time.perf_counter()
     fitted = peer.make(table.task, X, seed, **(peer.tiny if quick else {})).fit(X, y)
-    found: dict[str, Any] = {"seconds": time.perf_counter() - start}
+    found: dict[str, Any] = {"score": np.nan, "seconds": time.perf_counter() - start}
+    found |= dict.fromkeys([f"ms_{kind}" for kind in KINDS], np.nan)
     if table.task == "regression":
         found["score"] = root_mean_squared_error(y_test, fitted.predict(X_test))
     else:
@@ -139,7 +140,13 @@ def few(table: Table, seed: int) -> Table:
     return replace(table, X=table.X.iloc[rows], y=table.y[rows])
 
 
-def record(tables: list[Table], models: list[str], path: Path, args: argparse.Namespace) -> pd.DataFrame:
+def record(
+    tables: list[Table],
+    models: list[str],
+    path: Path,
+    args: argparse.Namespace,
+    measure: Callable[..., dict[str, Any]] = measure,
+) -> pd.DataFrame:
     """Measure what the file does not have, add each line to it at once, and return all lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["table", "fold", "model"])
@@ -158,7 +165,6 @@ def record(tables: list[Table], models: list[str], path: Path, args: argparse.Na
     ]
     for fold, table, model in missing:
         line = {"table": table.name, "task": table.task, "fold": fold, "model": model}
-        line |= dict.fromkeys(["score", "seconds", *(f"ms_{kind}" for kind in KINDS)], np.nan)
         line |= measure(table, model, *split(table, fold), seed=args.seed, quick=args.quick)
         stamped = study.stamp(pd.DataFrame([line]), seed=args.seed)
         stamped.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.6g")

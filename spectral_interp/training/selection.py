@@ -54,7 +54,8 @@ DECAYS = {1.0: 3.0, 10.0: 10.0}
 """Weight decays to try, and that of hats with each; the first one serves where inputs are chosen."""
 
 DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
-"""With more rows only the first decay is tried; with fewer rows of classes the last one comes first."""
+"""With more rows, or more than two classes, only the first decay is tried; with fewer rows of two classes the
+last one comes first."""
 
 TOLERANCE = 0.01
 """A simpler form, or the first decay, wins if its held-out loss is larger by no more than this share of the
@@ -350,9 +351,9 @@ def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) ->
 def _decays(n: int, loss: str) -> list[tuple[float, float]]:
     """Return the weight decays to try, each with that of hats."""
     found = list(DECAYS.items())
-    if n > DECAYED_ROWS:
-        return found[:1]
-    return found[::-1] if loss != "squared" and n < DECAYED_CLASSES else found
+    if loss == "logistic" and n < DECAYED_CLASSES:
+        found.reverse()
+    return found[:1] if n > DECAYED_ROWS or loss == "softmax" else found
 
 
 def options_for(
