@@ -46,7 +46,7 @@ figures: .venv/installed-peers
 	    $(BIN)/python analyses/$$study.py || exit 1; done
 	for study in training_speed explanation_speed california_housing diagonal_collapse explainers; do \
 	    $(BIN)/python analyses/$$study.py $(HOUSING) || exit 1; done
-	$(BIN)/python analyses/glass_boxes.py $(TABLES)
+	for study in glass_boxes classes; do $(BIN)/python analyses/$$study.py $(TABLES) || exit 1; done
 
 clean:
 	rm -rf .venv model.pt model-analysis

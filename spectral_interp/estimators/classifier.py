@@ -14,10 +14,10 @@ from sklearn.utils.multiclass import type_of_target
 
 from .._common.arrays import FloatArray
 from .._common.messages import meant, shown, truncated_list
-from .._common.text import class_text
 from ..tables.targets import class_codes
 from ..view import Output
 from ..view.levels import class_place
+from ..view.model import log_odds_of_two
 from .base import SpectralEstimator
 from .validation import MOST_CLASSES
 
@@ -227,8 +227,10 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         return 0.0, 1.0
 
     def _output(self) -> Output:
-        of = "" if self.n_outputs > 1 else f" = {class_text(self.positive_)}"
-        return Output(f"log-odds of {self.target_name_}{of}", tuple(self._labels()), self.target_name_)
+        labels = tuple(self._labels())
+        if self.n_outputs > 1:
+            return Output(f"log-odds of {self.target_name_}", labels, self.target_name_)
+        return log_odds_of_two(self.target_name_, labels)
 
 
 def _probabilities(log_odds: FloatArray) -> FloatArray:

@@ -69,6 +69,17 @@ class Output:
         return found
 
 
+def log_odds_of_two(target: str, classes: tuple[Any, Any]) -> Output:
+    """Return the log-odds of the second of the only two classes.
+
+    Examples
+    --------
+    >>> log_odds_of_two("sold", ("no", "yes")).unit
+    'log-odds of sold = yes'
+    """
+    return Output(f"log-odds of {target} = {class_text(classes[1])}", classes, target)
+
+
 def log_odds(target: str, label: Any, against: Any = None) -> Output:
     """Return the log-odds of a class against another, or against the mean of all if none is given.
 
@@ -243,8 +254,8 @@ class ModelView:
         _check_different(own, other, output)
         if own == 1:
             return self
-        unit = log_odds(self.output.target, classes[0]).unit.partition(" against ")[0]
-        return replace(self, function=-self.function, output=Output(unit, classes[::-1], self.output.target))
+        flipped = log_odds_of_two(self.output.target, (classes[1], classes[0]))
+        return replace(self, function=-self.function, output=flipped)
 
     @cached_property
     def input_column_of(self) -> IntArray:
