@@ -40,6 +40,10 @@ ROUNDS = 2
 MOST_PAIRS, MOST_PAIRED = 16, 20
 """Pairs that enter, and numbers of which pairs are tried: those that matter most to the coarse fit."""
 
+MOST_COEFFICIENTS = 400_000
+"""Of a member with knots, up to which finer knots and pairs are tried: wide tables of many classes have
+more."""
+
 SCORED_ROWS, LEAST_SCORED = 30_000, 3_000
 """Rows of a score test, at most, of all outputs together, but :data:`LEAST_SCORED`."""
 
@@ -411,7 +415,8 @@ def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
         if len(knots) > 2:
             axes[i] = HatsAxis.of(axis, knots.tolist())
     found[HATS] = hats = Inputs(tuple(axes))
-    if ALL in rungs and len(hats.runs):
+    size = hats.n_features * recipe.options.outputs * recipe.options.neurons * (2 * recipe.options.dim - 1)
+    if ALL in rungs and len(hats.runs) and size <= MOST_COEFFICIENTS:
         found[ALL] = refine(recipe, Inputs(hats.axes, choose_pairs(recipe, hats, count)))
     plain = {name: inputs for name, inputs in found.items() if name in rungs}
     different = {inputs.n_features: name for name, inputs in reversed(plain.items())}
