@@ -37,8 +37,7 @@ from .neurons import (
     scatter,
     slopes,
 )
-from .optimiser import RECENCY, one_cycle
-from .run import Epoch
+from .run import RECENCY, Epoch, one_cycle
 
 LEAST_WEIGHT = 1e-30
 """Of a row, in units of the mean: smaller ones would vanish in float32."""
