@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
-from ..view import Axis, HatsAxis, Pair
+from ..view import Axis, HatsAxis, Pair, Promise
 from ..view.hats import segments
+from .chains import Chain, Chains
 from .neurons import SparseRows
 
 LEAST_DISTANCE = 1e-3
@@ -30,10 +31,46 @@ class Inputs:
     ----------
     axes : tuple of Axis
     pairs : tuple of Pair
+    promises : tuple of Promise
+        A pair with a promised column keeps the promise too, and so it must not contradict the one of its
+        other column: see :meth:`signs`.
     """
 
     axes: tuple[Axis, ...]
     pairs: tuple[Pair, ...] = ()
+    promises: tuple[Promise, ...] = ()
+
+    def signs(self, first: int, second: int, sign: float) -> set[int]:
+        """Return the directions that promises ask for in the coordinate of a pair: none, one, or both.
+
+        A column raises its pair's coordinate ``u = (x_first + sign · x_second − mean) / scale`` or lowers it.
+        """
+        asked = {promise.place: promise.sign for promise in self.promises}
+        found = {asked.get(first, 0), int(sign) * asked.get(second, 0)}
+        return found - {0}
+
+    @cached_property
+    def chains(self) -> Chains:
+        """The features whose matrices follow one another, for the promises."""
+        lines = {first: self.n_features + q for q, first in enumerate(self.runs[:, 0].tolist())}
+
+        def chain(start: int, knots: tuple[float, ...], sign: int) -> Chain:
+            return Chain(tuple(range(start, start + len(knots))), sign, knots, lines[start])
+
+        found = []
+        for promise in self.promises:
+            axis, start = self.axes[promise.place], self.starts[promise.place]
+            if axis.knots:
+                found.append(chain(start, axis.knots, promise.sign))
+            elif promise.levels:
+                places = tuple(map(float, range(len(promise.levels))))
+                found.append(Chain(promise.features(start), promise.sign, places))
+            else:
+                found.append(Chain((start,), promise.sign, (1.0,), start))
+        for pair, start in zip(self.pairs, self.starts[len(self.axes) :], strict=False):
+            for sign in self.signs(pair.first, pair.second, pair.sign):
+                found.append(chain(start, pair.knots, sign))
+        return Chains(tuple(found))
 
     @cached_property
     def starts(self) -> list[int]:

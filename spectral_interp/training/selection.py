@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from .._common.arrays import FloatArray, IntArray, check_finite
-from ..view import Axis, HatsAxis, NumberAxis, Pair
+from ..view import Axis, HatsAxis, NumberAxis, Pair, Promise
 from ..view.hats import segments
 from .inputs import FACTOR, Inputs, finer, knots_of
 from .neurons import CODES, moments, order_of
@@ -76,6 +76,7 @@ class SumFit:
     axes : tuple of Axis
         As they were given, or with knots.
     pairs : tuple of Pair
+    promises : tuple of Promise
     entries : ndarray, shape (members, p + 1, neurons, 2 d - 1)
         Coefficients of the features, the diagonals before the couplings; float32 numbers as float64.
     k : int
@@ -89,11 +90,17 @@ class SumFit:
 
     axes: tuple[Axis, ...]
     pairs: tuple[Pair, ...]
+    promises: tuple[Promise, ...]
     entries: FloatArray
     k: int
     rung: str
     rungs: list[dict[str, Any]]
     history: list[Epoch]
+
+    @property
+    def inputs(self) -> Inputs:
+        """The inputs that were chosen."""
+        return Inputs(self.axes, self.pairs, self.promises)
 
 
 class Data(NamedTuple):
@@ -115,6 +122,7 @@ class Recipe:
     decays: dict[float, float]
     seed: int
     tape: Tape
+    promises: tuple[Promise, ...] = ()
 
     def position(self, axis: int) -> FloatArray:
         """Return the coordinates of a number, (n,)."""
@@ -170,7 +178,10 @@ class Scores:
 
 
 def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]:
-    """Return the pairs of numbers that a coarse fit misses most."""
+    """Return the pairs of numbers that a coarse fit misses most.
+
+    A pair whose two columns have promises that contradict each other in it is left out.
+    """
     numbers = [i for i, axis in enumerate(inputs.axes) if isinstance(axis, HatsAxis)]
     if len(numbers) < 2:
         return ()
@@ -181,6 +192,8 @@ def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]
     scores, found = Scores(run, recipe.seed), []
     for i, j in itertools.combinations(numbers, 2):
         for sign in (-1.0, 1.0):
+            if len(inputs.signs(i, j, sign)) > 1:
+                continue
             pair, u = _pair(recipe, i, j, sign, count)
             if pair is not None:
                 found.append((float(scores.of(u, np.array(pair.knots)).mean()), pair))
@@ -224,7 +237,8 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
                 parts[q] = replace(part, knots=tuple(fine.tolist()))
         if not asked:
             break
-        inputs = Inputs(tuple(parts[: len(inputs.axes)]), tuple(parts[len(inputs.axes) :]))
+        count = len(inputs.axes)
+        inputs = replace(inputs, axes=tuple(parts[:count]), pairs=tuple(parts[count:]))
         open_ = asked
     return inputs
 
@@ -253,6 +267,7 @@ def fit_sum(
     dim: int = 5,
     norm_penalty: float = 0.0,
     decay: float = 1.0,
+    promises: Sequence[Promise] = (),
     tape: Tape | None = None,
 ) -> SumFit:
     """Fit a model of the sum form, and choose its inputs and its epochs on held-out rows.
@@ -287,6 +302,8 @@ def fit_sum(
         member, in units of the loss. Inputs that are not worth it end as zero.
     decay : float
         Factor of the weight decay.
+    promises : sequence of Promise
+        What every fit keeps of some columns: see :mod:`.chains`.
     tape : Tape, optional
         What earlier plays of the same recipe came to, and where this one is recorded.
 
@@ -301,7 +318,8 @@ def fit_sum(
     _check(axes, data, loss, rungs)
     decays = {decay * own: decay * hats for own, hats in _decays(len(y), loss)}
     options = options_for(len(y), loss=loss, dim=dim, norm_penalty=norm_penalty, decays=decays)
-    recipe = Recipe(tuple(axes), data, options, decays, seed, Tape() if tape is None else tape)
+    tape = Tape() if tape is None else tape
+    recipe = Recipe(tuple(axes), data, options, decays, seed, tape, tuple(promises))
     found = splits(y, groups, loss=loss, seed=seed)
     table = [] if simpler is None else [*simpler(found)]
     candidates = _candidates(recipe, rungs)
@@ -315,13 +333,14 @@ def fit_sum(
         own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
         table.append({"rung": name, **own, "decay": decay})
     chosen = table[_simplest({place: row["loss"] for place, row in enumerate(table)}, start)]
-    inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
+    inputs = candidates.get(chosen["rung"], Inputs(recipe.axes))
     runs = _members(recipe, inputs, chosen, members if chosen["rung"] in candidates else 0)
     entries = [inputs.folded(run.average) for run in runs]
     shape = (len(runs), inputs.n_features, options.neurons, 2 * dim - 1)
     history = curves[chosen["rung"]][chosen["decay"]] if runs else []
     stacked = np.reshape(entries, shape)
-    return SumFit(inputs.axes, inputs.pairs, stacked, options.k, chosen["rung"], table, history)
+    parts = inputs.axes, inputs.pairs, inputs.promises
+    return SumFit(*parts, stacked, options.k, chosen["rung"], table, history)
 
 
 def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) -> None:
@@ -387,7 +406,8 @@ def _simplest(losses: dict[Any, float], start: float) -> Any:
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
     """Return the inputs of every form, the simplest first, but of forms that come to the same only one."""
-    found, axes, weight = {LINEAR: Inputs(recipe.axes)}, list(recipe.axes), recipe.data.weight
+    plain = Inputs(recipe.axes, promises=recipe.promises)
+    found, axes, weight = {LINEAR: plain}, list(recipe.axes), recipe.data.weight
     numbers = {i: axis for i, axis in enumerate(axes) if isinstance(axis, NumberAxis)}
     n = len(weight)
     count = min(int(np.clip(n // ROWS_PER_KNOT[0], 4, KNOTS)), n // max(len(numbers), 1))
@@ -395,12 +415,12 @@ def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
         knots = knots_of(recipe.position(i), weight, count)
         if len(knots) > 2:
             axes[i] = HatsAxis.of(axis, knots.tolist())
-    found[HATS] = hats = Inputs(tuple(axes))
+    found[HATS] = hats = replace(plain, axes=tuple(axes))
     if ALL in rungs and len(hats.runs):
-        found[ALL] = refine(recipe, Inputs(hats.axes, choose_pairs(recipe, hats, count)))
-    plain = {name: inputs for name, inputs in found.items() if name in rungs}
-    different = {inputs.n_features: name for name, inputs in reversed(plain.items())}
-    return {name: inputs for name, inputs in plain.items() if name in different.values()}
+        found[ALL] = refine(recipe, replace(hats, pairs=choose_pairs(recipe, hats, count)))
+    named = {name: inputs for name, inputs in found.items() if name in rungs}
+    different = {inputs.n_features: name for name, inputs in reversed(named.items())}
+    return {name: inputs for name, inputs in named.items() if name in different.values()}
 
 
 def _held_out_curves(

@@ -22,6 +22,7 @@ from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
 from ..eigen.lanes import LANES
+from .chains import advance_chains
 from .inputs import Inputs
 from .loop import LOSSES
 from .neurons import (
@@ -47,6 +48,9 @@ PRUNING_ROWS = 20_000
 
 START = 0.1
 """Standard deviation of the matrices at the start, of all inputs together."""
+
+BENT = 0.3
+"""Size of the factors of increments at the start, in units of those of straight lines: none would stay."""
 
 
 class SparseTable(NamedTuple):
@@ -96,6 +100,7 @@ class SumOptions:
 
 
 ARRAYS = "weights", "average", "mean", "square", "warm"
+FACTORS = "factors"
 
 
 @dataclass
@@ -109,6 +114,9 @@ class SumRun:
         :func:`~spectral_interp.training.neurons.advance`.
     warm : ndarray of float32, shape (n, blocks, LANES)
         The eigenvalues of every row and neuron when they were computed last.
+    factors : ndarray of float32, shape (3, blocks, links, 2 d - 1, LANES)
+        Of the chains that promises make: the factors, and the running means of the gradient in them and of
+        its square.
     """
 
     inputs: Inputs
@@ -121,13 +129,16 @@ class SumRun:
     square: Weights
     gradient: Weights
     warm: Weights
+    factors: Weights
     steps: int = 0
     history: list[Epoch] = field(default_factory=list)
 
     @classmethod
     def start(cls, inputs: Inputs, options: SumOptions, table: SparseTable, seed: int) -> SumRun:
         """Return a fit that has not begun."""
-        weights = _initial(inputs, options, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        weights = _initial(inputs, options, rng)
+        factors = _linked(inputs, options, rng, weights)
         room = [_aligned(weights.shape) for _ in range(4)]
         warm = _aligned((len(table.y), len(weights), LANES))
         warm[:] = UNKNOWN
@@ -135,7 +146,7 @@ class SumRun:
         for array in (mean, square, gradient):
             array[:] = 0
         average[:] = weights
-        return cls(inputs, options, table, seed, weights, average, mean, square, gradient, warm)
+        return cls(inputs, options, table, seed, weights, average, mean, square, gradient, warm, factors)
 
     @property
     def parameters(self) -> int:
@@ -191,6 +202,7 @@ class SumRun:
             self.average,
             self.inputs.runs,
             self.inputs.knots,
+            self._chained,
             self._decays,
             order,
             1 / len(rows),
@@ -198,6 +210,22 @@ class SumRun:
             rate,
             RECENCY,
         )
+        if len(self.inputs.chains):
+            advance_chains(
+                self.weights,
+                self.gradient,
+                self.square,
+                self.average,
+                *self.factors,
+                self._links,
+                self._decays,
+                order,
+                1 / len(rows),
+                self.steps,
+                rate,
+                RECENCY,
+                options.scale**-0.5,
+            )
         if options.norm_penalty:
             self._shrink(rate)
         return loss
@@ -214,6 +242,9 @@ class SumRun:
         norms = self._norms(self.weights)
         kept = np.maximum(0, 1 - step / np.maximum(norms, 1e-30)).astype(np.float32)
         self.weights[:, 1:] *= kept[owners][:, None, None]
+        if len(self.inputs.chains):  # matrices are in proportion to the squares of their factors
+            links = np.sqrt(kept)[owners[self._links[0] - 1]]
+            self.factors[0] *= links[:, None, None]
 
     def _norms(self, weights: Weights) -> FloatArray:
         """Return the Frobenius norm of every input's matrices, (axes + pairs,)."""
@@ -248,6 +279,14 @@ class SumRun:
             decays[first:last] = self.options.hat_decay
         return decays
 
+    @cached_property
+    def _links(self) -> tuple[npt.NDArray[Any], ...]:
+        return self.inputs.chains.arrays
+
+    @cached_property
+    def _chained(self) -> npt.NDArray[np.bool_]:
+        return self.inputs.chains.mask(self.inputs.n_features)
+
     def predict(self, rows: SparseRows) -> FloatArray:
         """Return the predictions of the averaged weights, (n,)."""
         out = np.empty(len(rows.places))
@@ -279,16 +318,23 @@ class SumRun:
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values from which :meth:`load_state` takes the fit up again."""
         return {
-            **{name: torch.tensor(getattr(self, name)) for name in ARRAYS},
+            **{name: torch.tensor(getattr(self, name)) for name in self._arrays},
             "steps": self.steps,
             "history": [asdict(event) for event in self.history],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state`; ValueError if it is none of this fit."""
-        self._set({name: state[name] for name in ARRAYS})
+        if missing := set(self._arrays) - state.keys():
+            raise ValueError(f"expected {', '.join(sorted(missing))} in the state of a fit; got none")
+        self._set({name: state[name] for name in self._arrays})
         self.steps = state["steps"]
         self.history = events_of(state["history"])
+
+    @property
+    def _arrays(self) -> tuple[str, ...]:
+        """Names of the arrays that a state holds."""
+        return (*ARRAYS, FACTORS) if len(self.inputs.chains) else ARRAYS
 
     def _set(self, arrays: dict[str, torch.Tensor]) -> None:
         for name, found in arrays.items():
@@ -333,6 +379,26 @@ def _initial(inputs: Inputs, options: SumOptions, rng: np.random.Generator) -> W
     weights[:, 0] = 0
     weights[:, 0, :d] = np.linspace(-1, 1, d)[:, None] * options.scale
     return weights
+
+
+def _linked(inputs: Inputs, options: SumOptions, rng: np.random.Generator, weights: Weights) -> Weights:
+    """Return the factors of chains that a fit starts from, and write their matrices into the weights.
+
+    Matrices are as large as those of other inputs; increments on straight lines are smaller.
+    """
+    chains, d, count = inputs.chains, options.dim, 2 * options.dim - 1
+    factors = _aligned((3, options.blocks, chains.links, count, LANES))
+    factors[:] = 0
+    if not len(chains):
+        return factors
+    deviation = START * options.scale / math.sqrt(len(inputs.axes) + len(inputs.pairs))
+    half = np.where(np.arange(count) < d, 1.0, 0.5)[:, None]
+    factors[0] = rng.standard_normal(factors.shape[1:]) * (math.sqrt(deviation) * half)
+    lines = np.isin(np.arange(chains.links), chains.of_lines)
+    factors[0][:, ~lines] *= BENT
+    factors[0][:, chains.unused] = 0
+    chains.set_nodes(weights, factors[0])
+    return factors
 
 
 def _aligned(shape: tuple[int, ...]) -> Weights:

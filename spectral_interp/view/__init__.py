@@ -1,7 +1,7 @@
 """What analyses see of a model and of rows: NumPy only."""
 
 from .association import Association
-from .axes import Axis, Directions, NumberAxis
+from .axes import Axis, Directions, NumberAxis, Promise
 from .dates import DateAxis
 from .hats import HatsAxis, Pair
 from .levels import LevelsAxis
@@ -19,6 +19,7 @@ __all__ = [
     "NumberAxis",
     "Output",
     "Pair",
+    "Promise",
     "Rows",
     "rows_of",
     "view_of",
