@@ -6,12 +6,14 @@ read. After training, and when a file is loaded, every promise is proven again f
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 from .._common.messages import meant, shown, truncated_list
+from .._common.text import listed
 from ..certificates.orders import ascending, never_falls
 from ..models.constraints import Chain
 from ..view import Axis, DateAxis, LevelsAxis, ModelView, Promise
@@ -75,6 +77,11 @@ def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Pr
     A promised date enters by elapsed time alone: months, weekdays and hours come again, and with them a later
     date could not be kept from lowering a prediction.
 
+    Warns
+    -----
+    UserWarning
+        If parts of a date are left out.
+
     Raises
     ------
     ValueError
@@ -109,8 +116,13 @@ def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Pr
                 f"expected {ORDER}, for the column of levels {shown(name)} in monotone; got {value}; its "
                 f"levels are {truncated_list(map(shown, axis.levels))}"
             )
-        if isinstance(axis, DateAxis):
+        if isinstance(axis, DateAxis) and not axis.linear:
             read[place] = replace(axis, month=(), weekday=(), hour=())
+            warnings.warn(
+                f"column {shown(name)}, which is in monotone, enters by elapsed time alone, not by "
+                f"{listed(list(axis.shares))}",
+                stacklevel=3,
+            )
         found.append(Promise(place, int(value)))
     return tuple(read), tuple(found)
 

@@ -70,16 +70,18 @@ def lifted(
     found = rounded(entries)
     for features, sign in chains:
         before = found[features[0]] if len(features) > 1 else np.zeros_like(found[0])
-        lift = np.zeros((entries.shape[1], 1))
+        lift = np.zeros(entries.shape[1])
         for feature in features[1:] or features:
+            more = np.zeros_like(lift)
             for _ in range(TRIES):
-                now = rounded(entries[feature] + sign * lift * diagonal)
+                now = rounded(entries[feature] + sign * (lift + more)[:, None] * diagonal)
                 least = structure.extremes(sign * (now - before))[0]
                 wanted = MARGIN * np.maximum(np.abs(now).max(axis=1), np.abs(before).max(axis=1))
                 short = (least < wanted) & (now != before).any(axis=1)
                 if not short.any():
                     break
-                lift += np.where(short, np.maximum(wanted - least, lift[:, 0]), 0.0)[:, None]
+                more = np.where(short, np.maximum(wanted - least, 2 * more), more)
+            lift += more
             found[feature] = before = now
     return found
 

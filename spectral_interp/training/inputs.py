@@ -50,26 +50,30 @@ class Inputs:
         return found - {0}
 
     @cached_property
+    def directions(self) -> dict[int, int]:
+        """The direction that promises ask for, of every axis and pair that has one, levels apart."""
+        found = {promise.place: promise.sign for promise in self.promises if not promise.levels}
+        for q, pair in enumerate(self.pairs, len(self.axes)):
+            if asked := self.signs(pair.first, pair.second, pair.sign):
+                found[q] = asked.pop()
+        return found
+
+    @cached_property
     def chains(self) -> Chains:
         """The features whose matrices follow one another, for the promises."""
         lines = {first: self.n_features + q for q, first in enumerate(self.runs[:, 0].tolist())}
 
-        def chain(start: int, knots: tuple[float, ...], sign: int) -> Chain:
-            return Chain(tuple(range(start, start + len(knots))), sign, knots, lines[start])
-
         found = []
-        for promise in self.promises:
-            axis, start = self.axes[promise.place], self.starts[promise.place]
-            if axis.knots:
-                found.append(chain(start, axis.knots, promise.sign))
-            elif promise.levels:
-                places = tuple(map(float, range(len(promise.levels))))
-                found.append(Chain(promise.features(start), promise.sign, places))
+        for q, sign in self.directions.items():
+            start, knots = self.starts[q], self._knots[q]
+            if knots:
+                found.append(Chain(tuple(range(start, start + len(knots))), sign, knots, lines[start]))
             else:
-                found.append(Chain((start,), promise.sign, (1.0,), start))
-        for pair, start in zip(self.pairs, self.starts[len(self.axes) :], strict=False):
-            for sign in self.signs(pair.first, pair.second, pair.sign):
-                found.append(chain(start, pair.knots, sign))
+                found.append(Chain((start,), sign, (1.0,), start))
+        for promise in self.promises:
+            if promise.levels:
+                places = tuple(map(float, range(len(promise.levels))))
+                found.append(Chain(promise.features(self.starts[promise.place]), promise.sign, places))
         return Chains(tuple(found))
 
     @cached_property

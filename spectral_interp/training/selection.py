@@ -167,14 +167,38 @@ class Scores:
 
     def of(self, u: FloatArray, knots: FloatArray) -> FloatArray:
         """Return the mean score of every hat of an input with coordinates (n,), (K,)."""
+        one, two = self._moments(*segments(u[self.rows], knots), len(knots))
+        return self._scores(one, two).reshape(len(knots), -1).mean(axis=1)
+
+    def rising(self, u: FloatArray, knots: FloatArray, sign: int) -> FloatArray:
+        """Return the mean score of every increment of an input with a promise, (K − 1,).
+
+        An increment can only grow, so that derivatives count where the loss falls as a diagonal entry does,
+        and then twice: where they are chance, the score is about 1 again. An increment moves all rows beyond
+        its segment, and those in it in proportion.
+        """
         place, share = segments(u[self.rows], knots)
-        shape = (len(knots), *self.slopes.shape[1:])
+        one, two = self._moments(2 * place, share, 2 * len(knots))
+        whole = self._moments(2 * place, np.ones(len(place)), 2 * len(knots))
+
+        def summed(parts: FloatArray, all_of: FloatArray) -> FloatArray:
+            beyond = np.cumsum(all_of[1::2][::-1], axis=0)[::-1]
+            return (parts[1::2] + np.concatenate([beyond[1:], np.zeros_like(beyond[:1])]))[:-1]
+
+        first, second = summed(one, whole[0]), summed(two, whole[1])
+        score = 2 * self._scores(first, second) * (sign * first < 0)
+        return score[:, :, : self.run.options.dim].mean(axis=(1, 2, 3))
+
+    def _moments(self, place: IntArray, share: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+        """Return the sums over the rows that :func:`moments` has, of an input with ``count`` hats."""
+        shape = (count, *self.slopes.shape[1:])
         first, second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         order = order_of(self.run.options.dim)
         moments(self.slopes, self.weight, place, share.astype(np.float32), order, first, second)
-        one, two = first.astype(np.float64), second.astype(np.float64)
-        spread = np.maximum(two - one**2 / self.weight.sum(dtype=np.float64), 1e-30)
-        return (one**2 / spread).reshape(len(knots), -1).mean(axis=1)
+        return first.astype(np.float64), second.astype(np.float64)
+
+    def _scores(self, one: FloatArray, two: FloatArray) -> FloatArray:
+        return one**2 / np.maximum(two - one**2 / self.weight.sum(dtype=np.float64), 1e-30)
 
 
 def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]:
@@ -192,11 +216,11 @@ def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]
     scores, found = Scores(run, recipe.seed), []
     for i, j in itertools.combinations(numbers, 2):
         for sign in (-1.0, 1.0):
-            if len(inputs.signs(i, j, sign)) > 1:
-                continue
-            pair, u = _pair(recipe, i, j, sign, count)
-            if pair is not None:
-                found.append((float(scores.of(u, np.array(pair.knots)).mean()), pair))
+            asked, (pair, u) = inputs.signs(i, j, sign), _pair(recipe, i, j, sign, count)
+            if pair is not None and len(asked) < 2:
+                knots = np.array(pair.knots)
+                score = scores.rising(u, knots, *asked) if asked else scores.of(u, knots)
+                found.append((float(score.mean()), pair))
     found.sort(key=lambda scored: -scored[0])
     return tuple(pair for score, pair in found[:MOST_PAIRS] if score > THRESHOLD)
 
@@ -232,7 +256,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
             u = _coordinates(recipe, part, q)
             fine = finer(knots, u)
             new = ~np.isin(fine, knots)
-            if new.sum() >= 3 and scores.of(u, fine)[new].mean() > THRESHOLD:
+            if new.sum() >= 3 and _asks(scores, u, fine, new, inputs.directions.get(q)):
                 asked.add(q)
                 parts[q] = replace(part, knots=tuple(fine.tolist()))
         if not asked:
@@ -241,6 +265,13 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
         inputs = replace(inputs, axes=tuple(parts[:count]), pairs=tuple(parts[count:]))
         open_ = asked
     return inputs
+
+
+def _asks(scores: Scores, u: FloatArray, knots: FloatArray, new: Any, sign: int | None) -> bool:
+    """Return whether the score test asks for the new ones of some knots."""
+    if sign is None:
+        return bool(scores.of(u, knots)[new].mean() > THRESHOLD)
+    return bool(scores.rising(u, knots, sign)[new[1:] | new[:-1]].mean() > THRESHOLD)
 
 
 def _coordinates(recipe: Recipe, part: Axis | Pair, place: int) -> FloatArray:
