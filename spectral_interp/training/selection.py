@@ -174,8 +174,8 @@ class Scores:
         """Return the mean score of every increment of an input with a promise, (K − 1,).
 
         An increment can only grow, so that derivatives count where the loss falls as a diagonal entry does,
-        and then twice: where they are chance, the score is about 1 again. An increment moves all rows beyond
-        its segment, and those in it in proportion.
+        and then twice: where they are chance, the score is 1 at most. (Less where the increment moves most
+        rows, as the intercept does. To correct that lets so many knots in that errors grow.)
         """
         place, share = segments(u[self.rows], knots)
         one, two = self._moments(2 * place, share, 2 * len(knots))

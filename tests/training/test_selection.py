@@ -261,7 +261,7 @@ def test_a_class_that_is_nearly_absent(positive, short):
 
 @pytest.mark.parametrize(("sign", "low", "high"), [(1, 3, 1e3), (-1, 0, 0.3)])
 def test_scores_of_an_input_with_a_promise_count_what_it_can_gain(sign, low, high):
-    """About 1 by chance; large where the data ask for a rise that was promised, and near 0 for a fall."""
+    """At most 1 by chance; large where the data ask for a rise that was promised, and near 0 for a fall."""
     z, y = data(n=2000, target=lambda z: 2 * z[:, 0] + z[:, 1])
     inputs = Inputs(numbers(3))
     rows = SparseTable(inputs.sparse(np.where([False, True, True], z, 0)), y, np.ones(len(y)))
@@ -271,7 +271,7 @@ def test_scores_of_an_input_with_a_promise_count_what_it_can_gain(sign, low, hig
     knots = np.linspace(-2, 2, 8)
     assert low <= scores.rising(z[:, 0], knots, sign).mean() <= high
     chance = [scores.rising(z[np.random.default_rng(i).permutation(2000), 2], knots, 1) for i in range(30)]
-    assert 0.7 <= np.mean(chance) <= 1.3
+    assert 0.4 <= np.mean(chance) <= 1.1
 
 
 def test_useless_inputs_are_zero():
