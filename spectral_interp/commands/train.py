@@ -107,7 +107,7 @@ def _check_columns(args: argparse.Namespace, roles: dict[str, Any], columns: pd.
     for name in ("drop", "categorical", "log", "increasing", "decreasing"):
         named = getattr(args, name) or ()
         for role, column in roles.items():
-            if column in named:
+            if column in named and name in ("increasing", "decreasing"):
                 raise ValueError(f"expected columns of the model for --{name}; got {shown(column)} of {role}")
         check_known(named, columns, f"columns of {args.data} for --{name}")
     for one, other in combinations(("increasing", "decreasing", "drop"), 2):

@@ -6,7 +6,8 @@ its state and a resumed run takes up where it stopped. ``epochs(run, …)`` trai
 estimators' ``fit`` puts them together.
 
 The sum form has its own: ``neurons`` are the kernels, a ``sums.SumRun`` is one fit, and ``selection.fit_sum``
-is the recipe that chooses the inputs and trains the members, every fit recorded on a ``stages.Tape``.
+is the recipe that chooses the inputs and trains the members, every fit recorded on a ``stages.Tape``;
+``chains`` are what keeps the promises of columns.
 """
 
 from .loop import LOSSES, best_start, epochs, mean_loss
