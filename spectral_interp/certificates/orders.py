@@ -38,7 +38,7 @@ def ascending(view: ModelView, name: str, levels: Sequence[int]) -> bool:
 def order_of_levels(view: ModelView, axis: Axis) -> dict[str, str]:
     """Return the "order" of a column's levels in which f is proven never to fall; nothing if there is none.
 
-    All levels but "missing" are in it, and "other" where it fits in.
+    All levels but "missing" are in it, and "other" where it fits in; " = " stands between two that are equal.
     """
     if not isinstance(axis, LevelsAxis):
         return {}
@@ -50,5 +50,8 @@ def order_of_levels(view: ModelView, axis: Axis) -> dict[str, str]:
         places = sorted((axis.levels.index(name) for name in names), key=lambda place: traces[place])
         apart = len(places) > 1 and bool((entries[places] != entries[places[0]]).any())
         if apart and ascending(view, axis.name, places):
-            return {"order": " ≤ ".join(axis.levels[place] for place in places)}
+            same = (np.diff(entries[places], axis=0) == 0).all(axis=(1, 2))
+            signs = [" = " if equal else " ≤ " for equal in same.tolist()]
+            names = [axis.levels[place] for place in places]
+            return {"order": "".join(map("".join, zip(names, [*signs, ""], strict=True)))}
     return {}

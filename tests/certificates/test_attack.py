@@ -74,10 +74,12 @@ def change_of_level(attack, name, source, target):
 
 
 def order_of_levels(attack, name, levels):
-    levels = levels.split(" ≤ ")
+    levels, equal = re.split(" [≤=] ", levels), re.findall(" ([≤=]) ", levels)
     assert set(attack.view.axis(name).own) <= set(levels)
-    for pair in itertools.pairwise(levels):
+    for pair, sign in zip(itertools.pairwise(levels), equal, strict=True):
         change_of_level(attack, name, *pair)
+        if sign == "=":
+            change_of_level(attack, name, *pair[::-1])
 
 
 def most_of_a_change(attack, name, most):
