@@ -14,7 +14,7 @@ from typing import Any
 
 from .._common.messages import meant, shown, truncated_list
 from .._common.text import listed
-from ..certificates.orders import ascending, never_falls
+from ..certificates.orders import keeps
 from ..models.constraints import Chain
 from ..view import Axis, DateAxis, LevelsAxis, ModelView, Promise
 from ..view.levels import OTHER, UNKNOWN, text_of
@@ -172,10 +172,7 @@ def check_certified(view: ModelView, promises: Iterable[Promise]) -> None:
     """Raise ValueError unless all promises are proven of a model, from its matrices."""
     for promise in promises:
         name = view.columns[promise.place]
-        kept = (
-            ascending(view, name, promise.levels) if promise.levels else never_falls(view, name, promise.sign)
-        )
-        if not kept:
+        if not keeps(view, name, promise.sign, promise.levels):
             raise ValueError(
                 f"expected matrices that prove what is promised of the column {shown(name)}; got others; "
                 "another random_state may help, and please report it"
