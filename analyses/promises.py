@@ -204,7 +204,7 @@ def record(args: argparse.Namespace, path: Path) -> pd.DataFrame:
 
 
 def draw(lines: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the errors with promises beside those without, and how often the free models break them."""
+    """Draw the ratio of the errors with promises and without, and how often free models break them."""
     error, share = study.panels(ax, 1, 2, sharey=True, width_ratios=(1, 1))[0]
     names = list(dict.fromkeys(zip(lines["table"], lines["promises"], strict=True)))
     models = [model for model in MODELS if model in set(lines["model"])]
@@ -223,12 +223,11 @@ def draw(lines: pd.DataFrame, ax: Axes) -> Axes:
             error.scatter(kept["error"] / free["error"], at, **style)
             share.scatter(100 * free["broken"], at, **style)
     error.axvline(1, color=FAINT, zorder=0)
-    error.set_yticks(
-        range(len(names)), [f"{table}\n{promises.replace(', ', chr(10))}" for table, promises in names]
-    )
+    texts = [f"{table}\n{promises.replace(', ', chr(10))}" for table, promises in names]
+    error.set_yticks(range(len(names)), texts, fontsize="x-small")
     error.set_ylim(len(names) - 0.5, -0.5)
-    error.set(xlabel="error with promises / without", title="What promises cost")
-    share.set(xlabel="% of test rows", title="Free models break them", xlim=(-3, 103))
+    error.set(xlabel="ratio of errors", title="With / without")
+    share.set(xlabel="% of test rows", title="Broken if free", xlim=(-4, 104))
     share.tick_params(axis="y", length=0)
     handles = [
         Line2D([], [], color=looks[m], marker=markers[m], linestyle="", markersize=7, label=label(m))
