@@ -12,7 +12,7 @@ import pytest
 
 
 def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="the long form of tests/faults (make faults)")
+    parser.addoption("--long", action="store_true", help="the long forms of tests (make faults)")
 
 
 def pytest_collection_modifyitems(config, items):

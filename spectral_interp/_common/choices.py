@@ -12,6 +12,9 @@ FORMS = ("auto", "single", "sum")
 STRUCTURES = ("tridiagonal", "diagonal", "dense")
 """Structures of the matrices of a model."""
 
+CURVATURES = ("convex", "concave")
+"""Curvatures of a single neuron."""
+
 FIGURE_FORMATS = ("png", "svg", "pdf")
 """Formats of the figures' files."""
 

@@ -31,6 +31,7 @@ from ..view import Axis, ModelView, Rows
 if TYPE_CHECKING:
     import pandas as pd
 from .contributions import change_range, contribution_range, step_range
+from .orders import order_of_levels
 from .radii import Balls
 from .sentences import (
     class_sentence,
@@ -202,7 +203,7 @@ class Certificate:
         All these are of a column's values. What a gap does is in ``gap_*``, for columns that had gaps in
         training: a missing value counts as the median, and ``gap_low`` to ``gap_high`` holds how far f moves
         if the median is replaced with a missing value (``gap_step``), ``gap_norm`` its largest size. From
-        any other value it is this and the step to the median.
+        any other value it is this and the step to the median. ``order`` has levels along which f never falls.
         """
         import pandas as pd  # only here do arrays become a table
 
@@ -309,13 +310,13 @@ class Certificate:
             own = slice(self._input(axis), self._input(axis) + axis.plain.n_features)
             observed = self.margins.slopes[:, own] @ directions.steps[worst]
             line |= {f"observed_{f.__name__}": float(f(observed)) for f in (np.min, np.median, np.max)}
-        factor = directions.per_own
         return line | {
             "own_step": directions.own_label,
-            "norm_per_unit": steepest * factor,
-            "low_per_unit": bottom * factor,
-            "high_per_unit": top * factor,
+            "norm_per_unit": steepest * directions.per_own,
+            "low_per_unit": bottom * directions.per_own,
+            "high_per_unit": top * directions.per_own,
             **self._gap(axis),
+            **order_of_levels(self.view, axis),
             "unit": self.view.output.unit,
         }
 

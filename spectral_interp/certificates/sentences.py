@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,8 @@ def monotone_sentence(line: dict[str, Any]) -> str:
             return f"Predictions depend on {name} only by whether it is missing."
         return f"Predictions do not depend on {name}."
     where = ", between rows that have a value" if line["kind"].endswith("with gaps") else ""
+    if len(re.findall(" [≤=] ", str(line.get("order", "")))) > 1:
+        return f"Predictions never fall along the levels of {name}: {line['order']}."
     if is_change(line):
         alone = "" if line["kind"] == "levels" else " alone"
         return f"Changing {name} ({line['step']}{alone}) never lowers a prediction{where}." if verdict else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from .._common.choices import (
     ATTRIBUTION_METHODS,
     BUNDLED_TARGETS,
+    CURVATURES,
     DEFAULT_METHODS,
     FIGURE_FORMATS,
     FORMS,
@@ -48,6 +49,8 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
     add("--drop", "columns to leave out of the model")
     add("--categorical", "columns of levels, also where they look like numbers")
     add("--log", "positive columns whose logarithm enters")
+    add("--increasing", "columns of numbers or dates along which predictions never fall, proven")
+    add("--decreasing", "the same, along which they never rise")
     parser.add_argument(
         "--na-values", type=_name, nargs="+", metavar="TEXT", help="values that stand for none, such as -999"
     )
@@ -87,6 +90,11 @@ def train_options(prog: str) -> argparse.ArgumentParser:
         help="of the matrices (default: tridiagonal)",
     )
     parser.add_argument("--k", type=int, help="index of the eigenvalue (default: the middle one)")
+    parser.add_argument(
+        "--curvature",
+        choices=CURVATURES,
+        help="of a single neuron in all numbers together (default: neither)",
+    )
     parser.add_argument("--epochs", type=int, default=300, help="largest number of epochs (default: 300)")
     parser.add_argument("--batch-size", type=int, default=512, help="rows of a training step (default: 512)")
     parser.add_argument(

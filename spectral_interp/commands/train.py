@@ -98,9 +98,29 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, FloatArray
     X, weight = (X, None) if args.weight is None else split_weight(X, args.weight, args.data)
     if len(X) < MIN_ROWS:
         raise ValueError(f"expected at least {MIN_ROWS} rows in {args.data}; got {len(X)}; add rows")
-    for name in ("drop", "categorical", "log"):
-        check_known(getattr(args, name) or (), X.columns, f"columns of {args.data} for --{name}")
+    _check_columns(args, dict(roles), X.columns)
     return X, y, weight
+
+
+def _check_columns(args: argparse.Namespace, roles: dict[str, Any], columns: pd.Index) -> None:
+    """Raise ValueError for options that name a column that is none of the table's or has another role."""
+    for name in ("drop", "categorical", "log", "increasing", "decreasing"):
+        named = getattr(args, name) or ()
+        for role, column in roles.items():
+            if column in named and name in ("increasing", "decreasing"):
+                raise ValueError(f"expected columns of the model for --{name}; got {shown(column)} of {role}")
+        check_known(named, columns, f"columns of {args.data} for --{name}")
+    for one, other in combinations(("increasing", "decreasing", "drop"), 2):
+        if both := sorted(set(getattr(args, one) or ()) & set(getattr(args, other) or ())):
+            raise ValueError(
+                f"expected different columns for --{one} and --{other}; got {shown(both[0])} for both"
+            )
+
+
+def _promises(args: argparse.Namespace) -> dict[str, int] | None:
+    """Return the directions that were asked for, by column."""
+    found = {name: 1 for name in args.increasing or ()} | {name: -1 for name in args.decreasing or ()}
+    return found or None
 
 
 def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | SpectralClassifier:
@@ -122,6 +142,8 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
         batch_size=args.batch_size,
         alpha=args.alpha,
         norm_penalty=args.norm_penalty,
+        monotone=_promises(args),
+        curvature=args.curvature,
         random_state=args.seed,
         verbose=True,
         **options,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -38,6 +38,7 @@ from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import labels_of
 from .forms import FITS, SINGLE, Saving
 from .persistence import Saved
+from .promises import check_certified, promised
 from .validation import (
     check_parameters,
     check_rows,
@@ -74,6 +75,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         drop: Sequence[str] | None = None,
         categorical: Sequence[str] | None = None,
         na_values: Sequence[str] | None = None,
+        monotone: Mapping[str, int | Sequence[str]] | None = None,
+        curvature: str | None = None,
         validation_fraction: float = 0.1,
         patience: int = 300,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
@@ -93,6 +96,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.drop = drop
         self.categorical = categorical
         self.na_values = na_values
+        self.monotone = monotone
+        self.curvature = curvature
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
@@ -133,7 +138,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         ------
         TypeError, ValueError
             If a parameter, a column, the targets or the weights cannot be used, fewer than 2 different rows
-            are left, or ``resume`` is not a checkpoint of this fit.
+            are left, ``resume`` is not a checkpoint of this fit, or a promise cannot be proven.
         """
         check_parameters(self)
         if not every >= 1:
@@ -141,7 +146,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
         frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
         names = tuple(map(str, frame.columns))
-        frame = without_columns(frame, self.drop, but={"log": self.log, "categorical": self.categorical})
+        named = {"log": self.log, "categorical": self.categorical, "monotone": self.monotone}
+        frame = without_columns(frame, self.drop, but=named)
         weight = check_weights(sample_weight, len(frame))
         made_by = _made_by(count_of(weight))
         frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
@@ -158,7 +164,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             weight=weight,
             choose_logs=self.form != "single",
         )
-        self.encoder_ = replace(encoder, table_names=names)
+        axes, self._promises = promised(self, encoder.axes)
+        self.encoder_ = replace(encoder, axes=axes, table_names=names)
         data = self._partition(frame, targets, weight)
         saving = Saving(checkpoint, every, resume, self._identity(data.table))
         fitted = FITS[self.form](self, data, saving)
@@ -172,7 +179,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.baselines_: dict[str, Baseline] | None = None
         self.fitted_params_ = self.get_params()
         self.made_by_ = made_by
-        self.build_view()
+        check_certified(self.build_view(), self._promises)
         return self
 
     def partition(self, X: Any, y: Any, sample_weight: Any = None) -> Partition:
@@ -209,6 +216,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def _identity(self, table: TrainingRows) -> dict[str, Any]:
         """Return what a checkpoint must share with the fit that resumes from it."""
         apart = {"random_state", "verbose"} | ({"form", "members"} if self.form == "single" else set())
+        apart |= {name for name in ("monotone", "curvature") if getattr(self, name) is None}
         options = {k: plain(v) for k, v in self.get_params().items() if k not in apart}
         digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
         return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,8 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         drop: Sequence[str] | None = None,
         categorical: Sequence[str] | None = None,
         na_values: Sequence[str] | None = None,
+        monotone: Mapping[str, int | Sequence[str]] | None = None,
+        curvature: str | None = None,
         positive: str | bool | float | None = None,
         validation_fraction: float = 0.1,
         patience: int = 300,
@@ -101,6 +103,8 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
             drop=drop,
             categorical=categorical,
             na_values=na_values,
+            monotone=monotone,
+            curvature=curvature,
             validation_fraction=validation_fraction,
             patience=patience,
             random_state=random_state,

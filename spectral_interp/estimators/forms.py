@@ -13,7 +13,9 @@ from tqdm import tqdm
 
 from .._common.arrays import FloatArray
 from ..files import artifact
+from ..models.constraints import lifted
 from ..models.sums import SumSpectral
+from ..pencil.structures import Tridiagonal
 from ..training import Run, TrainingRows
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition, fingerprints
@@ -31,6 +33,8 @@ TRIED_ROWS = 20_000
 
 LARGE = 1e25
 """Size of targets from which float32 has no room for matrices."""
+
+_FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
 
 ALPHA = 250.0
 """The default strength of regularisation, at which the weight decay of sums is as the recipe has it."""
@@ -90,10 +94,10 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     single.consume(est, single.going_on(events, run, data), run)
     if est.norm_penalty:
         prune(run.module, data.train, run.options)
-    run.module.rescale_(data.scale, data.center)
-    rung = _rung(run.best_loss, single.parameters_of(run.module), run.best_epoch)
+    module = single.in_unit(est, run.module, data.scale, data.center)
+    rung = _rung(run.best_loss, single.parameters_of(module), run.best_epoch)
     history = [asdict(event) for event in run.history]
-    return Fitted(run.module, "single", est.encoder_.axes, (), history, [{**rung, "chosen": True}])
+    return Fitted(module, "single", est.encoder_.axes, (), history, [{**rung, "chosen": True}])
 
 
 def fit_sums(est: Any, data: Partition, saving: Saving) -> Fitted:
@@ -168,6 +172,7 @@ def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit
             outputs=est.n_outputs,
             norm_penalty=est.norm_penalty,
             decay=est.alpha / ALPHA,
+            promises=est._promises,
             tape=tape,
             **options,
         )
@@ -185,9 +190,21 @@ def _of_sum(est: Any, fit: SumFit, data: Partition) -> Fitted:
         outputs=est.n_outputs,
         dtype=_dtype(data),
     )
-    module.set_entries_(fit.entries, data.scale, data.center)
+    module.set_entries_(_in_unit(fit, data), 1.0, data.center)
     rungs = [{**rung, "chosen": rung["rung"] == fit.rung} for rung in fit.rungs]
     return Fitted(module, "sum", fit.axes, fit.pairs, [asdict(event) for event in fit.history], rungs)
+
+
+def _in_unit(fit: SumFit, data: Partition) -> FloatArray:
+    """Return the coefficients in the target's unit, rounded so that promises stay kept."""
+    entries = data.scale * fit.entries
+    if not fit.promises:
+        return entries
+    members, rows, neurons, count = entries.shape
+    together = entries.transpose(1, 0, 2, 3).reshape(rows, members * neurons, count)
+    chains = [(part.features, part.sign) for part in fit.inputs.chains.parts]
+    kept = lifted(together, chains, Tridiagonal((count + 1) // 2), _FLOATS[_dtype(data)])
+    return kept.reshape(rows, members, neurons, count).transpose(1, 0, 2, 3)
 
 
 def _dtype(data: Partition) -> torch.dtype:

@@ -24,6 +24,7 @@ from ..tables.encoder import TableEncoder
 from ..tables.frames import as_frame
 from ..view import NumberAxis
 from ..view.rows import labels_of
+from .promises import check_certified, promised
 from .single import new_module
 from .validation import MOST_CLASSES, check_parameters, check_targets, plain
 
@@ -159,10 +160,19 @@ def _from_state(state: dict[str, Any]) -> Any:
     est.fitted_params_ = est.get_params()
     _set_names(est, named=state["named"])
     z = _view_background(est)
+    _check_promises(est)
     est.baselines_ = state.get("baselines") and {
         name: _baseline(name, weights, z) for name, weights in state["baselines"].items()
     }
     return est
+
+
+def _check_promises(est: Any) -> None:
+    """Set the promises; ValueError unless the columns can have them and the matrices prove them."""
+    axes, est._promises = promised(est, est.encoder_.axes)
+    if axes != est.encoder_.axes:
+        raise ValueError("expected promised dates without months, weekdays and hours; got others")
+    check_certified(est.view(), est._promises)
 
 
 def _background_of(est: Any) -> int | None:
@@ -279,7 +289,7 @@ def _from_published(
     est.background_of_, est.trained_on_ = None, None
     est.heldout_, est.history_ = None, []
     est.seed_, est.baselines_, est.fitted_params_ = 0, None, est.get_params()
-    est.made_by_ = {}
+    est.made_by_, est._promises = {}, ()
     _set_names(est, named=columns is not None)
     est.build_view()
     return est

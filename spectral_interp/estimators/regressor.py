@@ -54,6 +54,17 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     na_values : list of str, optional
         Texts that count as missing in every column, such as "<0.5" or "-999"; numbers by value. In columns of
         numbers "?", "-", "na" and the like always do.
+    monotone : dict, optional
+        Promises, which hold for all rows, training range or not, and are proven after the fit: see
+        :func:`~spectral_interp.certify`. ``{"income": 1, "age": -1}``: predictions never fall as income rises
+        and never rise with age, the other columns as they are, between rows that have a value.
+        ``{"grade": ["A", "B", "C"]}``: they never fall from a level to a later one; the list has all levels
+        of training. Sums and differences of two columns keep the promises of both, and those in which two
+        promises contradict each other are left out. Dates enter by elapsed time alone. Of a classifier,
+        predictions are the log-odds of its positive class; there must be two classes.
+    curvature : {"convex", "concave"}, optional
+        Of a single neuron, in all columns of numbers together (in the logarithm of those in ``log``): the
+        largest eigenvalue is convex, the smallest concave.
     validation_fraction : float
         Share of the rows set aside to choose the epoch. With 10 or more rows per coefficient, a last and
         shorter cycle of training takes in all rows.
@@ -109,6 +120,13 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     >>> est = SpectralRegressor(form="single", dim=5, n_epochs=20, random_state=0).fit(X, y)
     >>> est.predict(X).shape
     (442,)
+
+    A promise, and what is proven of it:
+
+    >>> from spectral_interp import certify
+    >>> est = SpectralRegressor(form="single", dim=5, n_epochs=20, monotone={"bmi": 1}, random_state=0)
+    >>> certify(est.fit(X, y)).column("bmi")["monotone"]
+    1
     """
 
     _task = "regression"

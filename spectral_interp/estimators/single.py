@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from ..models.constraints import Constrained, lift_
 from ..models.spectral import MODULES, PerClass
 from ..training import Epoch, Options, Run, TrainingRows
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition
 from ..training.stages import join_validation, show_progress, stop_early
+from .promises import chains_of, index_of
 
 ROWS_PER_PARAMETER = 20
 """With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start.
@@ -33,7 +35,7 @@ def new_module(est: Any, n_features: int, seed: int) -> Any:
         raise ValueError(f"expected structure to be one of {', '.join(MODULES)}; got {est.structure!r}")
     generator = torch.Generator().manual_seed(seed)
     made = [
-        MODULES[est.structure](n_features, est.dim, est.k, generator=generator, dtype=torch.float64)
+        MODULES[est.structure](n_features, est.dim, index_of(est), generator=generator, dtype=torch.float64)
         for _ in range(est.n_outputs)
     ]
     return made[0] if est.n_outputs == 1 else PerClass(made)
@@ -58,6 +60,8 @@ def begun(est: Any, train: TrainingRows) -> list[Run]:
     for seed in range(est.seed_, est.seed_ + STARTS):
         module = new_module(est, p, seed)
         module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters_of(module))))
+        if est._promises:
+            module = Constrained(module, chains_of(est.encoder_.axes, est._promises))
         generator = torch.Generator().manual_seed(seed)
         runs.append(Run.start(module, options_of(est, train, module), n_rows=n, generator=generator))
     return runs
@@ -88,6 +92,17 @@ def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:
             f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=3
         )
     run.finish()
+
+
+def in_unit(est: Any, module: Any, scale: float, shift: float) -> Any:
+    """Return a trained module as a plain one that predicts ``scale · f + shift``, its promises kept."""
+    if not est._promises:
+        module.rescale_(scale, shift)
+        return module
+    plain = module.baked()
+    plain.rescale_(scale, shift)
+    lift_(plain, module.promised)
+    return plain
 
 
 def parameters_of(module: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -16,6 +16,7 @@ from .._common.choices import FORMS
 from .._common.messages import row_name
 from ..tables.frames import as_frame, holds_words, names_columns, refuse_series, with_names
 from ..tables.targets import refuse_dates
+from .promises import check_promises
 
 OF_ONE_NEURON = (
     *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate"),
@@ -58,6 +59,7 @@ def check_parameters(est: Any) -> None:
                 f"expected {name} only with another form; got {name}={getattr(est, name)!r} with "
                 f"form={est.form!r}; it is an option of {other}"
             )
+    check_promises(est)
 
 
 def check_training(
@@ -123,4 +125,6 @@ def plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, np.random.Generator | np.random.RandomState):
         return None
+    if isinstance(value, Mapping):
+        return {str(key): plain(own) for key, own in value.items()}
     return value if isinstance(value, str) or not isinstance(value, Iterable) else [plain(v) for v in value]

@@ -106,6 +106,7 @@ _NAME = string(1, MAX_NAME)
 _BOOL = predicate("True or False", lambda v: type(v) is bool)
 _ATOM = predicate("None, text, True, False or a number", _is_atom)
 _PLAIN = by_type({list: list_of(_ATOM), tuple: list_of(_ATOM)}, _ATOM)
+_PARAMETER = by_type({dict: dict_of(_NAME, _PLAIN)}, _PLAIN)
 _SHARE = real(0, 1)
 _DAY = real(-719_162, 2_932_897)  # the years 1 to 9999, in days since 1970-01-01
 
@@ -239,7 +240,7 @@ _RUNG = record(
 MODEL_STATE = record(
     {
         "task": one_of("regression", "classification"),
-        "parameters": dict_of(_NAME, _PLAIN),
+        "parameters": dict_of(_NAME, _PARAMETER),
         "weights": lambda v, place: (_ENTRIES if type(v) is dict and "entries" in v else _WEIGHTS)(v, place),
         "encoder": _ENCODER,
         "target": string(0, MAX_NAME),
@@ -298,7 +299,8 @@ _TAPE = record(
                     "warm": tensor(float32, axes=(3,)),
                     "steps": integer(0),
                     "history": _MEMBER_EPOCHS,
-                }
+                },
+                {"factors": tensor(float32, axes=(5,), most=FINITE)},
             ),
         ),
     }
@@ -306,7 +308,7 @@ _TAPE = record(
 
 CHECKPOINT_STATE = all_of(
     record(
-        {"identity": dict_of(_NAME, by_type({dict: dict_of(_NAME, _PLAIN)}, _ATOM))},
+        {"identity": dict_of(_NAME, by_type({dict: dict_of(_NAME, _PARAMETER)}, _ATOM))},
         {"run": _RUN, "tape": _TAPE},
     ),
     rule("a run or a tape", lambda v: "run" in v or "tape" in v),

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
-from ..view import Axis, HatsAxis, Pair
+from ..view import Axis, HatsAxis, Pair, Promise
 from ..view.hats import segments
+from .chains import Chain, Chains
 from .neurons import SparseRows
 
 LEAST_DISTANCE = 1e-3
@@ -30,10 +31,50 @@ class Inputs:
     ----------
     axes : tuple of Axis
     pairs : tuple of Pair
+    promises : tuple of Promise
+        A pair with a promised column keeps the promise too, and so it must not contradict the one of its
+        other column: see :meth:`signs`.
     """
 
     axes: tuple[Axis, ...]
     pairs: tuple[Pair, ...] = ()
+    promises: tuple[Promise, ...] = ()
+
+    def signs(self, first: int, second: int, sign: float) -> set[int]:
+        """Return the directions that promises ask for in the coordinate of a pair: none, one, or both.
+
+        A column raises its pair's coordinate ``u = (x_first + sign · x_second − mean) / scale`` or lowers it.
+        """
+        asked = {promise.place: promise.sign for promise in self.promises}
+        found = {asked.get(first, 0), int(sign) * asked.get(second, 0)}
+        return found - {0}
+
+    @cached_property
+    def directions(self) -> dict[int, int]:
+        """The direction that promises ask for, of every axis and pair that has one, levels apart."""
+        found = {promise.place: promise.sign for promise in self.promises if not promise.levels}
+        for q, pair in enumerate(self.pairs, len(self.axes)):
+            if asked := self.signs(pair.first, pair.second, pair.sign):
+                found[q] = asked.pop()
+        return found
+
+    @cached_property
+    def chains(self) -> Chains:
+        """The features whose matrices follow one another, for the promises."""
+        lines = {first: self.n_features + q for q, first in enumerate(self.runs[:, 0].tolist())}
+
+        found = []
+        for q, sign in self.directions.items():
+            start, knots = self.starts[q], self._knots[q]
+            if knots:
+                found.append(Chain(tuple(range(start, start + len(knots))), sign, knots, lines[start]))
+            else:
+                found.append(Chain((start,), sign, (1.0,), start))
+        for promise in self.promises:
+            if promise.levels:
+                places = tuple(map(float, range(len(promise.levels))))
+                found.append(Chain(promise.features(self.starts[promise.place]), promise.sign, places))
+        return Chains(tuple(found))
 
     @cached_property
     def starts(self) -> list[int]:

@@ -208,7 +208,7 @@ def scatter(
 
 
 @njit(**HELPER)
-def _moved(mean: Any, square: Any, at: int, slope: Any, x: Any, keep: float, rates: Any) -> Any:
+def moved(mean: Any, square: Any, at: int, slope: Any, x: Any, keep: float, rates: Any) -> Any:
     """Return entries after a step of AdamW, and update the running means of their gradient and its square."""
     rate, mean_share, square_share, unbias_square = rates
     m, v = load(mean, at), load(square, at)
@@ -220,7 +220,7 @@ def _moved(mean: Any, square: Any, at: int, slope: Any, x: Any, keep: float, rat
 
 
 @njit(**HELPER)
-def _put(weights: Any, average: Any, at: int, x: Any, share: float) -> None:
+def put(weights: Any, average: Any, at: int, x: Any, share: float) -> None:
     """Write new entries, and move their average."""
     a = load(average, at)
     store(average, at, a + share * (x - a))
@@ -241,6 +241,7 @@ def advance(
     average: Weights,
     runs: Any,
     knots: Any,
+    chained: Any,
     decay: Any,
     order: Any,
     scale: float,
@@ -250,6 +251,8 @@ def advance(
 ) -> None:
     """Take one step of AdamW, move the averages of the weights, and clear the gradient.
 
+    Features of chains stay as they are: see :mod:`.chains`.
+
     Parameters
     ----------
     weights, gradient, mean, square, average : float32 arrays, shape (blocks, features + runs, 2 d - 1, LANES)
@@ -257,6 +260,7 @@ def advance(
     runs : int array, shape (r, 2)
         First feature and the one after the last of every piecewise linear input.
     knots : float32 array, shape (features,)
+    chained : bool array, shape (features,)
     decay : float32 array, shape (features + r,)
     order : tuple of d zeros
     scale : float
@@ -278,16 +282,20 @@ def advance(
         for q in range(len(runs) + 1):
             first, last = (runs[q, 0], runs[q, 1]) if q < len(runs) else (features, features)
             for f in range(after, first):  # single features
+                if chained[f]:
+                    continue
                 keep = 1 - rate * decay[f]
                 for e in range(count):
                     at = base + (f * count + e) * LANES
                     slope = scale * load(gradient, at)
                     store(gradient, at, zero)
-                    x = _moved(mean, square, at, slope, load(weights, at), keep, rates)
-                    _put(weights, average, at, x, share)
+                    x = moved(mean, square, at, slope, load(weights, at), keep, rates)
+                    put(weights, average, at, x, share)
             after = last
             if q == len(runs):
                 break
+            if chained[first]:
+                continue
             for e in range(count):
                 slope = zero
                 for f in range(first, last):
@@ -295,16 +303,16 @@ def advance(
                 at = base + ((features + q) * count + e) * LANES
                 before = load(weights, at)
                 keep = 1 - rate * decay[features + q]
-                line = _moved(mean, square, at, scale * slope, before, keep, rates)
-                _put(weights, average, at, line, share)
+                line = moved(mean, square, at, scale * slope, before, keep, rates)
+                put(weights, average, at, line, share)
                 keep = 1 - rate * decay[first]
                 for f in range(first, last):
                     at = base + (f * count + e) * LANES
                     slope = scale * load(gradient, at)
                     store(gradient, at, zero)
                     hat = load(weights, at) - knots[f] * before
-                    hat = _moved(mean, square, at, slope, hat, keep, rates)
-                    _put(weights, average, at, hat + knots[f] * line, share)
+                    hat = moved(mean, square, at, slope, hat, keep, rates)
+                    put(weights, average, at, hat + knots[f] * line, share)
 
 
 @compiled

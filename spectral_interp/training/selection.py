@@ -16,14 +16,13 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from .._common.arrays import FloatArray, IntArray, check_finite
-from ..view import Axis, HatsAxis, NumberAxis, Pair
-from ..view.hats import segments
+from ..view import Axis, HatsAxis, NumberAxis, Pair, Promise
 from .inputs import FACTOR, Inputs, finer, knots_of
-from .neurons import CODES, moments, order_of
+from .neurons import CODES
 from .partition import splits
 from .run import Epoch
 from .stages import Tape
-from .sums import SparseTable, SumOptions, SumRun
+from .sums import Scores, SparseTable, SumOptions, SumRun
 
 KNOTS = 8
 """Knots of a number before any test."""
@@ -43,9 +42,6 @@ MOST_PAIRS, MOST_PAIRED = 16, 20
 MOST_COEFFICIENTS = 400_000
 """Of a member with knots, up to which finer knots and pairs are tried: wide tables of many classes have
 more."""
-
-SCORED_ROWS, LEAST_SCORED = 30_000, 3_000
-"""Rows of a score test, at most, of all outputs together, but :data:`LEAST_SCORED`."""
 
 LEAST_BATCH, BATCH, MOST_BATCH = 16, 128, 512
 """Rows of a batch: a hundredth of few rows, and a thousandth of very many."""
@@ -81,6 +77,7 @@ class SumFit:
     axes : tuple of Axis
         As they were given, or with knots.
     pairs : tuple of Pair
+    promises : tuple of Promise
     entries : ndarray, shape (members, p + 1, outputs · neurons, 2 d - 1)
         Coefficients of the features, the diagonals before the couplings; float32 numbers as float64. The
         neurons of an output lie side by side.
@@ -95,11 +92,17 @@ class SumFit:
 
     axes: tuple[Axis, ...]
     pairs: tuple[Pair, ...]
+    promises: tuple[Promise, ...]
     entries: FloatArray
     k: int
     rung: str
     rungs: list[dict[str, Any]]
     history: list[Epoch]
+
+    @property
+    def inputs(self) -> Inputs:
+        """The inputs that were chosen."""
+        return Inputs(self.axes, self.pairs, self.promises)
 
 
 class Data(NamedTuple):
@@ -121,6 +124,7 @@ class Recipe:
     decays: dict[float, float]
     seed: int
     tape: Tape
+    promises: tuple[Promise, ...] = ()
 
     def position(self, axis: int) -> FloatArray:
         """Return the coordinates of a number, (n,)."""
@@ -149,35 +153,11 @@ class Recipe:
 # -------------------------------------------------------------------------------------------- score tests
 
 
-class Scores:
-    """What new inputs could add to a fit: a score test, without fitting again.
-
-    For every coefficient of an input's hats, with g_i the derivatives of the rows' losses in it at zero, the
-    score is ``(Σ g_i)² / Σ (g_i − ḡ)²``: about 1 where the input has nothing to add.
-    """
-
-    def __init__(self, run: SumRun, seed: int) -> None:
-        n = len(run.table.y)
-        most = max(SCORED_ROWS // run.options.outputs, LEAST_SCORED)
-        self.rows = np.sort(np.random.default_rng([seed, n]).permutation(n)[:most])
-        self.run = replace(run, table=run.table.take(self.rows))
-        self.weight = self.run.row_weights
-        self.slopes = self.run.derivatives()
-
-    def of(self, u: FloatArray, knots: FloatArray) -> FloatArray:
-        """Return the mean score of every hat of an input with coordinates (n,), (K,)."""
-        place, share = segments(u[self.rows], knots)
-        shape = (len(knots), *self.slopes.shape[1:])
-        first, second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        order = order_of(self.run.options.dim)
-        moments(self.slopes, self.weight, place, share.astype(np.float32), order, first, second)
-        one, two = first.astype(np.float64), second.astype(np.float64)
-        spread = np.maximum(two - one**2 / self.weight.sum(dtype=np.float64), 1e-30)
-        return (one**2 / spread).reshape(len(knots), -1).mean(axis=1)
-
-
 def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]:
-    """Return the pairs of numbers that a coarse fit misses most."""
+    """Return the pairs of numbers that a coarse fit misses most.
+
+    A pair whose two columns have promises that contradict each other in it is left out.
+    """
     numbers = [i for i, axis in enumerate(inputs.axes) if isinstance(axis, HatsAxis)]
     if len(numbers) < 2:
         return ()
@@ -188,9 +168,11 @@ def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]
     scores, found = Scores(run, recipe.seed), []
     for i, j in itertools.combinations(numbers, 2):
         for sign in (-1.0, 1.0):
-            pair, u = _pair(recipe, i, j, sign, count)
-            if pair is not None:
-                found.append((float(scores.of(u, np.array(pair.knots)).mean()), pair))
+            asked, (pair, u) = inputs.signs(i, j, sign), _pair(recipe, i, j, sign, count)
+            if pair is not None and len(asked) < 2:
+                knots = np.array(pair.knots)
+                score = scores.rising(u, knots, *asked) if asked else scores.of(u, knots)
+                found.append((float(score.mean()), pair))
     found.sort(key=lambda scored: -scored[0])
     return tuple(pair for score, pair in found[:MOST_PAIRS] if score > THRESHOLD)
 
@@ -226,14 +208,22 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
             u = _coordinates(recipe, part, q)
             fine = finer(knots, u)
             new = ~np.isin(fine, knots)
-            if new.sum() >= 3 and scores.of(u, fine)[new].mean() > THRESHOLD:
+            if new.sum() >= 3 and _asks(scores, u, fine, new, inputs.directions.get(q)):
                 asked.add(q)
                 parts[q] = replace(part, knots=tuple(fine.tolist()))
         if not asked:
             break
-        inputs = Inputs(tuple(parts[: len(inputs.axes)]), tuple(parts[len(inputs.axes) :]))
+        count = len(inputs.axes)
+        inputs = replace(inputs, axes=tuple(parts[:count]), pairs=tuple(parts[count:]))
         open_ = asked
     return inputs
+
+
+def _asks(scores: Scores, u: FloatArray, knots: FloatArray, new: Any, sign: int | None) -> bool:
+    """Return whether the score test asks for the new ones of some knots."""
+    if sign is None:
+        return bool(scores.of(u, knots)[new].mean() > THRESHOLD)
+    return bool(scores.rising(u, knots, sign)[new[1:] | new[:-1]].mean() > THRESHOLD)
 
 
 def _coordinates(recipe: Recipe, part: Axis | Pair, place: int) -> FloatArray:
@@ -261,6 +251,7 @@ def fit_sum(
     outputs: int = 1,
     norm_penalty: float = 0.0,
     decay: float = 1.0,
+    promises: Sequence[Promise] = (),
     tape: Tape | None = None,
 ) -> SumFit:
     """Fit a model of the sum form, and choose its inputs and its epochs on held-out rows.
@@ -297,6 +288,8 @@ def fit_sum(
         member, in units of the loss. Inputs that are not worth it end as zero.
     decay : float
         Factor of the weight decay.
+    promises : sequence of Promise
+        What every fit keeps of some columns: see :mod:`.chains`.
     tape : Tape, optional
         What earlier plays of the same recipe came to, and where this one is recorded.
 
@@ -313,7 +306,8 @@ def fit_sum(
     options = options_for(
         len(y), loss=loss, dim=dim, outputs=outputs, norm_penalty=norm_penalty, decays=decays
     )
-    recipe = Recipe(tuple(axes), data, options, decays, seed, Tape() if tape is None else tape)
+    tape = Tape() if tape is None else tape
+    recipe = Recipe(tuple(axes), data, options, decays, seed, tape, tuple(promises))
     found = splits(y, groups, loss=loss, seed=seed)
     table = [] if simpler is None else [*simpler(found)]
     candidates = _candidates(recipe, rungs)
@@ -327,13 +321,14 @@ def fit_sum(
         own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
         table.append({"rung": name, **own, "decay": decay})
     chosen = table[_simplest({place: row["loss"] for place, row in enumerate(table)}, start)]
-    inputs = candidates.get(chosen["rung"], Inputs(tuple(axes)))
+    inputs = candidates.get(chosen["rung"], Inputs(recipe.axes))
     runs = _members(recipe, inputs, chosen, members if chosen["rung"] in candidates else 0)
     entries = [inputs.folded(run.average) for run in runs]
     shape = (len(runs), inputs.n_features, outputs * options.neurons, 2 * dim - 1)
     history = curves[chosen["rung"]][chosen["decay"]] if runs else []
     stacked = np.reshape(entries, shape)
-    return SumFit(inputs.axes, inputs.pairs, stacked, options.k, chosen["rung"], table, history)
+    parts = inputs.axes, inputs.pairs, inputs.promises
+    return SumFit(*parts, stacked, options.k, chosen["rung"], table, history)
 
 
 def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) -> None:
@@ -406,7 +401,8 @@ def _simplest(losses: dict[Any, float], start: float) -> Any:
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
     """Return the inputs of every form, the simplest first, but of forms that come to the same only one."""
-    found, axes, weight = {LINEAR: Inputs(recipe.axes)}, list(recipe.axes), recipe.data.weight
+    plain = Inputs(recipe.axes, promises=recipe.promises)
+    found, axes, weight = {LINEAR: plain}, list(recipe.axes), recipe.data.weight
     numbers = {i: axis for i, axis in enumerate(axes) if isinstance(axis, NumberAxis)}
     n = len(weight)
     count = min(int(np.clip(n // ROWS_PER_KNOT[0], 4, KNOTS)), n // max(len(numbers), 1))
@@ -414,13 +410,13 @@ def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
         knots = knots_of(recipe.position(i), weight, count)
         if len(knots) > 2:
             axes[i] = HatsAxis.of(axis, knots.tolist())
-    found[HATS] = hats = Inputs(tuple(axes))
+    found[HATS] = hats = replace(plain, axes=tuple(axes))
     size = hats.n_features * recipe.options.outputs * recipe.options.neurons * (2 * recipe.options.dim - 1)
     if ALL in rungs and len(hats.runs) and size <= MOST_COEFFICIENTS:
-        found[ALL] = refine(recipe, Inputs(hats.axes, choose_pairs(recipe, hats, count)))
-    plain = {name: inputs for name, inputs in found.items() if name in rungs}
-    different = {inputs.n_features: name for name, inputs in reversed(plain.items())}
-    return {name: inputs for name, inputs in plain.items() if name in different.values()}
+        found[ALL] = refine(recipe, replace(hats, pairs=choose_pairs(recipe, hats, count)))
+    named = {name: inputs for name, inputs in found.items() if name in rungs}
+    different = {inputs.n_features: name for name, inputs in reversed(named.items())}
+    return {name: inputs for name, inputs in named.items() if name in different.values()}
 
 
 def _held_out_curves(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
 from ..eigen.lanes import LANES
+from ..view.hats import segments
+from .chains import advance_chains
 from .inputs import Inputs
 from .loop import LOSSES
 from .neurons import (
@@ -32,13 +34,13 @@ from .neurons import (
     SparseRows,
     Weights,
     advance,
+    moments,
     order_of,
     predict,
     scatter,
     slopes,
 )
-from .optimiser import RECENCY, one_cycle
-from .run import Epoch
+from .run import RECENCY, Epoch, one_cycle
 
 LEAST_WEIGHT = 1e-30
 """Of a row, in units of the mean: smaller ones would vanish in float32."""
@@ -48,6 +50,9 @@ PRUNING_ROWS = 20_000
 
 START = 0.1
 """Standard deviation of the matrices at the start, of all inputs together."""
+
+BENT = 0.3
+"""Size of the factors of increments at the start, in units of those of straight lines: none would stay."""
 
 
 class SparseTable(NamedTuple):
@@ -97,7 +102,11 @@ class SumOptions:
         return self.neurons**-0.5
 
 
+SCORED_ROWS, LEAST_SCORED = 30_000, 3_000
+"""Rows of a score test, at most, of all outputs together, but :data:`LEAST_SCORED`."""
+
 ARRAYS = "weights", "average", "mean", "square", "warm"
+FACTORS = "factors"
 
 
 @dataclass
@@ -111,6 +120,9 @@ class SumRun:
         :func:`~spectral_interp.training.neurons.advance`.
     warm : ndarray of float32, shape (n, blocks, LANES)
         The eigenvalues of every row and neuron when they were computed last.
+    factors : ndarray of float32, shape (3, blocks, links, 2 d - 1, LANES)
+        Of the chains that promises make: the factors, and the running means of the gradient in them and of
+        its square.
     """
 
     inputs: Inputs
@@ -123,13 +135,16 @@ class SumRun:
     square: Weights
     gradient: Weights
     warm: Weights
+    factors: Weights
     steps: int = 0
     history: list[Epoch] = field(default_factory=list)
 
     @classmethod
     def start(cls, inputs: Inputs, options: SumOptions, table: SparseTable, seed: int) -> SumRun:
         """Return a fit that has not begun."""
-        weights = _initial(inputs, options, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        weights = _initial(inputs, options, rng)
+        factors = _linked(inputs, options, rng, weights)
         room = [_aligned(weights.shape) for _ in range(4)]
         warm = _aligned((len(table.y), len(weights), LANES))
         warm[:] = UNKNOWN
@@ -137,7 +152,7 @@ class SumRun:
         for array in (mean, square, gradient):
             array[:] = 0
         average[:] = weights
-        return cls(inputs, options, table, seed, weights, average, mean, square, gradient, warm)
+        return cls(inputs, options, table, seed, weights, average, mean, square, gradient, warm, factors)
 
     @property
     def parameters(self) -> int:
@@ -196,6 +211,7 @@ class SumRun:
             self.average,
             self.inputs.runs,
             self.inputs.knots,
+            self._chained,
             self._decays,
             order,
             1 / len(rows),
@@ -203,6 +219,22 @@ class SumRun:
             rate,
             RECENCY,
         )
+        if len(self.inputs.chains):
+            advance_chains(
+                self.weights,
+                self.gradient,
+                self.square,
+                self.average,
+                *self.factors,
+                self._links,
+                self._decays,
+                order,
+                1 / len(rows),
+                self.steps,
+                rate,
+                RECENCY,
+                options.scale**-0.5,
+            )
         if options.norm_penalty:
             self._shrink(rate)
         return loss
@@ -219,6 +251,9 @@ class SumRun:
         norms = self._norms(self.weights)
         kept = np.maximum(0, 1 - step / np.maximum(norms, 1e-30)).astype(np.float32)
         self.weights[:, 1:] *= kept[owners][:, None, None]
+        if len(self.inputs.chains):  # matrices are in proportion to the squares of their factors
+            links = np.sqrt(kept)[owners[self._links[0] - 1]]
+            self.factors[0] *= links[:, None, None]
 
     def _norms(self, weights: Weights) -> FloatArray:
         """Return the Frobenius norm of every input's matrices, (axes + pairs,)."""
@@ -253,6 +288,14 @@ class SumRun:
             decays[first:last] = self.options.hat_decay
         return decays
 
+    @cached_property
+    def _links(self) -> tuple[npt.NDArray[Any], ...]:
+        return self.inputs.chains.arrays
+
+    @cached_property
+    def _chained(self) -> npt.NDArray[np.bool_]:
+        return self.inputs.chains.mask(self.inputs.n_features)
+
     def predict(self, rows: SparseRows) -> FloatArray:
         """Return the predictions of the averaged weights, (n,) or, of several outputs, (n, outputs)."""
         out = np.empty((len(rows.places), self.options.outputs))
@@ -285,16 +328,23 @@ class SumRun:
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values from which :meth:`load_state` takes the fit up again."""
         return {
-            **{name: torch.tensor(getattr(self, name)) for name in ARRAYS},
+            **{name: torch.tensor(getattr(self, name)) for name in self._arrays},
             "steps": self.steps,
             "history": [asdict(event) for event in self.history],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state`; ValueError if it is none of this fit."""
-        self._set({name: state[name] for name in ARRAYS})
+        if missing := set(self._arrays) - state.keys():
+            raise ValueError(f"expected {', '.join(sorted(missing))} in the state of a fit; got none")
+        self._set({name: state[name] for name in self._arrays})
         self.steps = state["steps"]
         self.history = events_of(state["history"])
+
+    @property
+    def _arrays(self) -> tuple[str, ...]:
+        """Names of the arrays that a state holds."""
+        return (*ARRAYS, FACTORS) if len(self.inputs.chains) else ARRAYS
 
     def _set(self, arrays: dict[str, torch.Tensor]) -> None:
         for name, found in arrays.items():
@@ -302,6 +352,57 @@ class SumRun:
             if own.shape != tuple(found.shape):
                 raise ValueError(f"expected {name} of shape {own.shape}; got {tuple(found.shape)}")
             own[:] = found.numpy()
+
+
+class Scores:
+    """What new inputs could add to a fit: a score test, without fitting again.
+
+    For every coefficient of an input's hats, with g_i the derivatives of the rows' losses in it at zero, the
+    score is ``(Σ g_i)² / Σ (g_i − ḡ)²``: about 1 where the input has nothing to add.
+    """
+
+    def __init__(self, run: SumRun, seed: int) -> None:
+        n = len(run.table.y)
+        most = max(SCORED_ROWS // run.options.outputs, LEAST_SCORED)
+        self.rows = np.sort(np.random.default_rng([seed, n]).permutation(n)[:most])
+        self.run = replace(run, table=run.table.take(self.rows))
+        self.weight = self.run.row_weights
+        self.slopes = self.run.derivatives()
+
+    def of(self, u: FloatArray, knots: FloatArray) -> FloatArray:
+        """Return the mean score of every hat of an input with coordinates (n,), (K,)."""
+        one, two = self._moments(*segments(u[self.rows], knots), len(knots))
+        return self._scores(one, two).reshape(len(knots), -1).mean(axis=1)
+
+    def rising(self, u: FloatArray, knots: FloatArray, sign: int) -> FloatArray:
+        """Return the mean score of every increment of an input with a promise, (K − 1,).
+
+        An increment can only grow, so that derivatives count where the loss falls as a diagonal entry does,
+        and then twice: where they are chance, the score is 1 at most. (Less where the increment moves most
+        rows, as the intercept does. To correct that lets so many knots in that errors grow.)
+        """
+        place, share = segments(u[self.rows], knots)
+        one, two = self._moments(2 * place, share, 2 * len(knots))
+        whole = self._moments(2 * place, np.ones(len(place)), 2 * len(knots))
+
+        def summed(parts: FloatArray, all_of: FloatArray) -> FloatArray:
+            beyond = np.cumsum(all_of[1::2][::-1], axis=0)[::-1]
+            return (parts[1::2] + np.concatenate([beyond[1:], np.zeros_like(beyond[:1])]))[:-1]
+
+        first, second = summed(one, whole[0]), summed(two, whole[1])
+        score = 2 * self._scores(first, second) * (sign * first < 0)
+        return score[:, :, : self.run.options.dim].mean(axis=(1, 2, 3))
+
+    def _moments(self, place: IntArray, share: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+        """Return the sums over the rows that :func:`moments` has, of an input with ``count`` hats."""
+        shape = (count, *self.slopes.shape[1:])
+        first, second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        order = order_of(self.run.options.dim)
+        moments(self.slopes, self.weight, place, share.astype(np.float32), order, first, second)
+        return first.astype(np.float64), second.astype(np.float64)
+
+    def _scores(self, one: FloatArray, two: FloatArray) -> FloatArray:
+        return one**2 / np.maximum(two - one**2 / self.weight.sum(dtype=np.float64), 1e-30)
 
 
 def _finite(loss: float, where: str) -> float:
@@ -339,6 +440,26 @@ def _initial(inputs: Inputs, options: SumOptions, rng: np.random.Generator) -> W
     weights[:, 0] = 0
     weights[:, 0, :d] = np.linspace(-1, 1, d)[:, None] * options.scale
     return weights
+
+
+def _linked(inputs: Inputs, options: SumOptions, rng: np.random.Generator, weights: Weights) -> Weights:
+    """Return the factors of chains that a fit starts from, and write their matrices into the weights.
+
+    Matrices are as large as those of other inputs; increments on straight lines are smaller.
+    """
+    chains, d, count = inputs.chains, options.dim, 2 * options.dim - 1
+    factors = _aligned((3, options.blocks, chains.links, count, LANES))
+    factors[:] = 0
+    if not len(chains):
+        return factors
+    deviation = START * options.scale / math.sqrt(len(inputs.axes) + len(inputs.pairs))
+    half = np.where(np.arange(count) < d, 1.0, 0.5)[:, None]
+    factors[0] = rng.standard_normal(factors.shape[1:]) * (math.sqrt(deviation) * half)
+    lines = np.isin(np.arange(chains.links), chains.of_lines)
+    factors[0][:, ~lines] *= BENT
+    factors[0][:, chains.unused] = 0
+    chains.set_nodes(weights, factors[0])
+    return factors
 
 
 def _aligned(shape: tuple[int, ...]) -> Weights:

@@ -1,7 +1,7 @@
 """What analyses see of a model and of rows: NumPy only."""
 
 from .association import Association
-from .axes import Axis, Directions, NumberAxis
+from .axes import Axis, Directions, NumberAxis, Promise
 from .dates import DateAxis
 from .hats import HatsAxis, Pair
 from .levels import LevelsAxis
@@ -20,6 +20,7 @@ __all__ = [
     "NumberAxis",
     "Output",
     "Pair",
+    "Promise",
     "Rows",
     "output_rows",
     "rows_of",

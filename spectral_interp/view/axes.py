@@ -23,6 +23,32 @@ FAR = 10.0
 """Values further from the training mean, in standard deviations, are far outside."""
 
 
+@dataclass(frozen=True)
+class Promise:
+    """What a model is to keep of a column, whatever the other columns are.
+
+    Attributes
+    ----------
+    place : int
+        Place of the column among the axes.
+    sign : int
+        1 if f never falls as the number rises, -1 if it never rises; 1 for levels.
+    levels : tuple of int
+        Places of levels in the order in which f never falls; empty for numbers and dates.
+    """
+
+    place: int
+    sign: int = 1
+    levels: tuple[int, ...] = ()
+
+    def features(self, start: int) -> tuple[int, ...]:
+        """Return the features that the promise orders, where the column's first feature is ``start``.
+
+        Of a number without knots and of elapsed time it is one: its matrix is compared with zero.
+        """
+        return tuple(start + level for level in self.levels) if self.levels else (start,)
+
+
 @dataclass(frozen=True, eq=False)
 class Directions:
     """The m changes of a column that certificates bound.

@@ -1,5 +1,6 @@
 """Every sentence of certificates and of their figures, against raw rows of random tables."""
 
+import itertools
 import re
 
 import numpy as np
@@ -72,6 +73,15 @@ def change_of_level(attack, name, source, target):
     assert (change >= -attack.slack).all()
 
 
+def order_of_levels(attack, name, levels):
+    levels, equal = re.split(" [≤=] ", levels), re.findall(" ([≤=]) ", levels)
+    assert set(attack.view.axis(name).own) <= set(levels)
+    for pair, sign in zip(itertools.pairwise(levels), equal, strict=True):
+        change_of_level(attack, name, *pair)
+        if sign == "=":
+            change_of_level(attack, name, *pair[::-1])
+
+
 def most_of_a_change(attack, name, most):
     assert np.abs(attack.any_change(name)).max() <= parsed(most) + attack.slack
 
@@ -125,6 +135,7 @@ CHECKS = {
     r"Predictions depend on (\w+) only by whether it is missing\.": only_gaps,
     r"Predictions never (fall|rise) when (\w+) rises(, between rows that have a value)?\.": direction,
     r"Changing (\w+) \((\w+) → (\w+)\) never lowers a prediction\.": change_of_level,
+    r"Predictions never fall along the levels of (\w+): (.*)\.": order_of_levels,
     rf"No change of (\w+) moves a prediction by more than ({NUMBER}) \(u\)\.": most_of_a_change,
     rf"One (standard deviation|unit) of (log )?(\w+)(?: between rows that have a value)? never moves a "
     rf"prediction by more than ({NUMBER}) \(u\)\.": most_of_a_step,

@@ -157,6 +157,7 @@ def test_a_step_is_adamw_of_hats_on_straight_lines():
     weights = nodes().astype(np.float32)
     average, mean, square = weights.copy(), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     means, squares, expected_average = np.zeros(shape), np.zeros(shape), nodes()
+    free = np.zeros(features, bool)
     for t in range(1, steps + 1):
         gradient = np.zeros(shape, np.float32)
         gradient[:, :features] = rng.standard_normal((2, features, 3, LANES))
@@ -168,7 +169,7 @@ def test_a_step_is_adamw_of_hats_on_straight_lines():
         hats, lines = x[:, :features], x[:, features:]
         expected_average += 5 / (t + 4) * (nodes() - expected_average)
         advance(
-            *(weights, gradient, mean, square, average, runs, knots, decay, order_of(d)),
+            *(weights, gradient, mean, square, average, runs, knots, free, decay, order_of(d)),
             *(0.5, t, 0.01, 4.0),
         )
         assert not gradient.any()

@@ -10,6 +10,7 @@ from spectral_interp.training import selection
 from spectral_interp.training.inputs import Inputs, finer, knots_of
 from spectral_interp.training.partition import splits
 from spectral_interp.training.selection import Tape, fit_sum
+from spectral_interp.training.sums import SparseTable, SumOptions, SumRun
 from spectral_interp.view import HatsAxis, LevelsAxis, NumberAxis
 from tests.training.test_sums import features, total
 
@@ -256,6 +257,21 @@ def test_a_class_that_is_nearly_absent(positive, short):
     y = np.zeros(200)
     y[:positive] = 1
     assert np.isfinite(predictions(fit(numbers(3), z, y, loss="logistic"), z)).all()
+
+
+@pytest.mark.parametrize(("sign", "low", "high"), [(1, 3, 1e3), (-1, 0, 0.3)])
+def test_scores_of_an_input_with_a_promise_count_what_it_can_gain(sign, low, high):
+    """At most 1 by chance; large where the data ask for a rise that was promised, and near 0 for a fall."""
+    z, y = data(n=2000, target=lambda z: 2 * z[:, 0] + z[:, 1])
+    inputs = Inputs(numbers(3))
+    rows = SparseTable(inputs.sparse(np.where([False, True, True], z, 0)), y, np.ones(len(y)))
+    options = SumOptions(loss="squared", n_epochs=10, stop=10, batch_size=32)
+    scores = selection.Scores(Tape().play("", SumRun.start(inputs, options, rows, 0)), 0)
+    assert scores.rows.size == 2000
+    knots = np.linspace(-2, 2, 8)
+    assert low <= scores.rising(z[:, 0], knots, sign).mean() <= high
+    chance = [scores.rising(z[np.random.default_rng(i).permutation(2000), 2], knots, 1) for i in range(30)]
+    assert 0.4 <= np.mean(chance) <= 1.1
 
 
 def test_useless_inputs_are_zero():
