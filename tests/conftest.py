@@ -70,6 +70,33 @@ def classifier(breast_cancer):
     return SpectralClassifier(dim=4, n_epochs=30, random_state=0, form="single").fit(X, y)
 
 
+@pytest.fixture(scope="session")
+def flowers():
+    """Return a table with numbers, a gap and levels, and a target of three classes."""
+    import pandas as pd
+
+    rng, n = np.random.default_rng(0), 240
+    y = pd.Series(np.array(["iris", "lily", "rose"], dtype=object)[np.arange(n) % 3], name="kind")
+    X = pd.DataFrame({"petal": rng.normal(size=n) + 3.0 * (y == "rose"), "noise": rng.normal(size=n)})
+    X["stem"] = rng.normal(size=n) + 1.5 * (y == "lily")
+    X["soil"] = np.where((y == "iris") & (rng.random(n) < 0.7), "sand", rng.choice(["clay", "peat"], n))
+    X.loc[5, "noise"] = np.nan
+    names = pd.Index([f"f{i}" for i in range(n)], name="flower")
+    return X.set_axis(names), y.set_axis(names)
+
+
+@pytest.fixture(scope="session")
+def florist(flowers):
+    """Return a classifier of three classes, with baselines."""
+    from spectral_interp import SpectralClassifier
+    from spectral_interp.comparison.baselines import fit_baselines
+
+    X, y = flowers
+    est = SpectralClassifier(dim=4, n_epochs=40, random_state=0, form="single").fit(X, y)
+    est.baselines_ = fit_baselines(est, X, y)
+    return est
+
+
 @pytest.fixture
 def random_pencil(rng):
     """Return a function that draws a tridiagonal pencil with p features of order d."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from .._common.arrays import FloatArray
 from .._common.choices import ATTRIBUTION_METHODS
-from ..view import ClassesView, Rows, output_rows, rows_of
+from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
+from ..view.model import log_odds
 from ..view.rows import background_of
 from .interactions import interactions
 from .local import local
@@ -142,6 +145,7 @@ def explain(
         background=description,
         detail=detail,
         **_classes(raw, output, against),
+        **_probability(raw, rows, output, unit),
     )
     if method == "local" and attribution.degenerate.any():
         warnings.warn(
@@ -150,6 +154,54 @@ def explain(
             stacklevel=2,
         )
     return attribution
+
+
+def explain_every_class(model: Any, X: Any) -> dict[Any, Attribution]:
+    """Return, for every class, the local contributions to its log-odds against the mean of all classes.
+
+    They equal ``explain(model, X, output=label)``, at the cost of one explanation of each score; without
+    refit deviations.
+
+    Parameters
+    ----------
+    model : fitted classifier of more than two classes
+    X : DataFrame or array_like, shape (n, columns), or Rows
+
+    Raises
+    ------
+    ValueError
+        If ``X`` does not fit the model, or the model is none of more than two classes.
+    """
+    raw = rows_of(model, X)
+    if not isinstance(raw.view, ClassesView):
+        raise ValueError(f"expected a model of more than two classes; got one of {raw.view.output.unit}")
+    view, labels = raw.view, raw.view.output.classes
+    views = [
+        ModelView(
+            function,
+            view.axes,
+            log_odds(view.output.target, label),
+            view.background,
+            view.background_name,
+            view.pairs,
+        )
+        for label, function in zip(labels, view.functions, strict=True)
+    ]
+    scores = [local(replace(raw, view=own), view.background) for own in views]
+    names = ("values", "base_values", "prediction", "diagonal", "coupling")
+    means = {name: np.mean([getattr(score, name) for score in scores], axis=0) for name in names}
+    unknown: dict[str, Any] = dict.fromkeys(("base_diagonal", "base_coupling", "refit_deviation"))
+    return {
+        label: Attribution.of(
+            replace(score, **{name: getattr(score, name) - means[name] for name in names}, **unknown),
+            replace(raw, view=own),
+            method="local",
+            background=view.background_name,
+            **_classes(raw, label, None),
+            **_probability(raw, raw, label, None),
+        )
+        for label, own, score in zip(labels, views, scores, strict=True)
+    }
 
 
 def _check_unit(rows: Rows, method: str, unit: str, output: Any, against: Any) -> None:
@@ -194,6 +246,17 @@ def _classes(rows: Rows, output: Any, against: Any) -> dict[str, Any]:
         "output": np.repeat(classes[own : own + 1], len(rows)),
         "against": np.repeat(classes[other], len(rows)),
     }
+
+
+def _probability(raw: Rows, rows: Rows, output: Any, unit: str | None) -> dict[str, Any]:
+    """Return the probability of the class whose log-odds are explained, where it is no explained number."""
+    classes = raw.view.output.classes
+    if unit == "probability" or not classes or raw.view.output.paired:
+        return {}
+    if len(classes) == 2:
+        return {"probability": expit(rows.prediction)}
+    own = raw.view.output.place(output, "output")
+    return {"probability": softmax(raw.prediction, axis=1)[:, own]}
 
 
 def _by_entry(method: str, rows: Rows, reference: FloatArray, options: dict[str, Any]) -> FloatArray | None:

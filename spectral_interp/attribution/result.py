@@ -18,6 +18,7 @@ from ..pencil import Neurons
 from ..view import Axis, DateAxis, Rows
 from ..view.dates import as_dates, dates_of, days_of
 from ..view.levels import text_of
+from ..view.model import log_odds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,6 +125,10 @@ class Attribution(Parts):
     output, against : ndarray, shape (n,), or None
         Of a model of several classes, the class that the contributions of a row are to and the one that its
         log-odds are against, None for the mean of all classes.
+    probability : ndarray, shape (n,), or None
+        Of log-odds, the probability that the model gives the class that they are of, among all classes.
+    target : str
+        Name of the target of a model of several classes.
     axes : tuple of Axis, length c
         The columns as the model sees them; empty if not known.
     detail : callable or None
@@ -148,6 +153,8 @@ class Attribution(Parts):
     detail: Callable[[], FloatArray | None] | None = None
     output: npt.NDArray[Any] | None = None
     against: npt.NDArray[Any] | None = None
+    probability: FloatArray | None = None
+    target: str = ""
 
     @classmethod
     def of(
@@ -160,7 +167,7 @@ class Attribution(Parts):
         detail: Callable[[], FloatArray | None] | None = None,
         **classes: Any,
     ) -> Self:
-        """Return the parts with what is known of the rows, and their classes ``output`` and ``against``."""
+        """Return the parts with what is known of the rows, and of their classes."""
         return cls(
             **vars(parts),
             columns=rows.view.columns,
@@ -171,6 +178,7 @@ class Attribution(Parts):
             background=background,
             axes=rows.view.axes,
             detail=detail,
+            target=rows.view.output.target,
             **classes,
         )
 
@@ -244,6 +252,19 @@ class Attribution(Parts):
     @property
     def _dim(self) -> int:
         return (self._by_entry.shape[-1] + 1) // 2
+
+    def unit_of(self, row: int) -> str:
+        """Return the unit of one row: both classes where each row has two of its own, else ``unit``.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, explain
+        >>> explain(Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0), [[1.0]]).unit_of(0)
+        'prediction'
+        """
+        if self.output is None or self.against is None or self.against[row] is None:
+            return self.unit
+        return log_odds(self.target, self.output[row], self.against[row]).unit
 
     @property
     def completeness_gap(self) -> FloatArray:

@@ -31,7 +31,9 @@ FEW_ROWS, FEW_CLASS_ROWS, FEW_ROWS_PER_FEATURE = 50, 10, 5
 """Fewer rows in all, of a class, or trained on per feature, are few."""
 
 
-def warn_of_leaks(axes: Sequence[Axis], z: FloatArray, targets: FloatArray, target: str) -> None:
+def warn_of_leaks(
+    axes: Sequence[Axis], z: FloatArray, targets: FloatArray, target: str, *, classes: int = 0
+) -> None:
     """Warn of columns that predict the target (nearly) perfectly by themselves.
 
     Parameters
@@ -41,20 +43,24 @@ def warn_of_leaks(axes: Sequence[Axis], z: FloatArray, targets: FloatArray, targ
     z : ndarray, shape (n, p)
         Their features.
     targets : ndarray, shape (n,)
-        0 and 1 for classes.
+        0 and 1 for two classes, numbers from 0 for more.
     target : str
+    classes : int
+        Number of classes; 0 for numbers. A column predicts more than two classes if it tells each of them
+        from all others. Classes with few rows do not count.
     """
-    binary = bool(np.isin(targets, (0, 1)).all())
+    binary = classes > 2 or bool(np.isin(targets, (0, 1)).all())
     rows = spread(len(targets), MAX_LEAK_ROWS)
     z, targets = z[rows], targets[rows]
-    rarest = (
-        min(np.count_nonzero(targets == 0), np.count_nonzero(targets == 1)) if binary else LEAK_CLASS_ROWS
-    )
-    if len(axes) < 2 or len(targets) < LEAK_ROWS or rarest < LEAK_CLASS_ROWS:
+    sought = [targets == one for one in range(classes)] if classes > 2 else [targets]
+    if binary:
+        sought = [one for one in sought if min(np.sum(one == 0), np.sum(one != 0)) >= LEAK_CLASS_ROWS]
+    if len(axes) < 2 or len(targets) < LEAK_ROWS or not sought:
         return
     found = []
     for axis, features in zip(axes, _by_axis(axes, z), strict=True):
-        measure, score = _strength(features, targets, binary, ordered=axis.continuous)
+        scores = [_strength(features, one, binary, ordered=axis.continuous) for one in sought]
+        measure, score = min(scores, key=lambda named: named[1])
         if score >= GIVEN_AWAY:
             found.append((axis.name, f"{shown(axis.name)} ({measure} {score:.4f})"))
     if found:

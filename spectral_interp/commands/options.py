@@ -124,20 +124,33 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
         "--methods",
         nargs="+",
         choices=ATTRIBUTION_METHODS,
-        default=list(DEFAULT_METHODS),
-        help=f"of attribution, the first ranks the columns (default: {' '.join(DEFAULT_METHODS)})",
+        help=f"of attribution, the first ranks the columns (default: {' '.join(DEFAULT_METHODS)}; local for "
+        "over 12 classes)",
     )
     parser.add_argument(
         "--rows",
         type=int,
-        help=f"explain at most this many (default: {ROWS}, and {COSTLY_ROWS} of them by path and shapley)",
+        help=f"explain at most this many (default: {ROWS}, and {COSTLY_ROWS} of them by path and shapley, "
+        "fewer for over three classes)",
+    )
+    parser.add_argument(
+        "--output",
+        type=_name,
+        metavar="CLASS",
+        help="the class to explain (default: of two classes the positive one, of more the most frequent one; "
+        "then single predictions are explained for the predicted class against the runner-up)",
+    )
+    parser.add_argument(
+        "--against",
+        type=_name,
+        metavar="CLASS",
+        help="the class that log-odds are against (default: the other one, or the mean of all)",
     )
     parser.add_argument("--no-compare", action="store_true", help="leave out the comparison with SHAP")
     parser.add_argument(
         "--compare-rows",
         type=int,
-        default=COMPARE_ROWS,
-        help=f"compare on at most this many rows (default: {COMPARE_ROWS})",
+        help=f"compare on at most this many rows (default: {COMPARE_ROWS}, fewer for over three classes)",
     )
     parser.add_argument(
         "--format",

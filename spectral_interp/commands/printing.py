@@ -11,6 +11,7 @@ from ..plots.rungs import of_lowest, rungs_table
 from ..report.folder import SUMMARY
 from ..report.summary import (
     CertifiedFound,
+    ClassesFound,
     ComparisonFound,
     MarginsFound,
     MethodFound,
@@ -23,6 +24,9 @@ from ..report.summary import (
 
 LABEL = 18
 """Width of the labels."""
+
+PRINTED_CLASSES = 12
+"""Maximum number of classes that are printed."""
 
 PRINTED_SENTENCES = 8
 """Maximum number of certified sentences that are printed."""
@@ -50,7 +54,9 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "metric", ", ".join(f"{k} {number(v)}" for k, v in metrics.items()) or "no targets given"
     if summary.not_held_out:
         yield "", summary.not_held_out
-    if summary.form == "sum":
+    if summary.classes:
+        yield from _class_lines(summary.classes)
+    if summary.form == "sum" or summary.classes:
         yield "model", summary.description
     for place, line in enumerate(rung_lines(summary.rungs, summary.target, squared="RMSE" in metrics)):
         yield "" if place else "forms", line
@@ -60,7 +66,9 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield from _method_lines(name, method, unit)
     for name, moves in (summary.background_stability or {}).items():
         yield f"{name}, redrawn", _stability(moves, summary.methods[name].top_columns)
-    yield from _certified_lines(summary.certified, "proven" if summary.form == "sum" else "possible")
+    yield from _certified_lines(
+        summary.certified, "proven" if summary.form == "sum" or summary.classes else "possible"
+    )
     if summary.pieces:
         counts = ", ".join(f"{name} {count}" for name, count in summary.pieces.counts.items())
         yield "linear pieces", f"{counts}, to within {at_most(summary.pieces.eps)} ({unit})"
@@ -75,6 +83,16 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     for place, reason in enumerate(summary.left_out):
         yield "" if place else "left out", reason
     yield "time", ", ".join(f"{k} {v:.1f} s" for k, v in summary.seconds.items() if v >= 0.05)
+
+
+def _class_lines(found: ClassesFound) -> Iterator[tuple[str, str]]:
+    yield "explained", found.sentence
+    for place, one in enumerate(found.classes[:PRINTED_CLASSES]):
+        yield "" if place else "classes", f"{one.name}: {', '.join(one.top_columns)}"
+    if len(found.classes) > PRINTED_CLASSES:
+        yield "", f"… and {len(found.classes) - PRINTED_CLASSES} more in {SUMMARY}"
+    for place, sentence in enumerate(filter(None, [found.confused, *found.contrasts])):
+        yield "" if place else "told apart", sentence
 
 
 def rung_lines(rungs: Sequence[RungFound], target: str, *, squared: bool) -> list[str]:

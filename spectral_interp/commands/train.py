@@ -77,11 +77,12 @@ def main(args: argparse.Namespace) -> None:
 def _trained(est: SpectralRegressor | SpectralClassifier) -> str:
     """Return what was fitted and for how long."""
     epochs = counted(epochs_of(est), "epoch")
+    functions = est.module_.functions()
+    each = f" for each of {len(functions)} classes" if len(functions) > 1 else ""
     if est.form_ == "single":
-        return epochs if est.form == "single" else f"a single neuron, {epochs}"
-    neurons = est.function_.neurons
-    fits = counted(neurons.n_members, "fit")
-    return f"a sum of {len(neurons)} neurons in {fits} of {epochs}"
+        return epochs if est.form == "single" else f"a single neuron{each}, {epochs}"
+    neurons = functions[0].neurons
+    return f"a sum of {len(neurons)} neurons in {counted(neurons.n_members, 'fit')} of {epochs}{each}"
 
 
 def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, FloatArray | None]:
@@ -132,6 +133,11 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
                 f"expected --positive only with a target of two classes; got {shown(y.name)}, which holds "
                 "numbers"
             )
+        if y.nunique() > 2:
+            raise ValueError(
+                f"expected --positive only with a target of two classes; got {shown(y.name)}, which has "
+                f"{y.nunique()}: choose the class to explain with analyze --output"
+            )
         options["positive"] = args.positive
     return kind(
         args.dim,
@@ -158,6 +164,9 @@ def _split(X: pd.DataFrame, y: pd.Series, args: argparse.Namespace) -> tuple[Pla
         groups = fingerprints(TableEncoder.fit(X, **_column_options(args)).encode(X))
     n_held = math.ceil(TEST_FRACTION * len(X))
     kept, held = hold_out(groups, n_held, args.seed, classes=None if classes is None else classes.to_numpy())
+    if classes is not None:  # with few rows of many classes, one may have been held out whole
+        only_held = np.isin(held, np.flatnonzero(~classes.isin(classes.iloc[kept]).to_numpy()))
+        kept, held = np.concatenate([kept, held[only_held]]), held[~only_held]
     _, sizes = np.unique(groups, return_counts=True)
     return kept, held, int(sizes[sizes > 1].sum())
 
@@ -180,10 +189,9 @@ def _give_hints(
     y = pd.concat([targets[0].iloc[some], targets[1]])
     labels = target.astype(object).map(text_of)
     classes = {} if holds_numbers(target) else labels.value_counts().to_dict()
-    if len(classes) in (0, 2):
-        numbers = class_codes(y, [*classes], str(y.name)) if classes else target_numbers(y, str(y.name))
-        warn_of_leaks(encoder.axes, z, numbers, str(y.name))
-        warn_of_few_rows(len(X_train), len(X_test), z.shape[1], classes)
+    numbers = class_codes(y, [*classes], str(y.name)) if classes else target_numbers(y, str(y.name))
+    warn_of_leaks(encoder.axes, z, numbers, str(y.name), classes=len(classes))
+    warn_of_few_rows(len(X_train), len(X_test), z.shape[1], classes)
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
+from .._common.arrays import FloatArray
 from ..estimators.base import SpectralEstimator
 from ..estimators.single import consume, going_on, options_of
 from ..models.network import LINEAR, MLP, Baseline, network
@@ -31,7 +32,8 @@ PENALTIES = np.logspace(-3, 3, 13)
 def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Baseline]:
     """Fit a linear model and an MLP on the table that ``est`` was fitted on: same inputs, split and loss.
 
-    The linear model is scikit-learn's ridge or logistic regression; the validation rows choose its penalty.
+    The linear model is scikit-learn's ridge or logistic regression, multinomial for more than two classes;
+    the validation rows choose its penalty.
     Both see the columns before numbers are made piecewise linear. The MLP has two hidden layers of 64 ReLUs
     and is trained as a single neuron is, with the estimator's settings of that form: weight decay, averaged
     weights, the best epoch on the validation rows and, on large tables, a last cycle on all rows; only its
@@ -92,30 +94,46 @@ def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
     for strength in PENALTIES:
         model = LogisticRegression(C=1 / strength, max_iter=1000) if classifier else Ridge(alpha=strength)
         model.fit(train.z, train.y, sample_weight=train.weight)
-        module = network([train.z.shape[1]])
-        weights = {
-            "0.weight": torch.from_numpy(model.coef_.reshape(1, -1)),
-            "0.bias": torch.from_numpy(np.reshape(model.intercept_, 1)),
-        }
-        module.load_state_dict(weights)
-        loss = mean_loss(_flat(module), data.validation, est._loss)
+        module = network([train.z.shape[1]], est.n_outputs)
+        slopes, intercepts = _lines(model, est.n_outputs, len(train.y))
+        module.load_state_dict({"0.weight": torch.from_numpy(slopes), "0.bias": torch.from_numpy(intercepts)})
+        loss = mean_loss(_shaped(module), data.validation, est._loss)
         fitted.append((loss, module))
     return _finished(LINEAR, min(fitted, key=lambda pair: pair[0])[1], data)
 
 
+def _lines(model: Any, outputs: int, rows: int) -> tuple[FloatArray, FloatArray]:
+    """Return slopes (outputs, g) and intercepts (outputs,) of a fitted linear model.
+
+    A class without a row to fit on, such as one whose only row validates, gets the score of the rarest other
+    class with no slopes, lower by the logarithm of the number of rows.
+    """
+    slopes, intercepts = np.reshape(model.coef_, (-1, model.n_features_in_)), np.ravel(model.intercept_)
+    if outputs == 1:
+        return slopes, intercepts
+    if len(slopes) == 1:  # two of the classes have rows
+        slopes, intercepts = np.vstack([-slopes, slopes]) / 2, np.append(-intercepts, intercepts) / 2
+    own = model.classes_.astype(np.intp)
+    all_slopes = np.zeros((outputs, slopes.shape[1]))
+    all_intercepts = np.full(outputs, intercepts.min() - np.log(rows))
+    all_slopes[own], all_intercepts[own] = slopes, intercepts
+    return all_slopes, all_intercepts
+
+
 def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
-    module = network([data.table.z.shape[1], *HIDDEN], seed=est.seed_)
+    module = network([data.table.z.shape[1], *HIDDEN], est.n_outputs, seed=est.seed_)
     options = replace(options_of(est, data.train, module), learning_rate=MLP_LEARNING_RATE, norm_penalty=0.0)
     generator = torch.Generator().manual_seed(est.seed_)
-    run = Run.start(_flat(module), options, n_rows=len(data.trained), generator=generator)
+    run = Run.start(_shaped(module), options, n_rows=len(data.trained), generator=generator)
     events = stop_early(epochs(run, data.train, data.validation), run, patience=est.patience)
     consume(est, going_on(events, run, data), run)
     return _finished(MLP, module, data)
 
 
-def _flat(module: nn.Sequential) -> nn.Sequential:
-    """Return the network with predictions of shape (n,), as training wants them."""
-    return nn.Sequential(module, nn.Flatten(0))
+def _shaped(module: nn.Sequential) -> nn.Sequential:
+    """Return the network with predictions as training wants them: (n,), or (n, classes) of several."""
+    last: Any = module[-1]
+    return nn.Sequential(module, nn.Flatten(0)) if last.out_features == 1 else nn.Sequential(module)
 
 
 @torch.no_grad()
@@ -126,4 +144,4 @@ def _finished(name: str, module: nn.Sequential, data: Partition) -> Baseline:
     weights[f"{last}.weight"] *= data.scale
     weights[f"{last}.bias"] *= data.scale
     weights[f"{last}.bias"] += data.center
-    return Baseline.from_state(name, weights)
+    return Baseline.from_state(name, weights, len(weights[f"{last}.bias"]))

@@ -16,11 +16,11 @@ from ..attribution.result import Attribution
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..models.network import LINEAR, MLP, Baseline
-from ..view import Rows, rows_of
+from ..view import Rows, output_rows, rows_of
 from .agreement import Key, agreement, agreement_table
 from .baselines import fit_baselines
 from .disputes import Dispute, disputes
-from .explainers import SPECTRAL, ExplainedModel, explained_models
+from .explainers import SPECTRAL, explained_models
 from .study import OK, Study
 
 COMPARED_BACKGROUND = 25
@@ -156,6 +156,8 @@ def compare(
     y: Any = None,
     *,
     train: tuple[Any, Any] | None = None,
+    output: Any = None,
+    against: Any = None,
     max_rows: int = 200,
     random_state: int = 0,
 ) -> Comparison:
@@ -175,6 +177,10 @@ def compare(
         Their targets. Without them accuracy is left out.
     train : (X, y), optional
         The training table, to fit baselines on if the estimator carries none.
+    output, against : label, optional
+        The class to explain, and the one that its log-odds are against: see
+        :func:`spectral_interp.explain`. A model of more than two classes needs ``output``. The accuracy is
+        that of all classes.
     max_rows : int
         Explain at most this many rows, drawn with ``random_state``.
     random_state : int
@@ -189,7 +195,8 @@ def compare(
     TypeError
         If ``est`` is no spectral estimator.
     ValueError
-        If X or y do not fit the model, or there is no row to explain.
+        If X or y do not fit the model, or there is no row to explain; if ``output`` or ``against`` is no
+        class of the model.
 
     Examples
     --------
@@ -207,12 +214,13 @@ def compare(
     if max_rows < 1:
         raise ValueError(f"expected max_rows >= 1; got {max_rows}")
     notes: list[str] = []
-    whole = rows_of(est, X)
+    every = rows_of(est, X)
+    whole = output_rows(est, every, output, against)
     if not len(whole):
         raise ValueError("expected at least one row to explain; got none")
     baselines = _baselines(est, train, notes)
-    models = explained_models(est, baselines)
-    accuracy = _accuracy(est, models, whole, y, notes)
+    models = explained_models(est, baselines, output, against)
+    accuracy = _accuracy(est, baselines or {}, every, y, notes)
     places = np.sort(np.random.default_rng(random_state).permutation(len(whole))[:max_rows])
     rows, reference = whole.take(places), whole.view.background[:COMPARED_BACKGROUND]
     _note_limits(rows, max_rows, notes)
@@ -246,7 +254,7 @@ def _baselines(
 
 def _accuracy(
     est: SpectralRegressor | SpectralClassifier,
-    models: list[ExplainedModel],
+    baselines: dict[str, Baseline],
     rows: Rows,
     y: Any,
     notes: list[str],
@@ -264,15 +272,19 @@ def _accuracy(
         return pd.DataFrame(columns=["model", "rows", "unit"])
     if count < n:
         notes.append(f"accuracy on {count} of {n} rows: the others have no target")
+    inputs, found = rows.inputs[known], np.array(targets[known].tolist())
+    predictions = {SPECTRAL: rows.view.values_of_inputs(inputs)} | {
+        name: baseline.values(inputs) for name, baseline in baselines.items()
+    }
     return pd.DataFrame(
         [
             {
-                "model": model.name,
-                **est.metrics(model.values(rows.inputs[known]), np.array(targets[known].tolist())),
+                "model": name,
+                **est.metrics(prediction, found),
                 "rows": count,
                 "unit": rows.view.output.unit,
             }
-            for model in models
+            for name, prediction in predictions.items()
         ]
     )
 

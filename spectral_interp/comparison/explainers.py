@@ -78,16 +78,34 @@ class ExplainedModel:
 
 
 def explained_models(
-    est: SpectralRegressor | SpectralClassifier, baselines: dict[str, Baseline] | None
+    est: SpectralRegressor | SpectralClassifier,
+    baselines: dict[str, Baseline] | None,
+    output: Any = None,
+    against: Any = None,
 ) -> list[ExplainedModel]:
-    """Return the spectral model and its baselines as models to explain."""
-    view = est.view()
+    """Return the spectral model and its baselines as models to explain, of classes one output of them."""
+    weights = est.view().weights(output, against)
+    view = est.view().of(output, against)
     module = nn.Sequential(FromInputs(view), est.module_)
+    if not np.array_equal(weights, [1.0]):
+        module.append(_Weighted(weights))
+        baselines = {name: baseline.of(weights) for name, baseline in (baselines or {}).items()}
     models = [ExplainedModel(SPECTRAL, module, view.values_of_inputs, view)]
     for name, baseline in (baselines or {}).items():
         own = _linear_view(baseline, view) if name == LINEAR else None
         models.append(ExplainedModel(name, baseline.module, view=own))
     return models
+
+
+class _Weighted(nn.Module):
+    """The weighted sum of the outputs of a module, (n, outputs) or (n,) to (n,)."""
+
+    def __init__(self, weights: FloatArray) -> None:
+        super().__init__()
+        self.weights = torch.from_numpy(weights)
+
+    def forward(self, scores: Tensor) -> Tensor:
+        return scores.reshape(len(scores), -1) @ self.weights.to(scores.dtype)
 
 
 def _linear_view(baseline: Baseline, view: ModelView) -> ModelView:

@@ -13,14 +13,20 @@ from .._common.sampling import spread
 from ..attribution.explain import METHODS
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
-from ..view import rows_of
+from ..view import output_rows
 
 REDRAWS, JUDGED_ROWS = 1000, 30
 """Number of redraws of the background, and maximum number of rows that they are judged at."""
 
 
 def stability_table(
-    est: SpectralRegressor | SpectralClassifier, X: Any, method: str, *, seed: int
+    est: SpectralRegressor | SpectralClassifier,
+    X: Any,
+    method: str,
+    *,
+    seed: int,
+    output: Any = None,
+    against: Any = None,
 ) -> pd.DataFrame:
     """Return how far mean |contribution| moves when the background is drawn again.
 
@@ -40,6 +46,9 @@ def stability_table(
     method : {"local", "path", "shapley"}
     seed : int
         Of the draws.
+    output, against : label, optional
+        The class to explain, and the one that its log-odds are against: see
+        :func:`spectral_interp.explain`. A model of more than two classes needs ``output``.
 
     Returns
     -------
@@ -59,7 +68,7 @@ def stability_table(
     >>> float(table["redraw_standard_deviation"].max())
     0.0
     """
-    rows = rows_of(est, X)
+    rows = output_rows(est, X, output, against)
     few, background = rows.take(spread(len(rows), JUDGED_ROWS)), rows.view.background
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run over all rows gave them

@@ -13,13 +13,13 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.utils.multiclass import type_of_target
 
 from .._common.arrays import FloatArray
-from .._common.messages import meant, shown, truncated_list
+from .._common.messages import meant, shown
 from ..tables.targets import class_codes
 from ..view import Output
 from ..view.levels import class_place
 from ..view.model import log_odds_of_two
 from .base import SpectralEstimator
-from .validation import MOST_CLASSES
+from .validation import check_classes
 
 
 class SpectralClassifier(ClassifierMixin, SpectralEstimator):
@@ -210,14 +210,8 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
                 f"expected class labels that are text, numbers or booleans in {self.target_name_!r}; got "
                 f"{self.classes_.dtype}; turn them into text"
             )
+        check_classes(self.classes_, self.target_name_)
         count = len(self.classes_)
-        if not 2 <= count <= MOST_CLASSES:
-            found = "1 class" if count == 1 else f"{count} classes"
-            advice = "" if count == 1 else "; numbers need a SpectralRegressor; group rare classes"
-            raise ValueError(
-                f"expected a target with 2 to {MOST_CLASSES} classes in {self.target_name_!r}; got {found}: "
-                f"{truncated_list(map(shown, self.classes_))}{advice}"
-            )
         if count > 2 and self.structure == "dense":
             raise ValueError(
                 f"expected structure='tridiagonal' or 'diagonal' for {count} classes; got 'dense', which is "

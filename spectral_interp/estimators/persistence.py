@@ -22,7 +22,7 @@ from ..models.network import Baseline
 from ..models.sums import SumSpectral
 from ..tables.encoder import TableEncoder
 from ..tables.frames import as_frame
-from ..view import NumberAxis
+from ..view import ClassesView, NumberAxis
 from ..view.rows import labels_of
 from .promises import check_certified, promised
 from .single import new_module
@@ -162,7 +162,7 @@ def _from_state(state: dict[str, Any]) -> Any:
     z = _view_background(est)
     _check_promises(est)
     est.baselines_ = state.get("baselines") and {
-        name: _baseline(name, weights, z) for name, weights in state["baselines"].items()
+        name: _baseline(name, weights, z, est.n_outputs) for name, weights in state["baselines"].items()
     }
     return est
 
@@ -241,7 +241,7 @@ def _view_background(est: Any) -> FloatArray:
     est.build_view()
     view = est.view()
     with np.errstate(over="ignore", invalid="ignore"):
-        functions = est.module_.functions()
+        functions = view.functions if isinstance(view, ClassesView) else (view.function,)
         largest = max(np.abs(f.neurons.at(view.background)).max(initial=0.0) for f in functions)
     if not largest <= MAX_WEIGHT:
         raise ValueError(f"expected matrices within ±{MAX_WEIGHT:.4g} for the background; got {largest:.4g}")
@@ -264,9 +264,9 @@ def _heldout(est: Any, state: dict[str, Any]) -> tuple[pd.DataFrame, pd.Series]:
     return rows.set_axis(index), targets.set_axis(index)
 
 
-def _baseline(name: str, weights: dict[str, torch.Tensor], z: FloatArray) -> Baseline:
+def _baseline(name: str, weights: dict[str, torch.Tensor], z: FloatArray, outputs: int) -> Baseline:
     """Return the baseline; ValueError unless it predicts finite numbers for the features z (n, p)."""
-    baseline = Baseline.from_state(name, weights)
+    baseline = Baseline.from_state(name, weights, outputs)
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(baseline.values(z)).all():
             raise ValueError(f"expected finite predictions of the baseline {name!r}; got others")

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.utils.validation import validate_data
 
 from .._common.choices import FORMS
-from .._common.messages import row_name
+from .._common.messages import row_name, shown, truncated_list
 from ..tables.frames import as_frame, holds_words, names_columns, refuse_series, with_names
 from ..tables.targets import refuse_dates
 from .promises import check_promises
@@ -60,6 +60,26 @@ def check_parameters(est: Any) -> None:
                 f"form={est.form!r}; it is an option of {other}"
             )
     check_promises(est)
+
+
+def check_classes(labels: npt.NDArray[Any], name: str) -> None:
+    """Raise ValueError unless a target has 2 to 100 classes.
+
+    Examples
+    --------
+    >>> check_classes(np.array(["a"]), "kind")
+    Traceback (most recent call last):
+    ValueError: expected a target with 2 to 100 classes in 'kind'; got 1 class: 'a'
+    """
+    count = len(labels)
+    if 2 <= count <= MOST_CLASSES:
+        return
+    found = "1 class" if count == 1 else f"{count} classes"
+    advice = "" if count == 1 else "; numbers need a SpectralRegressor; group rare classes"
+    raise ValueError(
+        f"expected a target with 2 to {MOST_CLASSES} classes in {name!r}; got {found}: "
+        f"{truncated_list(map(shown, labels.tolist()))}{advice}"
+    )
 
 
 def check_training(

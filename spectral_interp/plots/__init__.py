@@ -9,6 +9,9 @@ from .agreement import agreement, agreement_table
 from .background_stability import background_stability, background_stability_table
 from .beeswarm import beeswarm, beeswarm_table
 from .certified import certified, certified_table
+from .class_contrasts import class_contrasts, class_contrasts_table
+from .class_importance import class_importance, class_importance_table
+from .confusion import confusion, confusion_table
 from .cost import cost, cost_table
 from .deletion import deletion, deletion_table
 from .dependence import dependence, dependence_table
@@ -47,7 +50,13 @@ __all__ = [
     "beeswarm_table",
     "certified",
     "certified_table",
+    "class_contrasts",
+    "class_contrasts_table",
+    "class_importance",
+    "class_importance_table",
     "column_colours",
+    "confusion",
+    "confusion_table",
     "cost",
     "cost_table",
     "deletion",

@@ -18,7 +18,7 @@ from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import NEUTRAL, VALUE_MAP, WHOLE
-from .text import LETTER, UNIT, room, sentence, shorten, shorten_all, value_text
+from .text import LETTER, room, sentence, shorten_all, unit_text, value_text
 
 STEADY = 0.6
 """Rank correlation of values and contributions from which on a column has a direction."""
@@ -87,7 +87,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         if own["nominal"].iloc[0]:
             _name_levels(own, at, ax)
     ax.locator_params(axis="x", nbins=5)
-    label_x(ax, f"contribution ({shorten(table['unit'].iloc[0], UNIT)}){beyond}")
+    label_x(ax, f"contribution ({unit_text(table['unit'].iloc[0])}){beyond}")
     ax.set_title(f"{table['method'].iloc[0].capitalize()} contributions, {counted(rows, 'row')}")
     legend_below(ax)
 

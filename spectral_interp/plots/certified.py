@@ -13,7 +13,7 @@ from ..certificates.sentences import LOOSE, is_change
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
-from .text import UNIT, printable, shorten, shorten_all
+from .text import printable, shorten, shorten_all, unit_text
 
 CHANGE, BRIEF = 34, 12
 """Characters of the name of a line with a change of level, and of the column in it."""
@@ -63,7 +63,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         ax.text(0, len(shown), bound, ha="center", va="center", color=WHOLE, backgroundcolor="white")
     columns = [*shown["column"], *names[len(shown) :]]
     name_lines(ax, names, columns=columns, colours=colours, width=CHANGE)
-    label_x(ax, f"derivative ({shorten(table['unit'][0], UNIT)} per {_step(shown)})")
+    label_x(ax, f"derivative ({unit_text(table['unit'][0])} per {_step(shown)})")
     ax.locator_params(axis="x", nbins=5)
     ax.set_title("Certified response to each column")
     legend_below(ax)

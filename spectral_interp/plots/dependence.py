@@ -24,7 +24,7 @@ from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import label_y, legend_below, name_levels
 from .style import CERTIFIED, NEUTRAL, PROVEN, SHARE_MAP, TOP, WHOLE, label_log
-from .text import NAME, UNIT, VALUE, shorten, with_unit
+from .text import NAME, VALUE, shorten, unit_text, with_unit
 
 _GRID = 201
 _BEYOND = 0.5
@@ -191,7 +191,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     if dates:
         label_dates(ax.xaxis)
     ax.set_xlabel("\n".join([shorten(name, 2 * NAME), *notes]))
-    label_y(ax, f"contribution ({shorten(first['unit'], UNIT)})")
+    label_y(ax, f"contribution ({unit_text(first['unit'])})")
     ax.set_title(f"{first['method'].capitalize()} contributions of {shorten(name)}", loc="left")
     legend_below(ax, ncols=1)
 

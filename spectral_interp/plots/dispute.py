@@ -12,7 +12,7 @@ from ..comparison.disputes import Dispute
 from .figure import Figure
 from .lines import Colours, fold, fold_names, height_of_lines, label_x, legend_below, starts
 from .style import look_of
-from .text import UNIT, row_name, shorten, shorten_all, with_unit
+from .text import row_name, shorten_all, unit_text, with_unit
 from .waterfall import COLUMNS, follow, frame
 
 
@@ -68,7 +68,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     ax.margins(x=0.04)
     columns = list(next(iter(models.values()))["column"])
     frame(ax, shorten_all(columns), columns, colours)
-    label_x(ax, f"prediction ({shorten(table['unit'].iloc[0], UNIT)})")
+    label_x(ax, f"prediction ({unit_text(table['unit'].iloc[0])})")
     ax.set_title(f"Row {row_name(table['row'].iloc[0])}, as each model explains it")
     legend_below(ax)
 

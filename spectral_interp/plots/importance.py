@@ -22,7 +22,7 @@ from .lines import (
     name_lines,
 )
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, TOP, WHOLE
-from .text import UNIT, shorten, with_unit
+from .text import unit_text, with_unit
 
 NAMED = 5
 """Columns that a sentence names."""
@@ -94,7 +94,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     if len(names) < len(table):
         limit_others(ax, reach[:TOP].max(), reach[TOP:], whole[TOP:])
     ax.locator_params(axis="x", nbins=5)
-    label_x(ax, f"mean |contribution| ({shorten(table['unit'][0], UNIT)})")
+    label_x(ax, f"mean |contribution| ({unit_text(table['unit'][0])})")
     method, rows = table["method"][0].capitalize(), counted(int(table["rows"][0]), "row")
     ax.set_title(f"{method} contributions, {rows}")
     legend_below(ax)

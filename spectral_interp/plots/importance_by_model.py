@@ -21,7 +21,7 @@ from .lines import (
     name_lines,
 )
 from .style import TOP, look_of
-from .text import UNIT, shorten
+from .text import unit_text
 
 
 def importance_by_model_table(comparison: Comparison) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     ax.set_xlim(left=0)
     if len(names) < len(columns):
         limit_others(ax, sizes[:, :TOP].max(), sizes[:, TOP], sizes[:, TOP])
-    label_x(ax, f"mean |contribution| ({shorten(table['unit'].iloc[0], UNIT)})")
+    label_x(ax, f"mean |contribution| ({unit_text(table['unit'].iloc[0])})")
     ax.set_title("Mean size of the contributions, by model")
     legend_below(ax)
 

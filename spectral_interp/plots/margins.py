@@ -12,7 +12,7 @@ from ..certificates.bounds import Certificate
 from ..view import ModelView
 from .figure import Figure
 from .style import NEUTRAL, WHOLE
-from .text import UNIT, shorten
+from .text import unit_text
 
 
 def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def _space(table: pd.DataFrame) -> str:
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
     """Draw the share of rows with at most a given gap (lower axis) and linear radius (upper axis)."""
-    unit, eps = shorten(table["unit"].iloc[0], UNIT), table["eps"].iloc[0]
+    unit, eps = unit_text(table["unit"].iloc[0]), table["eps"].iloc[0]
     upper = ax.twiny()
     upper.spines["top"].set_visible(True)
     gap = "smallest gap of all neurons" if "neurons" in table else "gap to the nearest eigenvalue"

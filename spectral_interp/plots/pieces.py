@@ -10,7 +10,7 @@ from .._common.text import at_most, counted
 from ..regions.pieces import Regions
 from .figure import Figure
 from .style import DIAGONAL, MODEL_LOOKS, Look, label_log, line_looks
-from .text import UNIT, shorten
+from .text import unit_text
 
 _LOOKS = {"model": MODEL_LOOKS["spectral"], "skeleton": Look(DIAGONAL, "--")}
 """The skeleton is the diagonal part of the model."""
@@ -49,7 +49,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
         label_log(ax.xaxis)
         label_log(ax.yaxis)
         ax.legend()
-    ax.set_xlabel(f"tolerance ε ({shorten(table['unit'][0], UNIT)})")
+    ax.set_xlabel(f"tolerance ε ({unit_text(table['unit'][0])})")
     ax.set_ylabel("tangent planes that cover the rows")
     ax.set_title(f"Pieces that are linear to within ε, {counted(int(table['rows'][0]), 'row')}")
 

@@ -17,7 +17,7 @@ from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import label_y
 from .style import VALUE_MAP, label_log
-from .text import NAME, UNIT, row_name, shorten, with_unit
+from .text import NAME, row_name, shorten, unit_text, with_unit
 
 _LABELLED = 0.01
 """Pieces of at least this share of the plane carry their latent's number."""
@@ -119,7 +119,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
     what = "Pieces of the skeleton, by latent" if "piece" in table else "Predictions"
     ax.set_title(f"{what} (✕ row {row_name(first['row'])})")
     bar = ax.figure.colorbar(colours, ax=ax, aspect=30, pad=0.02)
-    label_y(bar.ax, f"prediction ({shorten(first['unit'], UNIT)})")
+    label_y(bar.ax, f"prediction ({unit_text(first['unit'])})")
 
 
 def _inner_point(inside: np.ndarray) -> tuple[int, int]:

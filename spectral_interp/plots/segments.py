@@ -15,7 +15,7 @@ from ..certificates.sentences import LOOSE
 from .figure import Figure
 from .lines import label_y, legend_below
 from .style import CERTIFIED, NEUTRAL, PROVEN, WHOLE, label_log
-from .text import NAME, UNIT, shorten
+from .text import NAME, shorten, unit_text
 
 
 def segments_table(certificate: Certificate, column: str) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     name = str(first["column"])
     ax.set_xlabel(shorten(name, 2 * NAME))
     step = str(first["step"]).removesuffix(name) + shorten(name)
-    label_y(ax, f"slope ({shorten(first['unit'], UNIT)} per {step})")
+    label_y(ax, f"slope ({unit_text(first['unit'])} per {step})")
     ax.set_title(f"Slopes along {shorten(name)}, segment by segment", loc="left")
     legend_below(ax)
 

@@ -11,7 +11,7 @@ from ..view.axes import MISSING
 from .figure import Figure
 from .lines import Colours, add_bars, fold_names, height_of_lines, label_x, legend_below, name_lines
 from .style import CERTIFIED, NEUTRAL, WHOLE
-from .text import UNIT, sentence, shorten
+from .text import sentence, unit_text
 
 LEVEL, DATE, GAP = "change of level", "step of a date", "gap"
 """Steps of columns of levels, of dates whose month, weekday or hour enter, and to a missing value."""
@@ -59,7 +59,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     name_lines(ax, names, columns=[*shown["column"], *names[len(shown) :]], colours=colours)
     ax.set_xlim(left=0)
     ax.locator_params(axis="x", nbins=5)
-    unit, steps = shorten(table["unit"][0], UNIT), sorted(set(table["of"]), reverse=True)
+    unit, steps = unit_text(table["unit"][0]), sorted(set(table["of"]), reverse=True)
     label_x(ax, f"largest possible change ({unit} per {' or '.join(steps)})")
     ax.set_title("Sensitivity bound of each column")
     legend_below(ax)

@@ -15,7 +15,7 @@ from .dates import drawn, holds_dates, label_dates
 from .figure import Figure
 from .lines import label_y, legend_below, name_levels
 from .style import MODEL_LOOKS, NEUTRAL, WHOLE, label_log
-from .text import NAME, UNIT, row_name, shorten, value_text, with_unit
+from .text import NAME, row_name, shorten, unit_text, value_text, with_unit
 
 
 def spectrum_table(found: SpectrumSlice, share: float | None = None) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
         ax.set_xlim(-0.5, len(levels) - 0.5)
     name = str(first["column"])
     ax.set_xlabel(shorten(name, 2 * NAME) + (f" ({first['which']})" if "which" in table else ""))
-    label_y(ax, f"eigenvalue ({shorten(first['unit'], UNIT)})")
+    label_y(ax, f"eigenvalue ({unit_text(first['unit'])})")
     neuron = f"Neuron {first['neuron']}: e" if "neuron" in table else "E"
     title = f"{neuron}igenvalue flow along {shorten(name)} at row {row_name(first['row'])}"
     ax.set_title(title, loc="left")

@@ -170,6 +170,19 @@ def shorten(text: str, width: int = NAME) -> str:
     return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
+def unit_text(unit: str) -> str:
+    """Return a unit for a label; of log-odds between two classes each side is shortened by itself.
+
+    Examples
+    --------
+    >>> unit_text("log-odds of kind = a against the mean of all classes")
+    'log-odds of kind = a against the mean of all classes'
+    >>> unit_text("log-odds of whether a customer will leave = yes")
+    'log-odds of whether a…leave = yes'
+    """
+    return " against ".join(shorten(side, UNIT) for side in unit.split(" against "))
+
+
 def shorten_value(text: str) -> str:
     """Return a value as :func:`shorten` does, a date with its time to the minute.
 

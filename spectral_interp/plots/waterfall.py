@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
-from .._common.text import number, signed
+from .._common.text import number, percent, signed
 from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import (
@@ -24,7 +24,7 @@ from .lines import (
     starts,
 )
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
-from .text import NAME, UNIT, row_name, shorten, shorten_all, shorten_value, value_text, with_unit
+from .text import NAME, row_name, shorten_all, shorten_value, unit_text, value_text, with_unit
 
 COLUMNS = 9
 """Columns of a waterfall that have a line of their own where there are more than ten."""
@@ -44,7 +44,8 @@ def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
 
     Beyond ten columns the smallest are one line, "N others". ``diagonal`` and ``coupling`` are the parts of
     the contribution, NaN where the method has none. Of a model of several fits ``refit_deviation`` is the
-    standard deviation of the contribution over these, NaN for the others.
+    standard deviation of the contribution over these, NaN for the others. Of log-odds of a class
+    ``probability`` is that of the class.
 
     Parameters
     ----------
@@ -85,11 +86,17 @@ def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
             **_refits(attribution, row, order),
             "base": attribution.base_values[row],
             "prediction": attribution.prediction[row],
+            **_chances(attribution, row),
             "row": attribution.rows[row],
             "method": attribution.method,
-            "unit": attribution.unit,
+            "unit": attribution.unit_of(row),
         }
     )
+
+
+def _chances(attribution: Attribution, row: int) -> dict[str, float]:
+    """Return the probability of the class that is explained, where log-odds of a class are."""
+    return {} if attribution.probability is None else {"probability": float(attribution.probability[row])}
 
 
 def _refits(attribution: Attribution, row: int, order: npt.NDArray[np.intp]) -> dict[str, FloatArray]:
@@ -130,7 +137,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     frame(ax, texts, list(table["column"]), colours)
     low, high = ax.get_xlim()
     ax.set_xlim(low, high + _ROOM * (high - low))
-    label_x(ax, f"prediction ({shorten(first['unit'], UNIT)})")
+    label_x(ax, f"prediction ({unit_text(first['unit'])})")
     ax.set_title(f"Row {row_name(first['row'])}: {first['method']} contributions")
     legend_below(ax)
 
@@ -175,7 +182,13 @@ def _add_numbers(table: pd.DataFrame, ax: Axes) -> None:
     for at, (value, end) in enumerate(zip(table["contribution"], np.max(ends, axis=0), strict=True)):
         _write(ax, signed(value), end, at)
     _write(ax, number(table["base"][0]), table["base"][0], _ABOVE)
-    _write(ax, number(table["prediction"][0]), table["prediction"][0], len(table) + _BELOW)
+    _write(ax, _prediction(table), table["prediction"][0], len(table) + _BELOW)
+
+
+def _prediction(table: pd.DataFrame) -> str:
+    """Return the prediction and, of log-odds, the probability beside it."""
+    text = number(table["prediction"].iloc[0])
+    return f"{text} ({percent(table['probability'].iloc[0])})" if "probability" in table else text
 
 
 def _write(ax: Axes, text: str, x: float, y: float) -> None:
@@ -209,9 +222,10 @@ def finding(table: pd.DataFrame) -> str:
     single = table[(table["value"] != "") | ~table["column"].str.endswith(" others")]
     first = single.iloc[single["contribution"].abs().argmax()]
     base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
+    chance = f", a probability of {percent(table['probability'].iloc[0])}" if "probability" in table else ""
     text = (
-        f"From {number(base)} to {with_unit(prediction, table)}; the largest step is {first['column']}, "
-        f"{number(first['contribution'])}"
+        f"From {number(base)} to {with_unit(prediction, table)}{chance}; the largest step is "
+        f"{first['column']}, {number(first['contribution'])}"
     )
     if "refit_deviation" in table:
         text += f", with a refit deviation of {number(first['refit_deviation'])}"
@@ -238,5 +252,5 @@ waterfall = Figure(
     height=lambda table: height_of_lines(len(table) + 2),
     finding=finding,
     headers={"refit_deviation": "refit deviation"},
-    once=("unit", "method", "row", "base", "prediction"),
+    once=("unit", "method", "row", "base", "prediction", "probability"),
 )

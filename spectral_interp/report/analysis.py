@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from .. import plots
 from .._common.choices import DEFAULT_METHODS
 from .._common.messages import shown, truncated_list
-from .._common.text import as_text, plain_label
+from .._common.text import as_text, class_text, plain_label
 from ..comparison.baselines import fit_baselines
 from ..plots import Exhibit
+from ..plots.class_contrasts import contrast_sentences
 from ..tables.reading import split_target
 from ..view import Rows
 from .folder import MADE_BY
@@ -28,6 +30,8 @@ from .subject import Estimator, Subject
 from .summary import (
     STRONGEST,
     CertifiedFound,
+    ClassesFound,
+    ClassFound,
     ComparisonFound,
     MarginsFound,
     MethodFound,
@@ -220,6 +224,8 @@ def analyze(
     compare_rows: int = 0,
     seed: int,
     provenance: dict[str, str] | None = None,
+    output: Any = None,
+    against: Any = None,
 ) -> Analysis:
     """Explain the rows ``X`` and gather tables, figures and summary.
 
@@ -239,6 +245,15 @@ def analyze(
         Of the redraws of the background and of the comparison; recorded in the summary.
     provenance : dict of str, optional
         Where rows and model come from, in words; recorded in the summary and shown by the report.
+    output, against : label, optional
+        The class to explain, and the one that its log-odds are against: see :func:`spectral_interp.explain`.
+        Of more than two classes, without an output that is the most frequent class of the rows against the
+        mean of all, and single predictions are explained for the predicted class against the runner-up.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` or ``y`` do not fit the model, or ``output`` or ``against`` is no class of it.
 
     Examples
     --------
@@ -250,19 +265,29 @@ def analyze(
     >>> sorted(analysis.figures)[:4]
     ['beeswarm_local', 'certified', 'dependence_1', 'dependence_2']
     """
-    subject = Subject.explained(est, X, y, methods, most=most, compare_rows=compare_rows, seed=seed)
+    subject = Subject.explained(
+        est,
+        X,
+        y,
+        methods,
+        most=most,
+        compare_rows=compare_rows,
+        seed=seed,
+        output=output,
+        against=against,
+    )
     built = build(subject)
     return Analysis(subject, built.exhibits, _summary(subject, built, provenance or {}))
 
 
 def _form(subject: Subject) -> dict[str, Any]:
     """Return what the model is: one neuron, or a sum of many, and on what."""
-    view, function = subject.rows.view, subject.function
+    view, function = subject.rows.view, subject.fitted
     (k,) = set(function.neurons.k.tolist())
     return {
         "form": subject.est.form_,
         "members": subject.members,
-        "neurons": subject.neurons,
+        "neurons": len(function.neurons),
         "structure": function.structure,
         "dim": function.dim,
         "k": k,
@@ -270,6 +295,21 @@ def _form(subject: Subject) -> dict[str, Any]:
         "pairs": len(view.pairs),
         "rungs": RungFound.of(subject.est),
     }
+
+
+def _classes(subject: Subject, tables: Mapping[str, pd.DataFrame]) -> ClassesFound | None:
+    """Return what was found of the classes, where there are more than two."""
+    if not subject.is_many:
+        return None
+    confusion, contrasts = tables.get("confusion"), tables.get("class_contrasts")
+    return ClassesFound(
+        output=class_text(subject.output),
+        against=None if subject.against is None else class_text(subject.against),
+        chosen=subject.is_of_predicted,
+        classes=ClassFound.of(tables["class_importance"], confusion),
+        contrasts=[] if contrasts is None else contrast_sentences(contrasts),
+        confused=None if confusion is None else plots.confusion.finding(confusion),
+    )
 
 
 def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> Summary:
@@ -288,7 +328,10 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
         rows=len(subject.rows),
         columns=len(subject.strongest),
         seed=subject.seed,
-        metrics=None if y is None or known is None else est.metrics(subject.prediction[known], y[known]),
+        metrics=None
+        if y is None or known is None
+        else est.metrics(subject.whole.prediction[known], y[known]),
+        classes=_classes(subject, tables),
         rows_trained_on=est.count_trained_on(subject.rows),
         unknown_values=list(subject.rows.unknown),
         provenance=provenance,

@@ -10,9 +10,10 @@ import pandas as pd
 
 from .. import plots
 from .._common.text import counted, listed, number
+from ..plots.class_importance import driver_sentences
 from ..plots.importance import refit_sentences
 from .subject import Subject
-from .summary import AgainstShap, ShapFound, Summary
+from .summary import AgainstShap, ClassesFound, ShapFound, Summary
 
 NAMED_ASSOCIATION = 0.8
 """Columns that are associated by more than this are named."""
@@ -30,6 +31,9 @@ PARTS = (
     "neighbouring latents. Both are added up over all neurons."
 )
 """Of sums, whose report seldom has a section on it."""
+
+CONTRASTS = 2
+"""Maximum number of pairs of classes in a headline."""
 
 PAIRS, HEADLINE_SENTENCES = 8, 4
 """Maximum number of pairs of columns, and of certified sentences in a headline."""
@@ -55,7 +59,28 @@ class Headline:
 
 def headlines(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> list[Headline]:
     """Return what drives the predictions, what is certain, and where SHAP disagrees."""
-    return [_drivers(summary, tables), _certain(summary), _disagreement(summary)]
+    first = _apart(summary.classes, tables) if summary.classes else _drivers(summary, tables)
+    return [first, _certain(summary), _disagreement(summary)]
+
+
+def _apart(found: ClassesFound, tables: Mapping[str, pd.DataFrame]) -> Headline:
+    """Return what drives every class, what tells the most confused apart, and how often they are confused."""
+    title, table = "What tells the classes apart", tables["class_importance"]
+    sizes = table.groupby("column", sort=False)["mean_abs_contribution"].mean().nlargest(3)
+    if not sizes.sum():
+        return Headline(title, ["No column contributes anything at these rows."])
+    bars = [
+        Bar(str(name), 100 * size / sizes.max(), number(size))
+        for name, size in zip(sizes.index, sizes.tolist(), strict=True)
+    ]
+    lines = [
+        f"{listed(list(map(str, sizes.index)))}: the bars are the mean size of their contributions to the "
+        "log-odds of a class, over all classes.",
+        *driver_sentences(table),
+        *found.contrasts[:CONTRASTS],
+        *filter(None, [found.confused]),
+    ]
+    return Headline(title, lines, bars)
 
 
 def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
@@ -88,7 +113,7 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
 
 def _owner(summary: Summary) -> str:
     """Return what has latents."""
-    return "neurons" if summary.form == "sum" else "model"
+    return "neurons" if summary.form == "sum" or summary.classes else "model"
 
 
 def _certain(summary: Summary) -> Headline:
@@ -154,7 +179,7 @@ def _equal(method: AgainstShap) -> bool:
 def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
     """Return what the numbers are measured in and against, and what they cannot say."""
     return [
-        ("Unit", _unit(subject)),
+        ("Unit", _unit(subject, summary)),
         ("Background", _background(summary)),
         *([("Unknown values", _unknown(summary))] if summary.unknown_values else []),
         *([("Diagonal and coupling", " ".join(parts))] if (parts := _parts(subject)) else []),
@@ -204,8 +229,14 @@ def _pairs(subject: Subject) -> str:
     )
 
 
-def _unit(subject: Subject) -> str:
+def _unit(subject: Subject, summary: Summary) -> str:
     unit = subject.unit
+    if summary.classes:
+        return (
+            f"{summary.classes.sentence} The log-odds of a class against another are the logarithm of the "
+            "ratio of their probabilities; against the mean of all, of its ratio to their geometric mean. "
+            "Differences of log-odds are no differences of probability."
+        )
     if not subject.classes:
         return f"Predictions and contributions are in the unit of {unit}, the target."
     below, above = subject.classes

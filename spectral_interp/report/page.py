@@ -108,8 +108,19 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
 
 def _intro(section: Section, summary: Summary) -> str:
     """Return the introduction of a section; in that of single predictions also what rows are called."""
-    of_sums = f" {section.of_sums}" if section.of_sums and summary.form == "sum" else ""
-    return f"{section.intro or _accuracy(summary)}{of_sums}{_labels(section.name, summary)}"
+    sums = summary.form == "sum" or summary.classes is not None
+    of_sums = f" {section.of_sums}" if section.of_sums and sums else ""
+    intro = section.intro or _accuracy(summary)
+    return f"{intro}{of_sums}{_output(section.name, summary)}{_labels(section.name, summary)}"
+
+
+def _output(section: str, summary: Summary) -> str:
+    """Return which output a section explains, of more than two classes."""
+    if summary.classes is None or section in ("classes", "model"):
+        return ""
+    if section == PICKER and summary.classes.chosen:
+        return " It is explained for the predicted class against the runner-up."
+    return f" This section explains the {summary.unit}."
 
 
 def _accuracy(summary: Summary) -> str:

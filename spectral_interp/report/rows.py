@@ -1,14 +1,20 @@
-"""The contributions of every explained row, as the report's row picker reads them."""
+"""The contributions of every explained row and to every class, as the report's pickers read them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from .._common.text import row_text, visible
-from ..plots.text import value_text
+from .._common.text import class_text, percent, row_text, visible
+from ..attribution.result import Attribution
+from ..plots.class_contrasts import places_of
+from ..plots.classes import by_frequency, contrast, raised_by, typical
+from ..plots.text import shorten, value_text
 from .subject import Subject
+
+Mask = npt.NDArray[np.bool_]
 
 STEPS = 10
 """Columns of a row in the picker; the rest is one line."""
@@ -30,7 +36,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
     (20, 10)
     """
     methods: dict[str, dict[str, Any]] = {}
-    for name, attribution in subject.attributions.items():
+    for name, attribution in subject.singled.items():
         places = subject.places(attribution)
         others = len(attribution.columns) - _singled_out(len(attribution.columns))
         methods[name] = {
@@ -44,6 +50,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
                     "base": _short(attribution.base_values[i]),
                     "prediction": _short(attribution.prediction[i]),
                     "degenerate": bool(attribution.degenerate[i]),
+                    **_classes(subject, attribution, i),
                     "target": _target(subject, int(place)),
                     "error": _error(subject, int(place)),
                     "steps": _steps(
@@ -64,6 +71,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
         "start": nearest["place"],
         "kink": "The eigenvalue of a neuron is" if subject.is_sum else "The eigenvalue is",
         "methods": methods,
+        **({"classes": found} if (found := class_data(subject)) else {}),
     }
 
 
@@ -109,14 +117,78 @@ def _target(subject: Subject, row: int) -> float | str | None:
     target = float(subject.targets[row])
     if np.isnan(target):
         return None
-    return visible(subject.classes[int(target)]) if subject.classes else target
+    return visible(subject.labels[int(target)]) if subject.labels else target
 
 
 def _error(subject: Subject, row: int) -> float | None:
     """Return how wrong a prediction is: its distance from the target, or the log-odds against it."""
-    target, prediction = float(subject.targets[row]), float(subject.prediction[row])
-    if np.isnan(target):
+    error = float(subject.errors[row])
+    return None if np.isnan(error) else error
+
+
+def _classes(subject: Subject, attribution: Attribution, i: int) -> dict[str, str]:
+    """Return the unit of a row and the probability of its class, in words; nothing for numbers."""
+    if attribution.probability is None:
+        return {}
+    own = subject.classes[1] if attribution.output is None else class_text(attribution.output[i])
+    chance = percent(float(attribution.probability[i]))
+    return {
+        "unit": visible(attribution.unit_of(i)),
+        "chance": visible(f"probability of {own} {chance}"),
+        "brief": visible(f"{shorten(own)}, {chance}" if subject.is_many else chance),
+    }
+
+
+def class_data(subject: Subject) -> dict[str, Any] | None:
+    """Return what drives every class, alone and against every other, as the page's picker reads it.
+
+    Of many classes only the most frequent are there. None for models of two classes or numbers.
+    """
+    if not subject.is_many:
         return None
-    if subject.classes:
-        return -prediction if target else prediction
-    return abs(prediction - target)
+    found, labels = subject.of_classes, list(subject.of_classes)
+    own = places_of(found, subject.truth)
+    chosen = by_frequency(np.bincount(own, minlength=len(labels)))
+    parts = [found[labels[at]] for at in chosen]
+    rows = [own == at for at in chosen]
+    whole = np.ones(len(own), dtype=bool)
+    mean = [_outputs(part, whole, row, ~row) for part, row in zip(parts, rows, strict=True)]
+    pairs = [
+        [
+            None if a == b else _outputs(contrast(parts[a], parts[b]), rows[a] | rows[b], rows[a], rows[b])
+            for b in range(len(parts))
+        ]
+        for a in range(len(parts))
+    ]
+    return {
+        "names": [visible(class_text(labels[at])) for at in chosen],
+        "left": len(labels) - len(chosen),
+        "others": len(subject.first.columns) - _singled_out(len(subject.first.columns)),
+        "mean": mean,
+        "pairs": pairs,
+    }
+
+
+def _outputs(part: Attribution, rows: Mask, one: Mask, other: Mask) -> dict[str, Any]:
+    """Return the columns with the largest mean |contribution| at some rows, with what is typical there.
+
+    A step is [column, size, raised by, typical in the class, typical in the other].
+    """
+    count = int(rows.sum())
+    if not count:
+        return {"rows": 0, "steps": []}
+    sizes = np.abs(part.values[rows]).mean(axis=0)
+    order, most = np.argsort(-sizes, kind="stable"), _singled_out(len(sizes))
+    here = part[rows]
+    steps: list[list[Any]] = [
+        [
+            int(at),
+            _short(sizes[at]),
+            visible(raised_by(here, at)),
+            *(visible(typical(part, at, side)) for side in (one, other)),
+        ]
+        for at in order[:most].tolist()
+    ]
+    if most < len(sizes):
+        steps.append([None, _short(sizes[order[most:]].sum()), "", "", ""])
+    return {"rows": count, "steps": steps}

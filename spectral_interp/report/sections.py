@@ -99,8 +99,35 @@ def _redraws(subject: Subject) -> list[Exhibit]:
     return [plots.background_stability.of(plots.background_stability.table(subject.redraws()))]
 
 
+def _confusion(subject: Subject) -> list[Exhibit]:
+    if not subject.is_many:
+        return []
+    known = ~np.isnan(subject.targets)
+    if not known.any():
+        raise LeftOut("the rows have no targets")
+    labels = subject.whole.view.output.classes
+    truth = [labels[int(at)] for at in subject.targets[known]]
+    predicted = [labels[int(at)] for at in subject.whole.prediction[known].argmax(axis=1)]
+    return [plots.confusion.of(plots.confusion.table(truth, predicted, labels))]
+
+
+def _class_importance(subject: Subject) -> list[Exhibit]:
+    if not subject.is_many:
+        return []
+    return [plots.class_importance.of(plots.class_importance.table(subject.of_classes))]
+
+
+def _class_contrasts(subject: Subject) -> list[Exhibit]:
+    if not subject.is_many:
+        return []
+    table = plots.class_contrasts.table(subject.of_classes, subject.truth)
+    if table.empty:
+        raise LeftOut("the rows are all of one class")
+    return [plots.class_contrasts.of(table, colours=subject.colours)]
+
+
 def _waterfalls(subject: Subject) -> list[Exhibit]:
-    first, exhibits = subject.first, []
+    first, exhibits = next(iter(subject.singled.values())), []
     for label, place in _low_to_high(first.prediction).items():
         table = plots.waterfall.table(first, place)
         exhibits.append(plots.waterfall.of(table, label, colours=subject.colours))
@@ -126,15 +153,15 @@ def _training_curve(subject: Subject) -> list[Exhibit]:
     history = subject.est.history_
     if not history:
         raise LeftOut("the file holds no history of the training")
-    loss = "mean squared error, target standardised" if not subject.classes else "log loss, nats"
-    members = subject.members if subject.is_sum else None
+    loss = "mean squared error, target standardised" if not subject.labels else "log loss, nats"
+    members = subject.members if subject.est.form_ == "sum" else None
     return [plots.training_curve.of(plots.training_curve.table(history, members=members), loss=loss)]
 
 
 def _rungs(subject: Subject) -> list[Exhibit]:
     if not len(subject.est.rungs_):
         raise LeftOut("the file does not say which forms of the model were tried")
-    table = plots.rungs.table(subject.est.rungs_, subject.est.target_name_, squared=not subject.classes)
+    table = plots.rungs.table(subject.est.rungs_, subject.est.target_name_, squared=not subject.labels)
     figure = plots.rungs if len(table) > 1 else replace(plots.rungs, draw=None)
     return [figure.of(table)]
 
@@ -191,7 +218,7 @@ def _certified(subject: Subject) -> list[Exhibit]:
 
 
 def _segments(subject: Subject) -> list[Exhibit]:
-    if not subject.is_sum:
+    if subject.est.form_ != "sum":
         return []
     bent = [name for name in subject.strongest_numeric if subject.rows.view.axis(name).knots]
     if not bent:
@@ -240,6 +267,17 @@ def _disputes(subject: Subject) -> list[Exhibit]:
 
 
 SECTIONS = (
+    Section(
+        "classes",
+        "What tells the classes apart",
+        "Contributions by the local method to the log-odds of every class, and to those between two classes. "
+        "The log-odds of a class are against the mean of all classes unless another class is named.",
+        [
+            Part(plots.class_importance, "all classes", _class_importance),
+            Part(plots.class_contrasts, "all classes", _class_contrasts),
+            Part(plots.confusion, "confusion", _confusion),
+        ],
+    ),
     Section(
         "model",
         "What the model is, and how good",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,22 +21,25 @@ from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
 from .._common.text import class_text
-from ..attribution.explain import explain
+from ..attribution.explain import explain, explain_every_class
 from ..attribution.result import Attribution
 from ..certificates import Certificate, certify
 from ..comparison.compare import Comparison, compare
-from ..comparison.stability import stability_table
+from ..comparison.stability import JUDGED_ROWS, stability_table
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
-from ..pencil import SpectralFunction
+from ..pencil import MatrixPencil, SpectralFunction
 from ..regions.pieces import Leading, Regions, linear_regions
 from ..regions.slices import PlaneSlice, SpectrumSlice, slice_plane, slice_spectrum
-from ..view import Rows, rows_of
+from ..view import ClassesView, Rows, output_rows, rows_of
 
 Estimator = SpectralRegressor | SpectralClassifier
 
 COVERED_ROWS = 1000
 """Rows that pieces are counted at: their memory grows with the square."""
+
+CLASS_NUMBERS, FEWEST_CLASS_ROWS = 2**24, 50
+"""Contributions to all classes that are held at a time, and the rows that are explained at least."""
 
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
@@ -68,6 +72,13 @@ class Subject:
         Targets of the rows.
     compare_rows : int
         Maximum number of rows that the comparison explains; 0 for none.
+    whole : Rows
+        The same rows as the model sees them, with the predictions of all classes.
+    output, against : label, optional
+        The class that is explained, and the one that its log-odds are against.
+    singled : dict
+        Contributions of every method to single predictions: where no output was asked for, of the predicted
+        class against the runner-up.
     """
 
     est: Estimator
@@ -77,6 +88,10 @@ class Subject:
     seed: int
     y: pd.Series | None
     compare_rows: int
+    whole: Rows
+    output: Any = None
+    against: Any = None
+    singled: dict[str, Attribution] = field(default_factory=dict)
 
     @classmethod
     def explained(
@@ -89,26 +104,49 @@ class Subject:
         most: int | None,
         compare_rows: int,
         seed: int,
+        output: Any = None,
+        against: Any = None,
     ) -> Subject:
-        """Explain the rows by each method; all but "local" only ``most`` of them, evenly spread."""
-        rows, attributions, seconds = rows_of(est, X), {}, {}
+        """Explain the rows by each method; all but "local" only ``most`` of them, evenly spread.
+
+        Of more than two classes, without an output that is the most frequent class of the rows, against the
+        mean of all, and single predictions are explained for the predicted class against the runner-up.
+        """
+        whole, attributions, seconds = rows_of(est, X), {}, {}
+        each = isinstance(whole.view, ClassesView) and output is None and against is None
+        chosen = _most_frequent(est, whole, y) if each else output
+        singled: dict[str, Attribution] = {}
         for method in dict.fromkeys(methods):
-            some = rows if most is None or method == "local" else rows.take(spread(len(rows), most))
-            _load_kernels(est, rows, method)
+            some = whole if most is None or method == "local" else whole.take(spread(len(whole), most))
+            explained = partial(explain, est, method=method, output=chosen, against=against)
+            _load_kernels(whole, explained)
             start = time.perf_counter()
-            attributions[method] = explain(est, some, method=method)
+            attributions[method] = explained(some)
             seconds[method] = time.perf_counter() - start
-        return cls(est, rows, attributions, seconds, seed, y, compare_rows)
+            singled[method] = _of_predicted(est, some, method) if each else attributions[method]
+        rows = output_rows(est, whole, chosen, against)
+        return cls(est, rows, attributions, seconds, seed, y, compare_rows, whole, chosen, against, singled)
+
+    @property
+    def is_of_predicted(self) -> bool:
+        """Whether single predictions are explained for the predicted class of the row."""
+        return self.singled != self.attributions
 
     @property
     def function(self) -> SpectralFunction:
-        """The matrices of the model: of one neuron, or of a sum."""
+        """The matrices of what is explained: of one neuron, or of a sum."""
         return self.rows.view.function
 
     @property
+    def fitted(self) -> SpectralFunction:
+        """The matrices of the model, of more than two classes those of the first score."""
+        view = self.whole.view
+        return view.functions[0] if isinstance(view, ClassesView) else view.function
+
+    @property
     def is_sum(self) -> bool:
-        """Whether the model is a sum of neurons."""
-        return self.est.form_ == "sum"
+        """Whether what is explained is a sum of neurons, as the scores of several classes always are."""
+        return not isinstance(self.function, MatrixPencil)
 
     @property
     def members(self) -> int:
@@ -117,7 +155,7 @@ class Subject:
 
     @property
     def neurons(self) -> int:
-        """Number of neurons, of all fits together."""
+        """Number of neurons of what is explained, of all fits together."""
         return len(self.function.neurons)
 
     @property
@@ -127,12 +165,22 @@ class Subject:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes below and above 0 of a classifier; empty for a regressor."""
+        """The classes that predictions below and above 0 decide for; empty where their sign is no class."""
         return tuple(map(class_text, self.rows.view.output.classes))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All classes, in the order of their numbers in ``targets``; empty for a regressor."""
+        return tuple(map(class_text, self.whole.view.output.classes))
+
+    @property
+    def is_many(self) -> bool:
+        """Whether there are more than two classes."""
+        return len(self.labels) > 2
 
     @cached_property
     def targets(self) -> FloatArray:
-        """Targets as numbers, 0 and 1 for classes, shape (n,); NaN where a row has none."""
+        """Targets as numbers, of classes their places in ``labels``, shape (n,); NaN where a row has none."""
         found = np.full(len(self.rows), np.nan)
         if self.y is not None:
             known = self.y.notna().to_numpy(dtype=bool)
@@ -143,6 +191,42 @@ class Subject:
     def prediction(self) -> FloatArray:
         """What is explained, shape (n,): the target's unit or log-odds."""
         return self.rows.prediction
+
+    @cached_property
+    def errors(self) -> FloatArray:
+        """How wrong the predictions are, shape (n,), NaN where a row has no target.
+
+        The distance from the target; of classes, the log-odds of the likeliest other class against the true.
+        """
+        prediction, targets = self.whole.prediction, self.targets
+        if not self.labels:
+            return np.abs(prediction - targets)
+        if prediction.ndim == 1:
+            return np.where(np.isnan(targets), np.nan, np.where(targets > 0, -prediction, prediction))
+        own = np.where(np.isnan(targets), 0, targets).astype(np.intp)[:, None]
+        others = prediction.copy()
+        np.put_along_axis(others, own, -np.inf, axis=1)
+        margin = others.max(axis=1) - np.take_along_axis(prediction, own, axis=1)[:, 0]
+        return np.where(np.isnan(targets), np.nan, margin)
+
+    @cached_property
+    def of_classes(self) -> dict[Any, Attribution]:
+        """Local contributions to the log-odds of every class, at the rows of ``class_rows``."""
+        return explain_every_class(self.est, self.whole.take(self.class_rows))
+
+    @property
+    def class_rows(self) -> npt.NDArray[np.intp]:
+        """Places of the rows that all classes are explained at: all, unless that takes much memory."""
+        numbers = len(self.labels) * len(self.rows.view.columns)
+        return spread(len(self.rows), max(CLASS_NUMBERS // max(numbers, 1), FEWEST_CLASS_ROWS))
+
+    @property
+    def truth(self) -> list[Any] | None:
+        """True classes of the rows of ``class_rows``, None where one is not known; None if none is."""
+        if self.y is None or self.y.isna().all():
+            return None
+        labels = self.whole.view.output.classes
+        return [None if np.isnan(at) else labels[int(at)] for at in self.targets[self.class_rows]]
 
     @property
     def row_labels(self) -> str:
@@ -171,18 +255,22 @@ class Subject:
     @cached_property
     def certificate(self) -> Certificate:
         """What is proven, with what depends on the rows."""
-        return certify(self.est, self.rows)
+        return certify(self.rows.view, self.rows)
 
     @cached_property
     def regions(self) -> Regions:
         """Where the model is linear, at up to 1,000 rows."""
-        return linear_regions(self.est, self.rows.take(spread(len(self.rows), COVERED_ROWS)))
+        return linear_regions(self.rows.view, self.rows.take(spread(len(self.rows), COVERED_ROWS)))
 
     def redraws(self) -> list[pd.DataFrame]:
         """Return for every method how far mean sizes move when the background is drawn again."""
         if len(self.rows.view.background) < 2:
             raise LeftOut("1 background row cannot be drawn again")
-        return [stability_table(self.est, self.rows, name, seed=self.seed) for name in self.attributions]
+        table = partial(stability_table, self.est, seed=self.seed, output=self.output, against=self.against)
+        return [
+            table(self.rows.take(self.places(found)) if len(found) < JUDGED_ROWS else self.rows, method)
+            for method, found in self.attributions.items()
+        ]
 
     def spectrum_along(self, column: str) -> SpectrumSlice:
         """Return all eigenvalues along a column, through the row of the median prediction.
@@ -190,7 +278,7 @@ class Subject:
         Of a sum they are those of the neuron that matters most.
         """
         neuron = self.leading.neuron if self.is_sum else None
-        return slice_spectrum(self.est, self.rows, column, row=self.row, neuron=neuron)
+        return slice_spectrum(self.rows.view, self.rows, column, row=self.row, neuron=neuron)
 
     @property
     def leading(self) -> Leading:
@@ -202,7 +290,7 @@ class Subject:
 
     def plane_over(self, across: str, up: str) -> PlaneSlice:
         """Return predictions over two columns, through the row of the median prediction."""
-        return slice_plane(self.est, self.rows, (across, up), row=self.row)
+        return slice_plane(self.rows.view, self.rows, (across, up), row=self.row)
 
     @property
     def comparison(self) -> Comparison | None:
@@ -215,7 +303,15 @@ class Subject:
 
     @cached_property
     def _compared(self) -> Comparison:
-        return compare(self.est, self.rows, self.y, max_rows=self.compare_rows, random_state=self.seed)
+        return compare(
+            self.est,
+            self.rows,
+            self.y,
+            output=self.output,
+            against=self.against,
+            max_rows=self.compare_rows,
+            random_state=self.seed,
+        )
 
     @cached_property
     def strongest(self) -> list[str]:
@@ -249,9 +345,25 @@ class Subject:
         return EPS_SHARE * deviation
 
 
-def _load_kernels(est: Estimator, rows: Rows, method: str) -> None:
+def _most_frequent(est: Estimator, whole: Rows, y: pd.Series | None) -> Any:
+    """Return the most frequent class of the rows: of their targets, or predicted where there are none."""
+    places = whole.prediction.argmax(axis=1)
+    if y is not None and y.notna().any():
+        places = est.encode_targets(np.array(y.dropna().tolist())).astype(np.intp)
+    labels = whole.view.output.classes
+    return labels[int(np.bincount(places, minlength=len(labels)).argmax())]
+
+
+def _of_predicted(est: Estimator, some: Rows, method: str) -> Attribution:
+    """Explain rows for the predicted class of each against the runner-up; warnings have been given."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return explain(est, some, method=method)
+
+
+def _load_kernels(rows: Rows, explained: Callable[..., Attribution]) -> None:
     """Explain a row against itself, so that compiling or loading machine code is not timed as explaining."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run that is timed repeats them
         first = rows.take(slice(1))
-        explain(est, first, method=method, background=first)
+        explained(first, background=first)

@@ -142,6 +142,68 @@ def _coupling_share(ranking: pd.DataFrame) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassFound(Found):
+    """One class of more than two: its rows, and the columns with the largest mean |contribution| to it.
+
+    ``recognised`` is the share of its rows that are predicted as it; ``rows`` is None without targets.
+    """
+
+    name: str
+    rows: int | None
+    predicted: int
+    recognised: float | None
+    top_columns: list[str]
+
+    @classmethod
+    def of(cls, importance: pd.DataFrame, confusion: pd.DataFrame | None) -> list[ClassFound]:
+        """Return it for every class, from the tables of both figures."""
+        columns = importance["column"].nunique()
+        parts = [importance.iloc[first : first + columns] for first in range(0, len(importance), columns)]
+        found = []
+        for at, part in enumerate(parts):
+            own = None if confusion is None else confusion.iloc[at * len(parts) : (at + 1) * len(parts)]
+            top = part.sort_values("mean_abs_contribution", ascending=False, kind="stable")
+            found.append(
+                cls(
+                    name=str(part["output"].iloc[0]),
+                    rows=None if own is None else int(own["rows"].sum()),
+                    predicted=int(part["predicted"].iloc[0]),
+                    recognised=None if own is None else float(own["share"].iloc[at]),
+                    top_columns=top["column"].head(STRONGEST).tolist(),
+                )
+            )
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassesFound(Found):
+    """What is explained of a model of more than two classes, and what tells the classes apart.
+
+    ``chosen`` is True where no output was asked for: then it is the most frequent class of the rows.
+    """
+
+    output: str
+    against: str | None
+    chosen: bool
+    classes: list[ClassFound]
+    contrasts: list[str]
+    confused: str | None
+
+    @property
+    def sentence(self) -> str:
+        """What is explained, for a reader of the page."""
+        against = "the mean of all classes" if self.against is None else self.against
+        what = f"Where one output is explained, it is the log-odds of {self.output} against {against}"
+        if not self.chosen:
+            return f"{what}, as asked for."
+        return (
+            f"{what}: {self.output} is the most frequent class of these rows. Single predictions are "
+            "explained for the predicted class against the runner-up. The options --output and --against of "
+            "analyze choose another output for both."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class StabilityFound(Found):
     """How far mean sizes move over redraws of the background, by column."""
 
@@ -317,7 +379,8 @@ class ComparisonFound(Found):
 class Summary(Found):
     """All that an analysis found, in the order of ``summary.json``.
 
-    ``members`` are the fits whose average a sum is, ``neurons`` all of theirs, ``k`` the eigenvalue of each;
+    ``members`` are the fits whose average a sum is, ``neurons`` all of theirs, of more than two classes those
+    of one class, ``k`` the eigenvalue of each;
     ``bent_columns`` are made piecewise linear, ``pairs`` are inputs of two columns. ``rungs`` are the forms
     that were tried. ``rows_trained_on`` counts the explained rows that equal a training row in all that the
     model sees; None where the model does not know. ``unknown_values`` says of every column what the model
@@ -341,6 +404,7 @@ class Summary(Found):
     columns: int
     seed: int
     metrics: Mapping[str, float | None] | None
+    classes: ClassesFound | None = None
     rows_trained_on: int | None
     unknown_values: list[str]
     provenance: Mapping[str, str]
@@ -363,16 +427,20 @@ class Summary(Found):
         """What the model is, as a sentence without its start and end."""
         d, k, columns = self.dim, self.k, counted(self.columns, "column")
         if self.form == "single":
+            what = "its prediction"
+            if self.classes:
+                what = f"the score of each of {len(self.classes.classes)} classes"
             return (
-                f"its prediction is number {k} of the eigenvalues 0–{d - 1} of a {self.structure} matrix of "
+                f"{what} is number {k} of the eigenvalues 0–{d - 1} of a {self.structure} matrix of "
                 f"order {d} that depends linearly on {columns}"
             )
+        each = f"for each of {len(self.classes.classes)} classes " if self.classes else ""
         fits = "" if self.members == 1 else f" in {self.members} fits, of which the prediction is the average"
         bent = f", {self.bent_columns} of them made piecewise linear" if self.bent_columns else ""
         pairs = counted(self.pairs, "sum or difference", "sums or differences")
         return (
-            f"a sum of {self.neurons} neurons{fits}. Each is number {k} of the eigenvalues 0–{d - 1} of a "
-            f"{self.structure} matrix of order {d} that depends linearly on {columns}{bent}"
+            f"{each}a sum of {self.neurons} neurons{fits}. Each is number {k} of the eigenvalues "
+            f"0–{d - 1} of a {self.structure} matrix of order {d} that depends linearly on {columns}{bent}"
             + (f", and on {pairs} of two columns" if self.pairs else "")
         )
 

@@ -104,7 +104,7 @@ def holds_numbers(y: pd.Series) -> bool:
 
 
 def strata(y: pd.Series, source: str) -> pd.Series | None:
-    """Return two classes, which training and held-out rows are both to have; None for other targets.
+    """Return the classes, all of which training and held-out rows are to have; None for numbers.
 
     Raises
     ------
@@ -118,11 +118,12 @@ def strata(y: pd.Series, source: str) -> pd.Series | None:
     """
     counts = y.value_counts()
     counts = counts[counts > 0]  # of a category that no row has it is zero
-    if len(counts) != 2 or holds_numbers(y):
+    if holds_numbers(y):
         return None
     if counts.min() < 2:
+        which = "both classes" if len(counts) == 2 else "every class"
         raise ValueError(
-            f"expected at least 2 rows of both classes of {str(y.name)!r} in {source}; got 1 of "
+            f"expected at least 2 rows of {which} of {str(y.name)!r} in {source}; got 1 of "
             f"{shown(counts.idxmin())}; add rows"
         )
     return y
@@ -162,7 +163,7 @@ def target_numbers(y: Any, name: str) -> FloatArray:
 
 
 def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
-    """Return 0 and 1 for the two classes, which are recognised by value or as text: shape (n,), float64.
+    """Return the places of labels among the classes, by value or as text: shape (n,), float64.
 
     Raises
     ------

@@ -38,11 +38,14 @@ class Output:
         classes, all of them; empty for numbers, and for log-odds against the mean of all classes.
     target : str
         Name of the target of classes.
+    paired : bool
+        Whether the classes are two of more, so that log-odds alone do not tell their probabilities.
     """
 
     unit: str
     classes: tuple[Any, ...] = ()
     target: str = ""
+    paired: bool = False
 
     @property
     def decides(self) -> bool:
@@ -93,7 +96,7 @@ def log_odds(target: str, label: Any, against: Any = None) -> Output:
             f"log-odds of {target} = {class_text(label)} against the mean of all classes", (), target
         )
     unit = f"log-odds of {target} = {class_text(label)} against {class_text(against)}"
-    return Output(unit, (against, label), target)
+    return Output(unit, (against, label), target, paired=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,6 +240,21 @@ class ModelView:
         """Return f at features (n, p): shape (n,), or (n, classes) of a model of several classes."""
         return self.function.values(z)
 
+    def weights(self, output: Any = None, against: Any = None) -> FloatArray:
+        """Return what one output is of the functions of the model, (functions,): here 1, or −1.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`of`.
+        """
+        if output is None and against is None:
+            return np.ones(1)
+        own = 1 if output is None else self.output.place(output, "output")
+        other = 1 - own if against is None else self.output.place(against, "against")
+        _check_different(own, other, output)
+        return np.array([1.0 if own == 1 else -1.0])
+
     def of(self, output: Any = None, against: Any = None) -> ModelView:
         """Return the view of one output: itself, or the log-odds of the other class.
 
@@ -246,14 +264,9 @@ class ModelView:
             If the model predicts numbers, or ``output`` or ``against`` is none of its classes, or both are
             the same.
         """
-        if output is None and against is None:
+        if self.weights(output, against)[0] > 0:
             return self
         classes = self.output.classes
-        own = 1 if output is None else self.output.place(output, "output")
-        other = 1 - own if against is None else self.output.place(against, "against")
-        _check_different(own, other, output)
-        if own == 1:
-            return self
         flipped = log_odds_of_two(self.output.target, (classes[1], classes[0]))
         return replace(self, function=-self.function, output=flipped)
 
@@ -339,6 +352,32 @@ class ClassesView(ModelView):
         return scores - scores.mean(axis=1, keepdims=True)
 
     @override
+    def weights(self, output: Any = None, against: Any = None) -> FloatArray:
+        """Return what each score counts in an output, shape (classes,).
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil
+        >>> scores = (Pencil(diag=[[0.0], [1.0]], off=[[], []], k=0),) * 4
+        >>> output = Output("log-odds", ("a", "b", "c", "d"), "kind")
+        >>> view = ClassesView(None, (NumberAxis("x"),), output, np.zeros((1, 1)), functions=scores)
+        >>> view.weights("a"), view.weights("a", "d")
+        (array([ 0.75, -0.25, -0.25, -0.25]), array([ 1.,  0.,  0., -1.]))
+        """
+        count = len(self.functions)
+        if output is None:
+            listed = truncated_list(map(shown, self.output.classes))
+            raise ValueError(f"expected output, the class to explain, one of {listed}; got none")
+        own = self.output.place(output, "output")
+        weights = np.zeros(count) if against is not None else np.full(count, -1 / count)
+        weights[own] += 1
+        if against is not None:
+            other = self.output.place(against, "against")
+            _check_different(own, other, output)
+            weights[other] -= 1
+        return weights
+
+    @override
     def of(self, output: Any = None, against: Any = None) -> ModelView:
         """Return the view of the log-odds of a class, against another or against the mean of all classes.
 
@@ -349,23 +388,13 @@ class ClassesView(ModelView):
         ValueError
             If there is no ``output``, or it or ``against`` is no class, or both are the same.
         """
-        classes, count = self.output.classes, len(self.functions)
-        if output is None:
-            listed = truncated_list(map(shown, classes))
-            raise ValueError(f"expected output, the class to explain, one of {listed}; got none")
-        own = self.output.place(output, "output")
-        weights = np.zeros(count) if against is not None else np.full(count, -1 / count)
-        weights[own] += 1
-        label = None
-        if against is not None:
-            other = self.output.place(against, "against")
-            _check_different(own, other, output)
-            weights[other] -= 1
-            label = classes[other]
+        weights, classes = self.weights(output, against), self.output.classes
+        own = classes[self.output.place(output, "output")]
+        other = None if against is None else classes[self.output.place(against, "against")]
         return ModelView(
             Total.combined(self.functions, weights),
             self.axes,
-            log_odds(self.output.target, classes[own], label),
+            log_odds(self.output.target, own, other),
             self.background,
             self.background_name,
             self.pairs,

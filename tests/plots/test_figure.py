@@ -35,9 +35,19 @@ def test_a_figure_has_words_and_stands_in_one_section(figure):
     assert len(places) == 1
 
 
-def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(analysis):
-    of_sums = {"segments"}
-    assert {exhibit.figure.name for exhibit in analysis.exhibits} == {f.name for f in FIGURES} - of_sums
+@pytest.fixture(scope="module")
+def analysis_of_classes(florist, flowers):
+    X, y = flowers
+    return report.analyze(florist, X[:30], y[:30], methods=["local"], compare_rows=3, seed=0)
+
+
+OF_SUMS, OF_CLASSES = {"segments"}, {"confusion", "class_importance", "class_contrasts"}
+
+
+@pytest.mark.parametrize(("name", "absent"), [("analysis", OF_CLASSES), ("analysis_of_classes", set())])
+def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(name, absent, request):
+    analysis = request.getfixturevalue(name)
+    assert {e.figure.name for e in analysis.exhibits} == {f.name for f in FIGURES} - OF_SUMS - absent
     names = [exhibit.name for exhibit in analysis.exhibits]
     assert len(names) == len(set(names))
     for exhibit in analysis.exhibits:
@@ -53,7 +63,7 @@ def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(analys
             *("standard_error", "flip_radius", "observed_min", "observed_median", "observed_max"),
             *("gap_step", "gap_norm", "gap_low", "gap_high", "largest class"),
             *("refit_deviation", "mean_refit_deviation", "below_refit_deviation"),
-            *("members", "neuron", "neurons", "share", "space"),
+            *("members", "neuron", "neurons", "share", "space", "probability"),
         }
 
 

@@ -125,7 +125,9 @@ def test_metrics_take_targets_in_every_form(classifier, breast_cancer):
 
 def test_a_class_of_one_row_cannot_be_held_out():
     assert strata(pd.Series(["a", "a", "b", "b"]), "t.csv").tolist() == ["a", "a", "b", "b"]
-    assert strata(pd.Series(["a", "b", "c"]), "t.csv") is None
+    assert strata(pd.Series(["a", "b", "c"] * 2), "t.csv").tolist() == ["a", "b", "c"] * 2
+    with pytest.raises(ValueError, match=r"2 rows of every class of 'y' in t\.csv; got 1 of 'c'; add rows"):
+        strata(pd.Series(["a", "a", "b", "b", "c"], name="y"), "t.csv")
     assert strata(pd.Series([0.5, 0.5, 1.0]), "t.csv") is None
     unused = pd.Series(pd.Categorical(["a", "a", "b", "b"], categories=["a", "b", "c"]))
     assert strata(unused, "t.csv").tolist() == ["a", "a", "b", "b"]

@@ -56,7 +56,8 @@ const rowsInOrder = () => {
 const fillRows = (wanted) => {
   const rows = rowsInOrder();
   rowBox.replaceChildren(...rows.map((row) => {
-    const option = element("option", "", `${row.row}: ${number(row.prediction)}`);
+    const brief = row.brief ? ` (${row.brief})` : "";
+    const option = element("option", "", `${row.row}: ${number(row.prediction)}${brief}`);
     option.value = row.at;
     return option;
   }));
@@ -102,7 +103,7 @@ const show = () => {
   const numbers = (step) => [step.contribution, ...(method.parts ? [step.contribution - step.coupling, step.coupling] : [])]
     .map((value, at) => element("td", at ? "number parts" : "number", signed(value)))
     .concat(method.refits ? [element("td", "number refits", step.deviation === null ? "" : `± ${number(step.deviation)}`)] : []);
-  const end = (name, value) => line(name, "", [track(bar("mark", value, value)), element("td", "number", number(value)),
+  const end = (name, value, note = "") => line(name, note, [track(bar("mark", value, value)), element("td", "number", number(value)),
     ...(method.parts ? [element("td", "parts"), element("td", "parts")] : []),
     ...(method.refits ? [element("td", "refits")] : [])], "end");
   const body = steps.map((step, at) => {
@@ -115,13 +116,14 @@ const show = () => {
     return line(step.name, step.value, [track(...bars), ...numbers(step)]);
   });
   document.querySelector("#waterfall tbody").replaceChildren(
-    end("base value", row.base), ...body, end("prediction", row.prediction));
+    end("base value", row.base), ...body, end("prediction", row.prediction, row.brief));
   for (const part of document.querySelectorAll("#picker .parts")) part.hidden = !method.parts;
   for (const part of document.querySelectorAll("#picker .refits")) part.hidden = !method.refits;
   const target = row.target === null ? "" : `, target ${typeof row.target === "number" ? number(row.target) : row.target}`;
+  const chance = row.chance ? `, ${row.chance}` : "";
   const kink = row.degenerate ? ` ${data.kink} multiple here: the row lies on a kink.` : "";
   document.getElementById("said").textContent =
-    `Row ${row.row}: prediction ${number(row.prediction)} (${data.unit})${target}; base value ${number(row.base)}.${kink}`;
+    `Row ${row.row}: prediction ${number(row.prediction)} (${row.unit || data.unit})${chance}${target}; base value ${number(row.base)}.${kink}`;
   document.getElementById("previous").disabled = rowBox.selectedIndex === 0;
   document.getElementById("next").disabled = rowBox.selectedIndex === rowBox.length - 1;
 };
@@ -142,3 +144,51 @@ document.getElementById("next").addEventListener("click", () => step(1));
 document.getElementById("picker").addEventListener("change", () => { shown = current(); });
 document.getElementById("picker").addEventListener("click", () => { shown = current(); });
 fillRows(data.start);
+
+/* The class picker: what drives a class, against the mean of all or against another. */
+if (data.classes) {
+  const { names, mean, pairs, left, others } = data.classes;
+  const classBox = document.getElementById("class");
+  const againstBox = document.getElementById("against");
+  const option = (text, value) => {
+    const made = element("option", "", text);
+    made.value = value;
+    return made;
+  };
+
+  const showClass = () => {
+    const own = Number(classBox.value);
+    for (const choice of againstBox.options) choice.disabled = choice.value === classBox.value;
+    if (againstBox.value === classBox.value) againstBox.value = "";
+    const against = againstBox.value;
+    const found = against === "" ? mean[own] : pairs[own][against];
+    const most = Math.max(...found.steps.filter((step) => step[0] !== null).map((step) => step[1])) || 1;
+    const body = found.steps.map(([column, size, raised, one, other]) => {
+      const bar = element("span", "");
+      bar.style.width = `${Math.min(100, (100 * size) / most)}%`;
+      const track = element("td", "track");
+      track.append(bar);
+      const row = element("tr", "");
+      const head = element("th", "", column === null ? `${others} others, in all` : data.columns[column]);
+      head.scope = "row";
+      row.append(head, track, element("td", "number", number(size)),
+        ...[raised, one, other].map((text) => element("td", "", text)));
+      return row;
+    });
+    document.querySelector("#class-bars tbody").replaceChildren(...body);
+    document.getElementById("class-one").textContent = `typical in ${names[own]}`;
+    document.getElementById("class-other").textContent = `typical in ${against === "" ? "the others" : names[against]}`;
+    const rows = found.rows.toLocaleString("en");
+    const where = against === "" ? `all ${rows} rows` : `the ${rows} rows of the two`;
+    const which = left ? ` The ${names.length} most frequent classes can be chosen; ${left} are left out.` : "";
+    document.getElementById("class-said").textContent = (found.steps.length
+      ? `Log-odds of ${names[own]} against ${against === "" ? "the mean of all classes" : names[against]}: mean size of the contributions over ${where}.`
+      : "No row is of these classes.") + which;
+  };
+
+  classBox.append(...names.map(option));
+  againstBox.append(option("the mean of all classes", ""), ...names.map(option));
+  classBox.addEventListener("change", showClass);
+  againstBox.addEventListener("change", showClass);
+  showClass();
+}

@@ -1,0 +1,236 @@
+"""What tells two classes apart: mean size of the contributions to the log-odds between them, by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from .._common.text import class_text, counted, listed
+from ..attribution.result import Attribution
+from ..view.levels import class_place
+from ..view.model import log_odds
+from .classes import Contributions, check_classes, contrast, predicted_places, typical
+from .figure import Figure
+from .lines import Colours, add_squares, label_x
+from .style import DIAGONAL, NEUTRAL, height
+from .text import LETTER, NAME, VALUE, room, shorten, shorten_all
+
+PAIRS, DRAWN, COLUMNS, NAMED = 10, 4, 4, 2
+"""Pairs of classes in the table, and drawn; columns of each that are drawn, and that a sentence names."""
+
+Places = npt.NDArray[np.intp]
+
+
+def places_of(contributions: Contributions, truth: Sequence[Any] | None) -> Places:
+    """Return the true class of every row (n,), the predicted one where it is not known."""
+    found, labels = predicted_places(contributions), list(contributions)
+    for at, label in enumerate(() if truth is None else truth):
+        if not pd.isna(label):
+            found[at] = class_place(label, labels)
+            if found[at] < 0:
+                raise ValueError(f"expected true classes that have contributions; got {label!r}")
+    return found
+
+
+def class_contrasts_table(contributions: Contributions, truth: Sequence[Any] | None = None) -> pd.DataFrame:
+    """Return, for the pairs of classes that are confused most, what tells them apart, the largest first.
+
+    Contributions to the log-odds between two classes are the difference of those to their log-odds against
+    the mean of all. ``mean_abs_contribution`` is their mean size over the rows of both classes: the true
+    ones, where these are not known the predicted ones. ``confused`` counts rows of one predicted as the
+    other. Pairs that are confused as often are ordered by mean |log-odds| between them at their rows, the
+    smallest first. ``typical_output`` and ``typical_against`` are the median of the column in the rows of
+    each class, or its most frequent level.
+
+    Parameters
+    ----------
+    contributions : mapping of class to Attribution
+        To the log-odds of each class against the mean of all: ``{label: explain(est, X, output=label)}``.
+    truth : sequence of labels, length n, optional
+        True classes of the rows; missing where not known.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, the rows differ, or a true class has no contributions.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, explain
+    >>> parts = {name: explain(Pencil([[0.0], [w]], [[], []], k=0), [[1.0], [3.0]]) for name, w in
+    ...          (("a", 1.0), ("b", -2.0))}
+    >>> table = class_contrasts_table(parts, ["a", "b"])
+    >>> table[["output", "against", "confused", "column", "mean_abs_contribution"]].values.tolist()
+    [['a', 'b', 1, 'z0', 6.0]]
+    """
+    check_classes(contributions)
+    own = places_of(contributions, truth)
+    predicted = predicted_places(contributions)
+    found = list(contributions.values())
+    ranked = []
+    for a, b in combinations(range(len(found)), 2):
+        rows = (own == a) | (own == b)
+        if (own == a).any() and (own == b).any():
+            confused = int((predicted[own == a] == b).sum() + (predicted[own == b] == a).sum())
+            apart = float(np.abs(found[a].prediction - found[b].prediction)[rows].mean())
+            ranked.append((-confused, apart, a, b))
+    labels = list(contributions)
+    parts = [
+        _pair((found[a], found[b]), (labels[a], labels[b]), (own == a, own == b)).assign(confused=-confused)
+        for confused, _, a, b in sorted(ranked)[:PAIRS]
+    ]
+    names = ["output", "against", "confused", "rows", "column", "mean_abs_contribution"]
+    names += ["typical_output", "typical_against", "unit", "method"]
+    return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
+
+
+def _pair(
+    found: tuple[Attribution, Attribution],
+    labels: tuple[Any, Any],
+    rows: tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]],
+) -> pd.DataFrame:
+    """Return the lines of one pair of classes, with the rows of each as masks (n,)."""
+    one, other = found
+    sizes = np.abs(contrast(one, other).values[rows[0] | rows[1]]).mean(axis=0)
+    order = np.argsort(-sizes, kind="stable")
+    return pd.DataFrame(
+        {
+            "output": class_text(labels[0]),
+            "against": class_text(labels[1]),
+            "rows": int((rows[0] | rows[1]).sum()),
+            "column": [one.columns[at] for at in order],
+            "mean_abs_contribution": sizes[order],
+            "typical_output": [typical(one, at, rows[0]) for at in order],
+            "typical_against": [typical(one, at, rows[1]) for at in order],
+            "unit": log_odds(one.target, *labels).unit,
+            "method": one.method,
+        }
+    )
+
+
+def _pairs(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the lines of every pair."""
+    columns = max(table["column"].nunique(), 1)
+    return [table.iloc[first : first + columns] for first in range(0, len(table), columns)]
+
+
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
+    """Draw the four columns that tell a pair apart most, with their typical values, for up to four pairs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`class_contrasts_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    longest = table["mean_abs_contribution"].max() or 1.0
+    ticks: dict[float, str] = {}
+    texts: list[tuple[float, int, str]] = []
+    y = 0
+    for pair in _pairs(table)[:DRAWN]:
+        first, top = pair.iloc[0], pair.head(COLUMNS)
+        both = shorten_all([first["output"], first["against"]], VALUE + 8)
+        title = f"{both[0]} | {both[1]}  ({counted(first['confused'], 'row')} confused of {first['rows']:,})"
+        ax.text(0, y, title, va="center", weight="bold", color=NEUTRAL)
+        at = y + 1 + np.arange(len(top))
+        ax.barh(at, top["mean_abs_contribution"], 0.7, color=DIAGONAL)
+        for place, (_, line) in zip(at.tolist(), top.iterrows(), strict=True):
+            values = " | ".join(
+                shorten(line[name], VALUE + 4) for name in ("typical_output", "typical_against")
+            )
+            texts.append((line["mean_abs_contribution"], place, values))
+            ticks[place] = line["column"]
+        y += len(top) + 1
+    columns = list(dict.fromkeys(ticks.values()))
+    names = dict(zip(columns, shorten_all(columns, NAME), strict=True))
+    ax.set_yticks(list(ticks), [names[column] for column in ticks.values()])
+    ax.set_ylim(y - 0.4, -0.7)
+    add_squares(ax, ticks, colours)
+    _add_values(texts, longest, ax)
+    label_x(ax, "mean |contribution| (log-odds between the two)\nbeside it: typical value in each class")
+    pairs = len(_pairs(table))
+    ax.set_title("What tells classes apart" + (", the pairs confused most" if pairs > DRAWN else ""))
+
+
+def _add_values(texts: list[tuple[float, int, str]], longest: float, ax: Axes) -> None:
+    """Write texts beside the ends of bars at their lines, and end the axis where all of them fit."""
+    size, wide = 11.0, room(ax)
+    shares = [min((LETTER * size * len(text) + 12) / wide, 0.8) for _, _, text in texts]
+    ends = [length / (1 - share) for (length, _, _), share in zip(texts, shares, strict=True)]
+    ax.set_xlim(0, max([1.02 * longest, *ends]))
+    for length, line, text in texts:
+        ax.annotate(
+            text,
+            (length, line),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=size,
+            color=NEUTRAL,
+        )
+
+
+def contrast_sentences(table: pd.DataFrame, most: int = DRAWN) -> list[str]:
+    """Return a sentence per pair: what tells it apart most, with the typical values.
+
+    Examples
+    --------
+    >>> line = {"output": "a", "against": "b", "column": "x", "mean_abs_contribution": 2.0}
+    >>> line |= {"typical_output": "1.5", "typical_against": "7", "confused": 3, "rows": 40}
+    >>> contrast_sentences(pd.DataFrame([line]))
+    ['a and b are told apart most by x (typically 1.5 and 7); 3 of their 40 rows are confused.']
+    """
+    lines = []
+    for pair in _pairs(table)[:most]:
+        first = pair.iloc[0]
+        a, b, confused, rows = (first[name] for name in ("output", "against", "confused", "rows"))
+        top = [
+            f"{line['column']} ({'' if place else 'typically '}{line['typical_output']} and "
+            f"{line['typical_against']})"
+            for place, (_, line) in enumerate(pair.head(NAMED).iterrows())
+            if line["mean_abs_contribution"] > 0
+        ]
+        if not top:
+            lines.append(f"Nothing tells {a} and {b} apart.")
+            continue
+        of = f"{'none' if not confused else format(confused, ',')} of their {rows:,} rows"
+        are = "is" if confused in (0, 1) else "are"
+        lines.append(f"{a} and {b} are told apart most by {listed(top)}; {of} {are} confused.")
+    return lines
+
+
+def finding(table: pd.DataFrame) -> str:
+    """State for the two pairs that are confused most what tells them apart."""
+    sentences = contrast_sentences(table, 2)
+    return " ".join(sentences) if sentences else "The rows are all of one class."
+
+
+class_contrasts = Figure(
+    name="class_contrasts",
+    title="What tells classes apart",
+    kind="Bar chart",
+    reading="The bars are mean sizes of contributions to the log-odds of one class against the other, over "
+    "the rows of these two. Beside a bar stands what is typical of the column in each class: the median, or "
+    "the most frequent level and its share.",
+    table=class_contrasts_table,
+    draw=draw,
+    height=lambda table: height(
+        min(len(_pairs(table)), DRAWN) * (1 + min(max(table["column"].nunique(), 1), COLUMNS)) + 1
+    ),
+    finding=finding,
+    headers={
+        "output": "class",
+        "mean_abs_contribution": "mean |contribution|",
+        "typical_output": "typical in the class",
+        "typical_against": "typical in the other",
+    },
+    once=("method",),
+)
