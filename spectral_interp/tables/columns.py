@@ -292,11 +292,11 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> Floa
     _refuse_unusable(column, values)
     if axis.log and axis.floor is None:
         _refuse_without_logarithm(column, values)
-    elif axis.log and (small := np.flatnonzero(values <= 0)).size:
+    elif axis.floor is not None and (small := np.flatnonzero(values < axis.floor)).size:
         notes.append(
-            f"column {shown(axis.name)} has {counted(small.size, 'value')} that are not positive, the first "
-            f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}, and enters by its logarithm; "
-            f"they count as {axis.floor:.6g}, the least of training"
+            f"column {shown(axis.name)}, which enters by its logarithm, has {counted(small.size, 'value')} "
+            f"below the least of training, {axis.floor:.6g}, the first {values[small[0]]:.6g} in "
+            f"{row_name(column.index, small[0])}; they count as that least value"
         )
     u = axis.coordinates(values)
     far = np.flatnonzero(np.abs(u) > FAR)

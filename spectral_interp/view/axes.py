@@ -232,7 +232,8 @@ class NumberAxis(Axis):
     gaps : tuple of str
         Texts that count as missing.
     floor : float or None
-        What numbers <= 0 count as under a logarithm that the fit has chosen; None where they are refused.
+        Under a logarithm that the fit has chosen, the least number of training, and what smaller ones count
+        as, so that zero and what is close to it are alike; None where numbers <= 0 are refused.
 
     Examples
     --------
@@ -332,7 +333,7 @@ class NumberAxis(Axis):
     def coordinates(self, values: npt.ArrayLike) -> FloatArray:
         x = np.asarray(values, dtype=np.float64)
         if self.floor is not None:
-            x = np.where(x <= 0, self.floor, x)
+            x = np.maximum(x, self.floor)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return ((np.log(x) if self.log else x) - self.mean) / self.scale
 
