@@ -52,6 +52,8 @@ class ExplainedModel:
         Predictions (n,) of inputs (n, g), where there is a faster way than the module.
     view : ModelView, optional
         What our own methods see of the model, where it is a spectral function.
+    scores : int
+        Functions that an evaluation computes: of more than two classes up to one a class.
     evaluations : int
         Rows evaluated so far.
     """
@@ -60,6 +62,7 @@ class ExplainedModel:
     module: nn.Module
     solve: Callable[[FloatArray], FloatArray] | None = None
     view: ModelView | None = None
+    scores: int = 1
     evaluations: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -90,10 +93,11 @@ def explained_models(
     if not np.array_equal(weights, [1.0]):
         module.append(_Weighted(weights))
         baselines = {name: baseline.of(weights) for name, baseline in (baselines or {}).items()}
-    models = [ExplainedModel(SPECTRAL, module, view.values_of_inputs, view)]
+    scores = int(np.count_nonzero(weights))
+    models = [ExplainedModel(SPECTRAL, module, view.values_of_inputs, view, scores)]
     for name, baseline in (baselines or {}).items():
         own = _linear_view(baseline, view) if name == LINEAR else None
-        models.append(ExplainedModel(name, baseline.module, view=own))
+        models.append(ExplainedModel(name, baseline.module, view=own, scores=scores))
     return models
 
 
@@ -172,7 +176,7 @@ def _ours(method: str) -> Callable[..., Parts]:
     def run(model: ExplainedModel, rows: Rows, reference: FloatArray, seed: int) -> Parts:
         options: dict[str, Any] = {}
         if method == "shapley":
-            affordable = coalitions(rows, reference) <= BUDGET
+            affordable = coalitions(rows, reference) * model.scores <= BUDGET
             options = {"exact": None if affordable else False, "random_state": seed}
         if model.view is None:
             raise ValueError(f"expected a spectral function for {method}; got the {model.name} model")

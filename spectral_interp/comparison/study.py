@@ -66,7 +66,7 @@ class Study:
         key = {"model": model.name, "method": explainer.name}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            status = self._left_out(explainer)
+            status = self._left_out(model, explainer)
             cost, failure = ({}, status) if status != OK else _attempt(self._explain, model, explainer)
             status = failure or OK
             self.cost.append(key | _COST | cost | {"players": explainer.players, "status": status})
@@ -85,8 +85,8 @@ class Study:
         )
         self.faithfulness.append(line)
 
-    def _left_out(self, explainer: Explainer) -> str:
-        needed = coalitions(self.rows, self.reference)
+    def _left_out(self, model: ExplainedModel, explainer: Explainer) -> str:
+        needed = coalitions(self.rows, self.reference) * model.scores
         if explainer.all_coalitions and needed > BUDGET:
             c = len(self.rows.view.axes)
             return f"left out: all coalitions of {c} columns would take {needed:.1e} evaluations"
