@@ -20,7 +20,7 @@ from .interactions import interactions
 from .local import local
 from .path import path
 from .result import Attribution, Parts
-from .shapley import probabilities, shapley
+from .shapley import planned, probabilities, shapley
 
 __all__ = ["METHODS", "Attribution", "explain", "interactions"]
 
@@ -128,16 +128,36 @@ def explain(
     if unit is not None:
         _check_unit(raw, method, unit, output, against)
     if isinstance(raw.view, ClassesView) and output is None and against is None:
+        background = background if background is None else rows_of(model, background)
+        if method == "shapley":
+            options[method] = _shapley_plan(raw, background, **options[method])
         return _of_predicted(
-            raw, partial(explain, model, method=method, background=background, **options[method])
+            raw, partial(_explained, model, method=method, background=background, options=options[method])
         )
+    return _explained(
+        model, raw, output, against, method=method, background=background, options=options[method], unit=unit
+    )
+
+
+def _explained(
+    model: Any,
+    raw: Rows,
+    output: Any,
+    against: Any,
+    *,
+    method: str,
+    background: Any,
+    options: dict[str, Any],
+    unit: str | None = None,
+) -> Attribution:
+    """Return the attribution of rows of one output."""
     rows = output_rows(model, raw, output, against)
     if unit == "probability":
-        rows, options[method]["game"] = probabilities(raw, rows, output)
+        rows, options["game"] = probabilities(raw, rows, output)
     reference, description = background_of(model, rows, background)
-    parts = METHODS[method](rows, reference, **options[method])
+    parts = METHODS[method](rows, reference, **options)
     split = method != "shapley" and rows.view.function.structure != "dense"
-    detail = partial(_by_entry, method, rows, reference, options[method]) if split else None
+    detail = partial(_by_entry, method, rows, reference, options) if split else None
     attribution = Attribution.of(
         parts,
         rows,
@@ -151,7 +171,7 @@ def explain(
         warnings.warn(
             f"{int(attribution.degenerate.sum())} of {len(rows)} rows are degenerate: the eigenvalue is "
             "multiple there and contributions are one choice of several (see Attribution.degenerate)",
-            stacklevel=2,
+            stacklevel=3,
         )
     return attribution
 
@@ -219,6 +239,23 @@ def _check_unit(rows: Rows, method: str, unit: str, output: Any, against: Any) -
         raise ValueError("expected no against with unit='probability'; got one: a probability is against all")
     if unit == "probability" and len(classes) > 2 and output is None:
         raise ValueError(f"expected output, the class whose probability to explain, of {classes}; got none")
+    if unit == "probability" and rows.view.output.paired:
+        raise ValueError(
+            "expected all classes of a model with unit='probability'; got log-odds between two of more"
+        )
+
+
+def _shapley_plan(
+    rows: Rows, background: Rows | None, *, exact: bool | None, max_evaluations: int | None, random_state: Any
+) -> dict[str, Any]:
+    """Return options that treat all rows of several contrasts alike, within one budget."""
+    view = rows.view.of(*rows.view.output.classes[:2])
+    sizes = len(rows), len(view.background if background is None else background), len(view.axes)
+    groups = len(np.unique(np.argsort(-rows.prediction, axis=1, kind="stable")[:, :2], axis=0))
+    exact, orders = planned(*sizes, len(view.function.neurons), exact, max_evaluations, groups=max(groups, 1))
+    generated = isinstance(random_state, np.random.Generator)
+    seed = int(random_state.integers(2**63)) if generated else random_state
+    return {"exact": exact, "orders": orders, "random_state": seed}
 
 
 def _of_predicted(rows: Rows, explain_rows: Callable[..., Attribution]) -> Attribution:
@@ -228,7 +265,7 @@ def _of_predicted(rows: Rows, explain_rows: Callable[..., Attribution]) -> Attri
     pairs, group = np.unique(likeliest, axis=0, return_inverse=True) if len(rows) else ([(0, 1)], np.empty(0))
     places = [np.flatnonzero(group.ravel() == number) for number in range(len(pairs))]
     parts = [
-        explain_rows(rows.take(at), output=classes[one], against=classes[other])
+        explain_rows(rows.take(at), classes[one], classes[other])
         for at, (one, other) in zip(places, pairs, strict=True)
     ]
     unit = f"log-odds of {target}, the predicted class against the runner-up"
@@ -243,8 +280,8 @@ def _classes(rows: Rows, output: Any, against: Any) -> dict[str, Any]:
     own = rows.view.output.place(output, "output")
     other = -1 if against is None else rows.view.output.place(against, "against")
     return {
-        "output": np.repeat(classes[own : own + 1], len(rows)),
-        "against": np.repeat(classes[other], len(rows)),
+        "output": np.repeat(classes[[own]], len(rows)),
+        "against": np.repeat(classes[[other]], len(rows)),
     }
 
 

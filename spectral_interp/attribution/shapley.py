@@ -47,6 +47,7 @@ def shapley(
     *,
     exact: bool | None = None,
     max_evaluations: int | None = None,
+    orders: int | None = None,
     random_state: int | np.random.Generator = 0,
     game: Game | None = None,
 ) -> Parts:
@@ -62,6 +63,8 @@ def shapley(
     max_evaluations : int, optional
         Most eigenvalues to compute. Where exact values would need more, orders are sampled, with a warning.
         Sampling uses the whole budget; without one, 32 orders and their reverses.
+    orders : int, optional
+        Number of orders to sample, each with its reverse, in place of what follows from a budget.
     random_state : int or Generator
         Of the sampled orders, which all rows share.
     game : callable, optional
@@ -88,11 +91,11 @@ def shapley(
     n, b, c, neurons = len(z), len(reference), len(rows.view.axes), len(function.neurons)
     game = function.neurons.by_member if game is None else game
     prediction, base = member_values(rows, z, game), member_values(rows, reference, game).mean(axis=0)
-    all_coalitions = n * b * 2**c * neurons
-    if _is_exact(c, all_coalitions, exact, max_evaluations):
-        by_member, error, cost = _exact(rows, reference, base, game), None, all_coalitions
+    if orders is None:
+        exact, orders = planned(n, b, c, neurons, exact, max_evaluations)
+    if exact:
+        by_member, error, cost = _exact(rows, reference, base, game), None, n * b * 2**c * neurons
     else:
-        orders = _sample_size(n, b, c, neurons, max_evaluations)
         by_member, error = _sampled(rows, reference, orders, base, game, random_state)
         cost = n * b * 2 * (c - 1) * orders * neurons
     return Parts(
@@ -194,6 +197,18 @@ def _means(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Gam
     return found / b
 
 
+def planned(
+    n: int, b: int, c: int, neurons: int, exact: bool | None, budget: int | None, *, groups: int = 1
+) -> tuple[bool, int]:
+    """Return whether to evaluate all coalitions of n rows, and else how many orders to sample, 0 if so.
+
+    Of rows in several groups each computes the predictions of the b background rows.
+    """
+    if _is_exact(c, n * b * 2**c * neurons, exact, budget):
+        return True, 0
+    return False, _sample_size(n, b, c, neurons, budget, groups)
+
+
 def _is_exact(c: int, cost: int, exact: bool | None, budget: int | None) -> bool:
     """Return whether to evaluate all coalitions; they cost ``cost`` eigenvalues."""
     if exact and c > MOST_PLAYERS:
@@ -214,14 +229,15 @@ def _is_exact(c: int, cost: int, exact: bool | None, budget: int | None) -> bool
     return False
 
 
-def _sample_size(n: int, b: int, c: int, neurons: int, budget: int | None) -> int:
+def _sample_size(n: int, b: int, c: int, neurons: int, budget: int | None, groups: int) -> int:
     """Return the number of orders, each with its reverse, that a budget allows."""
     if budget is None:
         return ORDERS
     each = max(1, n * b * 2 * (c - 1) * neurons)
-    orders = (budget - (n + b) * neurons) // each
+    start = (n + groups * b) * neurons
+    orders = (budget - start) // each
     if orders < 2:
-        least = 2 * each + (n + b) * neurons
+        least = 2 * each + start
         raise ValueError(
             f"expected max_evaluations >= {least}, two samples for {n} rows, {b} background rows "
             f"and {c} columns; got {budget}; explain fewer rows or take a smaller background"

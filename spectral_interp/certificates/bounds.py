@@ -159,6 +159,9 @@ class Certificate:
     def flip_radius(self) -> FloatArray:
         """ℓ2 radius, in inputs, within which no row's class can change, shape (n,); classifiers only.
 
+        Of log-odds between two of more classes, the radius within which the likelier of the two stays so; a
+        third one may be likelier than both.
+
         The larger of two: ``|f| / L`` (Lipschitz), and the root r of ``|f| = ‖g‖ r + F(r)``, as far as slope
         and remainder of the tangent plane can carry f at most.
 
@@ -168,9 +171,12 @@ class Certificate:
             If the model is no classifier, or the certificate has no rows.
         """
         if not self.view.output.decides:
+            advice = (
+                "; name a class against it" if self.view.output.target else ", which has no class to flip"
+            )
             raise ValueError(
-                f"expected a classifier for flip_radius; got a model of {self.view.output.unit!r}, "
-                "which has no class to flip"
+                "expected log-odds between two classes for flip_radius; got a model of "
+                f"{self.view.output.unit!r}{advice}"
             )
         rows = self._rows("flip_radius")
         margin, slope = np.abs(rows.prediction), np.hypot.reduce(rows.slopes, axis=1)
@@ -424,4 +430,7 @@ class Certificate:
         most, where = at_most(self.lipschitz), "features" if view.plain_axes == view.axes else "inputs"
         yield f"Two rows at distance 1 in {where} never differ by more than {most} ({unit})."
         if self.margins is not None and len(self.margins.gap) and view.output.decides:
-            yield class_sentence(float(np.median(self.flip_radius)), len(self.margins.gap), where)
+            output, radius = view.output, float(np.median(self.flip_radius))
+            yield class_sentence(
+                radius, len(self.margins.gap), where, output.classes if output.paired else ()
+            )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from .._common.text import at_least, at_most, counted, listed
+from .._common.text import at_least, at_most, class_text, counted, listed
 from ..view import Axis
 
 NAMED = 5
@@ -105,8 +105,16 @@ def looseness_sentence(lines: Sequence[dict[str, Any]], rows: int) -> str:
     )
 
 
-def class_sentence(radius: float, rows: int, where: str = "features") -> str:
-    """Return how far half of the rows, or the only one, keep their class; empty if by nothing."""
-    who = "Half of the rows keep their" if rows > 1 else "The row keeps its"
+def class_sentence(radius: float, rows: int, where: str = "features", two: tuple[Any, ...] = ()) -> str:
+    """Return how far half of the rows, or the only one, keep their class; empty if by nothing.
+
+    Of two of more classes it is the likelier one that they keep.
+    """
+    who = "For half of the rows" if rows > 1 else "For the row"
     within = "" if math.isinf(radius) else f" by less than {at_least(radius)}"
-    return f"{who} class under every change of the {where}{within}." if radius else ""
+    if two:
+        one, other = map(class_text, two)
+        kept = f"{who} the likelier of {one} and {other} stays the same"
+    else:
+        kept = "Half of the rows keep their class" if rows > 1 else "The row keeps its class"
+    return f"{kept} under every change of the {where}{within}." if radius else ""

@@ -149,6 +149,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         named = {"log": self.log, "categorical": self.categorical, "monotone": self.monotone}
         frame = without_columns(frame, self.drop, but=named)
         weight = check_weights(sample_weight, len(frame))
+        frame, y, weight = frame[weight > 0], y[weight > 0], weight[weight > 0]
         made_by = _made_by(count_of(weight))
         frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
         if len(frame) < 2:
@@ -248,12 +249,12 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         ValueError
             For more than two classes: ``view().of(output, against)`` has the function of an output.
         """
-        return self.view().of().function
+        return _of_one(self.view()).function
 
     @property
     def pencil_(self) -> MatrixPencil:
-        """The fitted coefficients, of a model that is one eigenvalue."""
-        return self.view().of().pencil
+        """The fitted coefficients, of a model that is one eigenvalue; ValueError for others."""
+        return self.view().pencil
 
     def view(self) -> ModelView:
         """Return what analyses see of the fitted model, built in :meth:`fit`.
@@ -374,6 +375,16 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def unit_(self) -> str:
         """Unit of the predictions that analyses explain."""
         return self.view().output.unit
+
+
+def _of_one(view: ModelView) -> ModelView:
+    """Return a view that has one output; ValueError if it has one a class."""
+    if isinstance(view, ClassesView):
+        raise ValueError(
+            f"expected a model of one output; got one of {len(view.functions)} classes: "
+            "view().of(output, against).function is that of one of them"
+        )
+    return view
 
 
 def _listed(names: Any) -> list[str]:

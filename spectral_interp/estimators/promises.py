@@ -10,7 +10,10 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from .._common.messages import meant, shown, truncated_list
 from .._common.text import listed
@@ -22,7 +25,7 @@ from ..view.levels import OTHER, UNKNOWN, text_of
 CURVATURES = {"convex": -1, "concave": 0}
 """Index of the eigenvalue that makes a neuron convex or concave in its inputs: the largest, the smallest."""
 
-ORDER = "the levels in the order in which predictions never fall, a list of two or more"
+ORDER = "a list of all levels, in the order in which predictions never fall"
 
 
 def check_promises(est: Any) -> None:
@@ -37,14 +40,21 @@ def check_promises(est: Any) -> None:
         )
     for name, wanted in est.monotone.items():
         where = f"for {shown(name)} in monotone"
-        if isinstance(wanted, str | Mapping) or not isinstance(wanted, Iterable):
-            if isinstance(wanted, bool | str | Mapping) or wanted not in (1, -1):
+        if not is_order(wanted):
+            if isinstance(wanted, bool) or not isinstance(wanted, Real) or wanted not in (1, -1):
                 raise ValueError(
                     f"expected 1, predictions never fall as the column rises, or -1, they never rise, {where}"
-                    f"; for levels {ORDER}; got {shown(wanted)}"
+                    f"; for a column of levels {ORDER}; got {shown(wanted)}"
                 )
         elif len(texts := [text_of(level).strip() for level in wanted]) < 2:
-            raise ValueError(f"expected {ORDER}, {where}; got {texts}")
+            raise ValueError(f"expected {ORDER}, two at least, {where}; got {texts}")
+
+
+def is_order(wanted: Any) -> bool:
+    """Return whether a promise is an order of levels, which sets and iterators do not have."""
+    if isinstance(wanted, np.ndarray):
+        return wanted.ndim == 1
+    return isinstance(wanted, Sequence) and not isinstance(wanted, str | bytes)
 
 
 def _check_curvature(est: Any) -> None:
@@ -93,8 +103,8 @@ def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Pr
     for name in ("monotone", "curvature"):
         if getattr(est, name) and len(classes) > 2:
             raise ValueError(
-                f"expected {name} only with a number or two classes to predict; got {len(classes)} classes, "
-                "whose log-odds are differences of functions"
+                f"expected {name} only for regression or two classes; got {len(classes)} classes, whose "
+                "log-odds are differences of functions"
             )
     if not wanted:
         return tuple(axes), ()
@@ -104,18 +114,19 @@ def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Pr
     for name, value in wanted.items():
         if name not in names:
             raise ValueError(
-                f"expected monotone to name columns of the model; got {shown(name)}, which is left out of it "
-                f"or not in the table{meant(name, names)}"
+                f"expected monotone to name columns that the model uses; got {shown(name)}, which is left "
+                f"out of it or not in the table{meant(name, names)}"
             )
         place = names.index(name)
         axis = axes[place]
-        if isinstance(value, Iterable):
+        if is_order(value):
             found.append(Promise(place, 1, _places(axis, [text_of(level).strip() for level in value])))
             continue
         if isinstance(axis, LevelsAxis):
             raise ValueError(
-                f"expected {ORDER}, for the column of levels {shown(name)} in monotone; got {value}; its "
-                f"levels are {truncated_list(map(shown, axis.levels))}"
+                f"expected {ORDER}, for the column of levels {shown(name)} in monotone (from Python; the "
+                f"command line has directions of numbers only); got {value}; its levels are "
+                f"{truncated_list(map(shown, axis.levels))}"
             )
         if isinstance(axis, DateAxis) and not axis.linear:
             read[place] = replace(axis, month=(), weekday=(), hour=())
@@ -175,6 +186,5 @@ def check_certified(view: ModelView, promises: Iterable[Promise]) -> None:
         name = view.columns[promise.place]
         if not keeps(view, name, promise.sign, promise.levels):
             raise ValueError(
-                f"expected matrices that prove what is promised of the column {shown(name)}; got others; "
-                "another random_state may help, and please report it"
+                f"expected matrices that prove what is promised of the column {shown(name)}; got others"
             )

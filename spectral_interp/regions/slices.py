@@ -101,7 +101,14 @@ class PlaneSlice:
 
 
 def slice_spectrum(
-    model: Any, X: Any, column: str, *, row: int = 0, neuron: int | None = None
+    model: Any,
+    X: Any,
+    column: str,
+    *,
+    row: int = 0,
+    neuron: int | None = None,
+    output: Any = None,
+    against: Any = None,
 ) -> SpectrumSlice:
     """Compute all eigenvalues along one column, from its smallest to its largest value.
 
@@ -119,6 +126,8 @@ def slice_spectrum(
         Place in ``X`` of the row that the other columns are taken from.
     neuron : int, optional
         Which neuron of a sum, whose eigenvalues are not those of the model: a sum has none of its own.
+    output, against : label, optional
+        As in :func:`explain`.
 
     Returns
     -------
@@ -139,7 +148,7 @@ def slice_spectrum(
     >>> found.gap[found.crossing].round(6)
     array([0.2])
     """
-    rows = output_rows(model, X)
+    rows = output_rows(model, X, output, against)
     rows, row = _of_one(rows, neuron), _row(rows, row)
     view = rows.view
     axis, pencil, base = view.axis(column), view.pencil, rows.z[row]
@@ -165,7 +174,15 @@ def slice_spectrum(
     )
 
 
-def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -> PlaneSlice:
+def slice_plane(
+    model: Any,
+    X: Any,
+    columns: tuple[str, str],
+    *,
+    row: int = 0,
+    output: Any = None,
+    against: Any = None,
+) -> PlaneSlice:
     """Compute predictions, active latents and the skeleton's boundaries over two columns of numbers or dates.
 
     Ranges are those of :func:`slice_spectrum`.
@@ -179,6 +196,8 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
         Drawn to the right, and upwards.
     row : int
         Place in ``X`` of the row that the other columns are taken from.
+    output, against : label, optional
+        As in :func:`explain`.
 
     Returns
     -------
@@ -199,7 +218,7 @@ def slice_plane(model: Any, X: Any, columns: tuple[str, str], *, row: int = 0) -
     [array([[-1., -2.],
            [ 2.,  1.]])]
     """
-    rows = output_rows(model, X)
+    rows = output_rows(model, X, output, against)
     view, row = rows.view, _row(rows, row)
     function, base = view.function, rows.z[row]
     pencil = banded(function, "slice_plane") if isinstance(function, MatrixPencil) else None

@@ -13,6 +13,7 @@ from typing_extensions import override
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.messages import truncated_list
+from .._common.text import class_text
 from .axes import MISSING, Axis, Directions
 from .spelling import is_boolean, nearest, spelling, truth
 
@@ -247,9 +248,13 @@ def class_place(label: Any, classes: Sequence[Any]) -> int:
     --------
     >>> class_place("1", [0, 1]), class_place(" yes", ["no", "yes"]), class_place("y", ["no", "yes"])
     (1, 1, -1)
+    >>> class_place("1.0", [0.0, 1.0])
+    1
     """
     if label in classes:
         return classes.index(label)
-    texts = [text_of(one).strip() for one in classes]
-    text = text_of(label).strip()
-    return texts.index(text) if text in texts else -1
+    for as_text in (text_of, class_text):
+        texts, text = [as_text(one).strip() for one in classes], as_text(label).strip()
+        if text in texts:
+            return texts.index(text)
+    return -1

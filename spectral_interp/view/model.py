@@ -267,7 +267,8 @@ class ModelView:
         if self.weights(output, against)[0] > 0:
             return self
         classes = self.output.classes
-        flipped = log_odds_of_two(self.output.target, (classes[1], classes[0]))
+        target, paired = self.output.target, self.output.paired
+        flipped = log_odds(target, *classes) if paired else log_odds_of_two(target, (classes[1], classes[0]))
         return replace(self, function=-self.function, output=flipped)
 
     @cached_property
@@ -344,6 +345,15 @@ class ClassesView(ModelView):
     """
 
     functions: tuple[SpectralFunction, ...] = ()
+
+    @property
+    @override
+    def pencil(self) -> MatrixPencil:
+        """Raise ValueError: there is a function for every class."""
+        raise ValueError(
+            f"expected a model of one output; got one of {len(self.functions)} classes: view().of(output) is "
+            "that of one of them"
+        )
 
     @override
     def values(self, z: FloatArray) -> FloatArray:

@@ -95,6 +95,54 @@ def test_by_default_the_predicted_class_is_explained_against_its_runner_up(rng):
     assert len(explain(view, rows.take([]))) == 0
 
 
+@pytest.mark.parametrize("budget", [None, 600, 1_300, 2_000])
+def test_rows_of_all_contrasts_share_a_budget(rng, budget):
+    """A few classes are predicted for many rows, others for one: all are sampled alike, or none is."""
+    view = numeric(rng)
+    rows = numeric_rows(view, rng.normal(size=(9, 4)))
+    options = {"method": "shapley", "random_state": np.random.default_rng(5)}
+    if budget == 600:
+        with pytest.raises(ValueError, match="two samples for 9 rows"):
+            explain(view, rows, max_evaluations=budget, **options)
+        return
+    att = explain(view, rows, max_evaluations=budget, **options)
+    assert (att.standard_error is None) == (budget is None)
+    assert att.completeness_gap.max() < 1e-10
+    groups = len({*zip(att.output, att.against, strict=True)})
+    assert groups > 2
+    if budget is None:
+        assert att.evaluations == 2 * (9 * 7 * 16 + 9 + 7 * groups)
+    else:
+        assert 0.3 * budget < att.evaluations <= budget
+
+
+def test_outputs_of_contrasts(rng):
+    view = numeric(rng)
+    contrast = view.of("c", "a")
+    flipped = contrast.of("a")
+    assert flipped.output.unit == "log-odds of kind = a against c"
+    z = rng.normal(size=(3, 4))
+    np.testing.assert_allclose(flipped.values(z), -contrast.values(z), atol=1e-12)
+    with pytest.raises(ValueError, match="expected all classes"):
+        explain(contrast, numeric_rows(contrast, z), method="shapley", unit="probability")
+
+
+def test_a_contrast_keeps_the_likelier_of_two_classes_and_not_the_class():
+    """The scores are 0, −5 and x − 0.1: a stays likelier than b everywhere, and c takes over at 0.1."""
+    lines = [(0.0, 0.0), (-5.0, 0.0), (-0.1, 1.0)]
+    functions = tuple(Pencil(diag=[[start], [slope]], off=[[], []], k=0) for start, slope in lines)
+    output = Output("log-odds", CLASSES, "kind")
+    view = ClassesView(None, (NumberAxis("x"),), output, np.zeros((1, 1)), functions=functions)
+    rows = numeric_rows(view, np.zeros((1, 1)))
+    cert = certify(view, rows, output="a", against="b")
+    assert cert.flip_radius == np.inf
+    (said,) = [sentence for sentence in cert.sentences() if "stays" in sentence]
+    assert "the likelier of b and a" in said
+    assert not any("class" in sentence for sentence in cert.sentences())
+    with pytest.raises(ValueError, match="name a class against it"):
+        _ = certify(view, rows, output="a").flip_radius
+
+
 def numeric(rng, p=4, d=4):
     """Return a view of three pencils on p numbers."""
     functions = tuple(
@@ -126,6 +174,17 @@ def test_shapley_values_of_outputs_are_those_of_shap(rng, unit):
         np.testing.assert_allclose(att.base_values, expected.base_values[:, place], atol=1e-9)
         np.testing.assert_allclose(att.prediction, model(z)[:, place], atol=1e-12)
         assert unit in att.unit
+        assert f"kind = {label}" in att.unit
+
+
+def test_probabilities_of_members_are_those_of_their_mean(rng):
+    view, rows = of_classes(rng, neurons=2, members=3)
+    expected = softmax(scores(view, rows.z), axis=1)
+    for place, label in enumerate(CLASSES):
+        att = explain(view, rows.take(slice(2)), method="shapley", output=label, unit="probability")
+        np.testing.assert_allclose(att.prediction, expected[:2, place], atol=1e-12)
+        assert att.completeness_gap.max() < 1e-12
+        assert att.refit_deviation is None
 
 
 def test_sampled_shapley_values_of_probabilities(rng):

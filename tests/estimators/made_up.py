@@ -65,6 +65,7 @@ def attacked(est, X, name, wanted, n, seed):
     rows = columns(rng, n)
     for column in ("a", "gappy", "few"):
         rows[column] *= rng.choice([1.0, 5.0], n)
+    rows["skewed"] *= rng.choice([1.0, 1e-6, 0.0, -1.0], n, p=[0.7, 0.1, 0.1, 0.1])
     after = rows.copy()
     if isinstance(wanted, tuple):
         low, high = np.sort(rng.integers(0, len(wanted), (2, n)), axis=0)

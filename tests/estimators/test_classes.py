@@ -53,8 +53,11 @@ def test_module_and_functions_agree(fitted, wine):
     found = np.column_stack([function.values(z) for function in fitted.module_.functions()])
     np.testing.assert_allclose(found, expected, atol=1e-4)
     np.testing.assert_allclose(fitted.view().values(z), found - found.mean(axis=1, keepdims=True), atol=1e-12)
-    with pytest.raises(ValueError, match="expected output"):
-        _ = fitted.function_
+    for name in ("function_", "pencil_"):
+        with pytest.raises(ValueError, match=r"one output; got one of 3 classes: view\(\)"):
+            getattr(fitted, name)
+    bounds = [function.neurons.sizes[1:].sum(axis=1) for function in fitted.module_.functions()]
+    np.testing.assert_array_equal(fitted.feature_importances_, np.max(bounds, axis=0))
 
 
 def test_saved_and_loaded(fitted, wine, tmp_path):
@@ -73,6 +76,12 @@ def test_a_weight_is_a_repeat(wine):
     one = SpectralClassifier(**options).fit(X, y, weight)
     other = SpectralClassifier(**options).fit(X.loc[np.repeat(X.index, weight)], np.repeat(y, weight))
     np.testing.assert_array_equal(one.decision_function(X), other.decision_function(X))
+
+
+def test_a_class_of_no_weight_is_not_there(wine):
+    X, y = wine
+    est = SpectralClassifier(form="single", random_state=0, **FORMS["single"])
+    assert est.fit(X, y, (y != "c").astype(float)).classes_.tolist() == ["a", "b"]
 
 
 def test_resumed_to_the_bit(wine, tmp_path):

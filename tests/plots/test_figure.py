@@ -44,7 +44,7 @@ def analysis_of_classes(florist, flowers):
 OF_SUMS, OF_CLASSES = {"segments"}, {"confusion", "class_importance", "class_contrasts"}
 
 
-@pytest.mark.parametrize(("name", "absent"), [("analysis", OF_CLASSES), ("analysis_of_classes", set())])
+@pytest.mark.parametrize(("name", "absent"), [("analysis", OF_CLASSES), ("analysis_of_classes", {"latents"})])
 def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(name, absent, request):
     analysis = request.getfixturevalue(name)
     assert {e.figure.name for e in analysis.exhibits} == {f.name for f in FIGURES} - OF_SUMS - absent
