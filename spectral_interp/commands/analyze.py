@@ -19,7 +19,7 @@ from .printing import summary_lines
 from .process import say
 
 MANY, FEWEST = 3, 5
-"""Classes beyond which costly methods explain fewer rows, and the fewest that they explain."""
+"""Classes beyond which costly methods explain fewer rows, and the fewest that these and a comparison take."""
 
 MOST_OF_PATH = 12
 """Classes beyond which path contributions are computed only where they are asked for."""
@@ -36,13 +36,13 @@ def main(args: argparse.Namespace) -> None:
     if not args.no_compare:
         complete_baselines(est, data)
     made = provenance(est, args.model, args.data)
-    compared = fewer(COMPARE_ROWS, est, power=2) if args.compare_rows is None else args.compare_rows
+    compared = fewer(COMPARE_ROWS, est) if args.compare_rows is None else args.compare_rows
     analysis = analyze(
         est,
         X,
         y,
         methods=default_methods(est, made) if args.methods is None else args.methods,
-        most=fewer(COSTLY_ROWS, est) if args.rows is None else None,
+        most=fewer(COSTLY_ROWS, est, most=MANY) if args.rows is None else None,
         compare_rows=0 if args.no_compare else compared,
         seed=args.seed,
         provenance=made,
@@ -60,13 +60,12 @@ def main(args: argparse.Namespace) -> None:
     say(f"report: {out / REPORT}")
 
 
-def fewer(rows: int, est: Any, *, power: int = 1) -> int:
-    """Return how many rows to explain by costly methods: fewer for more than three classes.
+def fewer(rows: int, est: Any, *, most: int = 1) -> int:
+    """Return how many rows to explain by costly methods: fewer where a model has more than ``most`` scores.
 
     Every class has matrices of its own, and an output depends on all of them.
     """
-    share = min(1.0, MANY / est.n_outputs) ** power
-    return min(rows, max(int(share * rows), FEWEST))
+    return rows if est.n_outputs <= most else max(most * rows // est.n_outputs, FEWEST)
 
 
 def default_methods(est: Any, provenance: dict[str, str]) -> list[str]:

@@ -150,7 +150,7 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--compare-rows",
         type=int,
-        help=f"compare on at most this many rows (default: {COMPARE_ROWS}, fewer for over three classes)",
+        help=f"compare on at most this many rows (default: {COMPARE_ROWS}, fewer for over two classes)",
     )
     parser.add_argument(
         "--format",
