@@ -153,19 +153,24 @@ def _drivers(part: pd.DataFrame) -> str:
     top = top[top["mean_abs_contribution"] > 0]
     if top.empty:
         return f"{name}: no column contributes anything."
-    clear = [_value(column, by) for column, by in zip(top["column"], top["raised_by"], strict=True) if by]
+    clear = _values(top)
     vague = top.loc[top["raised_by"] == "", "column"].tolist()
-    raise_them = "raises" if len(clear) == 1 and clear[0].partition(" of ")[0] not in ARROWS else "raise"
+    raise_them = "raises" if len(clear) == 1 and not clear[0].startswith((HIGH, LOW)) else "raise"
     parts = [f"{listed(clear)} {raise_them} its log-odds"] if clear else []
     if vague:
-        parts.append(
-            f"{listed(vague)} {'matters' if len(vague) == 1 else 'matter'} without a single direction"
-        )
+        parts.append(f"{listed(vague)} {'matters' if len(vague) == 1 else 'matter'} in no single direction")
     return f"{name}: {'; '.join(parts)}."
 
 
-def _value(column: str, by: str) -> str:
-    return f"{by} of {column}" if by in ARROWS else f"{column} = {by}"
+def _values(top: pd.DataFrame) -> list[str]:
+    """Return which values raise the log-odds, columns with the same direction together."""
+    columns: dict[str, list[str]] = {}
+    for column, by in zip(top["column"], top["raised_by"], strict=True):
+        if by in ARROWS:
+            columns.setdefault(by, []).append(str(column))
+        elif by:
+            columns[f"{column} = {by}"] = []
+    return [f"{by} of {listed(names)}" if names else by for by, names in columns.items()]
 
 
 def finding(table: pd.DataFrame) -> str:
