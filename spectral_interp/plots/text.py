@@ -178,7 +178,7 @@ def unit_text(unit: str) -> str:
     >>> unit_text("log-odds of kind = a against the mean of all classes")
     'log-odds of kind = a against the mean of all classes'
     >>> unit_text("log-odds of whether a customer will leave = yes")
-    'log-odds of whether a…leave = yes'
+    'log-odds of whether a …leave = yes'
     """
     return " against ".join(shorten(side, UNIT) for side in unit.split(" against "))
 
