@@ -247,7 +247,7 @@ class Certificate:
 
         Examples
         --------
-        >>> from spectral_interp import Pencil
+        >>> from spectral_interp import Pencil, certify
         >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
         >>> cert.segments("z0")[["from", "to", "low", "high", "monotone"]].to_numpy().round(9).tolist()
         [[-inf, inf, 1.0, 2.0, 1.0]]
@@ -372,7 +372,7 @@ class Certificate:
 
         Examples
         --------
-        >>> from spectral_interp import Pencil
+        >>> from spectral_interp import Pencil, certify
         >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
         >>> cert.contribution_range("z0", [-1.0, 3.0])
         (array([-2.,  3.]), array([-1.,  6.]))
@@ -403,7 +403,7 @@ class Certificate:
 
         Examples
         --------
-        >>> from spectral_interp import Pencil
+        >>> from spectral_interp import Pencil, certify
         >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
         >>> cert.change_range("z0", [0.0], [3.0])
         (array([3.]), array([6.]))
