@@ -43,6 +43,8 @@ MODELS = {"sum": "spectral_interp", "XGBoost": "xgboost", "EBM": "interpret"}  #
 GRID, AT_ONCE, LEAST_FALL = 20, 100_000, 1e-9
 PAIRS, QUICK_PAIRS = 1_000_000, 500
 INCOME, AGE = ("median_income", "MedInc"), ("housing_median_age", "HouseAge")  # published and scikit-learn's
+HOUSING = "california"
+
 DIRECTIONS = {
     "medical": {"age": 1, "bmi": 1},
     "fico": {
@@ -76,14 +78,15 @@ class Case:
 
 def cases(args: argparse.Namespace) -> Iterator[Case]:
     """Yield the cases of a run."""
-    if not args.quick and (args.train is not None or args.tables is not None):
+    wanted = {HOUSING, *DIRECTIONS} if args.only is None else set(args.only)
+    if HOUSING in wanted and not args.quick and (args.train is not None or args.tables is not None):
         task = study.california(args)
         income, age = (next(name for name in names if name in task.X) for names in (INCOME, AGE))
         y, y_test = scaled(task.y, task.y_test)
         for promises in ({income: 1}, {income: 1, age: 1}):
-            yield Case("california", "regression", promises, task.X, y, task.X_test, y_test)
+            yield Case(HOUSING, "regression", promises, task.X, y, task.X_test, y_test)
     for table in glass_boxes.read(args.tables):
-        if table.name in DIRECTIONS and not (args.quick and table.task != "regression"):
+        if table.name in wanted & DIRECTIONS.keys() and not (args.quick and table.task != "regression"):
             small = glass_boxes.few(table, args.seed) if args.quick else table
             X, X_test, y, y_test = train_test_split(small.X, small.y, test_size=0.2, random_state=args.seed)
             if table.task == "regression":
@@ -246,6 +249,7 @@ def main() -> None:
     """Measure, print, save."""
     parser = study.housing_arguments(__doc__)
     parser.add_argument("--tables", type=Path, metavar="FOLDER", help="tables and their index.json")
+    parser.add_argument("--only", nargs="+", metavar="TABLE", help="tables to measure (default: all)")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="default: all")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="of rows, a promise and model")
     args = parser.parse_args()
