@@ -12,8 +12,12 @@ FORMS = ("auto", "single", "sum")
 STRUCTURES = ("tridiagonal", "diagonal", "dense")
 """Structures of the matrices of a model."""
 
-CURVATURES = ("convex", "concave")
-"""Curvatures of a single neuron."""
+CURVATURES = {"convex": -1, "concave": 0}
+"""Curvatures of a single neuron, and the index of the eigenvalue that has each: the largest, the smallest."""
+
+FORM_TOLERANCE = 0.01
+"""A simpler form wins if its held-out loss is larger by no more than this share of the least squared error,
+or of what the least log loss gains over the shares of the classes."""
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 """Formats of the figures' files."""

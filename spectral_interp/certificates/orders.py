@@ -13,6 +13,7 @@ import numpy as np
 
 from .._common.arrays import FloatArray
 from ..view import Axis, LevelsAxis, ModelView
+from ..view.axes import MISSING
 from ..view.levels import OTHER
 from .signs import proven_directions
 from .slopes import bounds_of, pairs_of
@@ -64,7 +65,7 @@ def ascending(view: ModelView, name: str, levels: Sequence[int]) -> bool:
 def order_of_levels(view: ModelView, axis: Axis) -> dict[str, str]:
     """Return the "order" of a column's levels in which f is proven never to fall; nothing if there is none.
 
-    All levels but "missing" are in it, and "other" where it fits in; " = " stands between two that are equal.
+    "missing" and "other" are in it where they fit in; " = " stands between two levels that are equal.
     """
     if not isinstance(axis, LevelsAxis):
         return {}
@@ -72,7 +73,8 @@ def order_of_levels(view: ModelView, axis: Axis) -> dict[str, str]:
     neurons = view.function.neurons
     entries = neurons.entries[1 + own.start : 1 + own.stop]
     traces = entries[..., : neurons.structure.dim].sum(axis=(1, 2))
-    for names in ((*axis.own, OTHER) if OTHER in axis.levels else axis.own, axis.own):
+    for left_out in ((), (MISSING,), (OTHER,), (MISSING, OTHER)):
+        names = [name for name in axis.levels if name not in left_out]
         places = sorted((axis.levels.index(name) for name in names), key=lambda place: traces[place])
         apart = len(places) > 1 and bool((entries[places] != entries[places[0]]).any())
         if apart and ascending(view, axis.name, places):

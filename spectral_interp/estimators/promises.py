@@ -15,15 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from .._common.choices import CURVATURES
 from .._common.messages import meant, shown, truncated_list
 from .._common.text import listed
 from ..certificates.orders import keeps
 from ..models.constraints import Chain
 from ..view import Axis, DateAxis, LevelsAxis, ModelView, Promise
 from ..view.levels import OTHER, UNKNOWN, text_of
-
-CURVATURES = {"convex": -1, "concave": 0}
-"""Index of the eigenvalue that makes a neuron convex or concave in its inputs: the largest, the smallest."""
 
 ORDER = "a list of all levels, in the order in which predictions never fall"
 

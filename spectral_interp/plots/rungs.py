@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from .._common.choices import FORM_TOLERANCE
 from .._common.text import counted, number
 from .figure import Figure
 from .lines import add_bars, label_x
@@ -22,10 +23,6 @@ INPUTS = {
 """What the inputs of a sum are called; a single neuron is called that."""
 
 FORMS = {"single": "single neuron", "sum": "sum of neurons"}
-
-TOLERANCE = 0.01
-"""A simpler form is chosen if its loss is larger than the best by no more than this share of the squared
-error, or of what the best log loss gains over the shares of the classes."""
 
 _ROOM, _LETTERS = 0.6, 30
 """Beside the bars for their numbers, as a share of the longest; letters in a line of a name."""
@@ -156,9 +153,9 @@ def finding(table: pd.DataFrame) -> str:
 def _within(measure: str, best: str = "") -> str:
     """Return which forms are as good as the best, in words."""
     if measure.startswith("RMSE"):
-        return f"squared error is within {TOLERANCE:.0%} of the lowest{best.rstrip(',')}"
+        return f"squared error is within {FORM_TOLERANCE:.0%} of the lowest{best.rstrip(',')}"
     gain = "gains over always predicting the shares of the classes"
-    return f"log loss gives up at most {TOLERANCE:.0%} of what the lowest{best} {gain}"
+    return f"log loss gives up at most {FORM_TOLERANCE:.0%} of what the lowest{best} {gain}"
 
 
 def _called(line: pd.Series) -> str:

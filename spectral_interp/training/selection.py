@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from .._common.arrays import FloatArray, IntArray, check_finite
+from .._common.choices import FORM_TOLERANCE
 from ..view import Axis, HatsAxis, NumberAxis, Pair, Promise
 from .inputs import FACTOR, Inputs, finer, knots_of
 from .neurons import CODES
@@ -56,10 +57,6 @@ DECAYS = {1.0: 3.0, 10.0: 10.0}
 DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
 """With more rows, or more than two classes, only the first decay is tried; with fewer rows of two classes the
 last one comes first."""
-
-TOLERANCE = 0.01
-"""A simpler form, or the first decay, wins if its held-out loss is larger by no more than this share of the
-least squared error, or of what the least log loss gains over the shares of the classes."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
@@ -386,7 +383,7 @@ def _best(curve: list[Epoch]) -> Epoch:
 
 
 def _start(data: Data, loss: str) -> float:
-    """Return the loss that TOLERANCE counts from: none of a squared error, chance of a log loss."""
+    """Return the loss that FORM_TOLERANCE counts from: none of a squared error, chance of a log loss."""
     if loss == "squared":
         return 0.0
     shares = np.bincount(data.y.astype(np.intp), data.weight) / data.weight.sum()
@@ -394,9 +391,9 @@ def _start(data: Data, loss: str) -> float:
 
 
 def _simplest(losses: dict[Any, float], start: float) -> Any:
-    """Return the first key whose loss is within TOLERANCE of the least."""
+    """Return the first key whose loss is within FORM_TOLERANCE of the least."""
     least = min(losses.values())
-    return next(key for key, loss in losses.items() if loss <= least + TOLERANCE * abs(least - start))
+    return next(key for key, loss in losses.items() if loss <= least + FORM_TOLERANCE * abs(least - start))
 
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:

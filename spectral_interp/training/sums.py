@@ -448,7 +448,7 @@ def _linked(inputs: Inputs, options: SumOptions, rng: np.random.Generator, weigh
     Matrices are as large as those of other inputs; increments on straight lines are smaller.
     """
     chains, d, count = inputs.chains, options.dim, 2 * options.dim - 1
-    factors = _aligned((3, options.blocks, chains.links, count, LANES))
+    factors = _aligned((3, options.outputs * options.blocks, chains.links, count, LANES))
     factors[:] = 0
     if not len(chains):
         return factors

@@ -129,6 +129,16 @@ def test_rare_levels_stand_where_they_are_in_the_order():
         SpectralRegressor(monotone={"grade": ["A", "B", "C"]}, **options).fit(X, y)
 
 
+def test_missing_may_have_a_place_in_an_order():
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame(
+        {"grade": rng.choice(np.array(["A", "B", None], dtype=object), 200), "a": rng.normal(size=200)}
+    )
+    y = X["grade"].map({"A": 0.0, "B": 2.0}).fillna(1.0) + 0.1 * rng.normal(size=200)
+    est = SpectralRegressor(form="sum", members=1, random_state=0, monotone={"grade": ["A", "missing", "B"]})
+    assert certify(est.fit(X, y)).column("grade")["order"] == "A ≤ missing ≤ B"
+
+
 @pytest.mark.parametrize(
     ("promises", "error", "message"),
     [
