@@ -97,7 +97,7 @@ def draw(table: pd.DataFrame, classes: dict[str, int], ax: Axes) -> Axes:
     texts = [f"{name}: {classes[name]} classes\n{REFERENCE} {reference[name]:.1%}" for name in names]
     ax.set_yticks(range(len(names)), texts)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlabel(f"accuracy above {REFERENCE}'s (percentage points, means of five folds)")
+    ax.set_xlabel(f"accuracy above {REFERENCE}'s (percentage points)")
     ax.figure.legend(loc="outside lower center", ncols=3)
     return ax
 

@@ -74,7 +74,7 @@ def default_methods(est: Any, provenance: dict[str, str]) -> list[str]:
         return list(DEFAULT_METHODS)
     provenance["methods"] = (
         f"local; path contributions are left out by default for more than {MOST_OF_PATH} classes, where they "
-        "take minutes: --methods local path asks for them"
+        "may take minutes: --methods local path asks for them"
     )
     return ["local"]
 

@@ -87,8 +87,8 @@ def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
     train, classifier = data.train, is_classifier(est)
     if classifier and len(np.unique(train.y)) < 2:
         raise ValueError(
-            "expected rows of both classes to fit the baselines on; got one class; add rows of the other "
-            "or leave the baselines out"
+            "expected rows of two classes or more to fit the baselines on; got one class; add rows of "
+            "another or leave the baselines out"
         )
     fitted = []
     for strength in PENALTIES:
@@ -105,8 +105,8 @@ def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
 def _lines(model: Any, outputs: int, rows: int) -> tuple[FloatArray, FloatArray]:
     """Return slopes (outputs, g) and intercepts (outputs,) of a fitted linear model.
 
-    A class without a row to fit on, such as one whose only row validates, gets the score of the rarest other
-    class with no slopes, lower by the logarithm of the number of rows.
+    A class without a row to fit on, such as one whose only row validates, has no slopes, and the lowest
+    intercept of the others less the logarithm of the number of rows.
     """
     slopes, intercepts = np.reshape(model.coef_, (-1, model.n_features_in_)), np.ravel(model.intercept_)
     if outputs == 1:

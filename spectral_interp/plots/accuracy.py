@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .._common.text import number
+from .._common.text import listed, number
 from ..comparison.compare import Comparison
 from ..comparison.explainers import SPECTRAL
 from .figure import Figure
@@ -29,10 +29,14 @@ def finding(table: pd.DataFrame) -> str:
     higher = metric in HIGHER_IS_BETTER
     order = table.sort_values(metric, ascending=not higher, kind="stable", ignore_index=True)
     first, ours = order.iloc[0], table[table["model"] == SPECTRAL].iloc[0]
-    text = f"The {first['model']} model is best on these rows: {metric} {number(first[metric])}"
-    if first["model"] != SPECTRAL:
+    best = order[order[metric] == first[metric]]["model"].tolist()
+    if len(best) > 1:
+        text = f"The {listed(best)} models are equally good on these rows: {metric} {number(first[metric])}"
+    else:
+        text = f"The {first['model']} model is best on these rows: {metric} {number(first[metric])}"
+    if SPECTRAL not in best:
         text += f" against {number(ours[metric])} of the spectral model"
-    elif len(order) > 1:
+    elif len(best) == 1 and len(order) > 1:
         text += f"; next comes {order['model'][1]}, {number(order[metric][1])}"
     if LARGEST in table:
         text += f". Always guessing the largest class has {number(first[LARGEST])}"

@@ -15,7 +15,7 @@ from .._common.text import class_text, counted, listed
 from ..attribution.result import Attribution
 from ..view.levels import class_place
 from ..view.model import log_odds
-from .classes import Contributions, check_classes, contrast, predicted_places, typical
+from .classes import Contributions, check_classes, contrast, predicted_places, typical_of_two
 from .figure import Figure
 from .lines import Colours, add_squares, label_x
 from .style import DIAGONAL, NEUTRAL, height
@@ -43,10 +43,11 @@ def class_contrasts_table(contributions: Contributions, truth: Sequence[Any] | N
 
     Contributions to the log-odds between two classes are the difference of those to their log-odds against
     the mean of all. ``mean_abs_contribution`` is their mean size over the rows of both classes: the true
-    ones, where these are not known the predicted ones. ``confused`` counts rows of one predicted as the
-    other. Pairs that are confused as often are ordered by mean |log-odds| between them at their rows, the
-    smallest first. ``typical_output`` and ``typical_against`` are the median of the column in the rows of
-    each class, or its most frequent level.
+    ones, where these are not known the predicted ones. ``labelled`` counts those rows of them whose true
+    class is known, and ``confused`` those of these that are predicted as the other. Pairs that are confused
+    as often are ordered by mean |log-odds| between them at their rows, the smallest first.
+    ``typical_output`` and ``typical_against`` are the median of the column in the rows of each class, or, of
+    levels, the one whose share differs most, with its share in each.
 
     Parameters
     ----------
@@ -71,21 +72,24 @@ def class_contrasts_table(contributions: Contributions, truth: Sequence[Any] | N
     """
     check_classes(contributions)
     own = places_of(contributions, truth)
+    known = np.zeros(len(own), dtype=bool) if truth is None else ~pd.isna(np.array(truth, dtype=object))
     predicted = predicted_places(contributions)
     found = list(contributions.values())
     ranked = []
     for a, b in combinations(range(len(found)), 2):
         rows = (own == a) | (own == b)
         if (own == a).any() and (own == b).any():
-            confused = int((predicted[own == a] == b).sum() + (predicted[own == b] == a).sum())
+            confused = int((known & rows & np.isin(predicted, (a, b)) & (predicted != own)).sum())
             apart = float(np.abs(found[a].prediction - found[b].prediction)[rows].mean())
             ranked.append((-confused, apart, a, b))
     labels = list(contributions)
     parts = [
-        _pair((found[a], found[b]), (labels[a], labels[b]), (own == a, own == b)).assign(confused=-confused)
+        _pair((found[a], found[b]), (labels[a], labels[b]), (own == a, own == b)).assign(
+            confused=-confused, labelled=int((known & ((own == a) | (own == b))).sum())
+        )
         for confused, _, a, b in sorted(ranked)[:PAIRS]
     ]
-    names = ["output", "against", "confused", "rows", "column", "mean_abs_contribution"]
+    names = ["output", "against", "confused", "labelled", "rows", "column", "mean_abs_contribution"]
     names += ["typical_output", "typical_against", "unit", "method"]
     return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
 
@@ -99,6 +103,7 @@ def _pair(
     one, other = found
     sizes = np.abs(contrast(one, other).values[rows[0] | rows[1]]).mean(axis=0)
     order = np.argsort(-sizes, kind="stable")
+    typical_output, typical_against = zip(*(typical_of_two(one, at, *rows) for at in order), strict=True)
     return pd.DataFrame(
         {
             "output": class_text(labels[0]),
@@ -106,8 +111,8 @@ def _pair(
             "rows": int((rows[0] | rows[1]).sum()),
             "column": [one.columns[at] for at in order],
             "mean_abs_contribution": sizes[order],
-            "typical_output": [typical(one, at, rows[0]) for at in order],
-            "typical_against": [typical(one, at, rows[1]) for at in order],
+            "typical_output": typical_output,
+            "typical_against": typical_against,
             "unit": log_odds(one.target, *labels).unit,
             "method": one.method,
         }
@@ -138,7 +143,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     for pair in _pairs(table)[:DRAWN]:
         first, top = pair.iloc[0], pair.head(COLUMNS)
         both = shorten_all([first["output"], first["against"]], VALUE + 8)
-        title = f"{both[0]} | {both[1]}  ({counted(first['confused'], 'row')} confused of {first['rows']:,})"
+        of = f"{first['confused']:,} of {counted(first['labelled'], 'row')} confused"
+        title = f"{both[0]} | {both[1]}" + (f"  ({of})" if first["labelled"] else "")
         ax.text(0, y, title, va="center", weight="bold", color=NEUTRAL)
         at = y + 1 + np.arange(len(top))
         ax.barh(at, top["mean_abs_contribution"], 0.7, color=DIAGONAL)
@@ -184,14 +190,14 @@ def contrast_sentences(table: pd.DataFrame, most: int = DRAWN) -> list[str]:
     Examples
     --------
     >>> line = {"output": "a", "against": "b", "column": "x", "mean_abs_contribution": 2.0}
-    >>> line |= {"typical_output": "1.5", "typical_against": "7", "confused": 3, "rows": 40}
+    >>> line |= {"typical_output": "1.5", "typical_against": "7", "confused": 3, "labelled": 40, "rows": 40}
     >>> contrast_sentences(pd.DataFrame([line]))
     ['a and b are told apart most by x (typically 1.5 and 7); 3 of their 40 rows are confused.']
     """
     lines = []
     for pair in _pairs(table)[:most]:
         first = pair.iloc[0]
-        a, b, confused, rows = (first[name] for name in ("output", "against", "confused", "rows"))
+        a, b, confused, rows = (first[name] for name in ("output", "against", "confused", "labelled"))
         top = [
             f"{line['column']} ({'' if place else 'typically '}{line['typical_output']} and "
             f"{line['typical_against']})"
@@ -201,9 +207,11 @@ def contrast_sentences(table: pd.DataFrame, most: int = DRAWN) -> list[str]:
         if not top:
             lines.append(f"Nothing tells {a} and {b} apart.")
             continue
-        of = f"{'none' if not confused else format(confused, ',')} of their {rows:,} rows"
+        some = "" if rows == first["rows"] else "labelled "
+        of = f"{'none' if not confused else format(confused, ',')} of their {counted(rows, f'{some}row')}"
         are = "is" if confused in (0, 1) else "are"
-        lines.append(f"{a} and {b} are told apart most by {listed(top)}; {of} {are} confused.")
+        counts = f"; {of} {are} confused" if rows else ""
+        lines.append(f"{a} and {b} are told apart most by {listed(top)}{counts}.")
     return lines
 
 
@@ -218,8 +226,8 @@ class_contrasts = Figure(
     title="What tells classes apart",
     kind="Bar chart",
     reading="The bars are mean sizes of contributions to the log-odds of one class against the other, over "
-    "the rows of these two. Beside a bar stands what is typical of the column in each class: the median, or "
-    "the most frequent level and its share.",
+    "the rows of these two. Beside a bar stands what is typical of the column in each class: the median, or, "
+    "of levels, the one whose share differs most between the two, with its share in each.",
     table=class_contrasts_table,
     draw=draw,
     height=lambda table: height(

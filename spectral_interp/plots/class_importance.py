@@ -158,7 +158,9 @@ def _drivers(part: pd.DataFrame) -> str:
     raise_them = "raises" if len(clear) == 1 and not clear[0].startswith((HIGH, LOW)) else "raise"
     parts = [f"{listed(clear)} {raise_them} its log-odds"] if clear else []
     if vague:
-        parts.append(f"{listed(vague)} {'matters' if len(vague) == 1 else 'matter'} in no single direction")
+        parts.append(
+            f"{listed(vague)} {'matters' if len(vague) == 1 else 'matter'}, but in no single direction"
+        )
     return f"{name}: {'; '.join(parts)}."
 
 

@@ -139,6 +139,30 @@ def typical(attribution: Attribution, at: int, rows: npt.NDArray[np.bool_]) -> s
     return value_text(float(np.median(numbers[known])))
 
 
+def typical_of_two(
+    attribution: Attribution, at: int, one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]
+) -> tuple[str, str]:
+    """Return medians of a column in two sets of rows, (n,) each, or shares of the level that differs most.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, explain
+    >>> att = explain(Pencil([[0.0], [-1.0]], [[], []], k=0), [[1.0], [2.0], [4.0]])
+    >>> typical_of_two(att, 0, np.array([True, True, False]), np.array([False, False, True]))
+    ('1.5', '4')
+    """
+    if not (attribution.leveled[at] and one.any() and other.any()):
+        return typical(attribution, at, one), typical(attribution, at, other)
+    texts = pd.Series([value_text(value) for value in attribution.data[:, at]])
+    shares = pd.DataFrame(
+        {side: texts[rows].value_counts(normalize=True) for side, rows in enumerate((one, other))}
+    )
+    shares = shares.fillna(0.0).sort_index()
+    place = int((shares[0] - shares[1]).abs().to_numpy().argmax())
+    level, (own, others) = shares.index[place], shares.iloc[place]
+    return f"{level} ({own:.0%})", f"{level} ({others:.0%})"
+
+
 def names_of(labels: Sequence[Any]) -> list[str]:
     """Return classes as text."""
     return [class_text(label) for label in labels]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
-from .._common.text import number, percent, signed
+from .._common.text import class_text, number, percent, signed
 from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import (
@@ -24,7 +25,7 @@ from .lines import (
     starts,
 )
 from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
-from .text import NAME, row_name, shorten_all, shorten_value, unit_text, value_text, with_unit
+from .text import NAME, VALUE, row_name, shorten, shorten_all, shorten_value, unit_text, value_text, with_unit
 
 COLUMNS = 9
 """Columns of a waterfall that have a line of their own where there are more than ten."""
@@ -94,9 +95,12 @@ def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
     )
 
 
-def _chances(attribution: Attribution, row: int) -> dict[str, float]:
-    """Return the probability of the class that is explained, where log-odds of a class are."""
-    return {} if attribution.probability is None else {"probability": float(attribution.probability[row])}
+def _chances(attribution: Attribution, row: int) -> dict[str, Any]:
+    """Return the probability of the class that is explained, where log-odds are; of several classes which."""
+    if attribution.probability is None:
+        return {}
+    own = {} if attribution.output is None else {"class": class_text(attribution.output[row])}
+    return {"probability": float(attribution.probability[row]), **own}
 
 
 def _refits(attribution: Attribution, row: int, order: npt.NDArray[np.intp]) -> dict[str, FloatArray]:
@@ -188,7 +192,14 @@ def _add_numbers(table: pd.DataFrame, ax: Axes) -> None:
 def _prediction(table: pd.DataFrame) -> str:
     """Return the prediction and, of log-odds, the probability beside it."""
     text = number(table["prediction"].iloc[0])
-    return f"{text} ({percent(table['probability'].iloc[0])})" if "probability" in table else text
+    if "probability" not in table:
+        return text
+    chance = percent(table["probability"].iloc[0])
+    return (
+        f"{text} ({shorten(table['class'].iloc[0], VALUE)}: {chance})"
+        if "class" in table
+        else f"{text} ({chance})"
+    )
 
 
 def _write(ax: Axes, text: str, x: float, y: float) -> None:
@@ -223,6 +234,8 @@ def finding(table: pd.DataFrame) -> str:
     first = single.iloc[single["contribution"].abs().argmax()]
     base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
     chance = f", a probability of {percent(table['probability'].iloc[0])}" if "probability" in table else ""
+    if "class" in table:
+        chance += f" for {table['class'].iloc[0]} among all classes"
     text = (
         f"From {number(base)} to {with_unit(prediction, table)}{chance}; the largest step is "
         f"{first['column']}, {number(first['contribution'])}"

@@ -306,6 +306,7 @@ def _classes(subject: Subject, tables: Mapping[str, pd.DataFrame]) -> ClassesFou
         output=class_text(subject.output),
         against=None if subject.against is None else class_text(subject.against),
         chosen=subject.is_of_predicted,
+        labelled=subject.y is not None and bool(subject.y.notna().any()),
         classes=ClassFound.of(tables["class_importance"], confusion),
         contrasts=[] if contrasts is None else contrast_sentences(contrasts),
         confused=None if confusion is None else plots.confusion.finding(confusion),

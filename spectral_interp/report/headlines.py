@@ -234,7 +234,8 @@ def _unit(subject: Subject, summary: Summary) -> str:
     if summary.classes:
         return (
             f"{summary.classes.sentence} The log-odds of a class against another are the logarithm of the "
-            "ratio of their probabilities; against the mean of all, of its ratio to their geometric mean. "
+            "ratio of their probabilities; against the mean of all classes, of the ratio of its probability "
+            "to the geometric mean of all probabilities. "
             "Differences of log-odds are no differences of probability."
         )
     if not subject.classes:

@@ -179,12 +179,14 @@ class ClassFound(Found):
 class ClassesFound(Found):
     """What is explained of a model of more than two classes, and what tells the classes apart.
 
-    ``chosen`` is True where no output was asked for: then it is the most frequent class of the rows.
+    ``chosen`` is True where no output was asked for: then it is the class of most rows, of the rows with a
+    target by these, else as predicted; ``labelled`` tells whether there are such rows.
     """
 
     output: str
     against: str | None
     chosen: bool
+    labelled: bool
     classes: list[ClassFound]
     contrasts: list[str]
     confused: str | None
@@ -197,9 +199,9 @@ class ClassesFound(Found):
         if not self.chosen:
             return f"{what}, as asked for."
         return (
-            f"{what}: {self.output} is the most frequent class of these rows. Single predictions are "
-            "explained for the predicted class against the runner-up. The options --output and --against of "
-            "analyze choose another output for both."
+            f"{what}: no other class {'has' if self.labelled else 'is predicted for'} more of these rows. "
+            "Single predictions are explained for the predicted class against the runner-up. The options "
+            "--output and --against of analyze choose another output for both."
         )
 
 

@@ -66,7 +66,7 @@ class Output:
         if found < 0:
             near = meant(str(label), [class_text(one) for one in self.classes])
             raise ValueError(
-                f"expected {name} to be a class of {self.target!r}, "
+                f"expected {name} to be a class of {self.target!r}: "
                 f"{truncated_list(map(shown, self.classes))}; got {shown(label)}{near}"
             )
         return found

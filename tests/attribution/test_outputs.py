@@ -251,7 +251,7 @@ def test_an_output_is_needed_where_there_are_several(rng, call):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"output": "d"}, "expected output to be a class of 'kind', 'a', 'b', 'c'; got 'd'"),
+        ({"output": "d"}, "expected output to be a class of 'kind': 'a', 'b', 'c'; got 'd'"),
         ({"output": "a", "against": "e"}, "expected against to be a class"),
         ({"output": "a", "against": "a"}, "different classes; got 'a' for both"),
         ({"against": "a"}, "expected output"),

@@ -108,8 +108,11 @@ def test_class_contrasts_are_those_between_the_two_at_their_rows(florist, flower
             assert float(own.loc["petal", side].replace("−", "-")) == pytest.approx(
                 X.loc[y == label, "petal"].median(), rel=1e-3
             )
-            levels = X.loc[y == label, "soil"].value_counts(normalize=True)
-            assert own.loc["soil", side] == f"{levels.index[0]} ({levels.iloc[0]:.0%})"
+        shares = pd.crosstab(y[rows], X.loc[rows, "soil"], normalize="index")
+        level = (shares.loc[one] - shares.loc[other]).abs().idxmax()
+        assert own.loc["soil", "typical_output"] == f"{level} ({shares.loc[one, level]:.0%})"
+        assert own.loc["soil", "typical_against"] == f"{level} ({shares.loc[other, level]:.0%})"
+        assert (own["labelled"] == rows.sum()).all()
     assert counts == sorted(counts, reverse=True)
     said = contrast_sentences(table)[0]
     assert all(name in said for name in (*pairs[0], table["column"][0], str(counts[0])))
@@ -119,13 +122,19 @@ def test_rows_without_a_true_class_count_as_predicted(florist, flowers, contribu
     X, y = flowers
     predicted = florist.predict(X).tolist()
     unknown = plots.class_contrasts_table(contributions, None)
-    pd.testing.assert_frame_equal(unknown, plots.class_contrasts_table(contributions, predicted))
-    assert (unknown["confused"] == 0).all()
+    known = plots.class_contrasts_table(contributions, predicted)
+    pd.testing.assert_frame_equal(unknown.drop(columns="labelled"), known.drop(columns="labelled"))
+    assert (unknown["labelled"] == 0).all()
+    assert (known["labelled"] == known["rows"]).all()
+    assert not any("confused" in sentence for sentence in contrast_sentences(unknown))
+    assert all("none of their" in sentence for sentence in contrast_sentences(known))
     some = [label if at % 2 else None for at, label in enumerate(y)]
     filled = [label if at % 2 else predicted[at] for at, label in enumerate(y)]
-    pd.testing.assert_frame_equal(
-        plots.class_contrasts_table(contributions, some), plots.class_contrasts_table(contributions, filled)
-    )
+    partly, whole = (plots.class_contrasts_table(contributions, truth) for truth in (some, filled))
+    pd.testing.assert_frame_equal(partly.drop(columns="labelled"), whole.drop(columns="labelled"))
+    first, odd = partly.iloc[0], np.arange(len(y)) % 2 == 1
+    assert first["labelled"] == (odd & y.isin([first["output"], first["against"]])).sum()
+    assert "labelled rows" in contrast_sentences(partly)[0]
     with pytest.raises(ValueError, match="true classes that have contributions; got 'oak'"):
         plots.class_contrasts_table(contributions, ["oak", *y[1:]])
 

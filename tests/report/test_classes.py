@@ -49,7 +49,7 @@ def test_the_summary_says_what_is_explained_and_how_good_it_is(analysis, florist
         assert one["recognised"] == pytest.approx((predicted[own] == one["name"]).mean())
         sizes = np.abs(explain(florist, X[:90], output=one["name"]).values).mean(axis=0)
         assert one["top_columns"][0] == X.columns[sizes.argmax()]
-    assert "most frequent class" in analysis.summary.classes.sentence
+    assert "no other class has more of these rows" in analysis.summary.classes.sentence
     assert {"confusion", "class_importance", "class_contrasts"} <= set(analysis.figures)
     json.dumps(summary, allow_nan=False)
 
