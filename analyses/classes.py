@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import study
-from glass_boxes import Table, few, read, record
+from glass_boxes import Table, few, parsed, read, record, to_measure
 from matplotlib.axes import Axes
 from peers import OURS, PEERS
 from sklearn.datasets import load_digits, load_iris, load_wine
@@ -104,17 +104,10 @@ def draw(table: pd.DataFrame, classes: dict[str, int], ax: Axes) -> Axes:
 
 def main() -> None:
     """Measure, print the means, save."""
-    parser = study.arguments(__doc__)
-    parser.add_argument("--tables", type=Path, metavar="FOLDER", help="tables and their index.json")
-    parser.add_argument("--only", nargs="+", metavar="TABLE", help="tables to measure (default: all)")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="default: all")
-    parser.add_argument("--again", nargs="+", choices=MODELS, default=[], help="models to measure anew")
-    args = parser.parse_args()
+    args = parsed(__doc__, MODELS)
     warnings.simplefilter("ignore", ConvergenceWarning)  # at their defaults, some stop early
     tables = [few(table, args.seed) if args.quick else table for table in tables_of(args.tables)]
-    if unknown := set(args.only or []) - {table.name for table in tables}:
-        raise SystemExit(f"expected --only with names of tables; got {', '.join(sorted(unknown))}")
-    chosen = [table for table in tables if args.only is None or table.name in args.only]
+    chosen = to_measure(tables, args.only)
     models = [model for model in args.models if PEERS[model].installed]
     lines = record(chosen, models, args.out / "classes.csv", args, measure)
     found = means(lines, tables)

@@ -20,7 +20,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -275,19 +275,30 @@ def draw(lines: pd.DataFrame, errors: pd.DataFrame, ax: Axes) -> Axes:
     return accuracy
 
 
-def main() -> None:
-    """Measure, print the means and the duels, save."""
-    parser = study.arguments(__doc__)
+def parsed(description: str | None, models: Iterable[str]) -> argparse.Namespace:
+    """Return the options of a study of several models on several tables."""
+    names = list(models)
+    parser = study.arguments(description)
     parser.add_argument("--tables", type=Path, metavar="FOLDER", help="tables and their index.json")
     parser.add_argument("--only", nargs="+", metavar="TABLE", help="tables to measure (default: all)")
-    parser.add_argument("--models", nargs="+", choices=PEERS, default=list(PEERS), help="default: all")
-    parser.add_argument("--again", nargs="+", choices=PEERS, default=[], help="models to measure anew")
-    args = parser.parse_args()
+    parser.add_argument("--models", nargs="+", choices=names, default=names, help="default: all")
+    parser.add_argument("--again", nargs="+", choices=names, default=[], help="models to measure anew")
+    return parser.parse_args()
+
+
+def to_measure(tables: list[Table], only: list[str] | None) -> list[Table]:
+    """Return the tables that ``--only`` names, by default all."""
+    if unknown := set(only or []) - {table.name for table in tables}:
+        raise SystemExit(f"expected --only with names of tables; got {', '.join(sorted(unknown))}")
+    return [table for table in tables if only is None or table.name in only]
+
+
+def main() -> None:
+    """Measure, print the means and the duels, save."""
+    args = parsed(__doc__, PEERS)
     warnings.simplefilter("ignore", ConvergenceWarning)  # at their defaults, some stop early
     tables = [few(table, args.seed) if args.quick else table for table in read(args.tables)]
-    if unknown := set(args.only or []) - {table.name for table in tables}:
-        raise SystemExit(f"expected --only with names of tables; got {', '.join(sorted(unknown))}")
-    chosen = [table for table in tables if args.only is None or table.name in args.only]
+    chosen = to_measure(tables, args.only)
     models = [model for model in args.models if PEERS[model].installed]
     for model in set(args.models) - set(models):
         print(f"{model} is left out: the package {PEERS[model].package} is not installed.")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 from .._common.choices import ATTRIBUTION_METHODS
 from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 from ..view.model import log_odds
@@ -131,12 +131,23 @@ def explain(
         background = background if background is None else rows_of(model, background)
         if method == "shapley":
             options[method] = _shapley_plan(raw, background, **options[method])
-        return _of_predicted(
-            raw, partial(_explained, model, method=method, background=background, options=options[method])
+        explained = partial(_explained, model, method=method, background=background, options=options[method])
+        attribution = _of_predicted(raw, explained)
+    else:
+        attribution = _explained(
+            *(model, raw, output, against),
+            method=method,
+            background=background,
+            options=options[method],
+            unit=unit,
         )
-    return _explained(
-        model, raw, output, against, method=method, background=background, options=options[method], unit=unit
-    )
+    if method == "local" and attribution.degenerate.any():
+        warnings.warn(
+            f"{int(attribution.degenerate.sum())} of {len(attribution)} rows are degenerate: the eigenvalue "
+            "is multiple there and contributions are one choice of several (see Attribution.degenerate)",
+            stacklevel=2,
+        )
+    return attribution
 
 
 def _explained(
@@ -158,7 +169,7 @@ def _explained(
     parts = METHODS[method](rows, reference, **options)
     split = method != "shapley" and rows.view.function.structure != "dense"
     detail = partial(_by_entry, method, rows, reference, options) if split else None
-    attribution = Attribution.of(
+    return Attribution.of(
         parts,
         rows,
         method=method,
@@ -167,13 +178,6 @@ def _explained(
         **_classes(raw, output, against),
         **_probability(raw, rows, output, unit),
     )
-    if method == "local" and attribution.degenerate.any():
-        warnings.warn(
-            f"{int(attribution.degenerate.sum())} of {len(rows)} rows are degenerate: the eigenvalue is "
-            "multiple there and contributions are one choice of several (see Attribution.degenerate)",
-            stacklevel=3,
-        )
-    return attribution
 
 
 def explain_every_class(model: Any, X: Any) -> dict[Any, Attribution]:
@@ -210,10 +214,11 @@ def explain_every_class(model: Any, X: Any) -> dict[Any, Attribution]:
     scores = [local(replace(raw, view=own), view.background) for own in views]
     names = ("values", "base_values", "prediction", "diagonal", "coupling")
     means = {name: np.mean([getattr(score, name) for score in scores], axis=0) for name in names}
-    unknown: dict[str, Any] = dict.fromkeys(("base_diagonal", "base_coupling", "refit_deviation"))
+    shared: dict[str, Any] = dict.fromkeys(("base_diagonal", "base_coupling", "refit_deviation"))
+    shared["degenerate"] = np.any([score.degenerate for score in scores], axis=0)
     return {
         label: Attribution.of(
-            replace(score, **{name: getattr(score, name) - means[name] for name in names}, **unknown),
+            replace(score, **{name: getattr(score, name) - means[name] for name in names}, **shared),
             replace(raw, view=own),
             method="local",
             background=view.background_name,
@@ -251,18 +256,23 @@ def _shapley_plan(
     """Return options that treat all rows of several contrasts alike, within one budget."""
     view = rows.view.of(*rows.view.output.classes[:2])
     sizes = len(rows), len(view.background if background is None else background), len(view.axes)
-    groups = len(np.unique(np.argsort(-rows.prediction, axis=1, kind="stable")[:, :2], axis=0))
+    groups = len(np.unique(_likeliest(rows), axis=0))
     exact, orders = planned(*sizes, len(view.function.neurons), exact, max_evaluations, groups=max(groups, 1))
     generated = isinstance(random_state, np.random.Generator)
     seed = int(random_state.integers(2**63)) if generated else random_state
     return {"exact": exact, "orders": orders, "random_state": seed}
 
 
+def _likeliest(rows: Rows) -> IntArray:
+    """Return the places of the predicted class and of the runner-up at rows of several classes, (n, 2)."""
+    return np.argsort(-rows.prediction, axis=1, kind="stable")[:, :2]
+
+
 def _of_predicted(rows: Rows, explain_rows: Callable[..., Attribution]) -> Attribution:
     """Return the attribution of every row's predicted class against its runner-up."""
     classes, target = rows.view.output.classes, rows.view.output.target
-    likeliest = np.argsort(-rows.prediction, axis=1, kind="stable")[:, :2]
-    pairs, group = np.unique(likeliest, axis=0, return_inverse=True) if len(rows) else ([(0, 1)], np.empty(0))
+    found = np.unique(_likeliest(rows), axis=0, return_inverse=True)
+    pairs, group = found if len(rows) else ([(0, 1)], np.empty(0))
     places = [np.flatnonzero(group.ravel() == number) for number in range(len(pairs))]
     parts = [
         explain_rows(rows.take(at), classes[one], classes[other])

@@ -47,8 +47,8 @@ def interactions(
     background : DataFrame or array_like, shape (b, columns), optional
         For "shapley", as in :func:`explain`.
     output, against : label, optional
-        The class to explain, and the one that its log-odds are against: see :func:`explain`. A model of more
-        than two classes needs ``output``.
+        The class to explain, and the class that its log-odds are measured against, as in :func:`explain`. A
+        model of more than two classes needs ``output``.
 
     Returns
     -------

@@ -123,10 +123,10 @@ class Attribution(Parts):
         Standard deviation of every contribution over the members of the model, several fits whose average it
         is: how much of a contribution depends on the fit. None for models of one fit.
     output, against : ndarray, shape (n,), or None
-        Of a model of several classes, the class that the contributions of a row are to and the one that its
-        log-odds are against, None for the mean of all classes.
+        For a model of several classes: the class explained in each row, and the class that its log-odds are
+        measured against, None for the mean of all classes.
     probability : ndarray, shape (n,), or None
-        Of log-odds, the probability that the model gives the class that they are of, among all classes.
+        Where log-odds are explained, the predicted probability of their class among all classes.
     target : str
         Name of the target of a model of several classes.
     axes : tuple of Axis, length c

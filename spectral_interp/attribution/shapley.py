@@ -118,8 +118,8 @@ def member_values(rows: Rows, z: FloatArray, game: Game) -> FloatArray:
 def probabilities(raw: Rows, rows: Rows, output: Any) -> tuple[Rows, Game]:
     """Return rows of a function of all eigenvalues of a model of classes, and the probability of a class.
 
-    Of two classes that function is the log-odds of the class, of more the sum of all scores, of which only
-    the parts matter.
+    With two classes that function is the log-odds of the class. With more it adds up the scores of all
+    classes: the game takes their eigenvalues apart again, class by class.
     """
     if not isinstance(raw.view, ClassesView):
         return _in_probability(rows, raw, rows.view.function, output), lambda lam: expit(

@@ -25,8 +25,8 @@ def certify(model: Any, X: Any = None, *, output: Any = None, against: Any = Non
         Rows for what depends on the row: gaps, radii, and observed derivatives in
         :meth:`Certificate.columns`.
     output, against : label, optional
-        The class to explain, and the one that its log-odds are against: see :func:`explain`. A model of more
-        than two classes needs ``output``.
+        The class to explain, and the class that its log-odds are measured against, as in :func:`explain`. A
+        model of more than two classes needs ``output``.
 
     Returns
     -------

@@ -20,9 +20,9 @@ features, and by ``P(x, e) − P(r, e)`` for every pair, e the value of the pair
   the worst shift, as above. A Shapley value is a mean over b of means of differences of f as the column
   changes, the other columns either the row's or the background's: of every such change the bounds hold.
 - *Between nodes*: at many values of a number the bounds are computed at :data:`NODES` of them. From the
-  nearest node on either side at a distance h the contribution moves by at least h times the least slope of
-  the column, of which halves of pairs at two places are means, and by at most h times the largest: the
-  tighter of the two sides counts.
+  nearest node on either side, at a distance h, the contribution moves by at least h times the least slope of
+  the column and by at most h times the largest; half a pair's slope at each of two places is a mean of such
+  slopes. The tighter of the two sides counts.
 """
 
 from __future__ import annotations

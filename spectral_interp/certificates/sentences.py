@@ -106,9 +106,9 @@ def looseness_sentence(lines: Sequence[dict[str, Any]], rows: int) -> str:
 
 
 def class_sentence(radius: float, rows: int, where: str = "features", two: tuple[Any, ...] = ()) -> str:
-    """Return how far half of the rows, or the only one, keep their class; empty if by nothing.
+    """Return within which distance half of the rows, or the only row, keep their class; empty if it is 0.
 
-    Of two of more classes it is the likelier one that they keep.
+    ``two`` names two classes of a model of more; the sentence is then about the likelier of these two.
     """
     who = "For half of the rows" if rows > 1 else "For the row"
     within = "" if math.isinf(radius) else f" by less than {at_least(radius)}"

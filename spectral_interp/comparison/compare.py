@@ -178,9 +178,9 @@ def compare(
     train : (X, y), optional
         The training table, to fit baselines on if the estimator carries none.
     output, against : label, optional
-        The class to explain, and the one that its log-odds are against: see
-        :func:`spectral_interp.explain`. A model of more than two classes needs ``output``. The accuracy is
-        that of all classes.
+        The class to explain, and the class that its log-odds are measured against, as in
+        :func:`spectral_interp.explain`. A model of more than two classes needs ``output``. Accuracy always
+        counts all classes.
     max_rows : int
         Explain at most this many rows, drawn with ``random_state``.
     random_state : int

@@ -47,7 +47,7 @@ def stability_table(
     seed : int
         Of the draws.
     output, against : label, optional
-        The class to explain, and the one that its log-odds are against: see
+        The class to explain, and the class that its log-odds are measured against, as in
         :func:`spectral_interp.explain`. A model of more than two classes needs ``output``.
 
     Returns

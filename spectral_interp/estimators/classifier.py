@@ -34,8 +34,8 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
     Parameters
     ----------
     positive : label, optional
-        Of two classes, the one that log-odds, contributions and certificates are of; its text will do. By
-        default the second of ``classes_``.
+        With two classes, the class that log-odds, contributions and certificates refer to, as a label or as
+        its text. By default the second of ``classes_``.
 
     Attributes
     ----------

@@ -95,7 +95,7 @@ def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:
 
 
 def in_unit(est: Any, module: Any, scale: float, shift: float) -> Any:
-    """Return a trained module as a plain one that predicts ``scale · f + shift``, its promises kept."""
+    """Return a plain module that predicts ``scale · f + shift`` for a trained one, and keeps its promises."""
     if not est._promises:
         module.rescale_(scale, shift)
         return module

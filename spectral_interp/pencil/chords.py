@@ -1,9 +1,9 @@
 """Integrals of ``vᵀ A v`` along straight paths of small tridiagonal matrices, one path after another.
 
-The kernel cuts paths into cells as :mod:`..attribution.secants` does, whose mathematics and constants are
-these, but without its rounds over all paths: sixteen paths, each with a stack of its own cells, advance side
-by side in registers, and the next path takes the place of one that has ended. A path that needs many cells,
-as near a crossing, is left to the other module.
+The kernel cuts paths into cells by the mathematics and the constants of :mod:`..attribution.secants`, but
+without rounds over all paths: sixteen paths advance side by side in registers, each with a stack of its own
+cells, and a path that has ended makes room for the next. Paths that need many cells, such as those near a
+crossing, are left to the other module.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OVERLAP = 0.7  # least uᵀw of a secant
 SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
 NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
-HALVINGS = 96  # most of one path; one that needs more is left to attribution/secants.py
+HALVINGS = 96  # maximum for a path; paths that need more are left to attribution/secants.py
 
 MIDDLES = np.array(
     [[35, 140, -70, 28, -5], [-5, 60, 90, -20, 3], [3, -20, 90, 60, -5], [-5, 28, -70, 140, 35]]

@@ -199,8 +199,8 @@ def linear_regions(model: Any, X: Any, *, output: Any = None, against: Any = Non
         Latents are defined for tridiagonal and diagonal models of one neuron; pieces for all.
     X : DataFrame or array_like, shape (n, columns)
     output, against : label, optional
-        The class to explain, and the one that its log-odds are against: see :func:`explain`. A model of more
-        than two classes needs ``output``.
+        The class to explain, and the class that its log-odds are measured against, as in :func:`explain`. A
+        model of more than two classes needs ``output``.
 
     Returns
     -------

@@ -246,9 +246,10 @@ def analyze(
     provenance : dict of str, optional
         Where rows and model come from, in words; recorded in the summary and shown by the report.
     output, against : label, optional
-        The class to explain, and the one that its log-odds are against: see :func:`spectral_interp.explain`.
-        Of more than two classes, without an output that is the most frequent class of the rows against the
-        mean of all, and single predictions are explained for the predicted class against the runner-up.
+        The class to explain, and the class that its log-odds are measured against, as in
+        :func:`spectral_interp.explain`. By default, with more than two classes, the most frequent class of
+        the rows against the mean of all; single predictions are then explained for the predicted class
+        against the runner-up.
 
     Raises
     ------

@@ -8,6 +8,7 @@ import shap
 from scipy.special import softmax
 
 from spectral_interp import Pencil, certify, explain, interactions, linear_regions
+from spectral_interp.attribution.explain import explain_every_class
 from spectral_interp.view import ClassesView, NumberAxis, Output, Rows, output_rows
 from tests.sums import random_sum, random_table, rows_of_table
 
@@ -271,3 +272,18 @@ def test_numbers_have_no_output(regressor, diabetes):
     for options in ({"output": "a"}, {"against": "a"}, {"unit": "probability", "method": "shapley"}):
         with pytest.raises(ValueError, match="only for a model of classes"):
             explain(regressor, diabetes[0][:2], **options)
+
+
+def test_degenerate_rows_are_flagged_and_counted_once_for_all_contrasts():
+    """The scores of b and c are degenerate at zero; rows are explained in two contrasts."""
+    kink = Pencil(diag=[[0.0, 0.0], [1.0, -1.0]], off=[[0.0], [0.0]], k=1)
+    lines = (Pencil(diag=[[0.5, 9.0], [3.0, 3.0]], off=[[0.0], [0.0]], k=0), kink, -kink)
+    output = Output("log-odds", CLASSES, "kind")
+    view = ClassesView(None, (NumberAxis("x"),), output, np.ones((1, 1)), functions=lines)
+    rows = numeric_rows(view, np.array([[0.0], [1.0], [-1.0]]))
+    with pytest.warns(UserWarning, match="1 of 3 rows are degenerate") as caught:
+        att = explain(view, rows)
+    assert len(caught) == 1
+    assert att.degenerate.tolist() == [True, False, False]
+    for found in explain_every_class(view, rows).values():
+        assert found.degenerate.tolist() == [True, False, False]
