@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from .._common.text import at_least, at_most, counted, listed, number
+from ..plots.classes import by_frequency
 from ..plots.rungs import of_lowest, rungs_table
 from ..report.folder import SUMMARY
 from ..report.summary import (
@@ -87,7 +88,8 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 def _class_lines(found: ClassesFound) -> Iterator[tuple[str, str]]:
     yield "explained", found.sentence
-    for place, one in enumerate(found.classes[:PRINTED_CLASSES]):
+    printed = by_frequency([one.predicted for one in found.classes], PRINTED_CLASSES)
+    for place, one in enumerate(found.classes[at] for at in printed):
         yield "" if place else "classes", f"{one.name}: {', '.join(one.top_columns)}"
     if len(found.classes) > PRINTED_CLASSES:
         yield "", f"… and {len(found.classes) - PRINTED_CLASSES} more in {SUMMARY}"

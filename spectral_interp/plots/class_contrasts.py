@@ -199,9 +199,8 @@ def contrast_sentences(table: pd.DataFrame, most: int = DRAWN) -> list[str]:
         first = pair.iloc[0]
         a, b, confused, rows = (first[name] for name in ("output", "against", "confused", "labelled"))
         top = [
-            f"{line['column']} ({'' if place else 'typically '}{line['typical_output']} and "
-            f"{line['typical_against']})"
-            for place, (_, line) in enumerate(pair.head(NAMED).iterrows())
+            f"{line['column']} ({_both(line['typical_output'], line['typical_against'])})"
+            for _, line in pair.head(NAMED).iterrows()
             if line["mean_abs_contribution"] > 0
         ]
         if not top:
@@ -213,6 +212,21 @@ def contrast_sentences(table: pd.DataFrame, most: int = DRAWN) -> list[str]:
         counts = f"; {of} {are} confused" if rows else ""
         lines.append(f"{a} and {b} are told apart most by {listed(top)}{counts}.")
     return lines
+
+
+def _both(one: str, other: str) -> str:
+    """Return what is typical of two classes in words: medians, or a level with its share in each.
+
+    Examples
+    --------
+    >>> _both("1.5", "7"), _both("red (46%)", "red (12%)")
+    ('typically 1.5 and 7', 'red in 46% and 12%')
+    """
+    level, _, share = one.rpartition(" (")
+    again, _, shared = other.rpartition(" (")
+    if level and level == again and share.endswith("%)"):
+        return f"{level} in {share[:-1]} and {shared[:-1]}"
+    return f"typically {one} and {other}"
 
 
 def finding(table: pd.DataFrame) -> str:
