@@ -49,12 +49,12 @@ def values_of(entries: Batch, k: int) -> tuple[Batch, int]:
     if not is_small(d, entries.dtype):
         return values(np.ascontiguousarray(entries[:, :d]), np.ascontiguousarray(entries[:, d:]), k)
     lam = np.empty(len(entries))
-    return lam, _run(small.values, (k, (0,) * d), (entries, lam))
+    return lam, _run(small.values, (k, small.order_of(d)), (entries, lam))
 
 
 def is_small(d: int, dtype: Any) -> bool:
     """Return whether matrices of order d are solved by :mod:`.small`."""
-    return 2 <= d <= small.MOST and dtype == np.float64
+    return 2 <= d <= small.UNROLLED and dtype == np.float64
 
 
 def pairs(diag: Batch, off: Batch, k: int) -> tuple[Batch, Batch, int]:

@@ -22,6 +22,9 @@ from numba.extending import intrinsic, models, overload, register_model
 LANES = 16
 """Numbers in one value."""
 
+MOST = 32
+"""Largest order of matrices that :func:`scratch` has room for."""
+
 FLAGS = ("contract", "nsz", "arcp", "reassoc")
 """What the compiler may do to sums and products; infinities and NaN stay what they are."""
 
@@ -99,16 +102,35 @@ def store(typingctx: Any, target: Any, place: Any, lanes: Any) -> Any:
 
 @intrinsic
 def scratch(typingctx: Any, like: Any, order: Any) -> Any:
-    """Room on the stack for 2 d + 2 lanes of the type of ``like``, an array; ``order`` is a tuple of d zeros.
+    """Room on the stack for 2 d + 2 lanes of the type of ``like``, an array; ``order`` is that of matrices.
 
     The compiler sees that nothing else writes there, and keeps it in registers where they suffice.
     """
-    size = 2 * (len(order) + 1) * LANES
+    size = 2 * (_most(order) + 1) * LANES
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return cgutils.alloca_once(builder, _ELEMENTS[like.dtype][0], size=size)
 
     return types.CPointer(like.dtype)(like, order), codegen
+
+
+# Loops over an order that is a tuple of d zeros have a length that the compiler knows, and vanish. An order
+# that is a number, at most MOST, is the same to the compiler whatever it is: code is compiled once for all.
+
+
+def _most(order: Any) -> int:
+    """Return the largest order of a kind: a tuple of d zeros, or an integer."""
+    return len(order) if isinstance(order, types.BaseTuple) else MOST
+
+
+def dim(order: Any) -> int:
+    """Return the number d that an order stands for, in compiled functions too."""
+    return order if isinstance(order, int) else len(order)
+
+
+@overload(dim, strict=False)
+def _overload_dim(order: Any) -> Any:
+    return (lambda order: len(order)) if isinstance(order, types.BaseTuple) else (lambda order: order)
 
 
 # --------------------------------------------------------------------------------------------- arithmetic

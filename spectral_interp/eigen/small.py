@@ -1,7 +1,9 @@
-"""One eigenvalue of sixteen small tridiagonal matrices side by side, to the rounding error of float64.
+"""One eigenvalue of sixteen tridiagonal matrices of order <= 32 side by side, to float64's rounding error.
 
 As :mod:`.laguerre`, for explanations instead of training: nothing is lost to a tolerance, matrices may be of
 any scale, and a lane that has converged is left alone, so that a matrix gets the same result in any company.
+
+An order is a tuple of d zeros up to ``UNROLLED``, and a number beyond (:func:`order_of`).
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ import numpy.typing as npt
 from numba import carray, njit
 
 from .compiling import HELPER, compiled
-from .kernel import BIAS, EXPONENT_BITS, INFINITE, MAGNITUDE, bits, power
-from .lanes import LANES, all_of, fill, larger, load, scratch, shrinking, smaller, sqrt, store, where
+from .kernel import BIAS, EXPONENT_BITS, INFINITE, MAGNITUDE, STRIDE, bits, power
+from .lanes import LANES, all_of, dim, fill, larger, load, scratch, shrinking, smaller, sqrt, store, where
 
-MOST = 8
-"""Largest order: the leading minors of such matrices stay within the range of float64."""
+UNROLLED = 8
+"""Largest order that the compiler knows, and up to which the minors stay within the range of float64."""
 
 FLOOR = 1e-34
 """Least squared coupling of scaled matrices."""
@@ -38,6 +40,11 @@ PATIENCE, SWEEPS = 16, 120
 Reals = npt.NDArray[np.float64]
 
 
+def order_of(d: int) -> Any:
+    """Return the order d as the kernels take it: see :func:`.lanes.dim`."""
+    return (0,) * d if d <= UNROLLED else d
+
+
 @njit(**HELPER)
 def scale_lanes(bands: Any, order: Any, shifts: Any) -> Any:
     """Scale matrices by powers of two, the sum of their magnitudes to [1, 2); return what undoes it.
@@ -45,7 +52,7 @@ def scale_lanes(bands: Any, order: Any, shifts: Any) -> Any:
     ``shifts``, (2, LANES), gets for every lane the exponent of a scaling before that, 0 but for huge and tiny
     matrices, and 1 if an entry is NaN or infinite; such a matrix becomes zero.
     """
-    count = 2 * len(order) - 1
+    count = 2 * dim(order) - 1
     size = fill(bands, 0.0)
     for e in range(count):
         size = size + abs(load(bands, e * LANES))
@@ -91,7 +98,7 @@ def _scale_apart(bands: Any, count: int, shifts: Any) -> None:
 @njit(**HELPER)
 def _bounds(bands: Any, order: Any) -> Any:
     """Return Gershgorin's bounds of the spectra, and their means and standard deviations."""
-    d = len(order)
+    d = dim(order)
     before, low, high = fill(bands, 0.0), fill(bands, 4.0), fill(bands, -4.0)
     mean, square = fill(bands, 0.0), fill(bands, 0.0)
     for j in range(d):
@@ -109,31 +116,24 @@ def _bounds(bands: Any, order: Any) -> Any:
     return low, high, mean, sqrt(square * (1.0 / d))
 
 
-# Laguerre's step (see laguerre.py) converges to a simple eigenvalue with the third power of the distance. Of
-# two steps h < h' in a row the next is thus about h (h / h')³, and a step is the last one if that is less
-# than the resolution. Nearer to several eigenvalues than these are to each other a step leaves at least a
-# quarter of the distance; so h <= h' / 8 tells that convergence is cubic. The Sturm counts are exact for
-# matrices that differ by rounding errors, and so is the bracket that they keep.
-
-
 @njit(**HELPER)
-def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
-    """Return eigenvalue k of matrices that :func:`scale_lanes` has scaled, from a start, which may be NaN."""
-    d = len(order)
+def _minors(bands: Any, order: Any, x: Any) -> Any:
+    """Return det (x - T), its derivative, half of the second one, and how many eigenvalues are below x.
+
+    The three determinants are multiplied by the same power of two, 1 up to order STRIDE + 1.
+    """
+    d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
-    low, high, mean, spread = _bounds(bands, order)
-    tol = RESOLUTION * larger(abs(low), abs(high))
-    x = mean + (OUTER * (2 * k + 1 - d) / (d - 1)) * spread
-    x = where((start > low) & (start < high), start, x)
-    margin = 2.0**-6 * (high - low) + 4.0 * tol
-    low, high = low - margin, high + margin
-    last, active = zero, one
-    for sweep in range(SWEEPS):
-        p = x - load(bands, 0)
-        p1, dp, dp1, hp, hp1 = one, one, zero, zero, zero  # half of the second derivative
-        positive = p >= 0.0
-        count = where(positive, one, 0.0)
-        for j in range(1, d):
+    p = x - load(bands, 0)
+    p1, dp, dp1, hp, hp1 = one, one, zero, zero, zero
+    positive = p >= 0.0
+    count = where(positive, one, 0.0)
+    for first in range(1, d, STRIDE):
+        if first > 1:
+            scale = shrinking(larger(abs(p), abs(p1)))
+            p, dp, hp = scale * p, scale * dp, scale * hp
+            p1, dp1, hp1 = scale * p1, scale * dp1, scale * hp1
+        for j in range(first, min(first + STRIDE, d)):
             t = x - load(bands, j * LANES)
             b = load(bands, (d + j - 1) * LANES)
             b = larger(b * b, FLOOR)
@@ -144,6 +144,30 @@ def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
             count = count + where(before == positive, one, 0.0)
             p1, dp1, hp1 = p, dp, hp
             p, dp, hp = q, dq, hq
+    return p, dp, hp, count
+
+
+# Laguerre's step (see laguerre.py) converges to a simple eigenvalue with the third power of the distance. Of
+# two steps h < h' in a row the next is thus about h (h / h')³, and a step is the last one if that is less
+# than the resolution. Nearer to several eigenvalues than these are to each other a step leaves at least a
+# quarter of the distance; so h <= h' / 8 tells that convergence is cubic. The Sturm counts are exact for
+# matrices that differ by rounding errors, and so is the bracket that they keep.
+
+
+@njit(**HELPER)
+def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
+    """Return eigenvalue k of matrices that :func:`scale_lanes` has scaled, from a start, which may be NaN."""
+    d = dim(order)
+    one, zero = fill(bands, 1.0), fill(bands, 0.0)
+    low, high, mean, spread = _bounds(bands, order)
+    tol = RESOLUTION * larger(abs(low), abs(high))
+    x = mean + (OUTER * (2 * k + 1 - d) / (d - 1)) * spread
+    x = where((start > low) & (start < high), start, x)
+    margin = 2.0**-6 * (high - low) + 4.0 * tol
+    low, high = low - margin, high + margin
+    last, active = zero, one
+    for sweep in range(SWEEPS):
+        p, dp, hp, count = _minors(bands, order, x)
         above = count - (k + 0.5)
         down = above > 0.0
         low, high = where(down, low, x), where(down, x, high)
@@ -189,7 +213,7 @@ def values(k: int, order: Any, entries: Reals, out: Reals) -> int:
     Parameters
     ----------
     k : int, 0 <= k < d
-    order : tuple of d zeros, 2 <= d <= 8
+    order : what :func:`order_of` returns for d, 2 <= d <= 32
     entries : (n, 2 d - 1) array of float64
         The diagonal, then the couplings.
     out : (n,) array, written
@@ -198,7 +222,7 @@ def values(k: int, order: Any, entries: Reals, out: Reals) -> int:
     -------
     int : how many rows have a NaN or infinite entry; their results are NaN
     """
-    n, count = len(entries), 2 * len(order) - 1
+    n, count = len(entries), 2 * dim(order) - 1
     bands, room = scratch(entries, order), scratch(entries, order)
     lanes = carray(bands, (count, LANES))
     shifts = np.zeros((2, LANES), np.int64)
