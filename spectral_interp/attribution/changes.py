@@ -20,8 +20,9 @@ import numpy as np
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
+from ..eigen.compiling import compiled
 from ..view import ModelView, Pair
-from ..view.hats import mean_hats
+from ..view.hats import mean_hats, segments
 
 ENTRIES = 2**22
 """Entries of change matrices that are held at a time."""
@@ -58,13 +59,8 @@ class Changes:
     def polynomial(self, row: IntArray, ref: IntArray) -> FloatArray:
         """Return α of columns and β of pairs, (m, c + q, N, E), for rows and references, (m,) each."""
         found = np.empty((len(row), self.columns + self.pairs, *self.neurons.entries.shape[1:]))
-        first = int(row.min(initial=0))
-        z, row = self.z[first : int(row.max(initial=0)) + 1], row - first
-        for at, axis in enumerate(self.view.axes):
-            if axis.knots:
-                found[:, at] = self._own(z, at)[row] - self._own_of_reference[at][ref]
-            else:  # of close values, differences of features are more exact than those of matrices
-                found[:, at] = self._own(z[row] - self.reference[ref], at)
+        z, row = self._rows(row)
+        self._write_own(found, z, row, ref)
         for q, pair in enumerate(self.view.pairs, start=self.columns):
             x, r = (self._coordinates(rows, pair) for rows in (z, self.reference))
             one = self._pair(q, pair.place(x[0][row], r[1][ref]))
@@ -75,14 +71,32 @@ class Changes:
             found[:, q] = self._pair(q, pair.place(*x))[row] - one - other + none
         return found
 
-    def shared(self, polynomial: FloatArray) -> FloatArray:
-        """Return the change matrices Δ of the columns, (m, c, N, E), from α and β."""
-        found = polynomial[:, : self.columns]
+    def shared(self, row: IntArray, ref: IntArray) -> FloatArray:
+        """Return the change matrices Δ of the columns, (m, c, N, E), for rows and references, (m,) each."""
+        found = np.empty((len(row), self.columns, *self.neurons.entries.shape[1:]))
+        z, row = self._rows(row)
+        self._write_own(found, z, row, ref)
         for q, pair in enumerate(self.view.pairs, start=self.columns):
-            half = polynomial[:, q] / 2
-            found[:, pair.first] += half
-            found[:, pair.second] += half
+            x, r = (self._coordinates(rows, pair) for rows in (z, self.reference))
+            one = segments(pair.coordinates(x[0][row], r[1][ref]), pair.knots)
+            other = segments(pair.coordinates(r[0][ref], x[1][row]), pair.knots)
+            ends = self._pair(q, pair.place(*x)), self._pairs_of_reference[q - self.columns]
+            knots = self._entries(self.view.pair_own[q - self.columns])
+            _share(found, pair.first, pair.second, knots, ends, (row, ref), one, other)
         return found
+
+    def _rows(self, row: IntArray) -> tuple[FloatArray, IntArray]:
+        """Return the part of z that holds the rows, and their places in it."""
+        first = int(row.min(initial=0))
+        return self.z[first : int(row.max(initial=0)) + 1], row - first
+
+    def _write_own(self, found: FloatArray, z: FloatArray, row: IntArray, ref: IntArray) -> None:
+        """Write what the columns change by themselves, pairs apart."""
+        for at, axis in enumerate(self.view.axes):
+            if axis.knots:
+                np.subtract(self._own(z, at)[row], self._own_of_reference[at][ref], out=found[:, at])
+            else:  # of close values, differences of features are more exact than those of matrices
+                found[:, at] = self._own(z[row] - self.reference[ref], at)
 
     def means(self, rows: slice) -> FloatArray:
         """Return the means of Δ over all reference rows, for some rows: shape (m, c, N, E)."""
@@ -103,6 +117,10 @@ class Changes:
         own = self.view.own(self.view.columns[at])
         return self.neurons.steps(z[:, own], own)
 
+    def _entries(self, own: slice) -> FloatArray:
+        """Return the entries of all neurons for some features: shape (K, N, E)."""
+        return self.neurons.entries[1 + own.start : 1 + own.stop]
+
     def _pair(self, q: int, features: FloatArray) -> FloatArray:
         """Return what a pair adds to the matrices for its features (m, K): shape (m, N, E)."""
         return self.neurons.steps(features, self.view.pair_own[q - self.columns])
@@ -121,6 +139,36 @@ class Changes:
             self._pair(q, pair.place(*self._coordinates(self.reference, pair)))
             for q, pair in enumerate(self.view.pairs, start=self.columns)
         ]
+
+
+@compiled
+def _share(
+    found: FloatArray,
+    first: int,
+    second: int,
+    knots: FloatArray,
+    ends: tuple[FloatArray, FloatArray],
+    places: tuple[IntArray, IntArray],
+    one: tuple[IntArray, FloatArray],
+    other: tuple[IntArray, FloatArray],
+) -> None:
+    """Add to its two columns what a pair changes, found (m, c, N, E), half of each column's α and β.
+
+    ``knots``, (K, N, E), are the matrices at the pair's knots; ``ends`` those of the rows, both columns
+    changed, and of the references, none changed, at ``places``; ``one`` and ``other`` the segments between
+    the knots, and the shares of them, where the first column alone, or the second, takes the row's value.
+    """
+    _, count, entries = knots.shape
+    for m in range(len(found)):
+        at, ref = places[0][m], places[1][m]
+        i, j, s, t = one[0][m], other[0][m], one[1][m], other[1][m]
+        for n in range(count):
+            for e in range(entries):
+                whole = ends[0][at, n, e] - ends[1][ref, n, e]
+                apart = (1 - s) * knots[i, n, e] + s * knots[i + 1, n, e]
+                apart -= (1 - t) * knots[j, n, e] + t * knots[j + 1, n, e]
+                found[m, first, n, e] += 0.5 * (whole + apart)
+                found[m, second, n, e] += 0.5 * (whole - apart)
 
 
 def _mean_places(

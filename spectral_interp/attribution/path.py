@@ -3,26 +3,23 @@
 All changes of the columns are switched on together: with v(t) the eigenvector of ``A(r) + t Σ_c Δ_c`` (see
 :mod:`.changes`), the contribution of column c is ``∫ v(t)ᵀ Δ_c v(t) dt``. For columns of one feature each
 this is the segment from r to z in features, and the integral ``(z_i − r_i) ∫ ∂f/∂z_i dt``. A quadrature rule
-for it misses the prediction. The secant identity does not: for eigenpairs (α, u) of A(s) and (β, w) of A(t),
-``uᵀw ≠ 0``,
-
-    β − α = wᵀ(A(t) − A(s)) u / (uᵀw) = (t − s) Σ_c wᵀΔ_c u / (uᵀw),
-
-so that the terms of the last sum, added up over the cells of any subdivision, sum to ``f(z) − f(r)``. They
-are symmetric in s and t; so their error has an expansion in even powers of the width, and each cell can be
-cut into 1, 2 and 4 equal parts and extrapolated (Romberg 1955), with weights that add up to one and keep the
-sum. Cells are bisected until two orders of extrapolation agree *and* no crossing can hide between nodes.
+for it misses the prediction. The rules here do not, since ``Σ_c v(t)ᵀ Δ_c v(t)`` is the derivative of λ_k
+along the path (Hellmann–Feynman), whose integral over any part of it is known: tridiagonal matrices of order
+2 to 32 go to :mod:`..pencil.paths`, which corrects Boole's rule by what it misses, the others, and paths that
+it leaves, to :mod:`.secants`. Parts of a path are bisected until two rules agree *and* no crossing can hide
+between nodes.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.progress import progress
-from ..pencil.chords import integrate, takes
+from ..pencil.paths import integrate, takes
 from ..view import Rows
 from .breakpoints import active_stretches
 from .changes import ENTRIES, Changes
@@ -31,6 +28,7 @@ from .secants import Paths, rounding
 
 SECONDS_PER_PATH = 1e-4, 1e-5  # without and with the kernel, roughly: whether progress is shown
 LEAST_SPREAD = 1e-3
+REPEATS = 2
 
 
 def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool = False) -> Parts:
@@ -73,19 +71,18 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
     prediction, base = function.values(z), function.values(reference)
     changes = Changes(rows.view, z, reference)
     spread = float(np.ptp(np.concatenate([prediction, base])))
-    error = tol * max(spread, LEAST_SPREAD * _largest_step(changes))
+    error = tol * _scale(changes, spread)
     integrals = _Integrals(changes, error, diagonal=function.structure == "diagonal")
     split = Split.zeros(n, changes.columns, changes.neurons, detailed=detailed)
     size = f"path: {n:,} rows × {b:,} background rows"
     paths = n * b * len(changes.neurons)
     seconds = SECONDS_PER_PATH[takes(changes.neurons.structure)] * paths
     with progress(paths, seconds=seconds, size=size, unit="path") as advance:
-        together = max(1, ENTRIES // changes.size)
-        for first in range(0, n * b, together):
-            row, ref = np.divmod(np.arange(first, min(first + together, n * b)), b)
-            change = changes.shared(changes.polynomial(row, ref))
-            split.add(row, change, integrals.of(row, ref, change) / b)
-            advance(len(row) * len(changes.neurons))
+        again = np.arange(n)
+        while len(again):
+            _add_paths(split, integrals, again, advance)
+            again = integrals.to_repeat()
+            split.clear(again)
     unsure = integrals.doubt > error
     if unsure.any():
         _warn(int(unsure.sum()), n)
@@ -102,28 +99,54 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
     )
 
 
-def _largest_step(changes: Changes) -> float:
-    """Return the largest ``‖A(z) − A(r)‖₂`` over rows and references, summed over the neurons."""
-    ends = changes.neurons.at(changes.z)
-    steps = (changes.neurons.norms(ends - start).sum(axis=1) for start in changes.at_reference)
-    return max((float(step.max(initial=0.0)) for step in steps), default=0.0)
+def _add_paths(split: Split, integrals: _Integrals, rows: IntArray, advance: Callable[[int], object]) -> None:
+    """Add the contributions along all paths to some rows."""
+    changes = integrals.changes
+    b, neurons = len(changes.reference), len(changes.neurons)
+    together = max(1, ENTRIES // changes.size)
+    for first in range(0, len(rows) * b, together):
+        place, ref = np.divmod(np.arange(first, min(first + together, len(rows) * b)), b)
+        row = rows[place]
+        change = changes.shared(row, ref)
+        split.add(row, change, integrals.of(row, ref, change) / b)
+        advance(len(row) * neurons)
+
+
+def _scale(changes: Changes, spread: float) -> float:
+    """Return the spread, but at least 1e-3 of the largest ``‖A(z) − A(r)‖₂``, summed over the neurons.
+
+    It takes all pairs of rows and references only if distances from a matrix in between do not show that the
+    spread is larger.
+    """
+    neurons, ends = changes.neurons, changes.neurons.at(changes.z)
+    middle = changes.at_reference.mean(axis=0)
+    bound = sum(
+        neurons.norms(matrices - middle).sum(axis=1).max(initial=0.0)
+        for matrices in (ends, changes.at_reference)
+    )
+    if LEAST_SPREAD * bound <= spread:
+        return spread
+    steps = (neurons.norms(ends - start).sum(axis=1) for start in changes.at_reference)
+    return max(spread, LEAST_SPREAD * max(float(step.max(initial=0.0)) for step in steps))
 
 
 class _Integrals:
     """Integrals along paths of matrices, with what they cost and how sure they are.
 
-    Of N neurons each may miss ``error / √N``: a cell settles when two orders of extrapolation agree, and the
-    better one is then closer to the integral by a factor of 15 or more, which covers the sum of up to 225.
-
-    ``doubt``, shape (n,), says how far other choices of a row's contributions may be.
+    Of N neurons each may at first miss ``error / 2 √N``. ``estimate``, shape (n,), is what the contributions
+    to a row may be wrong by, added up over its neurons and averaged over the references as if no errors
+    cancelled; a row whose estimate is above the error is repeated with a quarter of the share. ``doubt``,
+    shape (n,), says how far other choices of a row's contributions may be.
     """
 
     def __init__(self, changes: Changes, error: float, *, diagonal: bool) -> None:
         self.changes, self.diagonal = changes, diagonal
         self.error, self.references = error, len(changes.reference)
-        self.share = error / np.sqrt(len(changes.neurons))
-        self.doubt, self.evaluations = np.zeros(len(changes.z)), 0
+        self.share = error / (2 * np.sqrt(len(changes.neurons)))
+        self.estimate, self.doubt = np.zeros((2, len(changes.z)))
+        self.evaluations, self.repeats = 0, 0
         self.rounding = [rounding(changes.neurons, z) for z in (changes.z, changes.reference)]
+        self.noise = self.rounding[0].sum(axis=1) + self.rounding[1].sum(axis=1).mean()
 
     def of(self, row: IntArray, ref: IntArray, change: FloatArray) -> FloatArray:
         """Return what multiplies the entries of the change matrices (m, c, N, E): shape (m, N, E)."""
@@ -131,30 +154,45 @@ class _Integrals:
         start, found = self.changes.at_reference[ref], np.empty(change[:, 0].shape)
         noise = self.rounding[0][row] + self.rounding[1][ref]
         for k, own in neurons.indices:
-            done = np.zeros(noise[:, own].shape, dtype=bool)
+            estimate = np.full(noise[:, own].shape, np.inf)
             if not self.diagonal:
                 places, error = np.arange(len(neurons))[own], np.maximum(self.share, noise[:, own])
                 arrays = places, start, change, error
-                found[:, own], done, count = integrate(neurons.structure, k, *arrays)
+                found[:, own], estimate, count = integrate(neurons.structure, k, *arrays)
                 self.evaluations += count
-            which, neuron = np.nonzero(~done)
+            which, neuron = np.nonzero(np.isinf(estimate))
             if which.size:
                 place = np.arange(len(neurons))[own][neuron]
                 paths = start[which, place], change[which, :, place], noise[which, place]
-                found[which, place], doubt, count = self._along(k, *paths)
+                found[which, place], estimate[which, neuron], doubt, count = self._along(k, *paths)
                 np.add.at(self.doubt, row[which], doubt / self.references)
                 self.evaluations += count
+            np.add.at(self.estimate, row, estimate.sum(axis=1) / self.references)
         return found
+
+    def to_repeat(self) -> IntArray:
+        """Return the rows whose contributions may miss the tolerance, and forget them, twice at most.
+
+        After that the estimate counts as doubt.
+        """
+        wrong = np.flatnonzero(self.estimate > self.error + self.noise)
+        if self.repeats == REPEATS:
+            self.doubt[wrong] += self.estimate[wrong]
+            return wrong[:0]
+        self.repeats, self.share = self.repeats + 1, self.share / 4
+        self.estimate[wrong] = self.doubt[wrong] = 0.0
+        return wrong
 
     def _along(
         self, k: int, start: FloatArray, change: FloatArray, noise: FloatArray
-    ) -> tuple[FloatArray, FloatArray, int]:
-        """Return the integrals (m, E) of paths of matrices, their doubt (m,) and the cost."""
+    ) -> tuple[FloatArray, FloatArray, FloatArray, int]:
+        """Return the integrals (m, E) of paths of matrices, estimates and doubt (m,), and the cost."""
         structure, enough = self.changes.neurons.structure, self.error * self.references
         if self.diagonal:
-            return _follow(start, change, noise, structure.dim, k)
+            integrals, doubt, cost = _follow(start, change, noise, structure.dim, k)
+            return integrals, np.zeros(len(start)), doubt, cost
         paths = Paths(structure, k, start, change, error=self.share, rounding=noise, enough=enough)
-        return paths.integrate(), paths.doubt, paths.evaluations
+        return paths.integrate(), paths.estimate, paths.doubt, paths.evaluations
 
 
 def _follow(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from .._common.text import number
+from ..eigen.compiling import compiled
 from ..pencil import Neurons
 from ..view import Axis, DateAxis, Rows
 from ..view.dates import as_dates, dates_of, days_of
@@ -64,21 +65,48 @@ class Split:
 
     def add(self, row: IntArray, change: FloatArray, products: FloatArray) -> None:
         """Add contributions of change matrices (m, c, N, E) with products (m, N, E) to rows (m,)."""
-        d = self.neurons.structure.dim
-        diagonal, coupling = (
-            np.einsum("mcne,mne->mcn", change[..., part], products[..., part])
-            for part in (np.s_[:d], np.s_[d:])
-        )
-        np.add.at(self.diagonal, row, diagonal.sum(axis=2))
-        np.add.at(self.coupling, row, coupling.sum(axis=2))
-        np.add.at(self.by_member, row, self.neurons.by_member(diagonal + coupling))
+        sums = self.diagonal, self.coupling, self.by_member
+        _add(row, change, products, self.neurons.structure.dim, self.neurons.member, *sums)
         if self.by_entry is not None:
             np.add.at(self.by_entry, row, change * products[:, None])
+
+    def clear(self, rows: IntArray) -> None:
+        """Take back what has been added to some rows."""
+        self.diagonal[rows] = self.coupling[rows] = self.by_member[rows] = 0.0
+        if self.by_entry is not None:
+            self.by_entry[rows] = 0.0
 
     @property
     def refit_deviation(self) -> FloatArray | None:
         """Standard deviation of the contributions over the members, (n, c); None where there is only one."""
         return deviation_of(self.by_member)
+
+
+@compiled
+def _add(
+    row: IntArray,
+    change: FloatArray,
+    products: FloatArray,
+    d: int,
+    member: IntArray,
+    diagonal: FloatArray,
+    coupling: FloatArray,
+    by_member: FloatArray,
+) -> None:
+    """Add contributions to ``diagonal`` (n, c), ``coupling`` (n, c) and ``by_member`` (n, c, M)."""
+    m, columns, count, entries = change.shape
+    members = by_member.shape[2]
+    for i in range(m):
+        for c in range(columns):
+            for n in range(count):
+                one, other = 0.0, 0.0
+                for e in range(d):
+                    one += change[i, c, n, e] * products[i, n, e]
+                for e in range(d, entries):
+                    other += change[i, c, n, e] * products[i, n, e]
+                diagonal[row[i], c] += one
+                coupling[row[i], c] += other
+                by_member[row[i], c, member[n]] += members * (one + other)
 
 
 def deviation_of(by_member: FloatArray) -> FloatArray | None:

@@ -13,8 +13,17 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from ..pencil import Neurons
-from ..pencil.chords import CHORDS, DIFFERENCE, NEAR, NODES, OVERLAP, SAFETY, SMALL, SUM
+from ..pencil.paths import NEAR, OVERLAP, SAFETY, SMALL
 from ..pencil.structures import NEGLIGIBLE, Structure
+
+NODES = np.arange(5) / 4
+CHORDS = np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
+"""A cell as 1, 2 and 4 equal parts, between five nodes."""
+SHARES = np.array([1, 1 / 2, 1 / 2, 1 / 4, 1 / 4, 1 / 4, 1 / 4])
+SUM = SHARES * np.repeat([1 / 45, -20 / 45, 64 / 45], [1, 2, 4])
+"""Romberg's weights of the chords, sixth order in the width; they add up to one."""
+DIFFERENCE = SHARES * np.repeat([1 / 3, -5 / 3, 4 / 3], [1, 2, 4])
+"""Between the fourth-order sums of 2 and 4 parts: 15 times the correction that the last step makes."""
 
 NARROWEST = 2.0**-48
 RESOLUTION = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
@@ -59,7 +68,8 @@ class Paths:
     at random. ``doubt``, shape (m,), estimates what that may cost any contribution or part of one: in such a
     cell v is nearly in the span V of the eigenvectors whose eigenvalues can meet λ_k there, so that
     ``vᵀΔ_c v`` is between the extreme eigenvalues of ``VᵀΔ_c V``. It is small if the neighbours move f as λ_k
-    does. Of a path whose doubt exceeds ``enough`` no more is looked at.
+    does. Of a path whose doubt exceeds ``enough`` no more is looked at. ``estimate``, shape (m,), is what the
+    cells that are sure may be wrong by: each by the last correction, or by as much as it is too narrow for.
     """
 
     def __init__(
@@ -82,6 +92,7 @@ class Paths:
         self.most = CROWDED + CROSSINGS * structure.dim
         self.hard, self.lost = np.zeros(len(start), dtype=bool), np.zeros(len(start), dtype=bool)
         self.doubt, self.enough = np.zeros(len(start)), enough
+        self.estimate = np.zeros(len(start))
         self.evaluations = 0
 
     def integrate(self) -> FloatArray:
@@ -120,6 +131,9 @@ class Paths:
         kinks = np.flatnonzero(~smooth & small)
         parts[kinks], residual = self._tangents(cells.take(kinks))
         settled[kinks] = (residual <= self.rounding[cells.pair[kinks]]) | narrowest[kinks]
+        most = np.where(smooth, difference / 15, np.inf)
+        most = np.where(small, np.minimum(most, cells.width * self.range[cells.pair]), most)
+        np.add.at(self.estimate, cells.pair[settled], most[settled])
         self.hard |= self._crowded(cells, ~settled)
         sure = settled.copy()
         settled |= converged & self.hard[cells.pair]

@@ -31,6 +31,9 @@ OUTER, SPACING = 1.3, 0.7
 RESOLUTION = 2.0**-53
 """Length of a last step, and half the width of a last bracket, relative to the bounds of the spectrum."""
 
+TINY = 1e-150
+"""Replaces pivots that vanish, of matrices whose entries are about one."""
+
 SAFE = 2.0**-500
 """Matrices whose size is not between this and its reciprocal are scaled one by one."""
 
@@ -188,6 +191,87 @@ def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
         if all_of(active < 0.5):
             break
     return x
+
+
+# At an eigenvalue λ of T with characteristic polynomial p, the others μ_j have y_j = 1 / (λ − μ_j) with
+#     S = Σ y_j = p" / 2 p',    Σ y_j² = S² − p‴ / 3 p'.
+# Of n = d − 1 numbers with these sums none is further from S / n than √(n − 1) standard deviations (Samuelson
+# 1968), which bounds the distances to the next eigenvalues from below: with s the sign of p', by
+#     n |p'| / (R ∓ s p"/2),    R² = (n − 1)² (p"/2)² − n (n − 1) p' p‴/3.
+
+
+@njit(**HELPER)
+def gaps(bands: Any, order: Any, x: Any) -> Any:
+    """Return lower bounds of the distances from eigenvalue x to the next one above and below."""
+    d = dim(order)
+    one, zero = fill(bands, 1.0), fill(bands, 0.0)
+    p, p1, dp, dp1, hp, hp1, gp, gp1 = x - load(bands, 0), one, one, zero, zero, zero, zero, zero
+    for first in range(1, d, STRIDE):
+        if first > 1:
+            scale = shrinking(larger(abs(p), abs(p1)))
+            p, dp, hp, gp = scale * p, scale * dp, scale * hp, scale * gp
+            p1, dp1, hp1, gp1 = scale * p1, scale * dp1, scale * hp1, scale * gp1
+        for j in range(first, min(first + STRIDE, d)):
+            t = x - load(bands, j * LANES)
+            b = load(bands, (d + j - 1) * LANES)
+            b = larger(b * b, FLOOR)
+            q = t * p - b * p1
+            dq = t * dp - b * dp1 + p
+            hq = t * hp - b * hp1 + dp
+            gq = t * gp - b * gp1 + hp
+            p1, dp1, hp1, gp1 = p, dp, hp, gp
+            p, dp, hp, gp = q, dq, hq, gq
+    n = d - 1.0
+    hp = where(dp > 0.0, hp, -1.0 * hp)
+    reach = sqrt(larger((n - 1.0) * ((n - 1.0) * hp * hp - (2.0 * n) * gp * dp), 0.0))
+    size = n * abs(dp)
+    return size / larger(reach - hp, 1e-200), size / larger(reach + hp, 1e-200)
+
+
+# The pivots of x - T from the top, u_j = x − a_j − b²_{j−1} / u_{j−1}, and from the bottom, w_j, meet in
+# γ_j = u_j + w_j − (x − a_j), the residual of the vector with v_j = 1 and, away from j, b v / u or b v / w
+# (Dhillon 1997). The smallest one gives the eigenvector.
+
+
+@njit(**HELPER)
+def vector(bands: Any, order: Any, x: Any, above: Any, below: Any, vectors: Any, at: int) -> None:
+    """Write the unit eigenvectors of eigenvalue x, from place ``at`` on."""
+    d = dim(order)
+    one, zero = fill(bands, 1.0), fill(bands, 0.0)
+    inverse, b = zero, zero
+    for j in range(d):
+        pivot = x - load(bands, j * LANES) - b * b * inverse
+        pivot = where(abs(pivot) < TINY, fill(bands, TINY), pivot)
+        inverse = one / pivot
+        store(above, j * LANES, inverse)
+        store(above, (d + j) * LANES, pivot)
+        b = load(bands, (d + j) * LANES) if j < d - 1 else zero
+    inverse, b, row, least = zero, zero, zero, fill(bands, math.inf)
+    for m in range(d):
+        j = d - 1 - m
+        rest = b * b * inverse
+        residual = abs(load(above, (d + j) * LANES) - rest)
+        row, least = where(residual < least, fill(bands, 1.0 * j), row), smaller(residual, least)
+        pivot = x - load(bands, j * LANES) - rest
+        pivot = where(abs(pivot) < TINY, fill(bands, TINY), pivot)
+        inverse = one / pivot
+        store(below, j * LANES, inverse)
+        b = load(bands, (d + j - 1) * LANES) if j > 0 else zero
+    v, length = zero, zero
+    for m in range(d):
+        j = d - 1 - m
+        b = load(bands, (d + j) * LANES) if j < d - 1 else zero
+        v = where(row < j - 0.5, zero, where(row > j + 0.5, b * v * load(above, j * LANES), one))
+        store(vectors, at + j * LANES, v)
+    v = zero
+    for j in range(d):
+        b = load(bands, (d + j - 1) * LANES) if j > 0 else zero
+        v = where(row < j - 0.5, b * v * load(below, j * LANES), load(vectors, at + j * LANES))
+        store(vectors, at + j * LANES, v)
+        length = length + v * v
+    scale = one / sqrt(length)
+    for j in range(d):
+        store(vectors, at + j * LANES, scale * load(vectors, at + j * LANES))
 
 
 @njit(**HELPER)
