@@ -359,7 +359,7 @@ def _halve(k: int, order: Any, ends: Any, lines: Any, cells: Any, rooms: Any) ->
 
 @njit(**HELPER)
 def _add_halves(order: Any, columns: int, ends: Any, path: Any, cells: Any, wrong: Any, totals: Any) -> None:
-    """Judge both halves of every lane's cell, as ``wrong`` says, and add those that are final to the totals."""
+    """Judge both halves of every lane's cell, see ``wrong``, and add those that are final to the totals."""
     count, half = 2 * dim(order) - 1, 0.5 * load(ends, LANES)
     for m in range(2):
         side = 1 - m
