@@ -14,15 +14,13 @@ between its two columns: ``Σ_c Δ_c = A(x) − A(r)``. They are the change matr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from ..eigen.compiling import compiled
 from ..view import ModelView, Pair
-from ..view.hats import mean_hats, segments
+from ..view.hats import MeanPair, segments
 
 ENTRIES = 2**22
 """Entries of change matrices that are held at a time."""
@@ -44,12 +42,6 @@ class Changes:
         """Entries of the change matrices of a row and a reference."""
         _, count, entries = self.neurons.entries.shape
         return (self.columns + self.pairs) * count * entries
-
-    def chunks(self) -> Iterator[slice]:
-        """Yield slices of the rows whose change matrices fit into memory together."""
-        together = max(1, ENTRIES // self.size)
-        for start in range(0, len(self.z), together):
-            yield slice(start, min(start + together, len(self.z)))
 
     @cached_property
     def at_reference(self) -> FloatArray:
@@ -97,20 +89,6 @@ class Changes:
                 np.subtract(self._own(z, at)[row], self._own_of_reference[at][ref], out=found[:, at])
             else:  # of close values, differences of features are more exact than those of matrices
                 found[:, at] = self._own(z[row] - self.reference[ref], at)
-
-    def means(self, rows: slice) -> FloatArray:
-        """Return the means of Δ over all reference rows, for some rows: shape (m, c, N, E)."""
-        z = self.z[rows]
-        found = np.empty((len(z), self.columns, *self.neurons.entries.shape[1:]))
-        for at in range(self.columns):
-            found[:, at] = self._own(z - self.reference.mean(axis=0), at)
-        for q, pair in enumerate(self.view.pairs, start=self.columns):
-            x, r = self._coordinates(z, pair), self._coordinates(self.reference, pair)
-            both, none = pair.place(*x), pair.place(*r).mean(axis=0)
-            first, second = _mean_places(pair, x, r)
-            found[:, pair.first] += self._pair(q, (both - second + first - none) / 2)
-            found[:, pair.second] += self._pair(q, (both - first + second - none) / 2)
-        return found
 
     def _own(self, z: FloatArray, at: int) -> FloatArray:
         """Return what a column adds to the matrices of rows: shape (n, N, E)."""
@@ -171,12 +149,60 @@ def _share(
                 found[m, second, n, e] += 0.5 * (whole - apart)
 
 
-def _mean_places(
-    pair: Pair, x: tuple[FloatArray, FloatArray], r: tuple[FloatArray, FloatArray]
-) -> tuple[FloatArray, FloatArray]:
-    """Return the mean features over the references where the first, or the second, column is the row's."""
-    zero = np.zeros(1)
-    own = pair.coordinates(x[0], zero), pair.coordinates(zero, x[1])
-    shifts = pair.sign * r[1] / pair.scale, r[0] / pair.scale
-    first, second = (mean_hats(u, shift, pair.knots) for u, shift in zip(own, shifts, strict=True))
-    return first, second
+class MeanChanges:
+    """Means over reference rows (b, p) of the change matrices of any rows of one model."""
+
+    def __init__(self, view: ModelView, reference: FloatArray) -> None:
+        self.view, self.neurons = view, view.function.neurons
+        self.reference, self.columns = reference, len(view.axes)
+
+    @property
+    def together(self) -> int:
+        """Number of rows whose change matrices a thread holds at a time, with copies of them."""
+        return max(1, ENTRIES // 16 // (self.columns * self.neurons.entries[0].size))
+
+    @cached_property
+    def start(self) -> FloatArray:
+        """The mean of A(r), shape (N, E)."""
+        return self.neurons.at(self.reference).mean(axis=0)
+
+    def matrices(self, z: FloatArray) -> FloatArray:
+        """Return the means of Δ for rows z (n, p): shape (n, c, N, E)."""
+        found = np.empty((len(z), self.columns, *self.neurons.entries.shape[1:]))
+        for at, name in enumerate(self.view.columns):
+            own = self.view.own(name)
+            found[:, at] = self.neurons.steps(z[:, own] - self.centre[own], own)
+        shares = self.shares(z)
+        for pair, own in zip(self.view.pairs, self.view.pair_own, strict=True):
+            some = slice(own.start - len(self.view.column_of), own.stop - len(self.view.column_of))
+            for side, column in enumerate(pair.columns):
+                found[:, column] += self.neurons.steps(shares[:, some, side] - self.centre[own] / 2, own)
+        return found
+
+    @cached_property
+    def centre(self) -> FloatArray:
+        """The mean features of the reference rows, shape (p,)."""
+        return self.reference.mean(axis=0)
+
+    def shares(self, z: FloatArray) -> FloatArray:
+        """Return what multiplies the matrices of pairs in the Δ of their first and their second column.
+
+        That is of all features of pairs, shape (n, K, 2), apart from half of the references' mean.
+        """
+        first = len(self.view.column_of)
+        found = np.zeros((len(z), z.shape[1] - first, 2))
+        u = self._positions(z)
+        for mean, own in zip(self._means, self.view.pair_own, strict=True):
+            into = found[:, own.start - first : own.stop - first]
+            mean.put_shares(u[mean.pair.first], u[mean.pair.second], into)
+        return found
+
+    @cached_property
+    def _means(self) -> list[MeanPair]:
+        u = self._positions(self.reference)
+        return [MeanPair.of(pair, u[pair.first], u[pair.second]) for pair in self.view.pairs]
+
+    def _positions(self, z: FloatArray) -> dict[int, FloatArray]:
+        """Return the coordinates (n,) of every column of a pair."""
+        columns = sorted({column for pair in self.view.pairs for column in pair.columns})
+        return {column: self.view.positions(z, column) for column in columns}

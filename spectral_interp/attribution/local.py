@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
+from ..eigen.engine import in_chunks
+from ..pencil.forms import Blocks, Forms, SparseFeatures
+from ..pencil.neurons import Neurons
 from ..view import Rows
-from .changes import Changes
-from .result import Parts, Split
+from .changes import MeanChanges
+from .result import Parts, Split, deviation_of
 
 
 def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts:
@@ -34,30 +40,128 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts
     Parts
         ``base_values`` is ``vᵀA(r)v`` and depends on the row.
     """
-    changes = Changes(rows.view, rows.z, reference)
-    neurons, n = changes.neurons, len(rows)
-    split = Split.zeros(n, changes.columns, neurons, detailed=detailed)
-    prediction, base, degenerate = np.empty(n), np.empty((n, 2)), np.zeros(n, dtype=bool)
-    start = changes.at_reference.mean(axis=0)
-    d = neurons.structure.dim
-    for some in changes.chunks():
-        matrices = neurons.at(rows.z[some])
-        values, v = neurons.pairs(matrices)
-        products = neurons.products(v)
-        split.add(np.arange(n)[some], changes.means(some), products)
-        prediction[some], degenerate[some] = values.sum(axis=1), neurons.degenerate(matrices)
-        forms = start * products
-        base[some] = np.column_stack([forms[..., :d].sum(axis=(1, 2)), forms[..., d:].sum(axis=(1, 2))])
+    changes = MeanChanges(rows.view, reference)
+    kernel = None if detailed else InLanes.of(changes)
+    n, c, count = len(rows), changes.columns, changes.neurons.entries[0].size
+    found = _empty(n, c, changes.neurons, detailed=detailed)
+
+    def put(some: slice) -> None:
+        z = rows.features(some)
+        parts = _parts(changes, z, detailed=detailed) if kernel is None else kernel.parts(z)
+        for name, values in vars(parts).items():
+            if isinstance(values, np.ndarray):
+                getattr(found, name)[some] = values
+
+    in_chunks(put, n, changes.together if kernel is None else rows.view.rows_together, n * count)
+    return found
+
+
+def _empty(n: int, c: int, neurons: Neurons, *, detailed: bool) -> Parts:
+    """Return room for the contributions of n rows and c columns."""
+    several = neurons.n_members > 1
     return Parts(
-        values=split.diagonal + split.coupling,
-        base_values=base.sum(axis=1),
-        prediction=prediction,
-        degenerate=degenerate,
-        diagonal=split.diagonal,
-        coupling=split.coupling,
-        base_diagonal=base[:, 0],
-        base_coupling=base[:, 1],
-        refit_deviation=split.refit_deviation,
-        by_entry=split.by_entry,
+        **{name: np.empty((n, c)) for name in ("values", "diagonal", "coupling")},
+        **{name: np.empty(n) for name in ("base_values", "base_diagonal", "base_coupling", "prediction")},
+        degenerate=np.empty(n, dtype=bool),
+        refit_deviation=np.empty((n, c)) if several else None,
+        by_entry=np.empty((n, c, *neurons.entries.shape[1:])) if detailed else None,
         evaluations=n * len(neurons),
     )
+
+
+def _parts(changes: MeanChanges, z: FloatArray, *, detailed: bool) -> Parts:
+    """Return the contributions at rows (n, p) from their change matrices."""
+    neurons, d = changes.neurons, changes.neurons.structure.dim
+    split = Split.zeros(len(z), changes.columns, neurons, detailed=detailed)
+    matrices = neurons.at(z)
+    values, v = neurons.pairs(matrices)
+    products = neurons.products(v)
+    split.add(np.arange(len(z)), changes.matrices(z), products)
+    base = changes.start * products
+    on, off = base[..., :d].sum(axis=(1, 2)), base[..., d:].sum(axis=(1, 2))
+    return Parts(
+        values=split.diagonal + split.coupling,
+        base_values=on + off,
+        prediction=values.sum(axis=1),
+        degenerate=neurons.degenerate(matrices),
+        diagonal=split.diagonal,
+        coupling=split.coupling,
+        base_diagonal=on,
+        base_coupling=off,
+        refit_deviation=split.refit_deviation,
+        by_entry=split.by_entry,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class InLanes:
+    """The same for many small neurons, without change matrices: see :mod:`..pencil.forms`.
+
+    Attributes
+    ----------
+    changes : MeanChanges
+    origin : ndarray, shape (p,)
+        What features count from, so that most are zero: indicators from 0, plain numbers from their mean
+        over the reference rows.
+    blocks : Blocks
+        The neurons, of such features.
+    firsts : ndarray of int, shape (c + 2,)
+        The first feature of every column, and twice the one after the last: the base has none.
+    less : ndarray, shape (B, c + 1, E, LANES)
+        What the references have: the mean matrix of every column; and −A(r), for the base.
+    runs : ndarray of int, shape (q, 4)
+        The first feature of every pair, the one after the last, and its columns.
+    """
+
+    changes: MeanChanges
+    origin: FloatArray
+    blocks: Blocks
+    firsts: IntArray
+    less: FloatArray
+    runs: IntArray
+
+    @classmethod
+    def of(cls, changes: MeanChanges) -> Self | None:
+        """Return what the kernel takes; None if there is none for the neurons."""
+        view, neurons, blocks = changes.view, changes.neurons, changes.view.function.blocks
+        if blocks is None:
+            return None
+        origin, less = np.zeros(len(view.features)), []
+        for axis, name in zip(view.axes, view.columns, strict=True):
+            own = view.own(name)
+            origin[own] = -axis.offset
+            if axis.linear and axis.value_features == 1:
+                origin[own.start] = changes.centre[own.start]
+            less.append(neurons.steps((changes.centre[own] - origin[own])[None], own)[0])
+        for pair, own in zip(view.pairs, view.pair_own, strict=True):
+            half = neurons.steps(changes.centre[None, own] / 2, own)[0]
+            less[pair.first] += half
+            less[pair.second] += half
+        end = len(view.column_of)
+        arranged = blocks.arranged(np.stack([*less, -changes.start]))
+        runs = [
+            (own.start, own.stop, *pair.columns) for pair, own in zip(view.pairs, view.pair_own, strict=True)
+        ]
+        firsts, blocks = np.array([*view.firsts, end, end]), blocks.moved(origin)
+        return cls(changes, origin, blocks, firsts, arranged, np.array(runs, dtype=np.intp))
+
+    def parts(self, z: FloatArray) -> Parts:
+        """Return the contributions at rows (n, p)."""
+        view, members, c = self.changes.view, self.changes.neurons.n_members, self.changes.columns
+        sparse = SparseFeatures.of(z - self.origin)
+        solved, forms = self.blocks.solved(sparse), Forms.zeros(len(z), c + 1, members)
+        solved.add_columns(sparse, self.firsts, self.less, forms)
+        if view.pairs:
+            solved.add_pairs(self.runs, self.changes.shares(z), forms)
+        whole = forms.diagonal + forms.coupling
+        return Parts(
+            values=whole[:, :c],
+            base_values=whole[:, c],
+            prediction=solved.values.sum(axis=1),
+            degenerate=solved.degenerate,
+            diagonal=forms.diagonal[:, :c],
+            coupling=forms.coupling[:, :c],
+            base_diagonal=forms.diagonal[:, c],
+            base_coupling=forms.coupling[:, c],
+            refit_deviation=deviation_of(members * forms.by_member[:, :c]),
+        )

@@ -191,7 +191,7 @@ def _seen_by(view: ModelView, rows: Rows, reference: FloatArray) -> tuple[Rows, 
     """Return rows and reference rows as a view encodes them: as they are, or as inputs."""
     if (view.axes, view.pairs) == (rows.view.axes, rows.view.pairs):
         return replace(rows, view=view), reference
-    return replace(rows, view=view, z=rows.inputs), rows.view.inputs(reference)
+    return replace(rows, view=view, encoded=rows.inputs), rows.view.inputs(reference)
 
 
 def coalitions(rows: Rows, reference: FloatArray) -> int:

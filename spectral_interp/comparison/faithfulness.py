@@ -158,7 +158,7 @@ def sensitivity(
         moved = x[0] if isinstance(x, tuple) else x
         with torch.enable_grad():  # Captum's metric switches off what gradient methods need
             places = np.repeat(np.arange(len(some)), len(moved) // len(some))
-            again = replace(some.take(places), z=view.from_inputs(moved.numpy()))
+            again = replace(some.take(places), encoded=view.from_inputs(moved.numpy()))
             explained = explainer(model, again, reference, seed=seed)
         return (torch.from_numpy(explained.values),)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -96,15 +97,46 @@ def _run(function: Callable[..., int], scalars: tuple[Any, ...], arrays: tuple[B
 def spread(function: Callable[[int, int], int], n: int, entries: int) -> int:
     """Call a function on slices of n rows, one per thread, and add up its results.
 
-    There is one slice only where less than ``THREADED`` entries of matrices are to be solved.
+    There is one slice only where less than ``THREADED`` entries of matrices are to be solved, and for what a
+    slice itself spreads.
     """
-    workers = allowed_threads() if entries >= THREADED else 1
+    workers = allowed_threads() if entries >= THREADED and not getattr(_slice, "runs", False) else 1
     size = -(-n // (workers * kernel.LANES)) * kernel.LANES
     if size >= n:
         return function(0, n)
     slices = [(start, min(start + size, n)) for start in range(size, n, size)]
-    futures = [_threads().submit(function, *own) for own in slices]
-    return function(0, size) + sum(future.result() for future in futures)
+    futures = [_threads().submit(_alone, function, *own) for own in slices]
+    try:
+        return _alone(function, 0, size) + sum(future.result() for future in futures)
+    finally:
+        wait(futures)
+
+
+def in_chunks(function: Callable[[slice], None], n: int, size: int, entries: int) -> None:
+    """Call a function on chunks of ``size`` of n rows, each thread on some of them, in any order.
+
+    The chunks are the same for any number of threads. ``entries`` is as :func:`spread` takes it.
+    """
+
+    def part(first: int, last: int) -> int:
+        for chunk in range(first // kernel.LANES, last // kernel.LANES):
+            function(slice(chunk * size, min((chunk + 1) * size, n)))
+        return 0
+
+    spread(part, -(-n // size) * kernel.LANES, entries)
+
+
+_slice = threading.local()
+"""Whether the thread works on a slice of a batch: what it calls uses no other threads then."""
+
+
+def _alone(function: Callable[[int, int], int], first: int, last: int) -> int:
+    """Call a function on a slice."""
+    _slice.runs = True
+    try:
+        return function(first, last)
+    finally:
+        _slice.runs = False
 
 
 def allowed_threads() -> int:

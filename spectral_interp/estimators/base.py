@@ -35,7 +35,7 @@ from ..training.partition import (
     to_keep,
 )
 from ..view import ClassesView, ModelView, Output, Rows, rows_of
-from ..view.rows import labels_of
+from ..view.rows import Coordinates, labels_of
 from .forms import FITS, SINGLE, Saving
 from .persistence import Saved
 from .promises import check_certified, promised
@@ -299,16 +299,17 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         Of more than two classes, the log-odds of each against the mean of all, shape (n, classes).
         """
         check_is_fitted(self)
-        return self.view().values_of_inputs(self.encoder_.plain.encode(check_rows(self, X)))
+        view, u = self.view(), self.encoder_.coordinates(self.encoder_.select(check_rows(self, X)))
+        return view.values_in_chunks(len(u), lambda some: view.placed(u[some]))
 
     def rows(self, X: Any) -> Rows:
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
         unknown: list[str] = []
-        z = self.encoder_.features(frame, notes=unknown)
+        encoded = Coordinates(self.encoder_.coordinates(frame, notes=unknown))
         labels, name = labels_of(frame, len(frame))
-        return Rows(self.view(), z, self.encoder_.cells(frame), labels, name, tuple(unknown))
+        return Rows(self.view(), encoded, self.encoder_.cells(frame), labels, name, tuple(unknown))
 
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from .._common.arrays import FloatArray, check_finite
+from .._common.caching import cached_property
+from .forms import Blocks
 from .neurons import Neurons
 
 LARGEST_NORM = 1e300
@@ -54,6 +56,11 @@ class SpectralFunction(ABC):
     def __neg__(self) -> SpectralFunction:
         """Return −f, a function of the same kind: ``−λ_k(A) = λ_{d−1−k}(−A)``."""
 
+    @cached_property
+    def blocks(self) -> Blocks | None:
+        """The neurons as the kernel for many small ones takes them, where it takes them."""
+        return Blocks.of(self.neurons)
+
     @property
     def n_features(self) -> int:
         """Number p of features."""
@@ -70,6 +77,9 @@ class SpectralFunction(ABC):
         if array.ndim != 2 or array.shape[1] != self.n_features:
             raise ValueError(f"expected features of shape (n, {self.n_features}); got {array.shape}")
         with np.errstate(over="ignore", invalid="ignore"):
+            extent = max(array.max(initial=0), -array.min(initial=0)) * self.row_sums[1:].sum()
+            if self.row_sums[0] + extent <= LARGEST_NORM:
+                return array
             size = self.row_sums[0] + np.abs(array) @ self.row_sums[1:]
         if not size.max(initial=0) <= LARGEST_NORM:  # nor is a NaN
             check_finite("the features", array)
@@ -81,8 +91,9 @@ class SpectralFunction(ABC):
 
     def values(self, z: npt.ArrayLike) -> FloatArray:
         """Return f at every row of ``z``: shape (n,)."""
-        neurons = self.neurons
-        return neurons.values(neurons.at(self.check_features(z))).sum(axis=1)
+        z, neurons = self.check_features(z), self.neurons
+        values = neurons.values(neurons.at(z)) if self.blocks is None else self.blocks.values(z)
+        return values.sum(axis=1)
 
     def gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return f (n,) and the diagonal and the coupling part of ``∂f/∂z_i = Σ vᵀA_i v``, (n, p) each.

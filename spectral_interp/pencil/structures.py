@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from typing_extensions import override
@@ -16,8 +17,8 @@ from typing_extensions import override
 from .._common.arrays import FloatArray, IntArray
 from ..eigen import eigenpairs, neighbours
 from ..eigen.arrays import eigenvalues_of
+from ..eigen.compiling import compiled
 from ..eigen.engine import resolvent
-from .products import chord_products
 
 NEGLIGIBLE = 2.0**-200
 """Entries smaller than this fraction of the largest one do not matter to the eigenvalues."""
@@ -129,7 +130,10 @@ class Tridiagonal(Structure):
 
     @override
     def chord_products(self, vectors: FloatArray, chords: IntArray, weights: FloatArray) -> FloatArray:
-        return np.hstack(chord_products(vectors, chords, weights))
+        m, d = len(vectors), self.dim
+        diag, off = np.zeros((m, d)), np.zeros((m, d - 1))
+        _add_chord_products(vectors, chords, weights, diag, off)
+        return np.hstack([diag, off])
 
     @override
     def resolvent(self, entries: FloatArray, k: int, rhs: FloatArray) -> FloatArray:
@@ -144,6 +148,19 @@ class Tridiagonal(Structure):
             diag[:, 1:] += off
             diag[:, :-1] += off
         return diag.max(axis=1)
+
+
+@compiled
+def _add_chord_products(vectors: Any, chords: Any, weights: Any, diag: Any, off: Any) -> None:
+    """Add ``Σ_q weight_q u_j w_j`` and ``Σ_q weight_q (u_j w_{j+1} + u_{j+1} w_j)``."""
+    m, _, d = vectors.shape
+    for i in range(m):
+        for q in range(len(chords)):
+            u, w, weight = vectors[i, chords[q, 0]], vectors[i, chords[q, 1]], weights[i, q]
+            for j in range(d):
+                diag[i, j] += weight * u[j] * w[j]
+            for j in range(d - 1):
+                off[i, j] += weight * (u[j] * w[j + 1] + u[j + 1] * w[j])
 
 
 class Dense(Structure):

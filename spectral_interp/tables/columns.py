@@ -222,8 +222,8 @@ def _fit_levels(
     return DroppedColumn(axis.name, why, kind=IDENTIFIERS)
 
 
-def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray:
-    """Map a column (n,) to the features of its axis, (n, f).
+def column_coordinates(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray:
+    """Map a column (n,) to coordinates along its axis, (n,): NaN where a value is missing or unknown.
 
     Parameters
     ----------
@@ -241,17 +241,16 @@ def encode_column(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray
     Examples
     --------
     >>> age = fit_column(pd.Series([20.0, 40.0, np.nan, 30.0], name="age"))
-    >>> encode_column(age, pd.Series([30.0, np.nan]), [])
-    array([[ 0.  , -0.25],
-           [ 0.  ,  0.75]])
+    >>> column_coordinates(age, pd.Series([30.0, np.nan]), [])
+    array([ 0., nan])
     """
     if isinstance(axis, DateAxis):
-        return axis.place(read_coordinates(axis, without(column.rename(axis.name), axis.gaps), notes))
+        return read_coordinates(axis, without(column.rename(axis.name), axis.gaps), notes)
     column = check_values(dates_as_text(column) if isinstance(axis, LevelsAxis) else column, axis.name)
     if isinstance(axis, LevelsAxis):
-        return axis.place(_read_levels(axis, without(column, axis.gaps), notes))
+        return _read_levels(axis, without(column, axis.gaps), notes)
     if isinstance(axis, NumberAxis):
-        return axis.place(_read_numbers(axis, without(column, axis.gaps), notes))
+        return _read_numbers(axis, without(column, axis.gaps), notes)
     raise TypeError(f"expected a column of numbers or levels; got {type(axis).__name__} {shown(axis.name)}")
 
 

@@ -13,9 +13,9 @@ import pandas as pd
 from .._common.arrays import FloatArray
 from .._common.messages import Notes, meant, shown, truncated_list, warn_of
 from ..view import Axis, DateAxis, HatsAxis, LevelsAxis, NumberAxis, Pair
-from ..view.hats import with_pairs
+from ..view.hats import features
 from ..view.levels import text_of
-from .columns import DROPPED, IDENTIFIERS, DroppedColumn, encode_column, fit_column
+from .columns import DROPPED, IDENTIFIERS, DroppedColumn, column_coordinates, fit_column
 from .dates import shown_dates
 from .frames import with_names
 
@@ -176,20 +176,23 @@ class TableEncoder:
             Once a column of values that the model does not know: levels that training did not have, gaps
             where it had none, numbers far outside the training range.
         """
-        return self.features(self.select(frame), quiet=quiet)
+        return features(self.axes, self.pairs, self.coordinates(self.select(frame), quiet=quiet))
 
-    def features(
+    def coordinates(
         self, selected: pd.DataFrame, *, quiet: bool = False, notes: list[str] | None = None
     ) -> FloatArray:
-        """Map rows that :meth:`select` returned to features, shape (n, p); warns as :meth:`encode` does.
+        """Map rows that :meth:`select` returned to coordinates of the columns, shape (n, columns).
 
-        What it warns of is added to ``notes`` too.
+        They are NaN where a value is missing or unknown, and are what features are made of. It warns as
+        :meth:`encode` does, and adds what it warns of to ``notes`` too.
         """
         notes = [] if notes is None else notes
-        z = np.hstack([encode_column(axis, selected[axis.name], notes) for axis in self.axes])
+        u = np.empty((len(selected), len(self.axes)))
+        for place, axis in enumerate(self.axes):
+            u[:, place] = column_coordinates(axis, selected[axis.name], notes)
         if not quiet:
             warn_of(notes, stacklevel=4)
-        return with_pairs(self.axes, self.pairs, z)
+        return u
 
     def cells(self, selected: pd.DataFrame) -> npt.NDArray[Any]:
         """Return rows that :meth:`select` returned as explanations show them, (n, columns): dates as such."""

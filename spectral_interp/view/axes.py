@@ -153,6 +153,10 @@ class Axis(ABC):
     def place(self, u: FloatArray) -> FloatArray:
         """Return the features at coordinates (m,): shape (m, f)."""
 
+    def put(self, u: FloatArray, into: FloatArray) -> None:
+        """Write the features at coordinates (m,) into zeros (m, f)."""
+        into[:] = self.place(u)
+
     @abstractmethod
     def locate(self, z: FloatArray) -> FloatArray:
         """Return the coordinates of features (m, f): shape (m,), NaN where a value is missing or unknown."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 from typing_extensions import override
 
 from .._common.arrays import FloatArray, IntArray
+from ..eigen.compiling import HELPER, compiled
 from .axes import MISSING, Axis, Directions, NumberAxis, extent
 
 SAME = 1e-9
@@ -46,10 +49,45 @@ def hats(u: npt.ArrayLike, knots: npt.ArrayLike) -> FloatArray:
     array([[ 0.5,  0.5,  0. ],
            [ 0. , -1. ,  2. ]])
     """
-    place, share = segments(u, knots)
-    found, rows = np.zeros((len(place), np.size(knots))), np.arange(len(place))
-    found[rows, place], found[rows, place + 1] = 1 - share, share
+    found = np.zeros((np.size(u), np.size(knots)))
+    put_hats(u, knots, found)
     return found
+
+
+def put_hats(u: npt.ArrayLike, knots: npt.ArrayLike, into: FloatArray) -> None:
+    """Write the hat functions of K knots at coordinates (m,) into zeros (m, K)."""
+    _put_hats(np.asarray(u, dtype=np.float64), np.asarray(knots, dtype=np.float64), into)
+
+
+@compiled
+def _put_hats(u: Any, knots: Any, into: Any) -> None:
+    for i in range(len(u)):
+        place, share = _segment(u[i], knots)
+        into[i, place], into[i, place + 1] = 1 - share, share
+
+
+@njit(**HELPER)
+def _segment(u: float, knots: Any) -> Any:
+    """Return the segment between knots and the share of it that is passed: see :func:`segments`."""
+    place, end = 0, len(knots) - 1
+    while end - place > 1:
+        middle = (place + end) >> 1
+        if u < knots[middle]:
+            end = middle
+        else:
+            place = middle
+    return place, (u - knots[place]) / (knots[place + 1] - knots[place])
+
+
+@compiled
+def _put_positions(z: Any, knots: Any, into: Any) -> None:
+    """Write ``Σ_m z_m g_m``, a row alone as among others."""
+    for i in range(len(into)):
+        found = 0.0
+        for m in range(len(knots)):
+            if z[i, m] != 0.0:
+                found += z[i, m] * knots[m]
+        into[i] = found
 
 
 def slopes(u: npt.ArrayLike, knots: npt.ArrayLike) -> FloatArray:
@@ -78,15 +116,49 @@ def mean_hats(u: FloatArray, shifts: FloatArray, knots: npt.ArrayLike) -> FloatA
     array([[0.25, 0.75, 0.  ]])
     """
     knots, ordered = np.asarray(knots, dtype=np.float64), np.sort(shifts)
-    sums = np.concatenate([[0.0], np.cumsum(ordered)])
-    ends = np.searchsorted(ordered, knots[1:-1] - u[:, None], side="left")
-    ends = np.column_stack([np.zeros(len(u), np.intp), ends, np.full(len(u), len(ordered))])
-    count, total = np.diff(ends, axis=1), np.diff(sums[ends], axis=1)
-    share = (count * (u[:, None] - knots[:-1]) + total) / np.diff(knots)
     found = np.zeros((len(u), len(knots)))
-    found[:, :-1] += count - share
-    found[:, 1:] += share
-    return found / len(ordered)
+    _put_mean_hats(u, ordered, np.concatenate([[0.0], np.cumsum(ordered)]), knots, found)
+    return found
+
+
+@compiled
+def _put_mean_hats(u: Any, ordered: Any, sums: Any, knots: Any, into: Any) -> None:
+    for i in range(len(u)):
+        _add_mean_hats(u[i], ordered, sums, knots, 1.0, into[i])
+
+
+@njit(**HELPER)
+def _add_mean_hats(u: float, ordered: Any, sums: Any, knots: Any, factor: float, into: Any) -> None:
+    """Add a multiple of the means over ascending shifts (b,), whose first 0 to b have the sums (b + 1,)."""
+    start, b = 0, len(ordered)
+    factor = factor / b
+    for m in range(len(knots) - 1):
+        end = b if m == len(knots) - 2 else _first_from(ordered, knots[m + 1] - u, start)
+        if end > start:
+            count, total = end - start, sums[end] - sums[start]
+            share = (count * (u - knots[m]) + total) / (knots[m + 1] - knots[m])
+            into[m] += factor * (count - share)
+            into[m + 1] += factor * share
+        start = end
+        if start == b:
+            break
+
+
+@njit(**HELPER)
+def _first_from(ordered: Any, x: float, start: int) -> int:
+    """Return the first place from ``start`` on of a number that is at least x, likely nearby."""
+    step, end = 1, len(ordered)
+    while start + step <= end and ordered[start + step - 1] < x:
+        start += step
+        step *= 2
+    end = min(start + step - 1, end)
+    while start < end:
+        middle = (start + end) >> 1
+        if ordered[middle] < x:
+            start = middle + 1
+        else:
+            end = middle
+    return start
 
 
 def check_knots(knots: Sequence[float], name: str) -> None:
@@ -168,12 +240,21 @@ class HatsAxis(NumberAxis):
 
     @override
     def place(self, u: FloatArray) -> FloatArray:
-        inputs = self.plain.place(u)
-        return np.column_stack([hats(inputs[:, 0], self.knots), inputs[:, 1:]])
+        found = np.zeros((len(u), self.n_features))
+        self.put(u, found)
+        return found
+
+    @override
+    def put(self, u: FloatArray, into: FloatArray) -> None:
+        inputs = super().place(u)
+        put_hats(inputs[:, 0], self.knots, into)
+        into[:, len(self.knots) :] = inputs[:, 1:]
 
     @override
     def positions(self, z: FloatArray) -> FloatArray:
-        return z[:, : len(self.knots)] @ np.array(self.knots)
+        found = np.empty(len(z))
+        _put_positions(z, np.array(self.knots), found)
+        return found
 
     @override
     def inputs(self, z: FloatArray) -> FloatArray:
@@ -259,6 +340,58 @@ class Pair:
         return hats(self.coordinates(first, second), self.knots)
 
 
+@dataclass(frozen=True, eq=False)
+class MeanPair:
+    """A pair of which one column has the values of reference rows.
+
+    Attributes
+    ----------
+    pair : Pair
+    shifts : tuple of two ndarrays, shape (b,)
+        What the references' values of the second, and of the first, column move the coordinate by, ascending.
+    sums : tuple of two ndarrays, shape (b + 1,)
+        Of the first 0 to b shifts.
+    """
+
+    pair: Pair
+    shifts: tuple[FloatArray, FloatArray]
+    sums: tuple[FloatArray, FloatArray]
+
+    @classmethod
+    def of(cls, pair: Pair, first: FloatArray, second: FloatArray) -> MeanPair:
+        """Return a pair and the coordinates (b,) of the references' columns."""
+        shifts = np.sort(pair.sign * second / pair.scale), np.sort(first / pair.scale)
+        ahead, behind = (np.concatenate([[0.0], np.cumsum(shift)]) for shift in shifts)
+        return cls(pair, shifts, (ahead, behind))
+
+    def put_shares(self, first: FloatArray, second: FloatArray, into: FloatArray) -> None:
+        """Write what multiplies the pair's matrices in the change of either column, less the references'.
+
+        With B the features at both coordinates (m,) of a row, and B̄ their means where one of the columns has
+        the references' values, these are ``½ (B + B̄_first − B̄_second)`` and ``½ (B + B̄_second − B̄_first)``.
+        ``into`` are zeros, (m, K, 2).
+        """
+        pair = self.pair
+        none = np.zeros(1)
+        u = pair.coordinates(first, none), pair.coordinates(none, second), pair.coordinates(first, second)
+        _put_shares(u, self.shifts, self.sums, np.array(pair.knots), into)
+
+
+@compiled
+def _put_shares(u: Any, shifts: Any, sums: Any, knots: Any, into: Any) -> None:
+    difference = np.empty(len(knots))
+    for i in range(len(into)):
+        difference[:] = 0.0
+        _add_mean_hats(u[0][i], shifts[0], sums[0], knots, 0.5, difference)
+        _add_mean_hats(u[1][i], shifts[1], sums[1], knots, -0.5, difference)
+        for m in range(len(knots)):
+            into[i, m, 0], into[i, m, 1] = difference[m], -difference[m]
+        place, share = _segment(u[2][i], knots)
+        for side in range(2):
+            into[i, place, side] += 0.5 * (1 - share)
+            into[i, place + 1, side] += 0.5 * share
+
+
 def positions(axes: Sequence[Axis], z: FloatArray, place: int) -> FloatArray:
     """Return the coordinates (n,) of a number, given by its place among the axes, at features z (n, …)."""
     first = sum(axis.n_features for axis in axes[:place])
@@ -269,5 +402,30 @@ def with_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], own: FloatArray) -> 
     """Return the features of axes and pairs, (n, p), from those of the axes."""
     if not pairs:
         return own
-    blocks = [pair.place(*(positions(axes, own, place) for place in pair.columns)) for pair in pairs]
-    return np.hstack([own, *blocks])
+    z = np.zeros((len(own), own.shape[1] + sum(len(pair.knots) for pair in pairs)))
+    z[:, : own.shape[1]] = own
+    _put_pairs(axes, pairs, z)
+    return z
+
+
+def features(axes: Sequence[Axis], pairs: Sequence[Pair], u: FloatArray) -> FloatArray:
+    """Return the features of axes and pairs, (n, p), at coordinates (n, c) of the columns."""
+    own = sum(axis.n_features for axis in axes)
+    z = np.zeros((len(u), own + sum(len(pair.knots) for pair in pairs)))
+    first = 0
+    for axis, coordinates in zip(axes, u.T, strict=True):
+        axis.put(coordinates, z[:, first : first + axis.n_features])
+        first += axis.n_features
+    _put_pairs(axes, pairs, z)
+    return z
+
+
+def _put_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], z: FloatArray) -> None:
+    """Write the features of pairs, zero before, behind those of the axes."""
+    columns = sorted({place for pair in pairs for place in pair.columns})
+    along = {place: positions(axes, z, place) for place in columns}
+    first = sum(axis.n_features for axis in axes)
+    for pair in pairs:
+        u = pair.coordinates(*(along[place] for place in pair.columns))
+        put_hats(u, pair.knots, z[:, first : first + len(pair.knots)])
+        first += len(pair.knots)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -14,15 +15,16 @@ from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from .._common.messages import meant, shown, truncated_list
 from .._common.text import class_text
+from ..eigen.engine import in_chunks
 from ..pencil import MatrixPencil, SpectralFunction, Total
 from .association import Association, association
 from .axes import Axis, NumberAxis
-from .hats import Pair, positions, slopes, with_pairs
+from .hats import Pair, features, positions, slopes, with_pairs
 from .levels import class_place
 from .wrapped import renamed, unwrapped
 
-TOGETHER = 2**22
-"""Features, or entries of matrices, of the rows that are predicted at a time: 32 MiB."""
+TOGETHER = 2**18
+"""Features, or entries of matrices, of the rows that a thread has in memory at a time: 2 MiB."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,10 @@ class ModelView:
         ends = len(self.column_of) + np.cumsum([0, *(len(pair.knots) for pair in self.pairs)])
         return tuple(slice(int(first), int(end)) for first, end in pairwise(ends))
 
+    def placed(self, u: FloatArray) -> FloatArray:
+        """Return the features (n, p) at coordinates (n, c) of the columns, NaN where there is none."""
+        return features(self.axes, self.pairs, u)
+
     def with_pairs(self, own: FloatArray) -> FloatArray:
         """Return the features (n, p) of rows from those of the axes."""
         return with_pairs(self.axes, self.pairs, own)
@@ -230,11 +236,22 @@ class ModelView:
 
     def values_of_inputs(self, x: FloatArray) -> FloatArray:
         """Return f at inputs (n, g), some rows at a time: shape (n,)."""
-        together = max(1, TOGETHER // max(len(self.features), self._entries))
-        parts = [
-            self.values(self.from_inputs(x[start : start + together])) for start in range(0, len(x), together)
-        ]
-        return np.concatenate(parts) if parts else self.values(np.empty((0, len(self.features))))
+        return self.values_in_chunks(len(x), lambda some: self.from_inputs(x[some]))
+
+    def values_in_chunks(self, n: int, features: Callable[[slice], FloatArray]) -> FloatArray:
+        """Return f at n rows, (n,) or (n, classes), of which ``features`` encodes some at a time."""
+        found = np.empty((n, *self.values(np.empty((0, len(self.features)))).shape[1:]))
+
+        def part(some: slice) -> None:
+            found[some] = self.values(features(some))
+
+        in_chunks(part, n, self.rows_together, n * self._entries)
+        return found
+
+    @property
+    def rows_together(self) -> int:
+        """Number of rows whose features and matrices are in memory at a time."""
+        return max(1, TOGETHER // max(len(self.features), self._entries))
 
     def values(self, z: FloatArray) -> FloatArray:
         """Return f at features (n, p): shape (n,), or (n, classes) of a model of several classes."""

@@ -16,14 +16,30 @@ from .wrapped import transformed, unwrapped
 
 
 @dataclass(frozen=True, eq=False)
+class Coordinates:
+    """Rows as coordinates (n, c) of their columns, NaN where a value is missing or unknown.
+
+    A table of hats is many times larger: features are made of coordinates when they are asked for.
+    """
+
+    u: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.u)
+
+    def __getitem__(self, places: Any) -> Self:
+        return replace(self, u=self.u[places])
+
+
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Encoded rows of one model.
 
     Attributes
     ----------
     view : ModelView
-    z : ndarray, shape (n, p)
-        Features.
+    encoded : ndarray, shape (n, p), or Coordinates
+        Features, or what they are made of.
     data : ndarray, shape (n, c)
         The rows in the user's units.
     labels : ndarray, shape (n,)
@@ -43,33 +59,45 @@ class Rows:
     """
 
     view: ModelView
-    z: FloatArray
+    encoded: FloatArray | Coordinates
     data: npt.NDArray[Any]
     labels: npt.NDArray[Any]
     label_name: str = ""
     unknown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not len(self.z) == len(self.data) == len(self.labels):
-            found = f"{len(self.z)}, {len(self.data)} and {len(self.labels)}"
-            raise ValueError(f"expected z, data and labels of the same rows; got {found}")
+        if not len(self.encoded) == len(self.data) == len(self.labels):
+            found = f"{len(self.encoded)}, {len(self.data)} and {len(self.labels)}"
+            raise ValueError(f"expected features, data and labels of the same rows; got {found}")
 
     def __len__(self) -> int:
-        return len(self.z)
+        return len(self.encoded)
+
+    def features(self, some: slice) -> FloatArray:
+        """Return the features (m, p) of some rows."""
+        own = self.encoded[some]
+        return self.view.placed(own.u) if isinstance(own, Coordinates) else own
+
+    @cached_property
+    def z(self) -> FloatArray:
+        """The features of all rows, shape (n, p), which stay in memory: for analyses of few rows."""
+        return self.features(slice(None))
 
     @cached_property
     def prediction(self) -> FloatArray:
         """The prediction f at the rows, shape (n,), or (n, classes) of a model of several classes."""
-        return self.view.values(self.z)
+        return self.view.values_in_chunks(len(self), self.features)
 
     @cached_property
     def inputs(self) -> FloatArray:
         """What columns become before they are made piecewise linear: see :meth:`ModelView.inputs`."""
-        return self.view.inputs(self.z)
+        together = self.view.rows_together
+        starts = range(0, max(len(self), 1), together)
+        return np.concatenate([self.view.inputs(self.features(slice(at, at + together))) for at in starts])
 
     def take(self, places: Any) -> Self:
         """Return some of the rows, by their places."""
-        return replace(self, z=self.z[places], data=self.data[places], labels=self.labels[places])
+        return replace(self, encoded=self.encoded[places], data=self.data[places], labels=self.labels[places])
 
 
 def labels_of(X: Any, n: int) -> tuple[npt.NDArray[Any], str]:

@@ -8,6 +8,7 @@ from scipy.integrate import quad_vec
 from scipy.linalg import eigh
 
 from spectral_interp import Pencil
+from spectral_interp.attribution.changes import Changes
 
 
 def dense(pencil):
@@ -86,3 +87,38 @@ def shapley_interaction(v, i, j, c):
             s = frozenset(chosen)
             total += weight * (v[s | {i, j}] - v[s | {i}] - v[s | {j}] + v[s])
     return total
+
+
+def plain_local(view, z, reference):
+    """Return what method "local" returns, from the change matrix of every row and reference."""
+    changes, (n, b) = Changes(view, z, reference), (len(z), len(reference))
+    neurons, d = changes.neurons, changes.neurons.structure.dim
+    row, ref = np.repeat(np.arange(n), b), np.tile(np.arange(b), n)
+    delta = halves(changes, row, ref)
+    delta = delta.reshape(n, b, *delta.shape[1:]).mean(axis=1)
+    matrices = neurons.at(z)
+    values, v = neurons.pairs(matrices)
+    products = neurons.products(v)
+    forms, base = delta * products[:, None], neurons.at(reference).mean(axis=0) * products
+    found = {
+        "diagonal": forms[..., :d].sum(axis=(2, 3)),
+        "coupling": forms[..., d:].sum(axis=(2, 3)),
+        "base_diagonal": base[..., :d].sum(axis=(1, 2)),
+        "base_coupling": base[..., d:].sum(axis=(1, 2)),
+        "prediction": values.sum(axis=1),
+        "degenerate": neurons.degenerate(matrices),
+    }
+    found["values"] = found["diagonal"] + found["coupling"]
+    found["base_values"] = found["base_diagonal"] + found["base_coupling"]
+    if neurons.n_members > 1:
+        found["refit_deviation"] = neurons.by_member(forms.sum(axis=3)).std(axis=2, ddof=1)
+    return found
+
+
+def halves(changes, row, ref):
+    """Return the change matrices of the columns, (m, c, N, E), half of every pair's part in each of its two."""
+    polynomial = changes.polynomial(row, ref)
+    found = polynomial[:, : changes.columns]
+    for q, pair in enumerate(changes.view.pairs, start=changes.columns):
+        found[:, [pair.first, pair.second]] += polynomial[:, [q]] / 2
+    return found

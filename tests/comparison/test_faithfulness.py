@@ -105,6 +105,6 @@ def test_sensitivity_is_the_largest_relative_change(mixed):
     moved[:, numeric] += np.random.default_rng(2).uniform(-0.1, 0.1, size=(len(moved), 2))
     before = explainer(linear, inputs, reference, seed=0).values
     repeated = inputs.take(np.repeat(np.arange(4), faithfulness.JITTERS))
-    after = explainer(linear, replace(repeated, z=moved), reference, seed=0).values
+    after = explainer(linear, replace(repeated, encoded=moved), reference, seed=0).values
     change = np.linalg.norm(after.reshape(4, faithfulness.JITTERS, -1) - before[:, None], axis=2)
     assert got == pytest.approx((change.max(axis=1) / np.linalg.norm(before, axis=1)).mean())

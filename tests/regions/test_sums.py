@@ -44,7 +44,7 @@ def test_a_row_and_its_neighbour_in_the_cell_lie_on_one_plane():
     x = np.repeat(rows.inputs[:10], 2, axis=0)
     x[1::2] += 1e-9
     z = view.from_inputs(x)
-    near = replace(rows, z=z, data=rows.data[:20], labels=rows.labels[:20])
+    near = replace(rows, encoded=z, data=rows.data[:20], labels=rows.labels[:20])
     anchors, labels = linear_regions(view, near).pieces(1e-7)
     assert len(anchors) <= 10
     assert (labels[::2] == labels[1::2]).all()

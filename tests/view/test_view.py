@@ -221,8 +221,8 @@ def test_the_background_cannot_be_overwritten(table):
 
 def test_rows_have_one_length(table):
     est, frame = table
-    with pytest.raises(ValueError, match="z, data and labels of the same rows; got 3, 5 and 5"):
-        replace(est.rows(frame[:5]), z=np.zeros((3, 7)))
+    with pytest.raises(ValueError, match="features, data and labels of the same rows; got 3, 5 and 5"):
+        replace(est.rows(frame[:5]), encoded=np.zeros((3, 7)))
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
