@@ -14,6 +14,8 @@ between its two columns: ``Σ_c Δ_c = A(x) − A(r)``. They are the change matr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .._common.arrays import FloatArray, IntArray
@@ -172,11 +174,9 @@ class MeanChanges:
         for at, name in enumerate(self.view.columns):
             own = self.view.own(name)
             found[:, at] = self.neurons.steps(z[:, own] - self.centre[own], own)
-        shares = self.shares(z)
-        for pair, own in zip(self.view.pairs, self.view.pair_own, strict=True):
-            some = slice(own.start - len(self.view.column_of), own.stop - len(self.view.column_of))
+        for pair, own, shares in self.shares(z):
             for side, column in enumerate(pair.columns):
-                found[:, column] += self.neurons.steps(shares[:, some, side] - self.centre[own] / 2, own)
+                found[:, column] += self.neurons.steps(shares[..., side] - self.centre[own] / 2, own)
         return found
 
     @cached_property
@@ -184,18 +184,14 @@ class MeanChanges:
         """The mean features of the reference rows, shape (p,)."""
         return self.reference.mean(axis=0)
 
-    def shares(self, z: FloatArray) -> FloatArray:
-        """Return what multiplies the matrices of pairs in the Δ of their first and their second column.
+    def shares(self, z: FloatArray) -> Iterator[tuple[Pair, slice, FloatArray]]:
+        """Yield every pair, its features, and what multiplies their matrices in the Δ of its two columns.
 
-        That is of all features of pairs, shape (n, K, 2), apart from half of the references' mean.
+        That is (n, K, 2), apart from half of the references' mean.
         """
-        first = len(self.view.column_of)
-        found = np.zeros((len(z), z.shape[1] - first, 2))
         u = self._positions(z)
         for mean, own in zip(self._means, self.view.pair_own, strict=True):
-            into = found[:, own.start - first : own.stop - first]
-            mean.put_shares(u[mean.pair.first], u[mean.pair.second], into)
-        return found
+            yield mean.pair, own, mean.shares(u[mean.pair.first], u[mean.pair.second])
 
     @cached_property
     def _means(self) -> list[MeanPair]:

@@ -109,8 +109,6 @@ class InLanes:
         The first feature of every column, and twice the one after the last: the base has none.
     less : ndarray, shape (B, c + 1, E, LANES)
         What the references have: the mean matrix of every column; and −A(r), for the base.
-    runs : ndarray of int, shape (q, 4)
-        The first feature of every pair, the one after the last, and its columns.
     """
 
     changes: MeanChanges
@@ -118,7 +116,6 @@ class InLanes:
     blocks: Blocks
     firsts: IntArray
     less: FloatArray
-    runs: IntArray
 
     @classmethod
     def of(cls, changes: MeanChanges) -> Self | None:
@@ -139,20 +136,16 @@ class InLanes:
             less[pair.second] += half
         end = len(view.column_of)
         arranged = blocks.arranged(np.stack([*less, -changes.start]))
-        runs = [
-            (own.start, own.stop, *pair.columns) for pair, own in zip(view.pairs, view.pair_own, strict=True)
-        ]
-        firsts, blocks = np.array([*view.firsts, end, end]), blocks.moved(origin)
-        return cls(changes, origin, blocks, firsts, arranged, np.array(runs, dtype=np.intp))
+        return cls(changes, origin, blocks.moved(origin), np.array([*view.firsts, end, end]), arranged)
 
     def parts(self, z: FloatArray) -> Parts:
         """Return the contributions at rows (n, p)."""
-        view, members, c = self.changes.view, self.changes.neurons.n_members, self.changes.columns
-        sparse = SparseFeatures.of(z - self.origin)
+        members, c = self.changes.neurons.n_members, self.changes.columns
+        sparse = SparseFeatures.of(z, self.origin)
         solved, forms = self.blocks.solved(sparse), Forms.zeros(len(z), c + 1, members)
         solved.add_columns(sparse, self.firsts, self.less, forms)
-        if view.pairs:
-            solved.add_pairs(self.runs, self.changes.shares(z), forms)
+        for pair, own, shares in self.changes.shares(z):
+            solved.add_pair(own, shares, pair.columns, forms)
         whole = forms.diagonal + forms.coupling
         return Parts(
             values=whole[:, :c],

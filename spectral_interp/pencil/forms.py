@@ -52,11 +52,12 @@ class SparseFeatures(NamedTuple):
     shares: FloatArray
 
     @classmethod
-    def of(cls, z: FloatArray) -> Self:
-        """Return the features of rows (n, p) that are not zero."""
+    def of(cls, z: FloatArray, origin: FloatArray) -> Self:
+        """Return the features of rows (n, p), less those of an origin (p,), that are not zero."""
+        count = _count(z, origin)
         ends = np.zeros(len(z) + 1, dtype=np.intp)
-        places, shares = np.empty(z.size, dtype=np.int32), np.empty(z.size)
-        _compress(z, ends, places, shares)
+        places, shares = np.empty(count, dtype=np.int32), np.empty(count)
+        _compress(z, origin, ends, places, shares)
         return cls(ends, places, shares)
 
 
@@ -141,10 +142,10 @@ class Blocks:
 
     def values(self, z: FloatArray) -> FloatArray:
         """Return λ_k of every neuron at rows (n, p): shape (n, N)."""
-        found = np.empty((len(z), len(self.k), LANES))
+        found, origin = np.empty((len(z), len(self.k), LANES)), np.zeros(z.shape[1])
 
         def part(first: int, last: int) -> int:
-            sparse = SparseFeatures.of(z[first:last])
+            sparse = SparseFeatures.of(z[first:last], origin)
             return int(_values(self.order, self.k, self.entries, sparse, found[first:last]))
 
         unsolved = spread(part, len(z), found[..., 0].size * self.entries.shape[2] * LANES)
@@ -214,29 +215,32 @@ class Solved:
             *(blocks.order, blocks.entries, less, firsts, sparse, blocks.member, self.products, forms)
         )
 
-    def add_pairs(self, runs: IntArray, shares: FloatArray, forms: Forms) -> None:
-        """Add the forms of the features of pairs, each with shares of its own in two columns.
-
-        Parameters
-        ----------
-        runs : ndarray of int, shape (q, 4)
-            The first feature of every pair, the one after the last, and its columns.
-        shares : ndarray, shape (n, K, 2)
-            Of the features from ``runs[0, 0]`` on.
-        forms : Forms
-        """
+    def add_pair(self, own: slice, shares: FloatArray, columns: tuple[int, int], forms: Forms) -> None:
+        """Add the forms of K features, with shares (n, K, 2) in two columns."""
         blocks = self.blocks
-        _add_pairs(blocks.order, blocks.entries, runs, shares, blocks.member, self.products, forms)
+        _add_pair(
+            *(blocks.order, blocks.entries, own.start, shares, columns, blocks.member, self.products, forms)
+        )
 
 
 @compiled
-def _compress(z: Any, ends: Any, places: Any, shares: Any) -> None:
-    """Write the features of rows (n, p) that are not zero one after another."""
+def _count(z: Any, origin: Any) -> int:
+    """Return how many features of rows (n, p) are not those of an origin (p,)."""
+    found = 0
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            found += int(z[i, j] != origin[j])
+    return found
+
+
+@compiled
+def _compress(z: Any, origin: Any, ends: Any, places: Any, shares: Any) -> None:
+    """Write features of rows (n, p), less those of an origin (p,), one after another where not zero."""
     last = 0
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
-            if z[i, j] != 0.0:
-                places[last], shares[last] = j, z[i, j]
+            if z[i, j] != origin[j]:
+                places[last], shares[last] = j, z[i, j] - origin[j]
                 last += 1
         ends[i + 1] = last
 
@@ -396,31 +400,31 @@ def _add_columns(
 
 
 @compiled
-def _add_pairs(
-    order: Any, entries: Any, runs: Any, shares: Any, member: Any, products: Any, forms: Any
+def _add_pair(
+    order: Any, entries: Any, first: int, shares: Any, columns: Any, member: Any, products: Any, forms: Any
 ) -> None:
-    """Add the forms of the features of pairs: see :meth:`Solved.add_pairs`."""
-    n, d, blocks, zero = len(shares), len(order), len(member), fill(entries, 0.0)
+    """Add the forms of features from ``first`` on to two columns: see :meth:`Solved.add_pair`."""
+    n, features, _ = shares.shape
+    d, blocks, zero = len(order), len(member), fill(entries, 0.0)
     count = 2 * d - 1
     size = entries.shape[1] * count * LANES
     own = scratch(entries, order)
     for b in range(blocks):
-        for q in range(len(runs)):
-            for i in range(n):
-                for e in range(count):
-                    store(own, e * LANES, load(products, ((i * blocks + b) * count + e) * LANES))
-                on, off, other_on, other_off = zero, zero, zero, zero
-                for m in range(runs[q, 0], runs[q, 1]):
-                    one, other = shares[i, m - runs[0, 0], 0], shares[i, m - runs[0, 0], 1]
-                    if one == 0.0 and other == 0.0:
-                        continue
-                    at = b * size + (m + 1) * count * LANES
-                    x, y = zero, zero
-                    for e in range(d):
-                        x = x + load(own, e * LANES) * load(entries, at + e * LANES)
-                    for e in range(d, count):
-                        y = y + load(own, e * LANES) * load(entries, at + e * LANES)
-                    on, off = on + one * x, off + one * y
-                    other_on, other_off = other_on + other * x, other_off + other * y
-                _add(forms, i, runs[q, 2], member[b], on, off)
-                _add(forms, i, runs[q, 3], member[b], other_on, other_off)
+        for i in range(n):
+            for e in range(count):
+                store(own, e * LANES, load(products, ((i * blocks + b) * count + e) * LANES))
+            on, off, other_on, other_off = zero, zero, zero, zero
+            for m in range(features):
+                one, other = shares[i, m, 0], shares[i, m, 1]
+                if one == 0.0 and other == 0.0:
+                    continue
+                at = b * size + (first + m + 1) * count * LANES
+                x, y = zero, zero
+                for e in range(d):
+                    x = x + load(own, e * LANES) * load(entries, at + e * LANES)
+                for e in range(d, count):
+                    y = y + load(own, e * LANES) * load(entries, at + e * LANES)
+                on, off = on + one * x, off + one * y
+                other_on, other_off = other_on + other * x, other_off + other * y
+            _add(forms, i, columns[0], member[b], on, off)
+            _add(forms, i, columns[1], member[b], other_on, other_off)

@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
+from ..eigen.compiling import compiled
 from .structures import Structure
 
 DEGENERATE = 1e-8
 """Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
 
-WIDE = 64
-"""Number of features from which on rows that are mostly zeros are multiplied as sparse ones."""
-
-SPARSE = 1 / 4
-"""Largest share of other numbers in such rows."""
+WIDE, SPARSE = 64, 1 / 4
+"""Number of features, and least share that is not zero, from which on BLAS multiplies rows faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +58,21 @@ class Neurons:
 
     def at(self, z: FloatArray) -> FloatArray:
         """Return A(z) of every neuron at rows (n, p): shape (n, N, E)."""
-        return self.entries[0] + self.steps(z)
+        return self._added(np.repeat(self.entries[:1], len(z), axis=0), z, self.entries[1:])
 
     def steps(self, s: FloatArray, own: slice | None = None) -> FloatArray:
         """Return ``Σ s_i A_i`` for changes of the features ``own``, by default all: shape (n, N, E)."""
         entries = self.entries[1:] if own is None else self.entries[1 + own.start : 1 + own.stop]
-        flat = entries.reshape(len(entries), -1)
-        sparse = s.shape[1] >= WIDE and np.count_nonzero(s) <= SPARSE * s.size
-        found = np.asarray(csr_array(s) @ flat if sparse else s @ flat, dtype=np.float64)
-        return found.reshape(len(s), entries.shape[1], entries.shape[2])
+        return self._added(np.zeros((len(s), *entries.shape[1:])), s, entries)
+
+    def _added(self, matrices: FloatArray, s: FloatArray, entries: FloatArray) -> FloatArray:
+        """Add ``Σ s_i A_i`` to matrices (n, N, E), for numbers (n, m) and entries (m, N, E)."""
+        into, flat = matrices.reshape(len(s), entries[:1].size), entries.reshape(len(entries), -1)
+        if s.shape[1] < WIDE or np.count_nonzero(s) <= SPARSE * s.size:
+            _add_products(s, flat, into)
+        else:
+            into += s @ flat
+        return matrices
 
     def values(self, matrices: FloatArray) -> FloatArray:
         """Return λ_k of matrices (n, N, E): shape (n, N)."""
@@ -136,6 +139,17 @@ class Neurons:
         starts = np.searchsorted(self.member, np.arange(self.n_members))
         sums: FloatArray = np.add.reduceat(per_neuron, starts, axis=-1)
         return self.n_members * sums
+
+
+@compiled
+def _add_products(s: Any, flat: Any, into: Any) -> None:
+    """Add ``s @ flat``, leaving zeros out."""
+    for i in range(s.shape[0]):
+        for j in range(s.shape[1]):
+            share = s[i, j]
+            if share != 0.0:
+                for e in range(flat.shape[1]):
+                    into[i, e] += share * flat[j, e]
 
 
 def _flat(matrices: FloatArray) -> FloatArray:

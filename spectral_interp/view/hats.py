@@ -364,17 +364,18 @@ class MeanPair:
         ahead, behind = (np.concatenate([[0.0], np.cumsum(shift)]) for shift in shifts)
         return cls(pair, shifts, (ahead, behind))
 
-    def put_shares(self, first: FloatArray, second: FloatArray, into: FloatArray) -> None:
-        """Write what multiplies the pair's matrices in the change of either column, less the references'.
+    def shares(self, first: FloatArray, second: FloatArray) -> FloatArray:
+        """Return what multiplies the pair's matrices in the change of either column, less the references'.
 
         With B the features at both coordinates (m,) of a row, and B̄ their means where one of the columns has
-        the references' values, these are ``½ (B + B̄_first − B̄_second)`` and ``½ (B + B̄_second − B̄_first)``.
-        ``into`` are zeros, (m, K, 2).
+        the references' values, these are ``½ (B + B̄_first − B̄_second)`` and ``½ (B + B̄_second − B̄_first)``:
+        shape (m, K, 2).
         """
-        pair = self.pair
-        none = np.zeros(1)
+        pair, none = self.pair, np.zeros(1)
+        found = np.empty((len(first), len(pair.knots), 2))
         u = pair.coordinates(first, none), pair.coordinates(none, second), pair.coordinates(first, second)
-        _put_shares(u, self.shifts, self.sums, np.array(pair.knots), into)
+        _put_shares(u, self.shifts, self.sums, np.array(pair.knots), found)
+        return found
 
 
 @compiled

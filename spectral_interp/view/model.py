@@ -23,8 +23,8 @@ from .hats import Pair, features, positions, slopes, with_pairs
 from .levels import class_place
 from .wrapped import renamed, unwrapped
 
-TOGETHER = 2**18
-"""Features, or entries of matrices, of the rows that a thread has in memory at a time: 2 MiB."""
+TOGETHER = 2**19
+"""Features, or entries of matrices, of the rows that a thread has in memory at a time: 4 MiB."""
 
 
 @dataclass(frozen=True)

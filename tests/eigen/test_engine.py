@@ -48,6 +48,27 @@ def test_slices_cover_the_rows_once(two_threads, monkeypatch):
         assert len(seen) == (2 if n > 16 else 1)
 
 
+def test_chunks_are_the_same_for_any_threads_and_spread_nothing(batch, two_threads, monkeypatch):
+    """A slice that waited for others in the same pool could wait for ever."""
+    monkeypatch.setattr(engine, "THREADED", 1)
+    monkeypatch.setattr(engine, "_pool", ThreadPoolExecutor(2))
+    expected, chunks = eigenpairs(*batch, 7)[0], {}
+    for threads in (1, 2, 7):
+        torch.set_num_threads(threads)
+        found, own, seen = np.zeros(5000), [], set()
+
+        def solve(some, found=found, own=own, seen=seen):
+            found[some] = eigenpairs(*(band[some] for band in batch), 7)[0]
+            own.append((some.start, some.stop))
+            seen.add(threading.get_ident())
+
+        engine.in_chunks(solve, 5000, 300, 5000 * 29)
+        np.testing.assert_array_equal(found, expected)
+        chunks[threads] = sorted(own)
+        assert (len(seen) > 1) == (threads > 1)
+    assert chunks[1] == chunks[2] == chunks[7] == [(a, min(a + 300, 5000)) for a in range(0, 5000, 300)]
+
+
 def test_an_error_in_a_thread_surfaces(two_threads, monkeypatch):
     monkeypatch.setattr(engine, "THREADED", 1)
 

@@ -134,11 +134,11 @@ def test_an_analysis_encodes_every_table_once(classifier, breast_cancer, tmp_pat
     """The rows, the background and the pencil of a model from a file: once each, whatever looks at them."""
     classifier.save(tmp_path / "model.pt", heldout=tuple(part[:12] for part in breast_cancer))
     encoded, built = [], []
-    features, pencil = TableEncoder.features, TridiagonalSpectral.pencil
+    coordinates, pencil = TableEncoder.coordinates, TridiagonalSpectral.pencil
     monkeypatch.setattr(
         TableEncoder,
-        "features",
-        lambda self, frame, **how: encoded.append(len(frame)) or features(self, frame, **how),
+        "coordinates",
+        lambda self, frame, **how: encoded.append(len(frame)) or coordinates(self, frame, **how),
     )
     monkeypatch.setattr(TridiagonalSpectral, "pencil", lambda self: built.append(1) or pencil(self))
     est = load(tmp_path / "model.pt")
