@@ -284,5 +284,4 @@ def _eigenbases(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def rounding(neurons: Neurons, z: FloatArray) -> FloatArray:
     """Return what eigenvalues at rows z (n, p) cannot resolve, for every neuron: shape (n, N)."""
-    terms = neurons.sizes[0] + np.abs(z) @ neurons.sizes[1:]
-    return RESOLUTION * terms + SUBNORMAL * neurons.structure.dim
+    return RESOLUTION * neurons.terms(z) + SUBNORMAL * neurons.structure.dim

@@ -118,6 +118,12 @@ class Neurons:
         """Spectral norms of A_0 … A_p of every neuron: shape (p + 1, N)."""
         return self.norms(self.entries)
 
+    def terms(self, z: FloatArray) -> FloatArray:
+        """Return ``‖A_0‖ + Σ |z_i| ‖A_i‖`` of every neuron at rows (n, p): shape (n, N)."""
+        found = np.repeat(self.sizes[:1], len(z), axis=0)
+        _add_products(np.abs(z), self.sizes[1:], found)
+        return found
+
     def norms(self, matrices: FloatArray) -> FloatArray:
         """Return the spectral norms of matrices (n, N, E): shape (n, N)."""
         low, high = self.extremes(matrices)

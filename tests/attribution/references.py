@@ -116,7 +116,7 @@ def plain_local(view, z, reference):
 
 
 def halves(changes, row, ref):
-    """Return the change matrices of the columns, (m, c, N, E), with half of the part of every pair of theirs."""
+    """Return the change matrices of the columns, (m, c, N, E), each with half of what its pairs change."""
     polynomial = changes.polynomial(row, ref)
     found = polynomial[:, : changes.columns]
     for q, pair in enumerate(changes.view.pairs, start=changes.columns):
