@@ -106,11 +106,8 @@ class Blocks:
         if not isinstance(neurons.structure, Tridiagonal) or not 2 <= neurons.structure.dim <= MOST:
             return None
         groups = np.unique(np.column_stack([neurons.member, neurons.k]), axis=0)
-        places = [
-            np.flatnonzero((neurons.member == member) & (neurons.k == k))[start : start + LANES]
-            for member, k in groups.tolist()
-            for start in range(0, int(((neurons.member == member) & (neurons.k == k)).sum()), LANES)
-        ]
+        alike = [np.flatnonzero((neurons.member == member) & (neurons.k == k)) for member, k in groups]
+        places = [own[start : start + LANES] for own in alike for start in range(0, len(own), LANES)]
         if len(neurons) < FULL * LANES * len(places):
             return None
         lane, used = np.empty(len(neurons), dtype=np.intp), np.zeros((len(places), LANES))
@@ -157,25 +154,16 @@ class Blocks:
 
     def solved(self, sparse: SparseFeatures) -> Solved:
         """Return λ_k of every neuron at rows, and what ``vᵀ A v`` multiplies the entries of A with."""
-        values = np.empty(((len(sparse.ends) - 1), len(self.k), LANES))
-        products = np.empty(((len(sparse.ends) - 1), len(self.k), self.entries.shape[2], LANES))
+        n, count = len(sparse.ends) - 1, self.entries.shape[2]
+        values, products = np.empty((n, len(self.k), LANES)), np.empty((n, len(self.k), count, LANES))
         _solve(self.order, self.k, self.entries, self.used, sparse, values, products)
-        values = values.reshape(len(values), len(self.k) * LANES)[:, self.lane]
+        values = values.reshape(n, len(self.k) * LANES)[:, self.lane]
+        found = Solved(self, values, products, np.zeros(n, dtype=bool))
         row, neuron = np.nonzero(np.isnan(values))
-        degenerate = np.zeros((len(sparse.ends) - 1), dtype=bool)
-        if len(row):
-            lane, structure = self.lane[neuron], self.neurons.structure
-            block, place = lane // LANES, lane % LANES
-            matrices = products[row, block, :, place]  # the kernel left the matrices where it was not sure
-            for k in np.unique(self.neurons.k[neuron]).tolist():
-                own = np.flatnonzero(self.neurons.k[neuron] == k)
-                some = matrices[own]
-                values[row[own], neuron[own]], v = structure.pairs(some, k)
-                products[row[own], block[own], :, place[own]] = structure.products(v, v)
-                low, high = structure.extremes(some)
-                small = structure.gaps(some, k) <= DEGENERATE * np.maximum(-low, high)
-                degenerate[row[own[small]]] = True
-        return Solved(self, values, products, degenerate)
+        for k in np.unique(self.neurons.k[neuron]).tolist():
+            own = self.neurons.k[neuron] == k
+            found.solve_apart(row[own], neuron[own], k)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +184,17 @@ class Solved:
     values: FloatArray
     products: FloatArray
     degenerate: npt.NDArray[np.bool_]
+
+    def solve_apart(self, row: IntArray, neuron: IntArray, k: int) -> None:
+        """Solve neurons of index k at rows, (m,), whose products are still their matrices."""
+        structure = self.blocks.neurons.structure
+        block, place = np.divmod(self.blocks.lane[neuron], LANES)
+        matrices = self.products[row, block, :, place]
+        self.values[row, neuron], v = structure.pairs(matrices, k)
+        self.products[row, block, :, place] = structure.products(v, v)
+        low, high = structure.extremes(matrices)
+        small = structure.gaps(matrices, k) <= DEGENERATE * np.maximum(-low, high)
+        self.degenerate[row[small]] = True
 
     def add_columns(self, sparse: SparseFeatures, firsts: IntArray, less: FloatArray, forms: Forms) -> None:
         """Add the forms of every column: of the matrices of its features less one of its own.
