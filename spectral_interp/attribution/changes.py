@@ -65,14 +65,14 @@ class Changes:
                 found[:, at] = self._own(z, at)[row] - self._own_of_reference[at][ref]
             else:  # of close values, differences of features are more exact than those of matrices
                 found[:, at] = self._own(z[row] - self.reference[ref], at)
-        for q, pair in enumerate(self.view.pairs, start=self.columns):
+        for q, pair in enumerate(self.view.pairs):
             x, r = (self._coordinates(rows, pair) for rows in (z, self.reference))
-            one = self._pair(q, pair.place(x[0][row], r[1][ref]))
-            other = self._pair(q, pair.place(r[0][ref], x[1][row]))
-            none = self._pairs_of_reference[q - self.columns][ref]
-            found[:, pair.first] += one - none
-            found[:, pair.second] += other - none
-            found[:, q] = self._pair(q, pair.place(*x))[row] - one - other + none
+            one, other = pair.place(x[0][row], r[1][ref]), pair.place(r[0][ref], x[1][row])
+            none, own = self._pairs_of_reference[q][ref], self.view.pair_own[q]
+            self.neurons.add_steps(one - none, own, found, pair.first)
+            self.neurons.add_steps(other - none, own, found, pair.second)
+            found[:, self.columns + q] = 0.0
+            self.neurons.add_steps(pair.place(*x)[row] - one - other + none, own, found, self.columns + q)
         return found
 
     def shared(self, polynomial: FloatArray) -> FloatArray:
@@ -117,10 +117,8 @@ class Changes:
 
     @cached_property
     def _pairs_of_reference(self) -> list[FloatArray]:
-        return [
-            self._pair(q, pair.place(*self._coordinates(self.reference, pair)))
-            for q, pair in enumerate(self.view.pairs, start=self.columns)
-        ]
+        """The features of every pair at the reference rows."""
+        return [pair.place(*self._coordinates(self.reference, pair)) for pair in self.view.pairs]
 
 
 def _mean_places(

@@ -36,7 +36,7 @@ ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
 ENTRIES = 2**20  # of changes that are held together
 VALUES = 2**17  # eigenvalues that are held together: they stay in the processor's cache
 TABLE = 2**22  # entries of a table of coalition values
-SECONDS_PER_ENTRY = 2e-8  # of a matrix, roughly, to decide whether progress is shown
+SECONDS_PER_ENTRY = 5e-9  # of a matrix, roughly, to decide whether progress is shown
 
 Masks = npt.NDArray[np.bool_]
 Game = Callable[[FloatArray], FloatArray]

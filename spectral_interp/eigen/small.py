@@ -43,11 +43,8 @@ NEWTON = 2.0**-32
 FEW = 5
 """Sweeps after which most lanes have converged."""
 
-ENTRY = 2.0**40
+BEYOND = 2.0**40
 """More than any bound of the spectrum of scaled matrices."""
-
-LEAST = 2.0**-80
-"""Least resolution: a matrix may be zero."""
 
 PATIENCE, SWEEPS = 16, 120
 """Sweeps after which brackets are only halved; most sweeps, never needed."""
@@ -114,7 +111,7 @@ def _scale_apart(bands: Any, count: int, shifts: Any) -> None:
 def _bounds(bands: Any, order: Any) -> Any:
     """Return Gershgorin's bounds of the spectra, and their means and standard deviations."""
     d = dim(order)
-    before, low, high = fill(bands, 0.0), fill(bands, ENTRY), fill(bands, -ENTRY)
+    before, low, high = fill(bands, 0.0), fill(bands, BEYOND), fill(bands, -BEYOND)
     mean, square = fill(bands, 0.0), fill(bands, 0.0)
     for j in range(d):
         after = abs(load(bands, (d + j) * LANES)) if j < d - 1 else fill(bands, 0.0)
@@ -132,10 +129,11 @@ def _bounds(bands: Any, order: Any) -> Any:
 
 
 @njit(**HELPER)
-def _minors(bands: Any, order: Any, x: Any) -> Any:
+def _minors(bands: Any, squares: Any, order: Any, x: Any) -> Any:
     """Return det (x - T), its derivative, half of the second one, and how many eigenvalues are below x.
 
-    The three determinants are multiplied by the same power of two, 1 up to order STRIDE + 1.
+    ``squares`` holds those of the couplings, from place 1 on. A power of two, 1 up to order STRIDE + 1,
+    multiplies the three determinants.
     """
     d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
@@ -150,8 +148,7 @@ def _minors(bands: Any, order: Any, x: Any) -> Any:
             p1, dp1, hp1 = scale * p1, scale * dp1, scale * hp1
         for j in range(first, min(first + STRIDE, d)):
             t = x - load(bands, j * LANES)
-            b = load(bands, (d + j - 1) * LANES)
-            b = larger(b * b, FLOOR)
+            b = load(squares, j * LANES)
             q = t * p - b * p1
             dq = t * dp - b * dp1 + p
             hq = t * hp - b * hp1 + dp
@@ -302,14 +299,18 @@ def laguerre(bands: Any, order: Any, k: int, start: Any, most: int) -> Any:
     d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
     low, high, mean, spread = _bounds(bands, order)
-    tol = larger(RESOLUTION * larger(abs(low), abs(high)), LEAST)
+    tol = RESOLUTION * larger(abs(low), abs(high))
     x = mean + (OUTER * (2 * k + 1 - d) / (d - 1)) * spread
     x = where((start > low) & (start < high), start, x)
-    margin = larger(2.0**-6 * (high - low) + 4.0 * tol, RESOLUTION)
+    margin = 2.0**-6 * (high - low) + 4.0 * tol
     low, high = low - margin, high + margin
     last, active = zero, one
+    squares = scratch(bands, order)
+    for j in range(1, d):
+        b = load(bands, (d + j - 1) * LANES)
+        store(squares, j * LANES, larger(b * b, FLOOR))
     for sweep in range(most):
-        p, dp, hp, count = _minors(bands, order, x)
+        p, dp, hp, count = _minors(bands, squares, order, x)
         above = count - (k + 0.5)
         down = above > 0.0
         low, high = where(down, low, x), where(down, x, high)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from .._common.arrays import FloatArray, IntArray
-from ..eigen.compiling import HELPER, compiled
+from ..eigen.compiling import CALLED, HELPER, compiled
 from ..eigen.engine import spread
 from ..eigen.lanes import (
     LANES,
@@ -66,20 +66,19 @@ def coalition_values(
     fast = isinstance(neurons.structure, Tridiagonal) and 2 <= neurons.structure.dim <= MOST
     if not fast or not np.isfinite(start).all() or not np.isfinite(changes).all():
         return _one_by_one(neurons, start, changes, pairs, masks, found)
-    starts = np.ascontiguousarray(start).reshape(-1, start.shape[2])
-    changes = np.ascontiguousarray(changes).reshape(*changes.shape[:2], -1)
-    masks = np.ascontiguousarray(masks)
-    nearby = _nearby(masks.tobytes(), masks.shape)
+    m, n, entries = start.shape
+    starts = np.ascontiguousarray(start).reshape(m * n, entries)
+    changes = np.ascontiguousarray(changes).reshape(m, changes.shape[1], n * entries)
     plan = _plan(masks.tobytes(), masks.shape, tuple(map(tuple, pairs.tolist())))
-    order, flat = order_of(neurons.structure.dim), found.reshape(len(masks), -1)
+    order, flat = order_of(neurons.structure.dim), found.reshape(-1)
     for k, own in neurons.indices:
         members = np.arange(len(neurons))[own]
 
         def part(first: int, last: int, k: int = k, own: IntArray = members) -> int:
-            _solve_all(k, order, starts, changes, plan, nearby, masks.shape[1], own, first, last, flat)
+            _solve_all(k, order, starts, changes, plan, own, first, last, flat)
             return 0
 
-        items = len(start) * len(members)
+        items = m * len(members)
         spread(part, items, items * len(masks) * neurons.structure.dim)
     return found
 
@@ -100,13 +99,39 @@ def _one_by_one(
 
 
 @functools.lru_cache(maxsize=4)
-def _nearby(content: bytes, shape: tuple[int, int]) -> IntArray:
+def _plan(content: bytes, shape: tuple[int, int], pairs: tuple[tuple[int, int], ...]) -> tuple[IntArray, ...]:
+    """Return how the matrix of a coalition follows from those before: steps, terms, ends, guides.
+
+    At place 0 is the start, at place l + 1 the sum over the columns from l on that a coalition has. A step
+    (a, b, t, u) takes the sum at place a, adds the terms from t to u, and puts it to place b, but not to 0.
+    The last step of a coalition gives its matrix; without one it is the same as before.
+    """
+    masks, c = np.frombuffer(content, dtype=bool).reshape(shape), shape[1]
+    steps, terms, ends, level = list[tuple[int, ...]](), list[int](), list[int](), [0] * (c + 1)
+    for s, mask in enumerate(masks):
+        differs = np.flatnonzero(mask != masks[s - 1]) if s else np.array([c - 1])
+        top = max(differs.tolist(), default=-1)
+        for column in range(top, -1, -1):
+            level[column] = level[column + 1]
+            if mask[column]:
+                with_later = (q for q, own in enumerate(pairs) if min(own) == column and mask[max(own)])
+                first, into = len(terms), column + 1 if column else 0
+                terms += [column, *(c + q for q in with_later)]
+                steps.append((level[column], into, first, len(terms)))
+                level[column] = into
+        if (top >= 0 or s == 0) and not mask[: top + 1].any():
+            steps.append((level[0], 0, 0, 0))
+        ends.append(len(steps))
+    found = np.array(steps, dtype=np.intp).reshape(-1, 4), np.array(terms, dtype=np.intp), np.array(ends)
+    return *found, _guides(masks)
+
+
+def _guides(masks: Masks) -> IntArray:
     """Return coalitions a, b, n that predict the eigenvalue of another by ``λ_a + λ_b - λ_n``: (s, 3).
 
     They are S − i, S − j and S − i − j for the first two columns that S has, or S − i for any column, three
     times. All come before S, or the row is -1.
     """
-    masks = np.frombuffer(content, dtype=bool).reshape(shape)
     found, seen = np.full((len(masks), 3), -1), dict[frozenset[int], int]()
     for place, mask in enumerate(masks):
         members = np.flatnonzero(mask).tolist()
@@ -118,35 +143,6 @@ def _nearby(content: bytes, shape: tuple[int, int]) -> IntArray:
             found[place] = max((seen.get(whole - {i}, -1) for i in members), default=-1)
         seen[whole] = place
     return found
-
-
-@functools.lru_cache(maxsize=4)
-def _plan(content: bytes, shape: tuple[int, int], pairs: tuple[tuple[int, int], ...]) -> tuple[IntArray, ...]:
-    """Return how the matrix of a coalition follows from those before: steps, terms, and ends of steps.
-
-    At place l is kept the sum over the columns from l on that a coalition has, at place c the start. A step
-    (a, b, t, u) takes the sum at place a, adds the terms from t to u, and puts it to place b, if not -1. The
-    last step of a coalition gives its matrix; without one it is the same as before.
-    """
-    masks, c = np.frombuffer(content, dtype=bool).reshape(shape), shape[1]
-    steps, terms, ends, level = list[tuple[int, ...]](), list[int](), list[int](), [c] * (c + 1)
-    for s, mask in enumerate(masks):
-        differs = np.flatnonzero(mask != masks[s - 1]) if s else np.array([c - 1])
-        top = max(differs.tolist(), default=-1)
-        for column in range(top, -1, -1):
-            level[column] = level[column + 1]
-            if mask[column]:
-                first = len(terms)
-                terms += [
-                    column,
-                    *(c + q for q, own in enumerate(pairs) if min(own) == column and mask[max(own)]),
-                ]
-                steps.append((level[column], column or -1, first, len(terms)))
-                level[column] = column
-        if top >= 0 and not mask[: top + 1].any():
-            steps.append((level[top], -1, 0, 0))
-        ends.append(len(steps))
-    return np.array(steps, dtype=np.intp).reshape(-1, 4), np.array(terms, dtype=np.intp), np.array(ends)
 
 
 # Sixteen items advance side by side, each with the changes of its own matrices. A lane whose eigenvalue is
@@ -197,7 +193,7 @@ def _guess(values: Any, nearby: Any, s: int) -> Any:
 @njit(**HELPER)
 def _follow(plan: Any, begin: int, end: int, count: int, sums: Any, own: Any, bands: Any) -> int:
     """Take the steps of a plan that lead to the matrices of the next coalition; return where they end."""
-    steps, terms, _ = plan
+    steps, terms, _, _ = plan
     for step in range(begin, end):
         above, into = steps[step, 0] * count, steps[step, 1] * count
         for e in range(count):
@@ -206,22 +202,48 @@ def _follow(plan: Any, begin: int, end: int, count: int, sums: Any, own: Any, ba
             term = terms[place] * count
             for e in range(count):
                 store(bands, e * LANES, load(bands, e * LANES) + load(own, (term + e) * LANES))
-        if into >= 0:
+        if into:
             for e in range(count):
                 store(sums, (into + e) * LANES, load(bands, e * LANES))
     return end
 
 
-@njit(**HELPER)
+@njit(**CALLED)
+def _enqueue(left: int, at: Any, units: Any, room: Any, queue: Any, whose: Any, waiting: int) -> int:
+    """Put the lanes of some matrices, and their guesses, into the queue; return how many wait there then.
+
+    ``left`` is an integer with a bit for every lane, and ``at`` says where its result belongs.
+    """
+    last = len(room)
+    while left:
+        lane = lowest(left)
+        left &= left - 1
+        for e in range(last):
+            queue[e, waiting] = room[e, lane]
+        queue[last, waiting], queue[last + 1, waiting] = units[0, lane], units[1, lane]
+        whose[waiting] = at[lane]
+        waiting += 1
+    return waiting
+
+
+@njit(**CALLED)
 def _finish(k: int, order: Any, waiting: int, queue: Any, whose: Any, found: Any) -> int:
-    """Write the eigenvalues of the matrices in the queue; return that none waits."""
+    """Write the eigenvalues of the first sixteen matrices of the queue; return how many still wait."""
     count = 2 * dim(order) - 1
-    x = solve(queue, order, k, load(queue, count * LANES))
-    store(queue, count * LANES, x * load(queue, (count + 1) * LANES) * load(queue, (count + 2) * LANES))
-    flat = found.reshape(-1)
-    for lane in range(waiting):
-        flat[whose[lane]] = queue[count, lane]
-    return 0
+    now = min(waiting, LANES)
+    room = rows(count + 3)
+    for e in range(count + 3):
+        for lane in range(LANES):
+            room[e, lane] = queue[e, min(lane, now - 1)]
+    x = solve(room, order, k, load(room, count * LANES))
+    store(room, 0, x * load(room, (count + 1) * LANES) * load(room, (count + 2) * LANES))
+    for lane in range(now):
+        found[whose[lane]] = room[0, lane]
+    for lane in range(now, waiting):
+        whose[lane - now] = whose[lane]
+        for e in range(count + 3):
+            queue[e, lane - now] = queue[e, lane]
+    return waiting - now
 
 
 @compiled
@@ -231,63 +253,51 @@ def _solve_all(
     start: FloatArray,
     changes: FloatArray,
     plan: Any,
-    nearby: IntArray,
-    c: int,
     neurons: IntArray,
     first: int,
     last: int,
     found: FloatArray,
 ) -> None:
-    """Write the eigenvalues of some neurons, of items ``first`` to ``last``: (s, m · N).
+    """Write the eigenvalues of some neurons, of items ``first`` to ``last``: (s · m · N,).
 
     Item i is start ``i // len(neurons)`` of neuron ``neurons[i % len(neurons)]``.
     """
-    count, coalitions = 2 * dim(order) - 1, len(nearby)
-    guided = not isinstance(order, tuple)
-    bands = scratch(start, order)
+    count, (_, _, ends, nearby), guided = 2 * dim(order) - 1, plan, not isinstance(order, tuple)
+    n, each = changes.shape[2] // count, len(start)
+    bands, room, queue, waiting = scratch(start, order), rows(count + 1), np.empty((count + 3, 2 * LANES)), 0
     own, sums = rows(changes.shape[1] * count), rows((changes.shape[1] + 1) * count)
-    values, units, room = rows(coalitions if guided else 1), rows(2), rows(count + 1)
-    queue, whose, waiting = rows(count + 3), np.empty(LANES, np.int64), 0
-    queue[:] = 0.0
-    flat, n = np.empty(LANES, np.int64), changes.shape[2] // count
+    values, units = rows(len(ends) if guided else 1), rows(2)
+    flat, at, whose = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(2 * LANES, np.int64)
     for base in range(first, last, LANES):
         used = min(LANES, last - base)
         for lane in range(LANES):
             item = base + min(lane, used - 1)
             flat[lane] = item // len(neurons) * n + neurons[item % len(neurons)]
-        _gather(count, start, changes, flat, sums[c * count :], own, units)
         together = used == LANES and flat[LANES - 1] - flat[0] == LANES - 1
+        _gather(count, start, changes, flat, sums, own, units)
         done = 0
-        for s in range(coalitions):
-            done = _follow(plan, done, plan[2][s], count, sums, own, bands)
+        for s in range(len(ends)):
+            done = _follow(plan, done, ends[s], count, sums, own, bands)
+            guess = _guess(values, nearby, s) if guided else fill(values, math.nan)
+            x, sure = attempt(bands, order, k, guess)
             if guided:
-                x, sure = attempt(bands, order, k, _guess(values, nearby, s))
                 store(values, s * LANES, x)
-            else:
-                x, sure = attempt(bands, order, k, fill(bands, math.nan))
             result = x * load(units, 0) * load(units, LANES)
             if together:
-                store(found, s * found.shape[1] + flat[0], result)
+                store(found, s * each + flat[0], result)
             else:
                 store(room, 0, result)
                 for lane in range(used):
-                    found[s, flat[lane]] = room[0, lane]
-            left = places(sure) ^ (2**LANES - 1)
-            if left == 0:
-                continue
-            for e in range(count):
-                store(room, e * LANES, load(bands, e * LANES))
-            store(room, count * LANES, x if guided else fill(x, math.nan))
-            while left:
-                lane = lowest(left)
-                left &= left - 1
-                if lane >= used:
-                    break
-                for e in range(count + 1):
-                    queue[e, waiting] = room[e, lane]
-                queue[count + 1, waiting], queue[count + 2, waiting] = units[0, lane], units[1, lane]
-                whose[waiting] = s * found.shape[1] + flat[lane]
-                waiting += 1
-                if waiting == LANES:
+                    found[s * each + flat[lane]] = room[0, lane]
+            left = (places(sure) ^ (2**LANES - 1)) & (2**used - 1)
+            if left:
+                for e in range(count):
+                    store(room, e * LANES, load(bands, e * LANES))
+                store(room, count * LANES, x if guided else guess)
+                for lane in range(LANES):
+                    at[lane] = s * each + flat[lane]
+                waiting = _enqueue(left, at, units, room, queue, whose, waiting)
+                if waiting >= LANES:
                     waiting = _finish(k, order, waiting, queue, whose, found)
-    _finish(k, order, waiting, queue, whose, found)
+    if waiting:
+        _finish(k, order, waiting, queue, whose, found)

@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
+from ..eigen.compiling import compiled
 from .structures import Structure
 
 DEGENERATE = 1e-8
 """Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
 
-WIDE = 64
-"""Number of features from which on rows that are mostly zeros are multiplied as sparse ones."""
-
-SPARSE = 1 / 4
-"""Largest share of other numbers in such rows."""
+FEW, SPARSE = 16, 1 / 4
+"""Features other than zero, in number or as a share, up to which rows are multiplied one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +62,20 @@ class Neurons:
 
     def steps(self, s: FloatArray, own: slice | None = None) -> FloatArray:
         """Return ``Σ s_i A_i`` for changes of the features ``own``, by default all: shape (n, N, E)."""
+        found = np.zeros((len(s), 1, *self.entries.shape[1:]))
+        self.add_steps(s, own, found, 0)
+        return found[:, 0]
+
+    def add_steps(self, s: FloatArray, own: slice | None, found: FloatArray, at: int) -> None:
+        """Add ``Σ s_i A_i`` to the place ``at`` of rows (n, places, N, E), which are contiguous."""
         entries = self.entries[1:] if own is None else self.entries[1 + own.start : 1 + own.stop]
-        flat = entries.reshape(len(entries), -1)
-        sparse = s.shape[1] >= WIDE and np.count_nonzero(s) <= SPARSE * s.size
-        found = np.asarray(csr_array(s) @ flat if sparse else s @ flat, dtype=np.float64)
-        return found.reshape(len(s), entries.shape[1], entries.shape[2])
+        each = entries.shape[1] * entries.shape[2]
+        flat, rows = entries.reshape(len(entries), each), found.reshape(*found.shape[:2], each)
+        if np.count_nonzero(s) <= max(FEW * len(s), SPARSE * s.size):
+            s = np.ascontiguousarray(s, dtype=np.float64)
+            _add_products(s, np.ascontiguousarray(flat, dtype=np.float64), rows, at)
+        else:
+            rows[:, at] += s @ flat
 
     def values(self, matrices: FloatArray) -> FloatArray:
         """Return λ_k of matrices (n, N, E): shape (n, N)."""
@@ -142,3 +148,13 @@ def _flat(matrices: FloatArray) -> FloatArray:
     """Return matrices (n, N, E) one below the other, (n · N, E)."""
     n, count, entries = matrices.shape
     return matrices.reshape(n * count, entries)
+
+
+@compiled
+def _add_products(s: FloatArray, flat: FloatArray, rows: FloatArray, at: int) -> None:
+    """Add ``s @ flat`` to one place of rows, for s that are mostly zeros."""
+    for row in range(len(s)):
+        for i in range(s.shape[1]):
+            if s[row, i] != 0.0:
+                for e in range(flat.shape[1]):
+                    rows[row, at, e] += s[row, i] * flat[i, e]
