@@ -20,9 +20,8 @@ import numpy as np
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
-from ..eigen.compiling import compiled
 from ..view import ModelView, Pair
-from ..view.hats import MeanPair, segments
+from ..view.hats import MeanPair
 
 ENTRIES = 2**22
 """Entries of change matrices that are held at a time."""
@@ -52,103 +51,58 @@ class Changes:
 
     def polynomial(self, row: IntArray, ref: IntArray) -> FloatArray:
         """Return α of columns and β of pairs, (m, c + q, N, E), for rows and references, (m,) each."""
-        found = np.empty((len(row), self.columns + self.pairs, *self.neurons.entries.shape[1:]))
-        z, row = self._rows(row)
-        self._write_own(found, z, row, ref)
-        for q, pair in enumerate(self.view.pairs, start=self.columns):
-            x, r = (self._coordinates(rows, pair) for rows in (z, self.reference))
-            one = self._pair(q, pair.place(x[0][row], r[1][ref]))
-            other = self._pair(q, pair.place(r[0][ref], x[1][row]))
-            none = self._pairs_of_reference[q - self.columns][ref]
-            found[:, pair.first] += one - none
-            found[:, pair.second] += other - none
-            found[:, q] = self._pair(q, pair.place(*x))[row] - one - other + none
+        z, row, found = self._without_pairs(row, ref, self.columns + self.pairs)
+        for q, pair in enumerate(self.view.pairs):
+            both, one, other, none = self._mixes(q, z, row, ref)
+            own = self.view.pair_own[q]
+            self.neurons.add_steps(one - none, own, found, pair.first)
+            self.neurons.add_steps(other - none, own, found, pair.second)
+            self.neurons.add_steps(both - one - other + none, own, found, self.columns + q)
         return found
 
     def shared(self, row: IntArray, ref: IntArray) -> FloatArray:
         """Return the change matrices Δ of the columns, (m, c, N, E), for rows and references, (m,) each."""
-        found = np.empty((len(row), self.columns, *self.neurons.entries.shape[1:]))
-        z, row = self._rows(row)
-        self._write_own(found, z, row, ref)
-        for q, pair in enumerate(self.view.pairs, start=self.columns):
-            x, r = (self._coordinates(rows, pair) for rows in (z, self.reference))
-            one = segments(pair.coordinates(x[0][row], r[1][ref]), pair.knots)
-            other = segments(pair.coordinates(r[0][ref], x[1][row]), pair.knots)
-            ends = self._pair(q, pair.place(*x)), self._pairs_of_reference[q - self.columns]
-            knots = self._entries(self.view.pair_own[q - self.columns])
-            _share(found, pair.first, pair.second, knots, ends, (row, ref), one, other)
+        z, row, found = self._without_pairs(row, ref, self.columns)
+        for q, pair in enumerate(self.view.pairs):
+            both, one, other, none = self._mixes(q, z, row, ref)
+            own, whole, apart = self.view.pair_own[q], both - none, one - other
+            self.neurons.add_steps((whole + apart) / 2, own, found, pair.first)
+            self.neurons.add_steps((whole - apart) / 2, own, found, pair.second)
         return found
 
-    def _rows(self, row: IntArray) -> tuple[FloatArray, IntArray]:
-        """Return the part of z that holds the rows, and their places in it."""
+    def _without_pairs(
+        self, row: IntArray, ref: IntArray, places: int
+    ) -> tuple[FloatArray, IntArray, FloatArray]:
+        """Return the part of z that holds the rows, their places in it, and changes (m, places, N, E).
+
+        They are what the columns change by themselves, and zero in further places.
+        """
+        found = np.zeros((len(row), places, *self.neurons.entries.shape[1:]))
         first = int(row.min(initial=0))
-        return self.z[first : int(row.max(initial=0)) + 1], row - first
+        z, row = self.z[first : int(row.max(initial=0)) + 1], row - first
+        for at, name in enumerate(self.view.columns):
+            own = self.view.own(name)
+            self.neurons.add_steps(z[row, own] - self.reference[ref, own], own, found, at)
+        return z, row, found
 
-    def _write_own(self, found: FloatArray, z: FloatArray, row: IntArray, ref: IntArray) -> None:
-        """Write what the columns change by themselves, pairs apart."""
-        for at, axis in enumerate(self.view.axes):
-            if axis.knots:
-                np.subtract(self._own(z, at)[row], self._own_of_reference[at][ref], out=found[:, at])
-            else:  # of close values, differences of features are more exact than those of matrices
-                found[:, at] = self._own(z[row] - self.reference[ref], at)
+    def _mixes(self, q: int, z: FloatArray, row: IntArray, ref: IntArray) -> tuple[FloatArray, ...]:
+        """Return the features of a pair, (m, K) each, where both columns, one, or none take the row's value.
 
-    def _own(self, z: FloatArray, at: int) -> FloatArray:
-        """Return what a column adds to the matrices of rows: shape (n, N, E)."""
-        own = self.view.own(self.view.columns[at])
-        return self.neurons.steps(z[:, own], own)
-
-    def _entries(self, own: slice) -> FloatArray:
-        """Return the entries of all neurons for some features: shape (K, N, E)."""
-        return self.neurons.entries[1 + own.start : 1 + own.stop]
-
-    def _pair(self, q: int, features: FloatArray) -> FloatArray:
-        """Return what a pair adds to the matrices for its features (m, K): shape (m, N, E)."""
-        return self.neurons.steps(features, self.view.pair_own[q - self.columns])
+        One is first the first column, then the second.
+        """
+        pair, none = self.view.pairs[q], self._pairs_of_reference[q]
+        x, r = (self._coordinates(rows, pair) for rows in (z, self.reference))
+        one, other = pair.place(x[0][row], r[1][ref]), pair.place(r[0][ref], x[1][row])
+        return pair.place(*x)[row], one, other, none[ref]
 
     def _coordinates(self, z: FloatArray, pair: Pair) -> tuple[FloatArray, FloatArray]:
         first, second = (self.view.positions(z, at) for at in pair.columns)
         return first, second
 
     @cached_property
-    def _own_of_reference(self) -> list[FloatArray]:
-        return [self._own(self.reference, at) for at in range(self.columns)]
-
-    @cached_property
     def _pairs_of_reference(self) -> list[FloatArray]:
-        return [
-            self._pair(q, pair.place(*self._coordinates(self.reference, pair)))
-            for q, pair in enumerate(self.view.pairs, start=self.columns)
-        ]
-
-
-@compiled
-def _share(
-    found: FloatArray,
-    first: int,
-    second: int,
-    knots: FloatArray,
-    ends: tuple[FloatArray, FloatArray],
-    places: tuple[IntArray, IntArray],
-    one: tuple[IntArray, FloatArray],
-    other: tuple[IntArray, FloatArray],
-) -> None:
-    """Add to its two columns what a pair changes, found (m, c, N, E), half of each column's α and β.
-
-    ``knots``, (K, N, E), are the matrices at the pair's knots; ``ends`` those of the rows, both columns
-    changed, and of the references, none changed, at ``places``; ``one`` and ``other`` the segments between
-    the knots, and the shares of them, where the first column alone, or the second, takes the row's value.
-    """
-    _, count, entries = knots.shape
-    for m in range(len(found)):
-        at, ref = places[0][m], places[1][m]
-        i, j, s, t = one[0][m], other[0][m], one[1][m], other[1][m]
-        for n in range(count):
-            for e in range(entries):
-                whole = ends[0][at, n, e] - ends[1][ref, n, e]
-                apart = (1 - s) * knots[i, n, e] + s * knots[i + 1, n, e]
-                apart -= (1 - t) * knots[j, n, e] + t * knots[j + 1, n, e]
-                found[m, first, n, e] += 0.5 * (whole + apart)
-                found[m, second, n, e] += 0.5 * (whole - apart)
+        """The features of every pair at the reference rows."""
+        return [pair.place(*self._coordinates(self.reference, pair)) for pair in self.view.pairs]
 
 
 class MeanChanges:

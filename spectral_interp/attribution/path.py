@@ -133,7 +133,7 @@ def _scale(changes: Changes, spread: float) -> float:
 class _Integrals:
     """Integrals along paths of matrices, with what they cost and how sure they are.
 
-    Of N neurons each may at first miss ``error / 2 √N``. ``estimate``, shape (n,), is what the contributions
+    Of N neurons each may at first miss ``error / 3 √N``. ``estimate``, shape (n,), is what the contributions
     to a row may be wrong by, added up over its neurons and averaged over the references as if no errors
     cancelled; a row whose estimate is above the error is repeated with a quarter of the share. ``doubt``,
     shape (n,), says how far other choices of a row's contributions may be.
@@ -142,7 +142,7 @@ class _Integrals:
     def __init__(self, changes: Changes, error: float, *, diagonal: bool) -> None:
         self.changes, self.diagonal = changes, diagonal
         self.error, self.references = error, len(changes.reference)
-        self.share = error / (2 * np.sqrt(len(changes.neurons)))
+        self.share = error / (3 * np.sqrt(len(changes.neurons)))
         self.estimate, self.doubt = np.zeros((2, len(changes.z)))
         self.evaluations, self.repeats = 0, 0
         self.rounding = [rounding(changes.neurons, z) for z in (changes.z, changes.reference)]

@@ -33,9 +33,10 @@ from .result import Parts, deviation_of
 
 MOST_PLAYERS = 14
 ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
-ENTRIES = 2**20  # of changes, and eigenvalues, that are held together
+ENTRIES = 2**20  # of changes that are held together
+VALUES = 2**17  # eigenvalues that are held together: they stay in the processor's cache
 TABLE = 2**22  # entries of a table of coalition values
-SECONDS_PER_ENTRY = 2e-8  # of a matrix, roughly, to decide whether progress is shown
+SECONDS_PER_ENTRY = 5e-9  # of a matrix, roughly, to decide whether progress is shown
 
 Masks = npt.NDArray[np.bool_]
 Game = Callable[[FloatArray], FloatArray]
@@ -187,13 +188,16 @@ def _means(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Gam
     neurons, b = changes.neurons, len(changes.reference)
     found = np.zeros((len(masks), len(base)))
     pairs = np.array([pair.columns for pair in changes.view.pairs], dtype=np.intp).reshape(-1, 2)
-    each = max(changes.size, len(neurons) * min(len(masks), TABLE // len(neurons)))
-    refs = max(1, ENTRIES // each)
+    refs, some = max(1, ENTRIES // changes.size), max(1, VALUES // (len(neurons) * len(masks)))
     for first in range(0, b, refs):
         ref = np.arange(first, min(first + refs, b))
         polynomial = changes.polynomial(np.full(len(ref), row), ref)
-        values = eigenvalues_of_coalitions(neurons, changes.at_reference[ref], polynomial, pairs, masks)
-        found += (game(values) - base).sum(axis=1)
+        for begin in range(0, len(ref), some):
+            own = slice(begin, begin + some)
+            values = eigenvalues_of_coalitions(
+                neurons, changes.at_reference[ref[own]], polynomial[own], pairs, masks
+            )
+            found += (game(values) - base).sum(axis=1)
     return found / b
 
 

@@ -24,6 +24,8 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {
 HELPER = _OPTIONS | {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that only kernels call: part of the kernel's code, and of its cache entry."""
 
+CALLED = HELPER | {"forceinline": False}
+"""The same of those that are called at several places, or seldom."""
 
 HELPER_FILES = "kernel.py", "lanes.py", "laguerre.py", "small.py"
 """Files of this room whose functions kernels of other files inline."""

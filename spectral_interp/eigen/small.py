@@ -37,6 +37,18 @@ TINY = 1e-150
 SAFE = 2.0**-500
 """Matrices whose size is not between this and its reciprocal are scaled one by one."""
 
+HALLEY = 4
+"""Steps on a characteristic polynomial after the first, which is Laguerre's."""
+
+NEWTON = 2.0**-32
+"""Longest last step by Newton, relative to the matrix."""
+
+FEW = 5
+"""Sweeps after which most lanes have converged."""
+
+BEYOND = 2.0**40
+"""More than any bound of the spectrum of scaled matrices."""
+
 PATIENCE, SWEEPS = 16, 120
 """Sweeps after which brackets are only halved; most sweeps, never needed."""
 
@@ -102,7 +114,7 @@ def _scale_apart(bands: Any, count: int, shifts: Any) -> None:
 def _bounds(bands: Any, order: Any) -> Any:
     """Return Gershgorin's bounds of the spectra, and their means and standard deviations."""
     d = dim(order)
-    before, low, high = fill(bands, 0.0), fill(bands, 4.0), fill(bands, -4.0)
+    before, low, high = fill(bands, 0.0), fill(bands, BEYOND), fill(bands, -BEYOND)
     mean, square = fill(bands, 0.0), fill(bands, 0.0)
     for j in range(d):
         after = abs(load(bands, (d + j) * LANES)) if j < d - 1 else fill(bands, 0.0)
@@ -120,10 +132,11 @@ def _bounds(bands: Any, order: Any) -> Any:
 
 
 @njit(**HELPER)
-def _minors(bands: Any, order: Any, x: Any) -> Any:
+def _minors(bands: Any, squares: Any, order: Any, x: Any) -> Any:
     """Return det (x - T), its derivative, half of the second one, and how many eigenvalues are below x.
 
-    The three determinants are multiplied by the same power of two, 1 up to order STRIDE + 1.
+    ``squares`` holds those of the couplings, from place 1 on. A power of two, 1 up to order STRIDE + 1,
+    multiplies the three determinants.
     """
     d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
@@ -138,8 +151,7 @@ def _minors(bands: Any, order: Any, x: Any) -> Any:
             p1, dp1, hp1 = scale * p1, scale * dp1, scale * hp1
         for j in range(first, min(first + STRIDE, d)):
             t = x - load(bands, j * LANES)
-            b = load(bands, (d + j - 1) * LANES)
-            b = larger(b * b, FLOOR)
+            b = load(squares, j * LANES)
             q = t * p - b * p1
             dq = t * dp - b * dp1 + p
             hq = t * hp - b * hp1 + dp
@@ -148,6 +160,115 @@ def _minors(bands: Any, order: Any, x: Any) -> Any:
             p1, dp1, hp1 = p, dp, hp
             p, dp, hp = q, dq, hq
     return p, dp, hp, count
+
+
+# Up to order UNROLLED most matrices are solved by their characteristic polynomial, expanded at the start: a
+# step on it costs a fraction of one on the matrix. Between the neighbours of eigenvalue k Laguerre's step is
+#     -d p / (p' + σ r),    r² = (d - 1)² p'² - d (d - 1) p p",    σ = (-1)^(d - 1 - k) on either side of it,
+# and Halley's, without a root and as good once it is near, is p p' / (p p" / 2 - p'²). The coefficients have
+# rounding errors that matter; so a last step is Newton's, on the minors of the matrix at the point found. It
+# squares the distance, and the Sturm count there proves which eigenvalue this is.
+
+
+@njit(**HELPER)
+def _expand(bands: Any, order: Any, x: Any, room: Any) -> Any:
+    """Write the coefficients of ``det (x + u - T)`` as a polynomial in u; return the largest of |x - a_j|."""
+    d, one = dim(order), fill(bands, 1.0)
+    t = x - load(bands, 0)
+    size = abs(t)
+    store(room, 0, t)
+    store(room, LANES, one)
+    store(room, (d + 1) * LANES, one)  # from here on those of the minor before
+    for j in range(1, d):
+        t = x - load(bands, j * LANES)
+        b = load(bands, (d + j - 1) * LANES)
+        b = larger(b * b, FLOOR)
+        size = larger(size, abs(t))
+        for m in range(d):
+            i = d - 1 - m
+            if i <= j:
+                now = load(room, i * LANES)
+                q = t * now
+                if i > 0:
+                    q = q + load(room, (i - 1) * LANES)
+                if i < j:
+                    q = q - b * load(room, (d + 1 + i) * LANES)
+                store(room, (d + 1 + i) * LANES, now)
+                store(room, i * LANES, q)
+        store(room, (j + 1) * LANES, one)
+    return size
+
+
+@njit(**HELPER)
+def _horner(room: Any, order: Any, u: Any) -> Any:
+    """Return the polynomial, its derivative and half of the second one at u."""
+    d = dim(order)
+    p, dp, hp = u + load(room, (d - 1) * LANES), fill(u, 1.0), fill(u, 0.0)
+    for m in range(1, d):
+        hp = hp * u + dp
+        dp = dp * u + p
+        p = p * u + load(room, (d - 1 - m) * LANES)
+    return p, dp, hp
+
+
+@njit(**HELPER)
+def quick(bands: Any, order: Any, k: int) -> Any:
+    """Return eigenvalue k of scaled matrices of order <= UNROLLED, and in which lanes it is found."""
+    d, room = dim(order), scratch(bands, order)
+    sigma = 1.0 - 2.0 * ((d - 1 - k) & 1)
+    start = _middle(bands, order, k)
+    size = _expand(bands, order, start, room)
+    p, dp, hp = load(room, 0), load(room, LANES), load(room, 2 * LANES)
+    root = sqrt(larger((d - 1.0) * (d - 1.0) * dp * dp - (2.0 * d * (d - 1.0)) * p * hp, 0.0))
+    u = -d * p / (dp + sigma * root)
+    for _ in range(HALLEY):
+        p, dp, hp = _horner(room, order, u)
+        u = u + p * dp / (p * hp - dp * dp)
+    x = start + u
+    p, dp, count = _slope(bands, order, x)
+    h = p / dp
+    tol = RESOLUTION * (abs(x) + size)
+    found = (abs(count - (k + 0.5)) < 0.75) & (sigma * dp > 0.0)
+    return x - h, found & (abs(h) <= NEWTON * size) & (h * h * abs(hp) <= tol * abs(dp))
+
+
+@njit(**HELPER)
+def _middle(bands: Any, order: Any, k: int) -> Any:
+    """Return about where eigenvalue k is: so many standard deviations from the mean of the spectrum."""
+    d = dim(order)
+    mean, square = load(bands, 0), fill(bands, 0.0)
+    for j in range(1, d):
+        mean = mean + load(bands, j * LANES)
+    mean = mean * (1.0 / d)
+    if 2 * k + 1 == d:
+        return mean
+    for j in range(d):
+        distance = load(bands, j * LANES) - mean
+        square = square + distance * distance
+    for j in range(d, 2 * d - 1):
+        square = square + 2.0 * load(bands, j * LANES) * load(bands, j * LANES)
+    return mean + (OUTER * (2 * k + 1 - d) / (d - 1)) * sqrt(square * (1.0 / d))
+
+
+@njit(**HELPER)
+def _slope(bands: Any, order: Any, x: Any) -> Any:
+    """Return det (x - T), its derivative, and how many eigenvalues are below x, for orders <= UNROLLED."""
+    d = dim(order)
+    one = fill(bands, 1.0)
+    p = x - load(bands, 0)
+    p1, dp, dp1 = one, one, fill(bands, 0.0)
+    positive = p >= 0.0
+    count = where(positive, one, 0.0)
+    for j in range(1, d):
+        t = x - load(bands, j * LANES)
+        b = load(bands, (d + j - 1) * LANES)
+        b = larger(b * b, FLOOR)
+        q = t * p - b * p1
+        dq = t * dp - b * dp1 + p
+        before, positive = positive, q >= 0.0
+        count = count + where(before == positive, one, 0.0)
+        p1, dp1, p, dp = p, dp, q, dq
+    return p, dp, count
 
 
 # Laguerre's step (see laguerre.py) converges to a simple eigenvalue with the third power of the distance. Of
@@ -160,6 +281,24 @@ def _minors(bands: Any, order: Any, x: Any) -> Any:
 @njit(**HELPER)
 def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
     """Return eigenvalue k of matrices that :func:`scale_lanes` has scaled, from a start, which may be NaN."""
+    return laguerre(bands, order, k, start, SWEEPS)[0]
+
+
+@njit(**HELPER)
+def attempt(bands: Any, order: Any, k: int, start: Any) -> Any:
+    """Return eigenvalue k of scaled matrices from a start, and in which lanes it is found.
+
+    Elsewhere a guess is returned. It takes the time that most matrices need; :func:`solve` takes that of the
+    slowest lane.
+    """
+    if isinstance(order, tuple):
+        return quick(bands, order, k)
+    return laguerre(bands, order, k, start, FEW)
+
+
+@njit(**HELPER)
+def laguerre(bands: Any, order: Any, k: int, start: Any, most: int) -> Any:
+    """Return what at most so many steps from a start, or NaN, lead to, and where that is eigenvalue k."""
     d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
     low, high, mean, spread = _bounds(bands, order)
@@ -169,8 +308,12 @@ def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
     margin = 2.0**-6 * (high - low) + 4.0 * tol
     low, high = low - margin, high + margin
     last, active = zero, one
-    for sweep in range(SWEEPS):
-        p, dp, hp, count = _minors(bands, order, x)
+    squares = scratch(bands, order)
+    for j in range(1, d):
+        b = load(bands, (d + j - 1) * LANES)
+        store(squares, j * LANES, larger(b * b, FLOOR))
+    for sweep in range(most):
+        p, dp, hp, count = _minors(bands, squares, order, x)
         above = count - (k + 0.5)
         down = above > 0.0
         low, high = where(down, low, x), where(down, x, high)
@@ -190,7 +333,7 @@ def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
         active = where(ends | (high - low <= 2.0 * tol), zero, active)
         if all_of(active < 0.5):
             break
-    return x
+    return x, active < 0.5
 
 
 # At an eigenvalue λ of T with characteristic polynomial p, the others μ_j have y_j = 1 / (λ − μ_j) with

@@ -16,13 +16,29 @@ import numpy.typing as npt
 from numba import njit
 
 from .._common.arrays import FloatArray, IntArray
-from ..eigen.compiling import HELPER, compiled
-from ..eigen.engine import is_small, spread
-from ..eigen.kernel import BIAS, EXPONENT_BITS, MAGNITUDE, bits, power
-from ..eigen.lanes import LANES, fill, load, scratch, store
-from ..eigen.small import put, scale_lanes, solve
+from ..eigen.compiling import CALLED, HELPER, compiled
+from ..eigen.engine import spread
+from ..eigen.lanes import (
+    LANES,
+    MOST,
+    dim,
+    fill,
+    larger,
+    load,
+    lowest,
+    places,
+    rows,
+    scratch,
+    shrinking,
+    smaller,
+    store,
+)
+from ..eigen.small import attempt, order_of, solve
 from .neurons import Neurons
 from .structures import Tridiagonal
+
+LIMIT = 2.0**1000
+"""Largest magnitude, and its reciprocal the smallest, that one power of two scales to about 1."""
 
 ENTRIES = 2**20
 """Of matrices that are solved together, where there is no kernel for them."""
@@ -47,21 +63,22 @@ def coalition_values(
         Which columns belong to a coalition.
     """
     found = np.empty((len(masks), *start.shape[:2]))
-    fast = isinstance(neurons.structure, Tridiagonal) and is_small(neurons.structure.dim, start.dtype)
+    fast = isinstance(neurons.structure, Tridiagonal) and 2 <= neurons.structure.dim <= MOST
     if not fast or not np.isfinite(start).all() or not np.isfinite(changes).all():
         return _one_by_one(neurons, start, changes, pairs, masks, found)
-    start, changes = np.ascontiguousarray(start), np.ascontiguousarray(changes)
-    masks = np.ascontiguousarray(masks)
-    nearby = _nearby(masks.tobytes(), masks.shape)
+    m, n, entries = start.shape
+    starts = np.ascontiguousarray(start).reshape(m * n, entries)
+    changes = np.ascontiguousarray(changes).reshape(m, changes.shape[1], n * entries)
+    plan = _plan(masks.tobytes(), masks.shape, tuple(map(tuple, pairs.tolist())))
+    order, flat = order_of(neurons.structure.dim), found.reshape(-1)
     for k, own in neurons.indices:
-        places = np.arange(len(neurons))[own]
+        members = np.arange(len(neurons))[own]
 
-        def part(first: int, last: int, k: int = k, places: IntArray = places) -> int:
-            order = (0,) * neurons.structure.dim
-            _solve_all(k, order, start, changes, pairs, masks, nearby, places, first, last, found)
+        def part(first: int, last: int, k: int = k, own: IntArray = members) -> int:
+            _solve_all(k, order, starts, changes, plan, own, first, last, flat)
             return 0
 
-        items = len(start) * len(places)
+        items = m * len(members)
         spread(part, items, items * len(masks) * neurons.structure.dim)
     return found
 
@@ -82,44 +99,151 @@ def _one_by_one(
 
 
 @functools.lru_cache(maxsize=4)
-def _nearby(content: bytes, shape: tuple[int, int]) -> IntArray:
-    """Return coalitions whose eigenvalues predict those of another, (s, 3): S − i, S − j and S − i − j.
+def _plan(content: bytes, shape: tuple[int, int], pairs: tuple[tuple[int, int], ...]) -> tuple[IntArray, ...]:
+    """Return how the matrix of a coalition follows from those before: steps, terms, ends, guides.
 
-    Columns i and j are the first two that the coalition has; all three come before it, or the row is -1.
+    At place 0 is the start, at place l + 1 the sum over the columns from l on that a coalition has. A step
+    (a, b, t, u) takes the sum at place a, adds the terms from t to u, and puts it to place b, but not to 0.
+    The last step of a coalition gives its matrix; without one it is the same as before.
     """
-    masks = np.frombuffer(content, dtype=bool).reshape(shape)
+    masks, c = np.frombuffer(content, dtype=bool).reshape(shape), shape[1]
+    steps, terms, ends, level = list[tuple[int, ...]](), list[int](), list[int](), [0] * (c + 1)
+    for s, mask in enumerate(masks):
+        differs = np.flatnonzero(mask != masks[s - 1]) if s else np.array([c - 1])
+        top = max(differs.tolist(), default=-1)
+        for column in range(top, -1, -1):
+            level[column] = level[column + 1]
+            if mask[column]:
+                with_later = (q for q, own in enumerate(pairs) if min(own) == column and mask[max(own)])
+                first, into = len(terms), column + 1 if column else 0
+                terms += [column, *(c + q for q in with_later)]
+                steps.append((level[column], into, first, len(terms)))
+                level[column] = into
+        if (top >= 0 or s == 0) and not mask[: top + 1].any():
+            steps.append((level[0], 0, 0, 0))
+        ends.append(len(steps))
+    found = np.array(steps, dtype=np.intp).reshape(-1, 4), np.array(terms, dtype=np.intp), np.array(ends)
+    return *found, _guides(masks)
+
+
+def _guides(masks: Masks) -> IntArray:
+    """Return coalitions a, b, n that predict the eigenvalue of another by ``λ_a + λ_b - λ_n``: (s, 3).
+
+    They are S − i, S − j and S − i − j for the first two columns that S has, or S − i for any column, three
+    times. All come before S, or the row is -1.
+    """
     found, seen = np.full((len(masks), 3), -1), dict[frozenset[int], int]()
     for place, mask in enumerate(masks):
         members = np.flatnonzero(mask).tolist()
         whole = frozenset(members)
-        if len(members) > 1:
-            smaller = (whole - {members[0]}, whole - {members[1]}, whole - set(members[:2]))
-            before = [seen.get(coalition, -1) for coalition in smaller]
-            found[place] = before if min(before) >= 0 else -1
+        smaller = [whole.difference(some) for some in (members[:1], members[1:2], members[:2])]
+        if len(members) > 1 and all(coalition in seen for coalition in smaller):
+            found[place] = [seen[coalition] for coalition in smaller]
+        else:
+            found[place] = max((seen.get(whole - {i}, -1) for i in members), default=-1)
         seen[whole] = place
     return found
 
 
-@njit(**HELPER)
-def _gather(start: Any, changes: Any, into: Any, own: Any) -> Any:
-    """Write a start (E,) and its changes (c + q, E), scaled by a power of two; return its two factors.
+# Sixteen items advance side by side, each with the changes of its own matrices. A lane whose eigenvalue is
+# not found at the first attempt waits in a queue until sixteen do, so that no lane waits for the slowest one.
+# What a later guess then takes for its value is what the attempt found: it never depends on other lanes.
 
-    The largest magnitude of all comes into [1/2, 1).
+
+@njit(**HELPER)
+def _gather(count: int, start: Any, changes: Any, flat: Any, sums: Any, own: Any, units: Any) -> None:
+    """Write starts (m · N, E) and changes (m, c + q, N · E) of sixteen items, scaled, and what undoes it.
+
+    A power of two brings the largest magnitude of an item into [1, 2): two steps, as it may exceed float64.
     """
-    top = 0
-    for e in range(len(start)):
-        top = max(top, bits(start[e]) & MAGNITUDE)
-        for q in range(len(changes)):
-            top = max(top, bits(changes[q, e]) & MAGNITUDE)
-    exponent = max(top >> EXPONENT_BITS, 1)
-    shift = BIAS - 1 - exponent
-    half = power(shift >> 1)
-    rest = power(shift - (shift >> 1))
-    for e in range(len(start)):
-        into[e] = start[e] * half * rest
-        for q in range(len(changes)):
-            own[q, e] = changes[q, e] * half * rest
-    return half, rest
+    terms, n = changes.shape[1], changes.shape[2] // count
+    for lane in range(LANES):
+        item = np.uint64(flat[lane])
+        at, neuron = item // np.uint64(n), item % np.uint64(n)
+        for e in range(count):
+            sums[e, lane] = start[item, e]
+        for q in range(terms):
+            row = changes[at, q, neuron * np.uint64(count) :]
+            into = own[q * count :, lane]
+            for e in range(count):
+                into[e] = row[e]
+    for step in range(2):
+        top = fill(sums, 1 / LIMIT)
+        for e in range(count):
+            top = larger(top, abs(load(sums, e * LANES)))
+        for e in range(terms * count):
+            top = larger(top, abs(load(own, e * LANES)))
+        scale = shrinking(smaller(top, LIMIT))
+        for e in range(count):
+            store(sums, e * LANES, scale * load(sums, e * LANES))
+        for e in range(terms * count):
+            store(own, e * LANES, scale * load(own, e * LANES))
+        store(units, step * LANES, 1.0 / scale)
+
+
+@njit(**HELPER)
+def _guess(values: Any, nearby: Any, s: int) -> Any:
+    """Return what earlier coalitions predict for the eigenvalues of another, or NaN."""
+    if nearby[s, 0] < 0:
+        return fill(values, math.nan)
+    one, other, none = nearby[s, 0], nearby[s, 1], nearby[s, 2]
+    return load(values, one * LANES) + load(values, other * LANES) - load(values, none * LANES)
+
+
+@njit(**HELPER)
+def _follow(plan: Any, begin: int, end: int, count: int, sums: Any, own: Any, bands: Any) -> int:
+    """Take the steps of a plan that lead to the matrices of the next coalition; return where they end."""
+    steps, terms, _, _ = plan
+    for step in range(begin, end):
+        above, into = steps[step, 0] * count, steps[step, 1] * count
+        for e in range(count):
+            store(bands, e * LANES, load(sums, (above + e) * LANES))
+        for place in range(steps[step, 2], steps[step, 3]):
+            term = terms[place] * count
+            for e in range(count):
+                store(bands, e * LANES, load(bands, e * LANES) + load(own, (term + e) * LANES))
+        if into:
+            for e in range(count):
+                store(sums, (into + e) * LANES, load(bands, e * LANES))
+    return end
+
+
+@njit(**CALLED)
+def _enqueue(left: int, at: Any, units: Any, room: Any, queue: Any, whose: Any, waiting: int) -> int:
+    """Put the lanes of some matrices, and their guesses, into the queue; return how many wait there then.
+
+    ``left`` is an integer with a bit for every lane, and ``at`` says where its result belongs.
+    """
+    last = len(room)
+    while left:
+        lane = lowest(left)
+        left &= left - 1
+        for e in range(last):
+            queue[e, waiting] = room[e, lane]
+        queue[last, waiting], queue[last + 1, waiting] = units[0, lane], units[1, lane]
+        whose[waiting] = at[lane]
+        waiting += 1
+    return waiting
+
+
+@njit(**CALLED)
+def _finish(k: int, order: Any, waiting: int, queue: Any, whose: Any, found: Any) -> int:
+    """Write the eigenvalues of the first sixteen matrices of the queue; return how many still wait."""
+    count = 2 * dim(order) - 1
+    now = min(waiting, LANES)
+    room = rows(count + 3)
+    for e in range(count + 3):
+        for lane in range(LANES):
+            room[e, lane] = queue[e, min(lane, now - 1)]
+    x = solve(room, order, k, load(room, count * LANES))
+    store(room, 0, x * load(room, (count + 1) * LANES) * load(room, (count + 2) * LANES))
+    for lane in range(now):
+        found[whose[lane]] = room[0, lane]
+    for lane in range(now, waiting):
+        whose[lane - now] = whose[lane]
+        for e in range(count + 3):
+            queue[e, lane - now] = queue[e, lane]
+    return waiting - now
 
 
 @compiled
@@ -128,64 +252,52 @@ def _solve_all(
     order: Any,
     start: FloatArray,
     changes: FloatArray,
-    pairs: IntArray,
-    masks: Masks,
-    nearby: IntArray,
-    places: IntArray,
+    plan: Any,
+    neurons: IntArray,
     first: int,
     last: int,
     found: FloatArray,
 ) -> None:
-    """Write the eigenvalues of the neurons at some places, of items ``first`` to ``last``.
+    """Write the eigenvalues of some neurons, of items ``first`` to ``last``: (s · m · N,).
 
-    Item i is start ``i // len(places)`` of neuron ``places[i % len(places)]``.
+    Item i is start ``i // len(neurons)`` of neuron ``neurons[i % len(neurons)]``.
     """
-    count, terms, c = 2 * len(order) - 1, changes.shape[1], masks.shape[1]
-    bands, room = scratch(start, order), scratch(start, order)
-    shifts = np.zeros((2, LANES), np.int64)
-    own = np.empty((terms, count, LANES))
-    sums = np.empty((c + 1, count, LANES))  # over the columns from l on that a coalition has
-    values = np.empty((len(masks), LANES))
-    lanes, units = np.empty(LANES), np.empty((2, LANES))
+    count, (_, _, ends, nearby), guided = 2 * dim(order) - 1, plan, not isinstance(order, tuple)
+    n, each = changes.shape[2] // count, len(start)
+    bands, room, queue, waiting = scratch(start, order), rows(count + 1), np.empty((count + 3, 2 * LANES)), 0
+    own, sums = rows(changes.shape[1] * count), rows((changes.shape[1] + 1) * count)
+    values, units = rows(len(ends) if guided else 1), rows(2)
+    flat, at, whose = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(2 * LANES, np.int64)
     for base in range(first, last, LANES):
         used = min(LANES, last - base)
         for lane in range(LANES):
             item = base + min(lane, used - 1)
-            at, neuron = item // len(places), places[item % len(places)]
-            half, rest = _gather(start[at, neuron], changes[at, :, neuron], sums[c, :, lane], own[:, :, lane])
-            units[0, lane], units[1, lane] = 1 / half, 1 / rest
-        for s in range(len(masks)):
-            top = c - 1
-            while s and top >= 0 and masks[s, top] == masks[s - 1, top]:
-                top -= 1
-            for m in range(top + 1):
-                column = top - m
-                above, into = (column + 1) * count * LANES, column * count * LANES
+            flat[lane] = item // len(neurons) * n + neurons[item % len(neurons)]
+        together = used == LANES and flat[LANES - 1] - flat[0] == LANES - 1
+        _gather(count, start, changes, flat, sums, own, units)
+        done = 0
+        for s in range(len(ends)):
+            done = _follow(plan, done, ends[s], count, sums, own, bands)
+            guess = _guess(values, nearby, s) if guided else fill(values, math.nan)
+            x, sure = attempt(bands, order, k, guess)
+            if guided:
+                store(values, s * LANES, x)
+            result = x * load(units, 0) * load(units, LANES)
+            if together:
+                store(found, s * each + flat[0], result)
+            else:
+                store(room, 0, result)
+                for lane in range(used):
+                    found[s * each + flat[lane]] = room[0, lane]
+            left = (places(sure) ^ (2**LANES - 1)) & (2**used - 1)
+            if left:
                 for e in range(count):
-                    store(sums, into + e * LANES, load(sums, above + e * LANES))
-                if not masks[s, column]:
-                    continue
-                for e in range(count):
-                    at = (column * count + e) * LANES
-                    store(sums, into + e * LANES, load(sums, into + e * LANES) + load(own, at))
-                for q in range(len(pairs)):
-                    one, other = min(pairs[q, 0], pairs[q, 1]), max(pairs[q, 0], pairs[q, 1])
-                    if one == column and masks[s, other]:
-                        for e in range(count):
-                            at = ((c + q) * count + e) * LANES
-                            store(sums, into + e * LANES, load(sums, into + e * LANES) + load(own, at))
-            for e in range(count):
-                store(bands, e * LANES, load(sums, e * LANES))
-            undo = scale_lanes(bands, order, shifts)
-            guess = fill(bands, math.nan)
-            if nearby[s, 0] >= 0:
-                i, j, none = nearby[s, 0] * LANES, nearby[s, 1] * LANES, nearby[s, 2] * LANES
-                guess = (load(values, i) + load(values, j) - load(values, none)) / undo
-            x = solve(bands, order, k, guess)
-            put(x, undo, shifts, LANES, room, lanes, 0)
-            store(values, s * LANES, load(lanes, 0))
-        for lane in range(used):
-            item = base + lane
-            at, neuron = item // len(places), places[item % len(places)]
-            for s in range(len(masks)):
-                found[s, at, neuron] = values[s, lane] * units[0, lane] * units[1, lane]
+                    store(room, e * LANES, load(bands, e * LANES))
+                store(room, count * LANES, x if guided else guess)
+                for lane in range(LANES):
+                    at[lane] = s * each + flat[lane]
+                waiting = _enqueue(left, at, units, room, queue, whose, waiting)
+                if waiting >= LANES:
+                    waiting = _finish(k, order, waiting, queue, whose, found)
+    if waiting:
+        _finish(k, order, waiting, queue, whose, found)

@@ -58,21 +58,24 @@ class Neurons:
 
     def at(self, z: FloatArray) -> FloatArray:
         """Return A(z) of every neuron at rows (n, p): shape (n, N, E)."""
-        return self._added(np.repeat(self.entries[:1], len(z), axis=0), z, self.entries[1:])
+        found = np.repeat(self.entries[None, :1], len(z), axis=0)
+        self.add_steps(z, None, found, 0)
+        return found[:, 0]
 
     def steps(self, s: FloatArray, own: slice | None = None) -> FloatArray:
         """Return ``Σ s_i A_i`` for changes of the features ``own``, by default all: shape (n, N, E)."""
-        entries = self.entries[1:] if own is None else self.entries[1 + own.start : 1 + own.stop]
-        return self._added(np.zeros((len(s), *entries.shape[1:])), s, entries)
+        found = np.zeros((len(s), 1, *self.entries.shape[1:]))
+        self.add_steps(s, own, found, 0)
+        return found[:, 0]
 
-    def _added(self, matrices: FloatArray, s: FloatArray, entries: FloatArray) -> FloatArray:
-        """Add ``Σ s_i A_i`` to matrices (n, N, E), for numbers (n, m) and entries (m, N, E)."""
-        into, flat = matrices.reshape(len(s), entries[:1].size), entries.reshape(len(entries), -1)
+    def add_steps(self, s: FloatArray, own: slice | None, found: FloatArray, place: int) -> None:
+        """Add ``Σ s_i A_i`` to one place of rows (n, places, N, E), which are contiguous."""
+        entries = self.entries[1:] if own is None else self.entries[1 + own.start : 1 + own.stop]
+        flat, rows = entries.reshape(len(entries), -1), found.reshape(*found.shape[:2], -1)
         if s.shape[1] < WIDE or np.count_nonzero(s) <= SPARSE * s.size:
-            _add_products(s, flat, into)
+            _add_products(s, flat, rows, place)
         else:
-            into += s @ flat
-        return matrices
+            rows[:, place] += s @ flat
 
     def values(self, matrices: FloatArray) -> FloatArray:
         """Return λ_k of matrices (n, N, E): shape (n, N)."""
@@ -120,9 +123,9 @@ class Neurons:
 
     def terms(self, z: FloatArray) -> FloatArray:
         """Return ``‖A_0‖ + Σ |z_i| ‖A_i‖`` of every neuron at rows (n, p): shape (n, N)."""
-        found = np.repeat(self.sizes[:1], len(z), axis=0)
-        _add_products(np.abs(z), self.sizes[1:], found)
-        return found
+        found = np.repeat(self.sizes[None, :1], len(z), axis=0)
+        _add_products(np.abs(z), self.sizes[1:], found, 0)
+        return found[:, 0]
 
     def norms(self, matrices: FloatArray) -> FloatArray:
         """Return the spectral norms of matrices (n, N, E): shape (n, N)."""
@@ -148,14 +151,14 @@ class Neurons:
 
 
 @compiled
-def _add_products(s: Any, flat: Any, into: Any) -> None:
-    """Add ``s @ flat``, leaving zeros out."""
+def _add_products(s: Any, flat: Any, into: Any, place: int) -> None:
+    """Add ``s @ flat`` to one place of ``into``, (n, places, E), leaving zeros out."""
     for i in range(s.shape[0]):
         for j in range(s.shape[1]):
             share = s[i, j]
             if share != 0.0:
                 for e in range(flat.shape[1]):
-                    into[i, e] += share * flat[j, e]
+                    into[i, place, e] += share * flat[j, e]
 
 
 def _flat(matrices: FloatArray) -> FloatArray:

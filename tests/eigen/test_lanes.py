@@ -11,6 +11,9 @@ from spectral_interp.eigen.lanes import (
     fill,
     larger,
     load,
+    lowest,
+    places,
+    rows,
     scratch,
     shrinking,
     smaller,
@@ -83,3 +86,33 @@ def test_powers_of_two_bring_numbers_to_one():
     shrink(x, out)
     assert (np.frexp(out)[0] == 0.5).all()
     assert ((x * out >= 1) & (x * out < 2)).all()
+
+
+@compiled
+def places_and_lowest(x, out):
+    left, count = places(load(x, 0) > 0.0), 0
+    while left:
+        out[count] = lowest(left)
+        left &= left - 1
+        count += 1
+    return count
+
+
+def test_places_of_a_mask_from_the_lowest_on():
+    x = np.random.default_rng(0).standard_normal(LANES)
+    for own in (x, -np.ones(LANES), np.ones(LANES)):
+        out = np.full(LANES, -1)
+        count = places_and_lowest(own, out)
+        np.testing.assert_array_equal(out[:count], np.flatnonzero(own > 0))
+
+
+@compiled
+def room(count):
+    return rows(count)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_rows_begin_with_a_cache_line(count):
+    found = room(count)
+    assert found.shape == (count, LANES)
+    assert found.ctypes.data % 64 == 0

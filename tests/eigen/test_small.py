@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spectral_interp.eigen import engine, kernel
-from spectral_interp.eigen.lanes import MOST
-from spectral_interp.eigen.small import UNROLLED, order_of, values
+from spectral_interp.eigen.compiling import compiled
+from spectral_interp.eigen.lanes import LANES, MOST, fill, load, scratch, store, where
+from spectral_interp.eigen.small import UNROLLED, attempt, order_of, scale_lanes, values
 
 EPS = np.finfo(np.float64).eps
 
@@ -110,6 +111,35 @@ def test_eigenvalues_are_those_of_lapack(family, d):
         lam, bad = solved(entries, k)
         assert bad == 0
         assert np.max(np.abs(lam - spectra[:, k]) / norms) <= 2 * (d + 2) * EPS
+
+
+@compiled
+def attempts(k, order, entries, starts, out, sure):
+    """Attempt sixteen matrices, (2 d - 1, 16)."""
+    bands, shifts = scratch(entries, order), np.zeros((2, LANES), np.int64)
+    for e in range(len(entries)):
+        store(bands, e * LANES, load(entries, e * LANES))
+    undo = scale_lanes(bands, order, shifts)
+    x, found = attempt(bands, order, k, load(starts, 0) / undo)
+    store(out, 0, x * undo)
+    store(sure, 0, where(found, fill(x, 1.0), 0.0))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("d", [2, 3, 5, UNROLLED, 15])
+def test_what_an_attempt_is_sure_of_is_the_eigenvalue(family, d):
+    rng = np.random.default_rng(d)
+    entries = family(rng, 40 * LANES, d)
+    spectra, norms = lapack(entries)
+    for k in range(d):
+        starts = spectra[:, k] + 0.01 * norms * rng.standard_normal(len(norms))
+        out, sure = np.empty((2, len(norms)))
+        for first in range(0, len(norms), LANES):
+            own = slice(first, first + LANES)
+            attempts(k, order_of(d), np.ascontiguousarray(entries[own].T), starts[own], out[own], sure[own])
+        assert np.max(np.abs(out - spectra[:, k])[sure > 0] / norms[sure > 0], initial=0) <= 2 * (d + 2) * EPS
+        if family is random:
+            assert np.mean(sure) > 0.5
 
 
 @pytest.mark.parametrize("d", [5, 15])
