@@ -111,7 +111,14 @@ def _add(
 
 def deviation_of(by_member: FloatArray) -> FloatArray | None:
     """Return the standard deviation over members, (n, c, M) to (n, c); None where there is only one."""
-    return by_member.std(axis=-1, ddof=1) if by_member.shape[-1] > 1 else None
+    return deviation(by_member, axis=-1) if by_member.shape[-1] > 1 else None
+
+
+def deviation(samples: FloatArray, axis: int) -> FloatArray:
+    """Return the standard deviation along an axis, of samples whose squares may overflow or vanish."""
+    _, exponent = np.frexp(np.abs(samples).max(axis=axis, keepdims=True, initial=0.0))
+    scaled = np.ldexp(samples, -exponent).std(axis=axis, ddof=1, keepdims=True)
+    return np.squeeze(np.ldexp(scaled, exponent), axis=axis)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

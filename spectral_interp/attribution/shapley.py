@@ -29,7 +29,7 @@ from ..pencil import SpectralFunction, Total
 from ..pencil.coalitions import coalition_values as eigenvalues_of_coalitions
 from ..view import ClassesView, Output, Rows
 from .changes import Changes
-from .result import Parts, deviation_of
+from .result import Parts, deviation, deviation_of
 
 MOST_PLAYERS = 14
 ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
@@ -288,11 +288,5 @@ def _sampled(
         reverse = -np.diff(np.concatenate([ends[1], shrunk, ends[0]], axis=2), axis=2)
         samples = np.take_along_axis((forward + reverse) / 2, rank[None, :, :, None], axis=2)
         values[group] = samples.mean(axis=1)
-        errors[group] = _deviation(samples.mean(axis=3)) / np.sqrt(orders)
+        errors[group] = deviation(samples.mean(axis=3), axis=1) / np.sqrt(orders)
     return values, errors
-
-
-def _deviation(samples: FloatArray) -> FloatArray:
-    """Return the standard deviation along the second axis; squares neither overflow nor vanish."""
-    _, exponent = np.frexp(np.abs(samples).max(initial=0.0))
-    return np.ldexp(np.ldexp(samples, -exponent).std(axis=1, ddof=1), exponent)

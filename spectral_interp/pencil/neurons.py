@@ -71,7 +71,8 @@ class Neurons:
     def add_steps(self, s: FloatArray, own: slice | None, found: FloatArray, place: int) -> None:
         """Add ``Σ s_i A_i`` to one place of rows (n, places, N, E), which are contiguous."""
         entries = self.entries[1:] if own is None else self.entries[1 + own.start : 1 + own.stop]
-        flat, rows = entries.reshape(len(entries), -1), found.reshape(*found.shape[:2], -1)
+        each = entries.shape[1] * entries.shape[2]
+        flat, rows = entries.reshape(len(entries), each), found.reshape(*found.shape[:2], each)
         if s.shape[1] < WIDE or np.count_nonzero(s) <= SPARSE * s.size:
             _add_products(s, flat, rows, place)
         else:
