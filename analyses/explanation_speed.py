@@ -46,9 +46,10 @@ from spectral_interp.eigen import engine, kth_eigenvalue
 from spectral_interp.view import ModelView
 
 STEPS = 50
-ROUNDING = 1e-12  # a completeness gap below this share of the spread is called none
+SINGLE_PRECISION = 1e-5  # a completeness gap below this share of the spread is not drawn
 ROWS = 20  # that ours explain one by one, each in a call of its own
 SINGLE, SUM, TREES, TERMS = "single neuron", "sum of neurons", "XGBoost", "EBM"
+OTHERS = "other models"
 METHODS = {"local": "local", "path": "path", "exact Shapley": "shapley"}
 KERNEL, PERMUTATION, EXACT = "SHAP Kernel", "SHAP Permutation", "SHAP Exact"
 CAPTUM, TREE, WOODELF = f"Captum IG, {STEPS} steps", "SHAP Tree", "WOODELF"
@@ -379,25 +380,41 @@ def _plain(ms: float) -> str:
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw milliseconds per row on one thread: a bar with one row a call, a tick with many rows a call."""
-    one_thread = table[table["threads"] == 1]
-    bars = one_thread[one_thread["rows_a_call"] == 1].reset_index(drop=True)
-    many = one_thread[one_thread["rows_a_call"] > 1].set_index(["model", "method", "by"])["ms_per_row"]
+    one_thread = table[table["threads"] == 1].assign(
+        group=lambda t: t["model"].replace([TREES, TERMS], OTHERS)
+    )
+    groups = dict(list(one_thread.groupby("group", sort=False)))
+    sizes = {"height_ratios": [group["method"].size for group in groups.values()], "hspace": 0.25}
+    axes = study.panels(ax, len(groups), 1, sharex=True, gridspec_kw=sizes)[:, 0]
+    for panel, (name, group) in zip(axes, groups.items(), strict=True):
+        draw_group(group, panel).set_title(name)
+    times = one_thread["ms_per_row"]
+    last = axes[-1]
+    last.set(xscale="log", xlabel="milliseconds per row, one thread")
+    last.set_xticks(10.0 ** np.arange(-2, 5), ["0.01", "0.1", "1", "10", "100", "1,000", "10,000"])
+    last.minorticks_off()
+    last.set_xlim(0.5 * times.min(), 40 * times.max())
+    handles = [Line2D([], [], color=colour, linewidth=6, label=by) for by, colour in COLOURS.items()]
+    many = f"{int(table['rows_a_call'].max()):,} rows a call"
+    handles.append(Line2D([], [], color="black", linewidth=1.5, label=many))
+    last.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.5), ncols=3)
+    return last
+
+
+def draw_group(lines: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the contestants of a panel."""
+    bars = lines[lines["rows_a_call"] == 1].reset_index(drop=True)
+    many = lines[lines["rows_a_call"] > 1].set_index(["model", "method", "by"])["ms_per_row"]
     ax.barh(bars.index, bars["ms_per_row"], color=bars["by"].map(COLOURS))
     for i, line in bars.iterrows():
-        gap = "" if line["worst_gap"] < 1e-5 else f", off by {100 * line['worst_gap']:.2g}%"
+        gap = "" if line["worst_gap"] < SINGLE_PRECISION else f", off by {100 * line['worst_gap']:.1g}%"
         ax.annotate(f" {_plain(line['ms_per_row'])} ms{gap}", (line["ms_per_row"], i), va="center")
         key = tuple(line[["model", "method", "by"]])
         if key in many.index:
             ax.plot([many[key]] * 2, [i - 0.4, i + 0.4], color="black", linewidth=1.5)
-    ax.set_yticks(bars.index, bars["model"] + ": " + bars["method"])
+    named = bars["model"].isin((TREES, TERMS))
+    ax.set_yticks(bars.index, bars["method"].where(~named, bars["model"] + ": " + bars["method"]))
     ax.invert_yaxis()
-    ax.set(xscale="log", xlabel="milliseconds per row, one thread", title="One row against the background")
-    ax.set_xlim(0.3 * min(bars["ms_per_row"].min(), many.min()), 30 * bars["ms_per_row"].max())
-    handles = [Line2D([], [], color=colour, linewidth=6, label=by) for by, colour in COLOURS.items()]
-    handles.append(
-        Line2D([], [], color="black", linewidth=1.5, label=f"{int(table['rows_a_call'].max()):,} rows a call")
-    )
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.1), ncols=3)
     return ax
 
 
