@@ -43,7 +43,7 @@ from ..eigen.lanes import (
 from ..eigen.small import gaps, order_of, solve, vector
 from .structures import Structure, Tridiagonal
 
-OVERLAP = 0.7  # least product of the eigenvectors of two adjacent nodes
+OVERLAP = 0.85  # least product of the eigenvectors of two adjacent nodes: coarser rules may agree by accident
 SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
 NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
 NOISE = 2.0**-44  # above rounding errors of eigenvalues, of matrices whose largest entry is about one

@@ -55,7 +55,7 @@ def test_within_the_error_of_far_finer_integrals(d, coupling):
 @pytest.mark.parametrize("shift", [0.0, 1e5])
 @pytest.mark.parametrize("d", [3, 5, 12])
 def test_changes_that_nearly_cancel(d, shift, rest):
-    """Neither rounding errors nor what the rule misses are magnified; a shift of all eigenvalues is harmless."""
+    """Neither rounding nor quadrature errors are magnified, whatever shift all eigenvalues have."""
     structure, (start, change) = Tridiagonal(d), paths(d, seed=d)
     change[:, 0, :, :d] += shift
     change[:, 2] = rest * change[:, 2] - change[:, 0] - change[:, 1]
