@@ -133,10 +133,10 @@ def _scale(changes: Changes, spread: float) -> float:
 class _Integrals:
     """Integrals along paths of matrices, with what they cost and how sure they are.
 
-    Of N neurons each may at first miss ``error / 3 √N``. ``estimate``, shape (n,), is what the contributions
-    to a row may be wrong by, added up over its neurons and averaged over the references as if no errors
+    Each of N neurons may at first miss ``error / (3 √N)``. ``estimate``, shape (n,), is what contributions to
+    a row may be wrong by, added up over its neurons and averaged over the references as if no errors
     cancelled; a row whose estimate is above the error is repeated with a quarter of the share. ``doubt``,
-    shape (n,), says how far other choices of a row's contributions may be.
+    shape (n,), estimates how much contributions may differ by the choice of eigenvectors.
     """
 
     def __init__(self, changes: Changes, error: float, *, diagonal: bool) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from ..pencil import Neurons
-from ..pencil.paths import NEAR, OVERLAP, SAFETY, SMALL
+from ..pencil.paths import NEAR, SAFETY, SMALL
 from ..pencil.structures import NEGLIGIBLE, Structure
 
 NODES = np.arange(5) / 4
@@ -25,6 +25,7 @@ SUM = SHARES * np.repeat([1 / 45, -20 / 45, 64 / 45], [1, 2, 4])
 DIFFERENCE = SHARES * np.repeat([1 / 3, -5 / 3, 4 / 3], [1, 2, 4])
 """Between the fourth-order sums of 2 and 4 parts: 15 times the correction that the last step makes."""
 
+OVERLAP = 0.7  # least product of the eigenvectors of a chord's ends
 NARROWEST = 2.0**-48
 RESOLUTION = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
 CHECKED = 64  # largest order whose cells with a close neighbour are looked at with all eigenvectors

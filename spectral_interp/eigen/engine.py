@@ -28,9 +28,9 @@ THREADED = 32_000
 """Matrix entries from which a second thread pays for its wake-up."""
 
 KEPT = 2**24
-"""Bytes of an array whose end makes glibc keep twice as many for the next arrays of a chunk.
+"""Bytes of an array that is allocated and freed once, before chunks: glibc keeps twice as many from then on.
 
-Else it gives the memory of every chunk back to the system, which clears it again: a quarter of the time.
+Otherwise it returns the memory of every chunk to the system, which clears it again: a quarter of the time.
 """
 
 _pool: ThreadPoolExecutor | None = None

@@ -234,7 +234,7 @@ def quick(bands: Any, order: Any, k: int) -> Any:
 
 @njit(**HELPER)
 def _middle(bands: Any, order: Any, k: int) -> Any:
-    """Return about where eigenvalue k is: so many standard deviations from the mean of the spectrum."""
+    """Return an estimate of eigenvalue k, from the mean and the standard deviation of the spectrum."""
     d = dim(order)
     mean, square = load(bands, 0), fill(bands, 0.0)
     for j in range(1, d):
@@ -298,7 +298,7 @@ def attempt(bands: Any, order: Any, k: int, start: Any) -> Any:
 
 @njit(**HELPER)
 def laguerre(bands: Any, order: Any, k: int, start: Any, most: int) -> Any:
-    """Return what at most so many steps from a start, or NaN, lead to, and where that is eigenvalue k."""
+    """Return where ``most`` steps or fewer from a start, or NaN, end, and in which lanes at eigenvalue k."""
     d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
     low, high, mean, spread = _bounds(bands, order)

@@ -130,7 +130,7 @@ def _guides(masks: Masks) -> IntArray:
     """Return coalitions a, b, n that predict the eigenvalue of another by ``λ_a + λ_b - λ_n``: (s, 3).
 
     They are S − i, S − j and S − i − j for the first two columns that S has, or S − i for any column, three
-    times. All come before S, or the row is -1.
+    times. All come before S; where there are none, the row is -1.
     """
     found, seen = np.full((len(masks), 3), -1), dict[frozenset[int], int]()
     for place, mask in enumerate(masks):

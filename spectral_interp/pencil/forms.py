@@ -27,12 +27,9 @@ from .._common.arrays import FloatArray, IntArray
 from ..eigen.compiling import HELPER, compiled
 from ..eigen.engine import spread
 from ..eigen.lanes import LANES, fill, larger, load, scratch, sqrt, store, total, where
-from ..eigen.small import scale_lanes, solve
+from ..eigen.small import UNROLLED, order_of, scale_lanes, solve
 from .neurons import DEGENERATE, Neurons
 from .structures import Tridiagonal
-
-MOST = 8
-"""Largest order: minors of larger matrices may leave the range of float64."""
 
 FULL = 1 / 2
 """Least share of the lanes that hold a neuron, for the kernel to pay."""
@@ -103,7 +100,7 @@ class Blocks:
     @classmethod
     def of(cls, neurons: Neurons) -> Self | None:
         """Return the neurons in blocks; None if there is no kernel for them, or most lanes would be empty."""
-        if not isinstance(neurons.structure, Tridiagonal) or not 2 <= neurons.structure.dim <= MOST:
+        if not isinstance(neurons.structure, Tridiagonal) or not 2 <= neurons.structure.dim <= UNROLLED:
             return None
         groups = np.unique(np.column_stack([neurons.member, neurons.k]), axis=0)
         alike = [np.flatnonzero((neurons.member == member) & (neurons.k == k)) for member, k in groups]
@@ -120,9 +117,9 @@ class Blocks:
         return cls(neurons, entries, neurons.k[first], neurons.member[first], lane, used)
 
     @property
-    def order(self) -> tuple[int, ...]:
-        """What the kernels take for the order of the matrices: a tuple of that length."""
-        return (0,) * self.neurons.structure.dim
+    def order(self) -> Any:
+        """The order of the matrices as the kernels take it: a tuple of d zeros."""
+        return order_of(self.neurons.structure.dim)
 
     def arranged(self, matrices: FloatArray) -> FloatArray:
         """Return matrices (m, N, E) in blocks, (B, m, E, LANES), those of lanes without a neuron zero."""

@@ -3,9 +3,12 @@
 With v(t) the eigenvector of λ_k at ``A + t D``, Hellmann and Feynman's ``dλ_k/dt = v(t)ᵀ D v(t)`` makes the
 integral over a cell [s, t] of what D is multiplied with known in one direction: its product with D is
 ``(λ_k(t) − λ_k(s)) / (t − s)``. Boole's rule, of sixth order, gives the integrals of all entries from five
-equidistant nodes, and the nearest ones that have that product replace them: the sum is exact, and nothing
-gets further from the truth. A cell is halved until Simpson's rule agrees, what was missing in that direction
-is small, the eigenvectors of adjacent nodes are alike, *and* no crossing can hide between two nodes.
+equidistant nodes. The nearest ones with that product, and with trace 1 as before, replace them: the sum is
+exact, and the integrals as a whole get no further from the truth. A single contribution may, so the largest
+correction of one counts as an error. Where the changes cancel in D so nearly that rounding errors alone could
+cause a correction above the tolerance, there is none. A cell is halved until Simpson's rule agrees, the
+corrections are small, the eigenvectors of adjacent nodes are alike, *and* no crossing can hide between two
+nodes.
 
 Each of the sixteen lanes advances a path of its own, with a stack of its cells; when it has ended, another
 takes its place. Paths that need many cells, such as those along a multiple eigenvalue, are left to
@@ -40,9 +43,10 @@ from ..eigen.lanes import (
 from ..eigen.small import gaps, order_of, solve, vector
 from .structures import Structure, Tridiagonal
 
-OVERLAP = 0.7  # least product of the eigenvectors of two adjacent nodes
+OVERLAP = 0.85  # least product of the eigenvectors of two adjacent nodes: coarser rules may agree by accident
 SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
 NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
+NOISE = 2.0**-44  # above rounding errors of eigenvalues, of matrices whose largest entry is about one
 SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
 HALVINGS = 512  # maximum for a path; paths that need more are left to attribution/secants.py
 DEEPEST = 48  # maximum of halvings of a cell
@@ -55,9 +59,11 @@ FIRST = np.array([0, 8, 4, 2, 6])
 """Nodes of a path in the order in which they are solved, in eighths."""
 HEAD = 17
 """Numbers of a cell before its vectors: left end, width, and of five nodes λ, gap above, gap below."""
-SCALE, REST, ERROR, SLOWEST, SPEED, RANGE, SQUARES = range(7)
+SCALE, REST, ERROR, SLOWEST, SPEED, RANGE, MEAN, SQUARES, GAIN = range(9)
 """What is known of a path: the two factors of its scale, the permitted error, the slowest speed of
-eigenvalues, the difference to the fastest one, the largest range of a change's eigenvalues, and ``‖D‖²``."""
+eigenvalues, the difference to the fastest one, the largest range of a change's eigenvalues; with
+``D' = D − (tr D / d) I``, ``tr D / d``, the sum of the squared entries of D', and the largest correction of a
+part of a contribution, as a multiple of what the rule misses of the sum."""
 
 
 def takes(structure: Structure) -> bool:
@@ -203,7 +209,7 @@ def _judge(order: Any, columns: int, first: int, stride: int, width: Any, path: 
     """Write the integrals over a cell of every lane; return how wrong they may be, infinite if not final."""
     lines, own, facts = path
     nodes, vectors, sums = cells
-    count, zero = 2 * dim(order) - 1, fill(sums, 0.0)
+    d, count, zero = dim(order), 2 * dim(order) - 1, fill(sums, 0.0)
     overlap = _rules(order, first, stride, vectors, sums)
     worst = _largest(order, columns, own, sums)
     known = zero
@@ -211,14 +217,15 @@ def _judge(order: Any, columns: int, first: int, stride: int, width: Any, path: 
         known = known + load(lines, (count + e) * LANES) * load(sums, e * LANES)
     rise = load(nodes, (first + 4 * stride) * LANES) - load(nodes, first * LANES)
     missing = rise / width - known
-    share = missing / larger(load(facts, SQUARES * LANES), 1e-300)
+    share, mean = missing / load(facts, SQUARES * LANES), load(facts, MEAN * LANES)
     for e in range(count):
-        store(sums, e * LANES, load(sums, e * LANES) + share * load(lines, (count + e) * LANES))
+        step = load(lines, (count + e) * LANES) - (mean if e < d else zero)
+        store(sums, e * LANES, load(sums, e * LANES) + share * step)
     error, most = load(facts, ERROR * LANES), width * load(facts, RANGE * LANES)
-    wrong = width * larger(worst, abs(missing))
+    wrong = width * larger(worst, load(facts, GAIN * LANES) * abs(missing))
     close = (wrong <= 0.5 * error * sqrt(width)) & (overlap >= OVERLAP)
     close = close & (_isolated(first, stride, width, facts, nodes) >= 1.0)
-    narrow = (most <= SMALL * error) & (overlap >= -1.0)  # not NaN
+    narrow = (most <= SMALL * error) & (abs(missing) < math.inf)  # not NaN
     return where(close, wrong, where(narrow, most, fill(sums, math.inf)))
 
 
@@ -270,12 +277,8 @@ def _draw(start: Any, change: Any, known: Any, lane: int, path: Any) -> None:
 
 
 @njit(**HELPER)
-def _measure(start: Any, change: Any, error: float, d: int, known: Any) -> None:
-    """Write the scale of a path, the error in it, the largest range of a change, and ``‖D‖²``.
-
-    The scale brings the largest magnitude into [1/2, 1). The range of a change's eigenvalues is at most √2
-    times the Frobenius norm of it less its mean diagonal (Mirsky 1956).
-    """
+def _measure(start: Any, change: Any, error: float, known: Any) -> None:
+    """Write the scale of a path, which brings the largest magnitude into [1/2, 1), and the error in it."""
     top = 0
     for e in range(len(start)):
         top = max(top, bits(start[e]) & MAGNITUDE)
@@ -283,22 +286,44 @@ def _measure(start: Any, change: Any, error: float, d: int, known: Any) -> None:
             top = max(top, bits(change[c, e]) & MAGNITUDE)
     shift = BIAS - 1 - max(top >> EXPONENT_BITS, 1)
     half, rest = power(shift >> 1), power(shift - (shift >> 1))
-    widest = 0.0
-    for c in range(len(change)):
-        mean = squares = 0.0
-        for e in range(len(start)):
-            x = change[c, e] * half * rest
-            mean += x / d if e < d else 0.0
-            squares += x * x if e < d else 2 * x * x
-        widest = max(widest, squares - d * mean * mean)
-    total = 0.0
-    for e in range(len(start)):
-        x = 0.0
-        for c in range(len(change)):
-            x += change[c, e] * half * rest
-        total += x * x
     known[SCALE], known[REST], known[ERROR] = half, rest, error * half * rest
-    known[RANGE], known[SQUARES] = math.sqrt(2 * widest), total
+
+
+@njit(**HELPER)
+def _compare(order: Any, columns: int, path: Any) -> None:
+    """Write the facts of every lane from ``RANGE`` on, which compare the changes with their sum D.
+
+    The range of a change's eigenvalues is at most √2 times the Frobenius norm of it less its mean diagonal
+    (Mirsky 1956). If the rule misses m of the sum, the correction adds ``m D' / (D' · D')`` to the integrals
+    and ``m (Δ_c · D') / (D' · D')`` to a contribution. Where that may exceed the permitted error for rounding
+    errors in m alone, there is no correction: ``D' · D'`` is infinite.
+    """
+    lines, own, facts = path
+    d, count, zero = dim(order), 2 * dim(order) - 1, fill(facts, 0.0)
+    trace, squares = zero, zero
+    for j in range(d):
+        trace = trace + load(lines, (count + j) * LANES)
+    mean = trace * (1.0 / d)
+    for e in range(count):
+        x = load(lines, (count + e) * LANES) - (mean if e < d else zero)
+        squares = squares + x * x
+    widest, most = zero, zero
+    for c in range(columns):
+        trace, norm, diagonal, coupling = zero, zero, zero, zero
+        for e in range(count):
+            x, y = load(own, (c * count + e) * LANES), load(lines, (count + e) * LANES)
+            if e < d:
+                trace, norm, diagonal = trace + x, norm + x * x, diagonal + x * (y - mean)
+            else:
+                norm, coupling = norm + 2.0 * x * x, coupling + x * y
+        widest = larger(norm - trace * trace * (1.0 / d), widest)
+        most = larger(larger(abs(diagonal), abs(coupling)), most)
+    gain = larger(most / squares, fill(facts, 1.0))
+    safe = (NOISE * most <= squares * load(facts, ERROR * LANES)) & (squares > 0.0)
+    store(facts, RANGE * LANES, sqrt(2.0 * widest))
+    store(facts, MEAN * LANES, mean)
+    store(facts, SQUARES * LANES, where(safe, squares, math.inf))
+    store(facts, GAIN * LANES, where(safe, gain, 1.0))
 
 
 @njit(**HELPER)
@@ -314,17 +339,17 @@ def _open(k: int, order: Any, paths: Any, first: int, used: int, known: Any, wor
         at, own = (first + i) // len(places), (first + i) % len(places)
         matrices = start[at, places[own]], change[at, :, places[own]]
         if lane < used:
-            _measure(matrices[0], matrices[1], error[at, own], d, known[i])
+            _measure(matrices[0], matrices[1], error[at, own], known[i])
         _draw(matrices[0], matrices[1], known[i], lane, path)
+    _compare(order, change.shape[1], path)
     bands, unknown = rooms[0], fill(lines, math.nan)
     for side in range(2):
         for e in range(count):
             store(bands, e * LANES, load(lines, (count + e) * LANES))
         store(ends, side * LANES, solve(bands, order, side * (d - 1), unknown))
-    for lane in range(LANES):
-        i = min(lane, used - 1)
-        facts[SLOWEST, lane] = known[i, SLOWEST] = ends[0, lane]
-        facts[SPEED, lane] = known[i, SPEED] = max(ends[1, lane] - ends[0, lane], 0.0)
+    store(facts, SLOWEST * LANES, load(ends, 0))
+    store(facts, SPEED * LANES, larger(load(ends, LANES) - load(ends, 0), 0.0))
+    known[:] = facts[:, :used].T
     for n in range(5):
         node, guess = FIRST[n], unknown
         if n > 1:
@@ -406,11 +431,11 @@ def _integrate(
     d, count, columns, size = dim(order), 2 * dim(order) - 1, change.shape[1], HEAD + 5 * dim(order)
     paths = places, start, change, error, found, estimate
     rooms = scratch(start, order), scratch(start, order), scratch(start, order)
-    new = np.empty((2 * count, LANES)), np.empty((columns, count, LANES)), np.empty((7, LANES))
-    path = np.zeros((2 * count, LANES)), np.zeros((columns, count, LANES)), np.ones((7, LANES))
+    new = np.empty((2 * count, LANES)), np.empty((columns, count, LANES)), np.empty((9, LANES))
+    path = np.zeros((2 * count, LANES)), np.zeros((columns, count, LANES)), np.ones((9, LANES))
     cells = np.zeros((3, 9, LANES)), np.zeros((9, d, LANES)), np.zeros((2 * count, LANES))
     ends, wrong, totals = np.ones((2, LANES)), np.zeros((2, LANES)), np.zeros((count + 1, LANES))
-    known = np.empty((last - first, 7))
+    known = np.empty((last - first, 9))
     queue, stacks, waiting = np.empty((LANES, 1 + size)), np.empty((LANES, DEEPEST + 2, size)), 0
     depth, halved, item = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64), np.full(LANES, -1)
     evaluations, following = 0, first

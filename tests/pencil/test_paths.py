@@ -51,6 +51,24 @@ def test_within_the_error_of_far_finer_integrals(d, coupling):
             assert done.mean() >= 0.9 or coupling < 0.1 or error < 1e-2
 
 
+@pytest.mark.parametrize("rest", [0.0, 2.0**-54, 1e-12, 1e-6, 1e-2])
+@pytest.mark.parametrize("shift", [0.0, 1e5])
+@pytest.mark.parametrize("d", [3, 5, 12])
+def test_changes_that_nearly_cancel(d, shift, rest):
+    """Neither rounding nor quadrature errors are magnified, whatever shift all eigenvalues have."""
+    structure, (start, change) = Tridiagonal(d), paths(d, seed=d)
+    change[:, 0, :, :d] += shift
+    change[:, 2] = rest * change[:, 2] - change[:, 0] - change[:, 1]
+    fine, _ = in_rounds(structure, d // 2, start, change, 1e-9)
+    found, estimate, _ = integrate(structure, d // 2, np.arange(5), start, change, np.full((6, 5), 1e-4))
+    assert np.isfinite(estimate).all()
+    for one, other in zip(contributions(found, change, d), contributions(fine, change, d), strict=True):
+        assert np.abs(one - other).max() <= 1e-4
+    total = (found * change.sum(axis=1)).sum(axis=2)
+    ends = [structure.values(x.reshape(-1, 2 * d - 1), d // 2) for x in (start, start + change.sum(axis=1))]
+    np.testing.assert_allclose(total.ravel(), ends[1] - ends[0], atol=1e-13 * (1 + shift))
+
+
 @pytest.mark.parametrize("d", [2, 5, 8, 15, 32])
 def test_sums_are_exact(d):
     structure, (start, change) = Tridiagonal(d), paths(d)
