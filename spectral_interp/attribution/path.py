@@ -135,8 +135,9 @@ class _Integrals:
 
     Each of N neurons may at first miss ``error / (3 √N)``. ``estimate``, shape (n,), is what contributions to
     a row may be wrong by, added up over its neurons and averaged over the references as if no errors
-    cancelled; a row whose estimate is above the error is repeated with a quarter of the share. ``doubt``,
-    shape (n,), estimates how much contributions may differ by the choice of eigenvectors.
+    cancelled; a row whose estimate is above half the error is repeated with a quarter of the share. (Attacks
+    found errors of up to 2.3 estimates in single paths.) ``doubt``, shape (n,), estimates how much
+    contributions may differ by the choice of eigenvectors.
     """
 
     def __init__(self, changes: Changes, error: float, *, diagonal: bool) -> None:
@@ -175,7 +176,7 @@ class _Integrals:
 
         After that the estimate counts as doubt.
         """
-        wrong = np.flatnonzero(self.estimate > self.error + self.noise)
+        wrong = np.flatnonzero(self.estimate > self.error / 2 + self.noise)
         if self.repeats == REPEATS:
             self.doubt[wrong] += self.estimate[wrong]
             return wrong[:0]

@@ -43,6 +43,7 @@ from ..eigen.lanes import (
 from ..eigen.small import gaps, order_of, solve, vector
 from .structures import Structure, Tridiagonal
 
+AGREE = 0.2  # of the permitted error: what the rules may differ by in a cell, over the root of its width
 OVERLAP = 0.85  # least product of the eigenvectors of two adjacent nodes: coarser rules may agree by accident
 SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
 NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
@@ -223,7 +224,7 @@ def _judge(order: Any, columns: int, first: int, stride: int, width: Any, path: 
         store(sums, e * LANES, load(sums, e * LANES) + share * step)
     error, most = load(facts, ERROR * LANES), width * load(facts, RANGE * LANES)
     wrong = width * larger(worst, load(facts, GAIN * LANES) * abs(missing))
-    close = (wrong <= 0.5 * error * sqrt(width)) & (overlap >= OVERLAP)
+    close = (wrong <= AGREE * error * sqrt(width)) & (overlap >= OVERLAP)
     close = close & (_isolated(first, stride, width, facts, nodes) >= 1.0)
     narrow = (most <= SMALL * error) & (abs(missing) < math.inf)  # not NaN
     return where(close, wrong, where(narrow, most, fill(sums, math.inf)))
