@@ -146,6 +146,8 @@ class Neurons:
 
     def by_member(self, per_neuron: FloatArray) -> FloatArray:
         """Return M times the sums over the neurons of every member: (…, N) to (…, M)."""
+        if len(self) == self.n_members:
+            return self.n_members * per_neuron
         starts = np.searchsorted(self.member, np.arange(self.n_members))
         sums: FloatArray = np.add.reduceat(per_neuron, starts, axis=-1)
         return self.n_members * sums
