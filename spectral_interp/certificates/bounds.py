@@ -31,7 +31,6 @@ from ..view import Axis, ModelView, Rows
 if TYPE_CHECKING:
     import pandas as pd
 from .contributions import change_range, contribution_range, step_range
-from .orders import order_of_levels
 from .radii import Balls
 from .sentences import (
     class_sentence,
@@ -41,7 +40,7 @@ from .sentences import (
     monotone_sentence,
     norm_sentence,
 )
-from .slopes import Response, observed_in_segments
+from .slopes import Response, observed_in_segments, order_of_levels
 
 SHOWN_NORMS = 3
 """Columns whose largest effect is put into a sentence."""
