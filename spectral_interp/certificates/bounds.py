@@ -26,10 +26,11 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.text import at_most
-from ..view import Axis, ModelView, Rows
+from ..view import Axis, ModelView, Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
+from .boxes import Range, range_in
 from .contributions import change_range, contribution_range, step_range
 from .radii import Balls
 from .sentences import (
@@ -90,6 +91,8 @@ class Certificate:
         Those given, or none.
     margins : Margins or None
         Of the rows, None if :func:`certify` was given none.
+    model : object
+        The model that reads further rows.
 
     Examples
     --------
@@ -112,6 +115,7 @@ class Certificate:
     curvature: str | None
     rows: Rows
     margins: Margins | None
+    model: Any
 
     @property
     def view(self) -> ModelView:
@@ -412,6 +416,46 @@ class Certificate:
         if len(ends[0]) != len(ends[1]):
             raise ValueError(f"expected as many starts as ends; got {len(ends[0])} and {len(ends[1])}")
         return change_range(self.view, column, *ends)
+
+    def range(
+        self, limits: Any, row: Any = None, *, rtol: float = 0.05, max_evaluations: int = 2000
+    ) -> Range:
+        """Return between what predictions are while columns move within limits: proven, and attained.
+
+        Parameters
+        ----------
+        limits : dict
+            For a column of numbers or dates ``(low, high)`` in its own unit, with None beside them where it
+            may also be missing; for a column of levels a list of them. A single value stands for itself.
+        row : DataFrame or array_like, shape (1, columns), or Rows, optional
+            The values of the other columns. Without a row they are anywhere in the range of the training
+            table, at any level, and missing where training had gaps.
+        rtol : float, > 0
+            How much wider than the attained range the proven one may be, as a share of it.
+        max_evaluations : int
+            Maximum number of boxes to bound, up to a few dozen more. The result is proven for any.
+
+        Returns
+        -------
+        Range
+            Unpacks as ``low, high``. The proof is at the top of :mod:`.boxes`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column or level, limits are empty, reversed or not finite, a column without
+            gaps is to be missing, ``row`` is not one row, or a range in training is needed and not known.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, certify
+        >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
+        >>> low, high = cert.range({"z0": (-1.0, 2.0)})
+        >>> round(low, 9), round(high, 9)
+        (-1.0, 2.0)
+        """
+        rows = None if row is None else rows_of(self.model, row)
+        return range_in(self.view, limits, rows, rtol=rtol, max_evaluations=max_evaluations)
 
     def sentences(self) -> list[str]:
         """Return in words what is certified, the strongest columns first."""
