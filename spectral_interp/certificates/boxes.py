@@ -350,14 +350,15 @@ def _spectra(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatA
 
 def _side(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> _Side:
     (n, a, count, entries), d = nodes.shape, neurons.structure.dim
-    full = neurons.structure.full(nodes.reshape(-1, entries)).reshape(n, a, count, d, d)
-    inner = vectors.swapaxes(2, 3)[:, None] @ full @ vectors[:, None]
-    residual = inner[:, :, np.arange(count), neurons.k]
-    slopes = residual[:, :, np.arange(count), neurons.k]
     some = nodes[:, :1] if a == 2 else nodes  # of two nodes about their middle one is the negative
+    full = neurons.structure.full(some.reshape(-1, entries)).reshape(n, -1, count, d, d)
+    inner = vectors.swapaxes(2, 3)[:, None] @ full @ vectors[:, None]
     least, largest = (end.reshape(n, -1, count) for end in neurons.extremes(some.reshape(-1, count, entries)))
     if a == 2:
+        inner = np.concatenate([inner, -inner], axis=1)
         least, largest = np.hstack([least, -largest]), np.hstack([largest, -least])
+    residual = inner[:, :, np.arange(count), neurons.k]
+    slopes = residual[:, :, np.arange(count), neurons.k]
     far = np.maximum(largest - slopes, slopes - least).max(axis=1)
     half = ((largest - least) / 2).max(axis=1)
     ends = least.sum(axis=2).min(axis=1), largest.sum(axis=2).max(axis=1)

@@ -31,6 +31,9 @@ from ..view.hats import hats
 YEAR = 366
 """Days after which every month, weekday and hour has come."""
 
+SHORT = 1 / 48
+"""Days in which at most one hour begins: moments that close have the calendar of the first or of the last."""
+
 STEPS = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.01, 0.03, 0.1, 0.3, 1.0])
 """Steps of a number that a search tries, as shares of its interval."""
 
@@ -38,12 +41,16 @@ Box = tuple[Any, ...]
 
 
 class Span(NamedTuple):
-    """Coordinates from low to high, unless ``value`` is false, and the gap if ``gap``."""
+    """Coordinates from low to high, unless ``value`` is false, and the gap if ``gap``.
+
+    Of dates, ``kind`` is the coordinate of a moment whose month, weekday and hour all of them have.
+    """
 
     low: float
     high: float
     gap: bool = False
     value: bool = True
+    kind: float | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ class FreeNumber(Free):
 
     @override
     def near(self, u: float, reach: float) -> FloatArray:
-        low, high, gap, value = self.whole
+        low, high, gap, value, _ = self.whole
         if not value:
             return np.array([np.nan])
         start = (low + high) / 2 if np.isnan(u) else u
@@ -169,7 +176,9 @@ class FreeDate(FreeNumber):
     def _calendar(self, part: Span) -> FloatArray:
         """Return the features at all days, or hours, of a set, of no more than a year: (m, f)."""
         u = [np.nan] if part.gap else []
-        if part.value:
+        if part.kind is not None:
+            u = [part.kind, *u]
+        elif part.value:
             low, high = self._days(part).tolist()
             high, unit = min(high, low + YEAR), 1 / 24 if self.axis.time else 1.0
             days = [low, *np.arange(np.floor(low / unit) + 1, np.ceil(high / unit)) * unit, high]
@@ -185,13 +194,18 @@ class FreeDate(FreeNumber):
 
     @override
     def halves(self, part: Span, scores: FloatArray) -> list[Span]:
-        if self.axis.time or not part.value or part.gap:
+        if part.gap or not part.value:
             return super().halves(part, scores)
         low, high = self._days(part)
+        if self.axis.time:
+            ends = self.axis.place(np.array([part.low, part.high]))[:, 1 : self.axis.value_features]
+            if part.kind is None and high - low <= SHORT and (ends[0] != ends[1]).any():
+                return [part._replace(kind=part.low), part._replace(kind=part.high)]
+            return super().halves(part, scores)
         if low == high:
             return []
-        ends = self._coordinates(np.floor((low + high) / 2) + np.arange(2)).tolist()
-        return [part._replace(high=ends[0]), part._replace(low=ends[1])]
+        days = self._coordinates(np.floor((low + high) / 2) + np.arange(2)).tolist()
+        return [part._replace(high=days[0]), part._replace(low=days[1])]
 
     @override
     def middle(self, part: Span) -> float:

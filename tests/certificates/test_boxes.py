@@ -10,7 +10,7 @@ from spectral_interp import DensePencil, Pencil, SpectralRegressor, certify
 from spectral_interp.certificates import boxes
 from spectral_interp.certificates.limits import Region, free_columns
 from spectral_interp.pencil import Total
-from spectral_interp.view import HatsAxis, ModelView, NumberAxis, Output, Pair
+from spectral_interp.view import ClassesView, DateAxis, HatsAxis, ModelView, NumberAxis, Output, Pair
 from tests.certificates.attack_sums import draw
 from tests.certificates.mixed import mixed
 from tests.sums import encoded
@@ -244,6 +244,31 @@ def test_the_other_class_has_the_opposite_range():
     assert yes.low <= -no.attained_high
     assert no.low <= -yes.attained_high
     assert "no" in no.unit
+
+
+def test_the_margin_between_two_of_three_classes(random_pencil):
+    scores = tuple(random_pencil(2, 3) for _ in "abc")
+    axes, output = (NumberAxis("x"), NumberAxis("y")), Output("log-odds", ("a", "b", "c"), "kind")
+    view = ClassesView(None, axes, output, np.zeros((1, 2)), functions=scores)
+    found = certify(view, output="a", against="c").range({"x": (-1.0, 1.0), "y": (0.0, 2.0)})
+    z = np.column_stack([end.ravel() for end in np.meshgrid(np.linspace(-1, 1, 60), np.linspace(0, 2, 60))])
+    margin = scores[0].values(z) - scores[2].values(z)
+    assert found.low <= margin.min() <= margin.max() <= found.high
+    assert np.ptp(margin) >= 0.94 * (found.high - found.low)
+    assert "a against c" in found.unit
+
+
+def test_moments_of_a_day(rng):
+    """The hours of an interval count, and no others."""
+    axis = DateAxis("t", 19000.0, 2.0, 18990.0, 19010.0, hour=(1 / 24,) * 24, time=True)
+    p = axis.n_features
+    pencil = Pencil(rng.normal(size=(p + 1, 2)), rng.normal(size=(p + 1, 1)), 0)
+    view = ModelView(Total([pencil]), (axis,), Output("u"), np.zeros((1, p)))
+    moments = np.datetime64("2022-01-08T06:30") + np.arange(601)
+    found = certify(view).range({"t": (moments[0], moments[-1])})
+    f = view.function.values(axis.encode(moments))
+    assert found.low <= f.min() <= f.max() <= found.high
+    np.testing.assert_allclose(list(found), [f.min(), f.max()], atol=0.06 * np.ptp(f))
 
 
 def test_more_halves_are_never_looser_and_say_when_they_stop():
