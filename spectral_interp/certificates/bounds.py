@@ -2,7 +2,8 @@
 
 All follow from the matrices ``A(z) = A_0 + Σ z_i A_i`` of the neurons, whose eigenvalues add up to f. The
 theorems stand, each with its proof, where they are computed: :mod:`.slopes` bounds what one column does,
-:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together. Besides:
+:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together, :mod:`.boxes` what f
+is in a region. Besides:
 
 - *Interval of a derivative* (Rayleigh): a quadratic form of a unit vector lies between the extreme
   eigenvalues, so ``Σ_n λ_min(A_i) <= ∂f/∂z_i <= Σ_n λ_max(A_i)`` at every z.
@@ -450,9 +451,9 @@ class Certificate:
         --------
         >>> from spectral_interp import Pencil, certify
         >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
+        >>> print(cert.range({"z0": (-1.0, 2.0)}))
+        Every prediction in the region is between −1 and 2 (prediction); −1 and 2 are attained.
         >>> low, high = cert.range({"z0": (-1.0, 2.0)})
-        >>> round(low, 9), round(high, 9)
-        (-1.0, 2.0)
         """
         rows = None if row is None else rows_of(self.model, row)
         return range_in(self.view, limits, rows, rtol=rtol, max_evaluations=max_evaluations)

@@ -29,6 +29,7 @@ search by columns from the best of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,6 +68,9 @@ CLEAR = 1e-6
 
 KNOTS, PIECES = 8, 64
 """Nodes of a number beyond which the region is halved before anything is bounded, up to so many boxes."""
+
+SAME = 1e-9
+"""Ends that differ by less, as a share of them, are one in a sentence."""
 
 GAIN = 1e-3
 """Share of the attained width by which it must grow for another search by columns."""
@@ -120,10 +124,16 @@ class Range:
         return pd.DataFrame(self.points, ["low", "high"], list(self.columns)).infer_objects()
 
     def __str__(self) -> str:
-        ends = f"{at_least(self.low)} and {at_most(self.high)} ({self.unit})"
+        low, high = _plainly(self.low, self.attained_low), _plainly(self.high, self.attained_high)
+        ends = f"{at_least(low)} and {at_most(high)} ({self.unit})"
         found = f"{number(self.attained_low)} and {number(self.attained_high)} are attained"
         stopped = f"; the search stopped after {counted(self.evaluations, 'box', 'boxes')}"
         return f"Every prediction in the region is between {ends}; {found}{'' if self.reached else stopped}."
+
+
+def _plainly(proven: float, attained: float) -> float:
+    """Return a proven end as it is read: the attained one if they differ by rounding."""
+    return attained if math.isclose(proven, attained, rel_tol=SAME) else proven
 
 
 def range_in(view: ModelView, limits: Any, rows: Rows | None, *, rtol: float, max_evaluations: int) -> Range:
