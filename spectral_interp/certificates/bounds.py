@@ -2,8 +2,8 @@
 
 All follow from the matrices ``A(z) = A_0 + Σ z_i A_i`` of the neurons, whose eigenvalues add up to f. The
 theorems stand, each with its proof, where they are computed: :mod:`.slopes` bounds what one column does,
-:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together, :mod:`.boxes` what f
-is in a region. Besides:
+:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together, :mod:`.boxes` what
+f is in a region. Besides:
 
 - *Interval of a derivative* (Rayleigh): a quadratic form of a unit vector lies between the extreme
   eigenvalues, so ``Σ_n λ_min(A_i) <= ∂f/∂z_i <= Σ_n λ_max(A_i)`` at every z.
