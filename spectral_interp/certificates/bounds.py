@@ -2,7 +2,8 @@
 
 All follow from the matrices ``A(z) = A_0 + Σ z_i A_i`` of the neurons, whose eigenvalues add up to f. The
 theorems stand, each with its proof, where they are computed: :mod:`.slopes` bounds what one column does,
-:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together. Besides:
+:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together, :mod:`.boxes` what
+f is in a region. Besides:
 
 - *Interval of a derivative* (Rayleigh): a quadratic form of a unit vector lies between the extreme
   eigenvalues, so ``Σ_n λ_min(A_i) <= ∂f/∂z_i <= Σ_n λ_max(A_i)`` at every z.
@@ -26,12 +27,12 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.text import at_most
-from ..view import Axis, ModelView, Rows
+from ..view import Axis, ModelView, Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
+from .boxes import Range, range_in
 from .contributions import change_range, contribution_range, step_range
-from .orders import order_of_levels
 from .radii import Balls
 from .sentences import (
     class_sentence,
@@ -41,7 +42,7 @@ from .sentences import (
     monotone_sentence,
     norm_sentence,
 )
-from .slopes import Response, observed_in_segments
+from .slopes import Response, observed_in_segments, order_of_levels
 
 SHOWN_NORMS = 3
 """Columns whose largest effect is put into a sentence."""
@@ -91,6 +92,8 @@ class Certificate:
         Those given, or none.
     margins : Margins or None
         Of the rows, None if :func:`certify` was given none.
+    model : object
+        The model that reads further rows.
 
     Examples
     --------
@@ -113,6 +116,7 @@ class Certificate:
     curvature: str | None
     rows: Rows
     margins: Margins | None
+    model: Any
 
     @property
     def view(self) -> ModelView:
@@ -413,6 +417,46 @@ class Certificate:
         if len(ends[0]) != len(ends[1]):
             raise ValueError(f"expected as many starts as ends; got {len(ends[0])} and {len(ends[1])}")
         return change_range(self.view, column, *ends)
+
+    def range(
+        self, limits: Any, row: Any = None, *, rtol: float = 0.05, max_evaluations: int = 2000
+    ) -> Range:
+        """Return between what predictions are while columns move within limits: proven, and attained.
+
+        Parameters
+        ----------
+        limits : dict
+            For a column of numbers or dates ``(low, high)`` in its own unit, with None beside them where it
+            may also be missing; for a column of levels a list of them. A single value stands for itself.
+        row : DataFrame or array_like, shape (1, columns), or Rows, optional
+            The values of the other columns. Without a row they are anywhere in the range of the training
+            table, at any level, and missing where training had gaps.
+        rtol : float, > 0
+            How much wider than the attained range the proven one may be, as a share of it.
+        max_evaluations : int
+            Maximum number of boxes to bound, up to a few dozen more. The result is proven for any.
+
+        Returns
+        -------
+        Range
+            Unpacks as ``low, high``. The proof is at the top of :mod:`.boxes`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column or level, limits are empty, reversed or not finite, a column without
+            gaps is to be missing, ``row`` is not one row, or a range in training is needed and not known.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, certify
+        >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0))
+        >>> print(cert.range({"z0": (-1.0, 2.0)}))
+        Every prediction in the region is between −1 and 2 (prediction); −1 and 2 are attained.
+        >>> low, high = cert.range({"z0": (-1.0, 2.0)})
+        """
+        rows = None if row is None else rows_of(self.model, row)
+        return range_in(self.view, limits, rows, rtol=rtol, max_evaluations=max_evaluations)
 
     def sentences(self) -> list[str]:
         """Return in words what is certified, the strongest columns first."""

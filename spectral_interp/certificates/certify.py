@@ -62,6 +62,7 @@ def certify(model: Any, X: Any = None, *, output: Any = None, against: Any = Non
         curvature=_curvature(function) if balls.affine else None,
         rows=rows,
         margins=None if X is None else _margins(rows),
+        model=model,
     )
 
 

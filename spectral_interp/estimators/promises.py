@@ -18,7 +18,7 @@ import numpy as np
 from .._common.choices import CURVATURES
 from .._common.messages import meant, shown, truncated_list
 from .._common.text import listed
-from ..certificates.orders import keeps
+from ..certificates.slopes import keeps
 from ..models.constraints import Chain
 from ..view import Axis, DateAxis, LevelsAxis, ModelView, Promise
 from ..view.levels import OTHER, UNKNOWN, text_of

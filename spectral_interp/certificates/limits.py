@@ -1,0 +1,494 @@
+"""Regions of a table: what every column may be, as sets that can be halved, and the matrices there.
+
+A *set* of a column is an interval of its coordinate, or the gap, or both; or some levels. Its features lie in
+the convex hull of those at its *nodes*: the ends, the knots between them and the gap, or the levels. A date
+is a sum of elapsed time and of the parts of the calendar, each in the hull of its own nodes. A *box* has a
+set of every free column.
+
+The input of a pair moves with its two columns. Its matrix is a secant, which is linear in them and goes into
+their nodes, and what it bends away from the secant at the knots inside: a part with nodes of its own, zero at
+the ends.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from .._common.arrays import FloatArray
+from .._common.messages import shown
+from ..view import Axis, DateAxis, LevelsAxis, ModelView, NumberAxis, Pair, Rows
+from ..view.axes import MISSING
+from ..view.hats import hats
+
+YEAR = 366
+"""Days after which every month, weekday and hour has come."""
+
+SHORT = 1 / 48
+"""Days in which at most one hour begins: moments that close have the calendar of the first or of the last."""
+
+STEPS = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.01, 0.03, 0.1, 0.3, 1.0])
+"""Steps of a number that a search tries, as shares of its interval."""
+
+Box = tuple[Any, ...]
+
+
+class Span(NamedTuple):
+    """Coordinates from low to high, unless ``value`` is false, and the gap if ``gap``.
+
+    Of dates, ``kind`` is the coordinate of a moment whose month, weekday and hour all of them have.
+    """
+
+    low: float
+    high: float
+    gap: bool = False
+    value: bool = True
+    kind: float | None = None
+
+
+@dataclass(frozen=True)
+class Free(ABC):
+    """A column that moves.
+
+    Attributes
+    ----------
+    place : int
+        Among the axes.
+    axis : Axis
+    whole : Span or tuple of int
+        The set of all that it may be.
+    ends : tuple
+        Its least and largest value in the table's unit; empty for levels and gaps alone.
+    """
+
+    place: int
+    axis: Axis
+    whole: Any
+    ends: tuple[Any, ...] = ()
+
+    @abstractmethod
+    def nodes(self, part: Any) -> FloatArray:
+        """Return the coordinates of the nodes of a set, (a,), NaN for the gap."""
+
+    @abstractmethod
+    def halves(self, part: Any, scores: FloatArray) -> list[Any]:
+        """Return two sets that make up a set with scores (a,) of its nodes; none if it cannot be halved."""
+
+    @abstractmethod
+    def middle(self, part: Any) -> float:
+        """Return the coordinate of a legal value in the midst of a set."""
+
+    @abstractmethod
+    def near(self, u: float, reach: float) -> FloatArray:
+        """Return coordinates of legal values (m,) within a reach of one, a share of the whole interval."""
+
+    @abstractmethod
+    def values(self, u: FloatArray) -> list[Any]:
+        """Return the values at coordinates (m,) in the table's unit, never beyond the limits."""
+
+    def features(self, parts: Sequence[Any]) -> list[FloatArray]:
+        """Return the features of the nodes of n sets, (n, a, f), of every summand; nodes may repeat.
+
+        The first summand has the coordinate, and its nodes are those of :meth:`nodes`.
+        """
+        u = padded([self.nodes(part) for part in parts])
+        return [self.axis.place(u.ravel()).reshape(*u.shape, -1)]
+
+
+def padded(rows: Sequence[FloatArray]) -> FloatArray:
+    """Return arrays (a, …) of different lengths as one, (n, a, …), the last entry of each repeated.
+
+    Examples
+    --------
+    >>> padded([np.array([1.0, 2.0]), np.array([3.0])]).tolist()
+    [[1.0, 2.0], [3.0, 3.0]]
+    """
+    most = max(map(len, rows))
+    return np.stack([row[np.minimum(np.arange(most), len(row) - 1)] for row in rows])
+
+
+class FreeNumber(Free):
+    """A number: a :class:`Span`, halved at a knot while there is one inside."""
+
+    @override
+    def nodes(self, part: Span) -> FloatArray:
+        found = [part.low, *self._inside(part), part.high] if part.value else []
+        return np.array([*found, np.nan] if part.gap else found)
+
+    def _inside(self, part: Span) -> list[float]:
+        return [knot for knot in self.axis.knots[1:-1] if part.low < knot < part.high]
+
+    @override
+    def halves(self, part: Span, scores: FloatArray) -> list[Span]:
+        if part.gap and part.value:
+            return [part._replace(gap=False), part._replace(value=False)]
+        middle = (part.low + part.high) / 2
+        if not part.value or not part.low < middle < part.high:
+            return []
+        middle = min(self._inside(part), key=lambda knot: abs(knot - middle), default=middle)
+        return [part._replace(high=middle), part._replace(low=middle)]
+
+    @override
+    def middle(self, part: Span) -> float:
+        return (part.low + part.high) / 2 if part.value else np.nan
+
+    @override
+    def near(self, u: float, reach: float) -> FloatArray:
+        low, high, gap, value, _ = self.whole
+        if not value:
+            return np.array([np.nan])
+        start = (low + high) / 2 if np.isnan(u) else u
+        found = np.clip(start + reach * (high - low) * STEPS, low, high)
+        return np.array([*found, np.nan] if gap else found)
+
+    @override
+    def values(self, u: FloatArray) -> list[Any]:
+        values = np.asarray(self.axis.values(u), dtype=np.float64)
+        return (np.clip(values, *self.ends) if self.ends else values).tolist()
+
+
+class FreeDate(FreeNumber):
+    """A date: a :class:`Span` of whole days, or of moments where the model knows times of day."""
+
+    axis: DateAxis
+
+    @override
+    def features(self, parts: Sequence[Span]) -> list[FloatArray]:
+        found, start = super().features(parts), 1
+        found[0][..., 1 : self.axis.value_features] = 0.0
+        calendars = [self._calendar(part) for part in parts] if self.axis.shares else []
+        for shares in self.axis.shares.values():
+            own = slice(start, start + int(np.count_nonzero(shares)))
+            kinds = padded([np.unique(rows[:, own], axis=0) for rows in calendars])
+            block = np.zeros((*kinds.shape[:2], self.axis.n_features))
+            block[..., own] = kinds
+            found.append(block)
+            start = own.stop
+        return found
+
+    def _calendar(self, part: Span) -> FloatArray:
+        """Return the features at all days, or hours, of a set, of no more than a year: (m, f)."""
+        u = [np.nan] if part.gap else []
+        if part.kind is not None:
+            u = [part.kind, *u]
+        elif part.value:
+            low, high = self._days(part).tolist()
+            high, unit = min(high, low + YEAR), 1 / 24 if self.axis.time else 1.0
+            days = [low, *np.arange(np.floor(low / unit) + 1, np.ceil(high / unit)) * unit, high]
+            u = [*self._coordinates(np.array(days)), *u]
+        return self.axis.place(np.array(u))
+
+    def _days(self, part: Span) -> FloatArray:
+        days = self.axis.drawn(np.array([part.low, part.high]))
+        return days if self.axis.time else np.rint(days)
+
+    def _coordinates(self, days: FloatArray) -> FloatArray:
+        return (days - self.axis.mean) / self.axis.scale
+
+    @override
+    def halves(self, part: Span, scores: FloatArray) -> list[Span]:
+        if part.gap or not part.value:
+            return super().halves(part, scores)
+        low, high = self._days(part)
+        if self.axis.time:
+            ends = self.axis.place(np.array([part.low, part.high]))[:, 1 : self.axis.value_features]
+            if part.kind is None and high - low <= SHORT and (ends[0] != ends[1]).any():
+                return [part._replace(kind=part.low), part._replace(kind=part.high)]
+            return super().halves(part, scores)
+        if low == high:
+            return []
+        days = self._coordinates(np.floor((low + high) / 2) + np.arange(2)).tolist()
+        return [part._replace(high=days[0]), part._replace(low=days[1])]
+
+    @override
+    def middle(self, part: Span) -> float:
+        return float(self._legal(np.array([super().middle(part)]))[0])
+
+    @override
+    def near(self, u: float, reach: float) -> FloatArray:
+        return self._legal(super().near(u, reach))
+
+    @override
+    def values(self, u: FloatArray) -> list[Any]:
+        return list(self.axis.values(u))
+
+    def _legal(self, u: FloatArray) -> FloatArray:
+        if self.axis.time:
+            return u
+        return np.clip(self._coordinates(np.rint(self.axis.drawn(u))), self.whole.low, self.whole.high)
+
+
+class FreeLevels(Free):
+    """Levels: a tuple of their places, halved by scores."""
+
+    @override
+    def nodes(self, part: tuple[int, ...]) -> FloatArray:
+        return np.array(part, dtype=np.float64)
+
+    @override
+    def halves(self, part: tuple[int, ...], scores: FloatArray) -> list[tuple[int, ...]]:
+        if len(part) < 2:
+            return []
+        order = [part[at] for at in np.argsort(scores[: len(part)], kind="stable")]
+        return [tuple(order[: len(part) // 2]), tuple(order[len(part) // 2 :])]
+
+    @override
+    def middle(self, part: tuple[int, ...]) -> float:
+        return float(part[len(part) // 2])
+
+    @override
+    def near(self, u: float, reach: float) -> FloatArray:
+        return np.array(self.whole, dtype=np.float64)
+
+    @override
+    def values(self, u: FloatArray) -> list[Any]:
+        return [None if value == MISSING else value for value in self.axis.values(u)]
+
+
+def free_columns(view: ModelView, limits: Any, rows: Rows | None) -> list[Free]:
+    """Return the columns that move: those of the limits, and without rows all others in their range.
+
+    Raises
+    ------
+    ValueError
+        If a column does not exist, its limits hold nothing or no legal values, or its range in training is
+        needed and not known.
+    """
+    if not isinstance(limits, Mapping):
+        raise ValueError(f"expected limits by column, such as {{'income': (3, 5)}}; got {shown(limits)}")
+    given = {view.axis(name).name: limit for name, limit in limits.items()}
+    found = []
+    for place, axis in enumerate(view.axes):
+        if axis.name in given:
+            found.append(_limited(place, axis, given[axis.name]))
+        elif rows is None:
+            found.append(_anywhere(place, axis))
+    return found
+
+
+def _limited(place: int, axis: Axis, limit: Any) -> Free:
+    """Return a column within limits in its own unit; a value alone stands for itself."""
+    many = isinstance(limit, list | tuple | set | frozenset) or getattr(limit, "ndim", 0) == 1
+    values = list(limit) if many else [limit]
+    if not values:
+        raise ValueError(f"expected limits of {axis.name!r}; got none")
+    if isinstance(axis, LevelsAxis):
+        u = axis.coordinates(axis.checked(values))
+        return FreeLevels(place, axis, tuple(dict.fromkeys(int(at) for at in u)))
+    ends = [value for value in values if value is not None]
+    gap = len(ends) < len(values)
+    if gap:
+        axis.checked([None])
+    if len(ends) == 1 and not many:
+        ends *= 2
+    legible = isinstance(axis, DateAxis) or all(isinstance(value, Real) for value in ends)
+    u = axis.coordinates(axis.checked(ends)) if ends and legible else np.empty(0)
+    if len(u) != len(ends) or len(ends) not in (0, 2) or not np.isfinite(u).all() or (u[1:] < u[:-1]).any():
+        raise ValueError(
+            f"expected one value of {axis.name!r}, or (low, high) with low <= high, both finite, with None "
+            f"beside them for a gap; got {shown(limit)}"
+        )
+    return _number(place, axis, u, tuple(ends), gap=gap)
+
+
+def _anywhere(place: int, axis: Axis) -> Free:
+    """Return a column in its range in the training table; a gap only if training had some."""
+    if isinstance(axis, LevelsAxis):
+        return FreeLevels(place, axis, tuple(range(len(axis.levels))))
+    gap = axis.gap() is not None
+    if isinstance(axis, DateAxis):
+        days = np.array([axis.first, axis.last])
+        u = ((days if axis.time else np.floor(days)) - axis.mean) / axis.scale
+        return _number(place, axis, u, tuple(axis.values(u)), gap=gap)
+    if not isinstance(axis, NumberAxis) or axis.low is None or axis.high is None:
+        raise ValueError(
+            f"expected limits of {axis.name!r}, or a row, as the model does not know its range in training; "
+            "got neither"
+        )
+    ends = axis.low, axis.high
+    return _number(place, axis, axis.coordinates(ends), ends, gap=gap)
+
+
+def _number(place: int, axis: Axis, u: FloatArray, ends: tuple[Any, ...], *, gap: bool) -> Free:
+    """Return a number or date with the coordinates ``u`` of its ends, or the gap alone if there are none."""
+    kind = FreeDate if isinstance(axis, DateAxis) else FreeNumber
+    if len(u):
+        return kind(place, axis, Span(float(u[0]), float(u[1]), gap), ends)
+    median = float(axis.positions(axis.place(np.array([np.nan])))[0])
+    return kind(place, axis, Span(median, median, gap=True, value=False))
+
+
+class Part(NamedTuple):
+    """What nodes add to C, (n, a, N, E), and the share (n, free) that each free column has in it."""
+
+    nodes: FloatArray
+    share: FloatArray
+
+
+class Region:
+    """The free columns of a model, and the coordinates (c,) of all, of which those of the others count.
+
+    Attributes
+    ----------
+    size : ndarray, shape (N,)
+        Bound of the terms of every neuron's matrix in the region.
+    """
+
+    def __init__(self, view: ModelView, free: Sequence[Free], u: FloatArray) -> None:
+        self.view, self.free, self.u = view, list(free), u
+        self.neurons = view.function.neurons
+        self._at = {column.place: at for at, column in enumerate(free)}
+        self._pairs = [
+            (pair, own)
+            for pair, own in zip(view.pairs, view.pair_own, strict=True)
+            if self._at.keys() & set(pair.columns)
+        ]
+        still = view.placed(u[None])
+        self._positions = {
+            place: view.positions(still, place)[:, None]
+            for pair, _ in self._pairs
+            for place in pair.columns
+            if place not in self._at
+        }
+        for own in (*(view.own(column.axis.name) for column in free), *(own for _, own in self._pairs)):
+            still[:, own] = 0.0
+        self._base = self.neurons.at(still)[0]
+        self.size = self.neurons.terms(self._largest(still))[0]
+
+    @property
+    def root(self) -> Box:
+        """The box that is the region."""
+        return tuple(column.whole for column in self.free)
+
+    def _largest(self, still: FloatArray) -> FloatArray:
+        """Return bounds of the sizes of all features, (1, p), from those of the columns that do not move."""
+        most, nodes = np.abs(still), self._node_positions([self.root])
+        for column in self.free:
+            own = self.view.own(column.axis.name)
+            most[0, own] = sum(np.abs(summand[0]).max(axis=0) for summand in column.features([column.whole]))
+        for pair, own in self._pairs:
+            low, high, _ = _interval(pair, [nodes[place] for place in pair.columns])
+            most[0, own] = np.abs(hats([low[0], high[0]], pair.knots)).max(axis=0).clip(1.0)
+        return most
+
+    def pieces(self, nodes: int, most: int) -> list[Box]:
+        """Return boxes that make up the region, no number with more than so many nodes, or many boxes."""
+        found = [self.root]
+        for at, column in enumerate(self.free):
+            wide = [0]
+            while wide and len(found) < most:
+                wide = [
+                    i
+                    for i, box in enumerate(found)
+                    if column.axis.knots and len(column.nodes(box[at])) > nodes
+                ]
+                if wide:
+                    found += self.halves(found.pop(wide[0]), at, np.empty(0))
+        return found
+
+    def halves(self, box: Box, at: int, scores: FloatArray) -> list[Box]:
+        """Return two boxes that make up a box, with a column halved; none if it cannot be."""
+        halves = self.free[at].halves(box[at], scores)
+        return [(*box[:at], half, *box[at + 1 :]) for half in halves]
+
+    def count_nodes(self, box: Box) -> int:
+        """Return the number of nodes of all columns, roughly the work for a box."""
+        return sum(len(column.nodes(part)) for column, part in zip(self.free, box, strict=True))
+
+    def values(self, u: FloatArray) -> FloatArray:
+        """Return f where the free columns have coordinates (m, free): shape (m,)."""
+        rows = np.repeat(self.u[None], len(u), axis=0)
+        rows[:, [column.place for column in self.free]] = u
+        return self.view.values_in_chunks(len(rows), lambda some: self.view.placed(rows[some]))
+
+    def points(self, u: FloatArray, row: npt.NDArray[Any] | None) -> npt.NDArray[np.object_]:
+        """Return rows (m, c) in the table's units with the free columns at coordinates (m, free)."""
+        found = np.empty((len(u), len(self.view.axes)), dtype=object)
+        if row is not None:
+            found[:] = row
+        for column, own in zip(self.free, u.T, strict=True):
+            found[:, column.place] = column.values(own)
+        return found
+
+    def parts(self, boxes: Sequence[Box]) -> tuple[FloatArray, list[Part]]:
+        """Return C (n, N, E) of boxes and what is added to it, the free columns first."""
+        n, eye = len(boxes), np.eye(len(self.free))
+        centre = np.repeat(self._base[None], n, axis=0)
+        own, calendars = [], []
+        for at, column in enumerate(self.free):
+            first, *rest = column.features([box[at] for box in boxes])
+            features = self.view.own(column.axis.name)
+            own.append(self._matrices(first, features))
+            calendars += [Part(self._matrices(part, features), np.tile(eye[at], (n, 1))) for part in rest]
+        nodes = self._node_positions(boxes)
+        bends = [self._add_secant(pair, features, nodes, own, centre) for pair, features in self._pairs]
+        columns = [Part(part, np.tile(row, (n, 1))) for part, row in zip(own, eye, strict=True)]
+        found = [*columns, *calendars, *(bend for bend in bends if bend is not None)]
+        for part in found:
+            middle = (part.nodes.max(axis=1) + part.nodes.min(axis=1)) / 2
+            centre += middle
+            part.nodes[...] -= middle[:, None]
+        return centre, found
+
+    def _matrices(self, features: FloatArray, own: slice) -> FloatArray:
+        return np.tensordot(features, self.neurons.entries[1 + own.start : 1 + own.stop], axes=1)
+
+    def _node_positions(self, boxes: Sequence[Box]) -> dict[int, FloatArray]:
+        """Return the coordinates of the nodes, (n, a) or (1, 1), of all columns that are in pairs."""
+        found = dict(self._positions)
+        for place in {place for pair, _ in self._pairs for place in pair.columns} - found.keys():
+            column = self.free[self._at[place]]
+            z = column.features([box[self._at[place]] for box in boxes])[0]
+            found[place] = column.axis.positions(z.reshape(-1, z.shape[2])).reshape(z.shape[:2])
+        return found
+
+    def _add_secant(
+        self,
+        pair: Pair,
+        own: slice,
+        nodes: dict[int, FloatArray],
+        columns: list[FloatArray],
+        centre: FloatArray,
+    ) -> Part | None:
+        """Add the secant of a pair to C and to its columns; return what bends away from it, or None."""
+        ends = [nodes[place] for place in pair.columns]
+        low, high, middles = _interval(pair, ends)
+        u = np.column_stack([low, np.clip(np.array(pair.knots[1:-1]), low[:, None], high[:, None]), high])
+        matrices = self._matrices(hats(u.ravel(), pair.knots).reshape(*u.shape, -1), own)
+        width = (high - low)[:, None, None]
+        rise = matrices[:, -1] - matrices[:, 0]
+        slope = np.divide(rise, width, out=np.zeros_like(rise), where=width > 0)
+        middle = (matrices[:, 0] + matrices[:, -1]) / 2
+        centre += middle
+        share = np.zeros((len(centre), len(self.free)))
+        for place, sign, end, mid in zip(pair.columns, (1.0, pair.sign), ends, middles, strict=True):
+            if place in self._at:
+                way = sign / pair.scale * (end - mid[:, None])
+                columns[self._at[place]] += way[..., None, None] * slope[:, None]
+                share[:, self._at[place]] = np.ptp(way, axis=1)
+        inner = u[:, 1:-1]
+        inside = (inner > low[:, None]) & (inner < high[:, None])
+        some = inside.any(axis=0)
+        if not some.any():
+            return None
+        along = (inner - (low + high)[:, None] / 2)[:, some, None, None] * slope[:, None]
+        bend = np.where(
+            inside[:, some, None, None], matrices[:, 1:-1][:, some] - middle[:, None] - along, 0.0
+        )
+        total = share.sum(axis=1, keepdims=True)
+        share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
+        return Part(np.concatenate([np.zeros_like(bend[:, :1]), bend], axis=1), share)
+
+
+def _interval(pair: Pair, ends: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray, list[FloatArray]]:
+    """Return the ends of a pair's input, (n,) each, and the middles of its columns, whose nodes are given."""
+    first, second = ((u.min(axis=1), u.max(axis=1)) for u in ends)
+    low, high = (pair.coordinates(a, b) for a, b in zip(first, second[:: int(pair.sign)], strict=True))
+    return low, high, [(a + b) / 2 for a, b in (first, second)]
