@@ -81,9 +81,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A call that explains ``rows`` rows of a model, so many a call, on so many threads.
+    """A way to explain rows of a model: how many rows a call takes, and on how many threads.
 
-    ``spread`` is that of the model's predictions.
+    ``rows`` is the number of rows that are explained in all, and ``spread`` that of the model's predictions.
     """
 
     model: str
@@ -159,7 +159,8 @@ def ours(task: Task, model: str) -> Iterator[Contestant]:
 def of_one_row(task: Task, model: str) -> Iterator[Contestant]:
     """Yield SHAP's explainers and Captum on a model, which explain the first row.
 
-    SHAP calls the single neuron on features, and the sum, a column of which is several features, on columns.
+    SHAP sees the features of the single neuron, but the columns of the sum, where a column has several
+    features.
     """
     est = task.fitted[model]
     view = est.view()

@@ -142,7 +142,7 @@ def contestants(diag: np.ndarray, off: np.ndarray) -> dict[tuple[str, str], Call
 
 
 def measure(batch: tuple[int, int], threads: int, *, seconds: float, seed: int) -> pd.DataFrame:
-    """Return one line per contestant and task for one batch on so many threads."""
+    """Return one line per contestant and task, for one batch and number of threads."""
     n, d = batch
     rng = np.random.default_rng(seed)
     diag, off = rng.normal(size=(n, d)), rng.normal(size=(n, d - 1))

@@ -67,7 +67,7 @@ CLEAR = 1e-6
 """Least denominator of the curvature, as a fraction of the size of the terms of A, for rounding's sake."""
 
 KNOTS, PIECES = 8, 64
-"""Nodes of a number beyond which the region is halved before anything is bounded, up to so many boxes."""
+"""Most nodes of a number in the boxes that are bounded first, and most such boxes, which goes before."""
 
 SAME = 1e-9
 """Ends that differ by less, as a share of them, are one in a sentence."""

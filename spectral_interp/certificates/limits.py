@@ -333,7 +333,9 @@ class Part(NamedTuple):
 
 
 class Region:
-    """The free columns of a model, and the coordinates (c,) of all, of which those of the others count.
+    """The free columns of a model, and the coordinates of its other columns.
+
+    Coordinates are given for all columns, (c,); those of the free ones are ignored.
 
     Attributes
     ----------
@@ -379,7 +381,7 @@ class Region:
         return most
 
     def pieces(self, nodes: int, most: int) -> list[Box]:
-        """Return boxes that make up the region, no number with more than so many nodes, or many boxes."""
+        """Return at most ``most`` boxes that make up the region, halved where numbers have more nodes."""
         found = [self.root]
         for at, column in enumerate(self.free):
             wide = [0]
