@@ -53,6 +53,7 @@ _HOMES = {
 }
 _ROOMS = (
     "attribution",
+    "boxes",
     "certificates",
     "comparison",
     "eigen",

@@ -10,11 +10,11 @@ import spectral_interp
 PACKAGE = Path(spectral_interp.__file__).parent
 ROOMS = [
     *("commands", "report", "plots", "comparison", "estimators", "training", "attribution", "certificates"),
-    *("regions", "tables", "models", "view", "pencil", "eigen", "files", "_common"),
+    *("regions", "boxes", "tables", "models", "view", "pencil", "eigen", "files", "_common"),
 ]
 """From the top floor down; a room imports only from rooms further down."""
 
-PEERS = [{"attribution", "certificates", "regions", "models"}, {"eigen", "files"}]
+PEERS = [{"attribution", "certificates", "regions", "models"}, {"boxes", "models"}, {"eigen", "files"}]
 """Rooms that know nothing of each other."""
 
 

@@ -33,7 +33,8 @@ def test_the_package_loads_nothing_until_a_name_is_used():
 
 def test_analyses_of_pencils_need_neither_torch_nor_pandas_nor_matplotlib():
     rooms = "import " + ", ".join(
-        f"spectral_interp.{room}" for room in ("attribution", "certificates", "regions", "pencil", "view")
+        f"spectral_interp.{room}"
+        for room in ("attribution", "boxes", "certificates", "regions", "pencil", "view")
     )
     assert loaded(rooms, HEAVY) == "[]"
     work = """

@@ -1,7 +1,7 @@
 """What is proven about a model."""
 
+from ..boxes import Range
 from .bounds import Certificate
-from .boxes import Range
 from .certify import certify
 
 __all__ = ["Certificate", "Range", "certify"]

@@ -2,7 +2,7 @@
 
 All follow from the matrices ``A(z) = A_0 + Σ z_i A_i`` of the neurons, whose eigenvalues add up to f. The
 theorems stand, each with its proof, where they are computed: :mod:`.slopes` bounds what one column does,
-:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together, :mod:`.boxes` what
+:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together, :mod:`..boxes` what
 f is in a region. Besides:
 
 - *Interval of a derivative* (Rayleigh): a quadratic form of a unit vector lies between the extreme
@@ -31,7 +31,7 @@ from ..view import Axis, ModelView, Rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
-from .boxes import Range, range_in
+from ..boxes.ranges import Range, range_in
 from .contributions import change_range, contribution_range, step_range
 from .radii import Balls
 from .sentences import (
@@ -439,7 +439,7 @@ class Certificate:
         Returns
         -------
         Range
-            Unpacks as ``low, high``. The proof is at the top of :mod:`.boxes`.
+            Unpacks as ``low, high``. The proof is at the top of :mod:`..boxes.bounds`.
 
         Raises
         ------

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from spectral_interp import DensePencil, Pencil, SpectralRegressor, certify
-from spectral_interp.certificates import boxes
-from spectral_interp.certificates.limits import Region, free_columns
+from spectral_interp.boxes import bounds, ranges
+from spectral_interp.boxes.limits import Region, free_columns
 from spectral_interp.pencil import Total
 from spectral_interp.view import ClassesView, DateAxis, HatsAxis, ModelView, NumberAxis, Output, Pair
 from tests.certificates.attack_sums import draw
@@ -119,18 +119,18 @@ def test_500_random_totals_survive(record_property):
 @pytest.mark.parametrize(("corners", "crossed"), [(128, 24), (1, 24), (1, 0), (8, 24)])
 def test_every_bound_of_a_box_holds_alone(monkeypatch, corners, crossed):
     """Without corners the curvature, the gap and Weyl's inequality have to do, with products or norms."""
-    monkeypatch.setattr(boxes, "CORNERS", corners)
-    monkeypatch.setattr(boxes, "CROSSED", crossed)
+    monkeypatch.setattr(bounds, "CORNERS", corners)
+    monkeypatch.setattr(bounds, "CROSSED", crossed)
     for seed in range(100, 112):
         view, _, rows, rng = draw(seed, n=8)
         limits = random_limits(view, rng)
         free = free_columns(view, limits, rows.take([0]))
-        region = Region(view, free, boxes._coordinates(view, rows.take([0])))
-        bounds = boxes.bounds_in(region, [region.root])
+        region = Region(view, free, ranges._coordinates(view, rows.take([0])))
+        found = bounds.bounds_in(region, [region.root])
         f = view.function.values(encoded(view, points(view, rows.data[0], limits, rng, 300)))
         slack = SLACK * (1 + np.abs(f).max())
-        assert bounds.low[0] - slack <= f.min()
-        assert f.max() <= bounds.high[0] + slack
+        assert found.low[0] - slack <= f.min()
+        assert f.max() <= found.high[0] + slack
 
 
 def test_bounds_close_with_the_square_of_a_box(random_pencil):
@@ -142,8 +142,8 @@ def test_bounds_close_with_the_square_of_a_box(random_pencil):
             free = free_columns(view, {name: (0.3, 0.3 + width) for name in view.columns}, None)
             region = Region(view, free, np.zeros(3))
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(boxes, "CORNERS", corners)
-                low, high, _, _ = boxes.bounds_in(region, [region.root])
+                patch.setattr(bounds, "CORNERS", corners)
+                low, high, _, _ = bounds.bounds_in(region, [region.root])
             ends = np.array(list(itertools.product((0.3, 0.3 + width), repeat=3)))
             loose.append(float((high - low)[0] - np.ptp(view.function.values(ends))))
         assert loose[1] <= 0.3 * loose[0]

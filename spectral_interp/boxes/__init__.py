@@ -1,0 +1,5 @@
+"""What is proven of f in a region of the table, by branch and bound."""
+
+from .ranges import Range
+
+__all__ = ["Range"]

@@ -1,0 +1,213 @@
+"""Bounds of f in boxes, and the proofs.
+
+In a box the matrix of a neuron is ``A = C + Σ_c D_c``: C is fixed, and every part D_c, what a column adds or
+a pair bends, lies in the convex hull of its nodes (see :mod:`.limits`). Let λ be the eigenvalue λ_k of C and
+v its unit eigenvector, ``s_c = vᵀD_c v``, ``ρ = λ + Σ_c s_c`` the tangent plane and ``E = Σ_c max ‖D_c −
+s_c I‖₂``. A convex function of D_c is largest at a node. Then
+
+- *Corners* (Courant–Fischer): let S have the eigenvectors of C up to v as its columns. Then ``λ_k(A) <=
+  λ_max(SᵀAS)``, convex in A; with those from v on, ``λ_k(A) >= λ_min(SᵀAS)``, concave. So are the sums over
+  the neurons, and f lies between the least of the one and the largest of the other at the corners of the box:
+  all choices of one node of every part. Parts beyond :data:`CORNERS` corners are added by their own
+  extremes, ``λ_max(X + Y) <= λ_max(X) + λ_max(Y)`` (Weyl).
+- *Tangent plane and curvature*: with the eigenpairs (λ_j, u_j) of C and ``b_j = u_jᵀ Σ_c D_c v``, ``λ_k(A) <=
+  ρ + Σ_{j<k} b_j² / (λ − λ_j − E)`` if all denominators are positive. Proof: let B be SᵀAS without v.
+  By Weyl ``B ⪯ diag(λ_j) + (ρ − λ + E) I``, which is below ρ. So ``μ = λ_max(SᵀAS) >= ρ`` solves ``μ − ρ =
+  bᵀ(μI − B)⁻¹ b``, and the right side is largest for the least μ, which is ρ, and for the largest B. The
+  eigenvalues above bound λ_k(A) from below in the same way. The sum over the neurons is a quadratic form in
+  the D_c: at most the sum over all pairs of parts of the largest product, which is at nodes.
+- *Tangent plane and gap*: ``|λ_k(A) − ρ|`` is at most φ(δ) of :mod:`.radii`, with the gap to the same
+  neighbours and δ half the sum of the largest ``λ_max(D_c) − λ_min(D_c)``; and at most E (Weyl).
+
+Of the last two every neuron takes the tighter one, and the box the tighter of their sum and of the corners.
+Tangent planes are added over the neurons before their ends are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._common.arrays import FloatArray
+from ..eigen import eigenvalues
+from ..pencil.neurons import Neurons
+from .limits import Box, Region
+
+ROUNDING = 1e-12
+"""Error that a bound may have, as a fraction of the size of the terms of A: a thousand times the solver's."""
+
+CORNERS = 128
+"""Corners of a box up to which f is bounded at each."""
+
+CROSSED = 24
+"""Nodes of all parts up to which residuals are multiplied with each other; beyond, their norms are added."""
+
+CLEAR = 1e-6
+"""Least denominator of the curvature, as a fraction of the size of the terms of A, for rounding's sake."""
+
+
+class Bounds(NamedTuple):
+    """Proven ends of f in n boxes, (n,), what is lost by column, (n, free), and tangents at nodes, (n, a)."""
+
+    low: FloatArray
+    high: FloatArray
+    loss: FloatArray
+    scores: list[FloatArray]
+
+
+def bounds_in(region: Region, boxes: Sequence[Box]) -> Bounds:
+    """Return the bounds of f in boxes."""
+    neurons, free = region.neurons, len(region.free)
+    centre, parts = region.parts(boxes)
+    spectrum, vectors, value = _spectra(neurons, centre)
+    sides = [_side(neurons, part.nodes, vectors) for part in parts]
+    far, half = (sum(ends, np.zeros_like(value)) + ROUNDING * region.size for ends in _sizes(sides))
+    scores = [side.slopes.sum(axis=2) for side in sides]
+    low, high = (value.sum(axis=1) + sum(end(score, axis=1) for score in scores) for end in (np.min, np.max))
+    lost = np.zeros((len(parts), len(boxes)))
+    for sign, end in ((1, high), (-1, low)):
+        gaps = sign * (value[..., None] - spectrum)
+        gaps[:, sign * (neurons.k[:, None] - np.arange(neurons.structure.dim)) <= 0] = np.inf
+        beyond, by_part = _beyond(sides, gaps, far, half, region.size)
+        end += sign * beyond
+        lost += by_part
+    for at in range(free, len(parts)):
+        lost[at] += np.ptp(scores[at], axis=1)
+    loss = sum((by[:, None] * part.share for by, part in zip(lost, parts, strict=True)), np.zeros((1, free)))
+    least, largest = _at_corners(neurons, spectrum, sides, free)
+    return Bounds(np.maximum(low, least), np.minimum(high, largest), loss, scores[:free])
+
+
+class _Side(NamedTuple):
+    """What is asked of the n parts D of one kind, with a nodes each, seen from the eigenvectors U of C.
+
+    ``inner`` is ``UᵀDU`` (n, a, N, d, d), ``residual`` its row k, and ``slopes`` s the number on its diagonal
+    there, (n, a, N). ``far`` is max ‖D − sI‖₂ and ``half`` half the largest spread, (n, N). ``least`` and
+    ``largest`` are the ends of ``Σ_n λ_min(D)`` and of ``Σ_n λ_max(D)``, (n,).
+    """
+
+    inner: FloatArray
+    residual: FloatArray
+    slopes: FloatArray
+    far: FloatArray
+    half: FloatArray
+    least: FloatArray
+    largest: FloatArray
+
+
+def _spectra(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the spectra (n, N, d) of matrices, all eigenvectors (n, N, d, d), and λ_k (n, N)."""
+    full = neurons.structure.full(matrices.reshape(-1, matrices.shape[2]))
+    spectrum, vectors = np.linalg.eigh(full.reshape(*matrices.shape[:2], *full.shape[1:]))
+    return spectrum, vectors, spectrum[:, np.arange(len(neurons)), neurons.k]
+
+
+def _side(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> _Side:
+    (n, a, count, entries), d = nodes.shape, neurons.structure.dim
+    some = nodes[:, :1] if a == 2 else nodes  # of two nodes about their middle one is the negative
+    full = neurons.structure.full(some.reshape(-1, entries)).reshape(n, -1, count, d, d)
+    inner = vectors.swapaxes(2, 3)[:, None] @ full @ vectors[:, None]
+    least, largest = (end.reshape(n, -1, count) for end in neurons.extremes(some.reshape(-1, count, entries)))
+    if a == 2:
+        inner = np.concatenate([inner, -inner], axis=1)
+        least, largest = np.hstack([least, -largest]), np.hstack([largest, -least])
+    residual = inner[:, :, np.arange(count), neurons.k]
+    slopes = residual[:, :, np.arange(count), neurons.k]
+    far = np.maximum(largest - slopes, slopes - least).max(axis=1)
+    half = ((largest - least) / 2).max(axis=1)
+    ends = least.sum(axis=2).min(axis=1), largest.sum(axis=2).max(axis=1)
+    return _Side(inner, residual, slopes, far, half, *ends)
+
+
+def _sizes(sides: Sequence[_Side]) -> tuple[list[FloatArray], list[FloatArray]]:
+    return [side.far for side in sides], [side.half for side in sides]
+
+
+def _beyond(
+    sides: Sequence[_Side], gaps: FloatArray, far: FloatArray, half: FloatArray, size: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return how far f is at most beyond the tangent plane on one side, and how much of that parts make.
+
+    Parameters
+    ----------
+    gaps : ndarray, shape (n, N, d)
+        From λ_k to the eigenvalues that push it to this side, inf for others.
+    far, half : ndarray, shape (n, N)
+        E and δ.
+    size : ndarray, shape (N,)
+
+    Returns
+    -------
+    beyond : ndarray, shape (n,)
+    by_part : ndarray, shape (parts, n)
+    """
+    if not sides:
+        return np.zeros(len(far)), np.zeros((0, len(far)))
+    plain, room = _plain(gaps.min(axis=2) - ROUNDING * size, far, half), gaps - far[..., None]
+    clear = room.min(axis=2) > CLEAR * size
+    weight = np.sqrt(np.divide(1.0, room, out=np.zeros_like(room), where=clear[..., None]))
+    scaled = [side.residual * weight[:, None] for side in sides]
+    norms = np.array([np.sqrt((own**2).sum(axis=3)).max(axis=1) for own in scaled])
+    total = norms.sum(axis=0)
+    curved = clear & (total**2 <= plain)
+    together = (total**2 * curved).sum(axis=1)
+    rows = np.concatenate([own * curved[:, None, :, None] for own in scaled], axis=1)
+    if rows.shape[1] <= CROSSED:
+        flat = rows.reshape(*rows.shape[:2], -1)
+        starts = np.cumsum([0, *(own.shape[1] for own in scaled[:-1])])
+        products = flat @ flat.swapaxes(1, 2)
+        products = np.maximum.reduceat(np.maximum.reduceat(products, starts, axis=1), starts, axis=2)
+        together = np.minimum(together, products.sum(axis=(1, 2)).clip(0.0))
+    shares = np.divide([side.far for side in sides], far, out=np.zeros_like(norms), where=far > 0)
+    by_part = np.where(curved, norms * total, plain * shares).sum(axis=2)
+    return together + (plain * ~curved).sum(axis=1), by_part
+
+
+def _plain(gap: FloatArray, far: FloatArray, half: FloatArray) -> FloatArray:
+    """Return the lesser of E and of φ(δ) at a gap: shape (n, N)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ball = np.where(gap > half, half * (half / gap), np.where(gap > 0, 2 * half - gap, np.inf))
+    return np.minimum(far, ball)
+
+
+def _at_corners(
+    neurons: Neurons, spectrum: FloatArray, sides: Sequence[_Side], free: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return the bounds of f at the corners, (n,) each: infinite if the columns alone have too many."""
+    counts = np.cumprod([side.inner.shape[1] for side in sides])
+    tried = int((counts <= CORNERS).sum())
+    ends = [np.zeros(len(spectrum)), np.zeros(len(spectrum))]
+    if tried < free:
+        return ends[0] - np.inf, ends[1] + np.inf
+    sums: list[Any] = [0.0, 0.0]
+    for k, own in neurons.indices:
+        for side, kept in enumerate((slice(k, None), slice(None, k + 1))):
+            start = spectrum[:, own][..., kept]
+            corners = (start[..., None] * np.eye(start.shape[2]))[:, None]
+            for one in sides[:tried]:
+                part = one.inner[:, :, own][..., kept, kept]
+                corners = (corners[:, :, None] + part[:, None]).reshape(len(part), -1, *part.shape[2:])
+            sums[side] = sums[side] + _extreme(corners, side).sum(axis=2)
+    least, largest = sums[0].min(axis=1), sums[1].max(axis=1)
+    for rest in sides[tried:]:
+        least, largest = least + rest.least, largest + rest.largest
+    return least, largest
+
+
+def _extreme(matrices: FloatArray, side: int) -> FloatArray:
+    """Return the least (side 0) or the largest (side 1) eigenvalue of matrices (…, m, m).
+
+    Those of order 3 are turned in the plane of the last two coordinates until they are tridiagonal.
+    """
+    if matrices.shape[-1] != 3:
+        return np.asarray(np.linalg.eigvalsh(matrices)[..., -side], dtype=np.float64)
+    a, b, c, x, y, z = (matrices[..., i, j] for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)))
+    length = np.hypot(x, z)
+    far = np.where(length > 0, length, 1.0)
+    cos, sin = np.where(length > 0, x / far, 1.0), z / far
+    twist = 2 * cos * sin * y
+    diag = np.stack([a, cos**2 * b + sin**2 * c + twist, sin**2 * b + cos**2 * c - twist], axis=-1)
+    off = np.stack([length, cos * sin * (c - b) + (cos**2 - sin**2) * y], axis=-1)
+    return np.asarray(eigenvalues(diag, off, 2 * side), dtype=np.float64)
