@@ -16,7 +16,7 @@ s_c I‖₂``. A convex function of D_c is largest at a node. Then
   bᵀ(μI − B)⁻¹ b``, and the right side is largest for the least μ, which is ρ, and for the largest B. The
   eigenvalues above bound λ_k(A) from below in the same way. The sum over the neurons is a quadratic form in
   the D_c: at most the sum over all pairs of parts of the largest product, which is at nodes.
-- *Tangent plane and gap*: ``|λ_k(A) − ρ|`` is at most φ(δ) of :mod:`.radii`, with the gap to the same
+- *Tangent plane and gap*: ``|λ_k(A) − ρ|`` is at most φ(δ) of :mod:`..certificates.radii`, with the gap to the same
   neighbours and δ half the sum of the largest ``λ_max(D_c) − λ_min(D_c)``; and at most E (Weyl).
 
 Of the last two every neuron takes the tighter one, and the box the tighter of their sum and of the corners.
