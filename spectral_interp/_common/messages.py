@@ -17,8 +17,9 @@ MOST_WARNINGS = 20
 
 
 def shown(value: Any) -> str:
-    """Return a value or name as it goes into a message, cut to 60 characters."""
+    """Return a value or name as it goes into a message, on one line, cut to 60 characters."""
     text = repr(value.tolist() if isinstance(value, np.generic | np.ndarray) else value)
+    text = " ".join(map(str.strip, text.splitlines()))
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

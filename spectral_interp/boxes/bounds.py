@@ -16,8 +16,8 @@ s_c I‖₂``. A convex function of D_c is largest at a node. Then
   bᵀ(μI − B)⁻¹ b``, and the right side is largest for the least μ, which is ρ, and for the largest B. The
   eigenvalues above bound λ_k(A) from below in the same way. The sum over the neurons is a quadratic form in
   the D_c: at most the sum over all pairs of parts of the largest product, which is at nodes.
-- *Tangent plane and gap*: ``|λ_k(A) − ρ|`` is at most φ(δ) of :mod:`..certificates.radii`, with the gap to the same
-  neighbours and δ half the sum of the largest ``λ_max(D_c) − λ_min(D_c)``; and at most E (Weyl).
+- *Tangent plane and gap*: ``|λ_k(A) − ρ|`` is at most φ(δ) of :mod:`..certificates.radii`, with the gap to
+  the same neighbours and δ half the sum of the largest ``λ_max(D_c) − λ_min(D_c)``; and at most E (Weyl).
 
 Of the last two every neuron takes the tighter one, and the box the tighter of their sum and of the corners.
 Tangent planes are added over the neurons before their ends are taken.
@@ -58,12 +58,13 @@ class Bounds(NamedTuple):
 
 
 def bounds_in(region: Region, boxes: Sequence[Box]) -> Bounds:
-    """Return the bounds of f in boxes."""
+    """Return the bounds of f in boxes, up to :data:`ROUNDING`."""
     neurons, free = region.neurons, len(region.free)
     centre, parts = region.parts(boxes)
     spectrum, vectors, value = _spectra(neurons, centre)
     sides = [_side(neurons, part.nodes, vectors) for part in parts]
-    far, half = (sum(ends, np.zeros_like(value)) + ROUNDING * region.size for ends in _sizes(sides))
+    rounding = np.zeros_like(value) + ROUNDING * region.size
+    far, half = sum((side.far for side in sides), rounding), sum((side.half for side in sides), rounding)
     scores = [side.slopes.sum(axis=2) for side in sides]
     low, high = (value.sum(axis=1) + sum(end(score, axis=1) for score in scores) for end in (np.min, np.max))
     lost = np.zeros((len(parts), len(boxes)))
@@ -119,10 +120,6 @@ def _side(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> _Side:
     half = ((largest - least) / 2).max(axis=1)
     ends = least.sum(axis=2).min(axis=1), largest.sum(axis=2).max(axis=1)
     return _Side(inner, residual, slopes, far, half, *ends)
-
-
-def _sizes(sides: Sequence[_Side]) -> tuple[list[FloatArray], list[FloatArray]]:
-    return [side.far for side in sides], [side.half for side in sides]
 
 
 def _beyond(

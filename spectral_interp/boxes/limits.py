@@ -26,13 +26,17 @@ from .._common.arrays import FloatArray
 from .._common.messages import shown
 from ..view import Axis, DateAxis, LevelsAxis, ModelView, NumberAxis, Pair, Rows
 from ..view.axes import MISSING
+from ..view.dates import DAY
 from ..view.hats import hats
 
 YEAR = 366
 """Days after which every month, weekday and hour has come."""
 
 SHORT = 1 / 48
-"""Days in which at most one hour begins: moments that close have the calendar of the first or of the last."""
+"""Days in which at most one hour begins, so that the calendar changes at most once."""
+
+EARLY = 2e-3 / DAY
+"""Days before a full hour in which a moment may already count as that hour, for rounding's sake."""
 
 STEPS = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.01, 0.03, 0.1, 0.3, 1.0])
 """Steps of a number that a search tries, as shares of its interval."""
@@ -43,7 +47,7 @@ Box = tuple[Any, ...]
 class Span(NamedTuple):
     """Coordinates from low to high, unless ``value`` is false, and the gap if ``gap``.
 
-    Of dates, ``kind`` is the coordinate of a moment whose month, weekday and hour all of them have.
+    Of dates, ``kind`` is the coordinate of one of them, if all count with its month, weekday and hour.
     """
 
     low: float
@@ -200,7 +204,9 @@ class FreeDate(FreeNumber):
         if self.axis.time:
             ends = self.axis.place(np.array([part.low, part.high]))[:, 1 : self.axis.value_features]
             if part.kind is None and high - low <= SHORT and (ends[0] != ends[1]).any():
-                return [part._replace(kind=part.low), part._replace(kind=part.high)]
+                hour = self._coordinates(np.ceil(24 * low) / 24 - np.array([0.0, EARLY]))
+                before, after = np.clip(hour, part.low, part.high).tolist()
+                return [part._replace(high=before, kind=part.low), part._replace(low=after, kind=part.high)]
             return super().halves(part, scores)
         if low == high:
             return []
@@ -275,6 +281,8 @@ def free_columns(view: ModelView, limits: Any, rows: Rows | None) -> list[Free]:
 
 def _limited(place: int, axis: Axis, limit: Any) -> Free:
     """Return a column within limits in its own unit; a value alone stands for itself."""
+    if getattr(limit, "ndim", 0) > 1:
+        raise ValueError(f"expected limits of {axis.name!r} as a list; got an array of shape {limit.shape}")
     many = isinstance(limit, list | tuple | set | frozenset) or getattr(limit, "ndim", 0) == 1
     values = list(limit) if many else [limit]
     if not values:
@@ -284,11 +292,14 @@ def _limited(place: int, axis: Axis, limit: Any) -> Free:
         return FreeLevels(place, axis, tuple(dict.fromkeys(int(at) for at in u)))
     ends = [value for value in values if value is not None]
     gap = len(ends) < len(values)
-    if gap:
-        axis.checked([None])
+    if gap and axis.gap() is None:
+        raise ValueError(
+            f"expected limits of {axis.name!r} without None, as training had no gaps; got {shown(limit)}"
+        )
     if len(ends) == 1 and not many:
         ends *= 2
     legible = isinstance(axis, DateAxis) or all(isinstance(value, Real) for value in ends)
+    legible &= not isinstance(limit, set | frozenset)  # has no order
     u = axis.coordinates(axis.checked(ends)) if ends and legible else np.empty(0)
     if len(u) != len(ends) or len(ends) not in (0, 2) or not np.isfinite(u).all() or (u[1:] < u[:-1]).any():
         raise ValueError(

@@ -1,8 +1,8 @@
 """Proven ranges of f in a region of the table: branch and bound over boxes.
 
 The boxes with the largest and with the least bound are halved where most is lost, until the proven range is
-little wider than the values found at legal points inside: middles, the nodes that the slopes point at, and a
-search by columns from the best of them.
+little wider than that of the values found at legal points inside: middles, the nodes that the slopes point
+at, and a search by columns from the best of them.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ NUMBERS = 2**23
 """Numbers of the matrices of boxes that are bounded together."""
 
 KNOTS, PIECES = 8, 64
-"""Most nodes of a number in the boxes that are bounded first, and most such boxes, which goes before."""
+"""Most nodes of a number in the boxes that are bounded first, and most such boxes, which takes precedence."""
 
 SAME = 1e-9
-"""Ends that differ by less, as a share of them, are one in a sentence."""
+"""Ends that differ by less, as a share of their size, are printed as one number."""
 
 GAIN = 1e-3
 """Share of the attained width by which it must grow for another search by columns."""
@@ -55,7 +55,7 @@ class Range:
     attained_low, attained_high : float
         The least and the largest prediction found in the region.
     points : ndarray, shape (2, c)
-        The rows of the table at which they were found, in its units.
+        The rows of the table at which they were found, in its units; moments are cut to the second.
     evaluations : int
         Number of boxes that were bounded.
     reached : bool

@@ -427,7 +427,8 @@ class Certificate:
         ----------
         limits : dict
             For a column of numbers or dates ``(low, high)`` in its own unit, with None beside them where it
-            may also be missing; for a column of levels a list of them. A single value stands for itself.
+            may also be missing; for a column of levels a list of them. A single value stands for itself, and
+            a date without a time for its first moment.
         row : DataFrame or array_like, shape (1, columns), or Rows, optional
             The values of the other columns. Without a row they are anywhere in the range of the training
             table, at any level, and missing where training had gaps.

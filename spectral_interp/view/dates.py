@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -178,7 +179,13 @@ class DateAxis(Axis):
     @override
     def checked(self, values: Any) -> npt.NDArray[np.datetime64]:
         try:
-            dates = as_dates(values)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore" if self.utc else "error", ".*timezone")
+                dates = as_dates(values)
+        except Warning:
+            raise ValueError(
+                f"expected dates of {self.name!r} without time zones, as in training; got one; leave it out"
+            ) from None
         except (ValueError, TypeError) as error:
             raise ValueError(f"expected dates of {self.name!r}, such as 2024-01-31; got: {error}") from error
         if self.median is None and np.isnat(dates).any():

@@ -1,6 +1,7 @@
 """The axis of a column of dates: features, decoding, grids and directions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from spectral_interp.view import DateAxis
@@ -129,3 +130,13 @@ def test_values_that_are_no_dates_are_refused(value):
     with pytest.raises(ValueError, match="which has no gaps; got a missing one"):
         axis().checked(["2024-01-31", None])
     assert np.isnat(axis(median=19300.0, missing=0.2).checked([None])).all()
+
+
+@pytest.mark.parametrize(
+    "value", ["2024-01-31T02:00+02:00", pd.Timestamp("2024-01-31T02:00", tz="Europe/Helsinki")]
+)
+def test_time_zones_are_those_of_training(value):
+    """Converted to UTC without a word where training had them, and refused where it had none."""
+    assert axis(utc=True).checked([value]) == np.datetime64("2024-01-31T00:00")
+    with pytest.raises(ValueError, match="expected dates of 'day' without time zones"):
+        axis().checked([value])
