@@ -293,13 +293,11 @@ def _limited(place: int, axis: Axis, limit: Any) -> Free:
     ends = [value for value in values if value is not None]
     gap = len(ends) < len(values)
     if gap and axis.gap() is None:
-        raise ValueError(
-            f"expected limits of {axis.name!r} without None, as training had no gaps; got {shown(limit)}"
-        )
+        raise ValueError(f"expected no None for {axis.name!r}, which has no gaps; got {shown(limit)}")
     if len(ends) == 1 and not many:
         ends *= 2
-    legible = isinstance(axis, DateAxis) or all(isinstance(value, Real) for value in ends)
-    legible &= not isinstance(limit, set | frozenset)  # has no order
+    legal = object if isinstance(axis, DateAxis) else Real
+    legible = not isinstance(limit, set | frozenset) and all(isinstance(end, legal) for end in ends)
     u = axis.coordinates(axis.checked(ends)) if ends and legible else np.empty(0)
     if len(u) != len(ends) or len(ends) not in (0, 2) or not np.isfinite(u).all() or (u[1:] < u[:-1]).any():
         raise ValueError(
@@ -395,13 +393,9 @@ class Region:
         """Return at most ``most`` boxes that make up the region, halved where numbers have more nodes."""
         found = [self.root]
         for at, column in enumerate(self.free):
-            wide = [0]
+            wide = [0] if column.axis.knots else []
             while wide and len(found) < most:
-                wide = [
-                    i
-                    for i, box in enumerate(found)
-                    if column.axis.knots and len(column.nodes(box[at])) > nodes
-                ]
+                wide = [i for i, box in enumerate(found) if len(column.nodes(box[at])) > nodes]
                 if wide:
                     found += self.halves(found.pop(wide[0]), at, np.empty(0))
         return found
@@ -492,9 +486,7 @@ class Region:
         if not some.any():
             return None
         along = (inner - (low + high)[:, None] / 2)[:, some, None, None] * slope[:, None]
-        bend = np.where(
-            inside[:, some, None, None], matrices[:, 1:-1][:, some] - middle[:, None] - along, 0.0
-        )
+        bend = (matrices[:, 1:-1][:, some] - middle[:, None] - along) * inside[:, some, None, None]
         total = share.sum(axis=1, keepdims=True)
         share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
         return Part(np.concatenate([np.zeros_like(bend[:, :1]), bend], axis=1), share)
