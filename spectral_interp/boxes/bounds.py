@@ -8,8 +8,9 @@ s_c I‖₂``. A convex function of D_c is largest at a node. Then
 - *Corners* (Courant–Fischer): let S have the eigenvectors of C up to v as its columns. Then ``λ_k(A) <=
   λ_max(SᵀAS)``, convex in A; with those from v on, ``λ_k(A) >= λ_min(SᵀAS)``, concave. So are the sums over
   the neurons, and f lies between the least of the one and the largest of the other at the corners of the box:
-  all choices of one node of every part. Parts beyond :data:`CORNERS` corners are added by their own
-  extremes, ``λ_max(X + Y) <= λ_max(X) + λ_max(Y)`` (Weyl).
+  all choices of one node of every part. Where there are more than :data:`CORNERS`, the parts of the largest
+  spread are chosen, and the others are added by their own extremes, ``λ_max(X + Y) <= λ_max(X) + λ_max(Y)``
+  (Weyl).
 - *Tangent plane and curvature*: with the eigenpairs (λ_j, u_j) of C and ``b_j = u_jᵀ Σ_c D_c v``, ``λ_k(A) <=
   ρ + Σ_{j<k} b_j² / (λ − λ_j − E)`` if all denominators are positive. Proof: let B be SᵀAS without v.
   By Weyl ``B ⪯ diag(λ_j) + (ρ − λ + E) I``, which is below ρ. So ``μ = λ_max(SᵀAS) >= ρ`` solves ``μ − ρ =
@@ -39,7 +40,7 @@ ROUNDING = 1e-12
 """Error that a bound may have, as a fraction of the size of the terms of A: a thousand times the solver's."""
 
 CORNERS = 128
-"""Corners of a box up to which f is bounded at each."""
+"""Maximum number of corners of a box at which f is bounded."""
 
 CROSSED = 24
 """Nodes of all parts up to which residuals are multiplied with each other; beyond, their norms are added."""
@@ -77,7 +78,7 @@ def bounds_in(region: Region, boxes: Sequence[Box]) -> Bounds:
     for at in range(free, len(parts)):
         lost[at] += np.ptp(scores[at], axis=1)
     loss = sum((by[:, None] * part.share for by, part in zip(lost, parts, strict=True)), np.zeros((1, free)))
-    least, largest = _at_corners(neurons, spectrum, sides, free)
+    least, largest = _at_corners(neurons, spectrum, sides)
     return Bounds(np.maximum(low, least), np.minimum(high, largest), loss, scores[:free])
 
 
@@ -170,27 +171,30 @@ def _plain(gap: FloatArray, far: FloatArray, half: FloatArray) -> FloatArray:
 
 
 def _at_corners(
-    neurons: Neurons, spectrum: FloatArray, sides: Sequence[_Side], free: int
+    neurons: Neurons, spectrum: FloatArray, sides: Sequence[_Side]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the bounds of f at the corners, (n,) each: infinite if the columns alone have too many."""
-    counts = np.cumprod([side.inner.shape[1] for side in sides])
-    tried = int((counts <= CORNERS).sum())
-    ends = [np.zeros(len(spectrum)), np.zeros(len(spectrum))]
-    if tried < free:
-        return ends[0] - np.inf, ends[1] + np.inf
+    """Return the bounds of f at the corners of the widest parts, (n,) each, the others by their extremes."""
+    order = sorted(range(len(sides)), key=lambda at: -_spread_per_node(sides[at]))
+    counts = np.cumprod([float(sides[at].inner.shape[1]) for at in order])
+    tried = order[: int((counts <= CORNERS).sum())]
     sums: list[Any] = [0.0, 0.0]
     for k, own in neurons.indices:
         for side, kept in enumerate((slice(k, None), slice(None, k + 1))):
             start = spectrum[:, own][..., kept]
             corners = (start[..., None] * np.eye(start.shape[2]))[:, None]
-            for one in sides[:tried]:
-                part = one.inner[:, :, own][..., kept, kept]
+            for at in tried:
+                part = sides[at].inner[:, :, own][..., kept, kept]
                 corners = (corners[:, :, None] + part[:, None]).reshape(len(part), -1, *part.shape[2:])
             sums[side] = sums[side] + _extreme(corners, side).sum(axis=2)
     least, largest = sums[0].min(axis=1), sums[1].max(axis=1)
-    for rest in sides[tried:]:
-        least, largest = least + rest.least, largest + rest.largest
+    for at in order[len(tried) :]:
+        least, largest = least + sides[at].least, largest + sides[at].largest
     return least, largest
+
+
+def _spread_per_node(side: _Side) -> float:
+    """Return what the corners of a part gain at most, for the logarithm of their number."""
+    return float((side.largest - side.least).mean() / max(np.log(side.inner.shape[1]), 1.0))
 
 
 def _extreme(matrices: FloatArray, side: int) -> FloatArray:
