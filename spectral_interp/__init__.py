@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .attribution.result import Attribution
     from .certificates.certify import certify
     from .comparison.compare import Comparison, compare
+    from .conversion.published import from_state_dict
     from .estimators.classifier import SpectralClassifier
     from .estimators.persistence import load
     from .estimators.regressor import SpectralRegressor
@@ -31,6 +32,7 @@ __all__ = [
     "certify",
     "compare",
     "explain",
+    "from_state_dict",
     "interactions",
     "linear_regions",
     "load",
@@ -47,6 +49,7 @@ _HOMES = {
     "certify": "certificates.certify",
     "compare": "comparison.compare",
     "explain": "attribution.explain",
+    "from_state_dict": "conversion.published",
     "interactions": "attribution.interactions",
     "linear_regions": "regions.pieces",
     "load": "estimators.persistence",
