@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .certificates.certify import certify
     from .comparison.compare import Comparison, compare
     from .conversion.published import from_state_dict
+    from .conversion.reduction import to_tridiagonal
     from .estimators.classifier import SpectralClassifier
     from .estimators.persistence import load
     from .estimators.regressor import SpectralRegressor
@@ -36,6 +37,7 @@ __all__ = [
     "interactions",
     "linear_regions",
     "load",
+    "to_tridiagonal",
 ]
 __version__ = "0.1.0"
 
@@ -53,6 +55,7 @@ _HOMES = {
     "interactions": "attribution.interactions",
     "linear_regions": "regions.pieces",
     "load": "estimators.persistence",
+    "to_tridiagonal": "conversion.reduction",
 }
 _ROOMS = (
     "attribution",

@@ -1,18 +1,20 @@
 """Dense models as tridiagonal ones, with a proven bound on the error of every prediction in a box.
 
-A rotation Q changes no eigenvalue: ``λ_k(A(z)) = λ_k(QᵀA(z)Q)``. Let T(z) be tridiagonal and affine in z. Then
-``E(z) = QᵀA(z)Q − T(z)`` is affine too, and by Weyl's inequality
+A rotation Q changes no eigenvalue: ``λ_k(A(z)) = λ_k(QᵀA(z)Q)``. Let T(z) be tridiagonal and affine in z.
+Then ``E(z) = QᵀA(z)Q − T(z)`` is affine too, and by Weyl's inequality
 
     λ_min(E(z)) <= λ_k(A(z)) − λ_k(T(z)) <= λ_max(E(z)).
 
-λ_max is convex and λ_min concave, so over a box both are extreme at corners. Of many features the corners are too many:
-with c the centre of the box and h its half widths, ``E(z) ⪯ E(corner of some, c of the others) + Σ_others h_i |E_i|``,
-where ``|E_i|`` has the absolute eigenvalues of E_i (Loewner order), and likewise from below.
+λ_max is convex and λ_min concave, so over a box both are extreme at corners. Many features have too many
+corners. Let z be at a corner in some of them and at the centre in the others, and let h be half widths.
+Then E is at most ``E(z) + Σ_others h_i |E_i|`` in the Loewner order, where ``|E_i|`` has the absolute
+eigenvalues of E_i, and at least the same with a minus.
 
-Of all rotations the one is sought whose part outside the three diagonals is least in the mean over the rows: with M the
-matrix of second moments of (1, z) and ``M = L Lᵀ``, ``mean_z ‖off(QᵀA(z)Q)‖²_F = Σ_m ‖off(QᵀB_mQ)‖²_F``, ``B_m = Σ_i L_im A_i``.
-That is the misfit that :func:`.rotations.rotate` lowers, from several starts. In general no rotation makes more than
-two matrices tridiagonal, so something is dropped; :meth:`Reduction.refit` then fits T to the dense predictions.
+The rotation is chosen to leave little outside the three diagonals in the mean over the rows. With the second
+moments ``L Lᵀ`` of (1, z) and ``B_m = Σ_i L_im A_i``, the mean of ``‖off(QᵀA(z)Q)‖²_F`` is
+``Σ_m ‖off(QᵀB_m Q)‖²_F``, the misfit that :func:`.rotations.rotate` lowers from several starts. The rotation
+has d (d − 1) / 2 angles, the p + 1 matrices have (p + 1) (d − 1) (d − 2) / 2 entries to remove: in general
+something is left, and dropped. :meth:`Reduction.refit` then fits T to the dense predictions.
 """
 
 from __future__ import annotations
@@ -36,8 +38,11 @@ from .rotations import rotate
 CORNERS = 10
 """Features whose corners are all tried for the bound: those that vary the error most."""
 
-FIRST_SWEEPS = 4
-"""Sweeps from every start; the best of them goes on."""
+RANDOM_STARTS, FIRST_SWEEPS = 8, 4
+"""Random rotations among the starts, and sweeps from every start; the best of them goes on."""
+
+STAY = 1e-3
+"""Default penalty of a refit on leaving its start; without it the proven bound grows several times."""
 
 ROUNDING = 1e-12
 """Error that a bound may have from rounding, as a fraction of the size of the terms of A."""
@@ -72,13 +77,13 @@ class Reduction:
     @cached_property
     def error_range(self) -> tuple[float, float]:
         """Proven ends of ``original − pencil`` at every z in the box, in the unit of predictions."""
-        return _range_in_box(self.rotation.T @ self.original.matrices @ self.rotation - self.pencil.matrices, self)
+        turned = self.rotation.T @ self.original.matrices @ self.rotation
+        return _range_in_box(turned - self.pencil.matrices, self)
 
     @property
     def error_bound(self) -> float:
         """Proven bound of ``|original − pencil|`` at every z in the box, in the unit of predictions."""
-        low, high = self.error_range
-        return max(-low, high)
+        return max(map(abs, self.error_range))
 
     @cached_property
     def errors(self) -> FloatArray:
@@ -90,37 +95,48 @@ class Reduction:
         """Root of the mean square of the errors at the rows."""
         return float(np.sqrt(np.mean(self.errors**2)))
 
-    def refit(self, *, steps: int = 1000) -> Reduction:
-        """Return the tridiagonal model that fits the dense predictions best, from here on, by least squares.
+    def refit(self, *, stay: float = STAY, steps: int = 1000) -> Reduction:
+        """Return the reduction whose tridiagonal model is fitted to the dense predictions, from this one on.
 
-        L-BFGS with the exact gradient: ``∂λ/∂T_i = z_i v vᵀ``. Rows are the ones of this reduction and as many between
-        two of them each, drawn with a fixed seed, so that few rows do not decide alone. The rotation
-        is turned towards the new matrices, and the bound is proven anew.
+        L-BFGS minimises the mean of ``(λ_k(A) − λ_k(T))² + stay ‖T − T_now‖²_F`` with its exact gradient,
+        ``∂λ_k/∂T_i = z_i v vᵀ``, over the rows and as many more, each between two of them, drawn with a fixed
+        seed. The rotation is turned towards the new matrices, and the bound is proven for them.
 
         Parameters
         ----------
+        stay : float, >= 0
+            The smaller it is, the smaller are the errors at the rows, and in general the larger the bound.
         steps : int
             Maximum number of iterations.
 
-        Returns
-        -------
-        Reduction
-            With an ``rms_error`` that is rarely larger, and an ``error_bound`` that may be.
+        Raises
+        ------
+        ValueError
+            If ``stay`` is negative or no number.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> m = rng.normal(size=(3, 5, 5))
+        >>> dense = DensePencil(m + m.transpose(0, 2, 1), k=2)
+        >>> dropped = to_tridiagonal(dense, rng.normal(size=(100, 2)))
+        >>> dropped.refit().rms_error < dropped.rms_error
+        True
         """
-        pencil = _fitted(self.original, self.pencil, _between(self.z), steps)
+        if not stay >= 0:
+            raise ValueError(f"expected stay >= 0; got {stay}")
+        pencil = _fitted(self, _between(self.z), stay, steps)
         moments = _moments(self.z)
         matrices, target = (_mixed(moments, one.matrices) for one in (self.original, pencil))
         rotation, _ = rotate(matrices, self.rotation, target, np.ones(matrices.shape[1:]))
         return replace(self, pencil=pencil, rotation=rotation, refitted=True)
 
 
-def to_tridiagonal(
-    pencil: DensePencil, z: npt.ArrayLike, *, box: npt.ArrayLike | None = None
-) -> Reduction:
+def to_tridiagonal(pencil: DensePencil, z: npt.ArrayLike, *, box: npt.ArrayLike | None = None) -> Reduction:
     """Return a tridiagonal model in place of a dense one, with a proven bound on its error in a box.
 
-    All matrices are turned by one rotation, which is chosen so that as little as possible is left outside the three
-    diagonals at the rows ``z``; what is left is dropped.
+    All matrices are turned by one rotation, chosen to leave little outside the three diagonals at the rows
+    ``z``; what is left there is dropped.
 
     Parameters
     ----------
@@ -133,8 +149,8 @@ def to_tridiagonal(
     Returns
     -------
     Reduction
-        Its ``pencil`` is the tridiagonal model, ``error_bound`` the proven bound, ``errors`` those at the rows; its
-        ``refit()`` fits the tridiagonal model to the dense predictions.
+        Its ``pencil`` is the tridiagonal model, ``error_bound`` the proven bound, ``errors`` are those at the
+        rows, and ``refit()`` fits the tridiagonal model to the dense predictions.
 
     Raises
     ------
@@ -150,8 +166,10 @@ def to_tridiagonal(
     >>> rng = np.random.default_rng(0)
     >>> hidden = Pencil(rng.normal(size=(3, 4)), rng.normal(size=(3, 3)), k=1)
     >>> q, _ = np.linalg.qr(rng.normal(size=(4, 4)))
-    >>> found = to_tridiagonal(DensePencil.turned(hidden, q), rng.normal(size=(50, 2)))
-    >>> bool(found.error_bound < 1e-4)
+    >>> turned = q @ hidden.matrices @ q.T
+    >>> dense = DensePencil((turned + turned.transpose(0, 2, 1)) / 2, k=1)
+    >>> found = to_tridiagonal(dense, rng.normal(size=(50, 2)))
+    >>> found.error_bound < 1e-4
     True
     """
     if not isinstance(pencil, DensePencil):
@@ -172,9 +190,13 @@ def to_tridiagonal(
 
 def _limits(pencil: DensePencil, box: npt.ArrayLike) -> FloatArray:
     limits = pencil.check_features(box)
-    if len(limits) != 2 or (limits[0] > limits[1]).any():
+    if len(limits) != 2:
+        raise ValueError(f"expected box of shape (2, {pencil.n_features}); got {limits.shape}")
+    if (limits[0] > limits[1]).any():
+        i = int((limits[0] > limits[1]).argmax())
         raise ValueError(
-            f"expected box of shape (2, {pencil.n_features}), the least values not above the largest; got others"
+            f"expected least values of the box up to the largest; got {limits[0, i]} and {limits[1, i]} for "
+            f"feature {i}"
         )
     return limits
 
@@ -192,11 +214,16 @@ def _mixed(moments: FloatArray, matrices: FloatArray) -> FloatArray:
 
 
 def _starts(matrices: FloatArray) -> list[FloatArray]:
-    """Return rotations to start from: none, and those that make the first matrices diagonal or tridiagonal."""
-    found = [np.eye(matrices.shape[1])]
+    """Return rotations to start from.
+
+    None; those that make one of the first matrices diagonal, or tridiagonal by Householder's method; and
+    random ones, drawn with a fixed seed.
+    """
+    rng, d = np.random.default_rng(0), matrices.shape[1]
+    found = [np.eye(d)]
     for matrix in matrices[:3]:
         found += [np.linalg.eigh(matrix)[1], hessenberg(matrix, calc_q=True)[1]]
-    return found
+    return [*found, *(np.linalg.qr(rng.normal(size=(d, d)))[0] for _ in range(RANDOM_STARTS))]
 
 
 def _range_in_box(errors: FloatArray, reduction: Reduction) -> tuple[float, float]:
@@ -225,19 +252,25 @@ def _between(z: FloatArray) -> FloatArray:
     return np.concatenate([z, first + rng.random((len(z), 1)) * (second - first)])
 
 
-def _fitted(original: DensePencil, start: Pencil, z: FloatArray, steps: int) -> Pencil:
-    """Return the pencil that fits the values of another best, by least squares from a start."""
-    aim, design = original.values(z), np.column_stack([np.ones(len(z)), z])
+def _fitted(reduction: Reduction, z: FloatArray, stay: float, steps: int) -> Pencil:
+    """Return the tridiagonal pencil that fits the dense predictions at rows z, from that of the reduction."""
+    start, aim = reduction.pencil, reduction.original.values(z)
     structure, k, d = Tridiagonal(start.dim), start.k, start.dim
-    shape, scale = (design.shape[1], structure.n_entries), np.ptp(aim) or 1.0
+    scale = np.ptp(aim) or 1.0  # of the predictions: the optimiser sees numbers of the size of 1
+    design = np.column_stack([np.ones(len(z)), z])
+    second = design.T @ design / len(z)
+    begin = np.hstack([start.diag, start.off]) / scale
+    twice = np.repeat([1.0, 2.0], [d, d - 1])  # an off-diagonal entry is in the matrix twice
 
-    def loss(entries: FloatArray) -> tuple[float, FloatArray]:
-        values, v = structure.pairs(design @ entries.reshape(shape) * scale, k)
+    def loss(flat: FloatArray) -> tuple[float, FloatArray]:
+        entries = flat.reshape(begin.shape)
+        values, v = structure.pairs(design @ entries * scale, k)
         residual = (values - aim) / scale
-        gradient = design.T @ (residual[:, None] * structure.products(v, v))
-        return float(np.mean(residual**2)), (2 / len(z)) * gradient.ravel()
+        pull = second @ (entries - begin) * twice
+        gradient = design.T @ (residual[:, None] * structure.products(v, v)) / len(z) + stay * pull
+        return float(np.mean(residual**2) + stay * ((entries - begin) * pull).sum()), 2 * gradient.ravel()
 
-    begin = np.hstack([start.diag, start.off]).ravel() / scale
-    options: dict[str, Any] = {"maxiter": steps, "maxfun": 2 * steps, "ftol": 1e-12, "gtol": 1e-9}
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x.reshape(shape) * scale
-    return Pencil(found[:, :d], found[:, d:], k)
+    options: Any = {"maxiter": steps, "maxfun": 2 * steps, "ftol": 1e-12, "gtol": 1e-9}
+    found = minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options=options).x
+    entries = found.reshape(begin.shape) * scale
+    return Pencil(entries[:, :d], entries[:, d:], k)

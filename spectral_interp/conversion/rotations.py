@@ -1,10 +1,10 @@
 """One orthogonal matrix for several symmetric ones, by rotations in planes of two coordinates.
 
-Minimised is the misfit ``Σ_m Σ_ab mask_ab (QᵀB_m Q − S_m)²_ab``. A rotation by θ in the plane (a, b) changes rows and
-columns a and b only, and the misfit is a trigonometric polynomial of degree 4 in θ: products of two cosines and
-sines of θ, squared. Its values at :data:`ANGLES` angles fix it, so every step takes the best of all angles (Jacobi's
-method, as Cardoso and Souloumiac, *Jacobi Angles for Simultaneous Diagonalization*, 1996, use it for diagonal
-targets). The misfit never rises; like any descent from one start it may end in a local minimum.
+Minimised is the misfit ``Σ_m Σ_ab mask_ab (QᵀB_m Q − S_m)²_ab``. A rotation by θ in the plane (a, b) changes
+only rows and columns a and b. Their entries are of degree 2 in cos θ and sin θ, so the misfit is a
+trigonometric polynomial of degree 4, which its values at 9 angles fix. Every step takes the best of all
+angles: Jacobi's method, as Cardoso and Souloumiac (*Jacobi Angles for Simultaneous Diagonalization*, 1996)
+use it for diagonal targets. The misfit never rises; like any descent it may end in a local minimum.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from .._common.arrays import FloatArray
 
 ANGLES = 16
-"""Angles that a polynomial of degree 4 is computed at: more than the 9 that fix it."""
+"""Angles that the polynomial is computed at: a power of 2 above 9, for the Fourier transform."""
 
 FINE = 720
 """Angles, half a degree apart, among which its minimum is sought before Newton's steps."""
 
 SWEEPS, GAIN = 60, 1e-4
-"""Maximum number of sweeps over all planes, and the relative gain of a sweep below which the last one ends."""
+"""Maximum number of sweeps over all planes, and the relative gain below which a sweep is the last."""
 
 _ORDERS = np.arange(1, 5)
 _THETA = 2 * np.pi * np.arange(ANGLES) / ANGLES
