@@ -127,7 +127,7 @@ def test_bare_lower_triangles(tmp_path, no_figures, run, rng):
     status, _, err = run(analyze, tmp_path / "bare.pt", *options)
     assert status == 2
     assert "couplings='plain' or 'scaled'" in err
-    status, text, err = run(analyze, tmp_path / "bare.pt", *options, "--couplings", "scaled")
+    status, _, err = run(analyze, tmp_path / "bare.pt", *options, "--couplings", "scaled")
     assert (status, err) == (0, "")
     table = pd.read_csv(tmp_path / "bare-analysis" / "tables" / "importance_local.csv")
     assert sorted(table["column"]) == ["u", "v"]
