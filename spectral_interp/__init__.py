@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .attribution.result import Attribution
     from .certificates.certify import certify
     from .comparison.compare import Comparison, compare
+    from .conversion.published import from_state_dict
+    from .conversion.reduction import to_tridiagonal
     from .estimators.classifier import SpectralClassifier
     from .estimators.persistence import load
     from .estimators.regressor import SpectralRegressor
@@ -31,9 +33,11 @@ __all__ = [
     "certify",
     "compare",
     "explain",
+    "from_state_dict",
     "interactions",
     "linear_regions",
     "load",
+    "to_tridiagonal",
 ]
 __version__ = "0.1.0"
 
@@ -47,9 +51,11 @@ _HOMES = {
     "certify": "certificates.certify",
     "compare": "comparison.compare",
     "explain": "attribution.explain",
+    "from_state_dict": "conversion.published",
     "interactions": "attribution.interactions",
     "linear_regions": "regions.pieces",
     "load": "estimators.persistence",
+    "to_tridiagonal": "conversion.reduction",
 }
 _ROOMS = (
     "attribution",

@@ -85,14 +85,14 @@ def _model_and_rows(args: argparse.Namespace) -> tuple[Any, pd.DataFrame | None]
     The columns that named and weighted the rows in training do so here. The columns of a bare state dict are
     called as those of the rows.
     """
+    est = load(args.model, k=args.k, couplings=args.couplings)
     if args.data is None:
-        return load(args.model, k=args.k), None
-    est = load(args.model, k=args.k)
+        return est, None
     data = read_table(args.data, id_column=args.id, decimal=args.decimal)
     trained_id, trained_weight = (est.made_by_.get(role) for role in ("id", "weight"))
     if args.id is None and trained_id in data.columns:
         data = read_table(args.data, id_column=trained_id, decimal=args.decimal)
     data = data.drop(columns=trained_weight, errors="ignore") if trained_weight else data
     if not est.history_:
-        est = load(args.model, k=args.k, columns=list(data.columns))
+        est = load(args.model, k=args.k, columns=list(data.columns), couplings=args.couplings)
     return est, data

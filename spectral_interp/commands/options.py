@@ -116,7 +116,7 @@ def train_options(prog: str) -> argparse.ArgumentParser:
 def analyze_options(prog: str) -> argparse.ArgumentParser:
     """Return the parser of ``analyze``."""
     parser = argparse.ArgumentParser(prog=prog, description="Explain a spectral model.")
-    parser.add_argument("model", type=Path, help="a model.pt, or a bare state dict of the published module")
+    parser.add_argument("model", type=Path, help="a model.pt, or a bare state dict of a published module")
     parser.add_argument("--data", help=f"rows to explain: {FILES} (default: the model's held-out rows)")
     _add_reading(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: MODEL-analysis beside the model)")
@@ -160,4 +160,10 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the choice of rows (default: 0)")
     parser.add_argument("--k", type=int, help="index of the eigenvalue, for a bare state dict only")
+    parser.add_argument(
+        "--couplings",
+        choices=("plain", "scaled"),
+        help="for a bare state dict of lower triangles: entries below the diagonal are as they are, or to be "
+        "divided by the square root of 2",
+    )
     return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import reprlib
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
 from .._common.text import plain_label
+from ..conversion.published import MIXTURE, from_state_dict
 from ..files import artifact
-from ..files.schema import MAX_WEIGHT, PUBLISHED_KEYS
+from ..files.schema import MAX_WEIGHT
 from ..models.network import Baseline
 from ..models.sums import SumSpectral
+from ..pencil import MatrixPencil
 from ..tables.encoder import TableEncoder
 from ..tables.frames import as_frame
 from ..view import ClassesView, NumberAxis
@@ -97,24 +100,35 @@ def _pack_heldout(est: Any, X: Any, y: Any) -> dict[str, Any]:
     return {**tables, **_pack_labels(frame)}
 
 
-def load(path: str | Path, *, k: int | None = None, columns: list[str] | None = None) -> Any:
+def load(
+    path: str | Path,
+    *,
+    k: int | None = None,
+    columns: list[str] | None = None,
+    couplings: str | None = None,
+) -> Any:
     """Load a fitted estimator from ``model.pt``.
 
     Parameters
     ----------
     path : str or Path
-        A file that ``save`` wrote, or a bare state dict of the published tridiagonal module.
+        A file that ``save`` wrote, or a bare state dict of a published module with one eigenvalue: see
+        :func:`spectral_interp.from_state_dict`, which reads mixtures too.
     k : int, optional
-        Index of the eigenvalue, for a bare state dict only (which does not hold it).
+        Index of the eigenvalue, for a bare state dict only (which does not hold it): ``dim // 2`` by default,
+        as of the published modules.
     columns : list of str, optional
         Column names for a bare state dict, whose columns enter as they are; x0, x1, … if not given. Other
         models know their own names.
+    couplings : {"plain", "scaled"}, optional
+        For a bare state dict of lower triangles: whether entries below the diagonal are as they are or to be
+        divided by √2.
 
     Raises
     ------
     ValueError
-        If the file is missing, not a model or damaged, or ``k`` or ``columns`` do not fit it. A model that
-        loads can be used: its parts fit together and its predictions are finite.
+        If the file is missing, not a model or damaged, or ``k``, ``columns`` or ``couplings`` do not fit it.
+        A model that loads can be used: its parts fit together and its predictions are finite.
     OSError
         If the file cannot be opened.
 
@@ -130,10 +144,12 @@ def load(path: str | Path, *, k: int | None = None, columns: list[str] | None = 
     True
     """
     state = artifact.read(path)
-    if "format" in state and k is not None:
-        raise ValueError(f"expected k only for a bare state dict; got k={k} for {path}, which holds its own")
     if "format" not in state:
-        return _from_published(state, path, k, columns)
+        return _from_published(_published(state, path, k, couplings), path, columns)
+    if k is not None:
+        raise ValueError(f"expected k only for a bare state dict; got k={k} for {path}, which holds its own")
+    if couplings is not None:
+        raise ValueError(f"expected couplings only for a bare state dict; got {couplings!r} for {path}")
     try:
         return _from_state(state)
     except (ValueError, TypeError, RuntimeError) as error:  # what parts raise that do not fit together
@@ -273,17 +289,33 @@ def _baseline(name: str, weights: dict[str, torch.Tensor], z: FloatArray, output
     return baseline
 
 
-def _from_published(
-    weights: dict[str, torch.Tensor], path: str | Path, k: int | None, columns: list[str] | None
-) -> Any:
-    dim, n_features = weights["diag.weight"].shape
+def _published(
+    weights: dict[str, torch.Tensor], path: str | Path, k: int | None, couplings: str | None
+) -> MatrixPencil:
+    """Return the pencil of a bare state dict."""
+    if MIXTURE in weights:
+        raise ValueError(
+            f"expected a model of one eigenvalue; got {path}, a mixture of several: from_state_dict(path) "
+            "reads it, and explain, certify and linear_regions take what it returns"
+        )
+    try:
+        pencil: Any = from_state_dict(weights, k=0 if k is None else k, couplings=couplings)
+    except ValueError as error:
+        raise ValueError(f"{error}; the state dict is that in {path}") from error
+    return pencil if k is not None else replace(pencil, k=pencil.dim // 2)
+
+
+def _from_published(pencil: MatrixPencil, path: str | Path, columns: list[str] | None) -> Any:
+    """Return an estimator of plain numbers that predicts by a pencil."""
+    n_features = pencil.n_features
     names = columns or [f"x{i}" for i in range(n_features)]
     if len(names) != n_features:
         raise ValueError(f"expected {n_features} columns, the inputs of {path}; got {len(names)}")
-    est = KINDS["regression"](dim, form="single", k=k)
+    structure = "dense" if pencil.structure == "dense" else "tridiagonal"
+    est = KINDS["regression"](pencil.dim, structure=structure, form="single", k=pencil.k)
     est.form_, est.rungs_ = "single", pd.DataFrame()
     est.encoder_ = TableEncoder(tuple(NumberAxis(name) for name in names))
-    est.module_ = _module(est, {key: weights[key] for key in sorted(PUBLISHED_KEYS)})
+    est.module_ = _module(est, _weights_of(pencil))
     est.target_name_ = "prediction"
     est.background_ = pd.DataFrame(np.zeros((1, n_features)), columns=names)
     est.background_of_, est.trained_on_ = None, None
@@ -293,6 +325,16 @@ def _from_published(
     _set_names(est, named=columns is not None)
     est.build_view()
     return est
+
+
+def _weights_of(pencil: MatrixPencil) -> dict[str, torch.Tensor]:
+    """Return the state dict of the module with these matrices."""
+    rest = "upper" if pencil.structure == "dense" else "off_diag"
+    entries, d = torch.tensor(pencil.neurons.entries[:, 0]), pencil.dim
+    weights: dict[str, torch.Tensor] = {}
+    for name, part in (("diag", entries[:, :d]), (rest, entries[:, d:])):
+        weights |= {f"{name}.weight": part[1:].T.contiguous(), f"{name}.bias": part[0].contiguous()}
+    return weights
 
 
 def _set_names(est: Any, *, named: bool) -> None:

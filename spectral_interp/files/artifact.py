@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from . import reader, schema
-from .schema import PUBLISHED_KEYS
 from .staging import check_place, staged
 from .validators import Validator
 
@@ -69,7 +68,7 @@ def check_writable(path: Path) -> None:
 
 
 def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
-    """Return the state in ``path``: from :func:`write`, or a bare state dict of the published module.
+    """Return the state in ``path``: from :func:`write`, or a bare state dict, which has tensors only.
 
     The file is a stranger's: no command in it runs, and it takes no more memory than a few times its size.
     Keys that this version does not know are ignored.
@@ -89,8 +88,8 @@ def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
             f"expected a {kind} file of at most {reader.MAX_FILE_BYTES:,} bytes; got {path}, a larger one"
         )
     state = _decode(path, kind)
-    if kind == MODEL and type(state) is dict and "format" not in state and state.keys() >= PUBLISHED_KEYS:
-        return _checked(state, schema.PUBLISHED, path, kind)
+    if kind == MODEL and _is_bare(state):
+        return _checked(state, schema.BARE, path, kind)
     if (_word(state, "format"), _word(state, "kind", MODEL)) != (FORMAT, kind):
         raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
     if _word(state, "version") not in READABLE:
@@ -111,6 +110,13 @@ def _decode(path: Path, kind: str) -> Any:
             f"expected a {kind} file; got {path}, which cannot be read as tensors and plain values: "
             f"{textwrap.shorten(str(error), 200) or type(error).__name__}; get a fresh copy"
         ) from error
+
+
+def _is_bare(state: Any) -> bool:
+    """Return whether this is a dict with tensors that is not from :func:`write`."""
+    if type(state) is not dict or "format" in state:
+        return False
+    return any(isinstance(value, torch.Tensor) for value in state.values())
 
 
 def _word(state: Any, key: str, default: Any = None) -> Any:

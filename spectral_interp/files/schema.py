@@ -11,7 +11,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
-from torch import Tensor, float32, float64, int64, uint8
+from torch import float32, float64, int64, uint8
 
 from .validators import (
     FINITE,
@@ -88,12 +88,6 @@ def _range_fits(column: dict[str, Any]) -> bool:
     """Tell whether the least and the largest value are both there, in this order, or neither."""
     low, high = column.get("low"), column.get("high")
     return low is high if low is None or high is None else bool(low <= high)
-
-
-def _bands_fit(weights: dict[str, Tensor]) -> bool:
-    dim, p = weights["diag.weight"].shape
-    shapes = [tuple(weights[key].shape) for key in PUBLISHED_KEYS]
-    return dim > 0 < p and shapes == [(dim, p), (dim,), (dim - 1, p), (dim - 1,)]
 
 
 def _column(value: Any, place: str) -> None:
@@ -188,8 +182,6 @@ _ENCODER = all_of(
     rule("columns of different names", lambda v: len({column["name"] for column in v}) == len(v)),
 )
 
-_MATRIX = tensor(float32, float64, axes=(2,), most=MAX_WEIGHT)
-_VECTOR = tensor(float32, float64, axes=(1,), most=MAX_WEIGHT)
 _WEIGHTS = dict_of(_NAME, tensor(float64, axes=(1, 2), most=MAX_WEIGHT))
 _ENTRIES = record({"entries": tensor(float32, float64, axes=(4,), most=MAX_WEIGHT)})
 
@@ -208,16 +200,8 @@ _HISTORY = all_of(
     lambda value, place: _EPOCHS(value, place) if value else None,
 )
 
-_PUBLISHED: dict[str, Validator] = {
-    "diag.weight": _MATRIX,
-    "diag.bias": _VECTOR,
-    "off_diag.weight": _MATRIX,
-    "off_diag.bias": _VECTOR,
-}
-PUBLISHED_KEYS = _PUBLISHED.keys()
-"""Keys of a bare state dict of the published tridiagonal module."""
-
-PUBLISHED = all_of(record(_PUBLISHED), rule("diag of d rows and off_diag of d - 1, as wide", _bands_fit))
+BARE = dict_of(_NAME, tensor(float32, float64, int64, axes=(1, 2, 3, 4), most=MAX_WEIGHT))
+"""A bare state dict; which tensors make a model is known to :mod:`spectral_interp.conversion.published`."""
 
 _FINGERPRINTS = all_of(
     tensor(int64, axes=(1,)),

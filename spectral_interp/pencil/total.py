@@ -1,4 +1,4 @@
-"""Sums of tridiagonal pencils over the same features: again a spectral function, solved in one batch."""
+"""Sums of pencils over the same features: again a spectral function, solved in one batch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from .._common.arrays import FloatArray, IntArray, check_finite
 from .._common.caching import cached_property
-from .base import SpectralFunction
+from .base import MatrixPencil, SpectralFunction
+from .dense import DensePencil
 from .neurons import Neurons
-from .structures import Tridiagonal
+from .structures import Dense, Structure, Tridiagonal
 from .tridiagonal import Pencil
 
 
@@ -27,8 +28,8 @@ class Total(SpectralFunction):
 
     Parameters
     ----------
-    pencils : sequence of Pencil
-        Of the same order and the same features.
+    pencils : sequence of Pencil and DensePencil
+        Of the same order and the same features. With one dense pencil all matrices are held as dense ones.
     weights : array_like, shape (N,), optional
         One by default.
     member : array_like of int, shape (N,), optional
@@ -47,21 +48,22 @@ class Total(SpectralFunction):
     array([-1., -2.])
     """
 
-    pencils: tuple[Pencil, ...]
+    pencils: tuple[MatrixPencil, ...]
     weights: FloatArray
     member: IntArray
 
     def __init__(
         self,
-        pencils: Sequence[Pencil],
+        pencils: Sequence[MatrixPencil],
         weights: npt.ArrayLike | None = None,
         member: npt.ArrayLike | None = None,
     ) -> None:
         count = len(pencils)
-        shapes = {pencil.diag.shape for pencil in pencils}
+        shapes = {(pencil.n_features, pencil.dim) for pencil in pencils}
         if len(shapes) != 1:
             raise ValueError(
-                f"expected pencils of one order and the same features; got {sorted(shapes) or 'none'}"
+                "expected pencils of the same features and one order; got (features, order) "
+                f"{sorted(shapes) or 'of none'}"
             )
         given = np.ones(count) if weights is None else np.array(weights, dtype=np.float64)
         members = np.zeros(count, dtype=np.intp) if member is None else np.array(member, dtype=np.intp)
@@ -79,11 +81,15 @@ class Total(SpectralFunction):
     @cached_property
     @override
     def neurons(self) -> Neurons:
-        entries = np.stack([p.neurons.entries[:, 0] for p in self.pencils], axis=1) * self.weights[:, None]
-        k = np.array([pencil.k for pencil in self.pencils])
         dim = self.pencils[0].dim
+        structure: Structure = Tridiagonal(dim)
+        parts = [pencil.neurons.entries[:, 0] for pencil in self.pencils]
+        if self.structure == "dense":
+            structure = dense = Dense(dim)
+            parts = [dense.entries(pencil.matrices) for pencil in self.pencils]
+        k = np.array([pencil.k for pencil in self.pencils])
         k = np.where(self.weights < 0, dim - 1 - k, k)
-        return Neurons(Tridiagonal(dim), entries, k, self.member)
+        return Neurons(structure, np.stack(parts, axis=1) * self.weights[:, None], k, self.member)
 
     @classmethod
     def combined(cls, functions: Sequence[SpectralFunction], weights: npt.ArrayLike) -> Self:
@@ -112,7 +118,8 @@ class Total(SpectralFunction):
     @property
     @override
     def structure(self) -> str:
-        return "tridiagonal" if any(p.structure == "tridiagonal" for p in self.pencils) else "diagonal"
+        present = {pencil.structure for pencil in self.pencils}
+        return next(name for name in ("dense", "tridiagonal", "diagonal") if name in present)
 
     @property
     @override
@@ -128,9 +135,9 @@ class Total(SpectralFunction):
 
     @cached_property
     @override
-    def terms(self) -> tuple[Pencil, ...]:
+    def terms(self) -> tuple[MatrixPencil, ...]:
         neurons, d = self.neurons, self.dim
-        return tuple(
-            Pencil(entries[:, :d], entries[:, d:], int(k))
-            for entries, k in zip(neurons.entries.transpose(1, 0, 2), neurons.k, strict=True)
-        )
+        entries_and_k = zip(neurons.entries.transpose(1, 0, 2), neurons.k.tolist(), strict=True)
+        if self.structure == "dense":
+            return tuple(DensePencil(neurons.structure.full(entries), k) for entries, k in entries_and_k)
+        return tuple(Pencil(entries[:, :d], entries[:, d:], k) for entries, k in entries_and_k)

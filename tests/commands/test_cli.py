@@ -119,6 +119,20 @@ def test_bare_state_dict(tmp_path, no_figures, run, rng):
     assert sorted(table["column"]) == ["u", "v"]
 
 
+def test_bare_lower_triangles(tmp_path, no_figures, run, rng):
+    layer = torch.nn.Linear(2, 6)
+    torch.save({f"lin.{name}": part for name, part in layer.state_dict().items()}, tmp_path / "bare.pt")
+    pd.DataFrame(rng.normal(size=(20, 2)), columns=["u", "v"]).to_csv(tmp_path / "rows.csv", index=False)
+    options = ("--data", tmp_path / "rows.csv", "--k", 1, "--no-compare")
+    status, _, err = run(analyze, tmp_path / "bare.pt", *options)
+    assert status == 2
+    assert "couplings='plain' or 'scaled'" in err
+    status, _, err = run(analyze, tmp_path / "bare.pt", *options, "--couplings", "scaled")
+    assert (status, err) == (0, "")
+    table = pd.read_csv(tmp_path / "bare-analysis" / "tables" / "importance_local.csv")
+    assert sorted(table["column"]) == ["u", "v"]
+
+
 CSV = "a,b,y\n" + "".join(f"{i}.5,{i % 3},{i % 5}\n" for i in range(60))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spectral_interp import DensePencil, Pencil, explain
+from spectral_interp.pencil import Total
 
 
 def dense(pencil):
@@ -163,3 +164,19 @@ def test_turned_latents_keep_predictions_and_change_the_split(rng):
     one, two = explain(pencil, z), explain(other, z)
     np.testing.assert_allclose(one.values, two.values, atol=1e-12)
     assert np.abs(one.coupling - two.coupling).max() > 0.1
+
+
+def test_a_sum_takes_dense_pencils(random_pencil, rng):
+    """Dense and tridiagonal pencils together, against their values one by one."""
+    first, second, z = random_pencil(3, 4, 1), random_pencil(3, 4, 2), rng.normal(size=(30, 3))
+    m = rng.normal(size=(4, 4, 4))
+    full = DensePencil(m + m.transpose(0, 2, 1), 0)
+    total = Total([first, full, second], [2.0, -0.5, -1.0])
+    expected = 2 * first.values(z) - full.values(z) / 2 - second.values(z)
+    np.testing.assert_allclose(total.values(z), expected, atol=1e-12)
+    np.testing.assert_allclose(sum(term.values(z) for term in total.terms), expected, atol=1e-12)
+    np.testing.assert_allclose((-total).values(z), -expected, atol=1e-12)
+    assert total.structure == "dense"
+    assert Total([first, second]).structure == "tridiagonal"
+    with pytest.raises(ValueError, match=r"one order; got .*\[\(3, 4\), \(3, 5\)\]"):
+        Total([first, random_pencil(3, 5)])

@@ -1,0 +1,1 @@
+"""Spectral models from elsewhere: state dicts as functions, dense matrices as tridiagonal ones."""
