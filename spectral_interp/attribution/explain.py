@@ -168,7 +168,7 @@ def _explained(
     reference, description = background_of(model, rows, background)
     parts = METHODS[method](rows, reference, **options)
     split = method != "shapley" and rows.view.function.structure != "dense"
-    detail = partial(_by_entry, method, rows, reference, options) if split else None
+    detail = partial(_detail, method, rows, reference, options) if split else None
     return Attribution.of(
         parts,
         rows,
@@ -306,8 +306,11 @@ def _probability(raw: Rows, rows: Rows, output: Any, unit: str | None) -> dict[s
     return {"probability": softmax(raw.prediction, axis=1)[:, own]}
 
 
-def _by_entry(method: str, rows: Rows, reference: FloatArray, options: dict[str, Any]) -> FloatArray | None:
-    """Return the contributions of every entry of the matrices, (n, c, N, 2d − 1), warnings apart."""
+def _detail(
+    method: str, rows: Rows, reference: FloatArray, options: dict[str, Any], name: str
+) -> FloatArray | None:
+    """Return contributions or weights of every entry of the matrices, (n, …, N, 2d − 1), warnings apart."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the method has given them already
-        return METHODS[method](rows, reference, **options, detailed=True).by_entry
+        found: FloatArray | None = getattr(METHODS[method](rows, reference, **options, detailed=True), name)
+        return found

@@ -33,7 +33,8 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts
     reference : ndarray, shape (b, p)
         Background rows; A(r) and Δ_c are means over them.
     detailed : bool
-        Whether to keep the contributions of every entry of the matrices.
+        Whether to keep the contributions of every entry of the matrices, and its weight: ``v_j²`` of a
+        diagonal entry, ``2 v_j v_{j+1}`` of a coupling.
 
     Returns
     -------
@@ -65,6 +66,7 @@ def _empty(n: int, c: int, neurons: Neurons, *, detailed: bool) -> Parts:
         degenerate=np.empty(n, dtype=bool),
         refit_deviation=np.empty((n, c)) if several else None,
         by_entry=np.empty((n, c, *neurons.entries.shape[1:])) if detailed else None,
+        weights=np.empty((n, *neurons.entries.shape[1:])) if detailed else None,
         evaluations=n * len(neurons),
     )
 
@@ -90,6 +92,7 @@ def _parts(changes: MeanChanges, z: FloatArray, *, detailed: bool) -> Parts:
         base_coupling=off,
         refit_deviation=split.refit_deviation,
         by_entry=split.by_entry,
+        weights=products if detailed else None,
     )
 
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import shap
 
 
+Detail = Callable[[str], FloatArray | None]
+"""Computes "by_entry", "weights" or "intervals" of n rows, an array (n, …); None where there is no such."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Parts:
     """What a method computes for n rows and c columns; see :class:`Attribution`."""
@@ -41,6 +45,7 @@ class Parts:
     standard_error: FloatArray | None = None
     refit_deviation: FloatArray | None = None
     by_entry: FloatArray | None = None
+    weights: FloatArray | None = None
     evaluations: int = 0
 
 
@@ -167,7 +172,8 @@ class Attribution(Parts):
     axes : tuple of Axis, length c
         The columns as the model sees them; empty if not known.
     detail : callable or None
-        Computes the contributions of every latent and bond: see :meth:`by_latent`.
+        Computes what is only there when asked for, by its name: see :meth:`by_latent`,
+        :meth:`latent_weights` and :meth:`intervals`.
 
     Examples
     --------
@@ -185,7 +191,7 @@ class Attribution(Parts):
     unit: str
     background: str = ""
     axes: tuple[Axis, ...] = ()
-    detail: Callable[[], FloatArray | None] | None = None
+    detail: Detail | None = None
     output: npt.NDArray[Any] | None = None
     against: npt.NDArray[Any] | None = None
     probability: FloatArray | None = None
@@ -199,7 +205,7 @@ class Attribution(Parts):
         *,
         method: str,
         background: str,
-        detail: Callable[[], FloatArray | None] | None = None,
+        detail: Detail | None = None,
         **classes: Any,
     ) -> Self:
         """Return the parts with what is known of the rows, and of their classes."""
@@ -265,28 +271,66 @@ class Attribution(Parts):
         >>> explain(pencil, [[1.0]]).by_latent()
         array([[[[0., 2.]]]])
         """
-        return self._by_entry[..., : self._dim]
+        return self._latents(self._by_entry)
 
     def by_bond(self) -> FloatArray:
         """Return the coupling contributions of every bond (j, j + 1): shape (n, c, neurons, d − 1).
 
         As :meth:`by_latent`; they add up to ``coupling``.
         """
-        return self._by_entry[..., self._dim :]
+        return self._bonds(self._by_entry)
+
+    def latent_weights(self) -> FloatArray:
+        """Return ``v_j²``, which the diagonals count with at every row: shape (n, neurons, d).
+
+        Method "local". They add up to 1 over the latents of a neuron; contributions by latent are the changes
+        of the diagonals times these.
+
+        Raises
+        ------
+        ValueError
+            For contributions that do not come from one eigenvector a row.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, explain
+        >>> pencil = Pencil(diag=[[0.0, 0.0], [1.0, 1.0]], off=[[1.0], [0.0]], k=1)
+        >>> att = explain(pencil, [[3.0]])
+        >>> att.latent_weights().round(3), att.bond_weights().round(3)
+        (array([[[0.5, 0.5]]]), array([[[1.]]]))
+        """
+        return self._latents(self._weights)
+
+    def bond_weights(self) -> FloatArray:
+        """Return ``2 v_j v_{j+1}``, which the couplings count with at every row: (n, neurons, d − 1).
+
+        As :meth:`latent_weights`. A latent may change its sign together with the couplings on both sides of
+        it, which leaves predictions and contributions as they are: only the size of a weight has a meaning.
+        """
+        return self._bonds(self._weights)
 
     @cached_property
     def _by_entry(self) -> FloatArray:
-        found = None if self.detail is None else self.detail()
+        return self._asked("by_entry", "'local' or 'path', which are sums over latents and bonds")
+
+    @cached_property
+    def _weights(self) -> FloatArray:
+        return self._asked("weights", "'local', which come from one eigenvector a row")
+
+    def _asked(self, name: str, methods: str) -> FloatArray:
+        found = None if self.detail is None else self.detail(name)
         if found is None:
             raise ValueError(
-                "expected contributions of a tridiagonal or diagonal model by 'local' or 'path', which are "
-                f"sums over latents and bonds; got those by {self.method!r}"
+                f"expected contributions of a tridiagonal or diagonal model by {methods}; got those by "
+                f"{self.method!r}"
             )
         return found
 
-    @property
-    def _dim(self) -> int:
-        return (self._by_entry.shape[-1] + 1) // 2
+    def _latents(self, by_entry: FloatArray) -> FloatArray:
+        return by_entry[..., : (by_entry.shape[-1] + 1) // 2]
+
+    def _bonds(self, by_entry: FloatArray) -> FloatArray:
+        return by_entry[..., (by_entry.shape[-1] + 1) // 2 :]
 
     def unit_of(self, row: int) -> str:
         """Return the unit of one row: both classes where each row has two of its own, else ``unit``.
@@ -415,16 +459,16 @@ class Attribution(Parts):
         )
 
 
-def _joined(details: Sequence[Callable[[], FloatArray | None]], order: IntArray) -> FloatArray | None:
-    """Return the contributions by entry of rows that were explained apart, in their order."""
-    found = [detail() for detail in details]
+def _joined(details: Sequence[Detail], order: IntArray, name: str) -> FloatArray | None:
+    """Return what is asked for of rows that were explained apart, in their order."""
+    found = [detail(name) for detail in details]
     known = [part for part in found if part is not None]
     return np.concatenate(known)[order] if known else None
 
 
-def _some(detail: Callable[[], FloatArray | None], chosen: IntArray) -> FloatArray | None:
-    """Return the contributions by entry of some rows."""
-    found = detail()
+def _some(detail: Detail, chosen: IntArray, name: str) -> FloatArray | None:
+    """Return what is asked for of some rows."""
+    found = detail(name)
     return None if found is None else found[chosen]
 
 
