@@ -12,8 +12,8 @@ from ..eigen.engine import in_chunks
 from ..pencil.forms import Blocks, Forms, SparseFeatures
 from ..pencil.neurons import Neurons
 from ..view import Rows
-from .changes import MeanChanges
-from .result import Parts, Split, deviation_of
+from .changes import MeanChanges, Split, deviation_of
+from .result import Parts
 
 
 def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts:
@@ -54,6 +54,25 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts
                 getattr(found, name)[some] = values
 
     in_chunks(put, n, changes.together if kernel is None else rows.view.rows_together, n * count)
+    return found
+
+
+def intervals(rows: Rows, reference: FloatArray) -> FloatArray:
+    """Return the least and the largest ``vᵀ Δ_c v`` over all eigenvectors of degenerate rows: (n, c, 2).
+
+    They are NaN at the other rows, where v is unique.
+    """
+    changes = MeanChanges(rows.view, reference)
+    found = np.full((len(rows), changes.columns, 2), np.nan)
+
+    def put(some: slice) -> None:
+        z = rows.features(some)
+        matrices = changes.neurons.at(z)
+        tied = changes.neurons.degenerate(matrices)
+        ranges = changes.neurons.form_ranges(matrices[tied], changes.matrices(z[tied]))
+        found[some][tied] = np.stack(ranges, axis=-1)
+
+    in_chunks(put, len(rows), changes.together, len(rows) * changes.neurons.entries[0].size)
     return found
 
 
