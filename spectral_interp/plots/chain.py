@@ -135,7 +135,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     _add_chain(chain, place[chain.index], ax, each)
     tallest = _add_bars(table, place, latents, ax)
     ax.set_xticks(range(0, latents, _step(each)))
-    label_x(ax, f"latent\ntallest bar: {_text(table, tallest)} ({unit_text(table['unit'].iloc[0])})")
+    label_x(ax, f"latent; tallest bar {_text(table, tallest)} ({unit_text(table['unit'].iloc[0])})")
     ax.set_title(_heading(table))
     legend_below(ax)
 
