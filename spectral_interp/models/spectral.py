@@ -106,7 +106,7 @@ class _Spectral(nn.Module, ABC):
         return torch.maximum(-low, high)
 
     def slope_widths(self) -> Tensor:
-        """Return ``λ_max(A_i) − λ_min(A_i)``, the widths of the proven intervals of slopes, like the norms."""
+        """Return ``λ_max(A_i) − λ_min(A_i)``, the widths of slopes' proven intervals, shape (p,)."""
         low, high = self._extremes()
         return high - low
 
