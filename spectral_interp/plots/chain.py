@@ -262,9 +262,9 @@ def _heading(table: pd.DataFrame) -> str:
 def finding(table: pd.DataFrame) -> str:
     """Name the latents with the largest weights, and where all columns together add most."""
     chain = table[table["column"] == table["column"].iloc[0]]
-    latents = chain[chain["of"] == "latent"].nlargest(2, "weight")
-    named = f"Latents {' and '.join(latents['at'])} have" if len(latents) > 1 else "The only latent has"
-    text = f"{named} {latents['weight'].sum():.0%} of the weight"
+    latents = chain[(chain["of"] == "latent") & (chain["weight"] > 0)].nlargest(2, "weight")
+    named = f"Latent{'s' * (len(latents) > 1)} {' and '.join(latents['at'])}"
+    text = f"{named} {'have' if len(latents) > 1 else 'has'} {latents['weight'].sum():.0%} of the weight"
     bars = _bars(table)
     if not bars.any():
         return f"{text}; no column adds anything."
@@ -273,20 +273,21 @@ def finding(table: pd.DataFrame) -> str:
     for of in chain["of"].unique():
         at = sums[of].abs().idxmax()
         most.append(f"{_text(table, sums[of][at])} at {of} {at}")
-    what = "adds up to" if _is_single(table) else "has mean sizes that add up to"
+    what = "All columns together add" if _is_single(table) else "Mean sizes of all columns add up to"
+    text += f". {what} most here: {listed(most)} ({table['unit'].iloc[0]})."
+    if len(most) == 1:
+        return text
     share = bars[table["of"] == "bond"].abs().sum() / bars.abs().sum()
-    return (
-        f"{text}. What all columns add {what} most at these: {listed(most)} ({table['unit'].iloc[0]}). Bonds "
-        f"make {share:.0%} of the sizes of all bars."
-    )
+    return f"{text} Bonds make {share:.0%} of the sizes of all bars."
 
 
 READING = (
     "The chain at the top is the eigenvector v {of}: the area of a disc is the weight v² of a latent, the "
     "thickness of a link the weight 2|v v′| of a bond, a pair of neighbours. The prediction is the sum of "
-    "all entries of the matrix, each times its weight. A line of each column shows {what} each latent, by "
-    "the diagonal, and at each bond, by the coupling; the number beside it is {whole}. The signs of v are "
-    "arbitrary, but neither weights as drawn nor bars depend on them."
+    "all entries of the matrix, each times its weight with its sign. A line of each column shows {what} "
+    "each latent, by the diagonal, and at each bond, by the coupling; the number beside it is {whole}. A "
+    "latent may change its sign together with its couplings: that leaves bars and sizes of weights as they "
+    "are."
 )
 
 
@@ -303,6 +304,8 @@ def reading(table: pd.DataFrame) -> str:
         }
     )
     text = READING.format(**words)
+    if set(table["at"]) == {"0", "1", "0–1"}:
+        text += " Two latents can be turned: another basis gives the same predictions and other bars."
     if "neuron" not in table:
         return text
     text = text.replace("The prediction is", "What the neuron adds to the prediction is")
