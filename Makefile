@@ -37,8 +37,8 @@ lint: .venv/installed-test
 # make figures HOUSING="--train A.csv --test B.csv"
 HOUSING ?=
 
-# glass_boxes and promises use scikit-learn's tables, or a folder of yours: make figures TABLES="--tables FOLDER". They
-# keep the fits that figures/glass_boxes.csv and promises.csv have already; remove the file to measure anew.
+# glass_boxes, promises and provability use scikit-learn's tables, or a folder of yours: make figures TABLES="--tables
+# FOLDER". The first two keep the fits that figures/glass_boxes.csv and promises.csv have; remove them to measure anew.
 TABLES ?=
 
 figures: .venv/installed-peers
@@ -47,7 +47,8 @@ figures: .venv/installed-peers
 	for study in training_speed explanation_speed california_housing diagonal_collapse explainers; do \
 	    $(BIN)/python analyses/$$study.py $(HOUSING) || exit 1; done
 	for study in glass_boxes classes; do $(BIN)/python analyses/$$study.py $(TABLES) || exit 1; done
-	$(BIN)/python analyses/promises.py $(HOUSING) $(TABLES)
+	for study in promises provability; do \
+	    $(BIN)/python analyses/$$study.py $(HOUSING) $(TABLES) || exit 1; done
 
 clean:
 	rm -rf .venv model.pt model-analysis

@@ -9,17 +9,21 @@ polynomial of degree two in the indicators s of the columns that do,
     β_q = P_q(x_c, x_e) − P_q(x_c, r_e) − P_q(r_c, x_e) + P_q(r_c, r_e).
 
 The Shapley values of this game of matrices, ``Δ_c = α_c + ½ Σ_{q of c} β_q``, share every pair exactly
-between its two columns: ``Σ_c Δ_c = A(x) − A(r)``. They are the change matrices that all methods see.
+between its two columns: ``Σ_c Δ_c = A(x) − A(r)``. They are the change matrices that all methods see, and
+:class:`Split` adds up what eigenvectors make of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
+from ..eigen.compiling import compiled
+from ..pencil import Neurons
 from ..view import ModelView, Pair
 from ..view.hats import MeanPair
 
@@ -156,3 +160,80 @@ class MeanChanges:
         """Return the coordinates (n,) of every column of a pair."""
         columns = sorted({column for pair in self.view.pairs for column in pair.columns})
         return {column: self.view.positions(z, column) for column in columns}
+
+
+class Split:
+    """Contributions of n rows and c columns, split as they are added up: see :class:`Attribution`."""
+
+    neurons: Neurons
+    diagonal: FloatArray
+    coupling: FloatArray
+    by_member: FloatArray
+    by_entry: FloatArray | None
+
+    @classmethod
+    def zeros(cls, n: int, c: int, neurons: Neurons, *, detailed: bool = False) -> Self:
+        """Return sums to add to; ``detailed`` ones keep the contribution of every entry, (n, c, N, E)."""
+        split = cls()
+        split.neurons = neurons
+        split.diagonal, split.coupling = np.zeros((n, c)), np.zeros((n, c))
+        split.by_member = np.zeros((n, c, neurons.n_members))
+        split.by_entry = np.zeros((n, c, *neurons.entries.shape[1:])) if detailed else None
+        return split
+
+    def add(self, row: IntArray, change: FloatArray, products: FloatArray) -> None:
+        """Add contributions of change matrices (m, c, N, E) with products (m, N, E) to rows (m,)."""
+        sums = self.diagonal, self.coupling, self.by_member
+        _add(row, change, products, self.neurons.structure.dim, self.neurons.member, *sums)
+        if self.by_entry is not None:
+            np.add.at(self.by_entry, row, change * products[:, None])
+
+    def clear(self, rows: IntArray) -> None:
+        """Take back what has been added to some rows."""
+        self.diagonal[rows] = self.coupling[rows] = self.by_member[rows] = 0.0
+        if self.by_entry is not None:
+            self.by_entry[rows] = 0.0
+
+    @property
+    def refit_deviation(self) -> FloatArray | None:
+        """Standard deviation of the contributions over the members, (n, c); None where there is only one."""
+        return deviation_of(self.by_member)
+
+
+@compiled
+def _add(
+    row: IntArray,
+    change: FloatArray,
+    products: FloatArray,
+    d: int,
+    member: IntArray,
+    diagonal: FloatArray,
+    coupling: FloatArray,
+    by_member: FloatArray,
+) -> None:
+    """Add contributions to ``diagonal`` (n, c), ``coupling`` (n, c) and ``by_member`` (n, c, M)."""
+    m, columns, count, entries = change.shape
+    members = by_member.shape[2]
+    for i in range(m):
+        for c in range(columns):
+            for n in range(count):
+                one, other = 0.0, 0.0
+                for e in range(d):
+                    one += change[i, c, n, e] * products[i, n, e]
+                for e in range(d, entries):
+                    other += change[i, c, n, e] * products[i, n, e]
+                diagonal[row[i], c] += one
+                coupling[row[i], c] += other
+                by_member[row[i], c, member[n]] += members * (one + other)
+
+
+def deviation_of(by_member: FloatArray) -> FloatArray | None:
+    """Return the standard deviation over members, (n, c, M) to (n, c); None where there is only one."""
+    return deviation(by_member, axis=-1) if by_member.shape[-1] > 1 else None
+
+
+def deviation(samples: FloatArray, axis: int) -> FloatArray:
+    """Return the standard deviation along an axis, of samples whose squares may overflow or vanish."""
+    _, exponent = np.frexp(np.abs(samples).max(axis=axis, keepdims=True, initial=0.0))
+    scaled = np.ldexp(samples, -exponent).std(axis=axis, ddof=1, keepdims=True)
+    return np.squeeze(np.ldexp(scaled, exponent), axis=axis)

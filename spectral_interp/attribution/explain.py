@@ -17,7 +17,7 @@ from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 from ..view.model import log_odds
 from ..view.rows import background_of
 from .interactions import interactions
-from .local import local
+from .local import intervals, local
 from .path import path
 from .result import Attribution, Parts
 from .shapley import planned, probabilities, shapley
@@ -144,7 +144,8 @@ def explain(
     if method == "local" and attribution.degenerate.any():
         warnings.warn(
             f"{int(attribution.degenerate.sum())} of {len(attribution)} rows are degenerate: the eigenvalue "
-            "is multiple there and contributions are one choice of several (see Attribution.degenerate)",
+            "is multiple there and contributions are one choice of several (see Attribution.degenerate; "
+            "Attribution.intervals() has the range of all choices)",
             stacklevel=2,
         )
     return attribution
@@ -167,8 +168,7 @@ def _explained(
         rows, options["game"] = probabilities(raw, rows, output)
     reference, description = background_of(model, rows, background)
     parts = METHODS[method](rows, reference, **options)
-    split = method != "shapley" and rows.view.function.structure != "dense"
-    detail = partial(_by_entry, method, rows, reference, options) if split else None
+    detail = partial(_detail, method, rows, reference, options)
     return Attribution.of(
         parts,
         rows,
@@ -306,8 +306,15 @@ def _probability(raw: Rows, rows: Rows, output: Any, unit: str | None) -> dict[s
     return {"probability": softmax(raw.prediction, axis=1)[:, own]}
 
 
-def _by_entry(method: str, rows: Rows, reference: FloatArray, options: dict[str, Any]) -> FloatArray | None:
-    """Return the contributions of every entry of the matrices, (n, c, N, 2d − 1), warnings apart."""
+def _detail(
+    method: str, rows: Rows, reference: FloatArray, options: dict[str, Any], name: str
+) -> FloatArray | None:
+    """Return what :data:`~.result.Detail` names, warnings apart; None where the method has no such."""
+    if name == "intervals":
+        return intervals(rows, reference) if method == "local" else None
+    if method == "shapley" or rows.view.function.structure == "dense":
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the method has given them already
-        return METHODS[method](rows, reference, **options, detailed=True).by_entry
+        found: FloatArray | None = getattr(METHODS[method](rows, reference, **options, detailed=True), name)
+        return found

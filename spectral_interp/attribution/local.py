@@ -12,8 +12,8 @@ from ..eigen.engine import in_chunks
 from ..pencil.forms import Blocks, Forms, SparseFeatures
 from ..pencil.neurons import Neurons
 from ..view import Rows
-from .changes import MeanChanges
-from .result import Parts, Split, deviation_of
+from .changes import MeanChanges, Split, deviation_of
+from .result import Parts
 
 
 def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts:
@@ -33,7 +33,8 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts
     reference : ndarray, shape (b, p)
         Background rows; A(r) and Δ_c are means over them.
     detailed : bool
-        Whether to keep the contributions of every entry of the matrices.
+        Whether to keep the contributions of every entry of the matrices, and its weight: ``v_j²`` of a
+        diagonal entry, ``2 v_j v_{j+1}`` of a coupling.
 
     Returns
     -------
@@ -56,6 +57,25 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts
     return found
 
 
+def intervals(rows: Rows, reference: FloatArray) -> FloatArray:
+    """Return the least and the largest ``vᵀ Δ_c v`` over all eigenvectors of degenerate rows: (n, c, 2).
+
+    They are NaN at the other rows, where v is unique.
+    """
+    changes = MeanChanges(rows.view, reference)
+    found = np.full((len(rows), changes.columns, 2), np.nan)
+
+    def put(some: slice) -> None:
+        z = rows.features(some)
+        matrices = changes.neurons.at(z)
+        tied = changes.neurons.degenerate(matrices)
+        ranges = changes.neurons.form_ranges(matrices[tied], changes.matrices(z[tied]))
+        found[some][tied] = np.stack(ranges, axis=-1)
+
+    in_chunks(put, len(rows), changes.together, len(rows) * changes.neurons.entries[0].size)
+    return found
+
+
 def _empty(n: int, c: int, neurons: Neurons, *, detailed: bool) -> Parts:
     """Return room for the contributions of n rows and c columns."""
     several = neurons.n_members > 1
@@ -65,6 +85,7 @@ def _empty(n: int, c: int, neurons: Neurons, *, detailed: bool) -> Parts:
         degenerate=np.empty(n, dtype=bool),
         refit_deviation=np.empty((n, c)) if several else None,
         by_entry=np.empty((n, c, *neurons.entries.shape[1:])) if detailed else None,
+        weights=np.empty((n, *neurons.entries.shape[1:])) if detailed else None,
         evaluations=n * len(neurons),
     )
 
@@ -90,6 +111,7 @@ def _parts(changes: MeanChanges, z: FloatArray, *, detailed: bool) -> Parts:
         base_coupling=off,
         refit_deviation=split.refit_deviation,
         by_entry=split.by_entry,
+        weights=products if detailed else None,
     )
 
 

@@ -14,8 +14,6 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
 from .._common.text import number
-from ..eigen.compiling import compiled
-from ..pencil import Neurons
 from ..view import Axis, DateAxis, Rows
 from ..view.dates import as_dates, dates_of, days_of
 from ..view.levels import text_of
@@ -24,6 +22,10 @@ from ..view.model import log_odds
 if TYPE_CHECKING:
     import pandas as pd
     import shap
+
+
+Detail = Callable[[str], FloatArray | None]
+"""Computes "by_entry", "weights" or "intervals" of n rows, an array (n, …); None where there is no such."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,84 +43,8 @@ class Parts:
     standard_error: FloatArray | None = None
     refit_deviation: FloatArray | None = None
     by_entry: FloatArray | None = None
+    weights: FloatArray | None = None
     evaluations: int = 0
-
-
-class Split:
-    """Contributions of n rows and c columns, split as they are added up: see :class:`Attribution`."""
-
-    neurons: Neurons
-    diagonal: FloatArray
-    coupling: FloatArray
-    by_member: FloatArray
-    by_entry: FloatArray | None
-
-    @classmethod
-    def zeros(cls, n: int, c: int, neurons: Neurons, *, detailed: bool = False) -> Self:
-        """Return sums to add to; ``detailed`` ones keep the contribution of every entry, (n, c, N, E)."""
-        split = cls()
-        split.neurons = neurons
-        split.diagonal, split.coupling = np.zeros((n, c)), np.zeros((n, c))
-        split.by_member = np.zeros((n, c, neurons.n_members))
-        split.by_entry = np.zeros((n, c, *neurons.entries.shape[1:])) if detailed else None
-        return split
-
-    def add(self, row: IntArray, change: FloatArray, products: FloatArray) -> None:
-        """Add contributions of change matrices (m, c, N, E) with products (m, N, E) to rows (m,)."""
-        sums = self.diagonal, self.coupling, self.by_member
-        _add(row, change, products, self.neurons.structure.dim, self.neurons.member, *sums)
-        if self.by_entry is not None:
-            np.add.at(self.by_entry, row, change * products[:, None])
-
-    def clear(self, rows: IntArray) -> None:
-        """Take back what has been added to some rows."""
-        self.diagonal[rows] = self.coupling[rows] = self.by_member[rows] = 0.0
-        if self.by_entry is not None:
-            self.by_entry[rows] = 0.0
-
-    @property
-    def refit_deviation(self) -> FloatArray | None:
-        """Standard deviation of the contributions over the members, (n, c); None where there is only one."""
-        return deviation_of(self.by_member)
-
-
-@compiled
-def _add(
-    row: IntArray,
-    change: FloatArray,
-    products: FloatArray,
-    d: int,
-    member: IntArray,
-    diagonal: FloatArray,
-    coupling: FloatArray,
-    by_member: FloatArray,
-) -> None:
-    """Add contributions to ``diagonal`` (n, c), ``coupling`` (n, c) and ``by_member`` (n, c, M)."""
-    m, columns, count, entries = change.shape
-    members = by_member.shape[2]
-    for i in range(m):
-        for c in range(columns):
-            for n in range(count):
-                one, other = 0.0, 0.0
-                for e in range(d):
-                    one += change[i, c, n, e] * products[i, n, e]
-                for e in range(d, entries):
-                    other += change[i, c, n, e] * products[i, n, e]
-                diagonal[row[i], c] += one
-                coupling[row[i], c] += other
-                by_member[row[i], c, member[n]] += members * (one + other)
-
-
-def deviation_of(by_member: FloatArray) -> FloatArray | None:
-    """Return the standard deviation over members, (n, c, M) to (n, c); None where there is only one."""
-    return deviation(by_member, axis=-1) if by_member.shape[-1] > 1 else None
-
-
-def deviation(samples: FloatArray, axis: int) -> FloatArray:
-    """Return the standard deviation along an axis, of samples whose squares may overflow or vanish."""
-    _, exponent = np.frexp(np.abs(samples).max(axis=axis, keepdims=True, initial=0.0))
-    scaled = np.ldexp(samples, -exponent).std(axis=axis, ddof=1, keepdims=True)
-    return np.squeeze(np.ldexp(scaled, exponent), axis=axis)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -142,8 +68,8 @@ class Attribution(Parts):
         Of sampled values; None where values are exact.
     degenerate : ndarray of bool, shape (n,)
         Rows whose eigenvalue is multiple to 1e-8: f has a kink there. Local contributions are then one choice
-        of several; path contributions only if a stretch of a path is degenerate and the choice matters by
-        more than the tolerance. Such a row is flagged as well, and warned of.
+        of several, see :meth:`intervals`; path contributions only if a stretch of a path is degenerate and
+        the choice matters by more than the tolerance. Such a row is flagged as well, and warned of.
     columns : tuple of str, length c
     data : ndarray, shape (n, c)
         The rows in the user's units.
@@ -167,7 +93,8 @@ class Attribution(Parts):
     axes : tuple of Axis, length c
         The columns as the model sees them; empty if not known.
     detail : callable or None
-        Computes the contributions of every latent and bond: see :meth:`by_latent`.
+        Computes what is only there when asked for, by its name: see :meth:`by_latent`,
+        :meth:`latent_weights` and :meth:`intervals`.
 
     Examples
     --------
@@ -185,7 +112,7 @@ class Attribution(Parts):
     unit: str
     background: str = ""
     axes: tuple[Axis, ...] = ()
-    detail: Callable[[], FloatArray | None] | None = None
+    detail: Detail | None = None
     output: npt.NDArray[Any] | None = None
     against: npt.NDArray[Any] | None = None
     probability: FloatArray | None = None
@@ -199,7 +126,7 @@ class Attribution(Parts):
         *,
         method: str,
         background: str,
-        detail: Callable[[], FloatArray | None] | None = None,
+        detail: Detail | None = None,
         **classes: Any,
     ) -> Self:
         """Return the parts with what is known of the rows, and of their classes."""
@@ -265,28 +192,108 @@ class Attribution(Parts):
         >>> explain(pencil, [[1.0]]).by_latent()
         array([[[[0., 2.]]]])
         """
-        return self._by_entry[..., : self._dim]
+        return self._latents(self._by_entry)
 
     def by_bond(self) -> FloatArray:
         """Return the coupling contributions of every bond (j, j + 1): shape (n, c, neurons, d − 1).
 
         As :meth:`by_latent`; they add up to ``coupling``.
         """
-        return self._by_entry[..., self._dim :]
+        return self._bonds(self._by_entry)
+
+    def latent_weights(self) -> FloatArray:
+        """Return ``v_j²``, which the diagonals count with at every row: shape (n, neurons, d).
+
+        Method "local". They add up to 1 over the latents of a neuron; contributions by latent are the changes
+        of the diagonals times these.
+
+        Raises
+        ------
+        ValueError
+            For contributions that do not come from one eigenvector a row.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, explain
+        >>> pencil = Pencil(diag=[[0.0, 0.0], [1.0, 1.0]], off=[[1.0], [0.0]], k=1)
+        >>> att = explain(pencil, [[3.0]])
+        >>> att.latent_weights().round(3), att.bond_weights().round(3)
+        (array([[[0.5, 0.5]]]), array([[[1.]]]))
+        """
+        return self._latents(self._weights)
+
+    def bond_weights(self) -> FloatArray:
+        """Return ``2 v_j v_{j+1}``, which the couplings count with at every row: (n, neurons, d − 1).
+
+        As :meth:`latent_weights`. A latent may change its sign together with the couplings on both sides of
+        it, which leaves predictions and contributions as they are: only the size of a weight has a meaning.
+        """
+        return self._bonds(self._weights)
+
+    def intervals(self) -> tuple[FloatArray, FloatArray]:
+        """Return the least and the largest contributions over all eigenvectors: two arrays of shape (n, c).
+
+        Method "local". Both are ``values`` except at degenerate rows. There any unit vector v of the
+        eigenspace gives a subgradient of f (Clarke), and contributions ``vᵀ Δ_c v`` that add up; with V a
+        basis of the space they range from λ_min to λ_max of ``Vᵀ Δ_c V``, in a sum of neurons from the sum of
+        the former to that of the latter. For a column of one feature these bound the slopes of f to both
+        sides, times the distance from the background. Every interval is for a column by itself: the columns
+        do not reach their ends together.
+
+        Raises
+        ------
+        ValueError
+            For contributions that do not come from one eigenvector a row.
+
+        Examples
+        --------
+        The larger of z and −z has a kink at 0, where its slope is anything from −1 to 1:
+
+        >>> import warnings
+        >>> from spectral_interp import Pencil, explain
+        >>> size = Pencil(diag=[[0.0, 0.0], [1.0, -1.0]], off=[[0.0], [0.0]], k=1)
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")  # that a row is degenerate
+        ...     att = explain(size, [[0.0], [2.0]], background=[[-3.0]])
+        >>> low, high = att.intervals()
+        >>> low[:, 0], high[:, 0]
+        (array([-3.,  5.]), array([3., 5.]))
+        """
+        low, high = self.values.copy(), self.values.copy()
+        tied = bool(self.degenerate.any())
+        found = self.detail("intervals") if tied and self.detail is not None else None
+        if self.method != "local" or (tied and found is None):
+            raise ValueError(
+                "expected contributions by explain(…, method='local'), which come from one eigenvector a "
+                f"row; got those by {self.method!r}"
+            )
+        if found is not None:
+            np.fmin(low, found[..., 0], out=low)
+            np.fmax(high, found[..., 1], out=high)
+        return low, high
 
     @cached_property
     def _by_entry(self) -> FloatArray:
-        found = None if self.detail is None else self.detail()
+        return self._asked("by_entry", "'local' or 'path', which are sums over latents and bonds")
+
+    @cached_property
+    def _weights(self) -> FloatArray:
+        return self._asked("weights", "'local', which come from one eigenvector a row")
+
+    def _asked(self, name: str, methods: str) -> FloatArray:
+        found = None if self.detail is None else self.detail(name)
         if found is None:
             raise ValueError(
-                "expected contributions of a tridiagonal or diagonal model by 'local' or 'path', which are "
-                f"sums over latents and bonds; got those by {self.method!r}"
+                f"expected contributions of a tridiagonal or diagonal model by {methods}; got those by "
+                f"{self.method!r}"
             )
         return found
 
-    @property
-    def _dim(self) -> int:
-        return (self._by_entry.shape[-1] + 1) // 2
+    def _latents(self, by_entry: FloatArray) -> FloatArray:
+        return by_entry[..., : (by_entry.shape[-1] + 1) // 2]
+
+    def _bonds(self, by_entry: FloatArray) -> FloatArray:
+        return by_entry[..., (by_entry.shape[-1] + 1) // 2 :]
 
     def unit_of(self, row: int) -> str:
         """Return the unit of one row: both classes where each row has two of its own, else ``unit``.
@@ -415,16 +422,16 @@ class Attribution(Parts):
         )
 
 
-def _joined(details: Sequence[Callable[[], FloatArray | None]], order: IntArray) -> FloatArray | None:
-    """Return the contributions by entry of rows that were explained apart, in their order."""
-    found = [detail() for detail in details]
+def _joined(details: Sequence[Detail], order: IntArray, name: str) -> FloatArray | None:
+    """Return what is asked for of rows that were explained apart, in their order."""
+    found = [detail(name) for detail in details]
     known = [part for part in found if part is not None]
     return np.concatenate(known)[order] if known else None
 
 
-def _some(detail: Callable[[], FloatArray | None], chosen: IntArray) -> FloatArray | None:
-    """Return the contributions by entry of some rows."""
-    found = detail()
+def _some(detail: Detail, chosen: IntArray, name: str) -> FloatArray | None:
+    """Return what is asked for of some rows."""
+    found = detail(name)
     return None if found is None else found[chosen]
 
 

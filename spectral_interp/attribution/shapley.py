@@ -28,8 +28,8 @@ from .._common.text import class_text
 from ..pencil import SpectralFunction, Total
 from ..pencil.coalitions import coalition_values as eigenvalues_of_coalitions
 from ..view import ClassesView, Output, Rows
-from .changes import Changes
-from .result import Parts, deviation, deviation_of
+from .changes import Changes, deviation, deviation_of
+from .result import Parts
 
 MOST_PLAYERS = 14
 ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise

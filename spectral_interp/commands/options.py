@@ -103,6 +103,12 @@ def train_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--norm-penalty", type=float, default=0.0, help="> 0 removes useless features (default: 0)"
     )
+    parser.add_argument(
+        "--provability",
+        type=float,
+        default=0.0,
+        help="> 0 narrows the proven intervals of a single neuron's slopes, such as 0.003 (default: 0)",
+    )
     parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
     parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
     parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")

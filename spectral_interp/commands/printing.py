@@ -130,6 +130,8 @@ def _method_lines(name: str, method: MethodFound, unit: str) -> Iterator[tuple[s
         yield "", _refit(method.refit)
     if method.degenerate_rows:
         yield "", f"{counted(method.degenerate_rows, 'row')} degenerate"
+    if method.widest_interval:
+        yield "", method.widest_interval.sentence(unit)
 
 
 def _refit(found: RefitFound) -> str:

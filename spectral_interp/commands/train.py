@@ -148,6 +148,7 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
         batch_size=args.batch_size,
         alpha=args.alpha,
         norm_penalty=args.norm_penalty,
+        provability=args.provability,
         monotone=_promises(args),
         curvature=args.curvature,
         random_state=args.seed,

@@ -122,7 +122,12 @@ def _lines(model: Any, outputs: int, rows: int) -> tuple[FloatArray, FloatArray]
 
 def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
     module = network([data.table.z.shape[1], *HIDDEN], est.n_outputs, seed=est.seed_)
-    options = replace(options_of(est, data.train, module), learning_rate=MLP_LEARNING_RATE, norm_penalty=0.0)
+    options = replace(
+        options_of(est, data.train, module),
+        learning_rate=MLP_LEARNING_RATE,
+        norm_penalty=0.0,
+        provability=0.0,
+    )
     generator = torch.Generator().manual_seed(est.seed_)
     run = Run.start(_shaped(module), options, n_rows=len(data.trained), generator=generator)
     events = stop_early(epochs(run, data.train, data.validation), run, patience=est.patience)

@@ -71,6 +71,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         learning_rate: float = 0.035,
         alpha: float = 250.0,
         norm_penalty: float = 0.0,
+        provability: float = 0.0,
         log: Sequence[str] | None = None,
         drop: Sequence[str] | None = None,
         categorical: Sequence[str] | None = None,
@@ -92,6 +93,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.learning_rate = learning_rate
         self.alpha = alpha
         self.norm_penalty = norm_penalty
+        self.provability = provability
         self.log = log
         self.drop = drop
         self.categorical = categorical
@@ -217,7 +219,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
     def _identity(self, table: TrainingRows) -> dict[str, Any]:
         """Return what a checkpoint must share with the fit that resumes from it."""
         apart = {"random_state", "verbose"} | ({"form", "members"} if self.form == "single" else set())
-        apart |= {name for name in ("monotone", "curvature") if getattr(self, name) is None}
+        apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(self, name)}
         options = {k: plain(v) for k, v in self.get_params().items() if k not in apart}
         digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
         return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}

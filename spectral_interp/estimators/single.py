@@ -51,6 +51,7 @@ def options_of(est: Any, train: TrainingRows, module: Any) -> Options:
         learning_rate=est.learning_rate,
         weight_decay=crowded * est.alpha / float(train.weight.sum()),
         norm_penalty=est.norm_penalty,
+        provability=est.provability,
     )
 
 

@@ -35,6 +35,7 @@ AT_LEAST = {
     "patience": 1,
     "alpha": 0,
     "norm_penalty": 0,
+    "provability": 0,
 }
 """Least values of numeric parameters."""
 
@@ -50,6 +51,10 @@ def check_parameters(est: Any) -> None:
         raise ValueError(f"expected learning_rate > 0; got {est.learning_rate!r}")
     if not 0 < est.validation_fraction < 1:
         raise ValueError(f"expected 0 < validation_fraction < 1; got {est.validation_fraction!r}")
+    if est.provability and est.form != "single":
+        raise ValueError(
+            f"expected provability only with form='single'; got {est.provability!r} with form={est.form!r}"
+        )
     defaults = {name: p.default for name, p in inspect.signature(type(est)).parameters.items()}
     foreign = {"single": ("members",), "sum": OF_ONE_NEURON}.get(est.form, ())
     for name in foreign:

@@ -86,16 +86,16 @@ def lifted(
     return found
 
 
-class _Norms(nn.Module):
-    """The norms of a module's features as what it computes, so that other weights can be put in."""
+class _Sizes(nn.Module):
+    """Norms of a module's features, or widths, as what it computes, so that other weights can be put in."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, name: str) -> None:
         super().__init__()
-        self.module = module
+        self.module, self.name = module, name
 
     def forward(self) -> Tensor:
-        norms: Tensor = self.module.feature_norms()
-        return norms
+        found: Tensor = getattr(self.module, self.name)()
+        return found
 
 
 class Constrained(nn.Module):
@@ -172,8 +172,15 @@ class Constrained(nn.Module):
 
     def feature_norms(self) -> Tensor:
         """Return the spectral norms of the features' matrices, (p,), differentiable."""
-        named = {f"module.{name}": weight for name, weight in self.weights().items()}
-        found: Tensor = torch.func.functional_call(_Norms(self.inner), named, ())
+        return self._sizes("feature_norms")
+
+    def slope_widths(self) -> Tensor:
+        """Return ``λ_max − λ_min`` of the features' matrices, (p,), differentiable."""
+        return self._sizes("slope_widths")
+
+    def _sizes(self, name: str) -> Tensor:
+        named = {f"module.{weight}": value for weight, value in self.weights().items()}
+        found: Tensor = torch.func.functional_call(_Sizes(self.inner, name), named, ())
         return found
 
     @torch.no_grad()

@@ -105,6 +105,11 @@ class _Spectral(nn.Module, ABC):
         low, high = self._extremes()
         return torch.maximum(-low, high)
 
+    def slope_widths(self) -> Tensor:
+        """Return ``λ_max(A_i) − λ_min(A_i)``, the widths of slopes' proven intervals, shape (p,)."""
+        low, high = self._extremes()
+        return high - low
+
     @abstractmethod
     def _extremes(self) -> tuple[Tensor, Tensor]:
         """Return the smallest and the largest eigenvalue of every A_i, shapes (p,)."""
@@ -291,6 +296,10 @@ class PerClass(nn.Module):
     def feature_norms(self) -> Tensor:
         """Return ``Σ ‖A_i‖₂`` over the classes of every feature, shape (p,), differentiable."""
         return torch.stack([module.feature_norms() for module in self._own]).sum(dim=0)
+
+    def slope_widths(self) -> Tensor:
+        """Return ``Σ λ_max(A_i) − λ_min(A_i)`` over the classes of every feature, like the norms."""
+        return torch.stack([module.slope_widths() for module in self._own]).sum(dim=0)
 
     def drop_feature_(self, feature: int) -> None:
         """Set the matrices of one feature to zero."""

@@ -106,6 +106,35 @@ class Neurons:
         small = self.gaps(matrices) <= DEGENERATE * self.norms(matrices)
         return np.logical_or.reduce(small, axis=1)
 
+    def form_ranges(self, matrices: FloatArray, changes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the least and the largest ``Σ_n v_nᵀ Δ_n v_n`` over all unit eigenvectors of λ_k.
+
+        With V a basis of the eigenspace these are the sums of λ_min and of λ_max of ``Vᵀ Δ V`` (Rayleigh).
+        Eigenvalues are the same if they are no more than 1e-8 of the norm apart.
+
+        Parameters
+        ----------
+        matrices : ndarray, shape (n, N, E)
+        changes : ndarray, shape (n, c, N, E)
+
+        Returns
+        -------
+        low, high : ndarray, shape (n, c)
+        """
+        found = np.zeros((2, *changes.shape[:2]))
+        for n, k in enumerate(self.k.tolist()):
+            values, vectors = self.structure.systems(matrices[:, n])
+            near = np.abs(values - values[:, [k]]) <= DEGENERATE * np.abs(values).max(axis=1, keepdims=True)
+            spaces = np.column_stack([near.argmax(axis=1), near.sum(axis=1)])
+            for first, order in np.unique(spaces, axis=0).tolist():
+                at = np.flatnonzero((spaces == (first, order)).all(axis=1))
+                own = changes[at, :, n]
+                full = self.structure.full(own.reshape(-1, own.shape[-1]))
+                basis = vectors[at, None, :, first : first + order]
+                forms = basis.swapaxes(-1, -2) @ full.reshape(*own.shape[:2], *full.shape[1:]) @ basis
+                found[:, at] += np.moveaxis(np.linalg.eigvalsh(forms)[..., [0, -1]], -1, 0)
+        return found[0], found[1]
+
     def _by_index(self, matrices: FloatArray) -> Iterator[tuple[int, Any, FloatArray]]:
         """Yield every index k, which neurons have it, and their matrices, (n, neurons, E)."""
         for k, own in self.indices:

@@ -71,6 +71,20 @@ class Structure(ABC):
     def resolvent(self, entries: FloatArray, k: int, rhs: FloatArray) -> FloatArray:
         """Return ``(λ_k I − A)⁺ b`` of matrices (m, E) and b (m, r, d): shape (m, r, d)."""
 
+    def _solvable(self, entries: FloatArray) -> FloatArray:
+        """Return full matrices without entries negligible beside the largest.
+
+        Eigenvalues do not notice, but LAPACK, which squares entries on its way, may fail to converge.
+        """
+        size = np.abs(entries)
+        largest = size.max(axis=1, keepdims=True, initial=0)
+        return self.full(np.where(size < NEGLIGIBLE * largest, 0.0, entries))
+
+    def systems(self, entries: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return all eigenvalues (m, d), ascending, and eigenvectors (m, d, d) as columns, by LAPACK."""
+        values, vectors = np.linalg.eigh(self._solvable(entries))
+        return values, vectors
+
     def extremes(self, entries: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return λ_min and λ_max of matrices (m, E): two arrays of shape (m,)."""
         return self.values(entries, 0), self.values(entries, self.dim - 1)
@@ -184,15 +198,6 @@ class Dense(Structure):
         full[:, i, j] = full[:, j, i] = entries[:, self.dim :]
         return full
 
-    def _solvable(self, entries: FloatArray) -> FloatArray:
-        """Return full matrices without entries negligible beside the largest.
-
-        Eigenvalues do not notice, but LAPACK, which squares entries on its way, may fail to converge.
-        """
-        size = np.abs(entries)
-        largest = size.max(axis=1, keepdims=True, initial=0)
-        return self.full(np.where(size < NEGLIGIBLE * largest, 0.0, entries))
-
     def spectra(self, entries: FloatArray) -> FloatArray:
         """Return all eigenvalues, ascending, shape (m, d)."""
         return np.linalg.eigvalsh(self._solvable(entries)).astype(np.float64, copy=False)
@@ -203,7 +208,7 @@ class Dense(Structure):
 
     @override
     def pairs(self, entries: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
-        values, vectors = np.linalg.eigh(self._solvable(entries))
+        values, vectors = self.systems(entries)
         v = vectors[:, :, k]
         largest = np.take_along_axis(v, np.abs(v).argmax(axis=1, keepdims=True), axis=1)
         return values[:, k], v * np.sign(largest)
@@ -227,7 +232,7 @@ class Dense(Structure):
 
     @override
     def resolvent(self, entries: FloatArray, k: int, rhs: FloatArray) -> FloatArray:
-        values, vectors = np.linalg.eigh(self._solvable(entries))
+        values, vectors = self.systems(entries)
         distance = values[:, [k]] - values
         far = np.abs(distance) > np.finfo(np.float64).eps * np.abs(values).max(axis=1, keepdims=True)
         inverse = np.divide(1.0, distance, out=np.zeros_like(distance), where=far)

@@ -9,6 +9,7 @@ from .agreement import agreement, agreement_table
 from .background_stability import background_stability, background_stability_table
 from .beeswarm import beeswarm, beeswarm_table
 from .certified import certified, certified_table
+from .chain import chain, chain_table
 from .class_contrasts import class_contrasts, class_contrasts_table
 from .class_importance import class_importance, class_importance_table
 from .confusion import confusion, confusion_table
@@ -50,6 +51,8 @@ __all__ = [
     "beeswarm_table",
     "certified",
     "certified_table",
+    "chain",
+    "chain_table",
     "class_contrasts",
     "class_contrasts_table",
     "class_importance",

@@ -315,4 +315,10 @@ def _degenerate(summary: Summary) -> str:
     ]
     if not counts:
         return "None: every row has a slope of its own."
-    return f"{listed(counts)}: the eigenvalue is multiple there, so the slope is one choice of several."
+    widest = [
+        method.widest_interval.sentence(summary.unit)
+        for method in summary.methods.values()
+        if method.widest_interval
+    ]
+    text = f"{listed(counts)}: the eigenvalue is multiple there, so the slope is one choice of several."
+    return " ".join([text, *widest])

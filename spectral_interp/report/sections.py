@@ -176,6 +176,18 @@ def _spectra(subject: Subject) -> list[Exhibit]:
     ]
 
 
+def _chains(subject: Subject) -> list[Exhibit]:
+    _need_latents(subject)
+    if subject.function.dim == 1:
+        raise LeftOut("a model of one latent has no chain of latents")
+    neuron = {"neuron": subject.leading.neuron, "share": _leading_share(subject)} if subject.is_sum else {}
+    shown = {
+        "high": plots.chain.table(subject.highest, 0, **neuron),
+        "mean": plots.chain.table(subject.inside, **neuron),
+    }
+    return [plots.chain.of(table, label, colours=subject.colours) for label, table in shown.items()]
+
+
 def _leading_share(subject: Subject) -> float:
     """Return the share of the variance that the leading neuron of a sum makes; LeftOut if none leads."""
     share = subject.leading.share
@@ -312,7 +324,7 @@ SECTIONS = (
         "The diagonal part of a contribution is what a column does by moving single latents of the model "
         "up or down; alone, it would make the model piecewise linear. The coupling part is what it does "
         "by mixing neighbouring latents.",
-        [Part(plots.spectrum, "spectra", _spectra)],
+        [Part(plots.chain, "latents and bonds", _chains), Part(plots.spectrum, "spectra", _spectra)],
         "Both are sums over the neurons, each of which has latents of its own.",
     ),
     Section(

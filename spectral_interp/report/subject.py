@@ -238,6 +238,24 @@ class Subject:
             return f"A row is called by its value of {name}."
         return "A row is called by its label in the index of the table, which by default counts from 0."
 
+    @cached_property
+    def inside(self) -> Attribution:
+        """Local contributions at rows that those by latent and bond are averaged over."""
+        entries = len(self.rows.view.columns) * self.function.neurons.entries[0].size
+        return self._local(spread(len(self.rows), min(COVERED_ROWS, max(1, CLASS_NUMBERS // entries))))
+
+    @cached_property
+    def highest(self) -> Attribution:
+        """Local contributions at the row of the highest prediction."""
+        return self._local(np.argsort(self.prediction, kind="stable")[-1:])
+
+    def _local(self, places: npt.NDArray[np.intp]) -> Attribution:
+        """Return local contributions at some rows; warnings have been given."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            some = self.whole.take(places)
+            return explain(self.est, some, method="local", output=self.output, against=self.against)
+
     @property
     def first(self) -> Attribution:
         """Contributions by the first method, which ranks the columns."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.text import counted
+from .._common.text import counted, number, row_text
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
 from ..comparison.compare import Comparison
@@ -99,6 +99,37 @@ class RefitFound(Found):
 
 
 @dataclass(frozen=True, kw_only=True)
+class IntervalFound(Found):
+    """The widest interval of a contribution over all eigenvectors of a degenerate row."""
+
+    row: str
+    column: str
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, attribution: Attribution) -> IntervalFound | None:
+        """Return it; None where no row is degenerate, or a method has no intervals."""
+        if attribution.method != "local" or not attribution.degenerate.any():
+            return None
+        low, high = attribution.intervals()
+        row, column = np.unravel_index(int((high - low).argmax()), low.shape)
+        return cls(
+            row=row_text(attribution.rows[row]),
+            column=attribution.columns[column],
+            low=float(low[row, column]),
+            high=float(high[row, column]),
+        )
+
+    def sentence(self, unit: str) -> str:
+        """Return what it means, for a reader of the page."""
+        return (
+            f"Over all choices the local contribution of {self.column} in row {self.row} ranges from "
+            f"{number(self.low)} to {number(self.high)} ({unit}); no other ranges wider."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class MethodFound(Found):
     """The contributions of one method."""
 
@@ -110,6 +141,7 @@ class MethodFound(Found):
     degenerate_rows: int
     evaluations: int
     milliseconds_per_row: float
+    widest_interval: IntervalFound | None = None
     largest_standard_error: float | None = None
     refit: RefitFound | None = None
 
@@ -128,6 +160,7 @@ class MethodFound(Found):
             degenerate_rows=int(attribution.degenerate.sum()),
             evaluations=attribution.evaluations,
             milliseconds_per_row=1000 * seconds / rows,
+            widest_interval=IntervalFound.of(attribution),
             largest_standard_error=None if error is None else float(error.max()),
             refit=RefitFound.of(ranking),
         )

@@ -113,6 +113,8 @@ def _step(run: Run, rows: TrainingRows, weight: float) -> float:
     pull_back((slopes.T * rows.weight).T / weight)
     if run.options.norm_penalty:
         (run.options.norm_penalty * run.module.feature_norms().sum()).backward()
+    if run.options.provability:
+        (run.options.provability * run.module.slope_widths().sum()).backward()
     run.step()
     return float(losses @ rows.weight) / weight
 

@@ -41,6 +41,7 @@ class Options:
     learning_rate: float
     weight_decay: float = 0.0
     norm_penalty: float = 0.0
+    provability: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class Run:
     Attributes
     ----------
     module : torch.nn.Module
-        With ``feature_norms`` if there is a norm penalty, ``with_pullback`` if it has its own gradient.
+        With ``feature_norms`` and ``slope_widths`` if their sums are penalised, and ``with_pullback`` if it
+        has its own gradient.
     weights, gradient : ndarray, shape (parameters,)
         One piece of memory each, which the module's parameters and their gradients are views of.
     average : ndarray, shape (parameters,)

@@ -62,11 +62,16 @@ def figures(millions):
         "sensitivity": drawn(plots.sensitivity, plots.sensitivity_table(cert), colours=colours),
         "waterfall": drawn(plots.waterfall, plots.waterfall_table(att, 0), colours=colours),
         "dependence": drawn(plots.dependence, plots.dependence_table(att, cert, "country")),
+        "chain": drawn(plots.chain, plots.chain_table(att, 0), colours=colours),
+        "chain_mean": drawn(plots.chain, plots.chain_table(att), colours=colours),
         "spectrum": drawn(plots.spectrum, plots.spectrum_table(slice_spectrum(est, X, "country"))),
     }
 
 
-NAMES = ["beeswarm", "importance", "certified", "sensitivity", "waterfall", "dependence", "spectrum"]
+NAMES = [
+    *("beeswarm", "importance", "certified", "sensitivity", "waterfall", "chain", "chain_mean"),
+    *("dependence", "spectrum"),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -57,6 +57,21 @@ def test_waterfalls_of_the_lowest_the_median_and_the_highest_prediction(analysis
     np.testing.assert_allclose(regressor.predict(diabetes[0].iloc[places]), expected)
 
 
+def test_the_chain_of_the_highest_prediction_and_the_mean(analysis, regressor, diabetes):
+    X = diabetes[0][:40]
+    att = explain(regressor, X)
+    high = int(att.prediction.argmax())
+    table = analysis.tables["chain_high"]
+    assert table["row"].unique().tolist() == [high]
+    by_column = table.groupby("column")["contribution"].sum()
+    for at in np.argsort(-np.abs(att.values[high]))[:7]:
+        assert by_column[att.columns[at]] == pytest.approx(att.values[high, at])
+    mean = analysis.tables["chain_mean"]
+    weights = mean[(mean["column"] == mean["column"].iloc[0]) & (mean["of"] == "latent")]["weight"]
+    _, v = regressor.pencil_.eigenpairs(regressor.rows(X).z)
+    np.testing.assert_allclose(weights, (v**2).mean(axis=0))
+
+
 def test_dependence_is_drawn_of_the_strongest_columns(analysis, regressor, diabetes):
     ranking = analysis.tables["importance_path"]["column"].tolist()
     for place, column in enumerate(ranking[:3], start=1):
@@ -140,13 +155,19 @@ NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
 @pytest.mark.parametrize(
     ("columns", "options", "rows", "left_out"),
     [
-        (["a", "b"], {"structure": "dense"}, 9, [f"region map: {DENSE}", f"skeleton: {DENSE}"]),
+        (
+            ["a", "b"],
+            {"structure": "dense"},
+            9,
+            [f"{study}: {DENSE}" for study in ("latents and bonds", "region map", "skeleton")],
+        ),
         (["a", "b"], {"structure": "diagonal"}, 9, []),
         (
             ["a", "b"],
             {"dim": 1},
             9,
             [
+                f"latents and bonds: {LATENT} no chain of latents",
                 f"spectra: {LATENT} one eigenvalue, its prediction",
                 f"gaps and radii: {LATENT} no other eigenvalue and is linear everywhere",
             ],

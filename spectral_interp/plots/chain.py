@@ -1,0 +1,334 @@
+"""Inside the matrix: the latents as a chain, and what every column adds at each latent and each bond."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+
+from .._common.arrays import FloatArray
+from .._common.text import counted, listed, number, signed
+from ..attribution.result import Attribution
+from .figure import Figure
+from .lines import Colours, add_squares, fold, fold_names, label_x, legend_below
+from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, height
+from .text import LETTER, NAME, room, row_name, shorten_all, shorten_value, unit_text, value_text
+
+COLUMNS = 7
+"""Columns of a chain that have a line of their own where there are more than eight."""
+
+_LARGEST, _THICKEST = 22.0, 9.0
+"""Diameter of a latent and width of a bond of weight 1, in points."""
+
+_BAR = 0.42
+"""Width of a bar, from a latent to a bond being half."""
+
+_NAMED = 0.1
+"""Weight from which on a latent has it written above."""
+
+_CHAIN = -1
+"""The line of the chain, above those of the columns."""
+
+
+def chain_table(
+    attribution: Attribution, row: int | None = None, *, neuron: int = 0, share: float | None = None
+) -> pd.DataFrame:
+    """Return one line per (column, latent) and (column, bond) of one row, or of all rows on average.
+
+    Of one row ``contribution`` is what the column adds there, ``weight`` is ``v_j²`` or ``2 |v_j v_{j+1}|``,
+    and ``whole`` is the contribution of the column. Without a row all are means over the rows, of sizes. The
+    largest whole contributions come first; beyond eight the smallest are one line, "N others".
+
+    Parameters
+    ----------
+    attribution : Attribution
+        By method "local".
+    row : int, optional
+        Place in the attribution; negative counts from the last.
+    neuron : int
+        Place of the neuron, of a sum.
+    share : float, optional
+        The neuron's share of the variance of the predictions of a sum.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row or neuron, or contributions have no latents.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, explain
+    >>> att = explain(Pencil([[0.0, 0.0], [1.0, 1.0]], [[0.0], [2.0]], k=1), [[3.0]])
+    >>> chain_table(att, 0)[["column", "at", "weight", "contribution"]].round(3).values.tolist()
+    [['z0', '0', 0.5, 1.5], ['z0', '1', 0.5, 1.5], ['z0', '0–1', 1.0, 6.0]]
+    """
+    n, several = len(attribution), attribution.latent_weights().shape[1]
+    if row is not None and not -n <= row < n:
+        raise ValueError(f"expected row below {n}, the number of rows explained; got {row}")
+    if not 0 <= neuron < several:
+        raise ValueError(f"expected neuron below {several}, the number of neurons; got {neuron}")
+    parts = [
+        np.concatenate([at_latents, at_bonds], axis=-1)[..., neuron, :]
+        for at_latents, at_bonds in (
+            (attribution.by_latent(), attribution.by_bond()),
+            (attribution.latent_weights(), np.abs(attribution.bond_weights())),
+        )
+    ]
+    parts.append(parts[0].sum(axis=-1))
+    added, weight, whole = (np.abs(part).mean(axis=0) if row is None else part[row] for part in parts)
+    d = (len(weight) + 1) // 2
+    places = [*map(str, range(d)), *(f"{j}–{j + 1}" for j in range(d - 1))]
+    if not added[:, d:].any():
+        places, added, weight = places[:d], added[:, :d], weight[:d]
+    order = np.argsort(-np.abs(whole), kind="stable")
+    names = fold_names([attribution.columns[i] for i in order], COLUMNS)
+    name = "mean_abs_contribution" if row is None else "contribution"
+    return pd.DataFrame(
+        {
+            "column": np.repeat(names, len(places)),
+            **_values(attribution, row, order, len(places)),
+            "at": places * len(names),
+            "of": (["latent"] * d + ["bond"] * (len(places) - d)) * len(names),
+            "weight": np.tile(weight, len(names)),
+            name: fold(added[order].T, COLUMNS).T.ravel(),
+            "whole": np.repeat(fold(whole[order], COLUMNS), len(places)),
+            **({"rows": n} if row is None else {"row": attribution.rows[row]}),
+            **({} if several == 1 else {"neuron": neuron, "share": np.nan if share is None else share}),
+            "method": attribution.method,
+            "unit": attribution.unit if row is None else attribution.unit_of(row),
+        }
+    )
+
+
+def _values(attribution: Attribution, row: int | None, order: Any, places: int) -> dict[str, Any]:
+    """Return the values of the columns in the row, as text."""
+    if row is None:
+        return {}
+    values = [value_text(value) for value in attribution.data[row, order]]
+    shown = values if len(values) <= COLUMNS + 1 else [*values[:COLUMNS], ""]
+    return {"value": np.repeat(shown, places)}
+
+
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
+    """Draw the chain at the top, and a line of bars for every column below it.
+
+    The area of a latent and the thickness of a bond are their weights. Bars stand on a latent or between two,
+    all on one scale; beside a line stands what its bars add up to.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`chain_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    place = _places(table)
+    chain = table[table["column"] == table["column"].iloc[0]]
+    latents = int((chain["of"] == "latent").sum())
+    _name_lines(table, ax, colours)
+    ax.set_xlim(-0.7, latents - 0.3)
+    each = room(ax) / latents
+    _add_chain(chain, place[chain.index], ax, each)
+    tallest = _add_bars(table, place, latents, ax)
+    ax.set_xticks(range(0, latents, _step(each)))
+    label_x(ax, f"latent; tallest bar {_text(table, tallest)} ({unit_text(table['unit'].iloc[0])})")
+    ax.set_title(_heading(table))
+    legend_below(ax)
+
+
+def _step(each: float) -> int:
+    """Return every how many latents, ``each`` so many points apart, a number has room."""
+    return int(np.ceil(3 * LETTER * rcParams["font.size"] / each))
+
+
+def _is_single(table: pd.DataFrame) -> bool:
+    return "contribution" in table
+
+
+def _text(table: pd.DataFrame, value: float) -> str:
+    """Return a contribution with its sign, or a mean size."""
+    return signed(value) if _is_single(table) else number(value)
+
+
+def _bars(table: pd.DataFrame) -> pd.Series:
+    return table["contribution" if _is_single(table) else "mean_abs_contribution"]
+
+
+def _places(table: pd.DataFrame) -> FloatArray:
+    """Return where along the chain every line of the table is: j of a latent, j + ½ of a bond."""
+    first = table["at"].str.split("–").str[0].astype(np.float64)
+    places: FloatArray = np.asarray(first + 0.5 * (table["of"] == "bond"), dtype=np.float64)
+    return places
+
+
+def _add_chain(chain: pd.DataFrame, place: FloatArray, ax: Axes, each: float) -> None:
+    """Draw the latents as discs and the bonds as lines, and write large weights above."""
+    is_latent = (chain["of"] == "latent").to_numpy()
+    at, weight = place[is_latent], chain["weight"].to_numpy()[is_latent]
+    for middle, share in zip(place[~is_latent], chain["weight"][~is_latent], strict=True):
+        ends = [middle - 0.5, middle + 0.5]
+        ax.plot(ends, [_CHAIN, _CHAIN], color=COUPLING, linewidth=_THICKEST * share, solid_capstyle="butt")
+    line = np.full(len(at), _CHAIN)
+    ax.scatter(at, line, 9, facecolor="white", edgecolor=NEUTRAL, zorder=3)
+    ax.scatter(at, line, _LARGEST**2 * weight, color=DIAGONAL, linewidth=0, zorder=4)
+    ax.plot([], [], "o", color=DIAGONAL, markersize=_LARGEST / 2, label="weight of a latent")
+    if not is_latent.all():
+        ax.plot([], [], color=COUPLING, linewidth=_THICKEST / 2, label="weight of a bond")
+    size = 0.75 * rcParams["font.size"]
+    crowded = 4 * LETTER * size > each
+    for x, share in zip(at, weight, strict=True):
+        if share >= _NAMED and (not crowded or share == weight.max()):
+            above: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": size}
+            ax.annotate(f"{share:.0%}", (x, _CHAIN), (0, 3 + _LARGEST / 2), **above)
+
+
+def _add_bars(table: pd.DataFrame, place: FloatArray, latents: int, ax: Axes) -> float:
+    """Draw the bars of every column on its line, and return the tallest of a single column."""
+    bars = _bars_by_line(table)
+    scales = _scales(table)
+    tallest = bars.flat[np.abs(bars / scales[:, None]).argmax()]
+    foot, reach = (0.0, 0.45) if _is_single(table) else (0.4, 0.85)
+    floor = foot + np.arange(len(bars))
+    up = reach * (bars / scales[:, None] / abs(tallest) if tallest else bars)
+    for y in floor:
+        ax.axhline(y, color=NEUTRAL, alpha=0.3, linewidth=0.8, zorder=0)
+    looks: dict[str, dict[str, Any]] = {
+        "latent": {"color": DIAGONAL, "label": "at a latent (diagonal)"},
+        "bond": {"color": COUPLING, "hatch": COUPLING_HATCH, "label": "at a bond (coupling)"},
+    }
+    width = _BAR * min(1.0, (latents + 1) / 8)
+    bottom = np.repeat(floor, bars.shape[1])
+    for of, look in looks.items():
+        own = (table["of"] == of).to_numpy()
+        if own.any():
+            ax.bar(place[own], -up.ravel()[own], width, bottom[own], edgecolor="white", linewidth=0, **look)
+    return float(tallest)
+
+
+def _bars_by_line(table: pd.DataFrame) -> FloatArray:
+    """Return the bars, one row a column."""
+    bars: FloatArray = _bars(table).to_numpy().reshape(table["column"].nunique(), -1)
+    return bars
+
+
+def _scales(table: pd.DataFrame) -> FloatArray:
+    """Return what bars are divided by: more than 1 for others that are taller than any single column's."""
+    tallest = np.abs(_bars_by_line(table)).max(axis=1)
+    scales = np.ones(len(tallest))
+    if len(tallest) == COLUMNS + 1 and table["column"].iloc[-1].endswith(" others") and tallest[:-1].any():
+        scales[-1] = max(1.0, np.ceil(tallest[-1] / tallest[:-1].max()))
+    return scales
+
+
+def _name_lines(table: pd.DataFrame, ax: Axes, colours: Colours) -> None:
+    """Name the lines, and write beside them the whole contributions."""
+    lines = table.drop_duplicates("column")
+    columns = lines["column"].tolist()
+    texts = shorten_all(columns, NAME - 4)
+    if _is_single(table):
+        texts = [_valued(name, value) for name, value in zip(texts, lines["value"], strict=True)]
+    if (scale := _scales(table)[-1]) > 1:
+        texts[-1] += f" (÷ {scale:.0f})"
+    ax.set_yticks([_CHAIN, *range(len(columns))], ["weights", *texts])
+    ax.set_ylim(len(columns) - 0.4, _CHAIN - 0.8)
+    ax.grid(axis="x", color=NEUTRAL, alpha=0.12)
+    ax.set_axisbelow(True)
+    add_squares(ax, dict(enumerate(columns)), colours)
+    beside: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
+    for y, text in [(_CHAIN, "whole"), *enumerate(_text(table, value) for value in lines["whole"])]:
+        ax.annotate(text, (1, y), (6, 0), va="center", fontsize=0.85 * rcParams["font.size"], **beside)
+
+
+def _valued(name: str, value: str) -> str:
+    """Return the name of a line with the value of its column, in two lines if it is long."""
+    if not value:
+        return name
+    text = f"{name} = {shorten_value(value)}"
+    return text if len(text) < NAME - 4 else f"{name}\n= {shorten_value(value)}"
+
+
+def _heading(table: pd.DataFrame) -> str:
+    neuron = f"Neuron {table['neuron'].iloc[0]}: " if "neuron" in table else ""
+    if _is_single(table):
+        return f"{neuron}{'r' if neuron else 'R'}ow {row_name(table['row'].iloc[0])} by latent and bond"
+    rows = counted(int(table["rows"].iloc[0]), "row")
+    return f"{neuron}{'m' if neuron else 'M'}ean sizes by latent and bond, {rows}"
+
+
+def finding(table: pd.DataFrame) -> str:
+    """Name the latents with the largest weights, and where all columns together add most."""
+    chain = table[table["column"] == table["column"].iloc[0]]
+    latents = chain[(chain["of"] == "latent") & (chain["weight"] > 0)].nlargest(2, "weight")
+    named = f"Latent{'s' * (len(latents) > 1)} {' and '.join(latents['at'])}"
+    text = f"{named} {'have' if len(latents) > 1 else 'has'} {latents['weight'].sum():.0%} of the weight"
+    bars = _bars(table)
+    if not bars.any():
+        return f"{text}; no column adds anything."
+    sums = bars.groupby([table["of"], table["at"]], sort=False).sum()
+    most = []
+    for of in chain["of"].unique():
+        at = sums[of].abs().idxmax()
+        most.append(f"{_text(table, sums[of][at])} at {of} {at}")
+    what = "All columns together add" if _is_single(table) else "Mean sizes of all columns add up to"
+    text += f". {what} most here: {listed(most)} ({table['unit'].iloc[0]})."
+    if len(most) == 1:
+        return text
+    share = bars[table["of"] == "bond"].abs().sum() / bars.abs().sum()
+    return f"{text} Bonds make {share:.0%} of the sizes of all bars."
+
+
+READING = (
+    "The chain at the top is the eigenvector v {of}: the area of a disc is the weight v² of a latent, the "
+    "thickness of a link the weight 2|v v′| of a bond, a pair of neighbours. The prediction is the sum of "
+    "all entries of the matrix, each times its weight with its sign. A line of each column shows {what} "
+    "each latent, by the diagonal, and at each bond, by the coupling; the number beside it is {whole}. A "
+    "latent may change its sign together with its couplings: that leaves bars and sizes of weights as they "
+    "are."
+)
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    words = (
+        {"of": "of row {row}", "what": "what it adds at", "whole": "its contribution, the sum of its bars"}
+        if _is_single(table)
+        else {
+            "of": "on average over {rows:,} rows",
+            "what": "the mean size of what it adds at",
+            "whole": "the mean size of its contribution, which is smaller than the sum of its bars where "
+            "these cancel",
+        }
+    )
+    text = READING.format(**words)
+    if set(table["at"]) == {"0", "1", "0–1"}:
+        text += " Two latents can be turned: another basis gives the same predictions and other bars."
+    if "neuron" not in table:
+        return text
+    text = text.replace("The prediction is", "What the neuron adds to the prediction is")
+    return (
+        "A sum has no latents of its own. These are of neuron {neuron}, which matters most, and "
+        f"contributions are to it alone. {text}"
+    )
+
+
+def title(table: pd.DataFrame) -> str:
+    """Return the heading on a page."""
+    return "Inside the matrix at row {row}" if _is_single(table) else "Inside the matrix, on average"
+
+
+chain = Figure(
+    name="chain",
+    title=title,
+    kind="Chart of bars along a chain",
+    reading=reading,
+    table=chain_table,
+    draw=draw,
+    height=lambda table: height(round(1.6 * table["column"].nunique()) + 4),
+    finding=finding,
+    headers={"at": "latent or bond", "mean_abs_contribution": "mean |contribution|"},
+    once=("unit", "method", "row", "rows", "neuron", "share"),
+)
