@@ -16,8 +16,8 @@ s_c I‖₂``. A convex function of D_c is largest at a node. Then
   bᵀ(μI − B)⁻¹ b``, and the right side is largest for the least μ, which is ρ, and for the largest B. The
   eigenvalues above bound λ_k(A) from below in the same way. The sum over the neurons is a quadratic form in
   the D_c: at most the sum over all pairs of parts of the largest product, which is at nodes.
-- *Tangent plane and gap*: ``|λ_k(A) − ρ|`` is at most φ(δ) of :mod:`..certificates.radii`, with the gap to the same
-  neighbours and δ half the sum of the largest ``λ_max(D_c) − λ_min(D_c)``; and at most E (Weyl).
+- *Tangent plane and gap*: ``|λ_k(A) − ρ|`` is at most φ(δ) of :mod:`..certificates.radii`, with the gap to
+  the same neighbours and δ half the sum of the largest ``λ_max(D_c) − λ_min(D_c)``; and at most E (Weyl).
 
 Of the last two every neuron takes the tighter one, and the box the tighter of their sum and of the corners.
 Tangent planes are added over the neurons before their ends are taken.
@@ -61,7 +61,7 @@ def bounds_in(region: Region, boxes: Sequence[Box]) -> Bounds:
     """Return the bounds of f in boxes."""
     neurons, free = region.neurons, len(region.free)
     centre, parts = region.parts(boxes)
-    spectrum, vectors, value = _spectra(neurons, centre)
+    spectrum, vectors, value = spectra(neurons, centre)
     sides = [_side(neurons, part.nodes, vectors) for part in parts]
     far, half = (sum(ends, np.zeros_like(value)) + ROUNDING * region.size for ends in _sizes(sides))
     scores = [side.slopes.sum(axis=2) for side in sides]
@@ -97,7 +97,7 @@ class _Side(NamedTuple):
     largest: FloatArray
 
 
-def _spectra(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def spectra(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the spectra (n, N, d) of matrices, all eigenvectors (n, N, d, d), and λ_k (n, N)."""
     full = neurons.structure.full(matrices.reshape(-1, matrices.shape[2]))
     spectrum, vectors = np.linalg.eigh(full.reshape(*matrices.shape[:2], *full.shape[1:]))
