@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, padded
 from .._common.messages import shown
 from ..view import Axis, DateAxis, LevelsAxis, ModelView, NumberAxis, Pair, Rows
 from ..view.axes import MISSING
@@ -100,18 +100,6 @@ class Free(ABC):
         """
         u = padded([self.nodes(part) for part in parts])
         return [self.axis.place(u.ravel()).reshape(*u.shape, -1)]
-
-
-def padded(rows: Sequence[FloatArray]) -> FloatArray:
-    """Return arrays (a, …) of different lengths as one, (n, a, …), the last entry of each repeated.
-
-    Examples
-    --------
-    >>> padded([np.array([1.0, 2.0]), np.array([3.0])]).tolist()
-    [[1.0, 2.0], [3.0, 3.0]]
-    """
-    most = max(map(len, rows))
-    return np.stack([row[np.minimum(np.arange(most), len(row) - 1)] for row in rows])
 
 
 class FreeNumber(Free):

@@ -154,8 +154,8 @@ def coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
 class Search:
     """Best-first halving of boxes, with the ends that are proven and those found so far.
 
-    It is of f, or of another function in a region: ``bounds`` bounds it in boxes, ``values`` computes it. Ends
-    that are ``enough`` need not be tighter, such as zero if the sign is asked for.
+    It is of f, or of another function in a region: ``bounds`` bounds it in boxes, ``values`` computes it.
+    Ends that are ``enough`` need not be tighter, such as zero if the sign is asked for.
 
     Attributes
     ----------
@@ -213,7 +213,7 @@ class Search:
         return bool(self.attained[0] < self.enough[0] < np.inf or self.attained[1] > self.enough[1] > -np.inf)
 
     def run(self, rtol: float, slack: float, max_evaluations: int) -> None:
-        """Halve boxes until the ends are within ``rtol`` of the attained width, or nothing is left to prove."""
+        """Halve boxes until the ends are within ``rtol`` of the attained width, or one is refuted."""
         seconds = SECONDS * max_evaluations * len(self.region.neurons)
         size = f"at most {max_evaluations:,} boxes of {len(self.region.free)} columns"
         with progress(max_evaluations, seconds=seconds, size=size, unit="box") as advance:

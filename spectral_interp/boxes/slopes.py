@@ -3,28 +3,32 @@
 Along a column the matrix of a neuron has the slope S, one of those of the segments that the box covers (see
 :mod:`..certificates.slopes`), and ``∂f/∂u = Σ_n vᵀSv`` (Hellmann–Feynman) with a unit eigenvector v of ``A =
 C + Σ_c D_c`` as in :mod:`.bounds`. A step between two levels adds D to A, and is ``f(z + s) − f(z) = ∫ Σ_n
-v(t)ᵀDv(t) dt`` along ``A + tD``: the mean of the same forms, with S = D, over :data:`PIECES` parts of the way.
+v(t)ᵀDv(t) dt`` along ``A + tD``: the mean of such forms, with S = D, over :data:`PIECES` parts of the way.
 
 - *An eigenvector makes forms equal*: let μ be λ_k(A). As ``(A − μI)v = 0``, for every matrix X
 
       vᵀSv = vᵀGv,    G = S + X(A − μI) + (A − μI)Xᵀ,
 
   so that ``vᵀSv >= λ_min(G)``, also where λ_k is multiple; ``−vᵀSv`` has the same bound with −S. X = 0 is
-  Rayleigh's interval. In the basis of the eigenvectors u_j of C, let ``l_j = λ_j − λ_k``, with v_0 = u_k.
-  Here X has the row ``X_kj = −S_kj l_j / (l_j² + τ²)``, which takes from G what couples v_0 to the others, and
-  the diagonal ``X_jj = x sign(l_j)``, which adds ``2x|l_j|`` to G for all other directions.
-- *Linear in the box*: with ``s_c = v_0ᵀD_c v_0`` and ``ν = μ − λ_k − Σ s_c``, G is the sum of ``S + XL + LXᵀ``,
-  L the diagonal matrix of l_j; of ``X(D_c − s_c I) + (D_c − s_c I)Xᵀ`` for every part; and of ``−ν(X + Xᵀ)``.
-  Their entries h at (k, k) are the first-order change of the slope. They are added over the neurons
-  before their least node is taken: ``Σ_n vᵀh I v = Σ_n h``. Without them every part is bounded below by one
-  matrix, in the Loewner order.
+  Rayleigh's interval.
+- *Choice of X*, in the basis of the eigenvectors u_j of C, with ``l_j = λ_j − λ_k`` and v_0 = u_k: the row k
+  is ``−S_kj l_j / (l_j² + τ_k²)``, which takes from G what couples v_0 to the others. Among the others it is
+  ``½ (tI − S)₊ diag(l_j / (l_j² + τ²))``, ₊ leaving out the negative eigenvalues: that lifts S to ``S + (tI −
+  S)₊ ⪰ tI`` where l_j is large beside τ. The column k is zero.
+- *Linear in the box*: with ``s_c = v_0ᵀD_c v_0``, ``ν = μ − λ_k − Σ s_c`` and L the diagonal matrix of l_j, G
+  is the sum of ``S + XL + LXᵀ``, of ``X(D_c − s_c I) + (D_c − s_c I)Xᵀ`` for every part, and of ``−ν(X +
+  Xᵀ)``.
+  The entry h of a part at (k, k) is its first-order change of the slope; ``vᵀ(h I)v = h``, so these are
+  added over the neurons before the least node is taken. The rest of every part is bounded below by one
+  matrix, in the Loewner order, in which λ_min grows.
 - *Below two matrices*: ``P ∧ Q = (P + Q − |P − Q|) / 2`` is below both, |·| having the absolute values of the
-  eigenvalues; a matrix below all nodes is below their convex hull. So is ``K^½ (K^-½ P K^-½ ∧ K^-½ Q K^-½)
-  K^½``, with K one at v_0 and κ² elsewhere. λ_min is monotone in this order.
-- *Interval of ν* (Courant–Fischer): with B below −(D_c − s_c I) between the eigenvectors up to v_0, ``ν <=
-  λ_max(L − ΣB)`` there; with those from v_0 on it is at least λ_min of such a sum.
+  eigenvalues. What is below all nodes is below their convex hull. So is ``K (K⁻¹PK⁻¹ ∧ K⁻¹QK⁻¹) K``, here
+  with K one at v_0 and κ elsewhere.
+- *Interval of ν* (Courant–Fischer): with B_c below all ``−(D_c − s_c I)`` between the eigenvectors up to v_0,
+  ``ν <= −λ_min(−L + ΣB_c)`` there. With those from v_0 on and B_c below all ``D_c − s_c I``, ``ν >= λ_min(L +
+  ΣB_c)``.
 
-Every neuron takes the best of :data:`SHAPES` (x, τ, κ) and of X = 0.
+Every neuron takes the best of :data:`SHAPES`, and the box the better of their sum and of X = 0.
 """
 
 from __future__ import annotations
@@ -37,10 +41,10 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, padded
 from ..pencil.neurons import Neurons
 from .bounds import CLEAR, ROUNDING, Bounds, spectra
-from .limits import Box, Part, Region, padded
+from .limits import Box, Part, Region
 from .segments import bounds_of, pair_slopes, slope_matrices
 
 PIECES = 4
@@ -61,7 +65,11 @@ class Slope(ABC):
     region : Region
     place : int
         Of the column among the axes.
+    size : float
+        Bound of the sum of the norms of S, which rounding is in proportion to.
     """
+
+    size: float
 
     def __init__(self, region: Region, place: int) -> None:
         self.region, self.place = region, place
@@ -76,18 +84,19 @@ class Slope(ABC):
 
 
 class Derivative(Slope):
-    """The derivative of f in the coordinate u of a number or of elapsed time that is free, without its gap."""
+    """The derivative of f in the coordinate of a free number or elapsed time, between its values."""
 
     def __init__(self, region: Region, place: int) -> None:
         super().__init__(region, place)
         self.at = [column.place for column in region.free].index(place)
         axis, neurons = region.view.axes[place], region.neurons
         own = region.view.own(axis.name)
-        value = neurons.entries[1 + own.start : 2 + own.start]
         pairs = [pair for pair in region.view.pairs if place in pair.columns]
         self._knots = [axis.knots, *(pair.knots for pair in pairs)]
-        own = slope_matrices(neurons, own, axis.knots) if axis.knots else value
-        self._slopes = [own, *pair_slopes(region.view, place)]
+        first = neurons.entries[1 + own.start : 2 + own.start]
+        value = slope_matrices(neurons, own, axis.knots) if axis.knots else first
+        self._slopes = [value, *pair_slopes(region.view, place)]
+        self.size = sum(float(neurons.norms(slopes).sum(axis=1).max()) for slopes in self._slopes)
         eye = np.eye(len(region.view.axes))
         shares = [eye[place], *(eye[list(pair.columns)].mean(axis=0) for pair in pairs)]
         self._shares = [share[[column.place for column in region.free]] for share in shares]
@@ -95,9 +104,8 @@ class Derivative(Slope):
     @override
     def bounds(self, boxes: Sequence[Box]) -> Bounds:
         centre, parts = self.region.parts(boxes)
-        spans = [box[self.at] for box in boxes]
-        ends = [(np.array([span.low for span in spans]), np.array([span.high for span in spans]))]
-        ends += self.region.pair_ends(self.place, boxes)
+        low, high = np.array([(box[self.at].low, box[self.at].high) for box in boxes]).T
+        ends = [(low, high), *self.region.pair_ends(self.place, boxes)]
         chosen = [
             Part(
                 padded([slopes[some] for some in self._covered(knots, *own)]), np.tile(share, (len(boxes), 1))
@@ -107,7 +115,7 @@ class Derivative(Slope):
         return _bounds(self.region, centre, parts, chosen, self.region.size)
 
     def _covered(self, knots: Sequence[float], low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
-        """Return which segments intervals cover, (n, segments): also those touched by a number that stands."""
+        """Return which segments intervals cover, (n, segments): of a number that stands at a knot two."""
         start = np.array([-np.inf, *knots[1:-1]])
         end = np.array([*knots[1:-1], np.inf])
         low, high, whole = low[:, None], high[:, None], self.region.free[self.at].whole
@@ -134,7 +142,8 @@ class Step(Slope):
         first, last = axis.place(np.array([start, end], dtype=np.float64))
         self._step = region.view.steps(axis.name, (last - first)[None])
         self._matrix = region.neurons.steps(self._step)
-        self._size = region.size + region.neurons.norms(self._matrix)[0]
+        self.start, norms = start, region.neurons.norms(self._matrix)[0]
+        self._size, self.size = region.size + norms, float(norms.sum())
 
     @override
     def bounds(self, boxes: Sequence[Box]) -> Bounds:
@@ -162,8 +171,8 @@ class Step(Slope):
 class _Frame(NamedTuple):
     """What slopes are bounded from, in the basis of the eigenvectors of C.
 
-    ``size`` bounds the terms of A (N,), ``spectrum`` has l (n, N, d), ``other`` is false at v_0 (N, d), ``nodes`` has ``D − sI`` of every part, (n, a,
-    N, d, d), and ``turns`` the interval of ν, (n, 2, N).
+    ``size`` bounds the terms of A, (N,), ``spectrum`` has l, (n, N, d), ``other`` is false at v_0, (N, d),
+    ``nodes`` has ``D − sI`` of every part, (n, a, N, d, d), and ``turns`` the interval of ν, (n, 2, N).
     """
 
     neurons: Neurons
@@ -231,7 +240,7 @@ def _frame(neurons: Neurons, spectrum: FloatArray, inner: list[FloatArray], size
 
 
 def _below(nodes: FloatArray, scale: FloatArray | float = 1.0) -> FloatArray:
-    """Return a matrix below all nodes (n, a, N, d, d) in the Loewner order, (n, N, d, d), and K^½ its scale."""
+    """Return a matrix (n, N, d, d) below all nodes (n, a, N, d, d) in the Loewner order."""
     scaled = nodes / scale
     found = scaled[:, 0]
     for at in range(1, scaled.shape[1]):
@@ -260,7 +269,7 @@ def _least(frame: _Frame, form: FloatArray, bent: Sequence[FloatArray]) -> Float
 def _shaped(
     frame: _Frame, form: FloatArray, bent: Sequence[FloatArray], shape: tuple[float, ...]
 ) -> tuple[FloatArray, list[FloatArray]]:
-    """Return λ_min without the first order, (n, N), and the first order at the nodes, (n, a, N) of every part."""
+    """Return λ_min without the first order, (n, N), and the first order at nodes, (n, a, N) of every part."""
     lift, damp, damp_row, scale = shape
     d, gap, ell, other = form.shape[-1], frame.gap[..., None], frame.spectrum, frame.other
     block = other[:, :, None] & other[:, None, :]
