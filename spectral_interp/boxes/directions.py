@@ -97,6 +97,13 @@ def slopes_in(
     attained = search.attained.tolist()
     low = min(float(search.low.min()), attained[0]) - slack
     high = max(float(search.high.max()), attained[1]) + slack
+    evaluations = search.evaluations
+    sign = int(attained[0] > 0 > low) - int(attained[1] < 0 < high)
+    if sign:  # one end is left to prove
+        proven, _, more = is_proven(slope, sign, max_evaluations)
+        evaluations += more
+        if proven:
+            low, high = (0.0, high) if sign > 0 else (low, 0.0)
     directions = view.axis(name).plain.directions()
     return Slopes(
         low=low,
@@ -104,7 +111,7 @@ def slopes_in(
         attained_low=attained[0],
         attained_high=attained[1],
         points=_points(slope, search, rows),
-        evaluations=search.evaluations,
+        evaluations=evaluations,
         reached=search.reached(rtol, slack),
         columns=view.columns,
         unit=view.output.unit,
@@ -112,7 +119,7 @@ def slopes_in(
         step=step or directions.labels[0],
         own_step="" if step else directions.own_label,
         per_own=directions.per_own,
-        monotone=int(low >= 0 < high) - int(low < 0 >= high),
+        monotone=int(low >= 0 and high > 0) - int(high <= 0 and low < 0),
     )
 
 
@@ -249,19 +256,17 @@ def direction_in(
     if sign not in (1, -1):
         raise ValueError(f"expected sign 1, never falls, or -1, never rises; got {sign!r}")
     axis = view.axis(name)
-    if not axis.sloped or not axis.kind.startswith("number"):
+    if not isinstance(axis, NumberAxis):
         raise ValueError(f"expected a column of numbers for an interval; got {name!r}, which has {axis.kind}")
-    within = {} if within is None else within
-    free = free_columns(view, {other: within[other] for other in within if other == name}, None)
-    whole = next(column.whole for column in free if column.axis.name == name)
+    proofs = _Proofs(_along(view, axis, within, rows), sign, max_evaluations)
+    whole = proofs.column.whole
     u = axis.locate(view.background[:, view.own(name)])
     u = u[~np.isnan(u)]
     middle = float(np.clip(np.median(u) if len(u) else 0.0, whole.low, whole.high))
-    place = _Proofs(view, name, sign, within, rows, max_evaluations)
     cuts = _cuts(axis, whole.low, whole.high, middle)
     at = cuts.index(middle)
-    low = place.reach(cuts[at::-1])
-    high = place.reach(cuts[at:])
+    low = proofs.reach(cuts[at::-1])
+    high = proofs.reach(cuts[at:])
     found = low < high
     ends = np.asarray(axis.values(np.array([low, high, whole.low, whole.high])), dtype=np.float64).tolist()
     return Direction(
@@ -271,7 +276,7 @@ def direction_in(
         high=ends[1] if found else None,
         limits=(ends[2], ends[3]),
         share=float(((u >= low) & (u <= high)).mean()) if found and len(u) else 0.0,
-        evaluations=place.evaluations,
+        evaluations=proofs.evaluations,
     )
 
 
@@ -281,14 +286,27 @@ def _cuts(axis: Axis, low: float, high: float, middle: float) -> list[float]:
     return sorted({*np.linspace(low, high, CELLS + 1).tolist(), *inside, middle})
 
 
+def _along(view: ModelView, axis: NumberAxis, within: Any, rows: Rows | None) -> Slope:
+    """Return the slope along a column that moves within its limits, or its range in training."""
+    if within is None or (isinstance(within, Mapping) and axis.name not in within):
+        if axis.low is None or axis.high is None:
+            raise ValueError(
+                f"expected limits of {axis.name!r}, as the model does not know its range in training; got none"
+            )
+        within = {**(within or {}), axis.name: (axis.low, axis.high)}
+    return slope_in(view, axis.name, within, rows)[0]
+
+
 class _Proofs:
     """Proofs of a direction in parts of a column's interval."""
 
-    def __init__(
-        self, view: ModelView, name: str, sign: int, within: Any, rows: Rows | None, max_evaluations: int
-    ) -> None:
-        self.name, self.sign, self.max_evaluations, self.evaluations = name, sign, max_evaluations, 0
-        self.slope, _ = slope_in(view, name, {**within, name: view.axis(name).values(np.zeros(1))[0]}, rows)
+    def __init__(self, slope: Slope, sign: int, max_evaluations: int) -> None:
+        self.slope, self.sign, self.max_evaluations, self.evaluations = slope, sign, max_evaluations, 0
+
+    @property
+    def column(self) -> Free:
+        """The column, with all of its interval."""
+        return next(column for column in self.slope.region.free if column.place == self.slope.place)
 
     def reach(self, cuts: list[float]) -> float:
         """Return how far a direction holds from the first of coordinates on their way, up or down."""
@@ -311,14 +329,10 @@ class _Proofs:
     def _holds(self, one: float, other: float) -> bool:
         region, place = self.slope.region, self.slope.place
         low, high = sorted((one, other))
-        free = [
-            replace(column, whole=column.whole._replace(low=low, high=high))
-            if column.place == place
-            else column
-            for column in region.free
-        ]
-        part = Derivative(Region(region.view, free, region.u), place)
-        proven, _, evaluations = is_proven(part, self.sign, self.max_evaluations)
+        part = replace(self.column, whole=self.column.whole._replace(low=low, high=high))
+        free = [part if column.place == place else column for column in region.free]
+        slope = Derivative(Region(region.view, free, region.u), place)
+        proven, _, evaluations = is_proven(slope, self.sign, self.max_evaluations)
         self.evaluations += evaluations
         return proven
 

@@ -33,6 +33,9 @@ FARTHEST = 2.0**10
 NEAREST = 2.0**-20
 """Factor below which nothing is tried: the decision is at its edge."""
 
+BEYOND = 1e-6
+"""Share of the way by which a point goes beyond the nearest that breaks the decision, for rounding's sake."""
+
 CLOSER = 40
 """Times that the way to a point that breaks the decision is halved."""
 
@@ -118,7 +121,7 @@ class _Growing:
                 far = middle
             else:
                 near = middle
-        point = start + far * (point - start)
+        point = start + min((1 + BEYOND) * far, 1.0) * (point - start)
         return max(self._factors(region, point)), point
 
     def _factors(self, region: Region, point: FloatArray) -> list[float]:
@@ -163,7 +166,8 @@ class _Decision:
         """The point as a row of the table."""
         if self.point is None:
             return None
-        return self.growing.region(1.0).points(self.point[None], self.growing.rows.data[0])[0]
+        region = self.growing.region((1 + BEYOND) * self.attained)
+        return region.points(self.point[None], self.growing.rows.data[0])[0]
 
 
 def robustness_in(

@@ -23,7 +23,8 @@ v(t)ᵀDv(t) dt`` along ``A + tD``: the mean of such forms, with S = D, over :da
   matrix, in the Loewner order, in which λ_min grows.
 - *Below two matrices*: ``P ∧ Q = (P + Q − |P − Q|) / 2`` is below both, |·| having the absolute values of the
   eigenvalues. What is below all nodes is below their convex hull. So is ``K (K⁻¹PK⁻¹ ∧ K⁻¹QK⁻¹) K``, here
-  with K one at v_0 and κ elsewhere.
+  with K one at v_0 and κ elsewhere. The smaller the box beside γ, the larger κ: ``max(κ, γ / 2 Σ_c max ‖D_c −
+  s_c I‖)``. What is lost is then of second order.
 - *Interval of ν* (Courant–Fischer): with B_c below all ``−(D_c − s_c I)`` between the eigenvectors up to v_0,
   ``ν <= −λ_min(−L + ΣB_c)`` there. With those from v_0 on and B_c below all ``D_c − s_c I``, ``ν >= λ_min(L +
   ΣB_c)``.
@@ -50,8 +51,11 @@ from .segments import bounds_of, pair_slopes, slope_matrices
 PIECES = 4
 """Parts of the way between two levels, each of which is bounded."""
 
-SHAPES = ((0.6, 4.0, np.inf, 1.0), (1.5, 4.0, np.inf, 1.0), (1.5, 0.5, 0.5, 3.0), (3.0, 0.5, 0.5, 3.0))
-"""t in the spread of S, τ and τ_k in units of γ, and κ: for large boxes first, for small ones last."""
+SHAPES = ((0.6, 4.0, np.inf, 1.0), (1.5, 4.0, np.inf, 1.0), (1.5, 0.5, 0.5, 3.0), (3.0, 0.0, 0.0, 3.0))
+"""t in the spread of S, τ and τ_k in units of γ, and the least κ: first for large boxes, last for small."""
+
+STEEPEST = 1e6
+"""Largest κ."""
 
 INSIDE = 1e-9
 """Share of an interval by which points are moved off its ends, where the slope may be that beyond."""
@@ -189,6 +193,12 @@ class _Frame(NamedTuple):
         gap = np.maximum(gap, CLEAR * self.size)
         return np.where(np.isfinite(gap) & (gap > 0), gap, 1.0)
 
+    @property
+    def far(self) -> FloatArray:
+        """Bound of the distance of A from C and its tangent, (n, N), not below rounding."""
+        total = sum(map(_far, self.nodes), np.zeros(self.spectrum.shape[:2]))
+        return np.maximum(total, np.maximum(ROUNDING * self.size, np.finfo(float).tiny))
+
     def corner(self, matrices: FloatArray) -> FloatArray:
         """Return the entries at (k, k) of matrices (…, N, d, d): shape (…, N)."""
         return matrices[..., np.arange(len(self.neurons)), self.neurons.k, self.neurons.k]
@@ -239,15 +249,14 @@ def _frame(neurons: Neurons, spectrum: FloatArray, inner: list[FloatArray], size
     return frame._replace(nodes=nodes, turns=np.stack(ends, axis=1))
 
 
-def _below(nodes: FloatArray, scale: FloatArray | float = 1.0) -> FloatArray:
+def _below(nodes: FloatArray) -> FloatArray:
     """Return a matrix (n, N, d, d) below all nodes (n, a, N, d, d) in the Loewner order."""
-    scaled = nodes / scale
-    found = scaled[:, 0]
-    for at in range(1, scaled.shape[1]):
-        values, vectors = np.linalg.eigh(found - scaled[:, at])
+    found = nodes[:, 0]
+    for at in range(1, nodes.shape[1]):
+        values, vectors = np.linalg.eigh(found - nodes[:, at])
         apart = (vectors * np.abs(values)[..., None, :]) @ vectors.swapaxes(-1, -2)
-        found = (found + scaled[:, at] - apart) / 2
-    return found * scale
+        found = (found + nodes[:, at] - apart) / 2
+    return found
 
 
 def _least(frame: _Frame, form: FloatArray, bent: Sequence[FloatArray]) -> FloatArray:
@@ -288,10 +297,10 @@ def _shaped(
     firsts = [frame.corner(own) for own in nodes]
     nodes = [own - first[..., None, None] * np.eye(d) for own, first in zip(nodes, firsts, strict=True)]
     nodes.append(-frame.turns[..., None, None] * (turn + turn.swapaxes(-1, -2))[:, None])
-    weights = np.where(other, scale, 1.0)
-    weights = weights[:, :, None] * weights[:, None, :]
+    kappa = np.where(other, np.clip(frame.gap / (2 * frame.far), scale, STEEPEST)[..., None], 1.0)
+    weights = kappa[..., :, None] * kappa[..., None, :]
     fixed = form + both((ell[..., None] * np.eye(d))[:, None])[:, 0]
-    total = fixed + sum(_below(own, weights) for own in nodes)
+    total = fixed + sum(weights * _below(own / weights[:, None]) for own in nodes)
     error = ROUNDING * (2 * np.linalg.norm(turn, axis=(-2, -1)) * frame.size + norm)
     return np.linalg.eigvalsh(total)[..., 0] - error, firsts
 
@@ -313,8 +322,7 @@ def _losses(
 ) -> tuple[FloatArray, list[FloatArray]]:
     """Return what is lost by column, (n, free), and the first-order change of the slope at nodes, (n, a)."""
     far = [_far(own) for own in frame.nodes]
-    room = frame.gap + sum(far, np.zeros_like(frame.gap))
-    weight = np.linalg.norm(form, axis=(-2, -1)) / room
+    weight = np.linalg.norm(form, axis=(-2, -1)) / (frame.gap + frame.far)
     loss = sum(
         ((own * weight).sum(axis=1)[:, None] * part.share for own, part in zip(far, parts, strict=True)),
         np.zeros((len(form), free)),

@@ -128,7 +128,8 @@ class Certificate(Everywhere):
         rtol : float, > 0
             How much wider than the attained interval the proven one may be, as a share of it.
         max_evaluations : int
-            Maximum number of boxes to bound, up to a few dozen more. The result is proven for any.
+            Maximum number of boxes to bound, up to a few dozen more, and again to prove a direction alone.
+            The result is proven for any.
 
         Returns
         -------

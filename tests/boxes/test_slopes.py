@@ -1,4 +1,6 @@
-"""Proven slopes and directions in regions: under attack, in closed form, and what they prove of real models."""
+"""Proven slopes and directions in regions: under attack, in closed form, and of real models."""
+
+import math
 
 import numpy as np
 import pandas as pd
@@ -7,7 +9,10 @@ import pytest
 from spectral_interp import Pencil, SpectralRegressor, certify
 from spectral_interp.boxes import slopes
 from spectral_interp.boxes.directions import slope_in
+from spectral_interp.commands.train import TEST_FRACTION
 from spectral_interp.pencil import Total
+from spectral_interp.tables.encoder import TableEncoder
+from spectral_interp.training.partition import fingerprints, hold_out
 from spectral_interp.view import HatsAxis, LevelsAxis, ModelView, NumberAxis, Output, Pair
 from tests.boxes.test_ranges import SLACK, points, random_limits
 from tests.certificates.attack_sums import draw
@@ -60,7 +65,7 @@ def attack(seed, n):
     view, _, rows, rng = draw(seed, n=8)
     at, (name, limits) = int(rng.integers(8)), random_region(view, rng)
     cert = certify(view)
-    found = cert.slopes(name, limits, rows.take([at]), max_evaluations=int(rng.choice([1, 30, 100])))
+    found = cert.slopes(name, limits, rows.take([at]), max_evaluations=int(rng.choice([1, 20, 60])))
     seen = observed(view, name, limits, rows.data[at], rng, n)
     slack = SLACK * (1 + np.abs(seen).max())
     assert found.low - slack <= seen.min()
@@ -75,8 +80,8 @@ def attack(seed, n):
     return len(seen)
 
 
-@pytest.mark.parametrize("ten", range(6))
-def test_60_random_totals_survive(ten):
+@pytest.mark.parametrize("ten", range(4))
+def test_40_random_totals_survive(ten):
     for seed in range(10 * ten, 10 * ten + 10):
         attack(seed, 300)
 
@@ -110,7 +115,7 @@ def test_bounds_close_as_a_box_shrinks(random_pencil):
     """To first order in the box they are exact: half a box loses about a quarter."""
     view = certify(random_pencil(3, 5)).view
     loose = []
-    for width in (2e-3, 1e-3):
+    for width in (2e-4, 1e-4):
         limits = {name: (0.3, 0.3 + width) for name in view.columns}
         slope, _ = slope_in(view, "z1", limits, None)
         found = slope.bounds([slope.region.root])
@@ -148,7 +153,9 @@ def test_of_one_latent_in_closed_form():
     ):
         np.testing.assert_allclose(list(cert.slopes("a", limits)), ends, atol=1e-9)
     np.testing.assert_allclose(list(cert.slopes("b", {"a": (2, 3), "b": (1, 2)})), [-1, -1], atol=1e-9)
-    rising = cert.direction("a", 1, {"a": (-3, 3), "b": (1, 2)})
+    with pytest.raises(ValueError, match="expected limits of 'b', or a row"):
+        cert.slopes("a", {"a": (2, 3)})
+    rising = cert.direction("a", 1, {"a": (-3, 3), "b": (1, 2)}, max_evaluations=20)
     assert rising.low is None  # flat below, which is no proof beyond rounding
     assert "not proven" in str(rising)
 
@@ -165,10 +172,10 @@ def test_a_number_that_stands_at_a_knot_has_the_slopes_of_both_sides():
 def test_the_step_between_two_levels_in_closed_form():
     """√(1 + u²) at the second level, |u| at the first: the step is largest where u is zero."""
     axes = NumberAxis("u"), LevelsAxis("kind", ("a", "b"), (0.5, 0.5))
-    pencil = Pencil([[0.0, 0.0], [1.0, -1.0], [0.0, 0.0], [0.0, 0.0]], [[0.0], [0.0], [0.0], [1.0]], 1)
-    view = ModelView(Total([pencil]), axes, Output("u"), np.zeros((1, 4)))
+    pencil = Pencil([[0.0, 0.0], [1.0, -1.0], [0.0, 0.0], [0.0, 0.0]], [[0.5], [0.0], [0.0], [1.0]], 1)
+    view = ModelView(Total([pencil]), axes, Output("u"), np.zeros((1, 3)))
     cert = certify(view)
-    found = cert.slopes("kind", {"u": (0.0, 2.0)}, max_evaluations=2000)
+    found = cert.slopes("kind", {"u": (0.0, 2.0)}, max_evaluations=300)
     np.testing.assert_allclose([found.attained_low, found.attained_high], [np.hypot(1, 2) - 2, 1], atol=0.03)
     assert found.low <= np.hypot(1, 2) - 2
     assert found.high >= 1
@@ -182,15 +189,14 @@ def test_the_step_between_two_levels_in_closed_form():
 def test_the_tables_own_units_gaps_and_rows():
     est, frame = mixed()
     cert, row = certify(est), frame.iloc[[3]]
-    limits = {"income": (20_000.0, 60_000.0), "age": (45.0, 55.0)}
-    found = cert.slopes("income", limits, row, rtol=1e-3)
+    found = cert.slopes("income", {"income": (20_000.0, 60_000.0)}, row, rtol=1e-3)
     grid = pd.concat([row] * 200, ignore_index=True)
     grid["income"] = np.geomspace(20_000, 60_000, 200)
     rates = np.diff(est.predict(grid)) / np.diff(np.log(grid["income"]))
     assert found.low_per_unit - 1e-3 <= rates.min()
     assert rates.max() <= found.high_per_unit + 1e-3
     assert found.step == "standard deviation of log income"
-    assert "per" not in found.own_step
+    assert found.own_step == "unit of log income"
     assert found.to_frame()["city"].tolist() == row["city"].tolist() * 2
     steps = cert.slopes("city", {"city": ["Rome", "Oslo"]}, row)
     ends = [float(est.predict(row.assign(city=city))[0]) for city in ("Rome", "Oslo")]
@@ -199,30 +205,28 @@ def test_the_tables_own_units_gaps_and_rows():
     assert steps.to_frame()["city"].tolist() == ["Rome", "Rome"]
 
 
-@pytest.fixture(scope="module")
-def demo(diabetes):
-    """Return the model of ``make demo``, fitted to all rows."""
+def test_more_directions_are_proven_where_the_data_are_than_everywhere(diabetes):
+    """The model of ``make demo``: bp and s6 too, in the central 40 % of all columns together."""
     X, y = diabetes
-    return SpectralRegressor(form="single", random_state=0).fit(X, y), X
-
-
-def test_more_directions_are_proven_where_the_data_are_than_everywhere(demo):
-    est, X = demo
-    cert, rng = certify(est), np.random.default_rng(0)
-    limits = cert.usual(0.2)
+    held = math.ceil(TEST_FRACTION * len(X))
+    kept, _ = hold_out(fingerprints(TableEncoder.fit(X).encode(X)), held, 0)
+    est = SpectralRegressor(form="single", random_state=0).fit(X.iloc[kept], y.iloc[kept])
+    cert, limits = certify(est), {name: (X[name].quantile(0.3), X[name].quantile(0.7)) for name in X}
     everywhere = cert.columns().set_index("column")["monotone"]
-    here = {name: cert.slopes(name, limits, max_evaluations=200) for name in everywhere.index}
-    assert sum(found.monotone != 0 for found in here.values()) > (everywhere != 0).sum()
-    z = rng.uniform(*(np.array([est.rows(X.iloc[:1]).z[0]] * 2)), (1, len(limits)))
+    here = {name: cert.slopes(name, limits, max_evaluations=320) for name in ("bp", "s3", "s4", "s6")}
+    assert everywhere[everywhere != 0].to_dict() == {"s3": -1, "s4": 1}
+    assert {name: found.monotone for name, found in here.items()} == {"bp": 1, "s3": -1, "s4": 1, "s6": 1}
+    assert "In the region predictions never fall when bp rises." in str(here["bp"])
     low, high = (
-        np.array([est.view().axis(name).coordinates(limit[end]) for name, limit in limits.items()])
+        np.array([float(est.view().axis(name).coordinates(limit[end])) for name, limit in limits.items()])
         for end in (0, 1)
     )
-    z = rng.uniform(low, high, (3000, len(limits)))
+    z = np.random.default_rng(0).uniform(low, high, (3000, len(limits)))
     _, gradients = est.view().function.values_and_gradients(z)
-    for at, found in enumerate(here.values()):
-        assert found.low <= gradients[:, at].min()
-        assert gradients[:, at].max() <= found.high
+    for name, found in here.items():
+        slope = gradients[:, X.columns.get_loc(name)]
+        assert found.low <= slope.min()
+        assert slope.max() <= found.high
 
 
 def test_the_interval_of_a_direction():
@@ -257,15 +261,15 @@ def test_what_does_not_fit_is_refused():
     cert, row = certify(est), frame.iloc[[0]].assign(dose=np.nan)
     for name, limits, message in (
         ("aeg", {}, "is it 'age'"),
-        ("age", {"age": (3, 2)}, "low <= high.*got"),
+        ("age", {"age": (3, 2)}, r"low <= high.*got"),
         ("age", {"age": ()}, "expected limits of 'age'; got none"),
-        ("age", {"age": (np.nan, 2)}, "no gaps|finite"),
+        ("age", {"age": (np.nan, 2)}, r"no gaps|finite"),
         ("age", {"city": ["Atlantis"]}, "Atlantis"),
         ("age", 3, "expected limits by column"),
         ("dose", {}, "expected a value of 'dose' in the row, or limits of it; got a gap"),
         ("dose", {"dose": (1, 2, None)}, "expected limits of 'dose' without None"),
         ("dose", {"dose": None}, "expected limits of 'dose' without None"),
-        ("city", {}, "expected two levels of 'city'.*got None"),
+        ("city", {}, r"expected two levels of 'city'.*got None"),
         ("city", {"city": ["Oslo"]}, "expected two levels of 'city'"),
         ("city", {"city": ["Oslo", "Oslo"]}, "expected two levels of 'city'"),
         ("city", {"city": ["Oslo", "Atlantis"]}, "Atlantis"),
@@ -275,9 +279,9 @@ def test_what_does_not_fit_is_refused():
     view, _, rows, _ = draw(1, n=4)
     with pytest.raises(ValueError, match="'day', which has months"):
         certify(view).slopes("day", {}, rows.take([0]))
-    with pytest.raises(ValueError, match="expected sign 1.*got 0"):
+    with pytest.raises(ValueError, match=r"expected sign 1.*got 0"):
         cert.direction("age", 0)
-    with pytest.raises(ValueError, match="expected a column of numbers.*'city'"):
+    with pytest.raises(ValueError, match=r"expected a column of numbers.*'city'"):
         cert.direction("city", 1)
     with pytest.raises(ValueError, match="expected one row"):
         cert.slopes("age", {}, frame.iloc[:2])
