@@ -291,7 +291,7 @@ def _along(view: ModelView, axis: NumberAxis, within: Any, rows: Rows | None) ->
     if within is None or (isinstance(within, Mapping) and axis.name not in within):
         if axis.low is None or axis.high is None:
             raise ValueError(
-                f"expected limits of {axis.name!r}, as the model does not know its range in training; got none"
+                f"expected limits of {axis.name!r}, as its range in training is not known; got none"
             )
         within = {**(within or {}), axis.name: (axis.low, axis.high)}
     return slope_in(view, axis.name, within, rows)[0]

@@ -11,6 +11,8 @@ from tests.certificates.attack_sums import draw
 from tests.certificates.mixed import mixed
 from tests.sums import encoded
 
+SLACK = 1e-9
+
 
 def line(classes=()):
     """Return f = 2a − 3b, as a number or as log-odds."""
@@ -26,15 +28,15 @@ def test_of_a_line_in_closed_form():
     cert, rows = line()
     found = cert.robustness(rows.take([0]), {"a": 0.1, "b": (0.1, 0.1)}, band=1.4, rtol=1e-4)
     assert found.proven == pytest.approx(2.0, rel=2e-4)
-    assert found.proven <= 2.0 <= found.attained
+    assert found.proven <= 2.0 <= found.attained + SLACK
     assert found.attained == pytest.approx(2.0, rel=2e-4)
     one_way = cert.robustness(rows.take([0]), {"b": (0.0, 0.2)}, band=1.2, rtol=1e-4)
-    assert one_way.proven <= 2.0 <= one_way.attained
+    assert one_way.proven <= 2.0 <= one_way.attained + SLACK
     assert one_way.to_frame()["b"].tolist() == pytest.approx([1.4], rel=1e-3)
     assert "times breaks it" in str(one_way)
     decided, rows = line(("no", "yes"))
     found = decided.robustness(rows.take([0]), {"a": (0.25, 0.25)}, rtol=1e-4)
-    assert found.proven <= 2.0 <= found.attained <= 2.001
+    assert found.proven <= 2.0 <= found.attained + SLACK <= 2.001
     assert found.band is None
     assert "The class stays the same" in str(found)
 
@@ -108,12 +110,12 @@ def test_tolerances_that_do_not_fit_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             cert.robustness(row, tolerances, band=band)
-    with pytest.raises(ValueError, match="expected a value of 'dose' in the row.*got a gap"):
+    with pytest.raises(ValueError, match=r"expected a value of 'dose' in the row.*got a gap"):
         cert.robustness(row.assign(dose=np.nan), {"dose": 0.1}, band=1.0)
     with pytest.raises(ValueError, match="expected one row"):
         cert.robustness(frame.iloc[:2], {"age": 0.1}, band=1.0)
-    with pytest.raises(ValueError, match=r"got 'a'|expected a tolerance of 'a'"):
-        decided, rows = line(("no", "yes"))
+    decided, rows = line(("no", "yes"))
+    with pytest.raises(ValueError, match="expected a tolerance of 'a'"):
         decided.robustness(rows.take([1]), {"a": 0.1})
 
 
