@@ -59,3 +59,15 @@ def weighted_median(values: FloatArray, weight: FloatArray) -> float:
     half, slack = below[-1] / 2, 1e-12 * below[-1]
     low, high = np.searchsorted(below, [half - slack, half + slack])
     return float((values[order[low]] + values[order[high]]) / 2)
+
+
+def padded(rows: Sequence[FloatArray]) -> FloatArray:
+    """Return arrays (a, …) of different lengths as one, (n, a, …), the last entry of each repeated.
+
+    Examples
+    --------
+    >>> padded([np.array([1.0, 2.0]), np.array([3.0])]).tolist()
+    [[1.0, 2.0], [3.0, 3.0]]
+    """
+    most = max(map(len, rows))
+    return np.stack([row[np.minimum(np.arange(most), len(row) - 1)] for row in rows])

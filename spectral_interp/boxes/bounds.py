@@ -62,7 +62,7 @@ def bounds_in(region: Region, boxes: Sequence[Box]) -> Bounds:
     """Return the bounds of f in boxes, up to :data:`ROUNDING`."""
     neurons, free = region.neurons, len(region.free)
     centre, parts = region.parts(boxes)
-    spectrum, vectors, value = _spectra(neurons, centre)
+    spectrum, vectors, value = spectra(neurons, centre)
     sides = [_side(neurons, part.nodes, vectors) for part in parts]
     rounding = np.zeros_like(value) + ROUNDING * region.size
     far, half = sum((side.far for side in sides), rounding), sum((side.half for side in sides), rounding)
@@ -99,7 +99,7 @@ class _Side(NamedTuple):
     largest: FloatArray
 
 
-def _spectra(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def spectra(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the spectra (n, N, d) of matrices, all eigenvectors (n, N, d, d), and λ_k (n, N)."""
     full = neurons.structure.full(matrices.reshape(-1, matrices.shape[2]))
     spectrum, vectors = np.linalg.eigh(full.reshape(*matrices.shape[:2], *full.shape[1:]))

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, padded
 from .._common.messages import shown
 from ..view import Axis, DateAxis, LevelsAxis, ModelView, NumberAxis, Pair, Rows
 from ..view.axes import MISSING
@@ -104,18 +104,6 @@ class Free(ABC):
         """
         u = padded([self.nodes(part) for part in parts])
         return [self.axis.place(u.ravel()).reshape(*u.shape, -1)]
-
-
-def padded(rows: Sequence[FloatArray]) -> FloatArray:
-    """Return arrays (a, …) of different lengths as one, (n, a, …), the last entry of each repeated.
-
-    Examples
-    --------
-    >>> padded([np.array([1.0, 2.0]), np.array([3.0])]).tolist()
-    [[1.0, 2.0], [3.0, 3.0]]
-    """
-    most = max(map(len, rows))
-    return np.stack([row[np.minimum(np.arange(most), len(row) - 1)] for row in rows])
 
 
 class FreeNumber(Free):
@@ -409,10 +397,15 @@ class Region:
         """Return the number of nodes of all columns, roughly the work for a box."""
         return sum(len(column.nodes(part)) for column, part in zip(self.free, box, strict=True))
 
-    def values(self, u: FloatArray) -> FloatArray:
-        """Return f where the free columns have coordinates (m, free): shape (m,)."""
+    def coordinates(self, u: FloatArray) -> FloatArray:
+        """Return the coordinates of all columns, (m, c), from those of the free ones, (m, free)."""
         rows = np.repeat(self.u[None], len(u), axis=0)
         rows[:, [column.place for column in self.free]] = u
+        return rows
+
+    def values(self, u: FloatArray) -> FloatArray:
+        """Return f where the free columns have coordinates (m, free): shape (m,)."""
+        rows = self.coordinates(u)
         return self.view.values_in_chunks(len(rows), lambda some: self.view.placed(rows[some]))
 
     def points(self, u: FloatArray, row: npt.NDArray[Any] | None) -> npt.NDArray[np.object_]:
@@ -423,6 +416,12 @@ class Region:
         for column, own in zip(self.free, u.T, strict=True):
             found[:, column.place] = column.values(own)
         return found
+
+    def pair_ends(self, place: int, boxes: Sequence[Box]) -> list[tuple[FloatArray, FloatArray]]:
+        """Return the ends (n,) of the input of every pair that a free column is in, given by its place."""
+        nodes = self._node_positions(boxes)
+        own = (pair for pair, _ in self._pairs if place in pair.columns)
+        return [_interval(pair, [nodes[at] for at in pair.columns])[:2] for pair in own]
 
     def parts(self, boxes: Sequence[Box]) -> tuple[FloatArray, list[Part]]:
         """Return C (n, N, E) of boxes and what is added to it, the free columns first."""

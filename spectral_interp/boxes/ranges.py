@@ -8,8 +8,9 @@ at, and a search by columns from the best of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,23 +110,12 @@ def range_in(view: ModelView, limits: Any, rows: Rows | None, *, rtol: float, ma
     ValueError
         If limits or rows do not fit the model, or ``rtol`` or ``max_evaluations`` is not positive.
     """
-    if not 0 < rtol < np.inf:
-        raise ValueError(f"expected rtol > 0, a share of the attained width; got {rtol!r}")
-    if not max_evaluations >= 1:
-        raise ValueError(f"expected max_evaluations >= 1, a number of boxes; got {max_evaluations!r}")
-    if rows is not None and len(rows) != 1:
-        raise ValueError(f"expected one row, for the columns without limits; got {len(rows)}")
-    region = Region(view, free_columns(view, limits, rows), _coordinates(view, rows))
-    slack, seconds = ROUNDING * float(region.size.sum()), SECONDS * max_evaluations * len(region.neurons)
-    size = f"at most {max_evaluations:,} boxes of {len(region.free)} columns"
-    with progress(max_evaluations, seconds=seconds, size=size, unit="box") as advance:
-        search = Search(region)
-        advance(search.evaluations)
-        while search.looseness > rtol * search.width + slack and search.evaluations < max_evaluations:
-            before = search.evaluations
-            if not search.halve():
-                break
-            advance(search.evaluations - before)
+    check_effort(rtol, max_evaluations)
+    check_one(rows)
+    region = Region(view, free_columns(view, limits, rows), coordinates(view, rows))
+    slack = ROUNDING * float(region.size.sum())
+    search = Search(region, partial(bounds_in, region), region.values)
+    search.run(rtol, slack, max_evaluations)
     low, high = search.attained.tolist()
     return Range(
         low=min(float(search.low.min()), low) - slack,
@@ -134,13 +124,27 @@ def range_in(view: ModelView, limits: Any, rows: Rows | None, *, rtol: float, ma
         attained_high=high,
         points=region.points(search.found, None if rows is None else rows.data[0]),
         evaluations=search.evaluations,
-        reached=search.looseness <= rtol * search.width + slack,
+        reached=search.reached(rtol, slack),
         columns=view.columns,
         unit=view.output.unit,
     )
 
 
-def _coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
+def check_effort(rtol: float, max_evaluations: int) -> None:
+    """Raise ValueError unless both are positive."""
+    if not 0 < rtol < np.inf:
+        raise ValueError(f"expected rtol > 0, a share of the attained width; got {rtol!r}")
+    if not max_evaluations >= 1:
+        raise ValueError(f"expected max_evaluations >= 1, a number of boxes; got {max_evaluations!r}")
+
+
+def check_one(rows: Rows | None) -> None:
+    """Raise ValueError if there are rows, but not one."""
+    if rows is not None and len(rows) != 1:
+        raise ValueError(f"expected one row, for the columns without limits; got {len(rows)}")
+
+
+def coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
     """Return the coordinates (c,) of a row; without one any will do, as all columns move."""
     if rows is None:
         return np.zeros(len(view.axes))
@@ -149,6 +153,9 @@ def _coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
 
 class Search:
     """Best-first halving of boxes, with the ends that are proven and those found so far.
+
+    It is of f, or of another function in a region: ``bounds`` bounds it in boxes, ``values`` computes it.
+    Ends that are ``enough`` need not be tighter, such as zero if the sign is asked for.
 
     Attributes
     ----------
@@ -160,8 +167,15 @@ class Search:
         Where, in coordinates of the free columns.
     """
 
-    def __init__(self, region: Region) -> None:
+    def __init__(
+        self,
+        region: Region,
+        bounds: Callable[[Sequence[Box]], Bounds],
+        values: Callable[[FloatArray], FloatArray],
+        enough: tuple[float, float] = (np.inf, -np.inf),
+    ) -> None:
         self.region, self.evaluations = region, 0
+        self.bounds, self.values, self.enough = bounds, values, enough
         self.halves: list[list[Box]] = []
         self.low, self.high = np.empty(0), np.empty(0)
         self.attained = np.array([np.inf, -np.inf])
@@ -177,17 +191,50 @@ class Search:
 
     @property
     def looseness(self) -> float:
-        """How far both proven ends are from the attained ones, together."""
-        return float((self.attained[0] - self.low.min()) + (self.high.max() - self.attained[1]))
+        """How far both proven ends are from the attained ones, or from what is enough, together."""
+        return self._below + self._above
+
+    @property
+    def _needed(self) -> tuple[float, float]:
+        """The ends that no proof has to pass."""
+        return min(self.attained[0], self.enough[0]), max(self.attained[1], self.enough[1])
+
+    @property
+    def _below(self) -> float:
+        return max(float(self._needed[0] - self.low.min()), 0.0)
+
+    @property
+    def _above(self) -> float:
+        return max(float(self.high.max() - self._needed[1]), 0.0)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether a value found is beyond what is enough, which then cannot be proven."""
+        return bool(self.attained[0] < self.enough[0] < np.inf or self.attained[1] > self.enough[1] > -np.inf)
+
+    def run(self, rtol: float, slack: float, max_evaluations: int) -> None:
+        """Halve boxes until the ends are within ``rtol`` of the attained width, or one is refuted."""
+        seconds = SECONDS * max_evaluations * len(self.region.neurons)
+        size = f"at most {max_evaluations:,} boxes of {len(self.region.free)} columns"
+        with progress(max_evaluations, seconds=seconds, size=size, unit="box") as advance:
+            advance(self.evaluations)
+            while not self.reached(rtol, slack) and self.evaluations < max_evaluations and not self.refuted:
+                before = self.evaluations
+                if not self.halve():
+                    break
+                advance(self.evaluations - before)
+
+    def reached(self, rtol: float, slack: float) -> bool:
+        """Return whether the ends are within ``rtol`` of the attained width and a slack."""
+        return self.looseness <= rtol * self.width + slack
 
     def halve(self) -> bool:
         """Halve the boxes that hold the ends; return whether there were any to halve."""
         able = np.array([bool(halves) for halves in self.halves])
-        up = np.flatnonzero(able & (self.high > self.attained[1]))
-        down = np.flatnonzero(able & (self.low < self.attained[0]))
-        above, below = self.high.max() - self.attained[1], self.attained[0] - self.low.min()
-        up = up[np.argsort(-self.high[up], kind="stable")[: self._share(above)]]
-        down = down[np.argsort(self.low[down], kind="stable")[: self._share(below)]]
+        least, most = self._needed
+        up, down = np.flatnonzero(able & (self.high > most)), np.flatnonzero(able & (self.low < least))
+        up = up[np.argsort(-self.high[up], kind="stable")[: self._share(self._above)]]
+        down = down[np.argsort(self.low[down], kind="stable")[: self._share(self._below)]]
         chosen = np.union1d(up, down)
         if not len(chosen):
             return False
@@ -216,7 +263,7 @@ class Search:
             self._add_some(boxes[some], low[some], high[some])
 
     def _add_some(self, boxes: list[Box], low: FloatArray, high: FloatArray) -> None:
-        bounds = bounds_in(self.region, boxes)
+        bounds = self.bounds(boxes)
         self.evaluations += len(boxes)
         self.low = np.concatenate([self.low, np.maximum(bounds.low, low)])
         self.high = np.concatenate([self.high, np.minimum(bounds.high, high)])
@@ -247,7 +294,7 @@ class Search:
 
     def _try(self, u: FloatArray) -> bool:
         """Evaluate f at points (m, free); return whether an end moved."""
-        values, moved = self.region.values(u), False
+        values, moved = self.values(u), False
         for end, at, sign in ((0, int(values.argmin()), -1), (1, int(values.argmax()), 1)):
             if sign * values[at] > sign * self.attained[end]:
                 self.attained[end], self.found[end], moved = values[at], u[at], True

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from .._common.arrays import FloatArray
 from ..pencil import SpectralFunction
 from ..view import Rows, output_rows
-from .bounds import Certificate, Margins
+from .bounds import Certificate
+from .everywhere import Margins
 from .radii import Balls
 from .signs import proven_directions
 

@@ -32,9 +32,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._common.arrays import FloatArray
+from ..boxes.segments import choices, extremes, pairs_of
 from ..view import ModelView
 from ..view.hats import hats, mean_hats
-from .slopes import Response, choices, extremes, pairs_of
+from .slopes import Response
 
 JOINT = 16
 """Choices of breaks of several pairs that are tried together."""

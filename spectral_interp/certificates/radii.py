@@ -33,9 +33,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._common.arrays import FloatArray
+from ..boxes.segments import Forms, bounds_of, slope_matrices
 from ..pencil.neurons import Neurons
 from ..view import ModelView
-from .slopes import Bounds, bounds_of, input_slopes, slope_matrices
+from .slopes import input_slopes
 
 ENTRIES = 2**21
 """Numbers that are held at a time."""
@@ -172,10 +173,10 @@ def _distances(u: FloatArray, knots: tuple[float, ...]) -> FloatArray:
     return np.abs(u[:, None] - np.array(knots[1:-1]))
 
 
-def _hull(neurons: Neurons, own: FloatArray, parts: list[FloatArray]) -> Bounds:
+def _hull(neurons: Neurons, own: FloatArray, parts: list[FloatArray]) -> Forms:
     """Return the bounds of the slopes of one input, of all its segments: (m,) = (1,)."""
     found = bounds_of(neurons, own, [part[None] for part in parts])
-    return Bounds(
+    return Forms(
         found.low.min(keepdims=True),
         found.high.max(keepdims=True),
         found.least.min(axis=0, keepdims=True),
@@ -183,11 +184,11 @@ def _hull(neurons: Neurons, own: FloatArray, parts: list[FloatArray]) -> Bounds:
     )
 
 
-def _norm(bounds: Bounds) -> float:
+def _norm(bounds: Forms) -> float:
     return float(max(-bounds.low[0], bounds.high[0]))
 
 
-def _stacked(bounds: list[Bounds], neurons: Neurons) -> tuple[FloatArray, FloatArray]:
+def _stacked(bounds: list[Forms], neurons: Neurons) -> tuple[FloatArray, FloatArray]:
     """Return the least and the largest eigenvalues of the slopes of kinked inputs: (inputs, N) each."""
     none = np.empty((0, len(neurons)))
     return (

@@ -11,8 +11,8 @@ with the matrices A and knots g of the column's hats; T the same of a pair's hat
 - *Interval of a slope* (Hellmann–Feynman, Rayleigh): ``∂f/∂u = Σ_n v_nᵀ(S_s + Σ_q …)v_n`` lies between the
   sums over the neurons of λ_min and of λ_max of the matrices; the interval of a segment of the column is the
   least and the largest of these over all choices of the pairs' segments. All of them can be reached: a pair's
-  input takes every value as its other column does. Where there are more than :data:`JOINT` choices, pairs
-  are added by their own extremes, since ``λ_min(X + Y) >= λ_min(X) + λ_min(Y)`` (Weyl).
+  input takes every value as its other column does. Many pairs are
+  added by their own extremes, since ``λ_min(X + Y) >= λ_min(X) + λ_min(Y)`` (Weyl).
 - *Steps*: if u goes up by h, the change of the matrix is h times a mean of slopes on the way, and λ_min of a
   mean is at least the mean of λ_min (it is concave). So a step of h moves f by at least h times the least
   slope on the way, and by at most h times the largest.
@@ -29,7 +29,7 @@ with the matrices A and knots g of the column's hats; T the same of a pair's hat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ import numpy as np
 
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
+from ..boxes.segments import Forms, bounds_of, pair_slopes, pairs_of, slope_matrices
 from ..pencil.neurons import Neurons
 from ..view import Axis, LevelsAxis, ModelView
 from ..view.axes import MISSING
@@ -44,33 +45,8 @@ from ..view.hats import segments
 from ..view.levels import OTHER
 from .signs import proven_directions
 
-JOINT = 256
-"""Choices of segments of pairs that are tried together; further pairs are added by Weyl's inequality."""
-
 CLEAR = 1e-12
 """Least eigenvalue of an increment that is positive beyond rounding, in units of the entries beside it."""
-
-
-def slope_matrices(neurons: Neurons, own: slice, knots: Sequence[float]) -> FloatArray:
-    """Return the slopes of the matrices between K knots, (K − 1, N, E), ``own`` starting with their hats."""
-    hats = neurons.entries[1 + own.start : 1 + own.start + len(knots)]
-    return np.diff(hats, axis=0) / np.diff(np.asarray(knots, dtype=np.float64))[:, None, None]
-
-
-def pairs_of(view: ModelView, place: int) -> Iterator[tuple[int, float]]:
-    """Yield the pairs that a column, given by its place, is in: which, and ∂(its input)/∂u."""
-    for at, pair in enumerate(view.pairs):
-        if place in pair.columns:
-            yield at, (1.0 if place == pair.first else pair.sign) / pair.scale
-
-
-def pair_slopes(view: ModelView, place: int) -> list[FloatArray]:
-    """Return for every pair of a column the slopes in u on its segments, (t, N, E) each."""
-    neurons = view.function.neurons
-    return [
-        rate * slope_matrices(neurons, view.pair_own[at], view.pairs[at].knots)
-        for at, rate in pairs_of(view, place)
-    ]
 
 
 def input_slopes(view: ModelView) -> list[tuple[FloatArray, list[FloatArray]]]:
@@ -89,70 +65,6 @@ def _rows(neurons: Neurons, feature: int) -> FloatArray:
     return neurons.entries[1 + feature : 2 + feature]
 
 
-def choices(
-    own: FloatArray, parts: Sequence[FloatArray], most: int = JOINT
-) -> tuple[FloatArray, list[FloatArray]]:
-    """Return the sums of matrices (m, N, E) and one of each part, (m, J, N, E), and the parts left out.
-
-    A part has the shape (m, V, N, E), or (1, V, N, E). The first is never left out, the others if there
-    would be more than ``most`` sums each.
-    """
-    joint, rest = own[:, None], []
-    for part in parts:
-        if joint.shape[1] == 1 or joint.shape[1] * part.shape[1] <= most:
-            joint = (joint[:, :, None] + part[:, None]).reshape(len(own), -1, *own.shape[1:])
-        else:
-            rest.append(part)
-    return joint, rest
-
-
-def extremes(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return λ_min and λ_max of matrices (m, J, N, E): two arrays of shape (m, J, N)."""
-    low, high = neurons.extremes(matrices.reshape(-1, *matrices.shape[2:]))
-    return low.reshape(matrices.shape[:3]), high.reshape(matrices.shape[:3])
-
-
-@dataclass(frozen=True, eq=False)
-class Bounds:
-    """Bounds over all choices of one matrix of every part: of the sums over the neurons, and of each neuron.
-
-    Attributes
-    ----------
-    low, high : ndarray, shape (m,)
-        Of ``Σ_n λ_min`` and ``Σ_n λ_max``.
-    least, largest : ndarray, shape (m, N)
-        Of λ_min and λ_max.
-    """
-
-    low: FloatArray
-    high: FloatArray
-    least: FloatArray
-    largest: FloatArray
-
-    @property
-    def size(self) -> FloatArray:
-        """Bound of the sum of the norms, (m,), which the rounding of the others is in proportion to."""
-        return np.maximum(-self.least, self.largest).sum(axis=1)
-
-
-def bounds_of(neurons: Neurons, own: FloatArray, parts: Sequence[FloatArray], most: int = JOINT) -> Bounds:
-    """Return the bounds of matrices (m, N, E) and one of each part: see :func:`choices`."""
-    joint, rest = choices(own, parts, most)
-    bottom, top = extremes(neurons, joint)
-    found = Bounds(
-        bottom.sum(axis=2).min(axis=1), top.sum(axis=2).max(axis=1), bottom.min(axis=1), top.max(axis=1)
-    )
-    for part in rest:
-        bottom, top = extremes(neurons, part)
-        found = Bounds(
-            found.low + bottom.sum(axis=2).min(axis=1),
-            found.high + top.sum(axis=2).max(axis=1),
-            found.least + bottom.min(axis=1),
-            found.largest + top.max(axis=1),
-        )
-    return found
-
-
 @dataclass(frozen=True, eq=False)
 class Response:
     """What is proven of m changes of a column: a unit of its number on every segment, or named changes."""
@@ -161,7 +73,7 @@ class Response:
     axis: Axis
 
     @cached_property
-    def bounds(self) -> Bounds:
+    def bounds(self) -> Forms:
         """Bounds of how far f moves."""
         neurons, axis = self.view.function.neurons, self.axis
         if axis.knots:

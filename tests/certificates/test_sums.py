@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spectral_interp import Pencil, certify, explain
-from spectral_interp.certificates import radii, slopes
+from spectral_interp.boxes import segments
+from spectral_interp.certificates import radii
 from spectral_interp.pencil import Total
 from spectral_interp.view import HatsAxis, ModelView, NumberAxis, Output, Pair, Rows
 from tests.certificates.attack_sums import SLACK, Attack, attack_view, draw
@@ -314,9 +315,9 @@ def test_many_pairs_are_added_by_their_extremes(monkeypatch):
     view, _, _, _ = draw(1)
     tight = [certify(view).column(name) for name in NUMBERS]
     ranges = certify(view).contribution_range("bent", [0.3, 2.0], method="local")
-    monkeypatch.setattr(slopes, "JOINT", 1)
+    monkeypatch.setattr(segments, "JOINT", 1)
     monkeypatch.setattr("spectral_interp.certificates.contributions.JOINT", 1)
-    monkeypatch.setattr(slopes.bounds_of, "__defaults__", (1,))
+    monkeypatch.setattr(segments.bounds_of, "__defaults__", (1,))
     for one, name in zip(tight, NUMBERS, strict=True):
         loose = certify(view).column(name)
         assert loose["low"] <= one["low"] + 1e-12

@@ -1,0 +1,87 @@
+"""How far predictions move as one column alone changes: everywhere, and at given rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._common.arrays import FloatArray
+from .._common.text import at_most, counted, number
+from ..boxes.ranges import range_in
+from ..view import LevelsAxis, ModelView, NumberAxis, Rows
+from .slopes import Response
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How far predictions move as one column alone changes.
+
+    Attributes
+    ----------
+    column : str
+    most : float
+        No prediction moves by more, whatever the other columns are.
+    per_row : ndarray, shape (n,)
+        How far apart the predictions of a row are at most: exact for levels, else proven.
+    unit : str
+    """
+
+    column: str
+    most: float
+    per_row: FloatArray
+    unit: str
+
+    def __str__(self) -> str:
+        moves = f"Changing {self.column} alone moves no prediction by more than {at_most(self.most)}"
+        if not len(self.per_row):
+            return f"{moves} ({self.unit})."
+        largest, mean = at_most(float(self.per_row.max())), number(float(self.per_row.mean()))
+        rows = f"the {counted(len(self.per_row), 'row')} here"
+        return f"{moves}; of {rows} by at most {largest}, on average {mean} ({self.unit})."
+
+
+def spread_of(view: ModelView, rows: Rows, name: str, *, rtol: float, max_evaluations: int) -> Spread:
+    """Return how far predictions move as one column changes: see :meth:`Certificate.spread`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, it has dates, or its range in training is not known.
+    """
+    axis = view.axis(name)
+    if isinstance(axis, LevelsAxis):
+        most = float(Response(view, axis).bounds.high.max())
+        return Spread(name, most, _between_levels(view, rows, axis), view.output.unit)
+    if not isinstance(axis, NumberAxis) or axis.low is None or axis.high is None:
+        raise ValueError(
+            f"expected a column of levels, or of numbers whose range in training is known; got {name!r}"
+        )
+    limits = {name: (axis.low, axis.high)}
+    found = [
+        range_in(view, limits, rows.take([at]), rtol=rtol, max_evaluations=max_evaluations)
+        for at in range(len(rows))
+    ]
+    per_row = np.array([one.high - one.low for one in found])
+    return Spread(name, _within_training(view, axis), per_row, view.output.unit)
+
+
+def _between_levels(view: ModelView, rows: Rows, axis: LevelsAxis) -> FloatArray:
+    """Return how far predictions are apart at most between the levels of a column: shape (n,)."""
+    own, found = view.own(axis.name), []
+    for features in axis.place(np.arange(len(axis.levels), dtype=np.float64)):
+        z = rows.z.copy()
+        z[:, own] = features
+        found.append(view.function.values(z))
+    return np.ptp(np.array(found), axis=0)
+
+
+def _within_training(view: ModelView, axis: NumberAxis) -> float:
+    """Return how far f moves at most between two numbers of the training range.
+
+    From one number to another it goes up by at most what all segments let it go up, and down likewise.
+    """
+    bounds = Response(view, axis).bounds
+    low, high = axis.coordinates(np.array([axis.low, axis.high], dtype=np.float64))
+    width = np.diff(np.clip([low, *axis.knots[1:-1], high], low, high))
+    return float(max(width @ bounds.high.clip(0.0), width @ (-bounds.low).clip(0.0)))
