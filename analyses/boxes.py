@@ -23,7 +23,7 @@ from matplotlib.lines import Line2D
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, certify, explain, plots
 from spectral_interp.boxes.limits import Region, free_columns
-from spectral_interp.boxes.ranges import _coordinates as coordinates_of
+from spectral_interp.boxes.ranges import coordinates
 from spectral_interp.certificates import Certificate
 from spectral_interp.plots.style import FAINT, NEUTRAL
 from spectral_interp.view import rows_of
@@ -64,7 +64,7 @@ def limits_about(cert: Certificate, row: pd.DataFrame, columns: list[str]) -> Li
 def at_once(cert: Certificate, row: pd.DataFrame, limits: Limits) -> dict[str, float]:
     """Return the widths of the ranges that are proven without a search."""
     view, rows = cert.view, rows_of(cert.model, row)
-    region = Region(view, free_columns(view, limits, rows), coordinates_of(view, rows))
+    region = Region(view, free_columns(view, limits, rows), coordinates(view, rows))
     _, parts = region.parts([region.root])
     radii = sum((np.abs(part.nodes).max(axis=1) for part in parts), np.zeros(1))
     slopes = cert.columns().set_index("column").loc[list(limits), ["low", "high"]]
