@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .attribution.explain import explain
     from .attribution.interactions import interactions
     from .attribution.result import Attribution
+    from .boxes.counterfactuals import Counterfactual, counterfactual
     from .certificates.certify import certify
     from .comparison.compare import Comparison, compare
     from .estimators.classifier import SpectralClassifier
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Attribution",
     "Comparison",
+    "Counterfactual",
     "DensePencil",
     "Pencil",
     "SpectralClassifier",
     "SpectralRegressor",
     "certify",
     "compare",
+    "counterfactual",
     "explain",
     "interactions",
     "linear_regions",
@@ -40,12 +43,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Attribution": "attribution.result",
     "Comparison": "comparison.compare",
+    "Counterfactual": "boxes.counterfactuals",
     "DensePencil": "pencil.dense",
     "Pencil": "pencil.tridiagonal",
     "SpectralClassifier": "estimators.classifier",
     "SpectralRegressor": "estimators.regressor",
     "certify": "certificates.certify",
     "compare": "comparison.compare",
+    "counterfactual": "boxes.counterfactuals",
     "explain": "attribution.explain",
     "interactions": "attribution.interactions",
     "linear_regions": "regions.pieces",
