@@ -19,6 +19,9 @@ from .moves import FreeWhole, contains
 WHOLE = 1e-6
 """What numbers may differ from whole ones by, as a share, after they have been encoded."""
 
+ROUNDED = 1e-9
+"""Rounding of coordinates that come from features."""
+
 
 def allowed_columns(
     view: ModelView,
@@ -67,7 +70,7 @@ def allowed_columns(
 def _of(view: ModelView, place: int, axis: Axis, u: float, limits: Mapping[str, Any]) -> Free:
     """Return a column with all that its limits, or the training table, allow."""
     if axis.name in limits:
-        return _limited(place, axis, limits[axis.name])
+        return _snapped(_limited(place, axis, limits[axis.name]), u)
     if isinstance(axis, LevelsAxis):
         own = [float(at) for at, level in enumerate(axis.levels) if level not in (OTHER, MISSING) and at != u]
         return FreeLevels(place, axis, (u, *own))
@@ -84,6 +87,15 @@ def _of(view: ModelView, place: int, axis: Axis, u: float, limits: Mapping[str, 
     value = axis.values(np.array([u]))[0]
     ends = value if u < low else first, value if u > high else last
     return replace(column, whole=whole, ends=ends)
+
+
+def _snapped(column: Free, u: float) -> Free:
+    """Return a column whose interval has a coordinate that is on its end but for rounding."""
+    part = column.whole
+    slack = ROUNDED * (1 + abs(u))
+    if isinstance(part, Span) and part.value and part.low - slack <= u <= part.high + slack:
+        return replace(column, whole=part._replace(low=min(part.low, u), high=max(part.high, u)))
+    return column
 
 
 def _whole(view: ModelView, column: Free, u: float) -> Free:

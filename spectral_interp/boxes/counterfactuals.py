@@ -142,7 +142,7 @@ def counterfactual(
     most_columns: int | None = None,
     answers: int = 1,
     rtol: float = 0.1,
-    max_evaluations: int = 400,
+    max_evaluations: int = 40,
 ) -> Counterfactual:
     """Return the nearest change of a row that gives a target, and a proven bound below which none does.
 

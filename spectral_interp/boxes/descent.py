@@ -21,8 +21,8 @@ from .stars import Stars
 STEPS = 25
 """Linear steps."""
 
-HALVINGS = 40
-"""Halvings of a way back."""
+POLISHED = 1e-3
+"""Share of the cost that another round must save."""
 
 MARGIN = 1e-9
 """What a point is beyond the target, as a share of what was missing, so that rounding does not undo it."""
@@ -100,9 +100,21 @@ class Descent:
         rough = self.descend(points, self._movable(points))
         self.keep(rough)
         if self.whole.any():
-            for way in (np.rint, np.ceil, np.floor):
+            for way in (np.rint, np.ceil):
                 self._round(rough, way)
         return self.cost < before
+
+    def polish(self) -> None:
+        """Search from the point found with columns, one by one, back where they were, while that helps."""
+        while np.isfinite(self.cost):
+            places = np.flatnonzero(self.changed(self.found[None])[0])
+            points = np.repeat(self.found[None], len(places) + 2, axis=0)
+            points[np.arange(len(places)), places] = self.start[places]
+            shrunk = self.start + np.array([0.9, 0.7])[:, None] * (self.found - self.start)
+            points[-2:] = np.where(self.numbers & ~np.isnan(self.found), shrunk, points[-2:])
+            before = self.cost
+            if not self.run(points) or self.cost > (1 - POLISHED) * before:
+                break
 
     def move_beyond(self, margin: float) -> None:
         """Move what was found until it is a margin beyond the target, as a share of what was missing."""

@@ -23,6 +23,9 @@ from .stars import Crossing, Star, Stars, first_crossing
 RANGED = 300
 """Boxes in which it is tried to prove that a target cannot be reached at all."""
 
+RANDOM = 30
+"""Random points from which is searched."""
+
 EVERY = 8
 """Cells after which another search is started from where bounds cross."""
 
@@ -86,7 +89,7 @@ class Nearest:
         box = self.conditions[0].region.root
         if np.isinf(self.cost) and self._impossible(box):
             return
-        self._add(box)
+        self._add(box, rtol)
         while self._open and self.lower * (1 + rtol) < self.cost and self.evaluations < max_evaluations:
             before = self.evaluations
             cell = heapq.heappop(self._open)
@@ -95,7 +98,7 @@ class Nearest:
                 self._closed = min(self._closed, cell.cost)
                 continue
             for half in halves:
-                self._add(half, cell.cost)
+                self._add(half, rtol, cell)
             advance(self.evaluations - before)
 
     def placed(self) -> FloatArray:
@@ -114,7 +117,8 @@ class Nearest:
         gain = (values - descent.reached(self.start[None])[0]) / np.maximum(descent.distances(singles), 1e-9)
         best = singles[np.argsort(-gain, kind="stable")[:12]]
         greedy = self._greedy(singles, gain)
-        descent.run(np.concatenate([self.start[None], best, greedy]))
+        descent.run(np.concatenate([self.start[None], best, greedy, self._anywhere()]))
+        descent.polish()
 
     def _greedy(self, singles: FloatArray, gain: FloatArray) -> FloatArray:
         """Return points (m, free) with ever more columns at their best single change."""
@@ -126,6 +130,16 @@ class Nearest:
             point[column], changed = singles[at, column], changed + 1
             found.append(point.copy())
         return np.array(found).reshape(-1, len(self.free))
+
+    def _anywhere(self) -> FloatArray:
+        """Return random points (m, free): some around the row, some anywhere in the limits."""
+        rng, points = np.random.default_rng(0), np.repeat(self.start[None], RANDOM, axis=0)
+        descent = self.descent
+        shares = rng.random(points.shape)
+        near = self.start + rng.normal(size=points.shape)
+        far = descent.low + shares * (descent.high - descent.low)
+        moved = np.where(np.arange(RANDOM)[:, None] % 2 == 0, far, near).clip(descent.low, descent.high)
+        return np.where(descent.numbers, moved, points)
 
     def _impossible(self, box: Box) -> bool:
         """Return whether no point reaches the target, after a search for one by the range of f."""
@@ -141,16 +155,18 @@ class Nearest:
                 return True
         return False
 
-    def _add(self, box: Box, least: float = 0.0) -> None:
-        """Bound a cell that lies in one with a proven cost, and search from where its bound crosses."""
+    def _add(self, box: Box, rtol: float, outer: _Cell | None = None) -> None:
+        """Bound a cell, which may lie in another one, and search from where its bound crosses."""
         self.evaluations += 1
+        least = 0.0 if outer is None else outer.cost
         best: _Cell | None = None
         top = self._top(box)
         for stars in self._violated(box):
             star = stars.star(box)
             if star.changed.sum() > self.most or star.cost >= top:
                 return
-            crossing = first_crossing(stars, star, top, self.most)
+            point = outer.crossing.point if outer is not None and outer.stars is stars else None
+            crossing = first_crossing(stars, star, top, self.most, self.cost / (1 + rtol) * (1 + 1e-6), point)
             cost = max(crossing.cost, least)
             if best is None or cost > best.cost:
                 best = _Cell(cost, self._count, box, star, crossing, stars)
@@ -192,8 +208,9 @@ class Nearest:
         """Search from the point where a bound crosses, now and then thoroughly."""
         point = self.point(cell)[None]
         near = self.descent.reached(point)[0] >= 0
-        if near or self._count <= 2 * EVERY or self._count % EVERY == 0:
-            self.descent.run(point)
+        if near or self._count % EVERY == 1:
+            if self.descent.run(point):
+                self.descent.polish()
 
     def point(self, cell: _Cell) -> FloatArray:
         """Return the coordinates (free,) of about where the bound of a cell crosses."""

@@ -51,7 +51,7 @@ TRIES = 6
 BRACKETS = 7
 """Steps in which a crossing is bracketed."""
 
-SATURATED = 12
+SATURATED = 24
 """Directions that are followed to their caps."""
 
 BASES = 16
@@ -282,12 +282,15 @@ class Crossing(NamedTuple):
         The point of least cost from which they start.
     loose : ndarray, shape (free,)
         By column, what parts that are only added by their norms make of the bound there.
+    point : ndarray, shape (N, d, d)
+        The matrices whose eigenvectors S has.
     """
 
     cost: float
     spent: FloatArray
     base: int
     loose: FloatArray
+    point: FloatArray | None = None
 
 
 class _Sides:
@@ -335,25 +338,32 @@ class _Sides:
         return found
 
 
-def first_crossing(stars: Stars, star: Star, top: float, most: int) -> Crossing:
+def first_crossing(
+    stars: Stars, star: Star, top: float, most: int, enough: float = np.inf, point: FloatArray | None = None
+) -> Crossing:
     """Return where f may first reach zero in a cell, at costs up to ``top`` and with ``most`` columns changed.
 
-    Where nothing crosses below ``top`` the cost is infinite.
+    Where nothing crosses below ``top`` the cost is infinite. S is chosen from about ``point``, by default a point of
+    least cost, until the cost is ``enough``.
     """
     room = float(stars.norm.rest(star.cost, top))
     find = _euclidean if stars.norm.name == "l2" else _along_rays
-    point, best = star.bases[0], None
-    for step in range(TRIES):
-        sides = _Sides(star, _subspaces(stars, point))
+    best, tried = None, star.bases[0]
+    for step, inherited in [*([] if point is None else [(0, True)]), *((step, False) for step in range(TRIES))]:
+        at = point if inherited else tried
+        assert at is not None
+        sides = _Sides(star, _subspaces(stars, at))
         found = find(sides, star, room, most, stars.size)
+        found = found._replace(cost=float(stars.norm.joined(star.cost, found.cost)), point=at)
         if best is None or found.cost > best.cost:
             best = found
-        if np.isinf(best.cost):
+        if best.cost >= enough:
             break
-        there = star.bases[found.base] + np.tensordot(found.spent, star.rays, axes=1)
-        point = point + (there - point) / (step + 1 if step else 2)
+        if not inherited:
+            there = star.bases[found.base] + np.tensordot(found.spent, star.rays, axes=1)
+            tried = tried + (there - tried) / (step + 1 if step else 2)
     assert best is not None
-    return best._replace(cost=float(stars.norm.joined(star.cost, best.cost)))
+    return best
 
 
 def _subspaces(stars: Stars, point: FloatArray) -> list[tuple[Any, FloatArray]]:
