@@ -21,12 +21,12 @@ ray that would cross beyond its cap is replaced by these. The argument repeats.
 It is taken at points in between, which move towards the ray that crosses first, and the best bound counts.
 
 *Pairs*: about B, a pair is linear in its columns up to the next knot. What it bends away beyond that is at most
-``|q − q_0|`` times the largest slope of the bend, at a knot or at an end, and ``|q − q_0|`` grows with what its
-columns spend. That, and parts of dates, are added by their own largest eigenvalues (Weyl).
+``|q − q_0|`` times the largest slope of the bend, at a knot or at an end; on either side ``|q − q_0|`` is at most
+what its columns spend towards that side. That, and parts of dates, are added by their own largest eigenvalues (Weyl).
 
 *Euclidean budgets* ``Σ_c t_c² <= r²``: for weights w with sum 1, g convex gives ``g(B + Σ_c t_c R_c) <= g(B) + Σ_c
 w_c [g(B + (t_c / w_c) R_c) − g(B)]`` (Jensen), at most ``g(B) + Σ_c t_c q_c`` with the slope q_c of the chord to
-``r / w_c``; its largest value is r ‖q₊‖₂ (Cauchy–Schwarz).
+the end of t_c, and linear in t.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ TRIES = 6
 
 BRACKETS = 7
 """Steps in which a crossing is bracketed."""
+
+SHORT_OF, CLOSE = 1e-9, 1e-4
+"""Share by which a chord is cut short for rounding, and by which the least crossing must rise to go on."""
 
 SATURATED = 24
 """Directions that are followed to their caps."""
@@ -163,8 +166,7 @@ class Stars:
             base = base + added.base
             if added.loose is not None:
                 loose.append(added.loose)
-            if added.bends is not None:
-                bends.append(added.bends)
+            bends += added.bends
             rays = rays + added.rays[:, None, None, None] * added.slope
             for place, more in added.others:
                 others[place] = others[place] + more[:, None, None, None] * added.slope
@@ -265,8 +267,13 @@ class _Bent:
         away = (q - q0)[:, None, None, None]
         bend = np.tensordot(hats(q, knots), matrices, axes=1) - self.base - away * self.slope
         self.loose = (free[0], bend) if several and len(q) else None
-        wide = free[int(np.argmax([np.ptp(parts[column].ends) if len(parts[column].ends) else 0 for column in free]))]
-        self.bends = (wide, bend / np.abs(away), np.abs(self.rays)) if len(q) and not several else None
+        spans = [np.ptp(parts[column].ends) if len(parts[column].ends) else 0.0 for column in free]
+        wide = free[int(np.argmax(spans))]
+        self.bends = [
+            (wide, (bend / np.abs(away))[own], np.maximum(side * self.rays, 0.0))
+            for side, own in ((1.0, q > q0), (-1.0, q < q0))
+            if own.any() and not several
+        ]
 
 
 class Crossing(NamedTuple):
@@ -431,12 +438,13 @@ def _crossings(
     low, high, above = np.zeros(len(hot)), found[hot], at_top[hot]
     below = np.full(len(hot), _at(origin) + constant + size)
     for step in range(2 * BRACKETS if len(hot) else 0):
-        tried = low + (high - low) * (below / (below - above) if step % 2 == 0 else 0.5)
+        before = low.min()
+        tried = low + (high - low) * (below / (below - above) * (1 - SHORT_OF) if step % 2 == 0 else 0.5)
         g = sides.g(origin, some[hot], tried, constant) + size
         up = g > 0
         high, above = np.where(up, tried, high), np.where(up, g, above)
         low, below = np.where(up, low, tried), np.where(up, below, g)
-        if (high - low).max() <= 1e-3 * low.min():
+        if step >= 2 and step % 2 == 0 and low.min() - before <= CLOSE * before:
             break
     found[hot] = low
     return found
@@ -449,7 +457,7 @@ def _euclidean(sides: _Sides, star: Star, room: float, most: int, size: float) -
     best = Crossing(0.0, nothing, 0, sides.loose(star, nothing))
     if not room > 0:
         return best._replace(cost=np.inf)
-    for step in range(2 * BRACKETS):
+    for step in range(BRACKETS + 3):
         r = high if step == 0 else (low + high) / 2
         values = [_largest_in_ball(sides, star, sides.start(base), some, r) for base in range(len(star.bases))]
         base = int(np.argmax([value for value, _ in values]))
@@ -462,6 +470,22 @@ def _euclidean(sides: _Sides, star: Star, room: float, most: int, size: float) -
             high = r
             best = best._replace(spent=spent, base=base, loose=sides.loose(star, spent))
     return best._replace(cost=low)
+
+
+def _within_ball(slopes: FloatArray, caps: FloatArray, r: float) -> FloatArray:
+    """Return the t (free,) with the largest ``slopes · t`` where ``0 <= t <= caps`` and ``‖t‖₂ <= r``.
+
+    It is in proportion to the slopes but for those at their caps, which take from r first.
+    """
+    full = np.zeros(len(slopes), dtype=bool)
+    while True:
+        rest = np.sqrt(max(r**2 - float((caps[full] ** 2).sum()), 0.0))
+        size = float(np.linalg.norm(slopes[~full]))
+        t = np.where(full, caps, slopes * (rest / size if size > 0 else 0.0))
+        beyond = ~full & (t > caps)
+        if not beyond.any():
+            return t
+        full |= beyond
 
 
 def _largest_in_ball(
@@ -478,13 +502,14 @@ def _largest_in_ball(
     for _ in range(3):
         own = (weights / weights[np.unique(columns)].sum())[columns]
         slopes = own / caps * (sides.g(origin, some, caps / own, sides.constant) - begin)
-        best = np.zeros(len(star.u))
+        best, most = np.zeros(len(star.u)), np.zeros(len(star.u))
         np.maximum.at(best, columns, slopes)
-        found = begin + r * float(np.linalg.norm(best))
+        np.maximum.at(most, columns, caps)
+        by_column = _within_ball(best, most, r)
+        found = begin + float(best @ by_column) * (1 + SHORT_OF)
         if found < value:
-            value = found
+            value, spent = found, np.zeros(len(star.at))
             chosen = slopes >= best[columns]
-            spent[:] = 0.0
-            spent[some[chosen]] = np.minimum(r * slopes[chosen].clip(0) / max(np.linalg.norm(best), 1e-300), caps[chosen])
+            spent[some[chosen]] = np.minimum(by_column[columns[chosen]], caps[chosen])
         weights = best + 0.02 * best.max() + 1e-300
     return value, spent
