@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from .attribution.explain import explain
     from .attribution.interactions import interactions
     from .attribution.result import Attribution
-    from .boxes.counterfactuals import Counterfactual, counterfactual
     from .certificates.certify import certify
     from .comparison.compare import Comparison, compare
     from .estimators.classifier import SpectralClassifier
     from .estimators.persistence import load
     from .estimators.regressor import SpectralRegressor
+    from .nearest.counterfactuals import Counterfactual, counterfactual
     from .pencil.dense import DensePencil
     from .pencil.tridiagonal import Pencil
     from .regions.pieces import linear_regions
@@ -43,14 +43,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Attribution": "attribution.result",
     "Comparison": "comparison.compare",
-    "Counterfactual": "boxes.counterfactuals",
+    "Counterfactual": "nearest.counterfactuals",
     "DensePencil": "pencil.dense",
     "Pencil": "pencil.tridiagonal",
     "SpectralClassifier": "estimators.classifier",
     "SpectralRegressor": "estimators.regressor",
     "certify": "certificates.certify",
     "compare": "comparison.compare",
-    "counterfactual": "boxes.counterfactuals",
+    "counterfactual": "nearest.counterfactuals",
     "explain": "attribution.explain",
     "interactions": "attribution.interactions",
     "linear_regions": "regions.pieces",
@@ -64,6 +64,7 @@ _ROOMS = (
     "eigen",
     "estimators",
     "models",
+    "nearest",
     "pencil",
     "plots",
     "regions",

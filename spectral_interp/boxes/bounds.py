@@ -189,14 +189,14 @@ def _at_corners(
             for one in sides[:tried]:
                 part = one.inner[:, :, own][..., kept, kept]
                 corners = (corners[:, :, None] + part[:, None]).reshape(len(part), -1, *part.shape[2:])
-            sums[side] = sums[side] + _extreme(corners, side).sum(axis=2)
+            sums[side] = sums[side] + extreme(corners, side).sum(axis=2)
     least, largest = sums[0].min(axis=1), sums[1].max(axis=1)
     for rest in sides[tried:]:
         least, largest = least + rest.least, largest + rest.largest
     return least, largest
 
 
-def _extreme(matrices: FloatArray, side: int) -> FloatArray:
+def extreme(matrices: FloatArray, side: int) -> FloatArray:
     """Return the least (side 0) or the largest (side 1) eigenvalue of matrices (…, m, m).
 
     Those of order 3 are turned in the plane of the last two coordinates until they are tridiagonal.

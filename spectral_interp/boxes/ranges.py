@@ -115,7 +115,7 @@ def range_in(view: ModelView, limits: Any, rows: Rows | None, *, rtol: float, ma
         raise ValueError(f"expected max_evaluations >= 1, a number of boxes; got {max_evaluations!r}")
     if rows is not None and len(rows) != 1:
         raise ValueError(f"expected one row, for the columns without limits; got {len(rows)}")
-    region = Region(view, free_columns(view, limits, rows), _coordinates(view, rows))
+    region = Region(view, free_columns(view, limits, rows), coordinates_of(view, rows))
     slack, seconds = ROUNDING * float(region.size.sum()), SECONDS * max_evaluations * len(region.neurons)
     size = f"at most {max_evaluations:,} boxes of {len(region.free)} columns"
     with progress(max_evaluations, seconds=seconds, size=size, unit="box") as advance:
@@ -140,7 +140,7 @@ def range_in(view: ModelView, limits: Any, rows: Rows | None, *, rtol: float, ma
     )
 
 
-def _coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
+def coordinates_of(view: ModelView, rows: Rows | None) -> FloatArray:
     """Return the coordinates (c,) of a row; without one any will do, as all columns move."""
     if rows is None:
         return np.zeros(len(view.axes))

@@ -125,7 +125,7 @@ def test_every_bound_of_a_box_holds_alone(monkeypatch, corners, crossed):
         view, _, rows, rng = draw(seed, n=8)
         limits = random_limits(view, rng)
         free = free_columns(view, limits, rows.take([0]))
-        region = Region(view, free, ranges._coordinates(view, rows.take([0])))
+        region = Region(view, free, ranges.coordinates_of(view, rows.take([0])))
         found = bounds.bounds_in(region, [region.root])
         f = view.function.values(encoded(view, points(view, rows.data[0], limits, rng, 300)))
         slack = SLACK * (1 + np.abs(f).max())

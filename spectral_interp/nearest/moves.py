@@ -1,9 +1,9 @@
 """What a change of a column costs, and in which directions a column goes from its cheapest value.
 
-From the cheapest value u of a set (see :mod:`.limits`) a column goes towards its *ends*: the knots and ends of
-its interval, the gap, or other levels. Its matrix at any value of the set is ``D(u) + Σ_i t_i R_i`` with a
-matrix ``R_i = (D(end_i) − D(u)) / cost_i`` per unit of cost, ``0 <= t_i <= cost_i`` and ``Σ_i t_i`` the cost of
-the change: between two knots D is affine, and so is the cost.
+From the cheapest value u of a set (see :mod:`..boxes.limits`) a column goes towards its *ends*: the knots and
+ends of its interval, the gap, or other levels. Its matrix at any value of the set is ``D(u) + Σ_i t_i R_i``
+with a matrix ``R_i = (D(end_i) − D(u)) / cost_i`` per unit of cost, ``0 <= t_i <= cost_i`` and ``Σ_i t_i``
+the cost of the change: between two knots D is affine, and so is the cost.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from typing_extensions import override
 
 from .._common.arrays import FloatArray
+from ..boxes.limits import Free, FreeDate, FreeLevels, FreeNumber, Span
 from ..view import DateAxis
-from .limits import Free, FreeDate, FreeLevels, FreeNumber, Span
 
 NORMS = ("scaled l1", "l2", "columns")
 

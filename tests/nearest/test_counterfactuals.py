@@ -1,16 +1,21 @@
 """Nearest changes: under attack, by brute force, in closed form, on tables, and what they say."""
 
-import itertools
-
 import numpy as np
-import pandas as pd
 import pytest
 
-from spectral_interp import DensePencil, Pencil, SpectralClassifier, counterfactual
-from spectral_interp.boxes.goals import goal_of
-from spectral_interp.boxes.moves import Norm
+from spectral_interp import DensePencil, Pencil, counterfactual
 from spectral_interp.pencil import Total
-from spectral_interp.view import ClassesView, DateAxis, HatsAxis, LevelsAxis, ModelView, NumberAxis, Output, Pair, Rows
+from spectral_interp.view import (
+    ClassesView,
+    DateAxis,
+    HatsAxis,
+    LevelsAxis,
+    ModelView,
+    NumberAxis,
+    Output,
+    Pair,
+    Rows,
+)
 from tests.boxes.test_ranges import points, random_limits
 from tests.certificates.attack_sums import draw
 from tests.certificates.mixed import mixed
@@ -22,7 +27,9 @@ NORMS = ("scaled l1", "l2", "columns")
 
 def rows_at(view, values):
     """Return one row of a view of numbers, in its own units."""
-    z = view.placed(np.array([[axis.coordinates(x) for axis, x in zip(view.axes, values, strict=True)]], float))
+    z = view.placed(
+        np.array([[axis.coordinates(x) for axis, x in zip(view.axes, values, strict=True)]], float)
+    )
     return Rows(view, z, np.array([values], dtype=object), np.arange(1))
 
 
@@ -30,7 +37,10 @@ def costs_of(view, start, columns, norm):
     """Return what changes from a row's values to columns of values cost: from the definition."""
     costs = []
     for axis, old, new in zip(view.axes, start, columns, strict=True):
-        u, v = axis.coordinates(np.array([old], dtype=object)), axis.coordinates(np.asarray(new, dtype=object))
+        u, v = (
+            axis.coordinates(np.array([old], dtype=object)),
+            axis.coordinates(np.asarray(new, dtype=object)),
+        )
         moved = ~((u == v) | (np.isnan(u) & np.isnan(v)))
         far = np.where(np.isnan(u - v), 1.0, np.abs(u - v)) if not isinstance(axis, LevelsAxis) else 1.0
         costs.append(np.where(moved, 1.0 if norm == "columns" else far, 0.0))
@@ -153,7 +163,9 @@ def test_brute_force_on_a_grid(norm):
     for seed in range(2):
         rng = np.random.default_rng(seed)
         axes = NumberAxis("a"), HatsAxis("b", knots=(-1.0, 0.2, 1.0))
-        pencils = [Pencil(rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), int(rng.integers(3))) for _ in "ab"]
+        pencils = [
+            Pencil(rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), int(rng.integers(3))) for _ in "ab"
+        ]
         view = ModelView(Total(pencils, [1.0, -1.0]), axes, Output("u"), np.zeros((1, 4)))
         row = rows_at(view, [0.3, -0.4])
         grid = np.column_stack([end.ravel() for end in np.meshgrid(*[np.linspace(-2, 2, 801)] * 2)])
@@ -161,7 +173,9 @@ def test_brute_force_on_a_grid(norm):
         f0 = float(row.prediction[0])
         target = (f0 + 3 * f.max()) / 4
         limits = {"a": (-2.0, 2.0), "b": (-2.0, 2.0)}
-        found = counterfactual(view, row, target=target, limits=limits, norm=norm, rtol=0.1, max_evaluations=60)
+        found = counterfactual(
+            view, row, target=target, limits=limits, norm=norm, rtol=0.1, max_evaluations=60
+        )
         away = np.abs(grid - [0.3, -0.4])
         cost = (away.sum(axis=1) if norm == "scaled l1" else np.linalg.norm(away, axis=1))[f >= target].min()
         assert found.lower <= cost
@@ -306,10 +320,18 @@ def test_one_of_three_classes(random_pencil):
 
 def test_a_sentence_for_everyone():
     pencil = Pencil([[0.0], [2.0]], np.empty((2, 0)), 0)
-    view = ModelView(pencil, (NumberAxis("income"),), Output("log-odds", ("no", "yes"), "sold"), np.zeros((1, 1)))
+    view = ModelView(
+        pencil, (NumberAxis("income"),), Output("log-odds", ("no", "yes"), "sold"), np.zeros((1, 1))
+    )
     row = rows_at(view, [-1.0])
     text = str(counterfactual(view, row, limits={"income": (-2.0, 2.0)}))
-    for part in ("Predicted no", "gives yes", "income from −1 to", "1 standard deviation;", "no allowed change"):
+    for part in (
+        "Predicted no",
+        "gives yes",
+        "income from −1 to",
+        "1 standard deviation;",
+        "no allowed change",
+    ):
         assert part in text
     assert "1 column" in str(counterfactual(view, row, limits={"income": (-2.0, 2.0)}, norm="columns"))
     never = str(counterfactual(view, row, limits={"income": (-2.0, -0.5)}))
@@ -337,9 +359,15 @@ def test_a_dense_pencil(rng):
         ({"target": 1e9, "limits": {"age": ()}}, "expected limits of 'age'; got none"),
         ({"target": 1e9, "limits": {"age": (300, 400)}}, "a row within the limits of 'age'"),
         ({"target": 1e9, "limits": {"city": ["Osl"]}}, "expected levels of 'city'.*is it 'Oslo'"),
-        ({"target": 1e9, "limits": {"dose": (0, 5)}}, "within the limits of 'dose'.*None among them allows a gap"),
+        (
+            {"target": 1e9, "limits": {"dose": (0, 5)}},
+            "within the limits of 'dose'.*None among them allows a gap",
+        ),
         ({"target": 1e9, "fixed": ["aeg"]}, "is it 'age'"),
-        ({"target": 1e9, "fixed": ["age", "income", "dose", "smoker", "city"]}, "a column that may change; got none"),
+        (
+            {"target": 1e9, "fixed": ["age", "income", "dose", "smoker", "city"]},
+            "a column that may change; got none",
+        ),
         ({"target": 1e9, "fixed": ["age"], "limits": {"age": (0, 99)}}, "either in fixed or in limits"),
         ({"target": 1e9, "directions": {"age": 2}}, "1, only up, or -1.*got 2 for 'age'"),
         ({"target": 1e9, "directions": {"city": 1}}, "directions of numbers and dates; got 'city'"),

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._common.arrays import FloatArray
-from .bounds import bounds_in
+from ..boxes.bounds import bounds_in
+from ..boxes.limits import Box, Free, FreeLevels, Span
+from ..boxes.ranges import Search as RangeSearch
+from .crossings import Crossing, first_crossing
 from .descent import Descent
-from .limits import Box, Free, FreeLevels, Span
 from .moves import Norm, contains
-from .ranges import Search as RangeSearch
-from .stars import Crossing, Star, Stars, first_crossing
+from .stars import Star, Stars
 
 RANGED = 300
 """Boxes in which it is tried to prove that a target cannot be reached at all."""
@@ -145,7 +146,7 @@ class Nearest:
         """Return whether no point reaches the target, after a search for one by the range of f."""
         for stars in self.conditions:
             search = RangeSearch(stars.region)
-            while 0 <= search.high.max() and search.attained[1] < 0 and search.evaluations < RANGED:
+            while search.high.max() >= 0 and search.attained[1] < 0 and search.evaluations < RANGED:
                 if not search.halve():
                     break
             self.evaluations += search.evaluations
@@ -208,9 +209,8 @@ class Nearest:
         """Search from the point where a bound crosses, now and then thoroughly."""
         point = self.point(cell)[None]
         near = self.descent.reached(point)[0] >= 0
-        if near or self._count % EVERY == 1:
-            if self.descent.run(point):
-                self.descent.polish()
+        if (near or self._count % EVERY == 1) and self.descent.run(point):
+            self.descent.polish()
 
     def point(self, cell: _Cell) -> FloatArray:
         """Return the coordinates (free,) of about where the bound of a cell crosses."""
@@ -254,8 +254,8 @@ class Nearest:
         value = -float(cell.stars.region.values(self.point(cell)[None])[0])
         return max(value - cell.crossing.loose.sum(), 0.0)
 
-    def _split(self, cell: _Cell, at: int) -> list[Span | tuple[float, ...]]:
-        """Return sets that make up that of a column: halves of where the bound crosses, or the level there."""
+    def _split(self, cell: _Cell, at: int) -> Sequence[Span | tuple[float, ...]]:
+        """Return sets that make up that of a column: cut before the bound crosses, or the level there."""
         column, part, start = self.free[at], cell.box[at], float(self.start[at])
         here, there = cell.star.u[at], self.point(cell)[at]
         if isinstance(part, Span):
@@ -264,7 +264,8 @@ class Nearest:
             return self._cut(column, part, here, there)
         if len(part) < 2:
             return []
-        one = there if not np.isnan(there) and (there != start) else next(l for l in part if l != start)
+        others = [level for level in part if level != start]
+        one = there if there in others else others[0]
         return [(one,), tuple(level for level in part if level != one)]
 
     def _cut(self, column: Free, part: Span, here: float, there: float) -> list[Span]:

@@ -1,9 +1,9 @@
 """Searches for near points that reach a target: nothing here is proven, everything is evaluated.
 
-*Linear steps*: from a point, within a trust region, the cheapest change that reaches the target on the tangent
-plane: columns first go back to where they were, and then those of the steepest slope per cost go as far as it
-takes. A step is kept if it lowers the cost plus a penalty on what is missing. Levels and gaps are tried one
-after the other, and whole values are rounded before the others are moved again.
+*Linear steps*: from a point, within a trust region, the cheapest change that reaches the target on the
+tangent plane: columns first go back to where they were, and then those of the steepest slope per cost go as
+far as it takes. A step is kept if it lowers the cost plus a penalty on what is missing. Levels and gaps are
+tried one after the other, and whole values are rounded before the others are moved again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
-from .limits import Free, FreeDate, FreeLevels
+from ..boxes.limits import Free, FreeDate, FreeLevels
 from .moves import FreeWhole, Norm, legal
 from .stars import Stars
 
@@ -49,13 +49,19 @@ class Descent:
         self.conditions, self.free, self.start, self.norm, self.most = conditions, free, start, norm, most
         self.missing = -np.minimum(self.values(start[None])[0], 0.0)
         self.numbers = np.array(
-            [not isinstance(c, FreeLevels) and c.whole.value and not np.isnan(u) for c, u in zip(free, start, strict=True)],
+            [
+                not isinstance(c, FreeLevels) and c.whole.value and not np.isnan(u)
+                for c, u in zip(free, start, strict=True)
+            ],
             dtype=bool,
         )
         self.whole = np.array(
-            [isinstance(c, FreeWhole) or (isinstance(c, FreeDate) and not c.axis.time) for c in free], dtype=bool
+            [isinstance(c, FreeWhole) or (isinstance(c, FreeDate) and not c.axis.time) for c in free],
+            dtype=bool,
         )
-        ends = [(c.whole.low, c.whole.high) if n else (0.0, 0.0) for c, n in zip(free, self.numbers, strict=True)]
+        ends = [
+            (c.whole.low, c.whole.high) if n else (0.0, 0.0) for c, n in zip(free, self.numbers, strict=True)
+        ]
         self.low, self.high = np.array(ends).reshape(-1, 2).T
         self.cost, self.found, self.margin = np.inf, start.copy(), MARGIN
 
@@ -121,7 +127,9 @@ class Descent:
         if margin <= self.margin:
             return
         self.margin = margin
-        further = self.start + np.array([1.0, 1 + 10 * margin, 1 + 1e3 * margin])[:, None] * (self.found - self.start)
+        further = self.start + np.array([1.0, 1 + 10 * margin, 1 + 1e3 * margin])[:, None] * (
+            self.found - self.start
+        )
         point = np.where(self.numbers & ~np.isnan(self.found), further, self.found)
         self.cost = np.inf
         self.keep(np.concatenate([self.descend(point, self._movable(point)), point]))
@@ -145,7 +153,9 @@ class Descent:
         return (u != self.start) & ~(np.isnan(u) & np.isnan(self.start))
 
     def _legal(self, u: FloatArray) -> FloatArray:
-        return np.column_stack([legal(c, own) for c, own in zip(self.free, u.T, strict=True)]).reshape(u.shape)
+        return np.column_stack([legal(c, own) for c, own in zip(self.free, u.T, strict=True)]).reshape(
+            u.shape
+        )
 
     def _movable(self, u: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which columns may change from points (m, free): as many as are allowed, the steepest."""
@@ -185,7 +195,11 @@ class Descent:
         return best
 
     def _size(self, u: FloatArray) -> FloatArray:
-        return self.distances(u) if self.norm.flat else self.norm.total(self.norm.costs(self.free, self.start, u))
+        return (
+            self.distances(u)
+            if self.norm.flat
+            else self.norm.total(self.norm.costs(self.free, self.start, u))
+        )
 
     def _step(self, u: FloatArray, f: FloatArray, slopes: FloatArray, reach: FloatArray) -> FloatArray:
         """Return the cheapest points (m, free) that reach the target on tangent planes, within a reach."""
@@ -226,7 +240,7 @@ class Descent:
         return np.clip(here + most[:, None] * slopes, low, high)
 
     def _back(self, u: FloatArray) -> FloatArray:
-        """Return points that reach the target after their columns, one by one, have gone back as far as it does."""
+        """Return points that reach the target after columns, one by one, have gone back as far as it does."""
         u = u.copy()
         costs = self.norm.costs(self.free, self.start, u)
         for row in range(len(u)):
@@ -259,7 +273,7 @@ class Descent:
     def _round(self, u: FloatArray, way: np.ufunc) -> None:
         """Keep points whose whole columns are rounded, by their distances, while the others move again."""
         u = u.copy()
-        for at in np.flatnonzero(self.whole & self.numbers):
+        for at in np.flatnonzero(self.whole & self.numbers).tolist():
             column, own = self.free[at], ~np.isnan(u[:, at])
             if isinstance(column, FreeDate):
                 unit = 1 / column.axis.scale

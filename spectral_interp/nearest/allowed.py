@@ -10,10 +10,10 @@ import numpy as np
 
 from .._common.arrays import FloatArray
 from .._common.messages import shown
-from ..view import Axis, DateAxis, LevelsAxis, ModelView, NumberAxis, Rows
+from ..boxes.limits import Free, FreeLevels, FreeNumber, Span, anywhere, limited
+from ..view import Axis, LevelsAxis, ModelView, NumberAxis, Rows
 from ..view.axes import MISSING
 from ..view.levels import OTHER
-from .limits import Free, FreeLevels, FreeNumber, Span, _anywhere, _limited
 from .moves import FreeWhole, contains
 
 WHOLE = 1e-6
@@ -55,7 +55,8 @@ def allowed_columns(
         if not contains(column.whole, u):
             raise ValueError(
                 f"expected a row within the limits of {axis.name!r}; got {shown(rows.data[0][place])}, with "
-                f"limits {shown(limits[axis.name])}" + ("; None among them allows a gap" if np.isnan(u) else "")
+                f"limits {shown(limits[axis.name])}"
+                + ("; None among them allows a gap" if np.isnan(u) else "")
             )
         column = _whole(view, column, u)
         if axis.name in directions:
@@ -63,14 +64,16 @@ def allowed_columns(
         if _moves(column):
             found.append(column)
     if not found:
-        raise ValueError("expected a column that may change; got none: all are fixed, or limited to the row's value")
+        raise ValueError(
+            "expected a column that may change; got none: all are fixed, or limited to the row's value"
+        )
     return found
 
 
 def _of(view: ModelView, place: int, axis: Axis, u: float, limits: Mapping[str, Any]) -> Free:
     """Return a column with all that its limits, or the training table, allow."""
     if axis.name in limits:
-        return _snapped(_limited(place, axis, limits[axis.name]), u)
+        return _snapped(limited(place, axis, limits[axis.name]), u)
     if isinstance(axis, LevelsAxis):
         own = [float(at) for at, level in enumerate(axis.levels) if level not in (OTHER, MISSING) and at != u]
         return FreeLevels(place, axis, (u, *own))
@@ -80,7 +83,7 @@ def _of(view: ModelView, place: int, axis: Axis, u: float, limits: Mapping[str, 
         raise ValueError(
             f"expected limits of {axis.name!r}, as the model does not know its range in training; got none"
         )
-    column = _anywhere(place, axis)
+    column = anywhere(place, axis)
     low, high, *_ = column.whole
     whole = Span(min(low, u), max(high, u))
     first, last = column.ends
@@ -101,7 +104,12 @@ def _snapped(column: Free, u: float) -> Free:
 def _whole(view: ModelView, column: Free, u: float) -> Free:
     """Return a column as one of whole numbers if it is one and the row's number is whole."""
     axis, whole = column.axis, column.whole
-    if not isinstance(column, FreeNumber) or not isinstance(axis, NumberAxis) or axis.low is None or np.isnan(u):
+    if (
+        not isinstance(column, FreeNumber)
+        or not isinstance(axis, NumberAxis)
+        or axis.low is None
+        or np.isnan(u)
+    ):
         return column
     seen = axis.decode(view.background[:, view.own(axis.name)])
     seen = np.array([*seen[~np.isnan(seen)], axis.low, axis.high, axis.values(np.array([u]))[0]])
@@ -119,10 +127,13 @@ def _one_way(column: Free, sign: Any, u: float) -> Free:
     """Return a number or date that may only rise (1) or fall (-1)."""
     name = column.axis.name
     if isinstance(sign, bool) or sign not in (1, -1):
-        raise ValueError(f"expected directions of 1, only up, or -1, only down; got {shown(sign)} for {name!r}")
+        raise ValueError(
+            f"expected directions of 1, only up, or -1, only down; got {shown(sign)} for {name!r}"
+        )
     if isinstance(column, FreeLevels):
         raise ValueError(
-            f"expected directions of numbers and dates; got {name!r}, a column of levels; list those allowed in limits"
+            f"expected directions of numbers and dates; got {name!r}, a column of levels; list those allowed "
+            "in limits"
         )
     if np.isnan(u):
         return column

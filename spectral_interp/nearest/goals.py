@@ -97,9 +97,7 @@ def _number_goal(rows: Rows, target: Any) -> Goal:
         views.append(replace(view, function=shifted(-view.function, high)))
     unit = view.output.unit
     texts = [f"at least {number(low)}"] * (low > -np.inf) + [f"at most {number(high)}"] * (high < np.inf)
-    return Goal(
-        view, tuple(views), (low, high), None, f, unit, f"{number(f)} ({unit})", " and ".join(texts)
-    )
+    return Goal(view, tuple(views), (low, high), None, f, unit, f"{number(f)} ({unit})", " and ".join(texts))
 
 
 def _ends(target: Any, f: float) -> tuple[float, float]:
@@ -107,21 +105,27 @@ def _ends(target: Any, f: float) -> tuple[float, float]:
     pair = isinstance(target, tuple | list) and len(target) == 2
     ends = list(target) if pair else [target]
     if any(
-        isinstance(end, bool) or not isinstance(end, Real) or np.isnan(end) for end in ends if end is not None
+        isinstance(end, bool) or not isinstance(end, Real) or end != end for end in ends if end is not None
     ) or ends in ([None], [None, None]):
-        raise ValueError(f"expected a target: a number, or (low, high), None for an open end; got {shown(target)}")
+        raise ValueError(
+            f"expected a target: a number, or (low, high), None for an open end; got {shown(target)}"
+        )
     if not pair:
         if not np.isfinite(ends[0]):
             raise ValueError(f"expected a finite target; got {shown(target)}")
         if ends[0] == f:
-            raise ValueError(f"expected a target that the row does not meet already; got {shown(target)}, its prediction")
+            raise ValueError(
+                f"expected a target that the row does not meet already; got {shown(target)}, its prediction"
+            )
         return (float(ends[0]), np.inf) if f < ends[0] else (-np.inf, float(ends[0]))
     low = -np.inf if ends[0] is None else float(ends[0])
     high = np.inf if ends[1] is None else float(ends[1])
     if low > high:
         raise ValueError(f"expected a target (low, high) with low <= high; got {shown(target)}")
     if low <= f <= high:
-        raise ValueError(f"expected a target that the row does not meet already; got {shown(target)}, and it is {number(f)}")
+        raise ValueError(
+            f"expected a target that the row does not meet already; got {shown(target)}, with {number(f)}"
+        )
     return low, high
 
 
@@ -143,7 +147,14 @@ def _class_goal(rows: Rows, target: Any) -> Goal:
         prediction = float(values[place] - values.max())
     unit = view.output.unit
     return Goal(
-        view, tuple(conditions), (), classes[place], prediction, unit, class_text(classes[now]), class_text(classes[place])
+        view,
+        tuple(conditions),
+        (),
+        classes[place],
+        prediction,
+        unit,
+        class_text(classes[now]),
+        class_text(classes[place]),
     )
 
 
@@ -156,7 +167,6 @@ def shifted(function: SpectralFunction, by: float) -> SpectralFunction:
     array([7.])
     """
     if isinstance(function, Total):
-        first, *rest = (pencil for pencil in function.pencils)
         at = int(np.flatnonzero(function.weights)[0])
         pencils = list(function.pencils)
         pencils[at] = shifted(pencils[at], by / function.weights[at])  # type: ignore[call-overload]
@@ -165,7 +175,8 @@ def shifted(function: SpectralFunction, by: float) -> SpectralFunction:
         matrices = function.matrices.copy()
         matrices[0] += by * np.eye(function.dim)
         return DensePencil(matrices, function.k)
-    assert isinstance(function, Pencil)
+    if not isinstance(function, Pencil):
+        raise TypeError(f"expected a pencil or a total; got {type(function).__name__}")
     diag = function.diag.copy()
     diag[0] += by
     return Pencil(diag, function.off, function.k)
