@@ -10,12 +10,12 @@ sides and the lower end is proven.
 
 *Caps*: a direction ends at its cap c_i, and a ray beyond it is no part of the cell. A ray that would cross
 there may be replaced by those that start at ``B + c_i R_i`` with what is left, in all other directions.
-Proof: at a corner of ``Σ t <= r, 0 <= t_i <= c_i`` all directions that are used are at their caps but for one, j. If
-one of those at their caps is replaced, the corner is one of what starts at its cap, and the argument repeats
-with fewer directions. If only j is, let ``t_j = c_j s``: t is ``(1 − s) p + s q`` where p has ``r / (r − c_j
-s)`` times the other t, which lies among the rays that are kept, and q has c_j and ``(r − c_j) / (r − c_j s)
-<= 1`` times the others, which lies in what starts at the cap of j. Changes that cannot be divided, of levels
-or whole numbers, are left out up to their least cost.
+Proof: at a corner of ``Σ t <= r, 0 <= t_i <= c_i`` all directions that are used are at their caps but for
+one, j. If one of those at their caps is replaced, the corner is one of what starts at its cap, and the
+argument repeats with fewer directions. If only j is, let ``t_j = c_j s``: t is ``(1 − s) p + s q`` where p
+has ``r / (r − c_j s)`` times the other t, which lies among the rays that are kept, and q has c_j and ``(r −
+c_j) / (r − c_j s) <= 1`` times the others, which lies in what starts at the cap of j. Changes that cannot be
+divided, of levels or whole numbers, are left out up to their least cost.
 
 *The choice of S*: S from the eigenvectors of A at the row is tight there, and where g crosses first it is
 not. It is taken at points in between, which move towards the ray that crosses first, and the best bound

@@ -106,6 +106,26 @@ def contains(part: Span | tuple[float, ...], u: float) -> bool:
     return any(level == u or (np.isnan(level) and np.isnan(u)) for level in part)
 
 
+def clipped(part: Span | tuple[float, ...], u: float) -> float:
+    """Return the coordinate of an interval nearest to a coordinate; NaN for levels, and for the gap alone."""
+    if not isinstance(part, Span) or not part.value or np.isnan(u):
+        return np.nan
+    return min(max(u, part.low), part.high)
+
+
+def near(column: Free, part: Span | tuple[float, ...], u: float, reach: float) -> Span | tuple[float, ...]:
+    """Return an interval without what is further from a coordinate than a reach, whole where it was."""
+    if not isinstance(part, Span) or isinstance(column.axis, DateAxis):
+        return part
+    low, high = u - reach, u + reach
+    if isinstance(column, FreeWhole):
+        values = np.asarray(column.axis.values(np.array([low, high])), dtype=np.float64)
+        ends = np.array([np.floor(values[0]), np.ceil(values[1])])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low, high = np.where(np.isfinite(ends), column.axis.coordinates(ends), [low, high]).tolist()
+    return part._replace(low=max(part.low, low), high=min(part.high, high))
+
+
 def first_steps(column: Free, base: float, ends: FloatArray) -> FloatArray:
     """Return the least that a change from a base towards ends (m,) costs: 0 unless values are whole."""
     if isinstance(column, FreeWhole):

@@ -18,7 +18,7 @@ from ..boxes.limits import Box, Free, FreeLevels, Span
 from ..boxes.ranges import Search as RangeSearch
 from .crossings import Crossing, first_crossing
 from .descent import Descent
-from .moves import Norm, contains
+from .moves import Norm, clipped, contains, near
 from .stars import Star, Stars
 
 RANGED = 300
@@ -160,6 +160,7 @@ class Nearest:
         """Bound a cell, which may lie in another one, and search from where its bound crosses."""
         self.evaluations += 1
         least = 0.0 if outer is None else outer.cost
+        box = self._trimmed(box)
         best: _Cell | None = None
         top = self._top(box)
         for stars in self._violated(box):
@@ -183,6 +184,16 @@ class Nearest:
             return
         self._try(best)
         heapq.heappush(self._open, best)
+
+    def _trimmed(self, box: Box) -> Box:
+        """Return a cell without values of numbers that alone cost more than the point found."""
+        if np.isinf(self.cost) or self.norm.flat:
+            return box
+        u = [clipped(part, float(start)) for part, start in zip(box, self.start, strict=True)]
+        costs = self.norm.costs(self.free, self.start, np.array([u]))
+        rest = self.norm.rest(float(self.norm.total(costs)[0]), self.cost) * (1 + SLIGHT)
+        parts = zip(self.free, box, u, strict=True)
+        return tuple(part if np.isnan(at) else near(column, part, at, rest) for column, part, at in parts)
 
     def _top(self, box: Box) -> float:
         """Return the cost up to which a cell matters: of the point found, or all that it can cost."""
