@@ -9,8 +9,8 @@ import spectral_interp
 
 PACKAGE = Path(spectral_interp.__file__).parent
 ROOMS = [
-    *("commands", "report", "plots", "comparison", "estimators", "training", "attribution", "certificates"),
-    *("regions", "boxes", "tables", "models", "view", "pencil", "eigen", "files", "_common"),
+    *("commands", "report", "whatif", "plots", "comparison", "estimators", "training", "attribution"),
+    *("certificates", "regions", "boxes", "tables", "models", "view", "pencil", "eigen", "files", "_common"),
 ]
 """From the top floor down; a room imports only from rooms further down."""
 

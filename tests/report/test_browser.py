@@ -1,7 +1,6 @@
 """The report in a real browser: at two widths, by keyboard, in the dark, with columns named to do harm."""
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,6 @@ from spectral_interp import SpectralRegressor, report
 from spectral_interp.comparison import study
 from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on the path")
 
 SCRIPT, IMAGE, LONG = (
     "</script><script>window.broken = 1</script>",
@@ -33,10 +29,6 @@ NAMES = [
     "Größe",
     "k",
 ]
-OPTIONS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars"
-)
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +50,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser") / "out"
     report.write(analysis, folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for option in OPTIONS.split():
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(params=[1280, 390])
