@@ -62,6 +62,22 @@ SpectralModel.from(data).then((model) => {
 """
 
 
+HALVE = """
+const [data, row, width, steps, done] = arguments;
+SpectralModel.from(data).then((model) => {
+  const u = row.map((value, column) => model.coordinate(column, value));
+  const ends = [-1, 1].map((sign) => u.map((x, column) => (model.axes[column].kind === "number" ? x + sign * width : x)));
+  const search = new SpectralModel.Search(model, u, ...ends, [1]);
+  const found = [[...search.range, ...search.found]];
+  for (let i = 0; i < steps; i++) {
+    search.halve();
+    found.push([...search.range, ...search.found]);
+  }
+  done(found);
+}).catch((error) => done(String(error)));
+"""
+
+
 @pytest.fixture(scope="module")
 def browser(chromium):
     chromium.get("about:blank")
@@ -238,6 +254,24 @@ def test_curves_are_predictions(browser, price, florist, flowers, rng):
         steps = np.linspace(-3, 3, 9).tolist()
         worst = run(browser, CURVES, model_data(est.view()), values, steps)
         assert worst <= 1e-11 * np.abs(rows.prediction).max()
+
+
+def test_halving_tightens_a_range_that_holds_every_value(browser, price, rng):
+    est, X = price
+    view, rows = est.view(), est.rows(X[:1])
+    u, width = coordinates(view, rows.z)[0], 0.2
+    values = [plain(value) for value in rows.data[0].tolist()]
+    low, high, least, largest = np.array(run(browser, HALVE, model_data(view), values, width, 60)).T
+    moves = np.array([isinstance(axis, NumberAxis) for axis in view.axes])
+    points = u + moves * rng.uniform(-width, width, (3000, len(u)))
+    inside = view.values(view.placed(points))
+    assert low[-1] <= min(inside.min(), least[-1])
+    assert high[-1] >= max(inside.max(), largest[-1])
+    assert (np.diff(low) >= 0).all()
+    assert (np.diff(high) <= 0).all()
+    assert high[-1] - low[-1] < 0.7 * (high[0] - low[0])
+    assert least[-1] < inside.min() + 0.3 * np.ptp(inside)
+    assert largest[-1] > inside.max() - 0.3 * np.ptp(inside)
 
 
 def test_features_without_effect_are_not_sent(browser, rng):

@@ -355,6 +355,11 @@ const SpectralModel = (() => {
       return this.functions > 1 ? SpectralModel.centred(found) : found;
     }
 
+    /* Σ_c weight_c f_c at u. */
+    combined(u, weights) {
+      return this.scores(u).reduce((sum, score, f) => sum + weights[f] * score, 0);
+    }
+
     static centred(scores) {
       const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
       return scores.map((score) => score - mean);
@@ -501,25 +506,38 @@ const SpectralModel = (() => {
 
     /* Between what Σ_c weight_c f_c is proven to be where numbers are within [low, high], coordinates; they
        stay where these are equal. The proof stands in boxes/bounds.py: tangent planes, with the lesser of
-       curvature, gap and Weyl beyond them. */
-    range(u, low, high, weights) {
-      const box = this._box(u, low, high);
-      const ends = [0, 0], total = [0, 0], sides = box.parts.map((part) => [
-        new Float64Array(part.length), part.map(() => new Float64Array(this.dim)),
-      ]);
-      let slack = 0;
+       curvature, gap and Weyl beyond them. Returns the ends; the coordinates at which the tangent plane is least
+       and largest; and what is lost by column, for halving. */
+    bound(u, low, high, weights) {
+      const box = this._box(u, low, high), total = [0, 0], loss = new Float64Array(this.axes.length);
+      const sides = box.parts.map(({ nodes }) => ({
+        slopes: new Float64Array(nodes.length), residuals: nodes.map(() => new Float64Array(this.dim)), far: 0,
+      }));
       for (let n = 0; n < this.count; n++) {
         const weight = weights[this.of[n]];
         if (weight === 0) continue;
-        const [value, beyond] = this._beyond(box, n, weight, sides);
-        slack += ROUNDING * Math.abs(weight) * box.sizes[n];
-        for (const side of [0, 1]) {
-          total[side] += weight * value;
-          ends[side] += Math.abs(weight) * beyond[weight > 0 ? side : 1 - side];
-        }
+        const [value, below, above] = this._beyond(box, n, weight, sides);
+        const slack = ROUNDING * Math.abs(weight) * box.sizes[n];
+        total[0] += weight * value - Math.abs(weight) * (weight > 0 ? below : above) - slack;
+        total[1] += weight * value + Math.abs(weight) * (weight > 0 ? above : below) + slack;
       }
-      const tilt = (pick) => sides.reduce((sum, [slopes]) => sum + pick(...slopes), 0);
-      return [total[0] + tilt(Math.min) - ends[0] - slack, total[1] + tilt(Math.max) + ends[1] + slack];
+      const ends = [Math.min, Math.max].map((pick, end) => {
+        const at = u.slice();
+        sides.forEach(({ slopes }, part) => {
+          const best = pick(...slopes), { at: places, columns } = box.parts[part];
+          total[end] += best;
+          if (places) at[columns[0]] = places[slopes.indexOf(best)];
+        });
+        return at;
+      });
+      sides.forEach(({ far }, part) => {
+        for (const column of box.parts[part].columns) loss[column] += far / box.parts[part].columns.length;
+      });
+      return { range: total, ends, loss };
+    }
+
+    range(u, low, high, weights) {
+      return this.bound(u, low, high, weights).range;
     }
 
     /* The eigenvalue of the middle of a box, and how far a neuron is at most beyond its tangent plane, below and
@@ -530,8 +548,8 @@ const SpectralModel = (() => {
       this._sort();
       const spectrum = Float64Array.from(this.a), value = spectrum[k];
       let far = rounding, half = rounding;
-      box.parts.forEach((nodes, at) => {
-        const [slopes, residuals] = sides[at];
+      box.parts.forEach(({ nodes }, at) => {
+        const { slopes, residuals } = sides[at];
         let furthest = 0, widest = 0;
         nodes.forEach((node, a) => {
           const residual = residuals[a];
@@ -547,14 +565,15 @@ const SpectralModel = (() => {
         });
         far += furthest;
         half += widest;
+        sides[at].far += Math.abs(weight) * furthest;
       });
-      return [value, [-1, 1].map((sign) => {
+      return [value, ...[-1, 1].map((sign) => {
         const beside = [];
         for (let j = sign > 0 ? 0 : k + 1; j < (sign > 0 ? k : dim); j++) beside.push(j);
         const gap = beside.reduce((least, j) => Math.min(least, sign * (value - spectrum[j])), Infinity);
         const plain = SpectralModel.plain(gap - rounding, far, half);
         if (!(gap - far > CLEAR * box.sizes[n])) return plain;
-        const sum = sides.reduce((total, [, residuals]) => total + Math.max(...residuals.map((residual) =>
+        const sum = sides.reduce((total, { residuals }) => total + Math.max(...residuals.map((residual) =>
           Math.sqrt(beside.reduce((part, j) => part + residual[j] ** 2 / (sign * (value - spectrum[j]) - far), 0)))), 0);
         return Math.min(sum * sum, plain);
       })];
@@ -612,9 +631,13 @@ const SpectralModel = (() => {
       this.axes.forEach((axis, column) => {
         if (free[column]) parts.set(column, ends[column].map((at) => this._node(axis, column, at, most)));
       });
-      const bends = moving.map((pair) => this._addSecant(pair, free, ends, parts, centre, most));
-      const found = [...parts.values(), ...bends.filter((bend) => bend.length > 1)];
-      for (const nodes of found) this._recentre(nodes, centre);
+      const found = [...parts].map(([column, nodes]) => ({ nodes, columns: [column], at: ends[column] }));
+      for (const pair of moving) {
+        const nodes = this._addSecant(pair, free, ends, parts, centre, most);
+        const columns = [pair.first, pair.second].filter((column) => free[column]);
+        if (nodes.length > 1) found.push({ nodes, columns, at: null });
+      }
+      for (const { nodes } of found) this._recentre(nodes, centre);
       return { centre, parts: found, sizes: this._terms(most) };
     }
 
@@ -711,5 +734,52 @@ const SpectralModel = (() => {
     }
   }
 
+  /* Best-first halving of a box: the proven range and the values found inside come closer with every step. */
+  class Search {
+    constructor(model, u, low, high, weights) {
+      Object.assign(this, { model, u, weights, boxes: [], found: [Infinity, -Infinity] });
+      this._add(low, high, [-Infinity, Infinity]);
+    }
+
+    _add(low, high, within) {
+      const { model, weights } = this, { range, ends, loss } = model.bound(this._inside(low, high), low, high, weights);
+      for (const point of [this._inside(low, high), ...ends]) {
+        const value = model.combined(point, weights);
+        this.found = [Math.min(this.found[0], value), Math.max(this.found[1], value)];
+      }
+      this.boxes.push({ low, high, loss, range: [Math.max(range[0], within[0]), Math.min(range[1], within[1])] });
+    }
+
+    /* The middle of the columns that move. */
+    _inside(low, high) {
+      return this.u.map((x, column) => (low[column] < high[column] ? (low[column] + high[column]) / 2 : x));
+    }
+
+    get range() {
+      const low = Math.min(...this.boxes.map(({ range }) => range[0]), this.found[0]);
+      return [low, Math.max(...this.boxes.map(({ range }) => range[1]), this.found[1])];
+    }
+
+    /* Halve the box that holds the looser end, at a knot if there is one inside; false if it cannot be. */
+    halve() {
+      const [low, high] = this.range, above = high - this.found[1] > this.found[0] - low;
+      const end = above ? Math.max : Math.min, side = above ? 1 : 0;
+      const worst = end(...this.boxes.map(({ range }) => range[side]));
+      const at = this.boxes.findIndex(({ range }) => range[side] === worst), box = this.boxes[at];
+      if (at < 0) return false;
+      const column = box.loss.indexOf(Math.max(...box.loss)), from = box.low[column], to = box.high[column];
+      const middle = (from + to) / 2;
+      if (!(from < middle && middle < to)) return false;
+      const inside = this.model.axes[column].knots.slice(1, -1).filter((knot) => from < knot && knot < to);
+      const place = inside.reduce((best, knot) => (Math.abs(knot - middle) < Math.abs(best - middle) ? knot : best), inside.length ? inside[0] : middle);
+      this.boxes.splice(at, 1);
+      const replaced = (ends, value) => ends.map((x, c) => (c === column ? value : x));
+      this._add(box.low, replaced(box.high, place), box.range);
+      this._add(replaced(box.low, place), box.high, box.range);
+      return true;
+    }
+  }
+
+  SpectralModel.Search = Search;
   return SpectralModel;
 })();
