@@ -10,10 +10,11 @@ import numpy as np
 
 from .._common.arrays import FloatArray
 from .._common.sampling import spread
-from .._common.text import class_text, row_text, visible
+from .._common.text import class_text, counted, row_text, visible
 from ..certificates.contributions import Move
 from ..view import Axis, ClassesView, DateAxis, LevelsAxis, ModelView, NumberAxis, Rows
 from ..view.dates import dates_of
+from ..view.rows import Coordinates
 from .model import coordinates, model_data
 
 CELLS = 40_000
@@ -60,9 +61,10 @@ def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> 
     view = rows.view
     model = model_data(view)
     kept = spread(len(rows), max(50, CELLS // len(view.axes)))
-    u = coordinates(view, rows.z)
+    u = rows.encoded.u if isinstance(rows.encoded, Coordinates) else coordinates(view, rows.z)
+    cells = [_cells(axis, rows.data[:, at], u[:, at]) for at, axis in enumerate(view.axes)]
     drawn = u if len(rows) > len(view.background) else coordinates(view, view.background)
-    source = f"the {len(rows)} explained rows" if drawn is u else view.background_name
+    source = f"the {counted(len(rows), 'explained row')}" if drawn is u else view.background_name
     places = [view.columns.index(name) for name in order]
     banded = [view.axes[place] for place in places[:FIRST]]
     return {
@@ -75,30 +77,30 @@ def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> 
         "order": places,
         "first": FIRST,
         "columns": [
-            _column(axis, drawn[:, at], _cells(axis, rows, at)) for at, axis in enumerate(view.axes)
+            _column(axis, own, given)
+            for axis, own, given in zip(view.axes, drawn.T, cells, strict=True)
         ],
         "bands": {view.columns.index(axis.name): bands(view, axis, drawn) for axis in banded},
         "rows": {
             "labels": [row_text(rows.labels[at]) for at in kept],
-            "values": [[_cells(axis, rows, at)[i] for i in kept] for at, axis in enumerate(view.axes)],
+            "values": [[given[at] for at in kept] for given in cells],
         },
         "start": int(np.abs(kept - start).argmin()),
     }
 
 
-def _cells(axis: Axis, rows: Rows, at: int) -> list[Any]:
+def _cells(axis: Axis, values: Any, u: FloatArray) -> list[Any]:
     """Return the values of a column as JavaScript reads them: numbers, places of levels, days; or None."""
-    u = axis.locate(rows.z[:, rows.view.own(axis.name)])
     if isinstance(axis, LevelsAxis):
         return [None if np.isnan(place) else int(place) for place in u]
-    exact = axis.drawn(u) if isinstance(axis, DateAxis) else _numbers(axis, rows.data[:, at], u)
+    exact = axis.drawn(u) if isinstance(axis, DateAxis) else _numbers(axis, values, u)
     return [None if np.isnan(value) else float(value) for value in exact]
 
 
-def _numbers(axis: Axis, cells: Any, u: FloatArray) -> FloatArray:
-    """Return numbers as the table has them; those of other texts from their coordinates."""
+def _numbers(axis: Axis, values: Any, u: FloatArray) -> FloatArray:
+    """Return numbers as the table has them; what it has as text from their coordinates."""
     try:
-        given = np.asarray(cells, dtype=np.float64)
+        given = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         given = np.full(len(u), np.nan)
     with np.errstate(over="ignore"):
@@ -182,7 +184,7 @@ def _places(axis: Axis, known: FloatArray) -> tuple[FloatArray, float]:
     inside = [knot for knot in axis.knots if low < knot < high] if len(axis.knots) <= POINTS else []
     even = np.linspace(low, high, POINTS)
     if isinstance(axis, DateAxis):
-        even = np.array([*map(axis.coordinates, [dates_of(axis.drawn(even), time=axis.time)])])[0]
+        even = axis.coordinates(dates_of(axis.drawn(even), time=axis.time))
     return np.unique([*even, *inside, start]), start
 
 

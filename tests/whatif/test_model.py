@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from spectral_interp import DensePencil, Pencil, SpectralRegressor
+from spectral_interp import DensePencil, Pencil
 from spectral_interp.attribution.local import local
 from spectral_interp.boxes import bounds
 from spectral_interp.boxes.limits import FreeNumber, Region, Span
@@ -108,24 +108,6 @@ def varied(X, rng):
             column = np.where(rng.random(ROWS) < 0.1, column * 50, column)
         found[name] = column
     return pd.DataFrame(found)
-
-
-def price_table():
-    rng, n = np.random.default_rng(0), 250
-    X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "income": np.exp(rng.normal(size=n))})
-    X["gappy"] = np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n))
-    X["city"] = rng.choice(["Oslo", "Rome"], n).astype(object)
-    y = 8 * np.sign(np.sin(3 * X["a"])) + 20 * (np.abs(X["a"] - X["b"]) < 0.7)
-    return X, y + 3 * np.log(X["income"]) + 5 * (X["city"] == "Oslo")
-
-
-@pytest.fixture(scope="module")
-def price():
-    X, y = price_table()
-    est = SpectralRegressor(form="sum", members=2, random_state=0).fit(X, y.rename("price"))
-    assert est.view().pairs
-    assert any(axis.knots for axis in est.view().axes)
-    return est, X
 
 
 def check(browser, rows, weights, *, width=0.3, reference=None):

@@ -7,6 +7,8 @@
   const LINES = 10;
   const LONGEST = 50000;
   const FRAME = 8;
+  const REFINE = 1000;
+  const CLOSE = 1.05;
 
   const element = (tag, className, text) => {
     const made = document.createElement(tag);
@@ -84,7 +86,7 @@
        tolerance in percent, the class that is explained and the one that it is against, −1 for all. */
     rowState(row) {
       const values = this.columns.map(({ at, typical }) => (row < 0 ? typical : this.data.rows.values[at][row]));
-      return this.state && this.state.values ? { ...this.state, values } : { values, tolerance: 10, own: this.likeliest(values), against: -1 };
+      return this.state && this.state.values ? { ...this.state, values } : { values, tolerance: 1, own: this.likeliest(values), against: -1 };
     }
 
     likeliest(values) {
@@ -206,7 +208,7 @@
       }
       this.keep();
       this.enable();
-      $("live").textContent = `${$("prediction").textContent}. ${$("range").textContent}`;
+      $("live").textContent = `${$("prediction").textContent}.`;
     }
 
     travel(by) {
@@ -330,8 +332,15 @@
       box.max = this.steps(column);
       box.step = 1;
       box.setAttribute("aria-label", `${column.title}, slider`);
-      box.addEventListener("input", () => this.set(column, this.slid(column, Number(box.value)), false));
-      box.addEventListener("change", () => this.remember());
+      box.addEventListener("input", () => {
+        this.sliding = true;
+        this.set(column, this.slid(column, Number(box.value)), false);
+      });
+      box.addEventListener("change", () => {
+        this.sliding = false;
+        this.remember();
+        this.schedule();
+      });
       card.slider = box;
       return box;
     }
@@ -495,8 +504,24 @@
           if (performance.now() - start > FRAME) break;
           if (this.dirty.has(at) && this.onShow(at)) this.draw(at, true);
         }
-        if ([...this.dirty].some((at) => this.onShow(at))) this.schedule();
+        const left = [...this.dirty].some((at) => this.onShow(at));
+        if (left || (!this.sliding && this.refine(start))) this.schedule();
       });
+    }
+
+    /* Halve the region of the proven range for the rest of a frame; return whether more would help. */
+    refine(start) {
+      const search = this.search;
+      while (search && performance.now() - start < FRAME) {
+        const [low, high] = search.range;
+        const close = high - low <= CLOSE * (search.found[1] - search.found[0]);
+        const before = performance.now();
+        if (close || this.spent > REFINE || !search.halve()) this.search = null;
+        this.spent += performance.now() - before;
+        if (!this.search) break;
+      }
+      if (search) this.tell(search);
+      return Boolean(this.search);
     }
 
     onShow(at) {
@@ -511,12 +536,20 @@
       this.columns.forEach(({ at, floor }) => {
         if (moves[at] && floor !== null) ends[0][at] = Math.max(ends[0][at], Math.min(this.u[at], this.model.coordinate(at, floor)));
       });
-      const [low, high] = this.model.range(this.u, ...ends, this.weights());
+      const still = tolerance === 0 || !moves.some(Boolean) || !Number.isFinite(this.found.prediction);
+      this.search = still ? null : new SpectralModel.Search(this.model, this.u, ...ends, this.weights());
+      this.spent = 0;
+      if (still) $("range").textContent = `unit: ${this.unit}`;
+      else this.tell(this.search);
+    }
+
+    /* The proven range in words. */
+    tell({ range: [low, high], found }) {
       this.proven = [low, high];
       const what = this.classes.length ? `the ${this.unit}` : "the prediction";
-      $("range").textContent = tolerance === 0 || !moves.some(Boolean) || !Number.isFinite(low + high)
-        ? this.classes.length ? `${number(this.found.prediction)} (${this.unit})` : `unit: ${this.unit}`
-        : `Proven: within the tolerance ${what} stays between ${outward(low, false)} and ${outward(high, true)}.`;
+      const here = this.classes.length ? `${number(this.found.prediction)} (${this.unit}). ` : "";
+      $("range").textContent = `${here}Proven: within the tolerance ${what} stays between ${outward(low, false)} and ${outward(high, true)}; `
+        + `values from ${number(found[0])} to ${number(found[1])} occur.`;
     }
 
     /* The curve of a column: what the prediction would be at its other values. */
@@ -569,7 +602,10 @@
       const y = this.scale(values, band), x = (u) => (200 * (u - column.low)) / (column.high - column.low);
       const path = (us, vs) => us.map((u, i) => `${x(u).toFixed(1)} ${y(vs[i]).toFixed(1)}`).join("L");
       const parts = [];
-      if (band) parts.push(drawing("path", "wi-band", { d: `M${path(band.at, band.high)}L${path(band.at.slice().reverse(), band.low.slice().reverse())}Z` }));
+      if (band) {
+        parts.push(drawing("path", "wi-band", { d: `M${path(band.at, band.high)}L${path(band.at.slice().reverse(), band.low.slice().reverse())}Z` }));
+        parts.push(...[band.low, band.high].map((end) => drawing("path", "wi-end", { d: `M${path(band.at, end)}` })));
+      }
       const here = y(this.found.prediction).toFixed(1);
       parts.push(drawing("line", "wi-here", { x1: 0, x2: 200, y1: here, y2: here }));
       const ticks = column.knots.filter((knot) => column.low < knot && knot < column.high).map((knot) => `M${x(knot).toFixed(1)} 60V55`).join("");
@@ -610,7 +646,7 @@
       if (Object.values(this.data.bands).some(Boolean)) {
         lines.push("Orange band: a proven bound. A move of this column from its typical value never changes the prediction by more than the band shows, whatever the other columns are. It is proven at up to 100 values of a column and drawn straight between them.");
       }
-      lines.push("The proven range holds for every combination of numbers within the tolerance, of their logarithms where the model uses these. Levels, dates, gaps and columns of 0 and 1 stay as set.");
+      lines.push("The proven range holds for all combinations of numbers within the tolerance, which is a share of every column's standard deviation, of its logarithm where the model uses that. Levels, dates, gaps and columns of 0 and 1 stay as set. The range tightens for a second after each change.");
       return lines;
     }
   }
