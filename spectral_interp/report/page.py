@@ -79,9 +79,7 @@ def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subjec
 def _whatif(subject: Subject, summary: Summary) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
     """Return what the what-if panel needs; or None, and why there is none."""
     try:
-        found = panel_data(
-            subject.whole, subject.strongest, target=summary.target, start=int(subject.row)
-        )
+        found = panel_data(subject.whole, subject.strongest, target=summary.target, start=int(subject.row))
     except TooLarge as reason:
         return None, [("left out", f"what-if panel: {reason}")]
     return found, []

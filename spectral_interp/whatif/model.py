@@ -8,6 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from ..pencil import SpectralFunction
@@ -74,7 +75,7 @@ def coordinates(view: ModelView, z: FloatArray) -> FloatArray:
     return np.column_stack([axis.locate(z[:, view.own(axis.name)]) for axis in view.axes])
 
 
-def _entries(functions: tuple[SpectralFunction, ...]) -> tuple[FloatArray, float]:
+def _entries(functions: tuple[SpectralFunction, ...]) -> tuple[npt.NDArray[Any], float]:
     """Return the matrices of all neurons (p + 1, N, E) and a factor that they are to be multiplied with.
 
     Members of float32 are float32 again without their common weight, the factor.

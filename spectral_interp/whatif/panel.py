@@ -21,7 +21,7 @@ CELLS = 40_000
 """Cells of the rows to start from that a page holds, roughly."""
 
 FIRST = 12
-"""Columns that are shown at once, the strongest, and that have proven bands; the others are behind a click."""
+"""Columns that are shown at once, the strongest, with proven bands; the others are behind a click."""
 
 BINS, POINTS = 24, 33
 """Bars of a distribution, and values of a number at which its band is proven."""
@@ -77,8 +77,7 @@ def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> 
         "order": places,
         "first": FIRST,
         "columns": [
-            _column(axis, own, given)
-            for axis, own, given in zip(view.axes, drawn.T, cells, strict=True)
+            _column(axis, own, given) for axis, own, given in zip(view.axes, drawn.T, cells, strict=True)
         ],
         "bands": {view.columns.index(axis.name): bands(view, axis, drawn) for axis in banded},
         "rows": {

@@ -1,4 +1,4 @@
-"""A sum of neurons on numbers with knots, a pair, a logarithm, gaps and levels; and a page with the panel alone."""
+"""A sum on numbers with knots, a pair, a logarithm, gaps and levels; and a page with the panel alone."""
 
 import json
 
@@ -61,7 +61,9 @@ def reopen(browser, address):
     browser.set_script_timeout(30)
     browser.get(address)
     ready = """const done = arguments[0];
-        const wait = () => document.getElementById('whatif').panel ? done(true) : setTimeout(wait, 20); wait()"""
+        const ready = () => document.getElementById('whatif').panel;
+        const wait = () => ready() ? done(true) : setTimeout(wait, 20);
+        wait()"""
     browser.execute_async_script(ready)
     assert browser.get_log("browser") == []
     return browser

@@ -66,7 +66,8 @@ HALVE = """
 const [data, row, width, steps, done] = arguments;
 SpectralModel.from(data).then((model) => {
   const u = row.map((value, column) => model.coordinate(column, value));
-  const ends = [-1, 1].map((sign) => u.map((x, column) => (model.axes[column].kind === "number" ? x + sign * width : x)));
+  const moves = (column) => model.axes[column].kind === "number";
+  const ends = [-1, 1].map((sign) => u.map((x, column) => (moves(column) ? x + sign * width : x)));
   const search = new SpectralModel.Search(model, u, ...ends, [1]);
   const found = [[...search.range, ...search.found]];
   for (let i = 0; i < steps; i++) {
@@ -281,7 +282,7 @@ def test_large_models_are_refused(monkeypatch, rng):
     with pytest.raises(TooLarge, match="dense and of order 61; a page solves up to 60"):
         model_data(view_of(DensePencil(full + full.swapaxes(1, 2), 30)))
     monkeypatch.setattr(model, "LARGEST", 100)
-    with pytest.raises(TooLarge, match="a page holds up to 0.0 MB"):
+    with pytest.raises(TooLarge, match="a page holds up to 0"):
         model_data(view_of(Pencil(rng.normal(size=(9, 9)), rng.normal(size=(9, 8)), 4)))
 
 

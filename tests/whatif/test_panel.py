@@ -18,8 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:column")
 
 STATE = "return document.getElementById('whatif').panel.state"
 FOUND = "return document.getElementById('whatif').panel.found.prediction"
-CHANGE = """const box = document.getElementById(arguments[0]); box.value = arguments[1];
-box.dispatchEvent(new Event('input', {bubbles: true})); box.dispatchEvent(new Event('change', {bubbles: true}))"""
+CHANGE = """const box = document.getElementById(arguments[0]);
+box.value = arguments[1];
+for (const name of ['input', 'change']) box.dispatchEvent(new Event(name, {bubbles: true}))"""
 SETTLED = """const done = arguments[0], panel = document.getElementById('whatif').panel;
 const wait = () => (panel.waiting || panel.search) ? setTimeout(wait, 20) : done(true); wait()"""
 
@@ -268,9 +269,7 @@ def test_of_many_columns_the_weaker_wait_behind_a_click(open_panel, classifier, 
     assert page.execute_script("return document.querySelector('#wi-more summary').textContent") == (
         "18 more columns"
     )
-    page.execute_async_script(
-        "document.getElementById('wi-more').open = true; setTimeout(arguments[0], 100)"
-    )
+    page.execute_async_script("document.getElementById('wi-more').open = true; setTimeout(arguments[0], 100)")
     page.execute_async_script(SETTLED)
     assert page.execute_script(drawn, "#wi-more") == [True] * 18
 
@@ -286,7 +285,9 @@ def test_dates_and_levels_that_are_not_known(open_panel, rng):
         page.execute_script(CHANGE, "wi-start", str(at))
         assert page.execute_script(FOUND) == pytest.approx(rows.prediction[at], rel=1e-10)
     page.execute_script(CHANGE, "wi-value-4", "2022-03-04")
-    assert page.execute_script(STATE)["values"][4] == (np.datetime64("2022-03-04") - np.datetime64(0, "D")) // np.timedelta64(1, "D")
+    assert page.execute_script(STATE)["values"][4] == (
+        np.datetime64("2022-03-04") - np.datetime64(0, "D")
+    ) // np.timedelta64(1, "D")
     click(page, "copy")
     assert ",2022-03-04," in page.execute_script("return document.getElementById('wi-text').value")
     moved = [column[11:] for column in table]
@@ -315,7 +316,9 @@ def test_without_javascript_it_is_hidden(open_panel, price):
         page.get(page.current_url.split("#")[0])
         shown = page.execute_cdp_cmd("DOM.getDocument", {"depth": -1})
         assert "needs JavaScript" in str(shown)
-        box = page.execute_cdp_cmd("DOM.querySelector", {"nodeId": shown["root"]["nodeId"], "selector": "#wi"})
+        box = page.execute_cdp_cmd(
+            "DOM.querySelector", {"nodeId": shown["root"]["nodeId"], "selector": "#wi"}
+        )
         with pytest.raises(Exception, match="Could not compute box model"):
             page.execute_cdp_cmd("DOM.getBoxModel", box)
     finally:

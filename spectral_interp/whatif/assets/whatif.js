@@ -17,7 +17,7 @@
     return made;
   };
   const drawing = (tag, className, attributes = {}) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    const made = document.createElementNS($("svg").namespaceURI, tag);
     if (className) made.setAttribute("class", className);
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     return made;
