@@ -55,6 +55,7 @@ def model_data(view: ModelView) -> dict[str, Any]:
     if len(packed["text"]) > LARGEST:
         size = f"{len(packed['text']) / 1e6:.1f} MB"
         raise TooLarge(f"its matrices take {size}; a page holds up to {LARGEST / 1e6:.1f} MB")
+    paired = sorted({place for pair in view.pairs for place in pair.columns})
     return {
         "axes": [axis_data(axis) for axis in view.axes],
         "pairs": [_pair(pair) for pair in view.pairs],
@@ -66,7 +67,11 @@ def model_data(view: ModelView) -> dict[str, Any]:
         "features": len(view.features),
         "used": used.tolist(),
         "entries": packed,
-        "background": _packed(coordinates(view, view.background)),
+        "centre": _packed(view.background.mean(axis=0)),
+        "paired": paired,
+        "positions": _packed(
+            np.stack([view.positions(view.background, at) for at in paired] or [np.empty(0)])
+        ),
     }
 
 

@@ -17,7 +17,7 @@ from ..view.dates import dates_of
 from ..view.rows import Coordinates
 from .model import coordinates, model_data
 
-CELLS = 40_000
+CELLS = 20_000
 """Cells of the rows to start from that a page holds, roughly."""
 
 FIRST = 12
@@ -115,7 +115,7 @@ def _column(axis: Axis, u: FloatArray, cells: list[Any]) -> dict[str, Any]:
         return found | {
             "levels": [visible(level) for level in axis.levels],
             "typical": int(shares.argmax()) if len(shares) else None,
-            "bars": shares.tolist(),
+            "bars": _short(shares),
         }
     low, high = extent(axis, known)
     middle = float(np.quantile(known, 0.5, method="lower")) if len(known) else (low + high) / 2
@@ -128,8 +128,13 @@ def _column(axis: Axis, u: FloatArray, cells: list[Any]) -> dict[str, Any]:
         "high": high,
         "whole": bool(given) and all(float(value).is_integer() for value in given),
         "typical": nearest if abs(nearest - typical) <= 1e-9 * max(1.0, abs(typical)) else typical,
-        "bars": (counts / max(counts.max(), 1)).tolist(),
+        "bars": _short(counts / max(counts.max(), 1)),
     }
+
+
+def _short(heights: FloatArray) -> list[float]:
+    """Return heights of bars with as many digits as can be seen."""
+    return [round(height, 4) for height in heights.tolist()]
 
 
 def extent(axis: Axis, known: FloatArray) -> tuple[float, float]:

@@ -142,8 +142,9 @@ const SpectralModel = (() => {
   };
 
   class SpectralModel {
-    /* data: what model.py makes; entries: float64, (features in use + 1) × N × E; background: b × c. */
-    constructor(data, entries, background) {
+    /* data: what model.py makes; entries: float64, (features in use + 1) × N × E; centre: the mean features of the
+       background; positions: its coordinates, (columns in pairs) × rows. */
+    constructor(data, entries, centre, positions) {
       this.axes = data.axes;
       this.pairs = data.pairs;
       this.functions = data.functions;
@@ -160,7 +161,11 @@ const SpectralModel = (() => {
       data.used.forEach((feature, at) => { this.rowOf[feature] = at + 1; });
       this._arrange();
       this._allocate();
-      this._setBackground(background);
+      this.centre = centre;
+      this.start = new Float64Array(this.each);
+      this.sum(centre, this.start);
+      const rows = positions.length / (data.paired.length || 1);
+      this.positions = new Map(data.paired.map((column, at) => [column, positions.subarray(at * rows, (at + 1) * rows)]));
     }
 
     _arrange() {
@@ -192,19 +197,6 @@ const SpectralModel = (() => {
       this.q = new Float64Array(dim);
       this.products = new Float64Array(each);
       this.values = new Float64Array(count);
-    }
-
-    _setBackground(background) {
-      const c = this.axes.length, rows = background.length / c;
-      this.positions = this.axes.map((axis, at) =>
-        Float64Array.from({ length: rows }, (_, i) => this.position(at, background[i * c + at])));
-      this.centre = new Float64Array(this.features);
-      for (let i = 0; i < rows; i++) {
-        this.place(background.subarray(i * c, (i + 1) * c), this.z);
-        for (let f = 0; f < this.features; f++) this.centre[f] += this.z[f] / rows;
-      }
-      this.start = new Float64Array(this.each);
-      this.sum(this.centre, this.start);
     }
 
     /* The coordinate of a value: a number, days since 1970-01-01 or the text of a level; null where missing. */
@@ -444,8 +436,8 @@ const SpectralModel = (() => {
 
     /* Half of what the means over the background are with the first column's value, less the second's. */
     _difference(pair, u) {
-      const found = new Float64Array(pair.knots.length), first = this.positions[pair.first];
-      const second = this.positions[pair.second], rows = first.length;
+      const found = new Float64Array(pair.knots.length), first = this.positions.get(pair.first);
+      const second = this.positions.get(pair.second), rows = first.length;
       const x = this.position(pair.first, u[pair.first]), y = this.position(pair.second, u[pair.second]);
       for (let i = 0; i < rows; i++) {
         addHats(found, 0, (x + pair.sign * second[i] - pair.mean) / pair.scale, pair.knots, 0.5 / rows);
@@ -729,8 +721,8 @@ const SpectralModel = (() => {
     }
 
     static async from(data) {
-      const [entries, background] = await Promise.all([data.entries, data.background].map(SpectralModel.unpack));
-      return new SpectralModel(data, entries, background);
+      const packed = [data.entries, data.centre, data.positions];
+      return new SpectralModel(data, ...(await Promise.all(packed.map(SpectralModel.unpack))));
     }
   }
 

@@ -304,7 +304,6 @@
       box.type = "checkbox";
       box.addEventListener("change", () => this.set(column, box.checked ? null : this.last(column), true));
       label.append(box, "missing");
-      label.setAttribute("aria-label", `${column.title} is missing`);
       box.setAttribute("aria-label", `${column.title} is missing`);
       card.gap = box;
       return label;
@@ -475,8 +474,10 @@
       };
       const line = (name, bars, cells, className) => {
         const row = element("tr", className);
-        const head = element("th", "", name);
+        const head = element("th");
+        head.append(element("span", "wi-clamp", name));
         head.scope = "row";
+        head.title = name;
         const track = element("td", "wi-track");
         track.append(...bars);
         row.append(head, track, ...cells);
@@ -546,9 +547,11 @@
     /* The proven range in words. */
     tell({ range: [low, high], found }) {
       this.proven = [low, high];
-      const what = this.classes.length ? `the ${this.unit}` : "the prediction";
-      const here = this.classes.length ? `${number(this.found.prediction)} (${this.unit}). ` : "";
-      $("range").textContent = `${here}Proven: within the tolerance ${what} stays between ${outward(low, false)} and ${outward(high, true)}; `
+      const here = this.classes.length ? `${this.unit}: ${number(this.found.prediction)}. ` : "";
+      const chance = (value) => SpectralModel.probabilities([value])[1];
+      const chances = this.classes.length === 2
+        ? `, a probability of ${this.classes[1]} of ${outward(100 * chance(low), false)} % to ${outward(100 * chance(high), true)} %` : "";
+      $("range").textContent = `${here}Proven: within the tolerance it stays between ${outward(low, false)} and ${outward(high, true)}${chances}; `
         + `values from ${number(found[0])} to ${number(found[1])} occur.`;
     }
 
@@ -617,7 +620,7 @@
         parts.push(drawing("line", "wi-mark", { x1: mark, x2: mark, y1: 0, y2: 60 }));
       }
       card.svg.replaceChildren(...parts);
-      card.ends.textContent = `alone: ${number(Math.min(...values))} to ${number(Math.max(...values))}`;
+      card.ends.textContent = `this column alone: ${number(Math.min(...values))} to ${number(Math.max(...values))}`;
     }
 
     drawLevels(column) {
@@ -634,7 +637,7 @@
       card.svg.replaceChildren(drawing("line", "wi-here", { x1: 0, x2: 200, y1: here, y2: here }), ...parts);
       const [low, high] = [Math.min(...values), Math.max(...values)];
       const named = (value) => `${number(value)} (${column.levels[values.indexOf(value)]})`;
-      card.ends.textContent = `alone: ${named(low)} to ${named(high)}`;
+      card.ends.textContent = `this column alone: ${named(low)} to ${named(high)}`;
     }
 
     /* What is shown, in words. */
@@ -644,7 +647,7 @@
         `Grey bars: ${this.data.source}. Blue line: the prediction as this column alone moves, the others as set.${this.columns.some(({ knots }) => knots.length) ? " Ticks: knots, between which the column enters linearly." : ""}`,
       ];
       if (Object.values(this.data.bands).some(Boolean)) {
-        lines.push("Orange band: a proven bound. A move of this column from its typical value never changes the prediction by more than the band shows, whatever the other columns are. It is proven at up to 100 values of a column and drawn straight between them.");
+        lines.push("Orange band: a proven bound. A move of this column from its typical value never changes the prediction by more than the band shows, whatever the other columns are. It is proven at 33 or more values of a number, and drawn straight between them.");
       }
       lines.push("The proven range holds for all combinations of numbers within the tolerance, which is a share of every column's standard deviation, of its logarithm where the model uses that. Levels, dates, gaps and columns of 0 and 1 stay as set. The range tightens for a second after each change.");
       return lines;
