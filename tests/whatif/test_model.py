@@ -1,5 +1,6 @@
 """The model in JavaScript computes what Python does: predictions, contributions and proven ranges."""
 
+import datetime
 import json
 from importlib.resources import files
 
@@ -13,7 +14,16 @@ from spectral_interp.attribution.local import local
 from spectral_interp.boxes import bounds
 from spectral_interp.boxes.limits import FreeNumber, Region, Span
 from spectral_interp.pencil import Total
-from spectral_interp.view import ClassesView, LevelsAxis, ModelView, NumberAxis, Rows, view_of
+from spectral_interp.view import (
+    ClassesView,
+    DateAxis,
+    LevelsAxis,
+    ModelView,
+    NumberAxis,
+    Output,
+    Rows,
+    view_of,
+)
 from spectral_interp.whatif import model
 from spectral_interp.whatif.model import TooLarge, coordinates, model_data
 from tests.sums import random_sum, random_table, rows_of_table
@@ -92,7 +102,7 @@ def run(browser, script, *arguments):
 
 def plain(value):
     """Return a cell as JavaScript gets it: numbers, texts, days since 1970, None where missing."""
-    if isinstance(value, pd.Timestamp | np.datetime64):
+    if isinstance(value, pd.Timestamp | np.datetime64 | datetime.date):
         return None if pd.isna(value) else float(np.datetime64(value, "us").astype(np.int64) / 86400e6)
     missing = value is None or value != value
     return None if missing else value if isinstance(value, str) else float(value)
@@ -202,6 +212,23 @@ def test_every_kind_of_column_and_weight(browser, rng, diagonal):
     background = rows_of_table(view, random_table(rng, 30)).z
     view = ModelView(view.function, view.axes, view.output, background, pairs=view.pairs)
     check(browser, rows_of_table(view, random_table(rng, 200)), [1.0])
+
+
+@pytest.mark.parametrize("time", [False, True])
+def test_every_part_of_a_date(browser, rng, time):
+    week, hours = (0.2, 0.2, 0.0, 0.2, 0.2, 0.1, 0.1), (1 / 24,) * 24
+    months = (0.0, 0.1, *(0.09,) * 10)
+    parts = {"month": months, "weekday": week, "hour": hours if time else ()}
+    axis = DateAxis("day", 100.0, 5000.0, -9000.0, 9000.0, median=50.0, missing=0.1, time=time, **parts)
+    shape = (1 + axis.n_features, 4)
+    pencil = Pencil(rng.normal(size=shape), rng.normal(size=(shape[0], 3)), 2)
+    moments = rng.integers(-9000 * 86400, 9000 * 86400, 300)
+    moments[::2] -= moments[::2] % 3600
+    seconds = moments.astype("datetime64[s]")
+    seconds[::9] = np.datetime64("NaT")
+    z = axis.encode(seconds)
+    view = ModelView(pencil, (axis,), Output("y"), z[:20])
+    check(browser, Rows(view, z, seconds[:, None].astype(object), np.arange(300)), [1.0])
 
 
 @pytest.mark.parametrize("d", [1, 2, 7])
