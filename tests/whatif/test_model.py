@@ -42,7 +42,7 @@ SpectralModel.from(data).then((model) => done(rows.map((row) => {
   return {
     scores: Array.from(scores), base: found.base, explained: found.prediction,
     diagonal: Array.from(found.diagonal), coupling: Array.from(found.coupling),
-    range: model.range(u, ...ends, weights),
+    range: model.bound(u, ...ends, weights).range,
     probabilities: SpectralModel.probabilities(scores),
   };
 }))).catch((error) => done(String(error)));

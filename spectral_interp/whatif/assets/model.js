@@ -528,10 +528,6 @@ const SpectralModel = (() => {
       return { range: total, ends, loss };
     }
 
-    range(u, low, high, weights) {
-      return this.bound(u, low, high, weights).range;
-    }
-
     /* The eigenvalue of the middle of a box, and how far a neuron is at most beyond its tangent plane, below and
        above. Adds what the tangent plane is at the nodes. */
     _beyond(box, n, weight, sides) {

@@ -61,7 +61,7 @@
       this.cards = [];
       this.curves = [];
       this.dirty = new Set();
-      this.print = this.fingerprint();
+      this.stamp = this.fingerprint();
       this.fillControls();
       this.cards = this.columns.map((column) => this.card(column));
       this.arrange();
@@ -124,13 +124,13 @@
     fragment() {
       const { values, tolerance, own, against } = this.state;
       const tokens = values.map((value, at) => (value === null ? "m" : this.columns[at].kind === "levels" ? `l${value}` : String(value)));
-      return `#whatif=${[this.print, tokens.join(","), tolerance, own, against].join(";")}`;
+      return `#whatif=${[this.stamp, tokens.join(","), tolerance, own, against].join(";")}`;
     }
 
     parse(hash) {
       if (!hash.startsWith("#whatif=") || hash.length > LONGEST) return null;
       const fields = hash.slice(8).split(";");
-      if (fields.length !== 5 || fields[0] !== this.print) return null;
+      if (fields.length !== 5 || fields[0] !== this.stamp) return null;
       const decimal = /^-?\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,3})?$/;
       if (!fields.slice(2).every((field) => decimal.test(field))) return null;
       const [tolerance, own, against] = fields.slice(2).map(Number);
@@ -546,7 +546,6 @@
 
     /* The proven range in words. */
     tell({ range: [low, high], found }) {
-      this.proven = [low, high];
       const here = this.classes.length ? `${this.unit}: ${number(this.found.prediction)}. ` : "";
       const chance = (value) => SpectralModel.probabilities([value])[1];
       const chances = this.classes.length === 2
@@ -664,7 +663,7 @@
     document.getElementById("wi").hidden = false;
     const panel = new Panel(data, model);
     $("notes").append(...panel.notes().map((line) => element("p", "", line)));
-    document.getElementById("whatif").panel = panel;
+    document.getElementById("whatif").panel = panel; // for searches: they read model, u and weights(), and commit a state
   };
   open();
 })();
