@@ -78,6 +78,7 @@ _ROOMS = (
     "tables",
     "training",
     "view",
+    "whatif",
 )
 if not TYPE_CHECKING:  # type checkers see the imports above, and report any other name
     __getattr__, __dir__ = lazy_names(__name__, _HOMES | dict.fromkeys(_ROOMS, ""))
