@@ -66,9 +66,9 @@ class Headline:
 
 
 def headlines(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> list[Headline]:
-    """Return what drives the predictions, how good they are, what is proven, and where others disagree."""
+    """Return how good the predictions are, what drives them, what is proven, and where others disagree."""
     first = _apart(summary.classes, tables) if summary.classes else _drivers(summary, tables)
-    return [first, _quality(summary, tables), _proven(summary), _disagreement(summary, tables)]
+    return [_quality(summary, tables), first, _proven(summary), _disagreement(summary, tables)]
 
 
 def _quality(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:

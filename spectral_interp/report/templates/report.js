@@ -39,14 +39,26 @@ for (const table of document.querySelectorAll("table.sortable")) {
 
 /* Layers: what a link leads to is opened, and on paper everything is. */
 document.documentElement.classList.add("js");
-const reveal = () => {
+const reveal = (behavior) => {
   const found = document.getElementById(location.hash.slice(1));
   if (!found) return;
   for (let part = found; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
-  found.scrollIntoView();
+  found.scrollIntoView({ behavior });
 };
-addEventListener("hashchange", reveal);
-addEventListener("load", reveal);
+addEventListener("hashchange", () => reveal("smooth"));
+addEventListener("load", () => reveal("instant"));
+
+/* What stands above may grow after that, such as the what-if panel. */
+const settling = new ResizeObserver(() => reveal("instant"));
+settling.observe(document.getElementById("page"));
+const touched = (then) => {
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    addEventListener(kind, then, { passive: true, capture: true });
+  }
+};
+touched(() => settling.disconnect());
+setTimeout(() => settling.disconnect(), 3000);
+
 addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("main details:not([open], .numbers)")) {
     part.open = true;
@@ -85,12 +97,11 @@ places.forEach((place) => watcher.observe(place));
 links.forEach((link, at) => link.addEventListener("click", () => {
   asked = at;
   mark(at);
-  if (link.hash === location.hash) reveal();
+  if (link.hash === location.hash) reveal("smooth");
   fold();
 }));
-for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
-  addEventListener(kind, () => { asked = -1; }, { passive: true, capture: true });
-}
+touched(() => { asked = -1; });
+addEventListener("scrollend", () => { asked = -1; });
 mark(0);
 
 /* Words with dots below them: their meaning stands beside them, on a click or while a mouse is over them. */
