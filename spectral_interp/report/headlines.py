@@ -126,17 +126,17 @@ def _against_constant(summary: Summary, constant: Mapping[str, float]) -> list[s
     accuracy, r2 = metrics.get("accuracy"), metrics.get("R²")
     if accuracy is not None and constant:
         return [
-            f"The class of {summary.target} is right for {accuracy:.1%} of the rows with a target; always the "
-            f"largest class would be right for {constant['accuracy']:.1%}."
+            f"The predicted {summary.target} is right for {accuracy:.1%} of the rows with a target; the "
+            f"largest class alone would be right for {constant['accuracy']:.1%}."
         ]
     if r2 is None or not constant:
         return []
     if r2 <= 0:
         return [f"On these rows the model predicts {summary.target} no better than their mean does."]
     return [
-        f"The model accounts for {r2:.0%} of the variation (R²) of {summary.target}. Its typical error (RMSE) "
-        f"is {number(metrics['RMSE'] or 0.0)}; always predicting the mean of these rows, it would be "
-        f"{number(constant['RMSE'])}."
+        f"The model accounts for {r2:.0%} of the variation (R²) of {summary.target}. Its typical error "
+        f"(RMSE) is {number(metrics['RMSE'] or 0.0)}; always predicting the mean of these rows, it would "
+        f"be {number(constant['RMSE'])}."
     ]
 
 

@@ -105,6 +105,41 @@ def test_the_page_says_what_the_summary_says(written):
     assert f"torch {analysis.summary.versions['torch']}" in said
 
 
+def test_the_first_screen_compares_with_what_needs_no_model(written, classifier, breast_cancer, diabetes):
+    _, text, analysis = written
+    targets = diabetes[1][:40]
+    quality, drivers, proven, _ = headlines.headlines(analysis.summary, analysis.tables)
+    heads, *lines = quality.scores
+    assert heads[1:] == ["R²", "RMSE"]
+    error = np.sqrt(np.mean((targets - analysis.subject.whole.prediction) ** 2))
+    assert [float(line[2]) for line in lines] == pytest.approx([error, np.std(targets)], rel=1e-3)
+    assert float(lines[-1][1]) == 0
+    strongest = analysis.tables["importance_local"]["column"].head(3)
+    assert all(name in drivers.lines[0] for name in strongest)
+    assert set(analysis.summary.certified.sentences[:2]) <= set(proven.lines)
+    assert all(sentence in "".join(Reader(text).text) for sentence in quality.lines)
+    X, y = breast_cancer
+    found = report.analyze(classifier, X[:50], y[:50], methods=["local"], seed=0)
+    quality = headlines.headlines(found.summary, found.tables)[0]
+    scores = dict(zip(quality.scores[0], quality.scores[-1], strict=True))
+    assert float(scores["accuracy"]) == pytest.approx(y[:50].value_counts(normalize=True).max(), rel=1e-3)
+    assert scores["log loss"] == ""
+    without = report.analyze(classifier, X[:50], None, methods=["local"], seed=0)
+    assert headlines.headlines(without.summary, without.tables)[0].scores == []
+
+
+def test_words_of_the_glossary_that_are_names_are_left_alone(diabetes):
+    X, y = diabetes
+    named = X.rename(columns={"age": "my background", "bmi": "<b>latent</b>"})
+    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(named, y)
+    analysis = report.analyze(est, named[:5], y[:5], methods=["local"], seed=0)
+    text = render(analysis.exhibits, {}, analysis.subject, analysis.summary)
+    buttons = {button.get("popovertarget") for button in Reader(text).all("button")} - {None}
+    assert {"term-coupling", "term-proven"} <= buttons
+    assert buttons.isdisjoint({"term-background", "term-latent"})
+    assert "<b>latent</b>" in "".join(Reader(text).text)
+
+
 @pytest.mark.parametrize("method", ["local", "shapley"])
 def test_steps_of_the_picker_add_up_to_the_prediction(regressor, diabetes, method):
     X, y = diabetes

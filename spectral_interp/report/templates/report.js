@@ -88,20 +88,27 @@ const mark = (at) => {
   });
   document.getElementById("here").textContent = links[at].textContent;
 };
-let asked = -1;
+let [asked, arrived] = [-1, false];
+const stays = () => {
+  const { top, bottom } = places[asked].getBoundingClientRect();
+  const inside = top < innerHeight && bottom > 0;
+  const left = arrived && !inside;
+  arrived = inside;
+  if (left) asked = -1;
+  return !left;
+};
 const watcher = new IntersectionObserver((changes) => {
   const entered = changes.find((change) => change.isIntersecting);
-  if (entered && asked < 0) mark(places.indexOf(entered.target));
+  if (entered && !(asked >= 0 && stays())) mark(places.indexOf(entered.target));
 }, { rootMargin: "-33% 0px -66% 0px" });
 places.forEach((place) => watcher.observe(place));
 links.forEach((link, at) => link.addEventListener("click", () => {
-  asked = at;
+  [asked, arrived] = [at, false];
   mark(at);
   if (link.hash === location.hash) reveal("smooth");
   fold();
 }));
 touched(() => { asked = -1; });
-addEventListener("scrollend", () => { asked = -1; });
 mark(0);
 
 /* Words with dots below them: their meaning stands beside them, on a click or while a mouse is over them. */
