@@ -100,7 +100,7 @@ def _steps(values: Any, coupling: Any, data: Any, deviation: Any) -> list[list[A
             visible(value_text(data[j])),
             _short(values[j]),
             None if coupling is None else _short(coupling[j]),
-            None if deviation is None else _short(deviation[j], 3),
+            None if deviation is None else _short(deviation[j]),
         ]
         for j in order[:most]
     ]

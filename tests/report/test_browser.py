@@ -11,7 +11,7 @@ from spectral_interp import SpectralRegressor, report
 from spectral_interp.comparison import study
 from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
-from tests.report.test_page import rows_of
+from tests.report.test_page import picked_rows
 
 SCRIPT, IMAGE, LONG = (
     "</script><script>window.broken = 1</script>",
@@ -106,7 +106,7 @@ def test_the_picker_shows_every_row(page):
     for method, at in (("local", 3), ("local", 29), ("shapley", 2)):
         page.execute_script(pick, "method", method)
         page.execute_script(pick, "row", str(at))
-        row = rows_of(data["methods"][method])[at]
+        row = picked_rows(data["methods"][method])[at]
         lines = page.execute_script(read)
         assert _text(page, "#said").startswith(f"Row {row['row']}: prediction ")
         assert [lines[0][0], lines[-1][0]] == ["base value", "prediction"]
@@ -121,7 +121,7 @@ def test_rows_in_order_by_keyboard(page):
     from selenium.webdriver.common.keys import Keys
 
     page.find_element(By.CSS_SELECTOR, "summary:has(#rows-title)").send_keys(Keys.ENTER)
-    data = rows_of(json.loads(_text(page, "#data"))["methods"]["local"])
+    data = picked_rows(json.loads(_text(page, "#data"))["methods"]["local"])
     worst = sorted(data, key=lambda row: -row["error"])
     order = page.find_element(By.ID, "order")
     order.send_keys("by error")

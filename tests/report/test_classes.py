@@ -12,7 +12,7 @@ from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
 from spectral_interp.report.rows import class_data, picker_rows
 from spectral_interp.report.subject import Subject
-from tests.report.test_page import Reader, rows_of
+from tests.report.test_page import Reader, picked_rows
 
 HOSTILE = ["</script><script>window.broken = 1</script>", "", "n" * 200, "twin", "twin ", "<b>&amp;</b>"]
 QUICK = ("local", "SHAP Linear", "SHAP Deep")
@@ -125,7 +125,7 @@ def test_without_targets_the_predicted_classes_count(florist, flowers):
 def test_the_row_picker_has_probabilities_and_errors(florist, flowers, classifier, breast_cancer):
     X, y = flowers
     subject, chances = subject_of(florist, X[:30], y[:30]), florist.predict_proba(X[:30])
-    for at, row in enumerate(rows_of(picker_rows(subject)["methods"]["local"])):
+    for at, row in enumerate(picked_rows(picker_rows(subject)["methods"]["local"])):
         label = florist.classes_[chances[at].argmax()]
         assert row["target"] == y.iloc[at]
         assert row["chance"].startswith(f"probability of {label} ")
@@ -136,7 +136,7 @@ def test_the_row_picker_has_probabilities_and_errors(florist, flowers, classifie
         total = row["base"] + sum(step[2] for step in row["steps"])
         assert total == pytest.approx(row["prediction"], abs=2e-4)
     X, y = breast_cancer
-    row = rows_of(picker_rows(subject_of(classifier, X[:3], y[:3]))["methods"]["local"])[0]
+    row = picked_rows(picker_rows(subject_of(classifier, X[:3], y[:3]))["methods"]["local"])[0]
     share = float(row["chance"].removeprefix("probability of malignant ").removesuffix(" %"))
     assert share == pytest.approx(100 * classifier.predict_proba(X[:1])[0, 1], rel=0.06)
 

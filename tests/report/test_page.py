@@ -37,7 +37,7 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def rows_of(method):
+def picked_rows(method):
     """Return the rows that a picker shows by one method, as dictionaries."""
     return [dict(zip(method["keys"], row, strict=True)) for row in method["rows"]]
 
@@ -150,7 +150,7 @@ def test_steps_of_the_picker_add_up_to_the_prediction(regressor, diabetes, metho
     att = explain(est, wide[:4], method=method)
     json.dumps(data, allow_nan=False)
     assert data["methods"][method]["others"] == 3
-    for i, row in enumerate(rows_of(data["methods"][method])):
+    for i, row in enumerate(picked_rows(data["methods"][method])):
         steps = row["steps"]
         assert len(steps) == 11
         assert row["base"] + sum(step[2] for step in steps) == pytest.approx(att.prediction[i], rel=1e-4)
@@ -160,7 +160,7 @@ def test_steps_of_the_picker_add_up_to_the_prediction(regressor, diabetes, metho
         assert row["error"] == pytest.approx(abs(att.prediction[i] - y[i]), rel=1e-4)
         if att.coupling is not None:
             assert sum(step[3] for step in steps) == pytest.approx(att.coupling[i].sum(), rel=1e-3)
-    assert (rows_of(data["methods"][method])[0]["steps"][0][3] is None) == (method == "shapley")
+    assert (picked_rows(data["methods"][method])[0]["steps"][0][3] is None) == (method == "shapley")
 
 
 def test_a_single_column_is_not_called_others(diabetes):
@@ -170,13 +170,13 @@ def test_a_single_column_is_not_called_others(diabetes):
         est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(wide, y)
         subject = Subject.explained(est, wide[:2], None, ["local"], most=None, compare_rows=0, seed=0)
         found = picker_rows(subject)["methods"]["local"]
-        assert (found["others"], len(rows_of(found)[0]["steps"])) == (others, 11)
+        assert (found["others"], len(picked_rows(found)[0]["steps"])) == (others, 11)
 
 
 def test_rows_of_slower_methods_keep_their_numbers(regressor, diabetes):
     X, _ = diabetes
     subject = Subject.explained(regressor, X[:40], None, ["path"], most=3, compare_rows=0, seed=0)
-    rows = rows_of(picker_rows(subject)["methods"]["path"])
+    rows = picked_rows(picker_rows(subject)["methods"]["path"])
     assert [(row["place"], row["row"]) for row in rows] == [(0, "0"), (19, "19"), (39, "39")]
     assert [row["target"] for row in rows] == [None] * 3
 
@@ -187,7 +187,7 @@ def test_a_wrong_class_is_an_error_in_log_odds(classifier, breast_cancer):
     right, wrong = (
         [
             row["error"]
-            for row in rows_of(
+            for row in picked_rows(
                 picker_rows(
                     Subject.explained(classifier, X[:6], labels, ["local"], most=None, compare_rows=0, seed=0)
                 )["methods"]["local"]
