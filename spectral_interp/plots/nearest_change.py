@@ -1,0 +1,304 @@
+"""The smallest change of one row that gives another prediction, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from .._common.plain import Found
+from .._common.text import at_least, counted, listed, number, plain_label, row_text
+from ..nearest import Counterfactual
+from ..view import Axis, ModelView, NumberAxis
+from .figure import Figure
+from .lines import Colours, fold_names, height_of_lines, legend_below, name_lines
+from .style import FAINT, GREEN, TOP, WHOLE
+from .text import printable, row_name, shorten, shorten_value, value_text
+
+_ABOVE, _BELOW = -0.27, 0.3
+"""Where the values of a line and the ends of its track are written, in lines."""
+
+_BESIDE = 0.22
+"""Room beside the tracks for values, as a share of their length."""
+
+
+def nearest_change_table(
+    found: Counterfactual, view: ModelView, label: Any, aim: str = "", fixed: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return one line per column that changes, what costs most first; one without a column if none does.
+
+    Parameters
+    ----------
+    found : Counterfactual
+    view : ModelView
+        Of the model, for the ranges of its columns in training.
+    label : object
+        What the user calls the row.
+    aim : str
+        What the target is, in words, where it does not speak for itself.
+    fixed : sequence of str
+        Columns that had to stay as they are.
+
+    Returns
+    -------
+    DataFrame
+        ``from`` and ``to`` are in the table's units, ``low`` and ``high`` the range of training, missing for
+        levels. ``from_share`` and ``to_share`` are where both values lie in it, from 0 to 1. ``distance`` is
+        that of the change, inf if there is none, and ``proven_distance`` the proven bound below which no
+        allowed change gives the target, inf if none gives it at all.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, counterfactual
+    >>> from spectral_interp.view import view_of
+    >>> pencil = Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0)
+    >>> near = counterfactual(pencil, [[0.0]], target=3, limits={"z0": (-5, 5)})
+    >>> table = nearest_change_table(near, view_of(pencil), 0)
+    >>> table[["column", "from", "to", "distance"]].round(6).values.tolist()
+    [['z0', 0.0, 1.5, 1.5]]
+    """
+    changes = found.changes if len(found.changes) else pd.DataFrame([[None, None, None, np.nan]])
+    lines = [
+        {"column": column, "from": old, "to": new, "cost": cost, **_track(view, column, old, new)}
+        for column, old, new, cost in changes.itertuples(index=False)
+    ]
+    classes = bool(view.output.classes)
+    return pd.DataFrame(lines).assign(
+        distance=found.distance,
+        proven_distance=found.lower,
+        row=label,
+        now=found.now,
+        target=found.target,
+        aim=aim,
+        prediction=found.prediction,
+        reached=found.reached,
+        of="class" if classes else "number",
+        fixed=", ".join(fixed),
+        unit=found.unit,
+    )
+
+
+def _track(view: ModelView, column: str | None, old: Any, new: Any) -> dict[str, Any]:
+    """Return the range of a column in training, and where two values lie in it."""
+    axis = None if column is None else view.axis(column)
+    ends = None if axis is None else _ends(axis)
+    if axis is None or ends is None:
+        return {"low": None, "high": None, "from_share": np.nan, "to_share": np.nan}
+    low, high, start, end = (float(axis.coordinates([value])[0]) for value in (*ends, old, new))
+    width = (high - low) or 1.0
+    shares = {"from_share": (start - low) / width, "to_share": (end - low) / width}
+    return {"low": ends[0], "high": ends[1], **shares}
+
+
+def _ends(axis: Axis) -> tuple[Any, Any] | None:
+    """Return the least and the largest value of training; None for levels and where they are not known."""
+    if not axis.sloped and not axis.continuous:
+        return None
+    if isinstance(axis, NumberAxis):
+        return None if axis.low is None or axis.high is None else (axis.low, axis.high)
+    first, last = axis.values((np.array([axis.first, axis.last]) - axis.mean) / axis.scale)  # type: ignore[attr-defined]
+    return first, last
+
+
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
+    """Draw a track for every column that changes: its range in training, the row's value and the new one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`nearest_change_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    ax.set_title(shorten(f"Row {row_name(table['row'].iloc[0])}: {_way(table)}", 60))
+    ax.set(xlim=(-_BESIDE, 1 + _BESIDE), xticks=[])
+    ax.spines[["bottom", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    if not _is_found(table):
+        ax.set_yticks([])
+        ax.text(0.5, 0.5, _none(table), ha="center", va="center", transform=ax.transAxes, wrap=True)
+        return
+    names = fold_names(table["column"].tolist())
+    shown = table.iloc[: TOP if len(names) < len(table) else None]
+    for at, line in enumerate(shown.to_dict("records")):
+        add = _add_words if np.isnan(line["from_share"] + line["to_share"]) else _add_track
+        add(line, at, ax)
+    name_lines(ax, names, colours=colours)
+    ax.set_ylim(len(names) - 0.3, -0.6)
+    ax.set_xlabel("from the least to the largest value in training")
+    legend_below(ax)
+
+
+def _add_track(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
+    """Draw a column with a range: the arrow from the old value to the new, both written above it."""
+    start, end = np.clip([line["from_share"], line["to_share"]], -0.04, 1.04).tolist()
+    ax.plot([0, 1], [at, at], color=FAINT, linewidth=5, solid_capstyle="butt", zorder=1)
+    arrow = {"arrowstyle": "-|>", "color": GREEN, "linewidth": 2, "shrinkA": 4, "shrinkB": 3}
+    ax.annotate("", (end, at), (start, at), arrowprops=arrow, zorder=2)
+    looks: dict[str, Any] = {"markersize": 8, "linestyle": "", "zorder": 3, "color": GREEN}
+    one, other = ("as it is", "needed") if not ax.get_legend_handles_labels()[1] else (None, None)
+    ax.plot(start, at, "o", markerfacecolor="white", markeredgewidth=2, label=one, **looks)
+    ax.plot(end, at, "o", label=other, **looks)
+    sides = ("right", "left") if end >= start else ("left", "right")
+    for value, share, side, weight in zip(
+        (line["from"], line["to"]), (start, end), sides, ("normal", "bold"), strict=True
+    ):
+        shift = 0.015 if side == "right" else -0.015
+        ax.text(share + shift, at + _ABOVE, _brief(value), ha=side, va="center", fontweight=weight)
+    for share, value, side in ((0, line["low"], "left"), (1, line["high"], "right")):
+        ax.text(share, at + _BELOW, _brief(value), ha=side, va="center", color=WHOLE, fontsize=10)
+
+
+def _add_words(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
+    """Write a change of level, or to or from a gap."""
+    ax.text(0.46, at, _brief(line["from"]), ha="right", va="center")
+    arrow = {"arrowstyle": "-|>", "color": GREEN, "linewidth": 2}
+    ax.annotate("", (0.54, at), (0.47, at), arrowprops=arrow)
+    ax.text(0.56, at, _brief(line["to"]), ha="left", va="center", fontweight="bold")
+
+
+def _brief(value: Any) -> str:
+    return shorten_value(printable(value_text(value)))
+
+
+def _way(table: pd.DataFrame) -> str:
+    """Return from what to what, in a few words."""
+    first = table.iloc[0]
+    if first["of"] == "class":
+        return f"from {first['now']} to {first['target']}"
+    return f"from {number(first['prediction'])} to {first['target']}"
+
+
+def _is_found(table: pd.DataFrame) -> bool:
+    return bool(np.isfinite(table["distance"].iloc[0]))
+
+
+def _none(table: pd.DataFrame) -> str:
+    if np.isinf(table["proven_distance"].iloc[0]):
+        return "no allowed change gives this: proven"
+    return "no allowed change that gives this was found"
+
+
+def sizes(distance: float) -> str:
+    """Return the size of a change in words.
+
+    Examples
+    --------
+    >>> sizes(1.0), sizes(2.345)
+    ('1 standard deviation', '2.345 standard deviations')
+    """
+    text = number(distance)
+    return f"{text} standard deviation{'' if text == '1' else 's'}"
+
+
+def change_texts(table: pd.DataFrame, most: int = TOP) -> list[str]:
+    """Return every change in words, beyond the first ``most`` only their number."""
+    texts = [
+        f"{column} from {value_text(old)} to {value_text(new)}"
+        for column, old, new in table[["column", "from", "to"]].itertuples(index=False)
+    ]
+    few = len(texts) <= most + 1
+    return texts if few else [*texts[:most], counted(len(texts) - most, "other column")]
+
+
+def finding(table: pd.DataFrame) -> str:
+    """State what is predicted, what would have to change for another prediction, and what is proven."""
+    first = table.iloc[0]
+    of_class = first["of"] == "class"
+    now, target = (f"'{first[name]}'" if of_class else first[name] for name in ("now", "target"))
+    aim = f", {first['aim']}" if first["aim"] else ""
+    start = f"Row {row_text(first['row'])} is predicted {now}."
+    lower = first["proven_distance"]
+    if not _is_found(table):
+        if np.isinf(lower):
+            return f"{start} It is proven that no allowed change gives {target}{aim}."
+        proven = f"; it is proven that none smaller than {at_least(lower)} standard deviations does" * (
+            lower > 0
+        )
+        return f"{start} No allowed change that gives {target}{aim} was found{proven}."
+    proven = (
+        f"it is proven that no allowed change smaller than {at_least(lower)} does"
+        if lower > 0
+        else "nothing is proven of smaller ones"
+    )
+    changes, count = listed(change_texts(table, 5)), len(table)
+    total = " in total" if count > 1 else ""
+    return (
+        f"{start} The smallest change found that gives {target}{aim}: {changes}. "
+        f"It is {sizes(first['distance'])}{total}; {proven}."
+    )
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    first = table.iloc[0]
+    aim = (
+        "The target is the other class, of more than two the second likeliest of the row."
+        if first["of"] == "class"
+        else "The target is the median of the predictions, for the row of the median prediction their upper "
+        "quartile."
+    )
+    fixed = f" Not to change: {first['fixed']}." if first["fixed"] else ""
+    return (
+        "The hollow dot is the row's value, the filled one the value that is needed; the bar is the range of "
+        f"the column in training. {aim} Columns that are not shown stay as they are.{fixed} The size of a "
+        "change is counted in standard deviations of each column (of its logarithm, where that enters), "
+        "added up over the columns; another level counts 1. Among all changes within the ranges of training, "
+        "or within given limits, the smallest is searched. That none is smaller than the stated bound is "
+        "proven, not sampled. It says what this model would predict, and is no recipe: changing a column in "
+        "reality may have another effect, or none."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeFound(Found):
+    """The nearest change of a row to another prediction; ``proven_distance`` is None if none gives it."""
+
+    row: int | str
+    target: str
+    changes: dict[str, list[str]]
+    distance: float | None
+    proven_distance: float | None
+    sentence: str
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> ChangeFound:
+        """Return it from the table."""
+        first, changed = table.iloc[0], table.dropna(subset="column")
+        return cls(
+            row=plain_label(first["row"]),
+            target=first["target"],
+            changes={
+                line["column"]: [value_text(line["from"]), value_text(line["to"])]
+                for line in changed.to_dict("records")
+            },
+            distance=float(first["distance"]),
+            proven_distance=float(first["proven_distance"]),
+            sentence=finding(table),
+        )
+
+
+nearest_change = Figure(
+    name="nearest_change",
+    title="Row {row}: the smallest change from {now} to {target}",
+    kind="Chart of changes",
+    reading=reading,
+    table=nearest_change_table,
+    draw=draw,
+    height=lambda table: height_of_lines(len(table) + 1),
+    finding=finding,
+    headers={
+        "from_share": "from, as a share of the range",
+        "to_share": "to, as a share of the range",
+        "proven_distance": "proven distance",
+    },
+    once=(
+        *("distance", "proven_distance", "row", "now", "target", "aim", "prediction", "reached", "of"),
+        *("fixed", "unit"),
+    ),
+)
