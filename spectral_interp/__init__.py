@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .estimators.classifier import SpectralClassifier
     from .estimators.persistence import load
     from .estimators.regressor import SpectralRegressor
+    from .nearest.counterfactuals import Counterfactual, counterfactual
     from .pencil.dense import DensePencil
     from .pencil.tridiagonal import Pencil
     from .regions.pieces import linear_regions
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Attribution",
     "Comparison",
+    "Counterfactual",
     "DensePencil",
     "Pencil",
     "SpectralClassifier",
     "SpectralRegressor",
     "certify",
     "compare",
+    "counterfactual",
     "explain",
     "from_state_dict",
     "interactions",
@@ -44,12 +47,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Attribution": "attribution.result",
     "Comparison": "comparison.compare",
+    "Counterfactual": "nearest.counterfactuals",
     "DensePencil": "pencil.dense",
     "Pencil": "pencil.tridiagonal",
     "SpectralClassifier": "estimators.classifier",
     "SpectralRegressor": "estimators.regressor",
     "certify": "certificates.certify",
     "compare": "comparison.compare",
+    "counterfactual": "nearest.counterfactuals",
     "explain": "attribution.explain",
     "from_state_dict": "conversion.published",
     "interactions": "attribution.interactions",
@@ -65,6 +70,7 @@ _ROOMS = (
     "eigen",
     "estimators",
     "models",
+    "nearest",
     "pencil",
     "plots",
     "regions",
@@ -72,6 +78,7 @@ _ROOMS = (
     "tables",
     "training",
     "view",
+    "whatif",
 )
 if not TYPE_CHECKING:  # type checkers see the imports above, and report any other name
     __getattr__, __dir__ = lazy_names(__name__, _HOMES | dict.fromkeys(_ROOMS, ""))

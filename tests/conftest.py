@@ -97,6 +97,15 @@ def florist(flowers):
     return est
 
 
+@pytest.fixture(scope="session")
+def chromium():
+    from tests.browser import open_chromium
+
+    driver = open_chromium()
+    yield driver
+    driver.quit()
+
+
 @pytest.fixture
 def random_pencil(rng):
     """Return a function that draws a tridiagonal pencil with p features of order d."""

@@ -185,7 +185,7 @@ def _at_corners(
             for at in tried:
                 part = sides[at].inner[:, :, own][..., kept, kept]
                 corners = (corners[:, :, None] + part[:, None]).reshape(len(part), -1, *part.shape[2:])
-            sums[side] = sums[side] + _extreme(corners, side).sum(axis=2)
+            sums[side] = sums[side] + extreme(corners, side).sum(axis=2)
     least, largest = sums[0].min(axis=1), sums[1].max(axis=1)
     for at in order[len(tried) :]:
         least, largest = least + sides[at].least, largest + sides[at].largest
@@ -197,7 +197,7 @@ def _spread_per_node(side: _Side) -> float:
     return float((side.largest - side.least).mean() / max(np.log(side.inner.shape[1]), 1.0))
 
 
-def _extreme(matrices: FloatArray, side: int) -> FloatArray:
+def extreme(matrices: FloatArray, side: int) -> FloatArray:
     """Return the least (side 0) or the largest (side 1) eigenvalue of matrices (…, m, m).
 
     Those of order 3 are turned in the plane of the last two coordinates until they are tridiagonal.

@@ -261,13 +261,13 @@ def free_columns(view: ModelView, limits: Any, rows: Rows | None) -> list[Free]:
     found = []
     for place, axis in enumerate(view.axes):
         if axis.name in given:
-            found.append(_limited(place, axis, given[axis.name]))
+            found.append(limited(place, axis, given[axis.name]))
         elif rows is None:
-            found.append(_anywhere(place, axis))
+            found.append(anywhere(place, axis))
     return found
 
 
-def _limited(place: int, axis: Axis, limit: Any) -> Free:
+def limited(place: int, axis: Axis, limit: Any) -> Free:
     """Return a column within limits in its own unit; a value alone stands for itself."""
     if getattr(limit, "ndim", 0) > 1:
         raise ValueError(f"expected limits of {axis.name!r} as a list; got an array of shape {limit.shape}")
@@ -295,7 +295,7 @@ def _limited(place: int, axis: Axis, limit: Any) -> Free:
     return _number(place, axis, u, tuple(ends), gap=gap)
 
 
-def _anywhere(place: int, axis: Axis) -> Free:
+def anywhere(place: int, axis: Axis) -> Free:
     """Return a column in its range in the training table; a gap only if training had some."""
     if isinstance(axis, LevelsAxis):
         return FreeLevels(place, axis, tuple(range(len(axis.levels))))

@@ -18,6 +18,8 @@ from markupsafe import Markup
 from .._common.text import counted, number, row_text, visible
 from ..plots import Exhibit, Figure
 from ..plots.text import value_text
+from ..whatif.model import TooLarge
+from ..whatif.panel import asset, panel_data
 from .headlines import headlines, limits
 from .rows import picker_rows
 from .sections import SECTIONS, Section
@@ -55,21 +57,37 @@ def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subjec
         trim_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    script, style = (_template(f"report.{kind}") for kind in ("js", "css"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     tables = {exhibit.name: exhibit.table for exhibit in exhibits}
+    whatif, too_large = _whatif(subject, summary)
+    scripts = [_template("report.js")] + ([] if whatif is None else [asset("model.js"), asset("whatif.js")])
     return environment.get_template("report.html").render(
         target=summary.target,
         subtitle=_subtitle(summary),
         headlines=headlines(summary, tables),
         limits=limits(subject, summary),
         sections=_sections(exhibits, images, summary),
-        made=_made(summary),
+        made=_made(summary) + too_large,
         rows=picker_rows(subject),
-        style=Markup(style),
-        script=Markup(script),
-        script_hash=f"sha256-{digest}",
+        whatif=whatif,
+        panel=Markup(asset("panel.html")),
+        style=Markup(_template("report.css") + asset("whatif.css")),
+        scripts=[Markup(script) for script in scripts],
+        script_hashes=Markup(" ".join(map(_hash, scripts))),
     )
+
+
+def _whatif(subject: Subject, summary: Summary) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
+    """Return what the what-if panel needs; or None, and why there is none."""
+    try:
+        found = panel_data(subject.whole, subject.strongest, target=summary.target, start=int(subject.row))
+    except TooLarge as reason:
+        return None, [("left out", f"what-if panel: {reason}")]
+    return found, []
+
+
+def _hash(script: str) -> str:
+    """Return what allows a script in the page's security policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _template(name: str) -> str:

@@ -12,7 +12,6 @@ from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
 from spectral_interp.report.rows import class_data, picker_rows
 from spectral_interp.report.subject import Subject
-from tests.report.test_browser import CHROMIUM, DRIVER, chromium  # noqa: F401 -- a fixture
 from tests.report.test_page import Reader
 
 HOSTILE = ["</script><script>window.broken = 1</script>", "", "n" * 200, "twin", "twin ", "<b>&amp;</b>"]
@@ -199,7 +198,7 @@ def test_the_page_says_near_the_top_what_tells_the_classes_apart(written):
     text = (written / "report.html").read_text(encoding="utf-8")
     page = Reader(text)
     sections = [attributes["id"] for attributes in page.all("section")]
-    assert sections[:3] == ["minute", "classes", "model"]
+    assert sections[:3] == ["minute", "whatif", "classes"]
     figures = [attributes["id"] for attributes in page.all("figure")]
     assert figures[:3] == ["class_importance", "class_contrasts", "confusion"]
     assert "<script>window.broken" not in text
@@ -207,9 +206,8 @@ def test_the_page_says_near_the_top_what_tells_the_classes_apart(written):
         assert (written / "tables" / f"{name}.csv").is_file()
 
 
-@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on the path")
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_class_picker_in_a_browser(written, chromium, width):  # noqa: F811
+def test_the_class_picker_in_a_browser(written, chromium, width):
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     chromium.get_log("browser")

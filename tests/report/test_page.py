@@ -1,5 +1,7 @@
 """The page as a document: whole by itself, every figure with its words, every number where it belongs."""
 
+import base64
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -11,9 +13,10 @@ import pytest
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, explain, plots, report
 from spectral_interp.report import headlines
-from spectral_interp.report.page import table_cells
+from spectral_interp.report.page import render, table_cells
 from spectral_interp.report.rows import picker_rows
 from spectral_interp.report.subject import Subject
+from spectral_interp.whatif import model
 
 
 class Reader(HTMLParser):
@@ -51,6 +54,26 @@ def test_the_page_needs_nothing_but_itself(written):
     assert [link["href"] for link in found.all("link")] == ["data:,"]
     assert "default-src 'none'" in next(m for m in found.all("meta") if "http-equiv" in m)["content"]
     assert len(text) < 10e6
+
+
+def test_scripts_are_those_that_the_policy_allows(written):
+    _, text, _ = written
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
+    policy = next(m for m in Reader(text).all("meta") if "http-equiv" in m)["content"]
+    allowed = re.search(r"script-src ([^;]*);", policy)[1].split()
+    assert allowed == [f"'sha256-{one}'" for one in hashes]
+    assert len(scripts) == 3
+
+
+def test_models_that_are_too_large_have_no_what_if(written, monkeypatch):
+    _, _, analysis = written
+    monkeypatch.setattr(model, "LARGEST", 10)
+    text = render(analysis.exhibits, {}, analysis.subject, analysis.summary)
+    found = Reader(text)
+    assert {"whatif", "whatif-data"}.isdisjoint(attributes.get("id") for _, attributes in found.elements)
+    assert "#whatif" not in [a["href"] for a in found.all("a")]
+    assert "what-if panel: its matrices take" in "".join(found.text)
 
 
 def test_every_figure_has_words_and_its_table(written):

@@ -1,0 +1,318 @@
+"""The nearest change of a row that reaches a target, and what is proven of nearer ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._common.messages import shown
+from .._common.progress import progress
+from .._common.text import at_least, counted, listed, number
+from ..boxes.limits import Free
+from ..boxes.ranges import SECONDS, coordinates
+from ..view import Rows
+from ..view.wrapped import unwrapped
+from .allowed import allowed_columns
+from .goals import Goal, goal_of
+from .moves import NORMS, Norm
+from .search import Nearest
+from .stars import Stars
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHECKS = (1e-9, 1e-7, 1e-5)
+"""Shares of what was missing by which answers are beyond the target, tried until ``predict`` agrees."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counterfactual:
+    """The nearest change found that gives a target, and what is proven of all smaller ones.
+
+    Attributes
+    ----------
+    found : ndarray, shape (c,), or None
+        The changed row in the table's units; None if there is none.
+    distance : float
+        What the change costs in the norm; inf if there is none.
+    lower : float
+        Proven: no allowed change that costs less gives the target. It is inf if none gives it at all.
+    row : ndarray, shape (c,)
+        The row as it is, in the table's units.
+    costs : ndarray, shape (c,)
+        What the change of every column costs.
+    prediction, reached : float
+        The prediction at the row and at the changed row, in the prediction's unit; of more than two classes
+        the log-odds of the target against the class that is predicted.
+    evaluations : int
+        Number of cells that were bounded.
+    proven : bool
+        Whether the distance is at most ``1 + rtol`` times ``lower``, or no change gives the target at all.
+    columns : tuple of str, length c
+    norm, unit : str
+    now, target : str
+        What is predicted, and the target, in words.
+    others : tuple of Counterfactual
+        Further answers, each without the columns that cost most in those before.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil
+    >>> pencil = Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0)
+    >>> near = counterfactual(pencil, [[0.0]], target=3, limits={"z0": (-5, 5)})
+    >>> near.changes.round(6).to_numpy().tolist()
+    [['z0', 0.0, 1.5, 1.5]]
+    >>> counterfactual(pencil, [[0.0]], target=30, limits={"z0": (-5, 5)}).impossible
+    True
+    """
+
+    found: npt.NDArray[np.object_] | None
+    distance: float
+    lower: float
+    row: npt.NDArray[np.object_]
+    costs: npt.NDArray[np.float64]
+    prediction: float
+    reached: float
+    evaluations: int
+    proven: bool
+    columns: tuple[str, ...]
+    norm: str
+    unit: str
+    now: str
+    target: str
+    others: tuple[Counterfactual, ...] = field(default=())
+
+    @property
+    def impossible(self) -> bool:
+        """Whether it is proven that no allowed change gives the target."""
+        return bool(np.isinf(self.lower))
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """The columns that change, what costs most first: column, from, to, and cost."""
+        import pandas as pd  # only here do arrays become a table
+
+        names = ["column", "from", "to", "cost"]
+        if self.found is None:
+            return pd.DataFrame(columns=names)
+        places = np.argsort(-self.costs, kind="stable")[: int((self.costs > 0).sum())].tolist()
+        lines = [(self.columns[i], self.row[i], self.found[i], self.costs[i]) for i in places]
+        return pd.DataFrame(lines, columns=names)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the row and the changed ones, of further answers too, as a table of the model's columns."""
+        import pandas as pd  # only here do arrays become a table
+
+        answers = [one.found for one in (self, *self.others) if one.found is not None]
+        labels = ["row", *(f"answer {i + 1}" for i in range(len(answers)))]
+        return pd.DataFrame([self.row, *answers], labels, list(self.columns)).infer_objects()
+
+    def __str__(self) -> str:
+        start = f"Predicted {self.now}."
+        if self.found is None and self.impossible:
+            return f"{start} No allowed change gives {self.target}: this is proven."
+        if self.found is None:
+            below = f"; only changes smaller than {self._size(self.lower)} are proven not to exist"
+            return f"{start} No change that gives {self.target} was found{below}."
+        parts = [
+            f"{column} from {_text(old)} to {_text(new)}"
+            for column, old, new in self.changes.iloc[:, :3].itertuples(index=False)
+        ]
+        nearest = f"The smallest change found that gives {self.target}: {listed(parts)}"
+        sizes = (
+            f"it is {self._size(self.distance)}; no allowed change smaller than {self._size(self.lower)} does"
+        )
+        return f"{start} {nearest} ({sizes})."
+
+    def _size(self, cost: float) -> str:
+        if self.norm == "columns":
+            return counted(int(cost), "column")
+        text = number(cost) if cost == self.distance else at_least(cost)
+        return f"{text} standard deviation{'' if text == '1' else 's'}"
+
+
+def _text(value: Any) -> str:
+    missing = value is None or value != value
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool) and not missing:
+        return number(float(value))
+    return "missing" if missing else str(value)
+
+
+def counterfactual(
+    est: Any,
+    row: Any,
+    *,
+    target: Any = None,
+    output: Any = None,
+    against: Any = None,
+    fixed: Iterable[str] = (),
+    limits: Mapping[str, Any] | None = None,
+    directions: Mapping[str, int] | None = None,
+    norm: str = "scaled l1",
+    most_columns: int | None = None,
+    answers: int = 1,
+    rtol: float = 0.1,
+    max_evaluations: int = 32,
+) -> Counterfactual:
+    """Return the nearest change of a row that gives a target, and a proven bound below which none does.
+
+    Parameters
+    ----------
+    est : fitted SpectralRegressor or SpectralClassifier, Pencil or DensePencil, pipeline or search
+    row : DataFrame or array_like, shape (1, columns)
+    target : optional
+        Of numbers the number to reach from where the prediction is, or ``(low, high)`` to lie within, None
+        for an open end. Of classes the label to be predicted; of two, the other one by default. With
+        ``output``, numbers in log-odds.
+    output, against : label, optional
+        Explain the log-odds of a class, as in :func:`explain`, instead of the class that is predicted.
+    fixed : iterable of str
+        Columns that must not change.
+    limits : dict, optional
+        What columns may be, in the table's units: ``(low, high)``, a list of levels, ``None`` among them for
+        a gap. By default numbers and dates stay in the range of training, widened to the row's own value,
+        levels are those that training knows, and a value does not become a gap, nor a gap a value.
+    directions : dict, optional
+        1 for numbers or dates that may only rise, -1 for those that may only fall.
+    norm : {"scaled l1", "l2", "columns"}
+        "scaled l1": the sum of the changes in standard deviations, of the logarithm where that enters; a
+        change of level, or from or to a gap, counts 1. "l2": the root of the sum of squares of these.
+        "columns": the number of columns that change; among changes of as many, the smaller one of "scaled l1"
+        is searched.
+    most_columns : int, optional
+        The most columns that may change.
+    answers : int
+        Number of answers: each further one leaves the columns as they are that cost most in those before,
+        with a bound of its own. There are fewer if no answer is left.
+    rtol : float
+        The search stops where the distance is at most ``1 + rtol`` times the proven bound.
+    max_evaluations : int
+        Number of cells after which it stops in any case.
+
+    Returns
+    -------
+    Counterfactual
+        The mathematics stands at the top of :mod:`.stars`. Columns whose training values, as far as the model
+        holds them in its background, are all whole stay whole, and dates whole days where the model knows no
+        times of day.
+
+    Raises
+    ------
+    TypeError
+        If ``est`` is no spectral model.
+    ValueError
+        If the row is not one row or lies outside of the limits, the target is met already or is none, no
+        column may change, or an argument does not fit the model.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil
+    >>> pencil = Pencil(diag=[[0.0], [1.0], [2.0]], off=[[], [], []], k=0)
+    >>> near = counterfactual(pencil, [[0.0, 0.0]], target=3, limits={"z0": (-5, 5), "z1": (-5, 5)})
+    >>> near.found.astype(float).round(6).tolist(), round(near.distance, 6), near.lower > 1.499
+    ([0.0, 1.5], 1.5, True)
+    """
+    _check_numbers(norm, most_columns, answers, rtol, max_evaluations)
+    goal, rows = goal_of(est, row, target, output, against)
+    fixed = [fixed] if isinstance(fixed, str) else list(fixed)
+    start = coordinates(rows.view, rows)
+    free = allowed_columns(rows.view, start, rows, fixed, limits, directions)
+    found: list[Counterfactual] = []
+    for _ in range(answers):
+        if not free or (found and found[-1].found is None):
+            break
+        one = _answer(
+            est, goal, rows, free, start, Norm(norm), most_columns or len(free), rtol, max_evaluations
+        )
+        if found and one.found is None:
+            break
+        found.append(one)
+        strongest = one.columns[int(one.costs.argmax())]
+        free = [column for column in free if column.axis.name != strongest]
+    return replace(found[0], others=tuple(found[1:]))
+
+
+def _check_numbers(norm: str, most: int | None, answers: int, rtol: float, max_evaluations: int) -> None:
+    if norm not in NORMS:
+        raise ValueError(f"expected norm to be one of {', '.join(map(shown, NORMS))}; got {shown(norm)}")
+    if not 0 < rtol < np.inf:
+        raise ValueError(f"expected rtol > 0, a share of the proven distance; got {rtol!r}")
+    counts = {"answers": answers, "max_evaluations": max_evaluations}
+    for name, value in (counts if most is None else counts | {"most_columns": most}).items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"expected {name} to be a whole number >= 1; got {shown(value)}")
+
+
+def _answer(
+    est: Any,
+    goal: Goal,
+    rows: Rows,
+    free: Sequence[Free],
+    start: npt.NDArray[np.float64],
+    norm: Norm,
+    most: int,
+    rtol: float,
+    max_evaluations: int,
+) -> Counterfactual:
+    conditions = [Stars(view, free, start, norm) for view in goal.conditions]
+    search = Nearest(conditions, free, norm, most)
+    seconds = SECONDS * max_evaluations * len(conditions[0].neurons)
+    size = f"at most {max_evaluations:,} cells of {len(free)} columns"
+    with progress(max_evaluations, seconds=seconds, size=size, unit="cell") as advance:
+        search.run(rtol, max_evaluations, advance)
+    row, costs, point = rows.data[0].astype(object), np.zeros(len(rows.view.axes)), None
+    for margin in CHECKS:
+        if not np.isfinite(search.cost):
+            break
+        search.descent.move_beyond(margin)
+        point = _changed(row, free, search)
+        if goal.met(_predicted(est, point, goal)):
+            break
+    if point is not None:
+        places = [column.place for column in free]
+        costs[places] = norm.costs(free, search.start, search.descent.found[None])[0]
+    cost, lower = search.cost, search.lower
+    return Counterfactual(
+        found=point,
+        distance=cost,
+        lower=lower,
+        row=row,
+        costs=costs,
+        prediction=goal.prediction,
+        reached=float("nan") if point is None else goal.reached(rows, search.placed()),
+        evaluations=search.evaluations,
+        proven=bool(np.isinf(lower) or cost <= (1 + rtol) * lower),
+        columns=rows.view.columns,
+        norm=norm.name,
+        unit=goal.unit,
+        now=goal.now,
+        target=goal.target,
+    )
+
+
+def _changed(row: npt.NDArray[np.object_], free: Sequence[Free], search: Nearest) -> npt.NDArray[np.object_]:
+    """Return the row with the changed columns as the search has found them, in the table's units."""
+    point, moved = row.copy(), search.descent.changed(search.descent.found[None])[0]
+    for column, u, changed in zip(free, search.descent.found, moved, strict=True):
+        if changed:
+            value = column.values(np.array([u]))[0]
+            old = point[column.place]
+            point[column.place] = str(value) == "True" if isinstance(old, bool | np.bool_) else value
+    return point
+
+
+def _predicted(est: Any, point: npt.NDArray[np.object_], goal: Goal) -> Any:
+    """Return what ``predict`` gives for a row in the table's units; None for a view, which reads none."""
+    import pandas as pd  # only here do arrays become a table
+
+    if isinstance(est, type(goal.view)):
+        return None
+    model, _ = unwrapped(est)
+    if not hasattr(model, "predict"):
+        return goal.value_of(np.asarray(point, dtype=np.float64)[None])
+    frame = pd.DataFrame([point], columns=list(model.view().columns)).infer_objects()
+    return goal.seen(model, frame)

@@ -1,0 +1,300 @@
+"""Searches for near points that reach a target: nothing here is proven, everything is evaluated.
+
+*Linear steps*: from a point, within a trust region, the cheapest change that reaches the target on the
+tangent plane: columns first go back to where they were, and then those of the steepest slope per cost go as
+far as it takes. A step is kept if it lowers the cost plus a penalty on what is missing. Levels and gaps are
+tried one after the other, and whole values are rounded before the others are moved again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .._common.arrays import FloatArray
+from ..boxes.limits import Free, FreeDate, FreeLevels
+from .moves import FreeWhole, Norm, legal
+from .stars import Stars
+
+STEPS = 25
+"""Linear steps."""
+
+POLISHED = 1e-3
+"""Share of the cost that another round must save."""
+
+MARGIN = 1e-9
+"""What a point is beyond the target, as a share of what was missing, so that rounding does not undo it."""
+
+
+class Descent:
+    """Searches from a row for one or several functions that must not be negative.
+
+    Parameters
+    ----------
+    conditions : sequence of Stars
+        Of the same columns, with a function each.
+    free : sequence of Free
+    start : ndarray, shape (free,)
+        Coordinates of the row.
+    norm : Norm
+    most : int
+        How many columns may change.
+    """
+
+    def __init__(
+        self, conditions: Sequence[Stars], free: Sequence[Free], start: FloatArray, norm: Norm, most: int
+    ) -> None:
+        self.conditions, self.free, self.start, self.norm, self.most = conditions, free, start, norm, most
+        self.missing = -np.minimum(self.values(start[None])[0], 0.0)
+        self.numbers = np.array(
+            [
+                not isinstance(c, FreeLevels) and c.whole.value and not np.isnan(u)
+                for c, u in zip(free, start, strict=True)
+            ],
+            dtype=bool,
+        )
+        self.whole = np.array(
+            [isinstance(c, FreeWhole) or (isinstance(c, FreeDate) and not c.axis.time) for c in free],
+            dtype=bool,
+        )
+        ends = [
+            (c.whole.low, c.whole.high) if n else (0.0, 0.0) for c, n in zip(free, self.numbers, strict=True)
+        ]
+        self.low, self.high = np.array(ends).reshape(-1, 2).T
+        self.cost, self.found, self.margin = np.inf, start.copy(), MARGIN
+
+    def values(self, u: FloatArray) -> FloatArray:
+        """Return the functions at points (m, free): shape (m, conditions)."""
+        return np.column_stack([stars.region.values(u) for stars in self.conditions])
+
+    def reached(self, u: FloatArray) -> FloatArray:
+        """Return by how much all functions are beyond the target at points (m, free): shape (m,)."""
+        return (self.values(u) - self.margin * self.missing).min(axis=1)
+
+    def costs(self, u: FloatArray) -> FloatArray:
+        """Return the costs of points (m, free); with "columns", distances break ties."""
+        cost = self.norm.total(self.norm.costs(self.free, self.start, u))
+        return cost + (1e-6 * np.tanh(self.distances(u)) if self.norm.flat else 0.0)
+
+    def distances(self, u: FloatArray) -> FloatArray:
+        """Return the scaled distances of l1 of points (m, free)."""
+        return Norm("scaled l1").costs(self.free, self.start, u).sum(axis=1)
+
+    def slopes(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the least function (m,) and its slopes (m, free) in numbers that are no gaps."""
+        values, slopes = [], []
+        rows = np.repeat(self.conditions[0].region.u[None], len(u), axis=0)
+        rows[:, [column.place for column in self.free]] = u
+        for stars in self.conditions:
+            view = stars.view
+            z = view.placed(rows)
+            f, gradient = view.function.values_and_gradients(z)
+            values.append(f)
+            slopes.append(view.input_slopes(z, gradient)[:, view.input_firsts[[c.place for c in self.free]]])
+        least = (np.array(values) - self.margin * self.missing[:, None]).argmin(axis=0)
+        at = np.arange(len(u))
+        f = np.array(values)[least, at] - self.margin * self.missing[least]
+        return f, np.where(self.numbers & ~np.isnan(u), np.array(slopes)[least, at], 0.0)
+
+    def run(self, points: FloatArray) -> bool:
+        """Search from points (m, free); return whether a nearer point was found."""
+        before = self.cost
+        points = self._legal(points)
+        self.keep(points)
+        rough = self.descend(points, self._movable(points))
+        self.keep(rough)
+        if self.whole.any():
+            for way in (np.rint, np.ceil):
+                self._round(rough, way)
+        return self.cost < before
+
+    def polish(self) -> None:
+        """Search from the point found with columns, one by one, back where they were, while that helps."""
+        while np.isfinite(self.cost):
+            places = np.flatnonzero(self.changed(self.found[None])[0])
+            points = np.repeat(self.found[None], len(places) + 2, axis=0)
+            points[np.arange(len(places)), places] = self.start[places]
+            shrunk = self.start + np.array([0.9, 0.7])[:, None] * (self.found - self.start)
+            points[-2:] = np.where(self.numbers & ~np.isnan(self.found), shrunk, points[-2:])
+            before = self.cost
+            if not self.run(points) or self.cost > (1 - POLISHED) * before:
+                break
+
+    def move_beyond(self, margin: float) -> None:
+        """Move what was found until it is a margin beyond the target, as a share of what was missing."""
+        if margin <= self.margin:
+            return
+        self.margin = margin
+        further = self.start + np.array([1.0, 1 + 10 * margin, 1 + 1e3 * margin])[:, None] * (
+            self.found - self.start
+        )
+        point = np.where(self.numbers & ~np.isnan(self.found), further, self.found)
+        self.cost = np.inf
+        self.keep(np.concatenate([self.descend(point, self._movable(point)), point]))
+
+    def keep(self, u: FloatArray) -> None:
+        """Keep the cheapest of points (m, free) that reach the target and are legal, after going back."""
+        u = self._legal(u)
+        u = u[self.reached(u) >= 0]
+        u = u[self.changed(u).sum(axis=1) <= self.most]
+        if not len(u):
+            return
+        u = u[np.argsort(self.costs(u), kind="stable")[:4]]
+        u = self._back(u)
+        costs = self.costs(u)
+        at = int(np.argmin(costs))
+        if costs[at] < self.cost:
+            self.cost, self.found = float(costs[at]), u[at].copy()
+
+    def changed(self, u: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which columns points (m, free) change."""
+        return (u != self.start) & ~(np.isnan(u) & np.isnan(self.start))
+
+    def _legal(self, u: FloatArray) -> FloatArray:
+        return np.column_stack([legal(c, own) for c, own in zip(self.free, u.T, strict=True)]).reshape(
+            u.shape
+        )
+
+    def _movable(self, u: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which columns may change from points (m, free): as many as are allowed, the steepest."""
+        may = np.ones(u.shape, dtype=bool)
+        if self.most < len(self.free):
+            _, slopes = self.slopes(u)
+            rank = np.where(self.changed(u), np.inf, np.abs(slopes))
+            order = np.argsort(-rank, axis=1, kind="stable")
+            may[:] = False
+            np.put_along_axis(may, order[:, : self.most], True, axis=1)
+        return may
+
+    def descend(self, u: FloatArray, may: npt.NDArray[np.bool_]) -> FloatArray:
+        """Return points (m, free) after linear steps in the columns that may move."""
+        reach = np.full(len(u), 1.0)
+        f, slopes = self.slopes(u)
+        penalty = 2 / np.maximum(np.abs(slopes).max(axis=1, initial=0.0), 1e-12)
+        merit = self._size(u) + penalty * np.maximum(-f, 0.0)
+        best, best_cost = u.copy(), np.where(f >= 0, self._size(u), np.inf)
+        for _ in range(STEPS):
+            tried = self._step(u, f, np.where(may, slopes, 0.0), reach)
+            new_f, new_slopes = self.slopes(tried)
+            penalty = np.maximum(penalty, 2 / np.maximum(np.abs(new_slopes).max(axis=1, initial=0.0), 1e-12))
+            penalty = np.minimum(penalty, 1e6)
+            new = self._size(tried) + penalty * np.maximum(-new_f, 0.0)
+            good = new < merit
+            cheap = (new_f >= 0) & (self._size(tried) < best_cost)
+            best[cheap], best_cost[cheap] = tried[cheap], self._size(tried)[cheap]
+            u = np.where(good[:, None], tried, u)
+            f, merit = np.where(good, new_f, f), np.where(good, new, merit)
+            slopes = np.where(good[:, None], new_slopes, slopes)
+            reach = np.where(good, reach * 1.5, reach * 0.4)
+            if (reach < 1e-5).all():
+                break
+        ends = np.isinf(best_cost)
+        best[ends] = u[ends]
+        return best
+
+    def _size(self, u: FloatArray) -> FloatArray:
+        return (
+            self.distances(u)
+            if self.norm.flat
+            else self.norm.total(self.norm.costs(self.free, self.start, u))
+        )
+
+    def _step(self, u: FloatArray, f: FloatArray, slopes: FloatArray, reach: FloatArray) -> FloatArray:
+        """Return the cheapest points (m, free) that reach the target on tangent planes, within a reach."""
+        here = np.where(np.isnan(self.start), 0.0, self.start)
+        fixed = ~self.numbers | np.isnan(u)
+        now = np.where(fixed, here, u)
+        low = np.where(fixed, here, np.maximum(self.low, now - reach[:, None]))
+        high = np.where(fixed, here, np.minimum(self.high, now + reach[:, None]))
+        still = (slopes == 0) & ~fixed & (now == here)
+        low, high = np.where(still, here, low), np.where(still, here, high)
+        back = np.clip(here, low, high)
+        missing = -(f + (slopes * (back - now)).sum(axis=1)) * (1 + 1e-3)
+        end = np.where(slopes > 0, high, low)
+        room = np.abs(end - back)
+        if self.norm.name == "l2":
+            moved = self._fill_evenly(back, here, end, slopes, missing)
+        else:
+            order = np.argsort(-np.abs(slopes), axis=1, kind="stable")
+            gain = np.take_along_axis(np.abs(slopes) * room, order, axis=1)
+            left = missing[:, None] - np.cumsum(gain, axis=1) + gain
+            share = np.divide(left, gain, out=np.zeros_like(gain), where=gain > 0).clip(0.0, 1.0)
+            by = np.empty_like(share)
+            np.put_along_axis(by, order, share, axis=1)
+            moved = back + by * (end - back)
+        return np.where(fixed, u, moved)
+
+    def _fill_evenly(
+        self, back: FloatArray, here: FloatArray, end: FloatArray, slopes: FloatArray, missing: FloatArray
+    ) -> FloatArray:
+        """Return points whose change is in proportion to the slopes, as far as it takes, within ends."""
+        low, high = np.minimum(back, end), np.maximum(back, end)
+        least, most = np.zeros(len(back)), np.full(len(back), 1e6)
+        for _ in range(60):
+            middle = np.sqrt((least + 1e-9) * most)
+            gain = (slopes * (np.clip(here + middle[:, None] * slopes, low, high) - back)).sum(axis=1)
+            enough = gain >= missing
+            least, most = np.where(enough, least, middle), np.where(enough, middle, most)
+        return np.clip(here + most[:, None] * slopes, low, high)
+
+    def _back(self, u: FloatArray) -> FloatArray:
+        """Return points that reach the target after columns, one by one, have gone back as far as it does."""
+        u = u.copy()
+        costs = self.norm.costs(self.free, self.start, u)
+        for row in range(len(u)):
+            for at in np.argsort(costs[row], kind="stable"):
+                if costs[row, at] > 0:
+                    self._return(u[row], int(at))
+        return u
+
+    def _return(self, u: FloatArray, at: int) -> None:
+        """Move a column of a point (free,) back as far as the target stays reached."""
+        there, tried = u[at], u.copy()
+        tried[at] = self.start[at]
+        if self.reached(tried[None])[0] >= 0:
+            u[at] = self.start[at]
+            return
+        if not self.numbers[at] or np.isnan(there):
+            return
+        low, high = 0.0, 1.0
+        while high - low > 1e-12:
+            shares = low + (high - low) * np.arange(1, 16) / 16
+            points = np.repeat(u[None], 15, axis=0)
+            points[:, at] = legal(self.free[at], self.start[at] + shares * (there - self.start[at]))
+            good = np.flatnonzero(self.reached(points) >= 0)
+            first = int(good[0]) if len(good) else 15
+            low, high = (low if first == 0 else shares[first - 1]), (high if first == 15 else shares[first])
+        tried[at] = legal(self.free[at], np.array([self.start[at] + high * (there - self.start[at])]))[0]
+        if self.reached(tried[None])[0] >= 0:
+            u[at] = tried[at]
+
+    def _round(self, u: FloatArray, way: np.ufunc) -> None:
+        """Keep points whose whole columns are rounded, by their distances, while the others move again."""
+        u = u.copy()
+        for at in np.flatnonzero(self.whole & self.numbers).tolist():
+            column, own = self.free[at], ~np.isnan(u[:, at])
+            if isinstance(column, FreeDate):
+                unit = 1 / column.axis.scale
+                steps = way(np.round(np.abs(u[own, at] - self.start[at]) / unit, 6)) * unit
+                u[own, at] = self.start[at] + np.sign(u[own, at] - self.start[at]) * steps
+            else:
+                values, here = column.axis.values(u[own, at]), column.axis.values(self.start[at : at + 1])
+                steps = way(np.round(np.abs(values - here), 6))
+                u[own, at] = column.axis.coordinates(here + np.sign(values - here) * steps)
+        u = self._legal(u)
+        self.keep(u)
+        self.keep(self.descend(u, self._movable(u) & ~self.whole))
+
+    def singles(self) -> FloatArray:
+        """Return points (m, free) with a single column changed: some values of each, the nearest first."""
+        found = []
+        for at, column in enumerate(self.free):
+            for reach in (1.0, 0.1):
+                tried = column.near(float(self.start[at]), reach)
+                points = np.repeat(self.start[None], len(tried), axis=0)
+                points[:, at] = tried
+                found.append(points)
+        points = np.concatenate([np.empty((0, len(self.free))), *found])
+        return points[self.changed(points).any(axis=1)]

@@ -1,0 +1,1 @@
+"""The model in a page: evaluated, explained and bounded by JavaScript, without a server."""

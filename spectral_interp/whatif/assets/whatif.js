@@ -1,0 +1,669 @@
+"use strict";
+
+/* The panel of the section "What if?": controls for every column, and what the model says of them. */
+(() => {
+  const $ = (name) => document.getElementById(`wi-${name}`);
+  const STEPS = 1000;
+  const LINES = 10;
+  const LONGEST = 50000;
+  const FRAME = 8;
+  const REFINE = 1000;
+  const CLOSE = 1.05;
+
+  const element = (tag, className, text) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const drawing = (tag, className, attributes = {}) => {
+    const made = document.createElementNS($("svg").namespaceURI, tag);
+    if (className) made.setAttribute("class", className);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const option = (text, value) => {
+    const made = element("option", "", text);
+    made.value = value;
+    return made;
+  };
+
+  const plain = (size) => size === 0 || (size >= 1e-3 && size < 1e9);
+  const number = (value) => {
+    const size = Math.abs(value);
+    const text = plain(size)
+      ? size.toLocaleString("en", { maximumSignificantDigits: 4, useGrouping: "min2" })
+      : size.toExponential(2).replace("e+", "e").replace("e-", "e−");
+    return (value < 0 ? "−" : "") + text;
+  };
+  const signed = (value) => (value > 0 ? "+" : "") + number(value);
+  const percent = (share) => `${number(100 * share)} %`;
+  /* A bound as text, rounded so that it stays one: upwards, or downwards. */
+  const outward = (value, up) => {
+    if (!Number.isFinite(value) || value === 0) return number(value);
+    const digits = plain(Math.abs(value)) ? 4 : 3;
+    const step = 10 ** (Math.floor(Math.log10(Math.abs(value))) + 1 - digits);
+    return number((up ? Math.ceil(value / step - 1e-9) : Math.floor(value / step + 1e-9)) * step);
+  };
+
+  const isoOf = (axis, days) => {
+    const date = new Date(Math.round(days * 86400) * 1000);
+    return Number.isNaN(date.getTime()) ? "" : date.toISOString().slice(0, axis.time ? 19 : 10);
+  };
+  const daysOf = (text) => Date.parse(`${text}${text.includes("T") ? "" : "T00:00"}Z`) / 86400000;
+
+  class Panel {
+    constructor(data, model) {
+      Object.assign(this, { data, model });
+      this.columns = data.columns.map((column, at) => ({ ...data.model.axes[at], ...column, at, axis: model.axes[at] }));
+      this.classes = data.classes;
+      this.several = model.functions > 1;
+      this.cards = [];
+      this.curves = [];
+      this.dirty = new Set();
+      this.stamp = this.fingerprint();
+      this.fillControls();
+      this.cards = this.columns.map((column) => this.card(column));
+      this.arrange();
+      this.start = this.rowState(data.start);
+      const given = this.parse(location.hash);
+      this.history = [JSON.stringify(given || this.start)];
+      this.moment = 0;
+      this.show(given || this.start, null);
+      this.listen();
+      if (given) document.getElementById("whatif").scrollIntoView();
+    }
+
+    /* A number for the names and kinds of the columns: links of another model are ignored. */
+    fingerprint() {
+      const text = JSON.stringify([this.classes, this.columns.map(({ name, kind, levels }) => [name, kind, levels || 0])]);
+      let hash = 2166136261;
+      for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
+      return (hash >>> 0).toString(36);
+    }
+
+    /* States: a value of every column (a number, days, the place of a level; null where there is none), the
+       tolerance in percent, the class that is explained and the one that it is against, −1 for all. */
+    rowState(row) {
+      const values = this.columns.map(({ at, typical }) => (row < 0 ? typical : this.data.rows.values[at][row]));
+      return this.state && this.state.values ? { ...this.state, values } : { values, tolerance: 1, own: this.likeliest(values), against: -1 };
+    }
+
+    likeliest(values) {
+      if (!this.several) return 0;
+      const scores = this.model.scores(values.map((value, at) => this.coordinate(at, value)));
+      return scores.indexOf(Math.max(...scores));
+    }
+
+    coordinate(at, value) {
+      if (value === null) return NaN;
+      return this.columns[at].kind === "levels" ? value : this.model.coordinate(at, value);
+    }
+
+    /* Whether a column can have a value. */
+    legal(column, value) {
+      if (value === null) return column.kind !== "levels" || column.axis.other === null;
+      if (column.kind === "levels") return Number.isInteger(value) && value >= 0 && value < column.levels.length;
+      return Number.isFinite(value) && Number.isFinite(this.model.coordinate(column.at, value))
+        && (column.kind !== "date" || Math.abs(value) < 2932897);
+    }
+
+    weights() {
+      if (!this.several) return [1];
+      const { own, against } = this.state;
+      return this.classes.map((_, at) => (against < 0 ? -1 / this.classes.length : at === against ? -1 : 0) + (at === own ? 1 : 0));
+    }
+
+    get unit() {
+      if (!this.several) return this.data.unit;
+      const { own, against } = this.state;
+      return `log-odds of ${this.classes[own]} against ${against < 0 ? "the mean of all classes" : this.classes[against]}`;
+    }
+
+    /* Links. A fragment comes from anyone: it is read token by token, and ignored as a whole if one is wrong. */
+    fragment() {
+      const { values, tolerance, own, against } = this.state;
+      const tokens = values.map((value, at) => (value === null ? "m" : this.columns[at].kind === "levels" ? `l${value}` : String(value)));
+      return `#whatif=${[this.stamp, tokens.join(","), tolerance, own, against].join(";")}`;
+    }
+
+    parse(hash) {
+      if (!hash.startsWith("#whatif=") || hash.length > LONGEST) return null;
+      const fields = hash.slice(8).split(";");
+      if (fields.length !== 5 || fields[0] !== this.stamp) return null;
+      const decimal = /^-?\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,3})?$/;
+      if (!fields.slice(2).every((field) => decimal.test(field))) return null;
+      const [tolerance, own, against] = fields.slice(2).map(Number);
+      const tokens = fields[1].split(",");
+      if (tokens.length !== this.columns.length) return null;
+      const values = tokens.map((token, at) => {
+        const isLevel = this.columns[at].kind === "levels";
+        if (token === "m") return null;
+        if (isLevel) return /^l\d{1,6}$/.test(token) ? Number(token.slice(1)) : NaN;
+        return decimal.test(token) ? Number(token) : NaN;
+      });
+      const isClass = (place) => Number.isInteger(place) && place >= 0 && place < Math.max(this.classes.length, 1);
+      const fits = values.every((value, at) => this.legal(this.columns[at], value)) && tolerance >= 0 && tolerance <= 100
+        && isClass(own) && (against === -1 || (isClass(against) && against !== own));
+      return fits ? { values, tolerance, own, against } : null;
+    }
+
+    /* Controls above the columns. */
+    fillControls() {
+      const { labels } = this.data.rows;
+      $("start").append(option("typical values", -1), ...labels.map((label, at) => option(`row ${label}`, at)));
+      $("start").value = this.data.start;
+      $("outputs").hidden = !this.several;
+      $("class").append(...this.classes.map(option));
+      $("against").append(option("the mean of all classes", -1), ...this.classes.map(option));
+    }
+
+    arrange() {
+      const { order, first } = this.data;
+      const nodes = order.map((at) => this.cards[at].node);
+      $("first").append(...nodes.slice(0, first));
+      $("more").hidden = nodes.length <= first;
+      $("more").querySelector("summary").textContent = `${nodes.length - first} more columns`;
+      $("more").querySelector("div").append(...nodes.slice(first));
+    }
+
+    listen() {
+      $("start").addEventListener("change", () => this.commit(this.rowState(Number($("start").value))));
+      $("reset").addEventListener("click", () => this.commit(this.rowState(Number($("start").value))));
+      $("undo").addEventListener("click", () => this.travel(-1));
+      $("redo").addEventListener("click", () => this.travel(1));
+      $("class").addEventListener("change", () => {
+        const own = Number($("class").value);
+        this.commit({ ...this.state, own, against: this.state.against === own ? -1 : this.state.against });
+      });
+      $("against").addEventListener("change", () => this.commit({ ...this.state, against: Number($("against").value) }));
+      $("tolerance").addEventListener("change", () => {
+        const tolerance = Number($("tolerance").value);
+        if (tolerance >= 0 && tolerance <= 100) this.commit({ ...this.state, tolerance });
+        else $("tolerance").value = this.state.tolerance;
+      });
+      $("copy").addEventListener("click", () => this.copy(this.csv(), "The row"));
+      $("link").addEventListener("click", () => {
+        this.keep();
+        this.copy(location.href.split("#")[0] + this.fragment(), "The link");
+      });
+      $("more").addEventListener("toggle", () => this.schedule());
+      window.addEventListener("hashchange", () => {
+        const given = this.parse(location.hash);
+        if (given && JSON.stringify(given) !== JSON.stringify(this.state)) this.commit(given);
+      });
+    }
+
+    /* Show a state and remember it. */
+    commit(state, moved = null) {
+      this.show(state, moved);
+      this.remember();
+    }
+
+    remember() {
+      const text = JSON.stringify(this.state);
+      if (text !== this.history[this.moment]) {
+        this.history = [...this.history.slice(0, this.moment + 1), text];
+        this.moment += 1;
+      }
+      this.keep();
+      this.enable();
+      $("live").textContent = `${$("prediction").textContent}.`;
+    }
+
+    travel(by) {
+      this.moment += by;
+      this.show(JSON.parse(this.history[this.moment]), null);
+      this.remember();
+    }
+
+    enable() {
+      $("undo").disabled = this.moment === 0;
+      $("redo").disabled = this.moment === this.history.length - 1;
+    }
+
+    keep() {
+      try {
+        history.replaceState(null, "", this.fragment());
+      } catch {
+        /* a page inside another has no address of its own */
+      }
+    }
+
+    csv() {
+      const quoted = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+      const cells = this.columns.map((column) => {
+        const value = this.state.values[column.at];
+        if (value === null) return "";
+        if (column.kind === "date") return isoOf(column, value);
+        const text = column.kind === "levels" ? column.axis.levels[value] : String(value);
+        return column.kind === "levels" && text === "missing" ? "" : text;
+      });
+      const line = cells.length === 1 && cells[0] === "" ? '""' : cells.map(quoted).join(",");
+      return `${this.columns.map(({ name }) => quoted(name)).join(",")}\n${line}\n`;
+    }
+
+    async copy(text, what) {
+      const box = $("text");
+      box.value = text;
+      box.hidden = false;
+      box.select();
+      try {
+        await navigator.clipboard.writeText(text);
+        $("copied").textContent = `${what} is copied.`;
+      } catch {
+        $("copied").textContent = `${what} is selected below: copy it from there.`;
+      }
+    }
+
+    /* The card of a column: its controls, the distribution, and the curve. */
+    card(column) {
+      const node = element("div", "wi-card");
+      const head = element("div", "wi-head");
+      const name = element("label", "wi-name", column.title);
+      name.title = column.title;
+      const card = { node, column, here: element("p", "small") };
+      const input = this.input(column, card);
+      name.htmlFor = input.id = `wi-value-${column.at}`;
+      head.append(name, input);
+      const gaps = column.kind !== "levels" && (column.median !== null || this.data.rows.values[column.at].includes(null));
+      if (gaps) head.append(this.gap(column, card));
+      node.append(head);
+      if (column.kind !== "levels") node.append(this.bars(column), this.slider(column, card));
+      card.svg = drawing("svg", `wi-curve${column.kind === "levels" ? " wi-levels" : ""}`, { viewBox: "0 0 200 60", preserveAspectRatio: "none", "aria-hidden": "true" });
+      card.ends = element("p", "small");
+      node.append(card.svg, card.ends, card.here);
+      return card;
+    }
+
+    input(column, card) {
+      if (column.kind === "levels") {
+        const box = element("select");
+        box.append(...column.levels.map(option));
+        if (column.axis.other === null) box.append(option("any other value", ""));
+        box.addEventListener("change", () => this.set(column, box.value === "" ? null : Number(box.value), true));
+        card.input = box;
+        return box;
+      }
+      const box = element("input");
+      box.type = column.kind === "number" ? "number" : column.time ? "datetime-local" : "date";
+      box.step = column.kind === "number" ? "any" : "1";
+      box.addEventListener("change", () => {
+        const value = box.value === "" ? NaN : column.kind === "number" ? Number(box.value) : daysOf(box.value);
+        const legal = this.legal(column, value);
+        box.setAttribute("aria-invalid", String(!legal));
+        if (legal) this.set(column, value, true);
+      });
+      card.input = box;
+      return box;
+    }
+
+    gap(column, card) {
+      const label = element("label", "wi-gap");
+      const box = element("input");
+      box.type = "checkbox";
+      box.addEventListener("change", () => this.set(column, box.checked ? null : this.last(column), true));
+      label.append(box, "missing");
+      box.setAttribute("aria-label", `${column.title} is missing`);
+      card.gap = box;
+      return label;
+    }
+
+    last(column) {
+      const known = this.cards[column.at].last;
+      return known === undefined || known === null ? column.typical : known;
+    }
+
+    bars(column) {
+      const svg = drawing("svg", "wi-bars", { viewBox: "0 0 200 24", preserveAspectRatio: "none", "aria-hidden": "true" });
+      const width = 200 / column.bars.length;
+      column.bars.forEach((share, at) => {
+        const height = share > 0 ? Math.max(24 * share, 1) : 0;
+        svg.append(drawing("rect", "", { x: at * width + 0.4, y: 24 - height, width: width - 0.8, height }));
+      });
+      return svg;
+    }
+
+    slider(column, card) {
+      const box = element("input");
+      box.type = "range";
+      box.min = 0;
+      box.max = this.steps(column);
+      box.step = 1;
+      box.setAttribute("aria-label", `${column.title}, slider`);
+      box.addEventListener("input", () => {
+        this.sliding = true;
+        this.set(column, this.slid(column, Number(box.value)), false);
+      });
+      box.addEventListener("change", () => {
+        this.sliding = false;
+        this.remember();
+        this.schedule();
+      });
+      card.slider = box;
+      return box;
+    }
+
+    /* Positions of a slider: whole numbers and days where these are few. */
+    steps(column) {
+      if (column.log || !(column.whole || (column.kind === "date" && !column.time))) return STEPS;
+      const width = Math.round(column.scale * (column.high - column.low));
+      return width >= 1 && width <= STEPS ? width : STEPS;
+    }
+
+    /* The value at a position, with no more digits than the slider can tell apart. */
+    slid(column, position) {
+      const u = column.low + ((column.high - column.low) * position) / this.steps(column);
+      const value = this.model.value(column.at, u);
+      if (column.kind === "date") return column.time ? Math.round(value * 86400) / 86400 : Math.round(value);
+      if (column.whole) return Math.round(value);
+      if (column.log) return Number(value.toPrecision(4));
+      const step = (column.scale * (column.high - column.low)) / STEPS;
+      return Number(value.toFixed(Math.min(Math.max(Math.ceil(-Math.log10(step)), 0), 20)));
+    }
+
+    position(column, value) {
+      const u = this.coordinate(column.at, value);
+      return Math.round(this.steps(column) * Math.min(Math.max((u - column.low) / (column.high - column.low), 0), 1));
+    }
+
+    set(column, value, committed) {
+      if (!this.legal(column, value)) return;
+      const values = this.state.values.slice();
+      values[column.at] = value;
+      const state = { ...this.state, values };
+      if (committed) this.commit(state, column.at);
+      else this.show(state, column.at);
+    }
+
+    /* Show a state; only one column moved if it is given. */
+    show(state, moved) {
+      this.state = state;
+      this.u = state.values.map((value, at) => this.coordinate(at, value));
+      this.answer();
+      this.columns.forEach((column) => { if (moved === null || moved === column.at) this.update(column); });
+      this.columns.forEach(({ at }) => { if (at !== moved) this.dirty.add(at); });
+      if (moved !== null && this.curves[moved]) this.draw(moved);
+      else if (moved !== null) this.dirty.add(moved);
+      this.loose = true;
+      if (moved === null) this.enable();
+      this.schedule();
+    }
+
+    /* Put the value of a column into its controls. */
+    update(column) {
+      const card = this.cards[column.at], value = this.state.values[column.at];
+      if (value !== null) card.last = value;
+      const own = value === null && column.kind !== "levels" ? this.last(column) : value;
+      if (column.kind === "levels") card.input.value = value === null ? "" : value;
+      else card.input.value = column.kind === "date" ? isoOf(column, own) : own;
+      card.input.removeAttribute("aria-invalid");
+      if (card.gap) {
+        card.gap.checked = value === null;
+        card.input.disabled = card.slider.disabled = value === null;
+      }
+      if (card.slider) {
+        card.slider.value = this.position(column, own);
+        card.slider.setAttribute("aria-valuetext", column.kind === "date" ? isoOf(column, own) : String(own));
+      }
+      const far = value !== null && column.kind !== "levels" && (this.u[column.at] < column.low - 1e-9 || this.u[column.at] > column.high + 1e-9);
+      card.here.className = far ? "small wi-far" : "small";
+      card.here.textContent = far ? "outside the training range" : "";
+    }
+
+    /* The prediction and its waterfall. */
+    answer() {
+      const { model, state } = this, found = model.explain(this.u, this.weights());
+      const scores = this.several ? model.scores(this.u) : [found.prediction];
+      this.found = found;
+      const legible = Number.isFinite(found.prediction);
+      if (!this.classes.length) {
+        $("prediction").textContent = legible ? `${this.data.target}: ${number(found.prediction)}` : "The values are too far out to compute a prediction.";
+      } else {
+        const chances = SpectralModel.probabilities(scores);
+        const best = chances.indexOf(Math.max(...chances));
+        $("prediction").textContent = `${this.data.target}: ${this.classes[best]}, ${percent(chances[best])}`;
+        this.bar(chances);
+      }
+      $("class").value = state.own;
+      $("against").value = state.against;
+      for (const choice of $("against").options) choice.disabled = Number(choice.value) === state.own;
+      if (document.activeElement !== $("tolerance")) $("tolerance").value = state.tolerance;
+      this.waterfall(found);
+    }
+
+    bar(chances) {
+      const order = [...chances.keys()].sort((a, b) => chances[b] - chances[a]).slice(0, LINES);
+      const shown = chances.length > LINES ? order : [...chances.keys()];
+      const body = element("tbody");
+      for (const at of shown) {
+        const row = element("tr");
+        const head = element("th", "", this.classes[at]);
+        head.scope = "row";
+        const bar = element("span", "wi-bar");
+        bar.style.width = `${100 * chances[at]}%`;
+        const track = element("td");
+        track.append(bar);
+        row.append(head, track, element("td", "number", percent(chances[at])));
+        body.append(row);
+      }
+      const table = element("table");
+      table.append(body);
+      $("classes").replaceChildren(table);
+    }
+
+    waterfall(found) {
+      const order = [...found.values.keys()].sort((a, b) => Math.abs(found.values[b]) - Math.abs(found.values[a]));
+      const most = order.length <= LINES + 1 ? order.length : LINES;
+      const steps = order.slice(0, most).map((at) => ({ name: this.columns[at].title, value: found.values[at], diagonal: found.diagonal[at] }));
+      if (most < order.length) {
+        const rest = order.slice(most);
+        const sum = (numbers) => rest.reduce((total, at) => total + numbers[at], 0);
+        steps.push({ name: `${rest.length} others`, value: sum(found.values), diagonal: sum(found.diagonal) });
+      }
+      const ends = [found.base];
+      for (const step of steps) ends.push(ends[ends.length - 1] + step.value);
+      const reach = [...ends, found.prediction, ...steps.map((step, at) => ends[at] + step.diagonal)];
+      const low = Math.min(...reach), span = Math.max(...reach) - low || 1;
+      const place = (value) => 1 + (97 * (value - low)) / span;
+      const bar = (className, start, end) => {
+        const made = element("span", className);
+        made.style.left = `${place(Math.min(start, end))}%`;
+        made.style.width = `${place(Math.max(start, end)) - place(Math.min(start, end))}%`;
+        return made;
+      };
+      const line = (name, bars, cells, className) => {
+        const row = element("tr", className);
+        const head = element("th");
+        head.append(element("span", "wi-clamp", name));
+        head.scope = "row";
+        head.title = name;
+        const track = element("td", "wi-track");
+        track.append(...bars);
+        row.append(head, track, ...cells);
+        return row;
+      };
+      const end = (name, value) => line(name, [bar("mark", value, value)],
+        [element("td", "number", number(value)), element("td", "wi-part"), element("td", "wi-part")], "end");
+      document.querySelector("#wi-waterfall tbody").replaceChildren(end("base value", found.base), ...steps.map((step, at) => {
+        const between = ends[at] + step.diagonal;
+        return line(step.name,
+          [bar(`net ${step.value < 0 ? "down" : "up"}`, ends[at], ends[at + 1]), bar("diagonal", ends[at], between), bar("coupling", between, ends[at + 1])],
+          [element("td", "number", signed(step.value)), ...[step.diagonal, step.value - step.diagonal].map((part) => element("td", "number wi-part", signed(part)))]);
+      }), end("prediction", found.prediction));
+    }
+
+    /* What takes longer waits for the next frames: the proven range, then curves that are on show. */
+    schedule() {
+      if (this.waiting) return;
+      this.waiting = true;
+      requestAnimationFrame(() => {
+        this.waiting = false;
+        const start = performance.now();
+        if (this.loose) this.bound();
+        for (const at of this.data.order) {
+          if (performance.now() - start > FRAME) break;
+          if (this.dirty.has(at) && this.onShow(at)) this.draw(at, true);
+        }
+        const left = [...this.dirty].some((at) => this.onShow(at));
+        if (left || (!this.sliding && this.refine(start))) this.schedule();
+      });
+    }
+
+    /* Halve the region of the proven range for the rest of a frame; return whether more would help. */
+    refine(start) {
+      const search = this.search;
+      while (search && performance.now() - start < FRAME) {
+        const [low, high] = search.range;
+        const close = high - low <= CLOSE * (search.found[1] - search.found[0]);
+        const before = performance.now();
+        if (close || this.spent > REFINE || !search.halve()) this.search = null;
+        this.spent += performance.now() - before;
+        if (!this.search) break;
+      }
+      if (search) this.tell(search);
+      return Boolean(this.search);
+    }
+
+    onShow(at) {
+      return $("more").open || this.data.order.indexOf(at) < this.data.first;
+    }
+
+    bound() {
+      this.loose = false;
+      const { tolerance } = this.state;
+      const moves = this.columns.map(({ at, kind, boolean }) => kind === "number" && !boolean && !Number.isNaN(this.u[at]));
+      const ends = [-1, 1].map((sign) => this.u.map((u, at) => (moves[at] ? u + (sign * tolerance) / 100 : u)));
+      this.columns.forEach(({ at, floor }) => {
+        if (moves[at] && floor !== null) ends[0][at] = Math.max(ends[0][at], Math.min(this.u[at], this.model.coordinate(at, floor)));
+      });
+      const still = tolerance === 0 || !moves.some(Boolean) || !Number.isFinite(this.found.prediction);
+      this.search = still ? null : new SpectralModel.Search(this.model, this.u, ...ends, this.weights());
+      this.spent = 0;
+      if (still) $("range").textContent = `unit: ${this.unit}`;
+      else this.tell(this.search);
+    }
+
+    /* The proven range in words. */
+    tell({ range: [low, high], found }) {
+      const here = this.classes.length ? `${this.unit}: ${number(this.found.prediction)}. ` : "";
+      const chance = (value) => SpectralModel.probabilities([value])[1];
+      const chances = this.classes.length === 2
+        ? `, a probability of ${this.classes[1]} of ${outward(100 * chance(low), false)} % to ${outward(100 * chance(high), true)} %` : "";
+      $("range").textContent = `${here}Proven: within the tolerance it stays between ${outward(low, false)} and ${outward(high, true)}${chances}; `
+        + `values from ${number(found[0])} to ${number(found[1])} occur.`;
+    }
+
+    /* The curve of a column: what the prediction would be at its other values. */
+    draw(at, anew = false) {
+      const column = this.columns[at];
+      if (anew) {
+        const there = column.there || (column.there = this.grid(column));
+        const { functions } = this.model, weights = this.weights();
+        column.scores = this.model.curve(this.u, at, there, column.scores || new Float64Array(there.length * functions));
+        const values = there.map((_, i) => weights.reduce((sum, weight, f) => sum + weight * column.scores[i * functions + f], 0));
+        this.curves[at] = { there, values };
+        this.dirty.delete(at);
+      }
+      if (column.kind === "levels") this.drawLevels(column);
+      else this.drawLine(column);
+    }
+
+    grid(column) {
+      if (column.kind === "levels") return column.levels.map((_, place) => place);
+      const knots = column.knots.filter((knot) => column.low < knot && knot < column.high);
+      const points = knots.length > 40 ? 96 : 64;
+      const even = Array.from({ length: points + 1 }, (_, i) => column.low + ((column.high - column.low) * i) / points)
+        .map((u) => (column.kind === "date" && !column.time ? this.model.coordinate(column.at, Math.round(this.model.value(column.at, u))) : u));
+      return [...even, ...(knots.length > 40 ? [] : knots)].sort((a, b) => a - b);
+    }
+
+    /* Between what the prediction is proven to be at other values, from that at the typical value; or null. */
+    band(column) {
+      const band = this.data.bands[column.at], { own, against } = this.state;
+      if (!band || (this.several && against >= 0)) return null;
+      const [low, high] = band.ends[this.several ? own : 0];
+      const moved = this.curves[column.at], weights = this.weights();
+      const scores = this.model.curve(this.u, column.at, [band.from], new Float64Array(this.model.functions));
+      const start = weights.reduce((sum, weight, f) => sum + weight * scores[f], 0);
+      return moved && { at: band.at, low: low.map((end) => start + end), high: high.map((end) => start + end) };
+    }
+
+    scale(values, band) {
+      let low = Math.min(...values, this.found.prediction), high = Math.max(...values, this.found.prediction);
+      const room = 0.35 * (high - low) || Math.abs(high) * 0.01 || 1;
+      if (band) {
+        low = Math.max(Math.min(low, ...band.low), low - room);
+        high = Math.min(Math.max(high, ...band.high), high + room);
+      }
+      return (value) => 57 - (54 * (Math.min(Math.max(value, low - 3 * room), high + 3 * room) - low)) / (high - low || 1);
+    }
+
+    drawLine(column) {
+      const { there, values } = this.curves[column.at], card = this.cards[column.at], band = this.band(column);
+      const y = this.scale(values, band), x = (u) => (200 * (u - column.low)) / (column.high - column.low);
+      const path = (us, vs) => us.map((u, i) => `${x(u).toFixed(1)} ${y(vs[i]).toFixed(1)}`).join("L");
+      const parts = [];
+      if (band) {
+        parts.push(drawing("path", "wi-band", { d: `M${path(band.at, band.high)}L${path(band.at.slice().reverse(), band.low.slice().reverse())}Z` }));
+        parts.push(...[band.low, band.high].map((end) => drawing("path", "wi-end", { d: `M${path(band.at, end)}` })));
+      }
+      const here = y(this.found.prediction).toFixed(1);
+      parts.push(drawing("line", "wi-here", { x1: 0, x2: 200, y1: here, y2: here }));
+      const ticks = column.knots.filter((knot) => column.low < knot && knot < column.high).map((knot) => `M${x(knot).toFixed(1)} 60V55`).join("");
+      if (ticks) parts.push(drawing("path", "wi-knots", { d: ticks }));
+      parts.push(drawing("path", "wi-line", { d: `M${path(there, values)}` }));
+      const own = this.u[column.at];
+      if (!Number.isNaN(own)) {
+        const mark = x(Math.min(Math.max(own, column.low), column.high)).toFixed(1);
+        parts.push(drawing("line", "wi-mark", { x1: mark, x2: mark, y1: 0, y2: 60 }));
+      }
+      card.svg.replaceChildren(...parts);
+      card.ends.textContent = `this column alone: ${number(Math.min(...values))} to ${number(Math.max(...values))}`;
+    }
+
+    drawLevels(column) {
+      const { values } = this.curves[column.at], card = this.cards[column.at], band = this.band(column);
+      if (!values.length) return;
+      const y = this.scale(values, band), width = 200 / values.length, parts = [];
+      values.forEach((value, place) => {
+        const middle = (place + 0.5) * width, half = Math.min(width * 0.35, 12);
+        if (band) parts.push(drawing("line", "wi-whisker", { x1: middle, x2: middle, y1: y(band.low[place]), y2: y(band.high[place]) }));
+        if (this.u[column.at] === place) parts.push(drawing("line", "wi-mark", { x1: middle, x2: middle, y1: 0, y2: 60 }));
+        parts.push(drawing("line", "wi-level", { x1: middle - half, x2: middle + half, y1: y(value), y2: y(value) }));
+      });
+      const here = y(this.found.prediction).toFixed(1);
+      card.svg.replaceChildren(drawing("line", "wi-here", { x1: 0, x2: 200, y1: here, y2: here }), ...parts);
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      const named = (value) => `${number(value)} (${column.levels[values.indexOf(value)]})`;
+      card.ends.textContent = `this column alone: ${named(low)} to ${named(high)}`;
+    }
+
+    /* What is shown, in words. */
+    notes() {
+      const lines = [
+        `Contributions are measured against the mean of the background, ${this.data.background}; they add up to the difference between the base value and the prediction. The unit is ${this.unit}.`,
+        `Grey bars: ${this.data.source}. Blue line: the prediction as this column alone moves, the others as set.${this.columns.some(({ knots }) => knots.length) ? " Ticks: knots, between which the column enters linearly." : ""}`,
+      ];
+      if (Object.values(this.data.bands).some(Boolean)) {
+        lines.push("Orange band: a proven bound. A move of this column from its typical value never changes the prediction by more than the band shows, whatever the other columns are. It is proven at 33 or more values of a number, and drawn straight between them.");
+      }
+      lines.push("The proven range holds for all combinations of numbers within the tolerance, which is a share of every column's standard deviation, of its logarithm where the model uses that. Levels, dates, gaps and columns of 0 and 1 stay as set. The range tightens for a second after each change.");
+      return lines;
+    }
+  }
+
+  const open = async () => {
+    const data = JSON.parse(document.getElementById("whatif-data").textContent);
+    if (typeof DecompressionStream === "undefined") {
+      $("failed").hidden = false;
+      return;
+    }
+    const model = await SpectralModel.from(data.model);
+    document.getElementById("wi").hidden = false;
+    const panel = new Panel(data, model);
+    $("notes").append(...panel.notes().map((line) => element("p", "", line)));
+    document.getElementById("whatif").panel = panel; // for searches: they read model, u and weights(), and commit a state
+  };
+  open();
+})();
