@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 
 from .._common.plain import Found
@@ -17,13 +18,15 @@ from ..view import Axis, ModelView, NumberAxis
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, legend_below, name_lines
 from .style import FAINT, GREEN, TOP, WHOLE
-from .text import printable, row_name, shorten, shorten_value, value_text
+from .text import LETTER, printable, room, row_name, shorten, shorten_value, value_text
 
-_ABOVE, _BELOW = -0.27, 0.3
-"""Where the values of a line and the ends of its track are written, in lines."""
+_BELOW = 0.34
+"""How far below a track its ends are written, in lines."""
 
-_BESIDE = 0.22
-"""Room beside the tracks for values, as a share of their length."""
+_SHORT = 0.06
+"""Changes up to this share of the range have no arrow, for which there is no room."""
+
+_ARROW = {"arrowstyle": "-|>", "color": GREEN, "linewidth": 2}
 
 
 def nearest_change_table(
@@ -116,7 +119,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
     """
     ax.set_title(shorten(f"Row {row_name(table['row'].iloc[0])}: {_way(table)}", 60))
-    ax.set(xlim=(-_BESIDE, 1 + _BESIDE), xticks=[])
+    ax.set_xticks([])
     ax.spines[["bottom", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     if not _is_found(table):
@@ -125,31 +128,37 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         return
     names = fold_names(table["column"].tolist())
     shown = table.iloc[: TOP if len(names) < len(table) else None]
+    name_lines(ax, names, colours=colours)
+    ax.set_ylim(len(names) - 0.3, -0.6)
+    ax.set_xlim(*_limits(shown, ax))
     for at, line in enumerate(shown.to_dict("records")):
         add = _add_words if np.isnan(line["from_share"] + line["to_share"]) else _add_track
         add(line, at, ax)
-    name_lines(ax, names, colours=colours)
-    ax.set_ylim(len(names) - 0.3, -0.6)
     ax.set_xlabel("from the least to the largest value in training")
     legend_below(ax)
 
 
+def _limits(shown: pd.DataFrame, ax: Axes) -> tuple[float, float]:
+    """Return limits of the axis that leave room for values beside the tracks, which go from 0 to 1."""
+    texts = [_brief(value) for name in ("from", "to") for value in shown[name]]
+    wide = LETTER * 1.15 * rcParams["font.size"] * max(map(len, texts))
+    beside = 0.03 + wide / max(room(ax) - 2 * wide, wide)
+    return -beside, 1 + beside
+
+
 def _add_track(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
-    """Draw a column with a range: the arrow from the old value to the new, both written above it."""
-    start, end = np.clip([line["from_share"], line["to_share"]], -0.04, 1.04).tolist()
+    """Draw a column with a range: an arrow from the old value to the new, both written beside it."""
+    start, end = np.clip([line["from_share"], line["to_share"]], 0, 1).tolist()
     ax.plot([0, 1], [at, at], color=FAINT, linewidth=5, solid_capstyle="butt", zorder=1)
-    arrow = {"arrowstyle": "-|>", "color": GREEN, "linewidth": 2, "shrinkA": 4, "shrinkB": 3}
-    ax.annotate("", (end, at), (start, at), arrowprops=arrow, zorder=2)
-    looks: dict[str, Any] = {"markersize": 8, "linestyle": "", "zorder": 3, "color": GREEN}
-    one, other = ("as it is", "needed") if not ax.get_legend_handles_labels()[1] else (None, None)
-    ax.plot(start, at, "o", markerfacecolor="white", markeredgewidth=2, label=one, **looks)
-    ax.plot(end, at, "o", label=other, **looks)
-    sides = ("right", "left") if end >= start else ("left", "right")
-    for value, share, side, weight in zip(
-        (line["from"], line["to"]), (start, end), sides, ("normal", "bold"), strict=True
-    ):
-        shift = 0.015 if side == "right" else -0.015
-        ax.text(share + shift, at + _ABOVE, _brief(value), ha=side, va="center", fontweight=weight)
+    if abs(end - start) > _SHORT:
+        ax.annotate("", (end, at), (start, at), arrowprops=_ARROW | {"shrinkA": 4, "shrinkB": 3}, zorder=2)
+    is_first = "needed" not in ax.get_legend_handles_labels()[1]
+    one, other = ("as it is", "needed") if is_first else (None, None)
+    look: dict[str, Any] = {"markersize": 8, "linestyle": "", "color": GREEN}
+    ax.plot(end, at, "o", label=other, zorder=3, **look)
+    ax.plot(start, at, "o", markerfacecolor="white", markeredgewidth=2, label=one, zorder=4, **look)
+    ax.text(-0.03, at, _brief(line["from"]), ha="right", va="center")
+    ax.text(1.03, at, _brief(line["to"]), ha="left", va="center", fontweight="bold")
     for share, value, side in ((0, line["low"], "left"), (1, line["high"], "right")):
         ax.text(share, at + _BELOW, _brief(value), ha=side, va="center", color=WHOLE, fontsize=10)
 
@@ -157,8 +166,7 @@ def _add_track(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
 def _add_words(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
     """Write a change of level, or to or from a gap."""
     ax.text(0.46, at, _brief(line["from"]), ha="right", va="center")
-    arrow = {"arrowstyle": "-|>", "color": GREEN, "linewidth": 2}
-    ax.annotate("", (0.54, at), (0.47, at), arrowprops=arrow)
+    ax.annotate("", (0.54, at), (0.47, at), arrowprops=_ARROW)
     ax.text(0.56, at, _brief(line["to"]), ha="left", va="center", fontweight="bold")
 
 
