@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,8 +93,12 @@ def _read(view: ModelView, name: str, given: str) -> Any:
     if not isinstance(axis, NumberAxis):
         return low, high
     try:
-        return float(low), float(high)
+        ends = float(low), float(high)
     except ValueError:
+        ends = float("nan"), float("nan")
+    if not -math.inf < ends[0] <= ends[1] < math.inf:
         raise ValueError(
-            f"expected numbers, such as {name}=0.5..3, for --limits; got {shown(f'{name}={given}')}"
-        ) from None
+            f"expected LOW <= HIGH, both finite numbers, such as {name}=0.5..3, for --limits; got "
+            f"{shown(f'{name}={given}')}"
+        )
+    return ends

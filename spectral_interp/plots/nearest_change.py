@@ -23,6 +23,9 @@ from .text import LETTER, printable, room, row_name, shorten, shorten_value, val
 _BELOW = 0.34
 """How far below a track its ends are written, in lines."""
 
+_NAME = 20
+"""Characters of a name, which share the width with values on both sides of the tracks."""
+
 _SHORT = 0.06
 """Changes up to this share of the range have no arrow, for which there is no room."""
 
@@ -128,7 +131,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         return
     names = fold_names(table["column"].tolist())
     shown = table.iloc[: TOP if len(names) < len(table) else None]
-    name_lines(ax, names, colours=colours)
+    name_lines(ax, names, colours=colours, width=_NAME)
     ax.set_ylim(len(names) - 0.3, -0.6)
     ax.set_xlim(*_limits(shown, ax))
     for at, line in enumerate(shown.to_dict("records")):
@@ -160,7 +163,7 @@ def _add_track(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
     ax.text(-0.03, at, _brief(line["from"]), ha="right", va="center")
     ax.text(1.03, at, _brief(line["to"]), ha="left", va="center", fontweight="bold")
     for share, value, side in ((0, line["low"], "left"), (1, line["high"], "right")):
-        ax.text(share, at + _BELOW, _brief(value), ha=side, va="center", color=WHOLE, fontsize=10)
+        ax.text(share, at + _BELOW, _brief(value), ha=side, va="center", color=WHOLE, fontsize=9)
 
 
 def _add_words(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
@@ -225,9 +228,8 @@ def finding(table: pd.DataFrame) -> str:
     if not _is_found(table):
         if np.isinf(lower):
             return f"{start} It is proven that no allowed change gives {target}{aim}."
-        proven = f"; it is proven that none smaller than {at_least(lower)} standard deviations does" * (
-            lower > 0
-        )
+        bound = f"; it is proven that none smaller than {at_least(lower)} standard deviations does"
+        proven = bound if lower > 0 else ""
         return f"{start} No allowed change that gives {target}{aim} was found{proven}."
     proven = (
         f"it is proven that no allowed change smaller than {at_least(lower)} does"

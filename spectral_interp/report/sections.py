@@ -173,7 +173,8 @@ def _nearest_changes(subject: Subject) -> list[Exhibit]:
             table = plots.nearest_change.table(found, view, first.rows[at], aim, subject.fixed)
             exhibits.append(plots.nearest_change.of(table, label, colours=subject.colours))
     if reasons:
-        raise LeftOut("; ".join(f"row {listed(rows)}: {text}" for text, rows in reasons.items()), exhibits)
+        texts = (f"row{'s' * (len(rows) > 1)} {listed(rows)}: {text}" for text, rows in reasons.items())
+        raise LeftOut("; ".join(texts), exhibits)
     return exhibits
 
 
@@ -373,9 +374,9 @@ SECTIONS = (
     Section(
         "changes",
         "What would change a prediction",
-        "The smallest change of a row that gives another prediction, and how far predictions move when "
-        "numbers are a little off. What is proven holds for every change that is allowed; it is about the "
-        "model, not about the world.",
+        "The smallest change that gives another prediction, for the rows of the lowest, the median and the "
+        "highest one, and how far predictions move when numbers are a little off. What is proven holds for "
+        "every change that is allowed; it is about the model, not about the world.",
         [
             Part(plots.nearest_change, "nearest changes", _nearest_changes),
             Part(plots.proven_ranges, "proven ranges", _proven_ranges),
