@@ -47,6 +47,9 @@ EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
 
+ROUNDED = 1e-9
+"""Predictions that differ by less, as a share of their size, are the same."""
+
 LINE = "line"
 """Name of an index that holds the lines of a file."""
 
@@ -345,8 +348,10 @@ class Subject:
         else:
             share, aim = (0.75, "the upper quartile") if middle else (0.5, "the median")
             target, aim = float(np.quantile(self.prediction, share)), f"{aim} of the predictions"
-            if target == row.prediction[0]:
+            way = target - float(row.prediction[0])
+            if abs(way) <= ROUNDED * max(abs(target), abs(way)):
                 return None, aim
+            target -= ROUNDED * way  # so that a row whose prediction is the target has reached it
         try:
             return counterfactual(self.est, row, target=target, fixed=self.fixed, limits=self.limits), aim
         except ValueError as error:
