@@ -61,8 +61,9 @@ def central_slopes_table(certificate: Certificate, names: Sequence[str]) -> pd.D
     --------
     >>> from dataclasses import replace
     >>> from spectral_interp import Pencil, certify
-    >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, -2.0]], off=[[0.0], [0.0]], k=0))
-    >>> cert = replace(cert, view=replace(cert.view, background=[[-1.0], [0.0], [1.0]]))
+    >>> from spectral_interp.view import view_of
+    >>> view = view_of(Pencil(diag=[[0.0, 4.0], [1.0, -2.0]], off=[[0.0], [0.0]], k=0))
+    >>> cert = certify(replace(view, background=[[-1.0], [0.0], [1.0]]))
     >>> central_slopes_table(cert, ["z0"])[["column", "monotone"]].values.tolist()
     [['z0', 1]]
     """

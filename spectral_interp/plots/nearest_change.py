@@ -143,7 +143,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
 
 def _limits(shown: pd.DataFrame, ax: Axes) -> tuple[float, float]:
     """Return limits of the axis that leave room for values beside the tracks, which go from 0 to 1."""
-    texts = [_brief(value) for name in ("from", "to") for value in shown[name]]
+    pairs = zip(shown["from"], shown["to"], strict=True)
+    texts = [shorten_value(text) for old, new in pairs for text in both_texts(old, new)]
     wide = LETTER * 1.15 * rcParams["font.size"] * max(map(len, texts))
     beside = 0.03 + wide / max(room(ax) - 2 * wide, wide)
     return -beside, 1 + beside
@@ -160,8 +161,9 @@ def _add_track(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
     look: dict[str, Any] = {"markersize": 8, "linestyle": "", "color": GREEN}
     ax.plot(end, at, "o", label=other, zorder=3, **look)
     ax.plot(start, at, "o", markerfacecolor="white", markeredgewidth=2, label=one, zorder=4, **look)
-    ax.text(-0.03, at, _brief(line["from"]), ha="right", va="center")
-    ax.text(1.03, at, _brief(line["to"]), ha="left", va="center", fontweight="bold")
+    old, new = map(shorten_value, both_texts(line["from"], line["to"]))
+    ax.text(-0.03, at, old, ha="right", va="center")
+    ax.text(1.03, at, new, ha="left", va="center", fontweight="bold")
     for share, value, side in ((0, line["low"], "left"), (1, line["high"], "right")):
         ax.text(share, at + _BELOW, _brief(value), ha=side, va="center", color=WHOLE, fontsize=9)
 
@@ -195,6 +197,21 @@ def _none(table: pd.DataFrame) -> str:
     return "no allowed change that gives this was found"
 
 
+def both_texts(old: Any, new: Any) -> tuple[str, str]:
+    """Return two values as text, numbers with as many digits as it takes to tell them apart.
+
+    Examples
+    --------
+    >>> both_texts(-122.08, -122.11), both_texts("Oslo", None)
+    (('−122.08', '−122.11'), ('Oslo', 'missing'))
+    """
+    texts = value_text(old), value_text(new)
+    if texts[0] == texts[1]:
+        tried = ((number(float(old), digits), number(float(new), digits)) for digits in range(5, 17))
+        return next((pair for pair in tried if pair[0] != pair[1]), texts)
+    return texts
+
+
 def sizes(distance: float) -> str:
     """Return the size of a change in words.
 
@@ -210,7 +227,7 @@ def sizes(distance: float) -> str:
 def change_texts(table: pd.DataFrame, most: int = TOP) -> list[str]:
     """Return every change in words, beyond the first ``most`` only their number."""
     texts = [
-        f"{column} from {value_text(old)} to {value_text(new)}"
+        f"{column} from {' to '.join(both_texts(old, new))}"
         for column, old, new in table[["column", "from", "to"]].itertuples(index=False)
     ]
     few = len(texts) <= most + 1
@@ -284,7 +301,7 @@ class ChangeFound(Found):
             row=plain_label(first["row"]),
             target=first["target"],
             changes={
-                line["column"]: [value_text(line["from"]), value_text(line["to"])]
+                line["column"]: list(both_texts(line["from"], line["to"]))
                 for line in changed.to_dict("records")
             },
             distance=float(first["distance"]),

@@ -273,7 +273,7 @@ def analyze(
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
     >>> sorted(analysis.figures)[:4]
-    ['beeswarm_local', 'certified', 'dependence_1', 'dependence_2']
+    ['beeswarm_local', 'certified', 'chain_high', 'chain_mean']
     """
     subject = Subject.explained(
         est,

@@ -189,14 +189,14 @@ def _proven_ranges(subject: Subject) -> list[Exhibit]:
 
 
 def _central_slopes(subject: Subject) -> list[Exhibit]:
-    found = candidates(subject.certificate, subject.strongest)[:SLICES]
-    if not found:
-        return []
     if subject.neurons > NEURONS_OF_SLOPES:
         raise LeftOut(
             f"proofs in a region take minutes for a sum of {subject.neurons} neurons; they are made of up to "
             f"{NEURONS_OF_SLOPES}"
         )
+    found = candidates(subject.certificate, subject.strongest)[:SLICES]
+    if not found:
+        return []
     if len(subject.rows.view.background) < 2:
         raise LeftOut("1 background row has no middle to prove slopes in")
     return [plots.central_slopes.of(plots.central_slopes.table(subject.certificate, found))]

@@ -352,10 +352,13 @@ class Subject:
             if abs(way) <= ROUNDED * max(abs(target), abs(way)):
                 return None, aim
             target -= ROUNDED * way  # so that a row whose prediction is the target has reached it
-        try:
-            return counterfactual(self.est, row, target=target, fixed=self.fixed, limits=self.limits), aim
-        except ValueError as error:
-            raise LeftOut(str(error)) from error
+        allowed = {"fixed": self.fixed, "limits": self.limits}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings of the rows have been given
+            try:
+                return counterfactual(self.est, row, target=target, **allowed), aim
+            except ValueError as error:
+                raise LeftOut(str(error)) from error
 
     @property
     def comparison(self) -> Comparison | None:

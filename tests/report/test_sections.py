@@ -173,7 +173,15 @@ NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
             ],
         ),
         (["a"], {}, 9, ["region map: it needs two numeric columns and the model has 1"]),
-        (["city"], {}, 9, ["region map: it needs two numeric columns and the model has 0"]),
+        (
+            ["city"],
+            {},
+            9,
+            [
+                "proven ranges: expected a number in the row that may be off; got none",
+                "region map: it needs two numeric columns and the model has 0",
+            ],
+        ),
         (["a", "b"], {}, 1, [f"linear pieces: {NO_SPREAD}", f"gaps and radii: {NO_SPREAD}"]),
         (["gappy", "positive", "city"], {"log": ["positive"]}, 9, []),
         (["a", "b"], {"norm_penalty": 1e3}, 9, [f"linear pieces: {FLAT}", f"gaps and radii: {FLAT}"]),
@@ -213,7 +221,7 @@ def test_nearest_changes_are_of_the_rows_of_the_waterfalls_and_reach_their_targe
         changed = diabetes[0].loc[[row]].astype(float)
         changed[table["column"].tolist()] = table["to"].astype(float).tolist()
         reached = regressor.predict(changed)[0]
-        assert reached == pytest.approx(target, rel=1e-3)
+        assert reached == pytest.approx(target, rel=0.02)  # age is a whole number
         assert (reached > target - 1e-6) if label != "high" else (reached < target + 1e-6)
         assert analysis.summary.changes[label].proven_distance <= table["cost"].sum() * (1 + 1e-9)
     lines = summary_lines(analysis.summary)
