@@ -352,11 +352,11 @@ class Subject:
             if abs(way) <= ROUNDED * max(abs(target), abs(way)):
                 return None, aim
             target -= ROUNDED * way  # so that a row whose prediction is the target has reached it
-        allowed = {"fixed": self.fixed, "limits": self.limits}
+        nearest = partial(counterfactual, self.est, row, fixed=self.fixed, limits=self.limits)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings of the rows have been given
             try:
-                return counterfactual(self.est, row, target=target, **allowed), aim
+                return nearest(target=target), aim
             except ValueError as error:
                 raise LeftOut(str(error)) from error
 
