@@ -1,6 +1,6 @@
 """How near are the nearest changes found, and how often does a search without proofs miss a nearer one.
 
-Every row is to get another class, or a prediction beyond the median of all. The distance is the sum of the
+Every row is to get another class, or a prediction beyond the mean of all. The distance is the sum of the
 changes in standard deviations of the columns (of logarithms where these enter), which stay in the range of
 training; whole numbers stay whole. ``ratio`` is the distance over our own, ``bound`` our own over the proven
 lower bound. Beside ours stand the best of 1,000 *random restarts*: points of the region that reach the
@@ -143,7 +143,7 @@ def measure(args: argparse.Namespace) -> pd.DataFrame:
     for task, form, est in boxes.models(args):
         X = task.X_test
         regression = task.name != "breast_cancer"
-        middle = float(np.median(est.predict(X))) if regression else None
+        middle = float(np.mean(est.predict(X))) if regression else None
         rows = QUICK_ROWS if args.quick else SUM_ROWS if (task.name, form) == ("california", "sum") else ROWS
         for place in range(rows):
             row = X.iloc[[place]]
