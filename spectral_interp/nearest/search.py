@@ -190,7 +190,7 @@ class Nearest:
         if np.isinf(self.cost) or self.norm.flat:
             return box
         u = [clipped(part, float(start)) for part, start in zip(box, self.start, strict=True)]
-        costs = self.norm.costs(self.free, self.start, np.array([u]))
+        costs = self.norm.costs(self.free, self.start, np.where(np.isnan(u), self.start, u)[None])
         rest = self.norm.rest(float(self.norm.total(costs)[0]), self.cost) * (1 + SLIGHT)
         parts = zip(self.free, box, u, strict=True)
         return tuple(part if np.isnan(at) else near(column, part, at, rest) for column, part, at in parts)

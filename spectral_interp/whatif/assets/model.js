@@ -498,13 +498,15 @@ const SpectralModel = (() => {
 
     /* Between what Σ_c weight_c f_c is proven to be where numbers are within [low, high], coordinates; they
        stay where these are equal. The proof stands in boxes/bounds.py: tangent planes, with the lesser of
-       curvature, gap and Weyl beyond them. Returns the ends; the coordinates at which the tangent plane is least
+       curvature, gap and Weyl beyond them, or the middle of the box and the extremes of its parts. Returns the ends; the coordinates at which the tangent plane is least
        and largest; and what is lost by column, for halving. */
     bound(u, low, high, weights) {
       const box = this._box(u, low, high), total = [0, 0], loss = new Float64Array(this.axes.length);
       const sides = box.parts.map(({ nodes }) => ({
         slopes: new Float64Array(nodes.length), residuals: nodes.map(() => new Float64Array(this.dim)), far: 0,
+        extremes: [new Float64Array(nodes.length), new Float64Array(nodes.length)],
       }));
+      const whole = [0, 0];
       for (let n = 0; n < this.count; n++) {
         const weight = weights[this.of[n]];
         if (weight === 0) continue;
@@ -512,12 +514,15 @@ const SpectralModel = (() => {
         const slack = ROUNDING * Math.abs(weight) * box.sizes[n];
         total[0] += weight * value - Math.abs(weight) * (weight > 0 ? below : above) - slack;
         total[1] += weight * value + Math.abs(weight) * (weight > 0 ? above : below) + slack;
+        whole[0] += weight * value - slack;
+        whole[1] += weight * value + slack;
       }
       const ends = [Math.min, Math.max].map((pick, end) => {
         const at = u.slice();
-        sides.forEach(({ slopes }, part) => {
+        sides.forEach(({ slopes, extremes }, part) => {
           const best = pick(...slopes), { at: places, columns } = box.parts[part];
           total[end] += best;
+          whole[end] += pick(...extremes[end]);
           if (places) at[columns[0]] = places[slopes.indexOf(best)];
         });
         return at;
@@ -525,7 +530,7 @@ const SpectralModel = (() => {
       sides.forEach(({ far }, part) => {
         for (const column of box.parts[part].columns) loss[column] += far / box.parts[part].columns.length;
       });
-      return { range: total, ends, loss };
+      return { range: [Math.max(total[0], whole[0]), Math.min(total[1], whole[1])], ends, loss };
     }
 
     /* The eigenvalue of the middle of a box, and how far a neuron is at most beyond its tangent plane, below and
@@ -537,7 +542,7 @@ const SpectralModel = (() => {
       const spectrum = Float64Array.from(this.a), value = spectrum[k];
       let far = rounding, half = rounding;
       box.parts.forEach(({ nodes }, at) => {
-        const { slopes, residuals } = sides[at];
+        const { slopes, residuals, extremes } = sides[at];
         let furthest = 0, widest = 0;
         nodes.forEach((node, a) => {
           const residual = residuals[a];
@@ -548,6 +553,8 @@ const SpectralModel = (() => {
           }
           const slope = residual[k], ends = this._extremes(node, n);
           slopes[a] += weight * slope;
+          extremes[0][a] += weight * ends[weight > 0 ? 0 : 1];
+          extremes[1][a] += weight * ends[weight > 0 ? 1 : 0];
           furthest = Math.max(furthest, ends[1] - slope, slope - ends[0]);
           widest = Math.max(widest, (ends[1] - ends[0]) / 2);
         });
