@@ -47,6 +47,9 @@ EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
 
+CELLS, FEWEST_CELLS, FEW_NEURONS = 32, 4, 16
+"""Cells that the proof of a nearest change may take: of few neurons, and of more, where a cell takes long."""
+
 ROUNDED = 1e-9
 """Predictions that differ by less, as a share of their size, are the same."""
 
@@ -352,7 +355,10 @@ class Subject:
             if abs(way) <= ROUNDED * max(abs(target), abs(way)):
                 return None, aim
             target -= ROUNDED * way  # so that a row whose prediction is the target has reached it
-        nearest = partial(counterfactual, self.est, row, fixed=self.fixed, limits=self.limits)
+        cells = CELLS if self.neurons <= FEW_NEURONS else FEWEST_CELLS
+        nearest = partial(
+            counterfactual, self.est, row, fixed=self.fixed, limits=self.limits, max_evaluations=cells
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings of the rows have been given
             try:
