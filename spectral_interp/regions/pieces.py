@@ -155,16 +155,17 @@ class Regions:
         return Leading(neuron, float(shares[neuron]), _regions(of_neuron(self.rows, neuron)))
 
     def _repr_html_(self) -> str:
-        function, rows = self.rows.view.function, counted(len(self.prediction), "row")
-        what = f"Where the model is linear, at {rows} ({self.rows.view.output.unit})."
-        if isinstance(function, MatrixPencil) and not isinstance(function, Pencil):
-            return block(sentences(what, f"A {function.structure} model has no latents of its own."))
-        own = self.leading
-        which = ""
+        rows, unit = counted(len(self.prediction), "row"), self.rows.view.output.unit
+        what = f"Where the model is linear, at {rows} ({unit})."
+        own, which, against = self.leading, "", "the model"
+        if not isinstance(own.regions.rows.view.function, Pencil):
+            return block(sentences(what, "Its latents depend on the basis, as its matrices are dense."))
         if own.regions is not self:
-            which = f" of neuron {own.neuron}, which has {percent(own.share)} of the variance of predictions"
-        explained = f"The diagonal part{which} has an R² of {number(own.regions.skeleton_r2)} against "
-        explained += "it." if which else "the model."
+            which = f" of neuron {own.neuron}, which has {percent(own.share)} of the variance of predictions,"
+            against = "this neuron"
+        explained = (
+            f"The diagonal part{which} has an R² of {number(own.regions.skeleton_r2)} against {against}."
+        )
         latents = own.regions.latents()[["latent", "rows", "share"]]
         lines = latents.itertuples(index=False, name=None)
         return block(
