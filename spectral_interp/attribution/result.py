@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
-from .._common.text import number
+from .._common.markup import block, sentences, table, waterfall
+from .._common.text import class_text, counted, number, row_text, value_text
 from ..view import Axis, DateAxis, Rows
 from ..view.dates import as_dates, dates_of, days_of
 from ..view.levels import text_of
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import shap
 
+
+SHOWN = 5
+"""Columns of the table that notebooks show; the others are summed."""
 
 Detail = Callable[[str], FloatArray | None]
 """Computes "by_entry", "weights" or "intervals" of n rows, an array (n, …); None where there is no such."""
@@ -391,6 +395,30 @@ class Attribution(Parts):
     @property
     def _axes(self) -> tuple[Axis | None, ...]:
         return self.axes or (None,) * len(self.columns)
+
+    def _repr_html_(self) -> str:
+        order = np.argsort(-np.abs(self.values).sum(axis=0), kind="stable").tolist()
+        against = f", measured against {self.background}" if self.background else ""
+        if len(self) == 1:
+            (values,), (data,) = self.values, self.data
+            what = f"Contributions of the columns in row {row_text(self.rows[0])} ({self.method}"
+            steps = [(self.columns[i], value_text(data[i]), float(values[i])) for i in order]
+            way = waterfall(float(self.base_values[0]), steps, float(self.prediction[0]))
+            return block(sentences(f"{what}, {self.unit_of(0)}){against}."), way)
+        what = f"Contributions of {counted(len(order), 'column')} to {counted(len(self), 'prediction')}"
+        top, others = order[:SHOWN], order[SHOWN:]
+        headers = ["row", *(["class"] if self.output is not None else []), "base value"]
+        headers += [*(self.columns[i] for i in top), *([f"{len(others)} others"] if others else [])]
+        lines = (self._line(row, top, others) for row in range(len(self)))
+        found = table([*headers, "prediction"], lines, len(self))
+        return block(sentences(f"{what} ({self.method}, {self.unit}){against}."), found)
+
+    def _line(self, row: int, top: list[int], others: list[int]) -> list[Any]:
+        """Return a line of the table that notebooks show."""
+        own = [] if self.output is None else [class_text(self.output[row])]
+        rest = [self.values[row, others].sum()] if others else []
+        start = [row_text(self.rows[row]), *own, self.base_values[row]]
+        return [*start, *self.values[row, top], *rest, self.prediction[row]]
 
     def to_frame(self) -> pd.DataFrame:
         """Return a tidy table: one line per (row, column), with the parts where the method has them."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._common.arrays import FloatArray
+from .._common.markup import block, sentences
 from .._common.text import at_most, counted, number
 from ..boxes.ranges import range_in
 from ..view import LevelsAxis, ModelView, NumberAxis, Rows
@@ -31,6 +32,9 @@ class Spread:
     most: float
     per_row: FloatArray
     unit: str
+
+    def _repr_html_(self) -> str:
+        return block(sentences(str(self)))
 
     def __str__(self) -> str:
         moves = f"Changing {self.column} alone moves no prediction by more than {at_most(self.most)}"

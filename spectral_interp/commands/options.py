@@ -8,17 +8,16 @@ from pathlib import Path
 from .._common.choices import (
     ATTRIBUTION_METHODS,
     BUNDLED_TARGETS,
+    COMPARE_ROWS,
+    COSTLY_ROWS,
     CURVATURES,
     DEFAULT_METHODS,
     FIGURE_FORMATS,
     FORMS,
+    ROWS,
     STRUCTURES,
 )
 from .._common.text import as_text
-
-ROWS, COSTLY_ROWS, COMPARE_ROWS = 1000, 50, 200
-"""Rows explained by default, by methods that go through the whole background for every row, and by all."""
-
 
 FILES = "CSV, .tsv, .txt or these with .gz, Parquet or Feather"
 """Kinds of files of tables."""

@@ -11,6 +11,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from .._common.caching import cached_property
+from .._common.markup import block, sentences, table
+from .._common.text import counted
 from ..attribution.explain import METHODS
 from ..attribution.result import Attribution
 from ..estimators.classifier import SpectralClassifier
@@ -95,6 +97,18 @@ class Comparison:
         """One attribution per model: Shapley values of the same columns and background, where they worked."""
         return representatives(self.attributions)
 
+    def _repr_html_(self) -> str:
+        shown = {*(self.representatives if len(self.representatives) > 1 else self.attributions)}
+        ends = self.agreement[["model_a", "method_a", "model_b", "method_b"]].itertuples(index=False)
+        pairs = self.agreement[[{line[:2], line[2:]} <= shown for line in map(tuple, ends)]]
+        return block(
+            sentences(f"Accuracy{'' if len(self.accuracy) else ' is not known, as there are no targets'}."),
+            _shown(self.accuracy),
+            sentences(f"Agreement of contributions at {counted(len(self.rows), 'row')}, 1 being entirely."),
+            _shown(pairs.drop(columns="within")),
+            sentences(*(dispute.reason for dispute in self.disputed)),
+        )
+
     def summary(self) -> dict[str, Any]:
         """Return as plain values what is worth saying of the models and of the methods on ours."""
         metric = self.accuracy.columns[1] if len(self.accuracy) else None
@@ -148,6 +162,12 @@ class Comparison:
             for (model, _), theirs in self.representatives.items()
             if ours is not None and model != SPECTRAL
         }
+
+
+def _shown(found: pd.DataFrame) -> str:
+    """Return the first lines of a table as HTML, without a table where there are none."""
+    lines = found.itertuples(index=False, name=None)
+    return table(list(map(str, found.columns)), lines, len(found)) if len(found) else ""
 
 
 def compare(

@@ -1,7 +1,10 @@
-"""Figures: each an object that builds its table, draws it on given Axes, and states what it shows.
+"""Figures: each an object that builds its table, draws it on Axes, and states what it shows.
 
-``plots.NAME_table(...)``, which is ``plots.NAME.table(...)``, returns a table. ``plots.NAME(table, ax)``
-draws it and returns the Axes. ``plots.NAME.finding(table)`` returns a sentence. Some figures are tables only.
+``plots.NAME(...)`` draws and returns the Axes: ``plots.waterfall(att[0])`` on a new figure,
+``plots.waterfall(att[0], ax=ax)`` on yours. To have the numbers as well, take two steps:
+``plots.NAME_table(...)``, which is ``plots.NAME.table(...)``, returns a table of what ``plots.NAME`` takes,
+``plots.NAME(table, ax)`` draws it, and ``plots.NAME.finding(table)`` returns a sentence. Some figures are
+tables only.
 """
 
 from .accuracy import accuracy, accuracy_table

@@ -47,6 +47,12 @@ from .summary import (
 PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
 """Whose versions a report names."""
 
+MANY, FEWEST = 3, 5
+"""Classes beyond which costly methods explain fewer rows, and the fewest that these and a comparison take."""
+
+MOST_OF_PATH = 12
+"""Classes beyond which path contributions are computed only where they are asked for."""
+
 OF_ONE_NEURON = {
     *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate", "alpha"),
     *("validation_fraction", "patience"),
@@ -122,12 +128,24 @@ def choose_rows(
     >>> len(X), y
     (5, None)
     """
-    if limit < 1:
-        raise ValueError(f"expected at least 1 row to explain; got {limit}")
     found = est.heldout_ if data is None else _with_targets(est, data)
     if found is None:
         raise ValueError("expected rows to explain; got a model that stores none; pass --data ROWS")
-    X, y = est.encoder_.select(found[0]), found[1]
+    return drawn(est.encoder_.select(found[0]), found[1], limit=limit, seed=seed)
+
+
+def drawn(
+    X: pd.DataFrame, y: pd.Series | None, *, limit: int, seed: int
+) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Return up to ``limit`` rows, drawn with ``seed``, in the order of their table, and their targets.
+
+    Raises
+    ------
+    ValueError
+        If ``limit`` is not positive.
+    """
+    if limit < 1:
+        raise ValueError(f"expected at least 1 row to explain; got {limit}")
     rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:limit])
     return X.iloc[rows], None if y is None else y.iloc[rows]
 
@@ -203,17 +221,44 @@ def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
     data : str, optional
         File of the rows; those held out in training if not given.
     """
-    settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
-    if est.form_ == "sum":
-        settings = {name: value for name, value in settings.items() if name not in OF_ONE_NEURON}
-    trained = {"epochs": epochs_of(est), **est.made_by_, **settings}
     made = {
         "command": shlex.join(["python", "-m", "spectral_interp.analyze", *sys.argv[1:]]),
         "model": str(model),
         "rows": data or f"held out in training, stored in {model}",
-        "training": ", ".join(f"{name} {value}" for name, value in trained.items()),
+        "training": training(est),
     }
     return {name: as_text(text) for name, text in made.items()}
+
+
+def training(est: Estimator) -> str:
+    """Return in words how a model was trained."""
+    settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
+    if est.form_ == "sum":
+        settings = {name: value for name, value in settings.items() if name not in OF_ONE_NEURON}
+    trained = {"epochs": epochs_of(est), **est.made_by_, **settings}
+    return ", ".join(f"{name} {value}" for name, value in trained.items())
+
+
+def fewer(rows: int, est: Any, *, most: int = 1) -> int:
+    """Return how many rows to explain by costly methods: fewer where a model has more than ``most`` scores.
+
+    Every class has matrices of its own, and an output depends on all of them.
+    """
+    return rows if est.n_outputs <= most else max(most * rows // est.n_outputs, FEWEST)
+
+
+def default_methods(est: Any, provenance: dict[str, str], asking: str) -> list[str]:
+    """Return the methods where none are asked for; what is left out is added to the provenance.
+
+    ``asking`` is what asks for all of them.
+    """
+    if est.n_outputs <= MOST_OF_PATH:
+        return list(DEFAULT_METHODS)
+    provenance["methods"] = (
+        f"local; path contributions are left out by default for more than {MOST_OF_PATH} classes, where they "
+        f"may take minutes: {asking} asks for them"
+    )
+    return ["local"]
 
 
 def analyze(

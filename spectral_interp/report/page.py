@@ -39,7 +39,14 @@ WIDE = 14
 """Columns of a table up to which it is shown beside its figure."""
 
 
-def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subject, summary: Summary) -> str:
+def render(
+    exhibits: list[Exhibit],
+    images: Mapping[str, bytes],
+    subject: Subject,
+    summary: Summary,
+    *,
+    in_folder: bool = True,
+) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -49,6 +56,8 @@ def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subjec
         The figures as PNG.
     subject : Subject
     summary : Summary
+    in_folder : bool
+        Whether the page stands beside the files of its tables, which it then names.
     """
     environment = Environment(
         loader=PackageLoader("spectral_interp.report"),
@@ -61,6 +70,7 @@ def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subjec
     whatif, too_large = _whatif(subject, summary)
     scripts = [_template("report.js")] + ([] if whatif is None else [asset("model.js"), asset("whatif.js")])
     return environment.get_template("report.html").render(
+        in_folder=in_folder,
         target=summary.target,
         subtitle=_subtitle(summary),
         headlines=headlines(summary, tables),

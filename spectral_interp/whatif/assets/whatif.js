@@ -186,6 +186,7 @@
         else $("tolerance").value = this.state.tolerance;
       });
       $("copy").addEventListener("click", () => this.copy(this.csv(), "The row"));
+      $("link").hidden = location.protocol === "about:"; // in a notebook's frame it would lead nowhere
       $("link").addEventListener("click", () => {
         this.keep();
         this.copy(location.href.split("#")[0] + this.fragment(), "The link");
