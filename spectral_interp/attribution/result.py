@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 Detail = Callable[[str], FloatArray | None]
-"""Computes "by_entry", "weights", "intervals" or "of_members" of n rows, an array (n, …); None where there is no such."""
+"""Computes "by_entry", "weights", "intervals" or "of_members" of n rows, an array (n, …); None where there is
+no such."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

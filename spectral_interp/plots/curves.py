@@ -21,20 +21,24 @@ from matplotlib.patches import Patch
 
 from .._common.arrays import FloatArray
 from .._common.sampling import spread
-from .._common.text import counted, number
+from .._common.text import counted
 from ..certificates.bounds import Certificate
 from ..certificates.contributions import ranges_from
 from ..view import Axis, DateAxis, Rows
 from ..view.axes import MISSING
+from ..view.hats import SAME
 from .dates import drawn, label_dates
 from .figure import Figure
 from .lines import label_y, name_levels
 from .panels import ACROSS, height_of_panels, panels
 from .style import CERTIFIED, DIAGONAL, FAINT, NEUTRAL, PROVEN, label_log
-from .text import NAME, shorten, shorten_all, unit_text, value_text, with_unit
+from .text import NAME, shorten_all, unit_text, value_text, with_unit
 
 ROWS, POINTS, LEVELS = 100, 33, 8
 """Rows that are averaged, points of a curve beside its knots, and levels that are drawn."""
+
+FEW = 10
+"""Different values of a number up to which a curve has no others between them."""
 
 CENTRAL = (0.01, 0.99)
 """Quantiles of a column between which its curve is drawn."""
@@ -78,17 +82,21 @@ def settings_of(axis: Axis, u: FloatArray, points: int = POINTS) -> Settings:
     if not axis.continuous:
         levels, counts = np.unique(known, return_counts=True)
         levels = levels[np.argsort(-counts, kind="stable")]
-        return Settings(float(levels[0]) if len(levels) else np.nan, levels)
+        levels = levels if len(levels) else np.arange(float(axis.n_features))
+        return Settings(float(levels[0]), levels)
     known = known if len(known) else np.zeros(1)
     typical, low, high = (
         float(np.quantile(known, share, method=method))  # type: ignore[call-overload]
         for share, method in ((0.5, "lower"), (CENTRAL[0], "lower"), (CENTRAL[1], "higher"))
     )
     central = known[(known >= low) & (known <= high)]
-    grid, which = axis.trace(central, points, typical)
+    grid, which = np.unique(central), ""
+    if len(grid) == 1 or len(grid) > min(FEW, len(known) / 3):
+        grid, which = axis.trace(central, points, typical)
     if isinstance(axis, DateAxis):
         grid = grid[spread(len(grid), 2 * points)]
-    grid = np.union1d(grid, typical)
+    apart = np.abs(grid - typical) > SAME * max(np.ptp(grid), abs(typical))
+    grid = np.union1d(grid[apart], typical)
     return Settings(typical, grid if axis.gap() is None else np.append(grid, np.nan), which)
 
 
@@ -96,10 +104,11 @@ def curves_table(certificate: Certificate, columns: Sequence[str]) -> pd.DataFra
     """Return one line per column and value: how predictions change as the column alone goes there.
 
     ``mean``, ``lower`` and ``upper`` are the mean and the 10 % and 90 % quantiles, over up to 100 rows, of
-    the prediction with the column at ``value`` less that with the column at its ``typical`` value, the other
-    columns as they are in the row. ``proven_low`` to ``proven_high`` holds that difference whatever the
-    other columns are. ``rows`` counts the rows, of all, whose value is nearest; ``typical`` and ``knot`` mark
-    the typical value and those where the column may bend. Values go from the 1 % to the 99 % quantile of the rows, a missing value last.
+    the prediction with the column at ``value`` less that with the column at its typical value, the other
+    columns as they are in the row. ``proven_low`` to ``proven_high`` holds that difference whatever the other
+    columns are. ``typical`` marks the typical value, ``knot`` those where the column may bend; ``rows`` counts
+    the rows, of all, whose value is nearest. Values go from the 1 % to the 99 % quantile of the rows, a
+    missing value last; of a column with few different values they are these.
 
     Parameters
     ----------
@@ -147,7 +156,9 @@ def _curve(rows: Rows, some: Rows, name: str) -> pd.DataFrame:
             "upper": upper,
             "proven_low": low,
             "proven_high": high,
-            "knot": np.isin(u, axis.knots),
+            "knot": (np.abs(u[:, None] - np.array(axis.knots)) <= SAME * np.ptp(axis.knots or 0.0)).any(
+                axis=1
+            ),
             "typical": u == typical,
             "which": which,
             "log_axis": axis.log,
@@ -248,7 +259,7 @@ def _draw_line(part: pd.DataFrame, panel: Axes) -> None:
     if log:
         label_log(panel.xaxis, narrow=True)
     elif is_date:
-        label_dates(panel.xaxis)
+        label_dates(panel.xaxis, narrow=True)
     else:
         panel.locator_params(axis="x", nbins=4)
     if len(gap):
@@ -286,7 +297,6 @@ def _draw_levels(part: pd.DataFrame, panel: Axes) -> None:
     low, mean = shown["proven_low"].to_numpy(), shown["mean"].to_numpy()
     panel.bar(x, shown["proven_high"] - low, 0.9, bottom=low, color=CERTIFIED, zorder=0)
     panel.bar(x, mean, 0.55, color=DIAGONAL, alpha=0.75, zorder=2)
-    ends = np.abs(shown[["lower", "upper"]].to_numpy().T - mean)
     panel.vlines(x, shown["lower"], shown["upper"], color=NEUTRAL, linewidth=1.2, zorder=3)
     panel.plot(x, mean, "o", color=DIAGONAL, markeredgecolor="white", markersize=5, zorder=4)
     name_levels(panel, [value_text(value) for value in shown["value"]])
@@ -299,7 +309,10 @@ def _entries(parts: Sequence[pd.DataFrame]) -> list[Artist]:
     """Return the entries of the legend."""
     rows = counted(int(parts[0]["rows_averaged"].iloc[0]), "row")
     signed = [_is_signed(part) for part in parts]
-    proven = [(CERTIFIED, "proven for every input", not all(signed)), (PROVEN, "proven, with its sign", any(signed))]
+    proven = [
+        (CERTIFIED, "proven for every input", not all(signed)),
+        (PROVEN, "proven, with its sign", any(signed)),
+    ]
     return [
         Line2D([], [], color=DIAGONAL, label=f"mean of {rows}"),
         Patch(color=DIAGONAL, alpha=0.35, linewidth=0, label="8 in 10 of them"),
@@ -314,7 +327,8 @@ def finding(table: pd.DataFrame) -> str:
     own = here[here["column"] == ranges.idxmax()]
     if not ranges.max():
         return "No column moves the mean prediction alone."
-    least, most = own.loc[own["mean"].idxmin()], own.loc[own["mean"].idxmax()]
+    means = own["mean"].to_numpy()
+    least, most = own.iloc[int(means.argmin())], own.iloc[int(means.argmax())]
     return (
         f"Of these columns {own['column'].iloc[0]} alone moves the mean prediction furthest, by "
         f"{with_unit(float(ranges.max()), table)}: it is lowest at {value_text(least['value'])} and highest "

@@ -32,8 +32,8 @@ NAMED = 5
 def importance_table(attribution: Attribution) -> pd.DataFrame:
     """Return mean |contribution| per column and, where the method splits, of its two parts; largest first.
 
-    Of a model of several fits ``refit_deviation`` is the standard deviation, over the fits, of the column's mean
-    |contribution|. ``mean_refit_deviation`` is the mean over rows of the contributions' own standard
+    Of a model of several fits ``refit_deviation`` is the standard deviation, over the fits, of the column's
+    mean |contribution|. ``mean_refit_deviation`` is the mean over rows of the contributions' own standard
     deviations, and ``below_refit_deviation`` counts the rows whose |contribution| is smaller than its own.
     """
     parts = {"contribution": attribution.values}
@@ -69,9 +69,9 @@ def _refits(attribution: Attribution) -> dict[str, FloatArray]:
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel.
 
-    A whisker is as long as the refit deviation of the mean size, to both sides. Methods without parts have a grey bar,
-    and models without couplings plain ones. The columns after the first twenty are one line, the sum of their
-    mean sizes.
+    A whisker is as long as the refit deviation of the mean size, to both sides. Methods without parts have a
+    grey bar, and models without couplings plain ones. The columns after the first twenty are one line, the
+    sum of their mean sizes.
 
     Parameters
     ----------

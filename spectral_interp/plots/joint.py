@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
 from .._common.sampling import spread
-from .._common.text import listed
+from .._common.text import listed, number
 from ..certificates.bounds import Certificate
 from ..view import Axis, DateAxis
 from .curves import LEVELS, settings_of
@@ -78,7 +78,9 @@ def joint_table(certificate: Certificate, first: str, second: str) -> pd.DataFra
             **{f"{side}_column": axis.name for side, axis in (("x", across), ("y", up))},
             **{f"{side}_log": axis.log for side, axis in (("x", across), ("y", up))},
             **{f"{side}_kind": _kind(axis) for side, axis in (("x", across), ("y", up))},
-            **{f"{side}_typical": axis.values(u[:1])[0] for side, axis, u in (("x", across, x), ("y", up, y))},
+            **{
+                f"{side}_typical": axis.values(u[:1])[0] for side, axis, u in (("x", across, x), ("y", up, y))
+            },
             "rows": len(rows),
             "unit": view.output.unit,
         }
@@ -98,7 +100,7 @@ def _kind(axis: Axis) -> str:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw two heat maps on the place of the Axes, in the same colours: the joint change, and the interaction.
+    """Draw two heat maps on the place of the Axes, in the same colours: both together, beyond each alone.
 
     A cross marks the typical values, where both are zero.
 
@@ -137,7 +139,7 @@ def _places(table: pd.DataFrame, side: str) -> tuple[FloatArray, float, list[str
     return np.arange(len(names), dtype=np.float64), float(values.tolist().index(typical.iloc[0])), names
 
 
-def _label(panel: Axes, side: str, first: Any, levels: list[str]) -> None:
+def _label(panel: Axes, side: Literal["x", "y"], first: Any, levels: list[str]) -> None:
     """Label an axis with levels, dates, or numbers and their logarithms."""
     axis = panel.xaxis if side == "x" else panel.yaxis
     if levels and side == "x":
@@ -148,7 +150,7 @@ def _label(panel: Axes, side: str, first: Any, levels: list[str]) -> None:
         panel.set(**{f"{side}scale": "log"})
         label_log(axis, narrow=True)
     elif first[f"{side}_kind"] == "date":
-        label_dates(axis)
+        label_dates(axis, narrow=True)
     else:
         panel.locator_params(axis=side, nbins=4)
 
@@ -156,11 +158,11 @@ def _label(panel: Axes, side: str, first: Any, levels: list[str]) -> None:
 def finding(table: pd.DataFrame) -> str:
     """State where both together move the mean prediction most, and how much of that neither does alone."""
     first = table.iloc[0]
-    most = table.loc[table["joint"].abs().idxmax()]
+    most = table.iloc[int(table["joint"].abs().to_numpy().argmax())]
     places = listed([f"{first[f'{side}_column']} {value_text(most[side])}" for side in "xy"])
     return (
         f"Together the two move the mean prediction furthest at {places}, by "
-        f"{with_unit(most['joint'], table)}, of which {with_unit(most['interaction'], table)} is beyond what "
+        f"{with_unit(most['joint'], table)}, of which {number(float(most['interaction']))} is beyond what "
         "each does alone."
     )
 
@@ -169,9 +171,9 @@ joint = Figure(
     name="joint",
     title="{x_column} and {y_column} together",
     kind="Heat maps",
-    reading="Left, how the mean prediction changes as both columns go from their typical values, at the cross, "
-    "to those of a cell; right, in the same colours, how much of it is not the sum of what each does alone. "
-    "An empty right side means that the two can be read one by one. Some of these values may never occur "
+    reading="Left, how the mean prediction changes as both columns go from their typical values, at the "
+    "cross, to those of a cell; right, in the same colours, how much of it is not the sum of what each "
+    "does alone. An empty right side means that the two can be read one by one. Some of these values may never occur "
     "together.",
     table=joint_table,
     draw=draw,

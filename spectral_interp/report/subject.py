@@ -20,7 +20,7 @@ from .. import plots
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
-from .._common.text import class_text
+from .._common.text import class_text, number
 from ..attribution.explain import explain, explain_every_class
 from ..attribution.result import Attribution
 from ..certificates import Certificate, certify
@@ -44,6 +44,9 @@ CLASS_NUMBERS, FEWEST_CLASS_ROWS = 2**24, 50
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
+
+INTERACTING, PAIRED = 0.01, 8
+"""Mean size of interactions that are shown, as a share of that deviation; columns that are paired."""
 
 LINE = "line"
 """Name of an index that holds the lines of a file."""
@@ -335,6 +338,21 @@ class Subject:
     def strongest(self) -> list[str]:
         """Names of the columns, the largest |contribution| of the first method first."""
         return next(iter(self.rankings.values()))["column"].tolist()
+
+    @cached_property
+    def interactions(self) -> pd.DataFrame:
+        """Table of the pairs of the strongest columns; LeftOut if no two interact."""
+        if len(self.strongest) < 2:
+            raise LeftOut("it needs two columns and the model has 1")
+        found = plots.interactions.table(self.certificate, self.strongest[:PAIRED])
+        first = found.iloc[0]
+        if not first["share"] >= INTERACTING:
+            raise LeftOut(
+                f"no two of the {min(PAIRED, len(self.strongest))} strongest columns act together: beyond "
+                f"what each does alone, {first['first']} and {first['second']} move predictions by "
+                f"{number(first['mean_abs_interaction'])} on average"
+            )
+        return found
 
     @property
     def strongest_numeric(self) -> list[str]:
