@@ -106,9 +106,9 @@ def curves_table(certificate: Certificate, columns: Sequence[str]) -> pd.DataFra
     ``mean``, ``lower`` and ``upper`` are the mean and the 10 % and 90 % quantiles, over up to 100 rows, of
     the prediction with the column at ``value`` less that with the column at its typical value, the other
     columns as they are in the row. ``proven_low`` to ``proven_high`` holds that difference whatever the other
-    columns are. ``typical`` marks the typical value, ``knot`` those where the column may bend; ``rows`` counts
-    the rows, of all, whose value is nearest. Values go from the 1 % to the 99 % quantile of the rows, a
-    missing value last; of a column with few different values they are these.
+    columns are. ``typical`` marks the typical value, ``knot`` those where the column may bend; ``rows``
+    counts the rows, of all, whose value is nearest. Values go from the 1 % to the 99 % quantile of the rows,
+    a missing value last; of a column with few different values they are these.
 
     Parameters
     ----------

@@ -173,8 +173,8 @@ joint = Figure(
     kind="Heat maps",
     reading="Left, how the mean prediction changes as both columns go from their typical values, at the "
     "cross, to those of a cell; right, in the same colours, how much of it is not the sum of what each "
-    "does alone. An empty right side means that the two can be read one by one. Some of these values may never occur "
-    "together.",
+    "does alone. An empty right side means that the two can be read one by one. Some of these values may "
+    "never occur together.",
     table=joint_table,
     draw=draw,
     height=lambda table: 4.4,

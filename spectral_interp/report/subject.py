@@ -344,9 +344,11 @@ class Subject:
         """Table of the pairs of the strongest columns; LeftOut if no two interact."""
         if len(self.strongest) < 2:
             raise LeftOut("it needs two columns and the model has 1")
+        if not self.prediction.std():
+            raise LeftOut("predictions do not vary over the rows")
         found = plots.interactions.table(self.certificate, self.strongest[:PAIRED])
         first = found.iloc[0]
-        if not first["share"] >= INTERACTING:
+        if first["share"] < INTERACTING:
             raise LeftOut(
                 f"no two of the {min(PAIRED, len(self.strongest))} strongest columns act together: beyond "
                 f"what each does alone, {first['first']} and {first['second']} move predictions by "
