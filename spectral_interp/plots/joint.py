@@ -19,10 +19,13 @@ from .figure import Figure
 from .lines import label_y, name_levels
 from .panels import panels
 from .style import label_log
-from .text import NAME, shorten, unit_text, value_text, with_unit
+from .text import VALUE, shorten, shorten_all, unit_text, value_text, with_unit
 
 ROWS, POINTS = 50, 25
 """Rows that are averaged, and values of a column."""
+
+PANEL_NAME = 18
+"""Characters of a column's name below a panel."""
 
 SIGNED_MAP = "PuOr_r"
 """Colours of negative to positive numbers."""
@@ -112,7 +115,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
         Of a grid, such as those of ``plt.subplots()``.
     """
     first = table.iloc[0]
-    names = [shorten(str(first[f"{side}_column"]), NAME) for side in "xy"]
+    names = shorten_all([str(first[f"{side}_column"]) for side in "xy"], PANEL_NAME)
     shown = panels(ax, len(PARTS), "Mean change from the typical values (✕)")
     (x, at_x, levels_x), (y, at_y, levels_y) = (_places(table, side) for side in "xy")
     top = max(float(table[list(PARTS)].abs().to_numpy().max()), 1e-300)
@@ -145,7 +148,7 @@ def _label(panel: Axes, side: Literal["x", "y"], first: Any, levels: list[str]) 
     if levels and side == "x":
         name_levels(panel, levels)
     elif levels:
-        panel.set_yticks(range(len(levels)), [shorten(level, 12) for level in levels])
+        panel.set_yticks(range(len(levels)), [shorten(level, VALUE) for level in levels])
     elif first[f"{side}_log"]:
         panel.set(**{f"{side}scale": "log"})
         label_log(axis, narrow=True)

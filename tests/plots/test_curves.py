@@ -242,19 +242,14 @@ def test_nothing_runs_into_anything_else(model, table, name):
     boxes = []
     for ax in drawn(getattr(plots, name), shown):
         if not ax.axison:
-            boxes.append(ax.get_tightbbox())
+            legend = ax.get_legend()
+            boxes += [part.get_window_extent() for part in (ax._left_title, legend) if part is not None]
             continue
-        low, high = sorted(ax.get_xlim())
         ticks = [
             label
-            for at, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
-            if low <= at <= high
-        ]
-        low, high = sorted(ax.get_ylim())
-        ticks += [
-            label
-            for at, label in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
-            if low <= at <= high
+            for axis, ends in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim()))
+            for at, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)
+            if min(ends) <= at <= max(ends)
         ]
         texts = [*ticks, ax.xaxis.label, ax.yaxis.label, ax.title, ax._left_title]
         boxes += [text.get_window_extent() for text in texts if text.get_text() and text.get_visible()]
@@ -263,6 +258,7 @@ def test_nothing_runs_into_anything_else(model, table, name):
         assert sheet.x0 - 1 <= box.x0 < box.x1 <= sheet.x1 + 1
         assert sheet.y0 - 1 <= box.y0 < box.y1 <= sheet.y1 + 1
         assert not any(box.overlaps(other) for other in boxes[:at])
+    assert len(boxes) > 7
 
 
 def test_what_cannot_be_drawn_says_why(model):
