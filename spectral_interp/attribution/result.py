@@ -29,7 +29,8 @@ SHOWN = 5
 """Columns of the table that notebooks show; the others are summed."""
 
 Detail = Callable[[str], FloatArray | None]
-"""Computes "by_entry", "weights" or "intervals" of n rows, an array (n, …); None where there is no such."""
+"""Computes "by_entry", "weights", "intervals" or "of_members" of n rows, an array (n, …); None where there is
+no such."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,6 +47,7 @@ class Parts:
     base_coupling: FloatArray | None = None
     standard_error: FloatArray | None = None
     refit_deviation: FloatArray | None = None
+    of_members: FloatArray | None = None
     by_entry: FloatArray | None = None
     weights: FloatArray | None = None
     evaluations: int = 0
@@ -87,6 +89,8 @@ class Attribution(Parts):
     refit_deviation : ndarray, shape (n, c), or None
         Standard deviation of every contribution over the members of the model, several fits whose average it
         is: how much of a contribution depends on the fit. None for models of one fit.
+    of_members : ndarray, shape (n, c, members), or None
+        The contributions of every member, where the method keeps them: see :meth:`by_member`.
     output, against : ndarray, shape (n,), or None
         For a model of several classes: the class explained in each row, and the class that its log-odds are
         measured against, None for the mean of all classes.
@@ -98,7 +102,7 @@ class Attribution(Parts):
         The columns as the model sees them; empty if not known.
     detail : callable or None
         Computes what is only there when asked for, by its name: see :meth:`by_latent`,
-        :meth:`latent_weights` and :meth:`intervals`.
+        :meth:`latent_weights`, :meth:`intervals` and :meth:`by_member`.
 
     Examples
     --------
@@ -233,6 +237,33 @@ class Attribution(Parts):
         it, which leaves predictions and contributions as they are: only the size of a weight has a meaning.
         """
         return self._bonds(self._weights)
+
+    def by_member(self) -> FloatArray:
+        """Return the contributions of every member of the model: shape (n, c, members).
+
+        Members are the fits whose average the model is: their mean is ``values``, their standard deviation
+        ``refit_deviation``. Those of method "local" are computed when asked for, at the cost of the method.
+
+        Raises
+        ------
+        ValueError
+            For models of one fit, and for contributions by other explainers.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, explain
+        >>> from spectral_interp.pencil import Total
+        >>> fits = [Pencil(diag=[[0.0], [slope]], off=[[], []], k=0) for slope in (1.0, 2.0)]
+        >>> att = explain(Total(fits, weights=[0.5, 0.5], member=[0, 1]), [[3.0]])
+        >>> att.by_member(), att.values
+        (array([[[3., 6.]]]), array([[4.5]]))
+        """
+        found = self.of_members
+        if found is None and self.refit_deviation is not None and self.detail is not None:
+            found = self.detail("of_members")
+        if found is None:
+            raise ValueError("expected a model that averages several fits, which form='sum' has; got another")
+        return found
 
     def intervals(self) -> tuple[FloatArray, FloatArray]:
         """Return the least and the largest contributions over all eigenvectors: two arrays of shape (n, c).

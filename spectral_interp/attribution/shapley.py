@@ -106,6 +106,7 @@ def shapley(
         degenerate=function.degenerate(z),
         standard_error=error,
         refit_deviation=deviation_of(by_member),
+        of_members=by_member if by_member.shape[2] > 1 else None,
         evaluations=cost + (n + b) * neurons,
     )
 

@@ -18,6 +18,7 @@ from .class_contrasts import class_contrasts, class_contrasts_table
 from .class_importance import class_importance, class_importance_table
 from .confusion import confusion, confusion_table
 from .cost import cost, cost_table
+from .curves import curves, curves_table
 from .deletion import deletion, deletion_table
 from .dependence import dependence, dependence_table
 from .dispute import dispute, dispute_table
@@ -26,6 +27,8 @@ from .faithfulness_cost import faithfulness_cost, faithfulness_cost_table
 from .figure import Exhibit, Figure
 from .importance import importance, importance_table
 from .importance_by_model import importance_by_model, importance_by_model_table
+from .interactions import interactions, interactions_table
+from .joint import joint, joint_table
 from .latents import latents, latents_table
 from .margins import margins, margins_table
 from .nearest_change import nearest_change, nearest_change_table
@@ -70,6 +73,8 @@ __all__ = [
     "confusion_table",
     "cost",
     "cost_table",
+    "curves",
+    "curves_table",
     "deletion",
     "deletion_table",
     "dependence",
@@ -85,6 +90,10 @@ __all__ = [
     "importance_by_model",
     "importance_by_model_table",
     "importance_table",
+    "interactions",
+    "interactions_table",
+    "joint",
+    "joint_table",
     "latents",
     "latents_table",
     "margins",

@@ -93,7 +93,7 @@ def room(ax: Axes) -> float:
     points = 72 * ax.figure.bbox.width / ax.figure.dpi
     whole = points * min(1.0, ax.get_position().width / 0.775)
     beside = (len(label.get_text()) * LETTER * float(label.get_fontsize()) for label in ax.get_yticklabels())
-    bars = len(ax.figure.axes) - 1
+    bars = sum(other.get_label() == "<colorbar>" for other in ax.figure.axes)
     return float(max(0.35 * whole, whole - max(beside, default=0.0) - 40 - 60 * bars))
 
 

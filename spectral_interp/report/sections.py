@@ -28,6 +28,9 @@ RANGES, FEWEST_RANGES, NEURONS_OF_RANGES = 12, 3, 64
 NEURONS_OF_SLOPES = 16
 """Neurons of a sum up to which slopes are proven where the data are."""
 
+CURVES = 6
+"""Columns along which predictions are drawn."""
+
 LEADS = 0.1
 """A neuron of a sum leads if it makes at least this share of the variance of the predictions."""
 
@@ -102,6 +105,20 @@ def _dependences(subject: Subject) -> list[Exhibit]:
         table = plots.dependence.table(subject.first, subject.certificate, column)
         exhibits.append(plots.dependence.of(table, str(place)))
     return exhibits
+
+
+def _curves(subject: Subject) -> list[Exhibit]:
+    table = plots.curves.table(subject.certificate, subject.strongest[:CURVES])
+    return [plots.curves.of(table)]
+
+
+def _interactions(subject: Subject) -> list[Exhibit]:
+    return [plots.interactions.of(subject.interactions)]
+
+
+def _joint(subject: Subject) -> list[Exhibit]:
+    first, second = subject.interactions.loc[0, ["first", "second"]]
+    return [plots.joint.of(plots.joint.table(subject.certificate, first, second))]
 
 
 def _redraws(subject: Subject) -> list[Exhibit]:
@@ -361,7 +378,10 @@ SECTIONS = (
         [
             Part(plots.importance, "contributions", _importances),
             Part(plots.beeswarm, "contributions", _beeswarms),
+            Part(plots.curves, "curves", _curves),
             Part(plots.dependence, "dependence", _dependences),
+            Part(plots.interactions, "interactions", _interactions),
+            Part(plots.joint, "interactions", _joint),
             Part(plots.background_stability, "redraws of the background", _redraws),
         ],
     ),

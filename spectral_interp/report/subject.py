@@ -20,7 +20,7 @@ from .. import plots
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
-from .._common.text import class_text
+from .._common.text import class_text, number
 from ..attribution.explain import explain, explain_every_class
 from ..attribution.result import Attribution
 from ..boxes.limits import free_columns
@@ -52,6 +52,9 @@ CELLS, FEWEST_CELLS, FEW_NEURONS = 32, 4, 16
 
 ROUNDED = 1e-9
 """Predictions that differ by less, as a share of their size, are the same."""
+
+INTERACTING, PAIRED = 0.01, 8
+"""Mean size of interactions that are shown, as a share of that deviation; columns that are paired."""
 
 LINE = "line"
 """Name of an index that holds the lines of a file."""
@@ -391,6 +394,23 @@ class Subject:
     def strongest(self) -> list[str]:
         """Names of the columns, the largest |contribution| of the first method first."""
         return next(iter(self.rankings.values()))["column"].tolist()
+
+    @cached_property
+    def interactions(self) -> pd.DataFrame:
+        """Table of the pairs of the strongest columns; LeftOut if no two interact."""
+        if len(self.strongest) < 2:
+            raise LeftOut("it needs two columns and the model has 1")
+        if not self.prediction.std():
+            raise LeftOut("predictions do not vary over the rows")
+        found = plots.interactions.table(self.certificate, self.strongest[:PAIRED])
+        first = found.iloc[0]
+        if first["share"] < INTERACTING:
+            raise LeftOut(
+                f"no two of the {min(PAIRED, len(self.strongest))} strongest columns act together: beyond "
+                f"what each does alone, {first['first']} and {first['second']} move predictions by "
+                f"{number(first['mean_abs_interaction'])} on average"
+            )
+        return found
 
     @property
     def strongest_numeric(self) -> list[str]:
