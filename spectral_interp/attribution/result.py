@@ -238,11 +238,11 @@ class Attribution(Parts):
         """Return the least and the largest contributions over all eigenvectors: two arrays of shape (n, c).
 
         Method "local". Both are ``values`` except at degenerate rows. There any unit vector v of the
-        eigenspace gives a subgradient of f (Clarke), and contributions ``vᵀ Δ_c v`` that add up; with V a
-        basis of the space they range from λ_min to λ_max of ``Vᵀ Δ_c V``, in a sum of neurons from the sum of
-        the former to that of the latter. For a column of one feature these bound the slopes of f to both
-        sides, times the distance from the background. Every interval is for a column by itself: the columns
-        do not reach their ends together.
+        eigenspace gives contributions ``vᵀ Δ_c v`` that add up; with V an orthonormal basis of the space they
+        range from λ_min to λ_max of ``Vᵀ Δ_c V``, in a sum of neurons from the sum of the former to that of
+        the latter. For a column of one feature these bound the slopes of f to both sides, times the distance
+        from the background: slopes to a side are eigenvalues of ``Vᵀ A_i V``. Every interval is for a column
+        by itself: the columns need not reach their ends together.
 
         Raises
         ------

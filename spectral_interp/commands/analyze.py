@@ -22,6 +22,7 @@ from ..report.analysis import (
 from ..report.folder import REPORT, check_folder
 from ..report.writing import write
 from ..tables.reading import read_table
+from .limits import read_fixed, read_limits
 from .printing import summary_lines
 from .process import say
 
@@ -33,6 +34,8 @@ def main(args: argparse.Namespace) -> None:
     check_folder(out)
     if args.output is not None or args.against is not None:
         est.view().of(args.output, args.against)  # raises before anything is computed
+    fixed = read_fixed(est.view(), args.fixed)
+    limits = read_limits(est.view(), args.limits, fixed)
     X, y = choose_rows(est, data, limit=ROWS if args.rows is None else args.rows, seed=args.seed)
     if not args.no_compare:
         complete_baselines(est, data)
@@ -49,6 +52,8 @@ def main(args: argparse.Namespace) -> None:
         provenance=made,
         output=args.output,
         against=args.against,
+        fixed=fixed,
+        limits=limits,
     )
     summary = write(analysis, out, format=args.format)
 

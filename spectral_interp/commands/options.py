@@ -62,6 +62,27 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_changes(parser: argparse.ArgumentParser) -> None:
+    """Add what may change in a nearest change."""
+    parser.add_argument(
+        "--fixed",
+        type=_name,
+        nargs="+",
+        default=(),
+        metavar="COLUMN",
+        help="columns that must not change where the smallest change of a prediction is searched",
+    )
+    parser.add_argument(
+        "--limits",
+        type=_name,
+        nargs="+",
+        default=(),
+        metavar="COLUMN=LIMITS",
+        help="what columns may be there: LOW..HIGH of numbers and dates, or LEVEL,LEVEL,... (default: the "
+        "range of training)",
+    )
+
+
 def train_options(prog: str) -> argparse.ArgumentParser:
     """Return the parser of ``train``."""
     parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
@@ -151,6 +172,7 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
         metavar="CLASS",
         help="the class that log-odds are against (default: the other one, or the mean of all)",
     )
+    _add_changes(parser)
     parser.add_argument("--no-compare", action="store_true", help="leave out the comparison with SHAP")
     parser.add_argument(
         "--compare-rows",

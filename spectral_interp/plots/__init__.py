@@ -11,6 +11,7 @@ from .accuracy import accuracy, accuracy_table
 from .agreement import agreement, agreement_table
 from .background_stability import background_stability, background_stability_table
 from .beeswarm import beeswarm, beeswarm_table
+from .central_slopes import central_slopes, central_slopes_table
 from .certified import certified, certified_table
 from .chain import chain, chain_table
 from .class_contrasts import class_contrasts, class_contrasts_table
@@ -27,7 +28,9 @@ from .importance import importance, importance_table
 from .importance_by_model import importance_by_model, importance_by_model_table
 from .latents import latents, latents_table
 from .margins import margins, margins_table
+from .nearest_change import nearest_change, nearest_change_table
 from .pieces import pieces, pieces_table
+from .proven_ranges import proven_ranges, proven_ranges_table
 from .region_map import region_map, region_map_table
 from .rungs import rungs, rungs_table
 from .segments import segments, segments_table
@@ -52,6 +55,8 @@ __all__ = [
     "background_stability_table",
     "beeswarm",
     "beeswarm_table",
+    "central_slopes",
+    "central_slopes_table",
     "certified",
     "certified_table",
     "chain",
@@ -84,8 +89,12 @@ __all__ = [
     "latents_table",
     "margins",
     "margins_table",
+    "nearest_change",
+    "nearest_change_table",
     "pieces",
     "pieces_table",
+    "proven_ranges",
+    "proven_ranges_table",
     "region_map",
     "region_map_table",
     "rungs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,8 @@ from .._common.text import as_text, class_text, plain_label
 from ..comparison.baselines import fit_baselines
 from ..plots import Exhibit
 from ..plots.class_contrasts import contrast_sentences
+from ..plots.nearest_change import ChangeFound
+from ..plots.proven_ranges import RangesFound
 from ..tables.reading import split_target
 from ..view import Rows
 from .folder import MADE_BY
@@ -271,6 +273,8 @@ def analyze(
     provenance: dict[str, str] | None = None,
     output: Any = None,
     against: Any = None,
+    fixed: Iterable[str] = (),
+    limits: Mapping[str, Any] | None = None,
 ) -> Analysis:
     """Explain the rows ``X`` and gather tables, figures and summary.
 
@@ -295,11 +299,16 @@ def analyze(
         :func:`spectral_interp.explain`. By default, with more than two classes, the most frequent class of
         the rows against the mean of all; single predictions are then explained for the predicted class
         against the runner-up.
+    fixed : iterable of str
+        Columns that nearest changes leave as they are, and that are not off in proven ranges.
+    limits : mapping, optional
+        What columns may be in nearest changes, as in :func:`spectral_interp.counterfactual`.
 
     Raises
     ------
     ValueError
-        If ``X`` or ``y`` do not fit the model, or ``output`` or ``against`` is no class of it.
+        If ``X`` or ``y`` do not fit the model, ``output`` or ``against`` is no class of it, or ``fixed`` or
+        ``limits`` do not fit its columns.
 
     Examples
     --------
@@ -308,8 +317,8 @@ def analyze(
     >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
-    >>> sorted(name for name in analysis.figures if name.endswith("_local"))
-    ['beeswarm_local', 'importance_local']
+    >>> "importance_local" in analysis.figures
+    True
     """
     subject = Subject.explained(
         est,
@@ -321,6 +330,8 @@ def analyze(
         seed=seed,
         output=output,
         against=against,
+        fixed=fixed,
+        limits=limits,
     )
     built = build(subject)
     return Analysis(subject, built.exhibits, _summary(subject, built, provenance or {}))
@@ -367,6 +378,8 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
     redraws, latents, margins = map(tables.get, ("background_stability", "latents", "margins"))
     sliced = not tables.keys().isdisjoint({"spectrum_1", "region_map"})
     compared = "faithfulness" in tables and subject.comparison
+    ranges = tables.get("proven_ranges")
+    changes = {e.label: ChangeFound.of(e.table) for e in built.exhibits if e.figure is plots.nearest_change}
     return Summary(
         made_by=MADE_BY,
         target=est.target_name_,
@@ -390,7 +403,11 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
             for name, attribution in subject.attributions.items()
         },
         background_stability=None if redraws is None else StabilityFound.by_method(redraws),
-        certified=CertifiedFound.of(subject.certificate, tables["certified"], len(subject.rows)),
+        certified=CertifiedFound.of(
+            subject.certificate, tables["certified"], len(subject.rows), tables.get("central_slopes")
+        ),
+        changes=changes or None,
+        ranges=None if ranges is None else RangesFound.of(ranges),
         row_labels=subject.row_labels,
         slices_at_row=plain_label(subject.rows.labels[subject.row]) if sliced else None,
         pieces=PiecesFound.of(subject.regions, subject.eps) if "pieces" in tables else None,

@@ -126,6 +126,7 @@ def _certain(summary: Summary) -> Headline:
     ]
     if not certified.columns_of_proven_direction:
         lines.insert(1, "The certificates prove no direction for every input.")
+    lines += [summary.ranges.sentence] if summary.ranges else []
     metrics = ", ".join(f"{name} {number(value)}" for name, value in (summary.metrics or {}).items())
     if metrics:
         lines.append(f"What is explained is the model, which is not always right: {metrics} on these rows.")

@@ -126,7 +126,7 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
                     "name": section.name,
                     "title": section.title,
                     "intro": _intro(section, summary),
-                    "sentences": summary.certified.sentences if section.name == CERTIFICATES else [],
+                    "sentences": summary.certified.all_sentences if section.name == CERTIFICATES else [],
                     "exhibits": [shown[e.name] for e in mine if e.label not in others],
                     "further": [shown[e.name] for e in mine if e.label in others],
                 }
@@ -144,7 +144,7 @@ def _intro(section: Section, summary: Summary) -> str:
 
 def _output(section: str, summary: Summary) -> str:
     """Return which output a section explains, of more than two classes."""
-    if summary.classes is None or section in ("classes", "model"):
+    if summary.classes is None or section in ("classes", "model", "changes"):
         return ""
     if section == PICKER and summary.classes.chosen:
         return " It is explained for the predicted class against the runner-up."
@@ -233,7 +233,7 @@ def _cell(value: Any, is_number: bool, *, is_label: bool) -> dict[str, Any]:
         return {"text": row_text(value), "key": None}
     if isinstance(value, datetime.datetime):
         return {"text": "" if pd.isna(value) else value_text(value), "key": None}
-    return {"text": "" if value is None or value is pd.NA else str(value), "key": None}
+    return {"text": "" if value is None or value is pd.NA else value_text(value), "key": None}
 
 
 def _made(summary: Summary) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -23,15 +23,17 @@ from .._common.sampling import spread
 from .._common.text import class_text
 from ..attribution.explain import explain, explain_every_class
 from ..attribution.result import Attribution
+from ..boxes.limits import free_columns
 from ..certificates import Certificate, certify
 from ..comparison.compare import Comparison, compare
 from ..comparison.stability import JUDGED_ROWS, stability_table
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
+from ..nearest import Counterfactual, counterfactual
 from ..pencil import MatrixPencil, SpectralFunction
 from ..regions.pieces import Leading, Regions, linear_regions
 from ..regions.slices import PlaneSlice, SpectrumSlice, slice_plane, slice_spectrum
-from ..view import ClassesView, Rows, output_rows, rows_of
+from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 
 Estimator = SpectralRegressor | SpectralClassifier
 
@@ -45,12 +47,22 @@ EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
 
+CELLS, FEWEST_CELLS, FEW_NEURONS = 32, 4, 16
+"""Cells that the proof of a nearest change may take: of few neurons, and of more, where a cell takes long."""
+
+ROUNDED = 1e-9
+"""Predictions that differ by less, as a share of their size, are the same."""
+
 LINE = "line"
 """Name of an index that holds the lines of a file."""
 
 
 class LeftOut(Exception):
-    """Why a figure is not defined for this model or these rows."""
+    """Why a figure is not defined for this model or these rows; ``built`` are its exhibits that are."""
+
+    def __init__(self, reason: str, built: Sequence[plots.Exhibit] = ()) -> None:
+        super().__init__(reason)
+        self.built = built
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,10 @@ class Subject:
     singled : dict
         Contributions of every method to single predictions: where no output was asked for, of the predicted
         class against the runner-up.
+    fixed : tuple of str
+        Columns that nearest changes leave as they are.
+    limits : mapping
+        What columns may be in nearest changes, as in :func:`.counterfactual`.
     """
 
     est: Estimator
@@ -92,6 +108,8 @@ class Subject:
     output: Any = None
     against: Any = None
     singled: dict[str, Attribution] = field(default_factory=dict)
+    fixed: tuple[str, ...] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def explained(
@@ -106,6 +124,8 @@ class Subject:
         seed: int,
         output: Any = None,
         against: Any = None,
+        fixed: Iterable[str] = (),
+        limits: Mapping[str, Any] | None = None,
     ) -> Subject:
         """Explain the rows by each method; all but "local" only ``most`` of them, evenly spread.
 
@@ -113,6 +133,8 @@ class Subject:
         mean of all, and single predictions are explained for the predicted class against the runner-up.
         """
         whole, attributions, seconds = rows_of(est, X), {}, {}
+        still, within = tuple(fixed), dict(limits or {})
+        check_changes(whole.view, still, within)
         each = isinstance(whole.view, ClassesView) and output is None and against is None
         chosen = _most_frequent(est, whole, y) if each else output
         singled: dict[str, Attribution] = {}
@@ -125,7 +147,8 @@ class Subject:
             seconds[method] = time.perf_counter() - start
             singled[method] = _of_predicted(est, some, method) if each else attributions[method]
         rows = output_rows(est, whole, chosen, against)
-        return cls(est, rows, attributions, seconds, seed, y, compare_rows, whole, chosen, against, singled)
+        of = (whole, chosen, against, singled, still, within)
+        return cls(est, rows, attributions, seconds, seed, y, compare_rows, *of)
 
     @property
     def is_of_predicted(self) -> bool:
@@ -310,6 +333,39 @@ class Subject:
         """Return predictions over two columns, through the row of the median prediction."""
         return slice_plane(self.rows.view, self.rows, (across, up), row=self.row)
 
+    def nearest_change(self, place: int, *, middle: bool) -> tuple[Counterfactual | None, str]:
+        """Return the nearest change of a row to another prediction, and in words what the target is.
+
+        Of classes it is the other one, or the second likeliest, which needs no words; of numbers the median
+        of the predictions, for a row in their middle the upper quartile. None if the row is there already.
+
+        Raises
+        ------
+        LeftOut
+            If the row is outside of the limits, or nothing may change.
+        """
+        row, target, aim = self.whole.take([place]), None, ""
+        if self.labels:
+            order = np.argsort(-np.atleast_2d(row.prediction)[0], kind="stable")
+            target = self.whole.view.output.classes[int(order[1])] if self.is_many else None
+        else:
+            share, aim = (0.75, "the upper quartile") if middle else (0.5, "the median")
+            target, aim = float(np.quantile(self.prediction, share)), f"{aim} of the predictions"
+            way = target - float(row.prediction[0])
+            if abs(way) <= ROUNDED * max(abs(target), abs(way)):
+                return None, aim
+            target -= ROUNDED * way  # so that a row whose prediction is the target has reached it
+        cells = CELLS if self.neurons <= FEW_NEURONS else FEWEST_CELLS
+        nearest = partial(
+            counterfactual, self.est, row, fixed=self.fixed, limits=self.limits, max_evaluations=cells
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings of the rows have been given
+            try:
+                return nearest(target=target), aim
+            except ValueError as error:
+                raise LeftOut(str(error)) from error
+
     @property
     def comparison(self) -> Comparison | None:
         """The comparison with other models and explainers; None where none was asked for."""
@@ -361,6 +417,15 @@ class Subject:
         if not deviation:
             raise LeftOut("predictions do not vary over the rows")
         return EPS_SHARE * deviation
+
+
+def check_changes(view: ModelView, fixed: Sequence[str], limits: Mapping[str, Any]) -> None:
+    """Raise ValueError if a model has no such columns, limits do not fit them, or fixed ones have limits."""
+    for name in fixed:
+        view.axis(name)
+    free_columns(view, limits, rows_of(view, None))
+    if both := [name for name in limits if name in fixed]:
+        raise ValueError(f"expected {both[0]!r} either in fixed or in limits; got both")
 
 
 def _most_frequent(est: Estimator, whole: Rows, y: pd.Series | None) -> Any:

@@ -64,7 +64,7 @@ def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(name, 
             *("gap_step", "gap_norm", "gap_low", "gap_high", "largest class"),
             *("refit_deviation", "mean_refit_deviation", "below_refit_deviation"),
             *("members", "neuron", "neurons", "share", "space", "probability"),
-            *("row", "rows", "mean_abs_contribution"),
+            *("row", "rows", "mean_abs_contribution", "fixed", "aim"),
             *(("active_latent",) if name == "analysis_of_classes" else ()),
         }
 
