@@ -185,8 +185,9 @@ def report_of(
     >>> from spectral_interp import SpectralRegressor
     >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
     >>> est = est.fit(np.eye(20), np.arange(20.0))
-    >>> report_of(est, np.eye(20)[:5], methods=["local"])
-    <Report of target: 5 rows, 15 figures; write(path) keeps it>
+    >>> report = report_of(est, np.eye(20)[:5], methods=["local"])
+    >>> report.summary.rows, report.page().startswith("<!doctype html>")
+    (5, True)
     """
     rows, targets = _rows_and_targets(est, X, y)
     if path is not None:
