@@ -427,3 +427,26 @@ def test_no_point_below_the_first_crossing_reaches_zero(norm):
         assert f.max() <= SLACK
         tight += f.max() > -0.05 * (target - float(pencil.values(np.zeros((1, p)))[0]))
     assert tight >= (0 if norm == "columns" else 1)
+
+
+def test_what_is_left_after_a_cap_may_be_less_than_a_whole_step():
+    """f = a + b / 2 with a up to 1: to reach 1.2 a whole b rises by 1 and a by 0.7, less than its cap."""
+    numbers = NumberAxis("a", low=-1.0, high=1.0), NumberAxis("b", low=-9.0, high=9.0)
+    levels = NumberAxis("a", low=-1.0, high=1.0), LevelsAxis("b", ("x", "y"), (1.0, 0.0))
+    for axes, slopes in ((numbers, [1.0, 0.5]), (levels, [1.0, 0.0, 0.5])):
+        pencil = Pencil([[0.0], *np.array(slopes)[:, None]], np.empty((1 + len(slopes), 0)), 0)
+        background = np.zeros((2, len(slopes)))
+        background[0, 0] = 0.5
+        view = ModelView(pencil, axes, Output("u"), background)
+        data = [[0.0, "x" if axes is levels else 0.0]]
+        z = np.hstack([axis.encode([value]) for axis, value in zip(axes, data[0], strict=True)])
+        row = Rows(view, z, np.array(data, dtype=object), np.arange(1))
+        target = float(row.prediction[0]) + 1.2
+        goal, rows = goal_of(view, row, target, None, None)
+        free = allowed_columns(view, np.zeros(2), rows, [], None, None)
+        stars = Stars(goal.conditions[0], free, np.zeros(2), Norm("scaled l1"))
+        for top in (2.1, 30.0):
+            assert first_crossing(stars, stars.star(stars.region.root), top, 2).cost <= 1.7
+        found = counterfactual(view, row, target=target, rtol=1e-3)
+        assert found.distance == pytest.approx(1.7)
+        assert found.lower == pytest.approx(1.7, rel=1e-3)
