@@ -14,12 +14,12 @@ from ..report.analysis import analyze, choose_rows, complete_baselines, provenan
 from ..report.folder import REPORT, check_folder
 from ..report.writing import write
 from ..tables.reading import read_table
-from .options import COMPARE_ROWS, COSTLY_ROWS, ROWS
+from .options import COSTLY_ROWS, ROWS
 from .printing import summary_lines
 from .process import say
 
 MANY, FEWEST = 3, 5
-"""Classes beyond which costly methods explain fewer rows, and the fewest that these and a comparison take."""
+"""Classes beyond which costly methods explain fewer rows, and the fewest that these take."""
 
 MOST_OF_PATH = 12
 """Classes beyond which path contributions are computed only where they are asked for."""
@@ -36,14 +36,13 @@ def main(args: argparse.Namespace) -> None:
     if not args.no_compare:
         complete_baselines(est, data)
     made = provenance(est, args.model, args.data)
-    compared = fewer(COMPARE_ROWS, est) if args.compare_rows is None else args.compare_rows
     analysis = analyze(
         est,
         X,
         y,
         methods=default_methods(est, made) if args.methods is None else args.methods,
-        most=fewer(COSTLY_ROWS, est, most=MANY) if args.rows is None else None,
-        compare_rows=0 if args.no_compare else compared,
+        most=fewer(COSTLY_ROWS, est) if args.rows is None else None,
+        compare_rows=0 if args.no_compare else args.compare_rows,
         seed=args.seed,
         provenance=made,
         output=args.output,
@@ -60,12 +59,12 @@ def main(args: argparse.Namespace) -> None:
     say(f"report: {out / REPORT}")
 
 
-def fewer(rows: int, est: Any, *, most: int = 1) -> int:
-    """Return how many rows to explain by costly methods: fewer where a model has more than ``most`` scores.
+def fewer(rows: int, est: Any) -> int:
+    """Return how many rows to explain by costly methods: fewer where a model has more than three scores.
 
     Every class has matrices of its own, and an output depends on all of them.
     """
-    return rows if est.n_outputs <= most else max(most * rows // est.n_outputs, FEWEST)
+    return rows if est.n_outputs <= MANY else max(MANY * rows // est.n_outputs, FEWEST)
 
 
 def default_methods(est: Any, provenance: dict[str, str]) -> list[str]:

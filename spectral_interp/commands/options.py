@@ -16,8 +16,8 @@ from .._common.choices import (
 )
 from .._common.text import as_text
 
-ROWS, COSTLY_ROWS, COMPARE_ROWS = 1000, 50, 200
-"""Rows explained by default, by methods that go through the whole background for every row, and by all."""
+ROWS, COSTLY_ROWS = 1000, 50
+"""Rows explained by default, and by methods that go through the whole background for every row."""
 
 
 FILES = "CSV, .tsv, .txt or these with .gz, Parquet or Feather"
@@ -156,7 +156,7 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--compare-rows",
         type=int,
-        help=f"compare on at most this many rows (default: {COMPARE_ROWS}, fewer for over two classes)",
+        help="compare on at most this many rows (default: 20 to 200, for about a dozen seconds)",
     )
     parser.add_argument(
         "--format",
