@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from .._common.choices import COMPARE_ROWS, COSTLY_ROWS, ROWS
+from .._common.choices import COSTLY_ROWS, ROWS
 from .._common.text import counted
 from ..estimators.persistence import load
 from ..report.analysis import (
@@ -40,14 +40,13 @@ def main(args: argparse.Namespace) -> None:
     if not args.no_compare:
         complete_baselines(est, data)
     made = provenance(est, args.model, args.data)
-    compared = fewer(COMPARE_ROWS, est) if args.compare_rows is None else args.compare_rows
     analysis = analyze(
         est,
         X,
         y,
         methods=default_methods(est, made, "--methods local path") if args.methods is None else args.methods,
         most=fewer(COSTLY_ROWS, est, most=MANY) if args.rows is None else None,
-        compare_rows=0 if args.no_compare else compared,
+        compare_rows=0 if args.no_compare else args.compare_rows,
         seed=args.seed,
         provenance=made,
         output=args.output,

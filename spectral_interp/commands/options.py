@@ -8,7 +8,6 @@ from pathlib import Path
 from .._common.choices import (
     ATTRIBUTION_METHODS,
     BUNDLED_TARGETS,
-    COMPARE_ROWS,
     COSTLY_ROWS,
     CURVATURES,
     DEFAULT_METHODS,
@@ -177,7 +176,7 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--compare-rows",
         type=int,
-        help=f"compare on at most this many rows (default: {COMPARE_ROWS}, fewer for over two classes)",
+        help="compare on at most this many rows (default: 20 to 200, for about a dozen seconds)",
     )
     parser.add_argument(
         "--format",

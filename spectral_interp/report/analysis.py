@@ -268,7 +268,7 @@ def analyze(
     *,
     methods: Sequence[str] = DEFAULT_METHODS,
     most: int | None = None,
-    compare_rows: int = 0,
+    compare_rows: int | None = 0,
     seed: int,
     provenance: dict[str, str] | None = None,
     output: Any = None,
@@ -288,8 +288,9 @@ def analyze(
         The first ranks the columns of spectra and region map.
     most : int, optional
         Maximum number of rows, evenly spread, for methods that go through the whole background for every row.
-    compare_rows : int
-        Maximum number of rows of the comparison with other models and explainers; 0 leaves it out.
+    compare_rows : int, optional
+        Maximum number of rows of the comparison with other models and explainers; 0 leaves it out, and None
+        is the default of :func:`spectral_interp.compare`.
     seed : int
         Of the redraws of the background and of the comparison; recorded in the summary.
     provenance : dict of str, optional

@@ -85,8 +85,8 @@ class Subject:
         Of the redraws of the background and of the comparison.
     y : Series, optional
         Targets of the rows.
-    compare_rows : int
-        Maximum number of rows that the comparison explains; 0 for none.
+    compare_rows : int, optional
+        Maximum number of rows that the comparison explains; 0 for none, None for its default.
     whole : Rows
         The same rows as the model sees them, with the predictions of all classes.
     output, against : label, optional
@@ -106,7 +106,7 @@ class Subject:
     seconds: dict[str, float]
     seed: int
     y: pd.Series | None
-    compare_rows: int
+    compare_rows: int | None
     whole: Rows
     output: Any = None
     against: Any = None
@@ -123,7 +123,7 @@ class Subject:
         methods: Sequence[str],
         *,
         most: int | None,
-        compare_rows: int,
+        compare_rows: int | None,
         seed: int,
         output: Any = None,
         against: Any = None,
@@ -372,7 +372,7 @@ class Subject:
     @property
     def comparison(self) -> Comparison | None:
         """The comparison with other models and explainers; None where none was asked for."""
-        if not self.compare_rows:
+        if self.compare_rows == 0:
             return None
         if not self._compared.attributions:
             raise LeftOut("no explainer worked: " + "; ".join(self._compared.notes))

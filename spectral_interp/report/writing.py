@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from sklearn.utils.validation import check_is_fitted
 
 from .. import plots
-from .._common.choices import COMPARE_ROWS, COSTLY_ROWS, FIGURE_FORMATS, ROWS
+from .._common.choices import COSTLY_ROWS, FIGURE_FORMATS, ROWS
 from .._common.text import as_text, counted, visible
 from ..estimators.validation import check_rows
 from ..files.artifact import check_writable
@@ -206,7 +206,7 @@ def report_of(
         known,
         methods=usual,
         most=fewer(COSTLY_ROWS, est, most=MANY),
-        compare_rows=fewer(COMPARE_ROWS, est) if compare else 0,
+        compare_rows=None if compare else 0,
         seed=random_state,
         provenance=made,
         output=output,
