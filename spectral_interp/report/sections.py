@@ -46,11 +46,15 @@ class Part:
         What time and omissions are reported as, the same for figures of one computation.
     build : callable
         Returns the exhibits of the figure. May raise LeftOut.
+    depth : int
+        How many clicks away the figure is: 1 in its section, 2 behind a further one there. The first figure
+        of depth 0 that an analysis has stands on the first screen, the others of depth 0 in their sections.
     """
 
     figure: Figure
     study: str
     build: Callable[[Subject], list[Exhibit]]
+    depth: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,12 @@ class Section:
     name : str
         The anchor.
     title, intro : str
-    of_sums : str
-        What the introduction says further of a sum of neurons.
     parts : sequence of Part
         In the order of the page.
+    of_sums : str
+        What the introduction says further of a sum of neurons.
+    look : str
+        What to look for here, in plain words: it stands beside the title while the section is closed.
     """
 
     name: str
@@ -73,6 +79,7 @@ class Section:
     intro: str
     parts: Sequence[Part]
     of_sums: str = ""
+    look: str = ""
 
 
 @dataclass(frozen=True)
@@ -324,13 +331,13 @@ def _margins(subject: Subject) -> list[Exhibit]:
     return [plots.margins.of(table)]
 
 
-def _of_comparison(figure: Figure) -> Part:
+def _of_comparison(figure: Figure, depth: int = 1) -> Part:
     """Return a part whose table comes from the comparison, where one was asked for."""
 
     def build(subject: Subject) -> list[Exhibit]:
         return [] if subject.comparison is None else [figure.of(figure.table(subject.comparison))]
 
-    return Part(figure, "comparison", build)
+    return Part(figure, "comparison", build, depth)
 
 
 def _importance_by_model(subject: Subject) -> list[Exhibit]:
@@ -355,10 +362,11 @@ SECTIONS = (
         "Contributions by the local method to the log-odds of every class, and to those between two classes. "
         "The log-odds of a class are against the mean of all classes unless another class is named.",
         [
-            Part(plots.class_importance, "all classes", _class_importance),
+            Part(plots.class_importance, "all classes", _class_importance, depth=0),
             Part(plots.class_contrasts, "all classes", _class_contrasts),
             Part(plots.confusion, "confusion", _confusion),
         ],
+        look="Which columns separate two classes, and which classes are taken for each other.",
     ),
     Section(
         "model",
@@ -367,8 +375,9 @@ SECTIONS = (
         [
             _of_comparison(plots.accuracy),
             Part(plots.rungs, "price of readability", _rungs),
-            Part(plots.training_curve, "training curve", _training_curve),
+            Part(plots.training_curve, "training curve", _training_curve, depth=2),
         ],
+        look="Its errors beside those of other models, and what kind of formula it is.",
     ),
     Section(
         "drivers",
@@ -376,20 +385,22 @@ SECTIONS = (
         "A contribution is how much a column moved one prediction away from the base value, in the unit "
         "of the prediction. Base value and contributions add up to the prediction, row by row.",
         [
-            Part(plots.importance, "contributions", _importances),
+            Part(plots.importance, "contributions", _importances, depth=0),
             Part(plots.beeswarm, "contributions", _beeswarms),
             Part(plots.curves, "curves", _curves),
             Part(plots.dependence, "dependence", _dependences),
             Part(plots.interactions, "interactions", _interactions),
             Part(plots.joint, "interactions", _joint),
-            Part(plots.background_stability, "redraws of the background", _redraws),
+            Part(plots.background_stability, "redraws of the background", _redraws, depth=2),
         ],
+        look="Whether high values of a column raise or lower the prediction, and by how much.",
     ),
     Section(
         "rows",
         "Single predictions",
         "Pick a row to see how its prediction comes about, the strongest columns first.",
         [Part(plots.waterfall, "single predictions", _waterfalls)],
+        look="Why one row has the prediction that it has.",
     ),
     Section(
         "changes",
@@ -401,6 +412,7 @@ SECTIONS = (
             Part(plots.nearest_change, "nearest changes", _nearest_changes),
             Part(plots.proven_ranges, "proven ranges", _proven_ranges),
         ],
+        look="The smallest change that would have given another answer.",
     ),
     Section(
         "parts",
@@ -408,8 +420,9 @@ SECTIONS = (
         "The diagonal part of a contribution is what a column does by moving single latents of the model "
         "up or down; alone, it would make the model piecewise linear. The coupling part is what it does "
         "by mixing neighbouring latents.",
-        [Part(plots.chain, "latents and bonds", _chains), Part(plots.spectrum, "spectra", _spectra)],
+        [Part(plots.chain, "latents and bonds", _chains), Part(plots.spectrum, "spectra", _spectra, depth=2)],
         "Both are sums over the neurons, each of which has latents of its own.",
+        look="Inside the model: how much a column does by itself, and how much by mixing.",
     ),
     Section(
         "regions",
@@ -418,23 +431,25 @@ SECTIONS = (
         [
             Part(plots.region_map, "region map", _region_map),
             Part(plots.pieces, "linear pieces", _pieces),
-            Part(plots.latents, "skeleton", _latents),
+            Part(plots.latents, "skeleton", _latents, depth=2),
         ],
+        look="Inside the model: where it is a straight line, and where it bends.",
     ),
     Section(
         "certificates",
-        "What is certain",
+        "What is proven",
         "These statements follow from the matrices of the model and hold for every input, also for inputs "
         "that are in no table.",
         [
             Part(plots.certified, "certificates", _certified),
             Part(plots.central_slopes, "slopes where the data are", _central_slopes),
             Part(plots.segments, "slopes by segment", _segments),
-            Part(plots.sensitivity, "certificates", _sensitivity),
-            Part(plots.margins, "gaps and radii", _margins),
+            Part(plots.sensitivity, "certificates", _sensitivity, depth=2),
+            Part(plots.margins, "gaps and radii", _margins, depth=2),
         ],
         "A bound of a sum adds up what each of its neurons can do at its worst, which seldom is at the same "
         "input: it always holds, and may be wide.",
+        look="What can never happen, whatever the values are.",
     ),
     Section(
         "comparison",
@@ -445,11 +460,12 @@ SECTIONS = (
             Part(plots.importance_by_model, "comparison", _importance_by_model),
             _of_comparison(plots.agreement),
             Part(plots.dispute, "comparison", _disputes),
-            _of_comparison(plots.deletion),
-            _of_comparison(plots.faithfulness_cost),
-            _of_comparison(plots.faithfulness),
-            _of_comparison(plots.cost),
+            _of_comparison(plots.deletion, depth=2),
+            _of_comparison(plots.faithfulness_cost, depth=2),
+            _of_comparison(plots.faithfulness, depth=2),
+            _of_comparison(plots.cost, depth=2),
         ],
+        look="Whether other explainers, and other models of the same data, say the same.",
     ),
 )
 """In the order of the page."""

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 from sklearn.utils.validation import check_is_fitted
 
 from .. import plots
@@ -41,6 +42,9 @@ FRAME = (
 
 DATELESS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Metadata that keep the same figure the same bytes."""
+
+WEBP, TONES = "webp", 128
+"""How the page holds a figure, and the colours that it then has: a quarter of the bytes of a PNG."""
 
 
 def write(analysis: Analysis, folder: Path, *, format: str = "png") -> Summary:
@@ -84,7 +88,7 @@ class Report:
     summary : Summary
         With the seconds that the figures took.
     figures : dict of str to dict of str to bytes
-        The content of the figures' files, by name and format; there is a PNG of each.
+        The content of the figures' files, by name and format; there is a WebP of each, for the page.
     format : {"png", "svg", "pdf"}
         Of the figures' files in a folder.
     """
@@ -99,7 +103,7 @@ class Report:
         """Draw the figures of an analysis."""
         start = time.perf_counter()
         figures = {
-            name: draw_figure(draw, analysis.heights[name], {"png", format})
+            name: draw_figure(draw, analysis.heights[name], {WEBP, format})
             for name, draw in analysis.figures.items()
         }
         seconds = analysis.summary.seconds | {"figures": time.perf_counter() - start}
@@ -107,7 +111,7 @@ class Report:
 
     def page(self, *, in_folder: bool = False) -> str:
         """Return the page as HTML; in a folder it names the files of its tables."""
-        images = {name: files["png"] for name, files in self.figures.items()}
+        images = {name: files[WEBP] for name, files in self.figures.items()}
         found = self.analysis
         return render(found.exhibits, images, found.subject, self.summary, in_folder=in_folder)
 
@@ -287,8 +291,16 @@ def draw_figure(draw: Callable[[Axes], Axes], height: float, formats: set[str]) 
     with plots.style():
         figure = Figure(figsize=(7.2, height))
         draw(figure.subplots())
-        for kind in formats:
+        for kind in {*formats - {WEBP}, *({"png"} if WEBP in formats else ())}:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=DATELESS[kind])
             files[kind] = buffer.getvalue()
-    return files
+    return files | ({WEBP: _small(files["png"])} if WEBP in formats else {})
+
+
+def _small(png: bytes) -> bytes:
+    """Return a figure as a lossless WebP of few colours."""
+    tones = Image.open(io.BytesIO(png)).convert("RGB").quantize(TONES, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    tones.convert("RGB").save(buffer, WEBP, lossless=True)
+    return buffer.getvalue()
