@@ -199,6 +199,11 @@ class Split:
         """Standard deviation of the contributions over the members, (n, c); None where there is only one."""
         return deviation_of(self.by_member)
 
+    @property
+    def of_members(self) -> FloatArray | None:
+        """Contributions of the members, (n, c, M); None where there is only one."""
+        return self.by_member if self.by_member.shape[2] > 1 else None
+
 
 @compiled
 def _add(

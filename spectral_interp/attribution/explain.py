@@ -312,6 +312,8 @@ def _detail(
     """Return what :data:`~.result.Detail` names, warnings apart; None where the method has no such."""
     if name == "intervals":
         return intervals(rows, reference) if method == "local" else None
+    if name == "of_members":
+        return local(rows, reference, members=True).of_members if method == "local" else None
     if method == "shapley" or rows.view.function.structure == "dense":
         return None
     with warnings.catch_warnings():

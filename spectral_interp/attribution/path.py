@@ -94,6 +94,7 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
         diagonal=split.diagonal,
         coupling=split.coupling,
         refit_deviation=split.refit_deviation,
+        of_members=split.of_members,
         by_entry=split.by_entry,
         evaluations=integrals.evaluations + (n + b) * len(changes.neurons),
     )

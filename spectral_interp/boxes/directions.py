@@ -6,20 +6,22 @@ together, since f is continuous: that is how the interval of a direction grows f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from typing_extensions import override
 
+from .._common.markup import block, sentences
 from .._common.messages import shown
 from .._common.text import at_least, at_most, counted, number, percent
 from ..view import Axis, LevelsAxis, ModelView, NumberAxis, Rows
 from ..view.axes import MISSING
 from .bounds import ROUNDING
 from .limits import Free, Region, free_columns
-from .ranges import Range, Search, check_effort, check_one, coordinates
+from .ranges import Range, Search, check_effort, check_one, coordinates, unknown_gap
 from .slopes import Derivative, Slope, Step
 
 CELLS = 16
@@ -67,21 +69,29 @@ class Slopes(Range):
 
     @override
     def __str__(self) -> str:
-        never = {1: "never fall", -1: "never rise"}.get(self.monotone)
-        way = f"when {self.column} rises" if self.own_step else f"from {self.step} of {self.column}"
-        direction = f"In the region predictions {never} {way}. " if never else ""
-        ends = f"{at_least(self.low)} and {at_most(self.high)} ({self.unit})"
+        way = f"As {self.column} rises" if self.own_step else f"When {self.column} changes ({self.step})"
+        never = {1: " never fall: they", -1: " never rise: they"}.get(self.monotone, "")
+        per = f" per {self.step}" if self.own_step else ""
+        ends = f"{at_least(self.low)} and {at_most(self.high)} ({self.unit}){per}"
         found = f"{number(self.attained_low)} and {number(self.attained_high)} are attained"
         stopped = f"; the search stopped after {counted(self.evaluations, 'box', 'boxes')}"
-        if self.own_step:
-            what = f"One {self.step} moves them at a rate between {ends}"
-        else:
-            what = f"This step moves them by between {ends}"
-        return f"{direction}{what}; {found}{'' if self.reached else stopped}."
+        change = f"{way}, predictions in the region{never} change by between {ends}"
+        return f"{change}; {found}{'' if self.reached else stopped}."
+
+
+Along = Callable[[float, float], tuple[bool, bool]]
+"""Whether f is proven never to fall, and never to rise, between two coordinates or levels of a column."""
 
 
 def slopes_in(
-    view: ModelView, name: str, within: Any, rows: Rows | None, *, rtol: float, max_evaluations: int
+    view: ModelView,
+    name: str,
+    within: Any,
+    rows: Rows | None,
+    along: Along,
+    *,
+    rtol: float,
+    max_evaluations: int,
 ) -> Slopes:
     """Return between what slopes are in a region: see :meth:`Certificate.slopes`.
 
@@ -104,6 +114,12 @@ def slopes_in(
         evaluations += more
         if proven:
             low, high = (0.0, high) if sign > 0 else (low, 0.0)
+    monotone = int(low >= 0 and high > 0) - int(high <= 0 and low < 0)
+    if not monotone:  # a slope of zero is within the rounding of the bounds
+        up, down = along(*slope.ends)
+        monotone = int(up) - int(down)
+        low = max(low, min(attained[0], 0.0)) if monotone > 0 else low
+        high = min(high, max(attained[1], 0.0)) if monotone < 0 else high
     directions = view.axis(name).plain.directions()
     return Slopes(
         low=low,
@@ -119,7 +135,7 @@ def slopes_in(
         step=step or directions.labels[0],
         own_step="" if step else directions.own_label,
         per_own=directions.per_own,
-        monotone=int(low >= 0 and high > 0) - int(high <= 0 and low < 0),
+        monotone=monotone,
     )
 
 
@@ -127,7 +143,7 @@ def _points(slope: Slope, search: Search, rows: Rows | None) -> Any:
     """Return the rows (2, c) of the table at which the ends were found; of a step those it starts from."""
     points = slope.region.points(search.found, None if rows is None else rows.data[0])
     if isinstance(slope, Step):
-        (level,) = slope.region.view.axes[slope.place].values(np.array([float(slope.start)]))
+        (level,) = slope.region.view.axes[slope.place].values(np.array(slope.ends[:1], dtype=np.float64))
         points[:, slope.place] = None if level == MISSING else level
     return points
 
@@ -179,7 +195,7 @@ def _two_levels(axis: LevelsAxis, within: Any) -> tuple[int, int]:
 
 def _standing(view: ModelView, axis: Axis, place: int, rows: Rows) -> list[Free]:
     """Return a column that stands at its value in the row."""
-    if np.isnan(coordinates(view, rows)[place]):
+    if np.isnan(coordinates(view, rows)[place]) or unknown_gap(rows, place):
         raise ValueError(f"expected a value of {axis.name!r} in the row, or limits of it; got a gap")
     return free_columns(view, {axis.name: rows.data[0][place]}, rows)
 
@@ -231,19 +247,27 @@ class Direction:
     share: float
     evaluations: int
 
+    def _repr_html_(self) -> str:
+        return block(sentences(str(self)))
+
     def __str__(self) -> str:
-        way = "fall" if self.sign > 0 else "rise"
+        never = f"predictions never {'fall' if self.sign > 0 else 'rise'} as {self.column} rises"
         if self.low is None or self.high is None:
-            return f"It is not proven that predictions never {way} with {self.column} around its median."
-        ends = f"{number(self.low)} and {number(self.high)}"
-        return (
-            f"In the region predictions never {way} with {self.column} between {ends}, where "
-            f"{percent(self.share)} of the background lies."
-        )
+            return f"Around the median of {self.column} it is not proven that {never}."
+        ends = f"from {number(self.low)} to {number(self.high)}"
+        where = f"{percent(self.share)} of the background rows are in this interval"
+        return f"In the region, {never} {ends}; {where}."
 
 
 def direction_in(
-    view: ModelView, name: str, sign: int, within: Any, rows: Rows | None, *, max_evaluations: int
+    view: ModelView,
+    name: str,
+    sign: int,
+    within: Any,
+    rows: Rows | None,
+    along: Along,
+    *,
+    max_evaluations: int,
 ) -> Direction:
     """Return where a direction holds around the median of the background: see :meth:`Certificate.direction`.
 
@@ -258,7 +282,7 @@ def direction_in(
     axis = view.axis(name)
     if not isinstance(axis, NumberAxis):
         raise ValueError(f"expected a column of numbers for an interval; got {name!r}, which has {axis.kind}")
-    proofs = _Proofs(_along(view, axis, within, rows), sign, max_evaluations)
+    proofs = _Proofs(_free(view, axis, within, rows), sign, along, max_evaluations)
     whole = proofs.column.whole
     u = axis.locate(view.background[:, view.own(name)])
     u = u[~np.isnan(u)]
@@ -286,7 +310,7 @@ def _cuts(axis: Axis, low: float, high: float, middle: float) -> list[float]:
     return sorted({*np.linspace(low, high, CELLS + 1).tolist(), *inside, middle})
 
 
-def _along(view: ModelView, axis: NumberAxis, within: Any, rows: Rows | None) -> Slope:
+def _free(view: ModelView, axis: NumberAxis, within: Any, rows: Rows | None) -> Slope:
     """Return the slope along a column that moves within its limits, or its range in training."""
     if within is None or (isinstance(within, Mapping) and axis.name not in within):
         if axis.low is None or axis.high is None:
@@ -300,8 +324,9 @@ def _along(view: ModelView, axis: NumberAxis, within: Any, rows: Rows | None) ->
 class _Proofs:
     """Proofs of a direction in parts of a column's interval."""
 
-    def __init__(self, slope: Slope, sign: int, max_evaluations: int) -> None:
-        self.slope, self.sign, self.max_evaluations, self.evaluations = slope, sign, max_evaluations, 0
+    def __init__(self, slope: Slope, sign: int, along: Along, max_evaluations: int) -> None:
+        self.slope, self.sign, self.along = slope, sign, along
+        self.max_evaluations, self.evaluations = max_evaluations, 0
 
     @property
     def column(self) -> Free:
@@ -329,6 +354,8 @@ class _Proofs:
     def _holds(self, one: float, other: float) -> bool:
         region, place = self.slope.region, self.slope.place
         low, high = sorted((one, other))
+        if self.along(low, high)[0 if self.sign > 0 else 1]:
+            return True
         part = replace(self.column, whole=self.column.whole._replace(low=low, high=high))
         free = [part if column.place == place else column for column in region.free]
         slope = Derivative(Region(region.view, free, region.u), place)
@@ -339,8 +366,8 @@ class _Proofs:
 
 def usual_limits(view: ModelView, share: float) -> dict[str, Any]:
     """Return limits of every column in which the background is: see :meth:`Certificate.usual`."""
-    if not 0 < share <= 1:
-        raise ValueError(f"expected share in (0, 1], of the background; got {share!r}")
+    if not (isinstance(share, Real) and 0 < share <= 1):
+        raise ValueError(f"expected share in (0, 1], of the background; got {shown(share)}")
     found: dict[str, Any] = {}
     for axis in view.axes:
         u = axis.locate(view.background[:, view.own(axis.name)])

@@ -11,15 +11,18 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from .._common.markup import block, sentences, table
+from .._common.messages import shown
 from .._common.progress import progress
 from .._common.text import at_least, at_most, counted, number
-from ..view import ModelView, Rows
+from ..view import LevelsAxis, ModelView, Rows
 from .bounds import ROUNDING, Bounds, bounds_in
 from .limits import Box, Region, free_columns
 
@@ -89,6 +92,12 @@ class Range:
 
         return pd.DataFrame(self.points, ["low", "high"], list(self.columns)).infer_objects()
 
+    def _repr_html_(self) -> str:
+        moved = [at for at, (low, high) in enumerate(self.points.T) if low != high]
+        lines = ((self.columns[at], *self.points[:, at]) for at in moved)
+        found = table(["column", "at the lowest", "at the highest"], lines, len(moved), "columns")
+        return block(sentences(str(self)), found if moved else "")
+
     def __str__(self) -> str:
         low, high = _plainly(self.low, self.attained_low), _plainly(self.high, self.attained_high)
         ends = f"{at_least(low)} and {at_most(high)} ({self.unit})"
@@ -132,10 +141,10 @@ def range_in(view: ModelView, limits: Any, rows: Rows | None, *, rtol: float, ma
 
 def check_effort(rtol: float, max_evaluations: int) -> None:
     """Raise ValueError unless both are positive."""
-    if not 0 < rtol < np.inf:
-        raise ValueError(f"expected rtol > 0, a share of the attained width; got {rtol!r}")
-    if not max_evaluations >= 1:
-        raise ValueError(f"expected max_evaluations >= 1, a number of boxes; got {max_evaluations!r}")
+    if not (isinstance(rtol, Real) and 0 < rtol < np.inf):
+        raise ValueError(f"expected rtol > 0, a share of the attained width; got {shown(rtol)}")
+    if not (isinstance(max_evaluations, Real) and max_evaluations >= 1):
+        raise ValueError(f"expected max_evaluations >= 1, a number of boxes; got {shown(max_evaluations)}")
 
 
 def check_one(rows: Rows | None) -> None:
@@ -149,6 +158,13 @@ def coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
     if rows is None:
         return np.zeros(len(view.axes))
     return np.array([axis.locate(rows.z[:, view.own(axis.name)])[0] for axis in view.axes])
+
+
+def unknown_gap(rows: Rows, place: int) -> bool:
+    """Return whether a row has no number or date in a column without gaps in training, read as the median."""
+    value, axis = rows.data[0][place], rows.view.axes[place]
+    missing = value is None or value != value
+    return missing and axis.gap() is None and not isinstance(axis, LevelsAxis)
 
 
 class Search:

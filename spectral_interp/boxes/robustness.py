@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from .._common.markup import block, sentences, table
 from .._common.messages import shown
 from .._common.text import at_least, at_most, number
 from ..view import ModelView, NumberAxis, Rows
 from .bounds import ROUNDING, bounds_in
 from .limits import Region, free_columns
-from .ranges import Search, check_effort, coordinates
+from .ranges import Search, check_effort, coordinates, unknown_gap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,15 +76,26 @@ class Robustness:
         rows = [] if self.point is None else [self.point]
         return pd.DataFrame(rows, columns=list(self.columns)).infer_objects()
 
+    def _repr_html_(self) -> str:
+        if self.point is None:
+            return block(sentences(str(self)))
+        lines = zip(self.columns, self.point, strict=True)
+        found = table(["column", "where the decision breaks"], lines, len(self.columns), "columns")
+        return block(sentences(str(self)), found)
+
     def __str__(self) -> str:
         if self.band is None:
-            stays = "The class stays the same"
+            stays = "the class stays the same"
         else:
-            stays = f"The prediction moves by at most {number(self.band)} ({self.unit})"
-        within = f"{stays} while columns move within {at_least(self.proven)} times their tolerances"
+            stays = f"the prediction moves by at most {number(self.band)} ({self.unit})"
+        if self.proven:
+            factor = at_least(self.proven)
+            proven = f"While columns move within {factor} times their tolerances, {stays}: this is proven"
+        else:
+            proven = f"It is not proven for any tolerance that {stays}"
         if self.point is None:
-            return f"{within}; no change that breaks this was found."
-        return f"{within}; a change of {at_most(self.attained)} times breaks it."
+            return f"{proven}. No change that breaks this was found."
+        return f"{proven}. A change of {at_most(self.attained)} times the tolerances breaks it."
 
 
 class _Growing:
@@ -185,7 +197,7 @@ def robustness_in(
     if len(rows) != 1:
         raise ValueError(f"expected one row, whose decision is to stay; got {len(rows)}")
     growing = _Growing(view, rows, _checked(view, rows, tolerances))
-    least, most = _allowed(view, float(rows.prediction[0]), band)
+    least, most = _allowed(view, float(view.values(rows.z)[0]), band)
     decision = _Decision(growing, least, most)
     proven, failed = 0.0, math.inf
     while proven < growing.farthest and failed > max(NEAREST, (1 + rtol) * proven):
@@ -212,7 +224,7 @@ def robustness_in(
 def _allowed(view: ModelView, prediction: float, band: float | None) -> tuple[float, float]:
     """Return between what predictions are to stay."""
     if band is not None:
-        if not (isinstance(band, Real) and 0 < float(band) < math.inf):
+        if not (_is_size(band) and band > 0):
             raise ValueError(f"expected band > 0, in the unit of the predictions; got {shown(band)}")
         return prediction - band, prediction + band
     if not view.output.decides:
@@ -234,10 +246,10 @@ def _checked(view: ModelView, rows: Rows, tolerances: Any) -> dict[str, tuple[fl
                 f"expected columns of numbers in tolerances; got {name!r}, which has {axis.kind}"
             )
         (value,) = axis.values(u[[view.columns.index(name)]]).tolist()
-        if math.isnan(value):
+        if math.isnan(value) or unknown_gap(rows, view.columns.index(name)):
             raise ValueError(f"expected a value of {name!r} in the row, as it has a tolerance; got a gap")
         own = tolerance if isinstance(tolerance, tuple | list) else (tolerance, tolerance)
-        if len(own) != 2 or not all(isinstance(x, Real) and 0 <= float(x) < math.inf for x in own):
+        if len(own) != 2 or not all(map(_is_size, own)):
             own = (0.0, 0.0)
         share = 1.0 if isinstance(tolerance, tuple | list) else abs(value)
         below, above = (float(x) * share for x in own)
@@ -248,3 +260,8 @@ def _checked(view: ModelView, rows: Rows, tolerances: Any) -> dict[str, tuple[fl
             )
         found[name] = below, above
     return found
+
+
+def _is_size(value: Any) -> bool:
+    """Return whether a value is a finite number that is not negative."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from ..pencil.neurons import Neurons
@@ -22,6 +23,16 @@ def slope_matrices(neurons: Neurons, own: slice, knots: Sequence[float]) -> Floa
     """Return the slopes of the matrices between K knots, (K − 1, N, E), ``own`` starting with their hats."""
     hats = neurons.entries[1 + own.start : 1 + own.start + len(knots)]
     return np.diff(hats, axis=0) / np.diff(np.asarray(knots, dtype=np.float64))[:, None, None]
+
+
+def covered(
+    knots: Sequence[float], low: FloatArray, high: FloatArray, points: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Return which segments intervals (n,) cover, (n, segments); of one that is a point at a knot both."""
+    start = np.array([-np.inf, *knots[1:-1]])
+    end = np.array([*knots[1:-1], np.inf])
+    low, high = low[:, None], high[:, None]
+    return np.where(points[:, None], (start <= high) & (low <= end), (start < high) & (low < end))
 
 
 def pairs_of(view: ModelView, place: int) -> Iterator[tuple[int, float]]:

@@ -46,7 +46,7 @@ from .._common.arrays import FloatArray, padded
 from ..pencil.neurons import Neurons
 from .bounds import CLEAR, ROUNDING, Bounds, spectra
 from .limits import Box, Part, Region
-from .segments import bounds_of, pair_slopes, slope_matrices
+from .segments import bounds_of, covered, pair_slopes, slope_matrices
 
 PIECES = 4
 """Parts of the way between two levels, each of which is bounded."""
@@ -71,9 +71,12 @@ class Slope(ABC):
         Of the column among the axes.
     size : float
         Bound of the sum of the norms of S, which rounding is in proportion to.
+    ends : tuple of float
+        From which coordinate, or level, to which.
     """
 
     size: float
+    ends: tuple[float, float]
 
     def __init__(self, region: Region, place: int) -> None:
         self.region, self.place = region, place
@@ -93,6 +96,8 @@ class Derivative(Slope):
     def __init__(self, region: Region, place: int) -> None:
         super().__init__(region, place)
         self.at = [column.place for column in region.free].index(place)
+        whole = region.free[self.at].whole
+        self.ends = whole.low, whole.high
         axis, neurons = region.view.axes[place], region.neurons
         own = region.view.own(axis.name)
         pairs = [pair for pair in region.view.pairs if place in pair.columns]
@@ -108,30 +113,23 @@ class Derivative(Slope):
     @override
     def bounds(self, boxes: Sequence[Box]) -> Bounds:
         centre, parts = self.region.parts(boxes)
-        low, high = np.array([(box[self.at].low, box[self.at].high) for box in boxes]).T
-        ends = [(low, high), *self.region.pair_ends(self.place, boxes)]
-        chosen = [
-            Part(
-                padded([slopes[some] for some in self._covered(knots, *own)]), np.tile(share, (len(boxes), 1))
-            )
-            for slopes, knots, own, share in zip(self._slopes, self._knots, ends, self._shares, strict=True)
-        ]
+        own = np.array([(box[self.at].low, box[self.at].high) for box in boxes])
+        ends = [(own[:, 0], own[:, 1]), *self.region.pair_ends(self.place, boxes)]
+        chosen = []
+        for slopes, knots, (low, high), share in zip(
+            self._slopes, self._knots, ends, self._shares, strict=True
+        ):
+            some = covered(knots, low, high, (low == high) | (self.ends[0] == self.ends[1]))
+            shares = np.tile(share, (len(boxes), 1))
+            chosen.append(Part(padded([slopes[own] for own in some]), shares))
         return _bounds(self.region, centre, parts, chosen, self.region.size)
-
-    def _covered(self, knots: Sequence[float], low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
-        """Return which segments intervals cover, (n, segments): of a number that stands at a knot two."""
-        start = np.array([-np.inf, *knots[1:-1]])
-        end = np.array([*knots[1:-1], np.inf])
-        low, high, whole = low[:, None], high[:, None], self.region.free[self.at].whole
-        points = (low == high) | (whole.low == whole.high)
-        return np.where(points, (start <= high) & (low <= end), (start < high) & (low < end))
 
     @override
     def values(self, u: FloatArray) -> FloatArray:
-        view, span = self.region.view, self.region.free[self.at].whole
-        inset = INSIDE * (span.high - span.low)
+        view, (low, high) = self.region.view, self.ends
+        inset = INSIDE * (high - low)
         inside = u.copy()
-        inside[:, self.at] = np.clip(u[:, self.at], span.low + inset, span.high - inset)
+        inside[:, self.at] = np.clip(u[:, self.at], low + inset, high - inset)
         z = view.placed(self.region.coordinates(inside))
         _, gradients = view.function.values_and_gradients(z)
         return view.input_slopes(z, gradients)[:, view.input_firsts[self.place]]
@@ -146,7 +144,7 @@ class Step(Slope):
         first, last = axis.place(np.array([start, end], dtype=np.float64))
         self._step = region.view.steps(axis.name, (last - first)[None])
         self._matrix = region.neurons.steps(self._step)
-        self.start, norms = start, region.neurons.norms(self._matrix)[0]
+        self.ends, norms = (start, end), region.neurons.norms(self._matrix)[0]
         self._size, self.size = region.size + norms, float(norms.sum())
 
     @override
@@ -163,6 +161,8 @@ class Step(Slope):
             np.mean([getattr(one, name) for one in found], axis=0) for name in Bounds._fields[:3]
         )
         scores = [np.mean(some, axis=0) for some in zip(*(one.scores for one in found), strict=True)]
+        if not self.region.free:  # nothing moves: the step is known
+            low = high = self.values(np.empty((len(boxes), 0)))
         return Bounds(low, high, loss, scores)
 
     @override

@@ -6,15 +6,15 @@ and bound in :mod:`..boxes`, with the proofs at the top of its modules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..boxes.directions import Direction, Slopes, direction_in, slopes_in, usual_limits
 from ..boxes.ranges import Range, range_in
 from ..boxes.robustness import Robustness, robustness_in
-from ..view import LevelsAxis, Rows, rows_of
+from ..view import Rows, rows_of
 from .everywhere import Everywhere
-from .slopes import ascending
+from .slopes import Response
 from .spread import Spread, spread_of
 
 
@@ -151,15 +151,10 @@ class Certificate(Everywhere):
         >>> round(low, 9), round(high, 9)
         (1.0, 1.0)
         """
-        found = slopes_in(self.view, name, within, self._row(row), rtol=rtol, max_evaluations=max_evaluations)
-        axis = self.view.axis(name)
-        if found.monotone:
-            return found
-        if not isinstance(axis, LevelsAxis):
-            return replace(found, monotone=int(self.column(name)["monotone"]))
-        levels = [axis.levels.index(level) for level in found.step.split(" → ")]
-        up, down = (ascending(self.view, name, order) for order in (levels, levels[::-1]))
-        return replace(found, monotone=int(up) - int(down))
+        along = Response(self.view, self.view.axis(name)).along
+        return slopes_in(
+            self.view, name, within, self._row(row), along, rtol=rtol, max_evaluations=max_evaluations
+        )
 
     def direction(
         self, name: str, sign: int, within: Any = None, row: Any = None, *, max_evaluations: int = 200
@@ -201,7 +196,10 @@ class Certificate(Everywhere):
         >>> round(found.low, 2), round(found.high, 2)
         (-2.0, 1.33)
         """
-        return direction_in(self.view, name, sign, within, self._row(row), max_evaluations=max_evaluations)
+        along = Response(self.view, self.view.axis(name)).along
+        return direction_in(
+            self.view, name, sign, within, self._row(row), along, max_evaluations=max_evaluations
+        )
 
     def usual(self, share: float = 0.98) -> dict[str, Any]:
         """Return limits in which the data are, column by column: the central share of the background.

@@ -37,7 +37,7 @@ import numpy as np
 
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
-from ..boxes.segments import Forms, bounds_of, pair_slopes, pairs_of, slope_matrices
+from ..boxes.segments import Forms, bounds_of, covered, pair_slopes, pairs_of, slope_matrices
 from ..pencil.neurons import Neurons
 from ..view import Axis, LevelsAxis, ModelView
 from ..view.axes import MISSING
@@ -101,6 +101,17 @@ class Response:
     def monotone_in_all(self) -> int:
         """The same of all changes together."""
         return _verdict([self.directions(at) for at in range(len(self._steps))])
+
+    def along(self, start: float, end: float) -> tuple[bool, bool]:
+        """Return whether f is proven never to fall from one coordinate, or level, to another, and to rise."""
+        if isinstance(self.axis, LevelsAxis):
+            levels = [int(start), int(end)]
+            up, down = (ascending(self.view, self.axis.name, order) for order in (levels, levels[::-1]))
+            return up, down
+        low, high = np.array([start]), np.array([end])
+        some = np.flatnonzero(covered(self.axis.knots, low, high, low == high)[0]).tolist()
+        up, down = (all(way) for way in zip(*map(self.directions, some), strict=True))
+        return up, down
 
     @cached_property
     def _steps(self) -> FloatArray:

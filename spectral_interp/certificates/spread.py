@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._common.arrays import FloatArray
+from .._common.markup import block, sentences
 from .._common.text import at_most, counted, number
 from ..boxes.ranges import range_in
 from ..view import LevelsAxis, ModelView, NumberAxis, Rows
@@ -25,20 +26,28 @@ class Spread:
     per_row : ndarray, shape (n,)
         How far apart the predictions of a row are at most: exact for levels, else proven.
     unit : str
+    limits : tuple of float, optional
+        Between which numbers the column changes: its range in training. None for levels.
     """
 
     column: str
     most: float
     per_row: FloatArray
     unit: str
+    limits: tuple[float, float] | None = None
+
+    def _repr_html_(self) -> str:
+        return block(sentences(str(self)))
 
     def __str__(self) -> str:
-        moves = f"Changing {self.column} alone moves no prediction by more than {at_most(self.most)}"
+        most = f"{at_most(self.most)} ({self.unit})"
+        between = f" between {number(self.limits[0])} and {number(self.limits[1])}" if self.limits else ""
+        moves = f"Changing {self.column} alone{between} moves no prediction by more than {most}"
         if not len(self.per_row):
-            return f"{moves} ({self.unit})."
-        largest, mean = at_most(float(self.per_row.max())), number(float(self.per_row.mean()))
-        rows = f"the {counted(len(self.per_row), 'row')} here"
-        return f"{moves}; of {rows} by at most {largest}, on average {mean} ({self.unit})."
+            return f"{moves}."
+        largest, mean = at_most(float(self.per_row.max())), at_most(float(self.per_row.mean()))
+        rows = counted(len(self.per_row), "given row")
+        return f"{moves}. For the {rows} it is at most {largest}, on average at most {mean}."
 
 
 def spread_of(view: ModelView, rows: Rows, name: str, *, rtol: float, max_evaluations: int) -> Spread:
@@ -57,13 +66,13 @@ def spread_of(view: ModelView, rows: Rows, name: str, *, rtol: float, max_evalua
         raise ValueError(
             f"expected a column of levels, or of numbers whose range in training is known; got {name!r}"
         )
-    limits = {name: (axis.low, axis.high)}
+    limits = axis.low, axis.high
     found = [
-        range_in(view, limits, rows.take([at]), rtol=rtol, max_evaluations=max_evaluations)
+        range_in(view, {name: limits}, rows.take([at]), rtol=rtol, max_evaluations=max_evaluations)
         for at in range(len(rows))
     ]
     per_row = np.array([one.high - one.low for one in found])
-    return Spread(name, _within_training(view, axis), per_row, view.output.unit)
+    return Spread(name, _within_training(view, axis), per_row, view.output.unit, limits)
 
 
 def _between_levels(view: ModelView, rows: Rows, axis: LevelsAxis) -> FloatArray:

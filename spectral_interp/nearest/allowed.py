@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from .._common.arrays import FloatArray
 from .._common.messages import shown
 from ..boxes.limits import Free, FreeLevels, FreeNumber, Span, anywhere, limited
+from ..boxes.ranges import unknown_gap
 from ..view import Axis, LevelsAxis, ModelView, NumberAxis, Rows
 from ..view.axes import MISSING
 from ..view.levels import OTHER
@@ -27,7 +28,7 @@ def allowed_columns(
     view: ModelView,
     start: FloatArray,
     rows: Rows,
-    fixed: Sequence[str],
+    fixed: Any,
     limits: Mapping[str, Any] | None,
     directions: Mapping[str, int] | None,
 ) -> list[Free]:
@@ -42,13 +43,19 @@ def allowed_columns(
         if given is not None and not isinstance(given, Mapping):
             raise ValueError(f"expected {name} by column, such as {{'income': …}}; got {shown(given)}")
     limits, directions = limits or {}, directions or {}
-    still = {view.axis(name).name for name in fixed}
+    if not isinstance(fixed, Iterable):
+        raise ValueError(f"expected fixed, names of columns that must not change; got {shown(fixed)}")
+    still = {view.axis(name).name for name in ([fixed] if isinstance(fixed, str) else fixed)}
     for name in (*limits, *directions):
         if view.axis(name).name in still:
             raise ValueError(f"expected {name!r} either in fixed or in limits and directions; got both")
     found = []
     for place, axis in enumerate(view.axes):
         if axis.name in still:
+            continue
+        if unknown_gap(rows, place):
+            if axis.name in limits or axis.name in directions:
+                raise ValueError(f"expected a value of {axis.name!r} in the row, which may change; got a gap")
             continue
         u = float(start[place])
         column = _of(view, place, axis, u, limits)

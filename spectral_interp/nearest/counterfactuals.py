@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .._common.markup import block, sentences, table
 from .._common.messages import shown
 from .._common.progress import progress
-from .._common.text import at_least, counted, listed, number
+from .._common.text import at_least, counted, listed, number, value_text
 from ..boxes.limits import Free
 from ..boxes.ranges import SECONDS, coordinates
 from ..view import Rows
@@ -25,7 +27,7 @@ from .stars import Stars
 if TYPE_CHECKING:
     import pandas as pd
 
-CHECKS = (1e-9, 1e-7, 1e-5)
+CHECKS = (1e-9, 1e-7, 1e-5, 1e-3)
 """Shares of what was missing by which answers are beyond the target, tried until ``predict`` agrees."""
 
 
@@ -111,35 +113,37 @@ class Counterfactual:
         labels = ["row", *(f"answer {i + 1}" for i in range(len(answers)))]
         return pd.DataFrame([self.row, *answers], labels, list(self.columns)).infer_objects()
 
+    def _repr_html_(self) -> str:
+        lines = self.changes.itertuples(index=False, name=None)
+        changed = table(["column", "from", "to", "cost"], lines, len(self.changes), "columns")
+        others = (str(one) for one in self.others)
+        return block(sentences(str(self)), changed if self.found is not None else "", sentences(*others))
+
     def __str__(self) -> str:
-        start = f"Predicted {self.now}."
+        start = f"Predicted: {self.now}."
         if self.found is None and self.impossible:
             return f"{start} No allowed change gives {self.target}: this is proven."
         if self.found is None:
-            below = f"; only changes smaller than {self._size(self.lower)} are proven not to exist"
-            return f"{start} No change that gives {self.target} was found{below}."
+            return f"{start} No change that gives {self.target} was found.{self._excluded}"
         parts = [
-            f"{column} from {_text(old)} to {_text(new)}"
+            f"{column} from {value_text(old)} to {value_text(new)}"
             for column, old, new in self.changes.iloc[:, :3].itertuples(index=False)
         ]
-        nearest = f"The smallest change found that gives {self.target}: {listed(parts)}"
-        sizes = (
-            f"it is {self._size(self.distance)}; no allowed change smaller than {self._size(self.lower)} does"
-        )
-        return f"{start} {nearest} ({sizes})."
+        nearest = f"{listed(parts)} (a change of {self._size(self.distance)})"
+        return f"{start} The smallest change found that gives {self.target}: {nearest}.{self._excluded}"
+
+    @property
+    def _excluded(self) -> str:
+        if self.lower <= (1.0 if self.norm == "columns" else 0.0):
+            return ""
+        less = "fewer" if self.norm == "columns" else "less"
+        return f" It is proven that no allowed change of {less} than {self._size(self.lower)} gives it."
 
     def _size(self, cost: float) -> str:
         if self.norm == "columns":
             return counted(int(cost), "column")
         text = number(cost) if cost == self.distance else at_least(cost)
         return f"{text} standard deviation{'' if text == '1' else 's'}"
-
-
-def _text(value: Any) -> str:
-    missing = value is None or value != value
-    if isinstance(value, int | float | np.number) and not isinstance(value, bool) and not missing:
-        return number(float(value))
-    return "missing" if missing else str(value)
 
 
 def counterfactual(
@@ -149,7 +153,7 @@ def counterfactual(
     target: Any = None,
     output: Any = None,
     against: Any = None,
-    fixed: Iterable[str] = (),
+    fixed: str | Iterable[str] = (),
     limits: Mapping[str, Any] | None = None,
     directions: Mapping[str, int] | None = None,
     norm: str = "scaled l1",
@@ -170,7 +174,7 @@ def counterfactual(
         ``output``, numbers in log-odds.
     output, against : label, optional
         Explain the log-odds of a class, as in :func:`explain`, instead of the class that is predicted.
-    fixed : iterable of str
+    fixed : str or iterable of str
         Columns that must not change.
     limits : dict, optional
         What columns may be, in the table's units: ``(low, high)``, a list of levels, ``None`` among them for
@@ -218,7 +222,6 @@ def counterfactual(
     """
     _check_numbers(norm, most_columns, answers, rtol, max_evaluations)
     goal, rows = goal_of(est, row, target, output, against)
-    fixed = [fixed] if isinstance(fixed, str) else list(fixed)
     start = coordinates(rows.view, rows)
     free = allowed_columns(rows.view, start, rows, fixed, limits, directions)
     found: list[Counterfactual] = []
@@ -239,8 +242,8 @@ def counterfactual(
 def _check_numbers(norm: str, most: int | None, answers: int, rtol: float, max_evaluations: int) -> None:
     if norm not in NORMS:
         raise ValueError(f"expected norm to be one of {', '.join(map(shown, NORMS))}; got {shown(norm)}")
-    if not 0 < rtol < np.inf:
-        raise ValueError(f"expected rtol > 0, a share of the proven distance; got {rtol!r}")
+    if not (isinstance(rtol, Real) and 0 < rtol < np.inf):
+        raise ValueError(f"expected rtol > 0, a share of the proven distance; got {shown(rtol)}")
     counts = {"answers": answers, "max_evaluations": max_evaluations}
     for name, value in (counts if most is None else counts | {"most_columns": most}).items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
@@ -264,34 +267,42 @@ def _answer(
     size = f"at most {max_evaluations:,} cells of {len(free)} columns"
     with progress(max_evaluations, seconds=seconds, size=size, unit="cell") as advance:
         search.run(rtol, max_evaluations, advance)
-    row, costs, point = rows.data[0].astype(object), np.zeros(len(rows.view.axes)), None
-    for margin in CHECKS:
-        if not np.isfinite(search.cost):
-            break
-        search.descent.move_beyond(margin)
-        point = _changed(row, free, search)
-        if goal.met(_predicted(est, point, goal)):
-            break
+    lower, row, costs = search.lower, rows.data[0].astype(object), np.zeros(len(rows.view.axes))
+    point = _checked(est, goal, row, free, search)
+    distance = float("inf") if point is None else search.cost
     if point is not None:
         places = [column.place for column in free]
         costs[places] = norm.costs(free, search.start, search.descent.found[None])[0]
-    cost, lower = search.cost, search.lower
     return Counterfactual(
         found=point,
-        distance=cost,
+        distance=distance,
         lower=lower,
         row=row,
         costs=costs,
         prediction=goal.prediction,
         reached=float("nan") if point is None else goal.reached(rows, search.placed()),
         evaluations=search.evaluations,
-        proven=bool(np.isinf(lower) or cost <= (1 + rtol) * lower),
+        proven=bool(np.isinf(lower) or distance <= (1 + rtol) * lower),
         columns=rows.view.columns,
         norm=norm.name,
         unit=goal.unit,
         now=goal.now,
         target=goal.target,
     )
+
+
+def _checked(
+    est: Any, goal: Goal, row: npt.NDArray[np.object_], free: Sequence[Free], search: Nearest
+) -> npt.NDArray[np.object_] | None:
+    """Return the changed row, moved beyond the target until ``predict`` agrees; None if there is none."""
+    for margin in CHECKS:
+        search.descent.move_beyond(margin)
+        if np.isinf(search.cost):
+            return None
+        point = _changed(row, free, search)
+        if goal.met(_predicted(est, point, goal)):
+            return point
+    return None
 
 
 def _changed(row: npt.NDArray[np.object_], free: Sequence[Free], search: Nearest) -> npt.NDArray[np.object_]:

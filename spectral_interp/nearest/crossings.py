@@ -14,8 +14,8 @@ Proof: at a corner of ``Σ t <= r, 0 <= t_i <= c_i`` all directions that are use
 one, j. If one of those at their caps is replaced, the corner is one of what starts at its cap, and the
 argument repeats with fewer directions. If only j is, let ``t_j = c_j s``: t is ``(1 − s) p + s q`` where p
 has ``r / (r − c_j s)`` times the other t, which lies among the rays that are kept, and q has c_j and ``(r −
-c_j) / (r − c_j s) <= 1`` times the others, which lies in what starts at the cap of j. Changes that cannot be
-divided, of levels or whole numbers, are left out up to their least cost.
+c_j) / (r − c_j s) <= 1`` times the others, which lies in what starts at the cap of j. Budgets below the least
+cost of a change that cannot be divided, of levels or whole numbers, are without its direction.
 
 *The choice of S*: S from the eigenvectors of A at the row is tight there, and where g crosses first it is
 not. It is taken at points in between, which move towards the ray that crosses first, and the best bound
@@ -174,10 +174,10 @@ def _along_rays(sides: _Sides, star: Star, room: float, most: int, size: float) 
     def add(origin: list[FloatArray], begun: float, constant: float, spent: list[int], base: int) -> None:
         origins.append((origin, begun, constant, spent, base))
         some = _allowed(star, most, spent)
-        costs = _crossings(sides, origin, some, room - begun, constant, size)
+        costs = begun + _crossings(sides, origin, some, room - begun, constant, size)
         for cost, i in zip(np.maximum(costs, star.least[some]), some, strict=True):
-            if cost < room - begun:
-                heapq.heappush(order, (begun + cost, len(origins), int(i), len(origins) - 1))
+            if cost < room:
+                heapq.heappush(order, (cost, len(origins), int(i), len(origins) - 1))
 
     for base in range(len(star.bases)):
         start = sides.start(base)

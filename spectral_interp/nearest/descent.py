@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
-from ..boxes.limits import Free, FreeDate, FreeLevels
+from ..boxes.limits import YEAR, Free, FreeDate, FreeLevels
 from .moves import FreeWhole, Norm, legal
 from .stars import Stars
 
@@ -288,13 +288,14 @@ class Descent:
         self.keep(self.descend(u, self._movable(u) & ~self.whole))
 
     def singles(self) -> FloatArray:
-        """Return points (m, free) with a single column changed: some values of each, the nearest first."""
-        found = []
-        for at, column in enumerate(self.free):
-            for reach in (1.0, 0.1):
-                tried = column.near(float(self.start[at]), reach)
-                points = np.repeat(self.start[None], len(tried), axis=0)
-                points[:, at] = tried
-                found.append(points)
-        points = np.concatenate([np.empty((0, len(self.free))), *found])
+        """Return points (m, free) with a single column changed: some values of each, all near days."""
+        found = [np.empty((0, len(self.free)))]
+        for at, (column, start) in enumerate(zip(self.free, self.start.tolist(), strict=True)):
+            values = [column.near(start, reach) for reach in (1.0, 0.1)]
+            if isinstance(column, FreeDate):
+                values.append(legal(column, start + np.arange(-YEAR, YEAR + 1) / column.axis.scale))
+            points = np.repeat(self.start[None], sum(map(len, values)), axis=0)
+            points[:, at] = np.concatenate(values)
+            found.append(points)
+        points = np.concatenate(found)
         return points[self.changed(points).any(axis=1)]

@@ -120,8 +120,8 @@ def _ends(target: Any, f: float) -> tuple[float, float]:
         return (float(ends[0]), np.inf) if f < ends[0] else (-np.inf, float(ends[0]))
     low = -np.inf if ends[0] is None else float(ends[0])
     high = np.inf if ends[1] is None else float(ends[1])
-    if low > high:
-        raise ValueError(f"expected a target (low, high) with low <= high; got {shown(target)}")
+    if not low < high:
+        raise ValueError(f"expected a target (low, high) with low < high; got {shown(target)}")
     if low <= f <= high:
         raise ValueError(
             f"expected a target that the row does not meet already; got {shown(target)}, with {number(f)}"

@@ -227,8 +227,8 @@ class _Bent:
                 several = True
             free.append(column)
         knots = np.array(pair.knots)
-        side = q0 + 1e-9 * (1.0 if high >= -low else -1.0)
-        segment = int(np.clip(np.searchsorted(knots, side, side="right") - 1, 0, len(knots) - 2))
+        at_left = int(np.searchsorted(knots, q0, side="right" if high >= -low else "left")) - 1
+        segment = min(max(at_left, 0), len(knots) - 2)
         self.slope = (matrices[segment + 1] - matrices[segment]) / (knots[segment + 1] - knots[segment])
         self.base = np.tensordot(hats([q0], knots)[0], matrices, axes=1)
         q = np.concatenate([knots[(knots > q0 + low) & (knots < q0 + high)], [q0 + low, q0 + high]])

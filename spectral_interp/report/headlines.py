@@ -194,7 +194,8 @@ def _proven(summary: Summary) -> Headline:
         "The contributions of every row add up to its prediction: the largest miss is "
         f"{number(gap)} ({summary.unit}).",
     ]
-    return Headline("What is proven for every input", lines, "certificates")
+    lines += [summary.ranges.sentence] if summary.ranges else []
+    return Headline("What is proven", lines, "certificates")
 
 
 def _disagreement(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:

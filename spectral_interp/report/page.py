@@ -59,7 +59,14 @@ GLOSSARY = {
 """Words that a reader may not know, in plain ones."""
 
 
-def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subject, summary: Summary) -> str:
+def render(
+    exhibits: list[Exhibit],
+    images: Mapping[str, bytes],
+    subject: Subject,
+    summary: Summary,
+    *,
+    in_folder: bool = True,
+) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -69,6 +76,8 @@ def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subjec
         The figures as lossless WebP.
     subject : Subject
     summary : Summary
+    in_folder : bool
+        Whether the page stands beside the files of its tables, which it then names.
     """
     environment = Environment(
         loader=PackageLoader("spectral_interp.report"),
@@ -84,6 +93,7 @@ def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subjec
     whatif, too_large = _whatif(subject, summary)
     scripts = [_template("report.js")] + ([] if whatif is None else [asset("model.js"), asset("whatif.js")])
     return environment.get_template("report.html").render(
+        in_folder=in_folder,
         target=summary.target,
         columns=counted(summary.columns, "column"),
         count=counted(summary.rows, "row"),
@@ -183,7 +193,7 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
                     "title": section.title,
                     "look": section.look,
                     "intro": _intro(section, summary),
-                    "sentences": summary.certified.sentences if section.name == CERTIFICATES else [],
+                    "sentences": summary.certified.all_sentences if section.name == CERTIFICATES else [],
                     "exhibits": [shown[e.name] for e in mine if _layer(e, parts, others) == SHOWN],
                     "deeper": {
                         layer: [shown[e.name] for e in mine if _layer(e, parts, others) == layer]
@@ -211,7 +221,7 @@ def _intro(section: Section, summary: Summary) -> str:
 
 def _output(section: str, summary: Summary) -> str:
     """Return which output a section explains, of more than two classes."""
-    if summary.classes is None or section in ("classes", "model"):
+    if summary.classes is None or section in ("classes", "model", "changes"):
         return ""
     if section == PICKER and summary.classes.chosen:
         return " It is explained for the predicted class against the runner-up."
@@ -308,7 +318,7 @@ def _cell(value: Any, is_number: bool, *, is_label: bool) -> dict[str, Any]:
         return {"text": row_text(value), "key": None}
     if isinstance(value, datetime.datetime):
         return {"text": "" if pd.isna(value) else value_text(value), "key": None}
-    return {"text": "" if value is None or value is pd.NA else str(value), "key": None}
+    return {"text": "" if value is None or value is pd.NA else value_text(value), "key": None}
 
 
 def _made(summary: Summary) -> list[tuple[str, str]]:

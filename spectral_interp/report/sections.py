@@ -13,11 +13,23 @@ import numpy as np
 
 from .. import plots
 from .._common.arrays import FloatArray
+from .._common.sampling import spread
+from .._common.text import listed, row_text
 from ..plots import Exhibit, Figure
+from ..plots.central_slopes import candidates
 from .subject import LeftOut, Subject
 
 SLICES = 3
 """Columns whose contributions and whose spectrum are drawn along their values."""
+
+RANGES, FEWEST_RANGES, NEURONS_OF_RANGES = 12, 3, 64
+"""Rows with a proven range: the most, the fewest, and the neurons of a sum beyond which they become fewer."""
+
+NEURONS_OF_SLOPES = 16
+"""Neurons of a sum up to which slopes are proven where the data are."""
+
+CURVES = 6
+"""Columns along which predictions are drawn."""
 
 LEADS = 0.1
 """A neuron of a sum leads if it makes at least this share of the variance of the predictions."""
@@ -102,6 +114,20 @@ def _dependences(subject: Subject) -> list[Exhibit]:
     return exhibits
 
 
+def _curves(subject: Subject) -> list[Exhibit]:
+    table = plots.curves.table(subject.certificate, subject.strongest[:CURVES])
+    return [plots.curves.of(table)]
+
+
+def _interactions(subject: Subject) -> list[Exhibit]:
+    return [plots.interactions.of(subject.interactions)]
+
+
+def _joint(subject: Subject) -> list[Exhibit]:
+    first, second = subject.interactions.loc[0, ["first", "second"]]
+    return [plots.joint.of(plots.joint.table(subject.certificate, first, second))]
+
+
 def _redraws(subject: Subject) -> list[Exhibit]:
     return [plots.background_stability.of(plots.background_stability.table(subject.redraws()))]
 
@@ -154,6 +180,50 @@ def _low_to_high(prediction: FloatArray) -> dict[str, int]:
     ends = {"low": int(order[0]), "high": int(order[-1])}
     own = {name: place for name, place in ends.items() if place != median}
     return {name: place for name, place in {"low": -1, "median": median, **own}.items() if place >= 0}
+
+
+def _nearest_changes(subject: Subject) -> list[Exhibit]:
+    first, exhibits = next(iter(subject.singled.values())), []
+    reasons: dict[str, list[str]] = {}
+    for label, at in _low_to_high(first.prediction).items():
+        place = int(subject.places(first)[at])
+        try:
+            found, aim = subject.nearest_change(place, middle=label == "median")
+        except LeftOut as reason:
+            reasons.setdefault(str(reason), []).append(row_text(first.rows[at]))
+            continue
+        if found is not None:
+            view = subject.whole.view
+            table = plots.nearest_change.table(found, view, first.rows[at], aim, subject.fixed)
+            exhibits.append(plots.nearest_change.of(table, label, colours=subject.colours))
+    if reasons:
+        texts = (f"row{'s' * (len(rows) > 1)} {listed(rows)}: {text}" for text, rows in reasons.items())
+        raise LeftOut("; ".join(texts), exhibits)
+    return exhibits
+
+
+def _proven_ranges(subject: Subject) -> list[Exhibit]:
+    certificate, order = subject.certificate, np.argsort(subject.prediction, kind="stable")
+    most = max(FEWEST_RANGES, min(RANGES, RANGES * NEURONS_OF_RANGES // subject.neurons))
+    try:
+        table = plots.proven_ranges.table(certificate, order[spread(len(order), most)], subject.fixed)
+    except ValueError as error:
+        raise LeftOut(str(error)) from error
+    return [plots.proven_ranges.of(table)]
+
+
+def _central_slopes(subject: Subject) -> list[Exhibit]:
+    if subject.neurons > NEURONS_OF_SLOPES:
+        raise LeftOut(
+            f"proofs in a region take minutes for a sum of {subject.neurons} neurons; they are made of up to "
+            f"{NEURONS_OF_SLOPES}"
+        )
+    found = candidates(subject.certificate, subject.strongest)[:SLICES]
+    if not found:
+        return []
+    if len(subject.rows.view.background) < 2:
+        raise LeftOut("1 background row has no middle to prove slopes in")
+    return [plots.central_slopes.of(plots.central_slopes.table(subject.certificate, found))]
 
 
 def _training_curve(subject: Subject) -> list[Exhibit]:
@@ -317,7 +387,10 @@ SECTIONS = (
         [
             Part(plots.importance, "contributions", _importances, depth=0),
             Part(plots.beeswarm, "contributions", _beeswarms),
+            Part(plots.curves, "curves", _curves),
             Part(plots.dependence, "dependence", _dependences),
+            Part(plots.interactions, "interactions", _interactions),
+            Part(plots.joint, "interactions", _joint),
             Part(plots.background_stability, "redraws of the background", _redraws, depth=2),
         ],
         look="Whether high values of a column raise or lower the prediction, and by how much.",
@@ -328,6 +401,18 @@ SECTIONS = (
         "Pick a row to see how its prediction comes about, the strongest columns first.",
         [Part(plots.waterfall, "single predictions", _waterfalls)],
         look="Why one row has the prediction that it has.",
+    ),
+    Section(
+        "changes",
+        "What would change a prediction",
+        "The smallest change that gives another prediction, for the rows of the lowest, the median and the "
+        "highest one, and how far predictions move when numbers are a little off. What is proven holds for "
+        "every change that is allowed; it is about the model, not about the world.",
+        [
+            Part(plots.nearest_change, "nearest changes", _nearest_changes),
+            Part(plots.proven_ranges, "proven ranges", _proven_ranges),
+        ],
+        look="The smallest change that would have given another answer.",
     ),
     Section(
         "parts",
@@ -357,6 +442,7 @@ SECTIONS = (
         "that are in no table.",
         [
             Part(plots.certified, "certificates", _certified),
+            Part(plots.central_slopes, "slopes where the data are", _central_slopes),
             Part(plots.segments, "slopes by segment", _segments),
             Part(plots.sensitivity, "certificates", _sensitivity, depth=2),
             Part(plots.margins, "gaps and radii", _margins, depth=2),
@@ -396,6 +482,8 @@ def build(subject: Subject) -> Built:
             text = f"{part.study}: {reason}"
             if text not in built.left_out:
                 built.left_out.append(text)
-            continue
+            built.exhibits.extend(reason.built)
+            if not reason.built:
+                continue
         built.seconds[part.study] = built.seconds.get(part.study, 0.0) + time.perf_counter() - start
     return built

@@ -6,7 +6,7 @@ import pytest
 
 from spectral_interp import Pencil, certify
 from spectral_interp.pencil import Total
-from spectral_interp.view import LevelsAxis, ModelView, NumberAxis, Output, Rows
+from spectral_interp.view import ClassesView, LevelsAxis, ModelView, NumberAxis, Output, Rows
 from tests.certificates.attack_sums import draw
 from tests.certificates.mixed import mixed
 from tests.sums import encoded
@@ -33,12 +33,12 @@ def test_of_a_line_in_closed_form():
     one_way = cert.robustness(rows.take([0]), {"b": (0.0, 0.2)}, band=1.2, rtol=1e-4)
     assert one_way.proven <= 2.0 <= one_way.attained + SLACK
     assert one_way.to_frame()["b"].tolist() == pytest.approx([1.4], rel=1e-3)
-    assert "times breaks it" in str(one_way)
+    assert "times the tolerances breaks it" in str(one_way)
     decided, rows = line(("no", "yes"))
     found = decided.robustness(rows.take([0]), {"a": (0.25, 0.25)}, rtol=1e-4)
     assert found.proven <= 2.0 <= found.attained + SLACK <= 2.001
     assert found.band is None
-    assert "The class stays the same" in str(found)
+    assert "the class stays the same: this is proven" in str(found)
 
 
 def test_what_cannot_break_is_proven_as_far_as_is_tried():
@@ -48,7 +48,7 @@ def test_what_cannot_break_is_proven_as_far_as_is_tried():
     assert found.attained == np.inf
     assert found.point is None
     assert len(found.to_frame()) == 0
-    assert "no change that breaks this was found" in str(found)
+    assert "No change that breaks this was found" in str(found)
 
 
 def test_random_totals_keep_within_their_bands():
@@ -91,6 +91,30 @@ def test_a_class_of_a_fitted_model(classifier, breast_cancer):
         assert classifier.predict(found.to_frame())[0] != classifier.predict(row)[0]
 
 
+def test_a_class_stays_the_same_seen_from_either_class(classifier, breast_cancer):
+    row, tolerances = breast_cancer[0].iloc[[5]], {"mean radius": 0.1}
+    first, second = (
+        certify(classifier, output=label).robustness(row, tolerances, max_evaluations=50)
+        for label in classifier.classes_
+    )
+    assert first.proven == pytest.approx(second.proven, rel=0.1)
+    assert first.proven > 0
+
+
+def test_the_likelier_of_two_of_three_classes_stays_so(random_pencil):
+    scores = tuple(random_pencil(2, 3) for _ in "abc")
+    axes, output = (NumberAxis("x"), NumberAxis("y")), Output("log-odds", ("a", "b", "c"), "kind")
+    view = ClassesView(None, axes, output, np.zeros((1, 2)), functions=scores)
+    z = np.array([[0.4, 0.3]])
+    row = Rows(view, z, z.astype(object), np.arange(1))
+    found = certify(view, output="a", against="c").robustness(row, {"x": (0.1, 0.1), "y": (0.1, 0.1)})
+    margin = view.of("a", "c")
+    sign = np.sign(margin.values(z)[0])
+    ends = np.meshgrid(*[np.linspace(-0.1, 0.1, 101) * found.proven] * 2)
+    assert (sign * margin.values(z + np.column_stack([end.ravel() for end in ends])) > 0).all()
+    assert sign * margin.values(found.point.astype(float)[None])[0] <= 0
+
+
 def test_tolerances_that_do_not_fit_are_refused():
     est, frame = mixed()
     cert, row = certify(est), frame[frame["dose"].notna()].iloc[[0]]
@@ -107,11 +131,15 @@ def test_tolerances_that_do_not_fit_are_refused():
         ({"age": 0.1}, None, "expected band.*got none"),
         ({"age": 0.1}, 0.0, "expected band > 0"),
         ({"age": 0.1}, np.nan, "expected band > 0"),
+        ({"age": 0.1}, True, "expected band > 0.*got True"),
+        ({"age": True}, 1.0, "expected a tolerance of 'age'.*got True"),
     ):
         with pytest.raises(ValueError, match=message):
             cert.robustness(row, tolerances, band=band)
     with pytest.raises(ValueError, match=r"expected a value of 'dose' in the row.*got a gap"):
         cert.robustness(row.assign(dose=np.nan), {"dose": 0.1}, band=1.0)
+    with pytest.raises(ValueError, match=r"expected a value of 'age' in the row.*got a gap"):
+        cert.robustness(row.assign(age=np.nan), {"age": 0.1}, band=1.0)
     with pytest.raises(ValueError, match="expected one row"):
         cert.robustness(frame.iloc[:2], {"age": 0.1}, band=1.0)
     decided, rows = line(("no", "yes"))
@@ -127,7 +155,7 @@ def test_the_spread_of_levels_is_exact_at_rows():
     np.testing.assert_allclose(found.per_row, np.ptp(f, axis=0), rtol=1e-9)
     assert found.per_row.max() <= found.most
     assert str(found).startswith("Changing city alone moves no prediction by more than")
-    assert "of the 20 rows here by at most" in str(found)
+    assert "For the 20 given rows it is at most" in str(found)
     assert "rows" not in str(certify(est).spread("city"))
 
 
@@ -139,7 +167,9 @@ def test_the_spread_of_numbers():
         row = pd.concat([frame.iloc[[at]]] * 400, ignore_index=True).assign(income=ages)
         assert np.ptp(est.predict(row)) == pytest.approx(found.per_row[at], rel=2e-3)
     assert found.per_row.max() <= found.most
-    assert line()[0].spread("a").most == pytest.approx(8.0)
+    straight = line()[0].spread("a")
+    assert straight.most == pytest.approx(8.0)
+    assert "Changing a alone between 0 and 4" in str(straight)
     with pytest.raises(ValueError, match="expected a column of levels, or of numbers"):
         certify(draw(1, n=4)[0]).spread("day")
 

@@ -180,7 +180,7 @@ def test_the_step_between_two_levels_in_closed_form():
     assert found.low <= np.hypot(1, 2) - 2
     assert found.high >= 1
     assert found.low > 0
-    assert "never fall from a → b of kind" in str(found)
+    assert "When kind changes (a → b), predictions in the region never fall" in str(found)
     back = cert.slopes("kind", {"u": (0.0, 2.0), "kind": ["b", "a"]})
     assert back.monotone == -1
     assert back.high < 0
@@ -216,7 +216,7 @@ def test_more_directions_are_proven_where_the_data_are_than_everywhere(diabetes)
     here = {name: cert.slopes(name, limits, max_evaluations=320) for name in ("bp", "s3", "s4", "s6")}
     assert everywhere[everywhere != 0].to_dict() == {"s3": -1, "s4": 1}
     assert {name: found.monotone for name, found in here.items()} == {"bp": 1, "s3": -1, "s4": 1, "s6": 1}
-    assert "In the region predictions never fall when bp rises." in str(here["bp"])
+    assert "As bp rises, predictions in the region never fall" in str(here["bp"])
     low, high = (
         np.array([float(est.view().axis(name).coordinates(limit[end])) for name, limit in limits.items()])
         for end in (0, 1)
@@ -240,8 +240,22 @@ def test_the_interval_of_a_direction():
     assert rises.low >= 10
     assert rises.limits == pytest.approx((6.0, 16.0))
     assert rises.share == 0.75
-    assert "never fall with u between 10" in str(rises)
+    assert "never fall as u rises from 10" in str(rises)
     assert falls.low is None
+
+
+def test_flat_parts_of_a_proven_direction_belong_to_its_interval():
+    """The matrices rise up to 0 and stand still beyond: the least slope is exactly zero there."""
+    axis = HatsAxis("x", low=-2.0, high=2.0, knots=(-2.0, 0.0, 2.0))
+    pencil = Pencil([[0.1, 0.3], [0.0, 0.0], [0.7, 0.2], [0.7, 0.2]], [[0.2], [0.0], [0.3], [0.3]], 0)
+    cert = certify(ModelView(Total([pencil]), (axis,), Output("u"), np.eye(3)))
+    assert cert.segments("x")["monotone"].tolist() == [1, 0]
+    found = cert.direction("x", 1)
+    assert (found.low, found.high) == pytest.approx((-2.0, 2.0))
+    assert cert.direction("x", -1).low == pytest.approx(0.0)  # flat from the median on
+    rises = cert.slopes("x", {"x": (-1.0, 1.0)})
+    assert (rises.monotone, rises.low) == (1, 0.0)
+    assert cert.slopes("x", {"x": (0.5, 1.0)}).monotone == 0
 
 
 def test_usual_limits_are_where_the_background_is():

@@ -6,7 +6,7 @@ import pytest
 from spectral_interp import DensePencil, Pencil, counterfactual
 from spectral_interp.nearest.allowed import allowed_columns
 from spectral_interp.nearest.crossings import first_crossing
-from spectral_interp.nearest.goals import goal_of
+from spectral_interp.nearest.goals import Goal, goal_of
 from spectral_interp.nearest.moves import Norm
 from spectral_interp.nearest.stars import Stars
 from spectral_interp.pencil import Total
@@ -292,6 +292,21 @@ def test_whole_numbers_and_days_stay_so():
     assert later.found[1] == np.datetime64(19013, "D")
 
 
+def test_the_nearest_day_of_another_month_is_found():
+    """Only in March is f above zero: a day of February goes on to the first of March."""
+    axis = DateAxis("day", 19000.0, 100.0, 18800.0, 19200.0, month=(1 / 12,) * 12)
+    diag = np.zeros((1 + axis.n_features, 1))
+    diag[1 + axis.feature_names.index("day month = Mar")] = 1.0
+    pencil = Pencil(diag, np.empty((len(diag), 0)), 0)
+    view = ModelView(pencil, (axis,), Output("u"), np.zeros((1, axis.n_features)))
+    for first, best in (("2022-02-05", "2022-03-01"), ("2022-04-20", "2022-03-31")):
+        z = axis.encode(np.array([first], dtype="datetime64[D]"))
+        row = Rows(view, z, np.array([[np.datetime64(first)]], dtype=object), np.arange(1))
+        found = counterfactual(view, row, target=float(row.prediction[0]) + 0.5, max_evaluations=1)
+        assert found.found[0] == np.datetime64(best)
+        assert found.lower <= found.distance
+
+
 def test_classes_of_a_table(breast_cancer, classifier):
     X, _ = breast_cancer
     for at in (0, 3):
@@ -331,16 +346,16 @@ def test_a_sentence_for_everyone():
     row = rows_at(view, [-1.0])
     text = str(counterfactual(view, row, limits={"income": (-2.0, 2.0)}))
     for part in (
-        "Predicted no",
-        "gives yes",
+        "Predicted: no.",
+        "gives yes: ",
         "income from −1 to",
-        "1 standard deviation;",
-        "no allowed change",
+        "(a change of 1 standard deviation)",
+        "no allowed change of less than 0.99",
     ):
         assert part in text
     assert "1 column" in str(counterfactual(view, row, limits={"income": (-2.0, 2.0)}, norm="columns"))
     never = str(counterfactual(view, row, limits={"income": (-2.0, -0.5)}))
-    assert never == "Predicted no. No allowed change gives yes: this is proven."
+    assert never == "Predicted: no. No allowed change gives yes: this is proven."
 
 
 def test_a_dense_pencil(rng):
@@ -358,7 +373,9 @@ def test_a_dense_pencil(rng):
         ({"target": np.nan}, "expected a target: a number.*got nan"),
         ({"target": None}, "expected a target: a number"),
         ({"target": "high"}, "expected a target: a number.*got 'high'"),
-        ({"target": (3, 1)}, r"low <= high; got \(3, 1\)"),
+        ({"target": (3, 1)}, r"low < high; got \(3, 1\)"),
+        ({"target": (1e9, 1e9)}, "low < high"),
+        ({"target": (np.inf, None)}, r"low < high; got \(inf, None\)"),
         ({"target": (-1e9, None)}, "does not meet already"),
         ({"target": 1e9, "limits": {"age": (80, 20)}}, "low <= high"),
         ({"target": 1e9, "limits": {"age": ()}}, "expected limits of 'age'; got none"),
@@ -369,6 +386,8 @@ def test_a_dense_pencil(rng):
             "within the limits of 'dose'.*None among them allows a gap",
         ),
         ({"target": 1e9, "fixed": ["aeg"]}, "is it 'age'"),
+        ({"target": 1e9, "fixed": "aeg"}, "is it 'age'"),
+        ({"target": 1e9, "fixed": 3}, "expected fixed, names of columns that must not change; got 3"),
         (
             {"target": 1e9, "fixed": ["age", "income", "dose", "smoker", "city"]},
             "a column that may change; got none",
@@ -380,6 +399,7 @@ def test_a_dense_pencil(rng):
         ({"target": 1e9, "most_columns": 0}, "most_columns to be a whole number >= 1; got 0"),
         ({"target": 1e9, "answers": 1.5}, "answers to be a whole number >= 1; got 1.5"),
         ({"target": 1e9, "rtol": 0}, "rtol > 0"),
+        ({"target": 1e9, "rtol": "0.1"}, "rtol > 0.*got '0.1'"),
         ({"target": 1e9, "output": "yes"}, "only for a model of classes"),
     ],
 )
@@ -387,6 +407,36 @@ def test_bad_input(given, pattern):
     est, frame = mixed()
     with pytest.raises(ValueError, match=pattern):
         counterfactual(est, frame[frame["dose"].isna()].iloc[[0]], **given)
+
+
+@pytest.mark.filterwarnings("ignore:column 'age' has 1 missing value")
+def test_a_gap_that_the_model_reads_as_the_median_stays():
+    est, frame = mixed()
+    row = frame.iloc[[0]].assign(age=np.nan)
+    found = counterfactual(est, row, target=float(est.predict(row)[0]) + 3.0)
+    assert np.isnan(found.to_frame()["age"]).all()
+    for given in ({"limits": {"age": (30.0, 70.0)}}, {"directions": {"age": 1}}):
+        with pytest.raises(ValueError, match=r"expected a value of 'age' in the row, .*got a gap"):
+            counterfactual(est, row, target=1e9, **given)
+
+
+@pytest.mark.parametrize("refused", [1, 2, 99])
+def test_what_predict_does_not_confirm_is_no_answer(monkeypatch, refused):
+    """Answers go further beyond the target until they are confirmed; the proven bound stays as it was."""
+    pencil = Pencil([[0.0], [2.0]], np.empty((2, 0)), 0)
+    asked = []
+    monkeypatch.setattr(Goal, "met", lambda goal, seen: asked.append(seen) or len(asked) > refused)
+    found = counterfactual(pencil, [[0.0]], target=3.0, limits={"z0": (-5.0, 5.0)})
+    assert found.lower <= 1.5
+    assert not found.impossible
+    if refused == 99:
+        assert found.found is None
+        assert not found.proven
+        assert (found.distance, found.costs.sum()) == (np.inf, 0.0)
+        assert "was found. It is proven" in str(found)
+    else:
+        assert asked == sorted(asked)
+        assert asked[-1] - 3.0 == pytest.approx(3.0 * (1e-9, 1e-7, 1e-5)[refused], rel=1e-2)
 
 
 def test_bad_rows_and_classes(classifier, breast_cancer):
@@ -427,3 +477,26 @@ def test_no_point_below_the_first_crossing_reaches_zero(norm):
         assert f.max() <= SLACK
         tight += f.max() > -0.05 * (target - float(pencil.values(np.zeros((1, p)))[0]))
     assert tight >= (0 if norm == "columns" else 1)
+
+
+def test_what_is_left_after_a_cap_may_be_less_than_a_whole_step():
+    """f = a + b / 2 with a up to 1: to reach 1.2 a whole b rises by 1 and a by 0.7, less than its cap."""
+    numbers = NumberAxis("a", low=-1.0, high=1.0), NumberAxis("b", low=-9.0, high=9.0)
+    levels = NumberAxis("a", low=-1.0, high=1.0), LevelsAxis("b", ("x", "y"), (1.0, 0.0))
+    for axes, slopes in ((numbers, [1.0, 0.5]), (levels, [1.0, 0.0, 0.5])):
+        pencil = Pencil([[0.0], *np.array(slopes)[:, None]], np.empty((1 + len(slopes), 0)), 0)
+        background = np.zeros((2, len(slopes)))
+        background[0, 0] = 0.5
+        view = ModelView(pencil, axes, Output("u"), background)
+        data = [[0.0, "x" if axes is levels else 0.0]]
+        z = np.hstack([axis.encode([value]) for axis, value in zip(axes, data[0], strict=True)])
+        row = Rows(view, z, np.array(data, dtype=object), np.arange(1))
+        target = float(row.prediction[0]) + 1.2
+        goal, rows = goal_of(view, row, target, None, None)
+        free = allowed_columns(view, np.zeros(2), rows, [], None, None)
+        stars = Stars(goal.conditions[0], free, np.zeros(2), Norm("scaled l1"))
+        for top in (2.1, 30.0):
+            assert first_crossing(stars, stars.star(stars.region.root), top, 2).cost <= 1.7
+        found = counterfactual(view, row, target=target, rtol=1e-3)
+        assert found.distance == pytest.approx(1.7)
+        assert found.lower == pytest.approx(1.7, rel=1e-3)

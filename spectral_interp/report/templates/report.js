@@ -296,3 +296,11 @@ if (data.classes) {
   againstBox.addEventListener("change", showClass);
   showClass();
 }
+
+/* In a notebook's frame "#made" is a place on the notebook's page, not on this one. */
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  if (!link || location.protocol !== "about:") return;
+  event.preventDefault();
+  document.getElementById(link.getAttribute("href").slice(1)).scrollIntoView();
+});
