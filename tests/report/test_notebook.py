@@ -240,6 +240,7 @@ def test_the_frame_works_and_reaches_nothing_outside(chromium, tmp_path, reporte
             const wait = () => scrollY > 0 ? done(document.title) : setTimeout(wait, 20);
             wait()"""
         assert chromium.execute_async_script(scrolled) == title
+        assert chromium.find_element("css selector", "#made").is_displayed()
     finally:
         chromium.switch_to.default_content()
     assert chromium.execute_script("return [document.title, window.broken]") == ["notebook", None]
@@ -263,7 +264,7 @@ def test_a_written_page_is_that_of_analyze(tmp_path, monkeypatch, no_figures, ho
     est.report(X[:20], y[:20], str(tmp_path / "page.html"), methods=["local"])
     alone = (tmp_path / "page.html").read_text("utf-8")
     assert alone == found.page()
-    assert re.sub(r'<p class="small"><a href="tables/[^<]*</a></p>', "", page).split() == alone.split()
+    assert re.sub(r'<p class="small file"><a href="tables/[^<]*</a></p>', "", page).split() == alone.split()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other", "page.html"]
 
 

@@ -39,14 +39,21 @@ for (const table of document.querySelectorAll("table.sortable")) {
 
 /* Layers: what a link leads to is opened, and on paper everything is. */
 document.documentElement.classList.add("js");
-const reveal = (behavior) => {
-  const found = document.getElementById(location.hash.slice(1));
+const reveal = (behavior, name = location.hash.slice(1)) => {
+  const found = document.getElementById(name);
   if (!found) return;
   for (let part = found; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
   found.scrollIntoView({ behavior });
 };
 addEventListener("hashchange", () => reveal("smooth"));
 addEventListener("load", () => reveal("instant"));
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  if (!link) return;
+  const framed = location.protocol === "about:"; // in a notebook, where "#made" is a place on its page
+  if (framed) event.preventDefault();
+  if (framed || link.hash === location.hash) reveal("smooth", link.getAttribute("href").slice(1));
+});
 
 /* What stands above may grow after that, such as the what-if panel. */
 const settling = new ResizeObserver(() => reveal("instant"));
@@ -105,7 +112,6 @@ places.forEach((place) => watcher.observe(place));
 links.forEach((link, at) => link.addEventListener("click", () => {
   [asked, arrived] = [at, false];
   mark(at);
-  if (link.hash === location.hash) reveal("smooth");
   fold();
 }));
 touched(() => { asked = -1; });
@@ -296,11 +302,3 @@ if (data.classes) {
   againstBox.addEventListener("change", showClass);
   showClass();
 }
-
-/* In a notebook's frame "#made" is a place on the notebook's page, not on this one. */
-document.addEventListener("click", (event) => {
-  const link = event.target.closest('a[href^="#"]');
-  if (!link || location.protocol !== "about:") return;
-  event.preventDefault();
-  document.getElementById(link.getAttribute("href").slice(1)).scrollIntoView();
-});
