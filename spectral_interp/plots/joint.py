@@ -58,8 +58,8 @@ def joint_table(certificate: Certificate, first: str, second: str) -> pd.DataFra
     >>> from spectral_interp import Pencil, certify
     >>> z = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]]
     >>> larger = Pencil([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [[0.0]] * 3, k=1)
-    >>> joint_table(certify(larger, z), "z0", "z1").iloc[-1][["x", "y", "joint", "interaction"]].tolist()
-    [1.0, 1.0, 1.0, -1.0]
+    >>> joint_table(certify(larger, z), "z0", "z1")[["x", "y", "joint", "interaction"]].to_numpy()[-1]
+    array([ 1.,  1.,  1., -1.])
     """
     if first == second:
         raise ValueError(f"expected two different columns; got {first!r} twice")
