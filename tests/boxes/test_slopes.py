@@ -80,9 +80,8 @@ def attack(seed, n):
     return len(seen)
 
 
-@pytest.mark.parametrize("ten", range(4))
-def test_40_random_totals_survive(ten):
-    for seed in range(10 * ten, 10 * ten + 10):
+def test_24_random_totals_survive():
+    for seed in range(24):
         attack(seed, 300)
 
 
@@ -205,7 +204,8 @@ def test_the_tables_own_units_gaps_and_rows():
     assert steps.to_frame()["city"].tolist() == ["Rome", "Rome"]
 
 
-def test_more_directions_are_proven_where_the_data_are_than_everywhere(diabetes):
+@pytest.mark.parametrize("names", [("s3", "s6"), pytest.param(("bp", "s4"), marks=pytest.mark.long)])
+def test_more_directions_are_proven_where_the_data_are_than_everywhere(diabetes, names):
     """The model of ``make demo``: bp and s6 too, in the central 40 % of all columns together."""
     X, y = diabetes
     held = math.ceil(TEST_FRACTION * len(X))
@@ -213,10 +213,13 @@ def test_more_directions_are_proven_where_the_data_are_than_everywhere(diabetes)
     est = SpectralRegressor(form="single", random_state=0).fit(X.iloc[kept], y.iloc[kept])
     cert, limits = certify(est), {name: (X[name].quantile(0.3), X[name].quantile(0.7)) for name in X}
     everywhere = cert.columns().set_index("column")["monotone"]
-    here = {name: cert.slopes(name, limits, max_evaluations=320) for name in ("bp", "s3", "s4", "s6")}
+    most = 200 if "s6" in names else 320
+    here = {name: cert.slopes(name, limits, max_evaluations=most) for name in names}
     assert everywhere[everywhere != 0].to_dict() == {"s3": -1, "s4": 1}
-    assert {name: found.monotone for name, found in here.items()} == {"bp": 1, "s3": -1, "s4": 1, "s6": 1}
-    assert "As bp rises, predictions in the region never fall" in str(here["bp"])
+    ways = {"bp": 1, "s3": -1, "s4": 1, "s6": 1}
+    assert {name: found.monotone for name, found in here.items()} == {name: ways[name] for name in names}
+    if "s6" in names:
+        assert "As s6 rises, predictions in the region never fall" in str(here["s6"])
     low, high = (
         np.array([float(est.view().axis(name).coordinates(limit[end])) for name, limit in limits.items()])
         for end in (0, 1)

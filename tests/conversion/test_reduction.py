@@ -97,7 +97,7 @@ def test_many_features_cost_little_tightness(rng):
 
 
 def test_a_refit_predicts_better(rng):
-    dense, z = random_dense(rng, 3, 6, 3), rng.normal(size=(300, 3))
+    dense, z = random_dense(rng, 3, 5, 2), rng.normal(size=(200, 3))
     dropped = to_tridiagonal(dense, z)
     found, free = dropped.refit(), dropped.refit(stay=0.0)
     assert found.rms_error < 0.6 * dropped.rms_error

@@ -201,8 +201,8 @@ def test_a_sum_with_knots_pairs_levels_gaps_and_logarithms(browser, price, rng):
 def test_three_classes(browser, florist, flowers, rng):
     table = varied(flowers[0], rng)
     rows = florist.rows(table)
-    for weights in ([1.0, -1.0, 0.0], [2 / 3, -1 / 3, -1 / 3]):
-        found = check(browser, rows, weights)
+    check(browser, rows.take(slice(200)), [1.0, -1.0, 0.0])
+    found = check(browser, rows, [2 / 3, -1 / 3, -1 / 3])
     same([one["probabilities"] for one in found], softmax(rows.prediction, axis=1))
 
 
