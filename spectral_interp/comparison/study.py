@@ -21,8 +21,8 @@ from .explainers import BUDGET, EXPLAINERS, ExplainedModel, Explainer, all_coali
 
 OK = "ok"
 
-WORK = 10**11
-"""Multiplications that a comparison takes if nobody asks for its rows: about a dozen seconds.
+WORK = 8 * 10**10
+"""Multiplications that a comparison takes if nobody asks for its rows: about ten seconds.
 
 An explainer that alone would need twice as many for the fewest rows is left out then.
 """
@@ -173,9 +173,7 @@ def affordable(models: list[ExplainedModel], c: int, b: int) -> tuple[int, dict[
         (model.name, explainer.name): b * explainer.coalitions(c) * _each(model, explainer)
         for model, explainer in _cells(models)
     }
-    besides = 1 + faithfulness.SENSITIVE_ROWS * (
-        1 + faithfulness.JITTERS
-    )  # rows explained to measure it
+    besides = 1 + faithfulness.SENSITIVE_ROWS * (1 + faithfulness.JITTERS)  # rows explained to measure it
     too_dear = {
         key: f"left out: even {FEWEST_ROWS} rows would take too long; max_rows or --compare-rows includes it"
         for key, work in explaining.items()
