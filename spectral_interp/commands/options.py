@@ -176,7 +176,7 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--compare-rows",
         type=int,
-        help="compare on at most this many rows (default: 20 to 200, for about a dozen seconds)",
+        help="compare on at most this many rows (default: 20 to 200, for about ten seconds)",
     )
     parser.add_argument(
         "--format",

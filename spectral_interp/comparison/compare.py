@@ -206,7 +206,7 @@ def compare(
         counts all classes.
     max_rows : int, optional
         Explain at most this many rows, drawn with ``random_state``. By default as many of at most 200 as
-        about a dozen seconds suffice for, but at least 20. Explainers of SHAP and Captum that would take
+        about ten seconds suffice for, but at least 20. Explainers of SHAP and Captum that would take
         twice as long alone are left out then.
     random_state : int
         Of that draw, of sampling explainers and of the perturbations in the metrics.

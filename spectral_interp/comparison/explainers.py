@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +40,9 @@ BUDGET = 2**25
 
 GRADIENT_SAMPLES, IG_STEPS = 200, 50  # the explainers' own defaults
 PERMUTATION_EVALUATIONS, KERNEL_SAMPLES = 500, 2048  # so are these
+
+MIXED = 2**20
+"""Inputs of rows mixed with background rows that are held at a time."""
 
 GRADIENT = 3
 """An evaluation with a gradient costs as much as this many without."""
@@ -105,6 +109,18 @@ class ExplainedModel:
             return Baseline(self.name, self.module).values(x)  # type: ignore[arg-type]
         self._count(len(x))
         return self.solve(x)
+
+    def means(self, x: FloatArray, background: FloatArray, from_row: npt.NDArray[np.bool_]) -> FloatArray:
+        """Return mean predictions over background rows (b, g) that take some inputs from a row ``x``, (g,).
+
+        ``from_row``, (s, g), says which; the result has the shape (s,).
+        """
+        found, some = np.empty(len(from_row)), max(1, MIXED // background.size)
+        for first in range(0, len(from_row), some):
+            mixed = np.where(from_row[first : first + some, None], x, background)
+            values = self.values(mixed.reshape(-1, len(x)))
+            found[first : first + some] = values.reshape(len(mixed), -1).mean(axis=1)
+        return found
 
 
 def explained_models(
@@ -266,8 +282,8 @@ class _Float64(nn.Module):
 def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
     """Return an explainer of SHAP that switches whole columns between the row and the background.
 
-    SHAP masks a table of the columns that says which row every column is taken from: it needs no masker but
-    its own fast one, and no time of it goes into the inputs of a column.
+    SHAP gets the game itself: columns hold the number of the explained row, from 1 on, where they come from
+    it, and 0 where they come from the background. So it keeps no copies of the inputs.
     """
 
     def run(
@@ -275,19 +291,49 @@ def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
     ) -> tuple[FloatArray, FloatArray]:
         import shap
 
-        inputs, column_of = np.vstack([rows.view.inputs(reference), rows.inputs]), rows.view.input_column_of
-        of_row = np.repeat(np.arange(float(len(inputs)))[:, None], len(rows.view.columns), axis=1)
-        own = np.arange(len(column_of))
+        background, c = rows.view.inputs(reference), len(rows.view.columns)
 
-        def values(chosen: FloatArray) -> FloatArray:
-            return model.values(inputs[chosen[:, column_of].astype(np.intp), own])
+        class Columns(shap.maskers.Masker):
+            shape, supports_delta_masking = (1, c), True
 
-        b, options = len(reference), {"seed": seed} if kind == "PermutationExplainer" else {}
-        masker = shap.maskers.Independent(of_row[:b], max_samples=b)
-        explanation = getattr(shap, kind)(values, masker, **options)(of_row[b:], silent=True)
+            def mask_shapes(self, _: FloatArray) -> list[tuple[int]]:
+                return [(c,)]
+
+            def __call__(self, mask: Any, row: FloatArray) -> tuple[Any, ...]:
+                if mask.dtype == bool:
+                    return (mask[None] * row,)
+                masks = switched(mask, c)
+                return (masks * row,), np.ones((len(masks), 1), dtype=bool)
+
+        def values(game: FloatArray) -> FloatArray:
+            x = rows.inputs[int(game.max()) - 1]
+            return model.means(x, background, game[:, rows.view.input_column_of] > 0)
+
+        options = {"seed": seed} if kind == "PermutationExplainer" else {}
+        numbers = np.repeat(np.arange(1.0, len(rows) + 1)[:, None], c, axis=1)
+        explanation = getattr(shap, kind)(values, Columns(), **options)(numbers, silent=True)
         return explanation.values, explanation.base_values
 
     return run
+
+
+def switched(places: npt.NDArray[np.int_], c: int) -> npt.NDArray[np.bool_]:
+    """Return the coalitions (s, c) that SHAP describes by the columns to switch, one coalition after another.
+
+    A column i as ``-i - 1`` is not the last one of its coalition, and a number beyond c switches nothing.
+
+    Examples
+    --------
+    >>> switched(np.array([9, 1, -1, 1]), 2).tolist()
+    [[False, False], [False, True], [True, False]]
+    """
+    is_last = places >= 0
+    column: npt.NDArray[np.int_] = np.where(is_last, places, -places - 1)
+    coalition: npt.NDArray[np.int_] = np.cumsum(is_last) - is_last
+    real = column < c
+    flips = np.zeros((np.count_nonzero(is_last), c), dtype=np.intp)
+    np.add.at(flips, (coalition[real], column[real]), 1)
+    return np.cumsum(flips, axis=0) % 2 == 1
 
 
 def _kernel(

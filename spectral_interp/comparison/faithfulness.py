@@ -33,8 +33,7 @@ def coalition_means(model: ExplainedModel, rows: Rows, reference: FloatArray, ma
     n, s, _ = masks.shape
     means, background = np.empty((n, s)), rows.view.inputs(reference)
     for mean, x, from_row in zip(means, rows.inputs, masks[:, :, rows.view.input_column_of], strict=True):
-        mixed = np.where(from_row[:, None], x, background)
-        mean[:] = model.values(mixed.reshape(-1, len(x))).reshape(s, -1).mean(axis=1)
+        mean[:] = model.means(x, background, from_row)
     return means
 
 

@@ -21,8 +21,8 @@ from .explainers import BUDGET, EXPLAINERS, ExplainedModel, Explainer, all_coali
 
 OK = "ok"
 
-WORK = 10**11
-"""Multiplications that a comparison takes if nobody asks for its rows: about a dozen seconds.
+WORK = 8 * 10**10
+"""Multiplications that a comparison takes if nobody asks for its rows: about ten seconds.
 
 An explainer that alone would need twice as many for the fewest rows is left out then.
 """
