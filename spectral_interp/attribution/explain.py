@@ -16,10 +16,11 @@ from .._common.choices import ATTRIBUTION_METHODS
 from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 from ..view.model import log_odds
 from ..view.rows import background_of
+from .changes import Parts
 from .interactions import interactions
 from .local import intervals, local
 from .path import path
-from .result import Attribution, Parts
+from .result import Attribution
 from .shapley import planned, probabilities, shapley
 
 __all__ = ["METHODS", "Attribution", "explain", "interactions"]

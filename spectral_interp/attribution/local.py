@@ -12,8 +12,7 @@ from ..eigen.engine import in_chunks
 from ..pencil.forms import Blocks, Forms, SparseFeatures
 from ..pencil.neurons import Neurons
 from ..view import Rows
-from .changes import MeanChanges, Split, deviation_of
-from .result import Parts
+from .changes import MeanChanges, Parts, Split, deviation_of
 
 
 def local(rows: Rows, reference: FloatArray, *, detailed: bool = False, members: bool = False) -> Parts:

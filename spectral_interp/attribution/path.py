@@ -22,8 +22,7 @@ from .._common.progress import progress
 from ..pencil.paths import integrate, takes
 from ..view import Rows
 from .breakpoints import active_stretches
-from .changes import ENTRIES, Changes, Split
-from .result import Parts
+from .changes import ENTRIES, Changes, Parts, Split
 from .secants import Paths, rounding
 
 SECONDS_PER_PATH = 1e-4, 1e-5  # without and with the kernel, roughly: whether progress is shown

@@ -19,6 +19,7 @@ from ..view import Axis, DateAxis, Rows
 from ..view.dates import as_dates, dates_of, days_of
 from ..view.levels import text_of
 from ..view.model import log_odds
+from .changes import Parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,26 +32,6 @@ SHOWN = 5
 Detail = Callable[[str], FloatArray | None]
 """Computes "by_entry", "weights", "intervals" or "of_members" of n rows, an array (n, …); None where there is
 no such."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Parts:
-    """What a method computes for n rows and c columns; see :class:`Attribution`."""
-
-    values: FloatArray
-    base_values: FloatArray
-    prediction: FloatArray
-    degenerate: npt.NDArray[np.bool_]
-    diagonal: FloatArray | None = None
-    coupling: FloatArray | None = None
-    base_diagonal: FloatArray | None = None
-    base_coupling: FloatArray | None = None
-    standard_error: FloatArray | None = None
-    refit_deviation: FloatArray | None = None
-    of_members: FloatArray | None = None
-    by_entry: FloatArray | None = None
-    weights: FloatArray | None = None
-    evaluations: int = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -29,8 +29,7 @@ from ..eigen.lanes import LANES
 from ..pencil import SpectralFunction, Total
 from ..pencil.coalitions import coalition_values as eigenvalues_of_coalitions
 from ..view import ClassesView, Output, Rows
-from .changes import Changes, deviation, deviation_of
-from .result import Parts
+from .changes import Changes, Parts, deviation, deviation_of
 
 MOST_PLAYERS = 14
 ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise

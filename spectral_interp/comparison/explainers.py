@@ -22,8 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from .._common.arrays import FloatArray
+from ..attribution.changes import Parts
 from ..attribution.explain import METHODS
-from ..attribution.result import Attribution, Parts
+from ..attribution.result import Attribution
 from ..attribution.shapley import MOST_PLAYERS, ORDERS
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
