@@ -11,7 +11,6 @@ from .._common.choices import COSTLY_ROWS, ROWS
 from .._common.text import counted
 from ..estimators.persistence import load
 from ..report.analysis import (
-    MANY,
     analyze,
     choose_rows,
     complete_baselines,
@@ -45,7 +44,7 @@ def main(args: argparse.Namespace) -> None:
         X,
         y,
         methods=default_methods(est, made, "--methods local path") if args.methods is None else args.methods,
-        most=fewer(COSTLY_ROWS, est, most=MANY) if args.rows is None else None,
+        most=fewer(COSTLY_ROWS, est) if args.rows is None else None,
         compare_rows=0 if args.no_compare else args.compare_rows,
         seed=args.seed,
         provenance=made,

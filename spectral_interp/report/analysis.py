@@ -239,12 +239,12 @@ def training(est: Estimator) -> str:
     return ", ".join(f"{name} {value}" for name, value in trained.items())
 
 
-def fewer(rows: int, est: Any, *, most: int = 1) -> int:
-    """Return how many rows to explain by costly methods: fewer where a model has more than ``most`` scores.
+def fewer(rows: int, est: Any) -> int:
+    """Return how many rows to explain by costly methods: fewer where a model has more than three scores.
 
     Every class has matrices of its own, and an output depends on all of them.
     """
-    return rows if est.n_outputs <= most else max(most * rows // est.n_outputs, FEWEST)
+    return rows if est.n_outputs <= MANY else max(MANY * rows // est.n_outputs, FEWEST)
 
 
 def default_methods(est: Any, provenance: dict[str, str], asking: str) -> list[str]:

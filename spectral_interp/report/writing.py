@@ -26,7 +26,7 @@ from .._common.text import as_text, counted, visible
 from ..estimators.validation import check_rows
 from ..files.artifact import check_writable
 from ..files.staging import staged
-from .analysis import MANY, Analysis, analyze, default_methods, drawn, fewer, training
+from .analysis import Analysis, analyze, default_methods, drawn, fewer, training
 from .folder import REPORT, SUMMARY, check_folder, replacing
 from .page import render
 from .subject import Estimator
@@ -209,7 +209,7 @@ def report_of(
         some,
         known,
         methods=usual,
-        most=fewer(COSTLY_ROWS, est, most=MANY),
+        most=fewer(COSTLY_ROWS, est),
         compare_rows=None if compare else 0,
         seed=random_state,
         provenance=made,

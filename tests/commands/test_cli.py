@@ -19,6 +19,7 @@ from tests.conftest import undrawn
 
 FIGURES = {
     *(f"{name}_{method}.png" for name in ("beeswarm", "importance") for method in ("local", "path")),
+    *("curves.png", "interactions.png", "joint.png"),
     *(f"{name}_{place}.png" for name in ("dependence", "spectrum") for place in (1, 2, 3)),
     *(f"waterfall_{which}.png" for which in ("low", "median", "high")),
     *(f"chain_{which}.png" for which in ("high", "mean")),
