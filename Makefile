@@ -44,7 +44,7 @@ TABLES ?=
 figures: .venv/installed-peers
 	for study in solver_speed ground_truth two_or_five demo; do \
 	    $(BIN)/python analyses/$$study.py || exit 1; done
-	for study in training_speed explanation_speed california_housing diagonal_collapse explainers; do \
+	for study in training_speed explanation_speed boxes nearest california_housing diagonal_collapse explainers; do \
 	    $(BIN)/python analyses/$$study.py $(HOUSING) || exit 1; done
 	for study in glass_boxes classes; do $(BIN)/python analyses/$$study.py $(TABLES) || exit 1; done
 	for study in promises provability; do \

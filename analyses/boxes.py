@@ -163,7 +163,7 @@ def main() -> None:
     """Measure, write the table and draw the figure."""
     args = study.housing_arguments(__doc__).parse_args()
     table = measure(args)
-    study.save("boxes", table, lambda ax: draw(ax, table), out=args.out, seed=args.seed, height=5.2)
+    study.save("boxes", table, lambda ax: draw(ax, table), out=args.out, seed=args.seed, height=5.6)
 
 
 if __name__ == "__main__":

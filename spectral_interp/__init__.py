@@ -6,7 +6,7 @@ not wait for it.
 
 from typing import TYPE_CHECKING
 
-from ._common.lazy import lazy_names
+from ._common.caching import lazy_names
 
 if TYPE_CHECKING:
     from .attribution.explain import explain

@@ -6,6 +6,9 @@ ATTRIBUTION_METHODS = ("local", "path", "shapley")
 DEFAULT_METHODS = ("local", "path")
 """Methods that an analysis uses by default; the first ranks the columns."""
 
+ROWS, COSTLY_ROWS = 1000, 50
+"""Rows explained by default, and by methods that go through the whole background for every row."""
+
 FORMS = ("auto", "single", "sum")
 """Forms of a model; the first is the default."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import unicodedata
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Number
 from typing import Any
 
 _SIGNS = {"\n": "↵", "\t": "⇥"}
@@ -100,6 +101,31 @@ def number(value: float | None, digits: int = 4) -> str:
 def _is_plain(size: float) -> bool:
     """Return whether a number is written with all its digits; others get three."""
     return 1e-3 <= size < 1e9
+
+
+def value_text(value: Any) -> str:
+    """Return a value of a table as text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(np.datetime64("2024-01-31"))
+    ('21.6', 'missing', 'Oslo', '2024-01-31')
+    """
+    if value is None or str(value == value) != "True":  # pandas.NA equals nothing and differs from nothing
+        return "missing"
+    if hasattr(value, "dtype") and value.dtype.kind == "M":
+        return _moment(str(value.astype("datetime64[s]")))
+    if isinstance(value, datetime.datetime):
+        return _moment(value.isoformat(timespec="seconds"))
+    if isinstance(value, bool) or not isinstance(value, Number):
+        return str(value)
+    return number(float(value))  # type: ignore[arg-type]
+
+
+def _moment(text: str) -> str:
+    """Return a moment without seconds that are zero, and without a time that is midnight."""
+    return text.removesuffix(":00").removesuffix("T00:00")
 
 
 def signed(value: float) -> str:

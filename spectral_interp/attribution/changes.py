@@ -16,9 +16,11 @@ between its two columns: ``Σ_c Δ_c = A(x) − A(r)``. They are the change matr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
@@ -26,6 +28,27 @@ from ..eigen.compiling import compiled
 from ..pencil import Neurons
 from ..view import ModelView, Pair
 from ..view.hats import MeanPair
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Parts:
+    """What a method computes for n rows and c columns; see :class:`.Attribution`."""
+
+    values: FloatArray
+    base_values: FloatArray
+    prediction: FloatArray
+    degenerate: npt.NDArray[np.bool_]
+    diagonal: FloatArray | None = None
+    coupling: FloatArray | None = None
+    base_diagonal: FloatArray | None = None
+    base_coupling: FloatArray | None = None
+    standard_error: FloatArray | None = None
+    refit_deviation: FloatArray | None = None
+    of_members: FloatArray | None = None
+    by_entry: FloatArray | None = None
+    weights: FloatArray | None = None
+    evaluations: int = 0
+
 
 ENTRIES = 2**22
 """Entries of change matrices that are held at a time."""
@@ -198,6 +221,11 @@ class Split:
     def refit_deviation(self) -> FloatArray | None:
         """Standard deviation of the contributions over the members, (n, c); None where there is only one."""
         return deviation_of(self.by_member)
+
+    @property
+    def of_members(self) -> FloatArray | None:
+        """Contributions of the members, (n, c, M); None where there is only one."""
+        return self.by_member if self.by_member.shape[2] > 1 else None
 
 
 @compiled

@@ -16,10 +16,11 @@ from .._common.choices import ATTRIBUTION_METHODS
 from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 from ..view.model import log_odds
 from ..view.rows import background_of
+from .changes import Parts
 from .interactions import interactions
 from .local import intervals, local
 from .path import path
-from .result import Attribution, Parts
+from .result import Attribution
 from .shapley import planned, probabilities, shapley
 
 __all__ = ["METHODS", "Attribution", "explain", "interactions"]
@@ -312,6 +313,8 @@ def _detail(
     """Return what :data:`~.result.Detail` names, warnings apart; None where the method has no such."""
     if name == "intervals":
         return intervals(rows, reference) if method == "local" else None
+    if name == "of_members":
+        return local(rows, reference, members=True).of_members if method == "local" else None
     if method == "shapley" or rows.view.function.structure == "dense":
         return None
     with warnings.catch_warnings():

@@ -12,11 +12,10 @@ from ..eigen.engine import in_chunks
 from ..pencil.forms import Blocks, Forms, SparseFeatures
 from ..pencil.neurons import Neurons
 from ..view import Rows
-from .changes import MeanChanges, Split, deviation_of
-from .result import Parts
+from .changes import MeanChanges, Parts, Split, deviation_of
 
 
-def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts:
+def local(rows: Rows, reference: FloatArray, *, detailed: bool = False, members: bool = False) -> Parts:
     """Return ``vᵀ Δ_c v`` per column, v the eigenvector at the row.
 
     ``Σ_c Δ_c = A(z) − A(r)`` (see :mod:`.changes`); so, between v on both sides,
@@ -35,6 +34,8 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts
     detailed : bool
         Whether to keep the contributions of every entry of the matrices, and its weight: ``v_j²`` of a
         diagonal entry, ``2 v_j v_{j+1}`` of a coupling.
+    members : bool
+        Whether to keep the contributions of every member, where there are several.
 
     Returns
     -------
@@ -44,13 +45,13 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False) -> Parts
     changes = MeanChanges(rows.view, reference)
     kernel = None if detailed else InLanes.of(changes)
     n, c, count = len(rows), changes.columns, changes.neurons.entries[0].size
-    found = _empty(n, c, changes.neurons, detailed=detailed)
+    found = _empty(n, c, changes.neurons, detailed=detailed, members=members)
 
     def put(some: slice) -> None:
         z = rows.features(some)
         parts = _parts(changes, z, detailed=detailed) if kernel is None else kernel.parts(z)
         for name, values in vars(parts).items():
-            if isinstance(values, np.ndarray):
+            if isinstance(values, np.ndarray) and getattr(found, name) is not None:
                 getattr(found, name)[some] = values
 
     in_chunks(put, n, changes.together if kernel is None else rows.view.rows_together, n * count)
@@ -76,7 +77,7 @@ def intervals(rows: Rows, reference: FloatArray) -> FloatArray:
     return found
 
 
-def _empty(n: int, c: int, neurons: Neurons, *, detailed: bool) -> Parts:
+def _empty(n: int, c: int, neurons: Neurons, *, detailed: bool, members: bool) -> Parts:
     """Return room for the contributions of n rows and c columns."""
     several = neurons.n_members > 1
     return Parts(
@@ -84,6 +85,7 @@ def _empty(n: int, c: int, neurons: Neurons, *, detailed: bool) -> Parts:
         **{name: np.empty(n) for name in ("base_values", "base_diagonal", "base_coupling", "prediction")},
         degenerate=np.empty(n, dtype=bool),
         refit_deviation=np.empty((n, c)) if several else None,
+        of_members=np.empty((n, c, neurons.n_members)) if several and members else None,
         by_entry=np.empty((n, c, *neurons.entries.shape[1:])) if detailed else None,
         weights=np.empty((n, *neurons.entries.shape[1:])) if detailed else None,
         evaluations=n * len(neurons),
@@ -110,6 +112,7 @@ def _parts(changes: MeanChanges, z: FloatArray, *, detailed: bool) -> Parts:
         base_diagonal=on,
         base_coupling=off,
         refit_deviation=split.refit_deviation,
+        of_members=split.of_members,
         by_entry=split.by_entry,
         weights=products if detailed else None,
     )
@@ -168,7 +171,7 @@ class InLanes:
         solved.add_columns(sparse, self.firsts, self.less, forms)
         for pair, own, shares in self.changes.shares(z):
             solved.add_pair(own, shares, pair.columns, forms)
-        whole = forms.diagonal + forms.coupling
+        whole, by_member = forms.diagonal + forms.coupling, members * forms.by_member[:, :c]
         return Parts(
             values=whole[:, :c],
             base_values=whole[:, c],
@@ -178,5 +181,6 @@ class InLanes:
             coupling=forms.coupling[:, :c],
             base_diagonal=forms.diagonal[:, c],
             base_coupling=forms.coupling[:, c],
-            refit_deviation=deviation_of(members * forms.by_member[:, :c]),
+            refit_deviation=deviation_of(by_member),
+            of_members=by_member,
         )

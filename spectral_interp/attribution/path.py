@@ -22,8 +22,7 @@ from .._common.progress import progress
 from ..pencil.paths import integrate, takes
 from ..view import Rows
 from .breakpoints import active_stretches
-from .changes import ENTRIES, Changes, Split
-from .result import Parts
+from .changes import ENTRIES, Changes, Parts, Split
 from .secants import Paths, rounding
 
 SECONDS_PER_PATH = 1e-4, 1e-5  # without and with the kernel, roughly: whether progress is shown
@@ -94,6 +93,7 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
         diagonal=split.diagonal,
         coupling=split.coupling,
         refit_deviation=split.refit_deviation,
+        of_members=split.of_members,
         by_entry=split.by_entry,
         evaluations=integrals.evaluations + (n + b) * len(changes.neurons),
     )

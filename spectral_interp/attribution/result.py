@@ -13,38 +13,25 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
-from .._common.text import number
+from .._common.markup import block, sentences, table, waterfall
+from .._common.text import class_text, counted, number, row_text, value_text
 from ..view import Axis, DateAxis, Rows
 from ..view.dates import as_dates, dates_of, days_of
 from ..view.levels import text_of
 from ..view.model import log_odds
+from .changes import Parts
 
 if TYPE_CHECKING:
     import pandas as pd
     import shap
 
 
+SHOWN = 5
+"""Columns of the table that notebooks show; the others are summed."""
+
 Detail = Callable[[str], FloatArray | None]
-"""Computes "by_entry", "weights" or "intervals" of n rows, an array (n, …); None where there is no such."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Parts:
-    """What a method computes for n rows and c columns; see :class:`Attribution`."""
-
-    values: FloatArray
-    base_values: FloatArray
-    prediction: FloatArray
-    degenerate: npt.NDArray[np.bool_]
-    diagonal: FloatArray | None = None
-    coupling: FloatArray | None = None
-    base_diagonal: FloatArray | None = None
-    base_coupling: FloatArray | None = None
-    standard_error: FloatArray | None = None
-    refit_deviation: FloatArray | None = None
-    by_entry: FloatArray | None = None
-    weights: FloatArray | None = None
-    evaluations: int = 0
+"""Computes "by_entry", "weights", "intervals" or "of_members" of n rows, an array (n, …); None where there is
+no such."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -83,6 +70,8 @@ class Attribution(Parts):
     refit_deviation : ndarray, shape (n, c), or None
         Standard deviation of every contribution over the members of the model, several fits whose average it
         is: how much of a contribution depends on the fit. None for models of one fit.
+    of_members : ndarray, shape (n, c, members), or None
+        The contributions of every member, where the method keeps them: see :meth:`by_member`.
     output, against : ndarray, shape (n,), or None
         For a model of several classes: the class explained in each row, and the class that its log-odds are
         measured against, None for the mean of all classes.
@@ -94,7 +83,7 @@ class Attribution(Parts):
         The columns as the model sees them; empty if not known.
     detail : callable or None
         Computes what is only there when asked for, by its name: see :meth:`by_latent`,
-        :meth:`latent_weights` and :meth:`intervals`.
+        :meth:`latent_weights`, :meth:`intervals` and :meth:`by_member`.
 
     Examples
     --------
@@ -230,15 +219,42 @@ class Attribution(Parts):
         """
         return self._bonds(self._weights)
 
+    def by_member(self) -> FloatArray:
+        """Return the contributions of every member of the model: shape (n, c, members).
+
+        Members are the fits whose average the model is: their mean is ``values``, their standard deviation
+        ``refit_deviation``. Those of method "local" are computed when asked for, at the cost of the method.
+
+        Raises
+        ------
+        ValueError
+            For models of one fit, and for contributions by other explainers.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil, explain
+        >>> from spectral_interp.pencil import Total
+        >>> fits = [Pencil(diag=[[0.0], [slope]], off=[[], []], k=0) for slope in (1.0, 2.0)]
+        >>> att = explain(Total(fits, weights=[0.5, 0.5], member=[0, 1]), [[3.0]])
+        >>> att.by_member(), att.values
+        (array([[[3., 6.]]]), array([[4.5]]))
+        """
+        found = self.of_members
+        if found is None and self.refit_deviation is not None and self.detail is not None:
+            found = self.detail("of_members")
+        if found is None:
+            raise ValueError("expected a model that averages several fits, which form='sum' has; got another")
+        return found
+
     def intervals(self) -> tuple[FloatArray, FloatArray]:
         """Return the least and the largest contributions over all eigenvectors: two arrays of shape (n, c).
 
         Method "local". Both are ``values`` except at degenerate rows. There any unit vector v of the
-        eigenspace gives a subgradient of f (Clarke), and contributions ``vᵀ Δ_c v`` that add up; with V a
-        basis of the space they range from λ_min to λ_max of ``Vᵀ Δ_c V``, in a sum of neurons from the sum of
-        the former to that of the latter. For a column of one feature these bound the slopes of f to both
-        sides, times the distance from the background. Every interval is for a column by itself: the columns
-        do not reach their ends together.
+        eigenspace gives contributions ``vᵀ Δ_c v`` that add up; with V an orthonormal basis of the space they
+        range from λ_min to λ_max of ``Vᵀ Δ_c V``, in a sum of neurons from the sum of the former to that of
+        the latter. For a column of one feature these bound the slopes of f to both sides, times the distance
+        from the background: slopes to a side are eigenvalues of ``Vᵀ A_i V``. Every interval is for a column
+        by itself: the columns need not reach their ends together.
 
         Raises
         ------
@@ -391,6 +407,30 @@ class Attribution(Parts):
     @property
     def _axes(self) -> tuple[Axis | None, ...]:
         return self.axes or (None,) * len(self.columns)
+
+    def _repr_html_(self) -> str:
+        order = np.argsort(-np.abs(self.values).sum(axis=0), kind="stable").tolist()
+        against = f", measured against {self.background}" if self.background else ""
+        if len(self) == 1:
+            (values,), (data,) = self.values, self.data
+            what = f"Contributions of the columns in row {row_text(self.rows[0])} ({self.method}"
+            steps = [(self.columns[i], value_text(data[i]), float(values[i])) for i in order]
+            way = waterfall(float(self.base_values[0]), steps, float(self.prediction[0]))
+            return block(sentences(f"{what}, {self.unit_of(0)}){against}."), way)
+        what = f"Contributions of {counted(len(order), 'column')} to {counted(len(self), 'prediction')}"
+        top, others = order[:SHOWN], order[SHOWN:]
+        headers = ["row", *(["class"] if self.output is not None else []), "base value"]
+        headers += [*(self.columns[i] for i in top), *([f"{len(others)} others"] if others else [])]
+        lines = (self._line(row, top, others) for row in range(len(self)))
+        found = table([*headers, "prediction"], lines, len(self))
+        return block(sentences(f"{what} ({self.method}, {self.unit}){against}."), found)
+
+    def _line(self, row: int, top: list[int], others: list[int]) -> list[Any]:
+        """Return a line of the table that notebooks show."""
+        own = [] if self.output is None else [class_text(self.output[row])]
+        rest = [self.values[row, others].sum()] if others else []
+        start = [row_text(self.rows[row]), *own, self.base_values[row]]
+        return [*start, *self.values[row, top], *rest, self.prediction[row]]
 
     def to_frame(self) -> pd.DataFrame:
         """Return a tidy table: one line per (row, column), with the parts where the method has them."""

@@ -25,11 +25,11 @@ from scipy.special import expit, softmax
 from .._common.arrays import FloatArray
 from .._common.progress import progress
 from .._common.text import class_text
+from ..eigen.lanes import LANES
 from ..pencil import SpectralFunction, Total
 from ..pencil.coalitions import coalition_values as eigenvalues_of_coalitions
 from ..view import ClassesView, Output, Rows
-from .changes import Changes, deviation, deviation_of
-from .result import Parts
+from .changes import Changes, Parts, deviation, deviation_of
 
 MOST_PLAYERS = 14
 ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
@@ -106,6 +106,7 @@ def shapley(
         degenerate=function.degenerate(z),
         standard_error=error,
         refit_deviation=deviation_of(by_member),
+        of_members=by_member if by_member.shape[2] > 1 else None,
         evaluations=cost + (n + b) * neurons,
     )
 
@@ -188,7 +189,8 @@ def _means(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Gam
     neurons, b = changes.neurons, len(changes.reference)
     found = np.zeros((len(masks), len(base)))
     pairs = np.array([pair.columns for pair in changes.view.pairs], dtype=np.intp).reshape(-1, 2)
-    refs, some = max(1, ENTRIES // changes.size), max(1, VALUES // (len(neurons) * len(masks)))
+    refs, some = max(1, ENTRIES // changes.size), VALUES // (len(neurons) * len(masks))
+    some = max(some, -(-LANES // len(neurons)))  # so many are solved side by side, or lanes stay empty
     for first in range(0, b, refs):
         ref = np.arange(first, min(first + refs, b))
         polynomial = changes.polynomial(np.full(len(ref), row), ref)
@@ -270,23 +272,25 @@ def _sampled(
 ) -> tuple[FloatArray, FloatArray]:
     """Return estimates of every member from random orders and their reverses, (n, c, M), and errors (n, c).
 
-    An order and its reverse make one sample: their errors tend to cancel (antithetic variates).
+    An order and its reverse make one sample: their errors tend to cancel (antithetic variates). Coalitions
+    grow by one column at a time, so that the matrix of each follows from the one before.
     """
     c = len(rows.view.axes)
     rng = np.random.default_rng(random_state)
     order = rng.permuted(np.tile(np.arange(c), (orders, 1)), axis=1)
     rank = order.argsort(axis=1)
     prefixes = rank[:, None, :] < np.arange(1, c)[:, None]
-    masks = np.stack([prefixes, ~prefixes], axis=1).reshape(-1, c)
+    masks = np.stack([prefixes, ~prefixes[:, ::-1]], axis=1).reshape(-1, c)
     values, errors = np.empty((len(rows.z), c, len(base))), np.empty((len(rows.z), c))
     everyone = member_values(rows, rows.z, game) - base
     for group, table in coalition_values(rows, reference, masks, base, game):
-        n = len(table)
-        ends = np.zeros((n, orders, 1, len(base))), np.tile(everyone[group, None, None], (1, orders, 1, 1))
-        grown, shrunk = table.reshape(n, orders, 2, c - 1, -1).transpose(2, 0, 1, 3, 4)
-        forward = np.diff(np.concatenate([ends[0], grown, ends[1]], axis=2), axis=2)
-        reverse = -np.diff(np.concatenate([ends[1], shrunk, ends[0]], axis=2), axis=2)
-        samples = np.take_along_axis((forward + reverse) / 2, rank[None, :, :, None], axis=2)
+        n, members = len(table), len(base)
+        none = np.zeros((n, orders, 2, 1, members))
+        whole = np.broadcast_to(everyone[group, None, None, None], none.shape)
+        grown = np.concatenate([none, table.reshape(n, orders, 2, c - 1, members), whole], axis=3)
+        forward, reverse = np.diff(grown, axis=3).transpose(2, 0, 1, 3, 4)
+        samples = (forward + reverse[:, :, ::-1]) / 2
+        samples = np.take_along_axis(samples, rank[None, :, :, None], axis=2)
         values[group] = samples.mean(axis=1)
         errors[group] = deviation(samples.mean(axis=3), axis=1) / np.sqrt(orders)
     return values, errors

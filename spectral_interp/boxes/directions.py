@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
+from .._common.markup import block, sentences
 from .._common.messages import shown
 from .._common.text import at_least, at_most, counted, number, percent
 from ..view import Axis, LevelsAxis, ModelView, NumberAxis, Rows
@@ -245,6 +246,9 @@ class Direction:
     limits: tuple[float, float]
     share: float
     evaluations: int
+
+    def _repr_html_(self) -> str:
+        return block(sentences(str(self)))
 
     def __str__(self) -> str:
         never = f"predictions never {'fall' if self.sign > 0 else 'rise'} as {self.column} rises"

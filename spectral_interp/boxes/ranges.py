@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from .._common.markup import block, sentences, table
 from .._common.messages import shown
 from .._common.progress import progress
 from .._common.text import at_least, at_most, counted, number
@@ -90,6 +91,12 @@ class Range:
         import pandas as pd  # only here do arrays become a table
 
         return pd.DataFrame(self.points, ["low", "high"], list(self.columns)).infer_objects()
+
+    def _repr_html_(self) -> str:
+        moved = [at for at, (low, high) in enumerate(self.points.T) if low != high]
+        lines = ((self.columns[at], *self.points[:, at]) for at in moved)
+        found = table(["column", "at the lowest", "at the highest"], lines, len(moved), "columns")
+        return block(sentences(str(self)), found if moved else "")
 
     def __str__(self) -> str:
         low, high = _plainly(self.low, self.attained_low), _plainly(self.high, self.attained_high)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from .._common.markup import block, sentences, table
 from .._common.messages import shown
 from .._common.text import at_least, at_most, number
 from ..view import ModelView, NumberAxis, Rows
@@ -74,6 +75,13 @@ class Robustness:
 
         rows = [] if self.point is None else [self.point]
         return pd.DataFrame(rows, columns=list(self.columns)).infer_objects()
+
+    def _repr_html_(self) -> str:
+        if self.point is None:
+            return block(sentences(str(self)))
+        lines = zip(self.columns, self.point, strict=True)
+        found = table(["column", "where the decision breaks"], lines, len(self.columns), "columns")
+        return block(sentences(str(self)), found)
 
     def __str__(self) -> str:
         if self.band is None:

@@ -164,16 +164,20 @@ def _exact(view: ModelView, column: str, there: FloatArray, method: str) -> tupl
     return low, high
 
 
+def ranges_from(
+    view: ModelView, column: str, start: FloatArray, there: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return between what f changes from features (f,) of a column to others (m, f): (m,) each."""
+    row = np.zeros((1, len(view.features)))
+    row[:, view.own(column)] = start
+    return Move(view, column, row, halved=False).ranges(there)
+
+
 def change_range(
     view: ModelView, column: str, start: FloatArray, end: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return between what f changes from features (m, f) of a column to others (m, f): (m,) each."""
-    rows = np.zeros((len(start), len(view.features)))
-    rows[:, view.own(column)] = start
-    ends = [
-        Move(view, column, row[None], halved=False).ranges(there[None])
-        for row, there in zip(rows, end, strict=True)
-    ]
+    ends = [ranges_from(view, column, one, other[None]) for one, other in zip(start, end, strict=True)]
     low, high = np.array(ends).reshape(-1, 2).T
     return low, high
 

@@ -26,7 +26,8 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
-from .._common.text import at_most
+from .._common.markup import block, sentences, table
+from .._common.text import at_least, at_most
 from ..view import Axis, ModelView, Rows
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class Everywhere:
         """
         import pandas as pd  # only here do arrays become a table
 
-        return pd.DataFrame([self._line(axis) for axis in self.view.axes])
+        return pd.DataFrame(self._lines)
 
     def column(self, name: str) -> dict[str, Any]:
         """Return the line of one column, as in :meth:`columns`; ValueError if there is no such column."""
@@ -380,13 +381,39 @@ class Everywhere:
 
     def sentences(self) -> list[str]:
         """Return in words what is certified, the strongest columns first."""
-        lines = [self._line(axis) for axis in self.view.axes]
-        lines.sort(key=lambda line: -max(line["norm"], line.get("gap_norm", 0.0)))
+        lines = self._strongest
         said = [monotone_sentence(line) for line in lines]
         said += [sentence(line) for line in lines[:SHOWN_NORMS] for sentence in (norm_sentence, gap_sentence)]
         if len(self.view.function.neurons) > 1:
             said.append(looseness_sentence(lines, len(self.rows)))
         return [sentence for sentence in (*said, *self._joint_sentences()) if sentence]
+
+    @cached_property
+    def _lines(self) -> list[dict[str, Any]]:
+        """The lines of :meth:`columns`."""
+        return [self._line(axis) for axis in self.view.axes]
+
+    @property
+    def _strongest(self) -> list[dict[str, Any]]:
+        """The same lines, those of the columns that can move f most first."""
+        return sorted(self._lines, key=lambda line: -max(line["norm"], line.get("gap_norm", 0.0)))
+
+    def _repr_html_(self) -> str:
+        directions = {1: "never fall as it rises", -1: "never rise as it rises", 0: ""}
+        lines = [
+            (
+                *(line["column"], line["step"], at_least(line["low"]), at_most(line["high"])),
+                directions[line["monotone"]] if line["own_step"] else "",
+            )
+            for line in self._strongest
+        ]
+        headers = ["column", "step", "at least", "at most", "proven of predictions"]
+        of_steps = f"What a step of each column does to predictions ({self.view.output.unit}):"
+        return block(
+            sentences(*self.sentences()),
+            sentences(of_steps),
+            table(headers, lines, len(lines), "columns"),
+        )
 
     def _joint_sentences(self) -> Iterator[str]:
         view, unit = self.view, self.view.output.unit

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._common.arrays import FloatArray
+from .._common.markup import block, sentences
 from .._common.text import at_most, counted, number
 from ..boxes.ranges import range_in
 from ..view import LevelsAxis, ModelView, NumberAxis, Rows
@@ -34,6 +35,9 @@ class Spread:
     per_row: FloatArray
     unit: str
     limits: tuple[float, float] | None = None
+
+    def _repr_html_(self) -> str:
+        return block(sentences(str(self)))
 
     def __str__(self) -> str:
         most = f"{at_most(self.most)} ({self.unit})"

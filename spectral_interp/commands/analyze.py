@@ -7,22 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from .._common.choices import DEFAULT_METHODS
+from .._common.choices import COSTLY_ROWS, ROWS
 from .._common.text import counted
 from ..estimators.persistence import load
-from ..report.analysis import analyze, choose_rows, complete_baselines, provenance
+from ..report.analysis import (
+    MANY,
+    analyze,
+    choose_rows,
+    complete_baselines,
+    default_methods,
+    fewer,
+    provenance,
+)
 from ..report.folder import REPORT, check_folder
 from ..report.writing import write
 from ..tables.reading import read_table
-from .options import COMPARE_ROWS, COSTLY_ROWS, ROWS
+from .limits import read_fixed, read_limits
 from .printing import summary_lines
 from .process import say
-
-MANY, FEWEST = 3, 5
-"""Classes beyond which costly methods explain fewer rows, and the fewest that these and a comparison take."""
-
-MOST_OF_PATH = 12
-"""Classes beyond which path contributions are computed only where they are asked for."""
 
 
 def main(args: argparse.Namespace) -> None:
@@ -32,22 +34,25 @@ def main(args: argparse.Namespace) -> None:
     check_folder(out)
     if args.output is not None or args.against is not None:
         est.view().of(args.output, args.against)  # raises before anything is computed
+    fixed = read_fixed(est.view(), args.fixed)
+    limits = read_limits(est.view(), args.limits, fixed)
     X, y = choose_rows(est, data, limit=ROWS if args.rows is None else args.rows, seed=args.seed)
     if not args.no_compare:
         complete_baselines(est, data)
     made = provenance(est, args.model, args.data)
-    compared = fewer(COMPARE_ROWS, est) if args.compare_rows is None else args.compare_rows
     analysis = analyze(
         est,
         X,
         y,
-        methods=default_methods(est, made) if args.methods is None else args.methods,
+        methods=default_methods(est, made, "--methods local path") if args.methods is None else args.methods,
         most=fewer(COSTLY_ROWS, est, most=MANY) if args.rows is None else None,
-        compare_rows=0 if args.no_compare else compared,
+        compare_rows=0 if args.no_compare else args.compare_rows,
         seed=args.seed,
         provenance=made,
         output=args.output,
         against=args.against,
+        fixed=fixed,
+        limits=limits,
     )
     summary = write(analysis, out, format=args.format)
 
@@ -58,25 +63,6 @@ def main(args: argparse.Namespace) -> None:
         say(line)
     say(f"figures: {out / 'figures'}")
     say(f"report: {out / REPORT}")
-
-
-def fewer(rows: int, est: Any, *, most: int = 1) -> int:
-    """Return how many rows to explain by costly methods: fewer where a model has more than ``most`` scores.
-
-    Every class has matrices of its own, and an output depends on all of them.
-    """
-    return rows if est.n_outputs <= most else max(most * rows // est.n_outputs, FEWEST)
-
-
-def default_methods(est: Any, provenance: dict[str, str]) -> list[str]:
-    """Return the methods where none are asked for; what is left out is added to the provenance."""
-    if est.n_outputs <= MOST_OF_PATH:
-        return list(DEFAULT_METHODS)
-    provenance["methods"] = (
-        f"local; path contributions are left out by default for more than {MOST_OF_PATH} classes, where they "
-        "may take minutes: --methods local path asks for them"
-    )
-    return ["local"]
 
 
 def _model_and_rows(args: argparse.Namespace) -> tuple[Any, pd.DataFrame | None]:

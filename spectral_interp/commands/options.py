@@ -8,17 +8,15 @@ from pathlib import Path
 from .._common.choices import (
     ATTRIBUTION_METHODS,
     BUNDLED_TARGETS,
+    COSTLY_ROWS,
     CURVATURES,
     DEFAULT_METHODS,
     FIGURE_FORMATS,
     FORMS,
+    ROWS,
     STRUCTURES,
 )
 from .._common.text import as_text
-
-ROWS, COSTLY_ROWS, COMPARE_ROWS = 1000, 50, 200
-"""Rows explained by default, by methods that go through the whole background for every row, and by all."""
-
 
 FILES = "CSV, .tsv, .txt or these with .gz, Parquet or Feather"
 """Kinds of files of tables."""
@@ -60,6 +58,27 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
         type=_name,
         metavar="LABEL",
         help="the class that log-odds are of (default: the last one)",
+    )
+
+
+def _add_changes(parser: argparse.ArgumentParser) -> None:
+    """Add what may change in a nearest change."""
+    parser.add_argument(
+        "--fixed",
+        type=_name,
+        nargs="+",
+        default=(),
+        metavar="COLUMN",
+        help="columns that must not change where the smallest change of a prediction is searched",
+    )
+    parser.add_argument(
+        "--limits",
+        type=_name,
+        nargs="+",
+        default=(),
+        metavar="COLUMN=LIMITS",
+        help="what columns may be there: LOW..HIGH of numbers and dates, or LEVEL,LEVEL,... (default: the "
+        "range of training)",
     )
 
 
@@ -152,11 +171,12 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
         metavar="CLASS",
         help="the class that log-odds are against (default: the other one, or the mean of all)",
     )
+    _add_changes(parser)
     parser.add_argument("--no-compare", action="store_true", help="leave out the comparison with SHAP")
     parser.add_argument(
         "--compare-rows",
         type=int,
-        help=f"compare on at most this many rows (default: {COMPARE_ROWS}, fewer for over two classes)",
+        help="compare on at most this many rows (default: 20 to 200, for about ten seconds)",
     )
     parser.add_argument(
         "--format",

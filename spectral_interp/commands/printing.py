@@ -70,6 +70,10 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield from _certified_lines(
         summary.certified, "proven" if summary.form == "sum" or summary.classes else "possible"
     )
+    for place, change in enumerate((summary.changes or {}).values()):
+        yield "" if place else "nearest changes", change.sentence
+    if summary.ranges:
+        yield "proven ranges", summary.ranges.sentence
     if summary.pieces:
         counts = ", ".join(f"{name} {count}" for name, count in summary.pieces.counts.items())
         yield "linear pieces", f"{counts}, to within {at_most(summary.pieces.eps)} ({unit})"
@@ -163,6 +167,8 @@ def _certified_lines(certified: CertifiedFound, bounded: str) -> Iterator[tuple[
         yield "", sentence
     if len(certified.sentences) > PRINTED_SENTENCES:
         yield "", f"… and {len(certified.sentences) - PRINTED_SENTENCES} more in {SUMMARY}"
+    for sentence in certified.where_data_are:
+        yield "", sentence
 
 
 def _skeleton(found: SkeletonFound) -> str:

@@ -11,6 +11,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from .._common.caching import cached_property
+from .._common.markup import block, sentences, table
+from .._common.text import counted
 from ..attribution.explain import METHODS
 from ..attribution.result import Attribution
 from ..estimators.classifier import SpectralClassifier
@@ -21,9 +23,11 @@ from .agreement import Key, agreement, agreement_table
 from .baselines import fit_baselines
 from .disputes import Dispute, disputes
 from .explainers import SPECTRAL, explained_models
-from .study import OK, Study
+from .study import OK, Study, affordable
 
 COMPARED_BACKGROUND = 25
+
+MORE = "all explainers would take long on more; ask for more with max_rows, or --compare-rows of analyze"
 
 SHAP_METHODS = ("SHAP Exact", "SHAP Permutation", "SHAP Kernel")
 """SHAP's explainers of any model, the most accurate first."""
@@ -95,6 +99,18 @@ class Comparison:
         """One attribution per model: Shapley values of the same columns and background, where they worked."""
         return representatives(self.attributions)
 
+    def _repr_html_(self) -> str:
+        shown = {*(self.representatives if len(self.representatives) > 1 else self.attributions)}
+        ends = self.agreement[["model_a", "method_a", "model_b", "method_b"]].itertuples(index=False)
+        pairs = self.agreement[[{line[:2], line[2:]} <= shown for line in map(tuple, ends)]]
+        return block(
+            sentences(f"Accuracy{'' if len(self.accuracy) else ' is not known, as there are no targets'}."),
+            _shown(self.accuracy),
+            sentences(f"Agreement of contributions at {counted(len(self.rows), 'row')}, 1 being entirely."),
+            _shown(pairs.drop(columns="within")),
+            sentences(*(dispute.reason for dispute in self.disputed)),
+        )
+
     def summary(self) -> dict[str, Any]:
         """Return as plain values what is worth saying of the models and of the methods on ours."""
         metric = self.accuracy.columns[1] if len(self.accuracy) else None
@@ -150,6 +166,12 @@ class Comparison:
         }
 
 
+def _shown(found: pd.DataFrame) -> str:
+    """Return the first lines of a table as HTML, without a table where there are none."""
+    lines = found.itertuples(index=False, name=None)
+    return table(list(map(str, found.columns)), lines, len(found)) if len(found) else ""
+
+
 def compare(
     est: SpectralRegressor | SpectralClassifier,
     X: Any,
@@ -158,14 +180,15 @@ def compare(
     train: tuple[Any, Any] | None = None,
     output: Any = None,
     against: Any = None,
-    max_rows: int = 200,
+    max_rows: int | None = None,
     random_state: int = 0,
 ) -> Comparison:
     """Compare a fitted model and its attributions with SHAP's and Captum's, on a linear model and an MLP.
 
     All methods explain the same rows against the same background, 25 of the rows that the model keeps, in
     the same unit (log-odds for classifiers). An explainer that raises, or would need more than 2²⁵ model
-    evaluations, costs its own line only.
+    evaluations, costs its own line only. How many rows are explained by default follows from the work that
+    they make, which is counted and not timed; what is chosen is among the notes.
 
     Parameters
     ----------
@@ -181,8 +204,10 @@ def compare(
         The class to explain, and the class that its log-odds are measured against, as in
         :func:`spectral_interp.explain`. A model of more than two classes needs ``output``. Accuracy always
         counts all classes.
-    max_rows : int
-        Explain at most this many rows, drawn with ``random_state``.
+    max_rows : int, optional
+        Explain at most this many rows, drawn with ``random_state``. By default as many of at most 200 as
+        about ten seconds suffice for, but at least 20. Explainers of SHAP and Captum that would take
+        twice as long alone are left out then.
     random_state : int
         Of that draw, of sampling explainers and of the perturbations in the metrics.
 
@@ -211,7 +236,7 @@ def compare(
             f"expected a fitted spectral estimator; got {type(est).__name__}; of a pipeline or a search pass "
             "the spectral model inside, with the rows as it gets them"
         )
-    if max_rows < 1:
+    if max_rows is not None and max_rows < 1:
         raise ValueError(f"expected max_rows >= 1; got {max_rows}")
     notes: list[str] = []
     every = rows_of(est, X)
@@ -221,10 +246,14 @@ def compare(
     baselines = _baselines(est, train, notes)
     models = explained_models(est, baselines, output, against)
     accuracy = _accuracy(est, baselines or {}, every, y, notes)
-    places = np.sort(np.random.default_rng(random_state).permutation(len(whole))[:max_rows])
-    rows, reference = whole.take(places), whole.view.background[:COMPARED_BACKGROUND]
-    _note_limits(rows, max_rows, notes)
-    study = Study(rows, reference, random_state, notes)
+    reference = whole.view.background[:COMPARED_BACKGROUND]
+    most, too_dear = affordable(models, len(whole.view.axes), len(reference))
+    if max_rows is not None:
+        most, too_dear = max_rows, {}
+    rows = whole.take(np.sort(np.random.default_rng(random_state).permutation(len(whole))[:most]))
+    _note_rows(len(rows), len(whole), max_rows, notes)
+    _note_columns(rows, notes)
+    study = Study(rows, reference, random_state, notes, too_dear)
     with threadpool_limits(1):  # the models are small: threads cost more than they give, and vary the times
         study.run(models)
     association = whole.view.association(whole.view.background)
@@ -289,10 +318,16 @@ def _accuracy(
     )
 
 
-def _note_limits(rows: Rows, max_rows: int, notes: list[str]) -> None:
-    n, c = len(rows), len(rows.view.axes)
-    if n < max_rows:
+def _note_rows(n: int, available: int, max_rows: int | None, notes: list[str]) -> None:
+    if max_rows is None:
+        every = f"{counted(n, 'row')} explained: there are no more"
+        notes.append(every if n == available else f"{n} of {available:,} rows explained: {MORE}")
+    elif n < max_rows:
         notes.append(f"{n} rows explained: there are no more, of {max_rows} asked for")
+
+
+def _note_columns(rows: Rows, notes: list[str]) -> None:
+    c = len(rows.view.axes)
     if c == 1:
         notes.append("correlations and global ranking left out: there is a single column")
     if c <= 3:

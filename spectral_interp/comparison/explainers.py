@@ -17,16 +17,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from .._common.arrays import FloatArray
+from ..attribution.changes import Parts
 from ..attribution.explain import METHODS
-from ..attribution.result import Attribution, Parts
+from ..attribution.result import Attribution
+from ..attribution.shapley import MOST_PLAYERS, ORDERS
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..models.network import LINEAR, MLP, Baseline
 from ..pencil import Pencil
+from ..pencil.structures import Tridiagonal
 from ..view import ModelView, Rows
 from .inputs import FromInputs
 
@@ -36,6 +40,16 @@ BUDGET = 2**25
 """Most model evaluations for exact Shapley values; beyond, ours are sampled and SHAP's left out."""
 
 GRADIENT_SAMPLES, IG_STEPS = 200, 50  # the explainers' own defaults
+PERMUTATION_EVALUATIONS, KERNEL_SAMPLES = 500, 2048  # so are these
+
+MIXED = 2**20
+"""Inputs of rows mixed with background rows that are held at a time."""
+
+GRADIENT = 3
+"""An evaluation with a gradient costs as much as this many without."""
+
+PER_ENTRY, PER_CALL = 30, 2400
+"""Multiplications that solving takes for every entry of a matrix, and that an evaluation takes besides."""
 
 
 @dataclass(eq=False)
@@ -72,12 +86,42 @@ class ExplainedModel:
     def _count(self, rows: int) -> None:
         self.evaluations += rows
 
+    @property
+    def solving(self) -> int:
+        """Multiplications of its eigenvalues, roughly; 0 where it has none."""
+        if self.view is None:
+            return 0
+        neurons, d = self.view.function.neurons, self.view.function.dim
+        _, count, entries = neurons.entries.shape
+        each = PER_ENTRY * entries if isinstance(neurons.structure, Tridiagonal) else PER_ENTRY * d**3
+        return count * each
+
+    @property
+    def size(self) -> int:
+        """Multiplications of an evaluation from the inputs, roughly, with what calling it costs."""
+        if self.view is None:
+            return PER_CALL + sum(weights.numel() for weights in self.module.parameters())
+        terms = 2 * (len(self.view.axes) + len(self.view.pairs))
+        return PER_CALL + self.solving + terms * self.view.function.neurons.entries[0].size
+
     def values(self, x: FloatArray) -> FloatArray:
         """Return predictions (n,) at inputs ``x`` (n, g), counted."""
         if self.solve is None:
             return Baseline(self.name, self.module).values(x)  # type: ignore[arg-type]
         self._count(len(x))
         return self.solve(x)
+
+    def means(self, x: FloatArray, background: FloatArray, from_row: npt.NDArray[np.bool_]) -> FloatArray:
+        """Return mean predictions over background rows (b, g) that take some inputs from a row ``x``, (g,).
+
+        ``from_row``, (s, g), says which; the result has the shape (s,).
+        """
+        found, some = np.empty(len(from_row)), max(1, MIXED // background.size)
+        for first in range(0, len(from_row), some):
+            mixed = np.where(from_row[first : first + some, None], x, background)
+            values = self.values(mixed.reshape(-1, len(x)))
+            found[first : first + some] = values.reshape(len(mixed), -1).mean(axis=1)
+        return found
 
 
 def explained_models(
@@ -130,15 +174,16 @@ def _line(module: Any) -> tuple[FloatArray, FloatArray]:
 class Explainer:
     """A method under its name in tables, the models it runs on, and what its players are.
 
-    ``run(model, rows, reference, seed)``, with reference rows encoded as the rows are, returns contributions
-    (n, c) and base values (n,), or Parts with what else is known.
+    A row takes ``coalitions(c)`` coalitions of c columns, each evaluated with every background row, or what
+    costs as much. ``run(model, rows, reference, seed)``, with reference rows encoded as the rows are, returns
+    contributions (n, c) and base values (n,), or Parts with what else is known.
     """
 
     name: str
     models: tuple[str, ...]
     players: str
+    coalitions: Callable[[int], int]
     run: Callable[[ExplainedModel, Rows, FloatArray, int], tuple[FloatArray, FloatArray] | Parts]
-    all_coalitions: bool = False
 
     def __call__(self, model: ExplainedModel, rows: Rows, reference: FloatArray, *, seed: int) -> Attribution:
         """Explain the rows against ``reference`` (b, p), features of the rows' view."""
@@ -176,7 +221,7 @@ def _ours(method: str) -> Callable[..., Parts]:
     def run(model: ExplainedModel, rows: Rows, reference: FloatArray, seed: int) -> Parts:
         options: dict[str, Any] = {}
         if method == "shapley":
-            affordable = coalitions(rows, reference) * model.scores <= BUDGET
+            affordable = evaluations_of_all(rows, reference) * model.scores <= BUDGET
             options = {"exact": None if affordable else False, "random_state": seed}
         if model.view is None:
             raise ValueError(f"expected a spectral function for {method}; got the {model.name} model")
@@ -194,7 +239,7 @@ def _seen_by(view: ModelView, rows: Rows, reference: FloatArray) -> tuple[Rows, 
     return replace(rows, view=view, encoded=rows.inputs), rows.view.inputs(reference)
 
 
-def coalitions(rows: Rows, reference: FloatArray) -> int:
+def evaluations_of_all(rows: Rows, reference: FloatArray) -> int:
     """Return the evaluations that exact Shapley values take: rows × background × 2^columns."""
     return len(rows) * len(reference) * 2 ** len(rows.view.axes)
 
@@ -236,30 +281,60 @@ class _Float64(nn.Module):
 
 
 def _by_masking(kind: str) -> Callable[..., tuple[FloatArray, FloatArray]]:
-    """Return an explainer of SHAP that switches whole columns between the row and the background."""
+    """Return an explainer of SHAP that switches whole columns between the row and the background.
+
+    SHAP gets the game itself: columns hold the number of the explained row, from 1 on, where they come from
+    it, and 0 where they come from the background. So it keeps no copies of the inputs.
+    """
 
     def run(
         model: ExplainedModel, rows: Rows, reference: FloatArray, seed: int
     ) -> tuple[FloatArray, FloatArray]:
         import shap
 
-        background, column_of = rows.view.inputs(reference), rows.view.input_column_of
+        background, c = rows.view.inputs(reference), len(rows.view.columns)
 
         class Columns(shap.maskers.Masker):
-            shape = (len(reference), len(rows.view.columns))
+            shape, supports_delta_masking = (1, c), True
 
             def mask_shapes(self, _: FloatArray) -> list[tuple[int]]:
-                return [(self.shape[1],)]
+                return [(c,)]
 
-            def __call__(self, mask: Any, row: FloatArray) -> tuple[FloatArray]:
-                from_row = np.broadcast_to(np.asarray(mask, dtype=bool), self.shape[1])[column_of]
-                return (np.where(from_row, row, background),)
+            def __call__(self, mask: Any, row: FloatArray) -> tuple[Any, ...]:
+                if mask.dtype == bool:
+                    return (mask[None] * row,)
+                masks = switched(mask, c)
+                return (masks * row,), np.ones((len(masks), 1), dtype=bool)
+
+        def values(game: FloatArray) -> FloatArray:
+            x = rows.inputs[int(game.max()) - 1]
+            return model.means(x, background, game[:, rows.view.input_column_of] > 0)
 
         options = {"seed": seed} if kind == "PermutationExplainer" else {}
-        explanation = getattr(shap, kind)(model.values, Columns(), **options)(rows.inputs, silent=True)
+        numbers = np.repeat(np.arange(1.0, len(rows) + 1)[:, None], c, axis=1)
+        explanation = getattr(shap, kind)(values, Columns(), **options)(numbers, silent=True)
         return explanation.values, explanation.base_values
 
     return run
+
+
+def switched(places: npt.NDArray[np.int_], c: int) -> npt.NDArray[np.bool_]:
+    """Return the coalitions (s, c) that SHAP describes by the columns to switch, one coalition after another.
+
+    A column i as ``-i - 1`` is not the last one of its coalition, and a number beyond c switches nothing.
+
+    Examples
+    --------
+    >>> switched(np.array([9, 1, -1, 1]), 2).tolist()
+    [[False, False], [False, True], [True, False]]
+    """
+    is_last = places >= 0
+    column: npt.NDArray[np.int_] = np.where(is_last, places, -places - 1)
+    coalition: npt.NDArray[np.int_] = np.cumsum(is_last) - is_last
+    real = column < c
+    flips = np.zeros((np.count_nonzero(is_last), c), dtype=np.intp)
+    np.add.at(flips, (coalition[real], column[real]), 1)
+    return np.cumsum(flips, axis=0) % 2 == 1
 
 
 def _kernel(
@@ -292,16 +367,40 @@ def _captum(
     return rows.view.per_column(np.array(values).reshape(x.shape)), model.values(base).mean()
 
 
+def all_coalitions(c: int) -> int:
+    """Return the number of coalitions of c columns."""
+    return 2**c
+
+
+def _ours_by_shapley(c: int) -> int:
+    return 2**c if c <= MOST_PLAYERS else 2 * (c - 1) * ORDERS
+
+
+def _by_permutation(c: int) -> int:
+    return max(PERMUTATION_EVALUATIONS, 2 * c + 1)
+
+
+def _by_kernel(c: int) -> int:
+    """Return the number of samples, each as much dearer as SHAP's loop over the columns makes it."""
+    return min(2**c, 2 * c + KERNEL_SAMPLES) * (100 + c) // 100
+
+
+def _passes(count: int) -> Callable[[int], int]:
+    return lambda _: count
+
+
 EXPLAINERS = (
-    Explainer("path", (SPECTRAL,), SUMMED, _ours("path")),
-    Explainer("local", (SPECTRAL,), SUMMED, _ours("local")),
-    Explainer("shapley", (SPECTRAL,), PLAYER, _ours("shapley")),
-    Explainer("SHAP Exact", (SPECTRAL, MLP), PLAYER, _by_masking("ExactExplainer"), all_coalitions=True),
-    Explainer("SHAP Permutation", (SPECTRAL, MLP), PLAYER, _by_masking("PermutationExplainer")),
-    Explainer("SHAP Kernel", (SPECTRAL,), PLAYER, _kernel),
-    Explainer("Captum IG", (SPECTRAL,), INPUTS, _captum),
-    Explainer("SHAP Linear", (LINEAR,), INPUTS, _linear),
-    Explainer("SHAP Deep", (MLP,), INPUTS, _deep),
-    Explainer("SHAP Gradient", (MLP,), INPUTS, _gradient),
+    Explainer("path", (SPECTRAL,), SUMMED, _passes(20), _ours("path")),
+    Explainer("local", (SPECTRAL,), SUMMED, _passes(1), _ours("local")),
+    Explainer("shapley", (SPECTRAL,), PLAYER, _ours_by_shapley, _ours("shapley")),
+    Explainer("SHAP Exact", (SPECTRAL, MLP), PLAYER, all_coalitions, _by_masking("ExactExplainer")),
+    Explainer(
+        "SHAP Permutation", (SPECTRAL, MLP), PLAYER, _by_permutation, _by_masking("PermutationExplainer")
+    ),
+    Explainer("SHAP Kernel", (SPECTRAL,), PLAYER, _by_kernel, _kernel),
+    Explainer("Captum IG", (SPECTRAL,), INPUTS, _passes(GRADIENT * IG_STEPS), _captum),
+    Explainer("SHAP Linear", (LINEAR,), INPUTS, _passes(1), _linear),
+    Explainer("SHAP Deep", (MLP,), INPUTS, _passes(GRADIENT), _deep),
+    Explainer("SHAP Gradient", (MLP,), INPUTS, _passes(GRADIENT * GRADIENT_SAMPLES), _gradient),
 )
 """Explainers and the models that a comparison runs them on."""

@@ -22,6 +22,7 @@ from .explainers import ExplainedModel, Explainer
 
 RANDOM_ORDERS = 10
 MASKS = 20  # a row, for infidelity
+STEPS = 50  # most, from no column to all, of deletion and insertion
 SENSITIVE_ROWS, JITTERS, RADIUS = 10, 2, 0.1  # for sensitivity; the radius is in standard deviations
 
 Masks = npt.NDArray[np.bool_]
@@ -32,18 +33,18 @@ def coalition_means(model: ExplainedModel, rows: Rows, reference: FloatArray, ma
     n, s, _ = masks.shape
     means, background = np.empty((n, s)), rows.view.inputs(reference)
     for mean, x, from_row in zip(means, rows.inputs, masks[:, :, rows.view.input_column_of], strict=True):
-        mixed = np.where(from_row[:, None], x, background)
-        mean[:] = model.values(mixed.reshape(-1, len(x))).reshape(s, -1).mean(axis=1)
+        mean[:] = model.means(x, background, from_row)
     return means
 
 
 def curves(
     model: ExplainedModel, rows: Rows, reference: FloatArray, order: npt.NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the deletion and the insertion curve of columns in the given order (n, c): two arrays (c + 1,).
+    """Return the deletion and the insertion curve of columns in the given order (n, c): two arrays (s,).
 
-    Both are v(S) measured from v(none) towards the prediction and averaged over rows, as a share of the mean
-    distance: deletion falls from 1 to 0, insertion climbs from 0 to 1; NaN if all predictions equal v(none).
+    Their places are those of :func:`shares`. Both are v(S) measured from v(none) towards the prediction and
+    averaged over rows, as a share of the mean distance: deletion falls from 1 to 0, insertion climbs from 0
+    to 1; NaN if all predictions equal v(none).
 
     Examples
     --------
@@ -58,15 +59,31 @@ def curves(
     """
     c = order.shape[1]
     rank = order.argsort(axis=1)
-    inserted = rank[:, None, :] < np.arange(c + 1)[:, None]
+    steps = _steps(c)
+    inserted = rank[:, None, :] < steps[:, None]
     climb = coalition_means(model, rows, reference, inserted)
     fall = coalition_means(model, rows, reference, ~inserted)
     none, whole = climb[:, :1], fall[:, :1]
     toward, distance = np.sign(whole - none), float(np.abs(whole - none).mean())
     if distance == 0:
-        return np.full(c + 1, np.nan), np.full(c + 1, np.nan)
+        return np.full(len(steps), np.nan), np.full(len(steps), np.nan)
     deletion, insertion = (((v - none) * toward).mean(axis=0) / distance for v in (fall, climb))
     return deletion, insertion
+
+
+def shares(c: int) -> FloatArray:
+    """Return the shares of c columns at which curves are measured, from 0 to 1: at most 51, shape (s,).
+
+    Examples
+    --------
+    >>> shares(2), len(shares(300))
+    (array([0. , 0.5, 1. ]), 51)
+    """
+    return _steps(c) / c
+
+
+def _steps(c: int) -> npt.NDArray[np.intp]:
+    return np.linspace(0, c, min(c, STEPS) + 1).round().astype(np.intp)
 
 
 def attributed_order(attribution: Attribution, base: float) -> npt.NDArray[np.intp]:
@@ -88,9 +105,9 @@ def random_curves(
     return both[0], both[1]
 
 
-def area(curve: FloatArray) -> float:
-    """Return the area under a curve over the share of columns, 0 to 1."""
-    return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
+def area(curve: FloatArray, c: int) -> float:
+    """Return the area under a curve (s,) over the shares of c columns."""
+    return float(np.trapezoid(curve, shares(c)))
 
 
 def infidelity(

@@ -12,13 +12,22 @@ import numpy as np
 from tqdm import tqdm
 
 from .._common.arrays import FloatArray
+from ..attribution.explain import METHODS
 from ..attribution.result import Attribution
 from ..view import Rows
 from . import faithfulness
 from .agreement import Key
-from .explainers import BUDGET, EXPLAINERS, ExplainedModel, Explainer, coalitions
+from .explainers import BUDGET, EXPLAINERS, ExplainedModel, Explainer, all_coalitions, evaluations_of_all
 
 OK = "ok"
+
+WORK = 8 * 10**10
+"""Multiplications that a comparison takes if nobody asks for its rows: about ten seconds.
+
+An explainer that alone would need twice as many for the fewest rows is left out then.
+"""
+
+MOST_ROWS, FEWEST_ROWS = 200, 20
 
 Measure = Callable[[ExplainedModel, Explainer], dict[str, Any]]
 
@@ -31,6 +40,7 @@ class Study:
     reference: FloatArray
     seed: int
     notes: list[str]
+    too_dear: dict[Key, str] = field(default_factory=dict)
     attributions: dict[Key, Attribution] = field(default_factory=dict)
     faithfulness: list[dict[str, Any]] = field(default_factory=list)
     cost: list[dict[str, Any]] = field(default_factory=list)
@@ -38,12 +48,7 @@ class Study:
 
     def run(self, models: list[ExplainedModel]) -> None:
         """Run them all under a progress bar that names the one at work."""
-        cells = [
-            (model, explainer)
-            for model in models
-            for explainer in EXPLAINERS
-            if model.name in explainer.models
-        ]
+        cells = _cells(models)
         n, b = len(self.rows), len(self.reference)
         random: dict[str, dict[str, float]] = {}
         with tqdm(cells, unit="explainer", disable=None, leave=False) as bar:
@@ -57,8 +62,8 @@ class Study:
         deletion, insertion = faithfulness.random_curves(model, self.rows, self.reference, self._rng())
         self._keep_curves(model.name, "random", deletion, insertion)
         return {
-            "random_deletion": faithfulness.area(deletion),
-            "random_insertion": faithfulness.area(insertion),
+            "random_deletion": self._area(deletion),
+            "random_insertion": self._area(insertion),
         }
 
     def _cell(self, model: ExplainedModel, explainer: Explainer, random: dict[str, float]) -> None:
@@ -86,11 +91,11 @@ class Study:
         self.faithfulness.append(line)
 
     def _left_out(self, model: ExplainedModel, explainer: Explainer) -> str:
-        needed = coalitions(self.rows, self.reference) * model.scores
-        if explainer.all_coalitions and needed > BUDGET:
+        needed = evaluations_of_all(self.rows, self.reference) * model.scores
+        if explainer.coalitions is all_coalitions and needed > BUDGET:
             c = len(self.rows.view.axes)
             return f"left out: all coalitions of {c} columns would take {needed:.1e} evaluations"
-        return OK
+        return self.too_dear.get((model.name, explainer.name), OK)
 
     def _explain(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         """Explain the rows, after a first row that compiles the kernels; return the cost."""
@@ -131,7 +136,7 @@ class Study:
         )
         deletion, insertion = faithfulness.curves(model, self.rows, self.reference, order)
         self._keep_curves(model.name, explainer.name, deletion, insertion)
-        return {"deletion": faithfulness.area(deletion), "insertion": faithfulness.area(insertion)}
+        return {"deletion": self._area(deletion), "insertion": self._area(insertion)}
 
     def _infidelity(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         attribution = self.attributions[model.name, explainer.name]
@@ -148,12 +153,53 @@ class Study:
         """Return a generator with the same draws for every explainer."""
         return np.random.default_rng(self.seed)
 
+    def _area(self, curve: FloatArray) -> float:
+        return faithfulness.area(curve, len(self.rows.view.axes))
+
     def _keep_curves(self, model: str, method: str, deletion: FloatArray, insertion: FloatArray) -> None:
-        shares = np.linspace(0, 1, len(deletion))
+        shares = faithfulness.shares(len(self.rows.view.axes))
         for share, fall, climb in zip(shares, deletion, insertion, strict=True):
             self.curves.append(
                 {"model": model, "method": method, "share": share, "deletion": fall, "insertion": climb}
             )
+
+
+def affordable(models: list[ExplainedModel], c: int, b: int) -> tuple[int, dict[Key, str]]:
+    """Return for how many rows ``WORK`` suffices, and why some explainers are left out.
+
+    The work is counted, not timed: the same models, c columns and b background rows give the same answer.
+    """
+    explaining = {
+        (model.name, explainer.name): b * explainer.coalitions(c) * _each(model, explainer)
+        for model, explainer in _cells(models)
+    }
+    besides = 1 + faithfulness.SENSITIVE_ROWS * (1 + faithfulness.JITTERS)  # rows explained to measure it
+    too_dear = {
+        key: f"left out: even {FEWEST_ROWS} rows would take too long; max_rows or --compare-rows includes it"
+        for key, work in explaining.items()
+        if key[1] not in METHODS and (FEWEST_ROWS + besides) * work > 2 * WORK
+    }
+    a_row = sum(work for key, work in explaining.items() if key not in too_dear)
+    curves, masks = 2 * len(faithfulness.shares(c)), faithfulness.MASKS
+    measuring = sum(b * model.size * curves * faithfulness.RANDOM_ORDERS for model in models) + sum(
+        b * model.size * (curves + masks)
+        for model, explainer in _cells(models)
+        if (model.name, explainer.name) not in too_dear
+    )
+    rows = (WORK - besides * a_row) // (a_row + measuring)
+    return min(max(rows, FEWEST_ROWS), MOST_ROWS), too_dear
+
+
+def _cells(models: list[ExplainedModel]) -> list[tuple[ExplainedModel, Explainer]]:
+    """Return every model with every explainer that runs on it."""
+    return [
+        (model, explainer) for model in models for explainer in EXPLAINERS if model.name in explainer.models
+    ]
+
+
+def _each(model: ExplainedModel, explainer: Explainer) -> int:
+    """Return the work of an evaluation: our own methods add up matrices and solve them."""
+    return model.solving if explainer.name in METHODS else model.size
 
 
 _COST = dict.fromkeys(("gini", "ms_per_row", "evaluations_per_row"), np.nan)

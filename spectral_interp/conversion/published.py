@@ -15,6 +15,9 @@ state dict does not hold it.
   ``start`` and ``start + cumsum(softplus(increments))``.
 - ``matrices`` (p + 1, d, d): A_0 … A_p in full.
 
+Modules with a monotone feature (``feat_vec`` or ``last_diag``) are not read: some versions pass it through
+softplus and some through squareplus, and nothing in the state dict tells the two apart.
+
 Beside any of them ``mixing_weight`` (d,) makes it the mixture ``Σ_j w_j λ_j``. The solvers of these modules
 read the lower triangle of a matrix and ignore what is above, which need not be its mirror; so it is here.
 """
@@ -79,6 +82,8 @@ def from_state_dict(
 
     Raises
     ------
+    TypeError
+        If ``state`` is neither a mapping nor a path.
     ValueError
         If keys are unknown, shapes do not fit, numbers are not finite, ``matrices`` are not symmetric, what
         is needed is missing, or the file cannot be read.
@@ -95,7 +100,11 @@ def from_state_dict(
     >>> from_state_dict(state, weights=[-1.0, 1.0]).values([[-2.0]])
     array([4.])
     """
-    tensors = _read(state) if isinstance(state, str | Path) else dict(state)
+    tensors = _read(state) if isinstance(state, str | Path) else state
+    if not isinstance(tensors, Mapping):
+        raise TypeError(
+            f"expected a state dict, such as module.state_dict(), or a path; got {type(state).__name__}"
+        )
     arrays = {key: _array(key, value) for key, value in tensors.items()}
     own = arrays.pop(MIXTURE, None)
     if own is not None and weights is not None:
@@ -124,11 +133,15 @@ def _read(path: str | Path) -> dict[str, Any]:
 
 def _array(key: str, value: Any) -> FloatArray:
     """Return a tensor of PyTorch, or anything NumPy takes, as a float64 array."""
-    plain = value.detach().cpu().double().numpy() if hasattr(value, "detach") else value
+    plain = value
+    if hasattr(value, "detach"):
+        held = value.detach().cpu()
+        plain = (held if held.is_complex() else held.double()).numpy()
     try:
-        array = np.asarray(plain, dtype=np.float64)
+        array: FloatArray = np.asarray(plain).astype(np.float64, casting="same_kind")
     except (TypeError, ValueError):
-        raise ValueError(f"expected an array of numbers for {key!r}; got {type(value).__name__}") from None
+        got = "complex ones" if np.iscomplexobj(plain) else type(value).__name__
+        raise ValueError(f"expected an array of real numbers for {key!r}; got {got}") from None
     check_finite(key, array)
     return array
 
@@ -154,12 +167,23 @@ def _coefficients(arrays: Tensors, couplings: str | None) -> tuple[FloatArray, .
     if keys == _LINEAR:
         return (_triangles(arrays, couplings),)
     if keys not in _FORMS:
-        known = "; ".join(", ".join(sorted(form)) for form in (_LINEAR, *_FORMS))
-        got = ", ".join(sorted(arrays)) or "none"
-        raise ValueError(f"expected the keys of a published module, one of: {known}; got {got}")
+        raise _unknown(keys)
     if couplings is not None:
         raise ValueError(f"expected couplings only for lin.weight and lin.bias; got {couplings!r}")
     return _FORMS[keys](arrays)
+
+
+def _unknown(keys: frozenset[str]) -> ValueError:
+    """Return what to say of keys that are those of no form: what is there too, or which forms there are."""
+    largest = max((form for form in (_LINEAR, *_FORMS) if form < keys), key=len, default=None)
+    if largest is not None:
+        return ValueError(
+            f"expected {', '.join(sorted(largest))} and nothing else but {MIXTURE!r}; got "
+            f"{', '.join(sorted(keys - largest))} too; leave out what predictions do not depend on"
+        )
+    known = "; ".join(", ".join(sorted(form)) for form in (_LINEAR, *_FORMS))
+    got = ", ".join(sorted(keys)) or "none"
+    return ValueError(f"expected the keys of a published module, one of: {known}; got {got}")
 
 
 def _affine(arrays: Tensors, name: str) -> FloatArray:

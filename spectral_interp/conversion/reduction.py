@@ -45,7 +45,7 @@ STAY = 1e-3
 """Default penalty of a refit on leaving its start; without it the proven bound grows several times."""
 
 ROUNDING = 1e-12
-"""Error that a bound may have from rounding, as a fraction of the size of the terms of A."""
+"""Error that a bound may have from rounding, as a fraction of the size of the terms of A and T."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ class Reduction:
         Raises
         ------
         ValueError
-            If ``stay`` is negative or no number.
+            If ``stay`` is negative, infinite or NaN.
 
         Examples
         --------
@@ -123,8 +123,8 @@ class Reduction:
         >>> dropped.refit().rms_error < dropped.rms_error
         True
         """
-        if not stay >= 0:
-            raise ValueError(f"expected stay >= 0; got {stay}")
+        if not 0 <= stay < np.inf:
+            raise ValueError(f"expected a finite stay >= 0; got {stay}")
         pencil = _fitted(self, _between(self.z), stay, steps)
         moments = _moments(self.z)
         matrices, target = (_mixed(moments, one.matrices) for one in (self.original, pencil))
@@ -189,9 +189,15 @@ def to_tridiagonal(pencil: DensePencil, z: npt.ArrayLike, *, box: npt.ArrayLike 
 
 
 def _limits(pencil: DensePencil, box: npt.ArrayLike) -> FloatArray:
-    limits = pencil.check_features(box)
-    if len(limits) != 2:
+    limits = np.asarray(box, dtype=np.float64)
+    if limits.shape != (2, pencil.n_features):
         raise ValueError(f"expected box of shape (2, {pencil.n_features}); got {limits.shape}")
+    if not np.isfinite(limits).all():
+        end, i = np.argwhere(~np.isfinite(limits))[0].tolist()
+        which = ("least", "largest")[end]
+        raise ValueError(
+            f"expected finite limits in box; got {limits[end, i]} as the {which} value of feature {i}"
+        )
     if (limits[0] > limits[1]).any():
         i = int((limits[0] > limits[1]).argmax())
         raise ValueError(
@@ -202,7 +208,7 @@ def _limits(pencil: DensePencil, box: npt.ArrayLike) -> FloatArray:
 
 
 def _moments(z: FloatArray) -> FloatArray:
-    """Return L with ``L Lᵀ`` the second moments of (1, z), the largest direction first: (p + 1, p + 1)."""
+    """Return L, (p + 1, m), with ``L Lᵀ`` the second moments of (1, z), the largest direction first."""
     design = np.column_stack([np.ones(len(z)), z])
     _, size, directions = np.linalg.svd(design, full_matrices=False)
     return directions.T * (size / np.sqrt(len(z)))
@@ -240,7 +246,8 @@ def _range_in_box(errors: FloatArray, reduction: Reduction) -> tuple[float, floa
     absolute = (vectors[others] * np.abs(values[others])[:, None]) @ vectors[others].swapaxes(1, 2)
     rest = np.tensordot(half[others], absolute, axes=1)
     most = np.maximum(np.abs(low), np.abs(high))
-    slack = ROUNDING * float(reduction.original.row_sums @ np.append(1.0, most))
+    sizes = reduction.original.row_sums + reduction.pencil.row_sums
+    slack = ROUNDING * float(sizes @ np.append(1.0, most))
     ends = np.linalg.eigvalsh(corners - rest)[:, 0].min(), np.linalg.eigvalsh(corners + rest)[:, -1].max()
     return float(ends[0]) - slack, float(ends[1]) + slack
 

@@ -5,7 +5,7 @@ The differentiable functions are loaded when they are first used, as they need P
 
 from typing import TYPE_CHECKING
 
-from .._common.lazy import lazy_names
+from .._common.caching import lazy_names
 from .arrays import eigenpairs, eigenvalues, neighbours
 
 if TYPE_CHECKING:

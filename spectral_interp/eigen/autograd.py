@@ -39,7 +39,7 @@ def kth_eigenvalue(diag: Tensor, off: Tensor, k: SupportsIndex) -> Tensor:
 
     Without gradients no eigenvector is computed. Where the eigenvalue is simple it can be differentiated as
     often as wanted, with at most one level of forward mode; where it is multiple, the gradient is the one of
-    some unit eigenvector (a Clarke subgradient).
+    some unit eigenvector (a Clarke subgradient in the matrix).
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ import platform
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
+from .._common.choices import ROWS
 from ..pencil import MatrixPencil, SpectralFunction
 from ..tables.encoder import TableEncoder, without_columns
 from ..tables.frames import with_names
@@ -312,6 +314,79 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         encoded = Coordinates(self.encoder_.coordinates(frame, notes=unknown))
         labels, name = labels_of(frame, len(frame))
         return Rows(self.view(), encoded, self.encoder_.cells(frame), labels, name, tuple(unknown))
+
+    def report(
+        self,
+        X: Any,
+        y: Any = None,
+        path: str | Path | None = None,
+        *,
+        methods: Sequence[str] | None = None,
+        compare: bool = False,
+        output: Any = None,
+        against: Any = None,
+        max_rows: int = ROWS,
+        random_state: int = 0,
+    ) -> Any:
+        """Return a report of the model at some rows: a page that a notebook shows, and that a path keeps.
+
+        It is the page of ``spectral-interp analyze``. In a notebook it stands in an isolated frame.
+
+        Parameters
+        ----------
+        X : DataFrame or array_like, shape (n, columns)
+            Rows to explain; best rows that were not trained on.
+        y : array_like, shape (n,), optional
+            Their targets, for the metrics; missing ones are left out.
+        path : str or Path, optional
+            Where to write: the page alone if it ends in ``.html``, else a folder with the page, figures,
+            tables and summary, in place of an earlier one.
+        methods : sequence of {"local", "path", "shapley"}, optional
+            The first ranks the columns. By default local and path, beyond 12 classes local.
+        compare : bool
+            Whether to compare with SHAP and Captum, and with the models in ``baselines_``. It takes longest.
+        output, against : label, optional
+            The class to explain, and the class that its log-odds are measured against, as in
+            :func:`spectral_interp.explain`.
+        max_rows : int
+            Explain at most this many rows, drawn with ``random_state``; costly methods explain fewer.
+        random_state : int
+            Also of the redraws of the background and of the comparison.
+
+        Returns
+        -------
+        spectral_interp.report.Report
+            ``write(path)`` writes it later; ``analysis.tables`` are its tables.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` or ``y`` do not fit the model, or ``path`` is a folder of other files.
+        OSError
+            If it cannot be written; an earlier report stays.
+
+        Examples
+        --------
+        >>> from spectral_interp import SpectralRegressor
+        >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+        >>> est = est.fit(np.eye(20), np.arange(20.0))
+        >>> report = est.report(np.eye(20)[:5], methods=["local"])  # the last line of a cell shows it
+        >>> report.analysis.tables["importance_local"].columns[:2].tolist()
+        ['column', 'mean_abs_contribution']
+        """
+        above = import_module("spectral_interp.report")  # only when asked for: this room is below that one
+        return above.report_of(
+            self,
+            X,
+            y,
+            path,
+            methods=methods,
+            compare=compare,
+            output=output,
+            against=against,
+            max_rows=max_rows,
+            random_state=random_state,
+        )
 
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.

@@ -16,7 +16,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
-from .._common.text import plain_label
+from .._common.text import counted, plain_label
 from ..conversion.published import MIXTURE, from_state_dict
 from ..files import artifact
 from ..files.schema import MAX_WEIGHT
@@ -310,7 +310,7 @@ def _from_published(pencil: MatrixPencil, path: str | Path, columns: list[str] |
     n_features = pencil.n_features
     names = columns or [f"x{i}" for i in range(n_features)]
     if len(names) != n_features:
-        raise ValueError(f"expected {n_features} columns, the inputs of {path}; got {len(names)}")
+        raise ValueError(f"expected {counted(n_features, 'column')}, the inputs of {path}; got {len(names)}")
     structure = "dense" if pencil.structure == "dense" else "tridiagonal"
     est = KINDS["regression"](pencil.dim, structure=structure, form="single", k=pencil.k)
     est.form_, est.rungs_ = "single", pd.DataFrame()

@@ -41,7 +41,6 @@ MOST_FINGERPRINTS = 2**20
 MAX_WEIGHT = 1e150
 """Magnitude of a weight or a target; the squares of larger ones, in certificates and errors, overflow."""
 
-
 SUM_SLACK = 1e-9
 """How far shares may miss 1: rounding, and no more, or what is proven of a change of level would not hold."""
 
@@ -200,7 +199,7 @@ _HISTORY = all_of(
     lambda value, place: _EPOCHS(value, place) if value else None,
 )
 
-BARE = dict_of(_NAME, tensor(float32, float64, int64, axes=(1, 2, 3, 4), most=MAX_WEIGHT))
+BARE = dict_of(_NAME, tensor(float32, float64, int64, axes=(0, 1, 2, 3, 4), most=MAX_WEIGHT))
 """A bare state dict; which tensors make a model is known to :mod:`spectral_interp.conversion.published`."""
 
 _FINGERPRINTS = all_of(

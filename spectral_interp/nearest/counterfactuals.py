@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .._common.markup import block, sentences, table
 from .._common.messages import shown
 from .._common.progress import progress
-from .._common.text import at_least, counted, listed, number
+from .._common.text import at_least, counted, listed, number, value_text
 from ..boxes.limits import Free
 from ..boxes.ranges import SECONDS, coordinates
 from ..view import Rows
@@ -112,6 +113,12 @@ class Counterfactual:
         labels = ["row", *(f"answer {i + 1}" for i in range(len(answers)))]
         return pd.DataFrame([self.row, *answers], labels, list(self.columns)).infer_objects()
 
+    def _repr_html_(self) -> str:
+        lines = self.changes.itertuples(index=False, name=None)
+        changed = table(["column", "from", "to", "cost"], lines, len(self.changes), "columns")
+        others = (str(one) for one in self.others)
+        return block(sentences(str(self)), changed if self.found is not None else "", sentences(*others))
+
     def __str__(self) -> str:
         start = f"Predicted: {self.now}."
         if self.found is None and self.impossible:
@@ -119,7 +126,7 @@ class Counterfactual:
         if self.found is None:
             return f"{start} No change that gives {self.target} was found.{self._excluded}"
         parts = [
-            f"{column} from {_text(old)} to {_text(new)}"
+            f"{column} from {value_text(old)} to {value_text(new)}"
             for column, old, new in self.changes.iloc[:, :3].itertuples(index=False)
         ]
         nearest = f"{listed(parts)} (a change of {self._size(self.distance)})"
@@ -137,13 +144,6 @@ class Counterfactual:
             return counted(int(cost), "column")
         text = number(cost) if cost == self.distance else at_least(cost)
         return f"{text} standard deviation{'' if text == '1' else 's'}"
-
-
-def _text(value: Any) -> str:
-    missing = value is None or value != value
-    if isinstance(value, int | float | np.number) and not isinstance(value, bool) and not missing:
-        return number(float(value))
-    return "missing" if missing else str(value)
 
 
 def counterfactual(

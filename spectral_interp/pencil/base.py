@@ -98,7 +98,7 @@ class SpectralFunction(ABC):
     def gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return f (n,) and the diagonal and the coupling part of ``∂f/∂z_i = Σ vᵀA_i v``, (n, p) each.
 
-        Hellmann–Feynman. Where λ_k is multiple the gradient is one of Clarke's subgradients.
+        Hellmann–Feynman. Where λ_k is multiple, v is some unit eigenvector of it.
         """
         neurons = self.neurons
         values, v = neurons.pairs(neurons.at(self.check_features(z)))

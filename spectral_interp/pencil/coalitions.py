@@ -1,8 +1,9 @@
 """Eigenvalues of all matrices that are a start and the changes of a coalition of columns.
 
 With one indicator a column, ``A(s) = A + Σ_c s_c α_c + Σ_q s_c s_e β_q`` for pairs q of columns c and e. The
-kernel holds the changes of sixteen matrices in the fastest cache and takes one coalition after another; the
-sums over the columns l, l + 1, … of a coalition are kept, so that most cost two additions.
+kernel holds the changes of sixteen matrices in the fastest cache and takes one coalition after another. The
+sums over the columns l, l + 1, … of a coalition are kept, so that most of all 2^c cost two additions.
+Coalitions that grow along an order of the columns cost one addition each, and one a pair.
 """
 
 from __future__ import annotations
@@ -102,32 +103,59 @@ def _one_by_one(
 def _plan(content: bytes, shape: tuple[int, int], pairs: tuple[tuple[int, int], ...]) -> tuple[IntArray, ...]:
     """Return how the matrix of a coalition follows from those before: steps, terms, ends, guides.
 
-    At place 0 is the start, at place l + 1 the sum over the columns from l on that a coalition has. A step
-    (a, b, t, u) takes the sum at place a, adds the terms from t to u, and puts it to place b, but not to 0.
-    The last step of a coalition gives its matrix; without one it is the same as before.
+    A step (a, b, t, u) takes the sum at place a, adds the terms from t to u, and puts it to place b, but not
+    to 0, where the start is. The last step of a coalition gives its matrix; without one it is the same as
+    before. Guides are coalitions a, b, n that predict the eigenvalue of another by ``λ_a + λ_b - λ_n``.
     """
-    masks, c = np.frombuffer(content, dtype=bool).reshape(shape), shape[1]
-    steps, terms, ends, level = list[tuple[int, ...]](), list[int](), list[int](), [0] * (c + 1)
+    masks = np.frombuffer(content, dtype=bool).reshape(shape)
+    steps, terms, ends, guides = _grown(masks, pairs) if _grows(masks) else _nested(masks, pairs)
+    return np.array(steps, dtype=np.intp).reshape(-1, 4), np.array(terms, dtype=np.intp), ends, guides
+
+
+def _grows(masks: Masks) -> bool:
+    """Return whether every coalition has one column, or one more than the coalition before it."""
+    sizes = masks.sum(axis=1)
+    within = (masks[:-1] <= masks[1:]).all(axis=1) & (sizes[1:] == sizes[:-1] + 1)
+    return bool(sizes[0] == 1 and (within | (sizes[1:] == 1)).all())
+
+
+def _grown(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
+    """Return a plan that adds one column at a time: the running sum is at place 1, the guide is before."""
+    s, c = masks.shape
+    others = [[(sum(own) - i, c + q) for q, own in enumerate(pairs) if i in own] for i in range(c)]
+    first = masks.sum(axis=1) == 1
+    before = np.vstack([np.zeros_like(masks[:1]), masks[:-1]]) & ~first[:, None]
+    steps, terms = list[tuple[int, ...]](), list[int]()
+    for mask, column, is_first in zip(masks, (masks & ~before).argmax(axis=1).tolist(), first, strict=True):
+        begin = len(terms)
+        terms += [column, *(term for other, term in others[column] if mask[other])]
+        steps.append((0 if is_first else 1, 1, begin, len(terms)))
+    guides = np.where(first, -1, np.arange(s) - 1)
+    return steps, terms, np.arange(1, s + 1), np.repeat(guides[:, None], 3, axis=1)
+
+
+def _nested(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
+    """Return a plan for any coalitions: at place l + 1 is the sum over the columns from l on."""
+    steps, terms, ends, level = list[tuple[int, ...]](), list[int](), list[int](), [0] * (masks.shape[1] + 1)
     for s, mask in enumerate(masks):
-        differs = np.flatnonzero(mask != masks[s - 1]) if s else np.array([c - 1])
+        differs = np.flatnonzero(mask != masks[s - 1]) if s else np.array([masks.shape[1] - 1])
         top = max(differs.tolist(), default=-1)
         for column in range(top, -1, -1):
             level[column] = level[column + 1]
             if mask[column]:
                 with_later = (q for q, own in enumerate(pairs) if min(own) == column and mask[max(own)])
                 first, into = len(terms), column + 1 if column else 0
-                terms += [column, *(c + q for q in with_later)]
+                terms += [column, *(masks.shape[1] + q for q in with_later)]
                 steps.append((level[column], into, first, len(terms)))
                 level[column] = into
         if (top >= 0 or s == 0) and not mask[: top + 1].any():
             steps.append((level[0], 0, 0, 0))
         ends.append(len(steps))
-    found = np.array(steps, dtype=np.intp).reshape(-1, 4), np.array(terms, dtype=np.intp), np.array(ends)
-    return *found, _guides(masks)
+    return steps, terms, np.array(ends), _guides(masks)
 
 
 def _guides(masks: Masks) -> IntArray:
-    """Return coalitions a, b, n that predict the eigenvalue of another by ``λ_a + λ_b - λ_n``: (s, 3).
+    """Return the guides of a coalition S: shape (s, 3).
 
     They are S − i, S − j and S − i − j for the first two columns that S has, or S − i for any column, three
     times. All come before S; where there are none, the row is -1.

@@ -1,19 +1,24 @@
-"""Figures: each an object that builds its table, draws it on given Axes, and states what it shows.
+"""Figures: each an object that builds its table, draws it on Axes, and states what it shows.
 
-``plots.NAME_table(...)``, which is ``plots.NAME.table(...)``, returns a table. ``plots.NAME(table, ax)``
-draws it and returns the Axes. ``plots.NAME.finding(table)`` returns a sentence. Some figures are tables only.
+``plots.NAME(...)`` draws and returns the Axes: ``plots.waterfall(att[0])`` on a new figure,
+``plots.waterfall(att[0], ax=ax)`` on yours. To have the numbers as well, take two steps:
+``plots.NAME_table(...)``, which is ``plots.NAME.table(...)``, returns a table of what ``plots.NAME`` takes,
+``plots.NAME(table, ax)`` draws it, and ``plots.NAME.finding(table)`` returns a sentence. Some figures are
+tables only.
 """
 
 from .accuracy import accuracy, accuracy_table
 from .agreement import agreement, agreement_table
 from .background_stability import background_stability, background_stability_table
 from .beeswarm import beeswarm, beeswarm_table
+from .central_slopes import central_slopes, central_slopes_table
 from .certified import certified, certified_table
 from .chain import chain, chain_table
 from .class_contrasts import class_contrasts, class_contrasts_table
 from .class_importance import class_importance, class_importance_table
 from .confusion import confusion, confusion_table
 from .cost import cost, cost_table
+from .curves import curves, curves_table
 from .deletion import deletion, deletion_table
 from .dependence import dependence, dependence_table
 from .dispute import dispute, dispute_table
@@ -22,9 +27,13 @@ from .faithfulness_cost import faithfulness_cost, faithfulness_cost_table
 from .figure import Exhibit, Figure
 from .importance import importance, importance_table
 from .importance_by_model import importance_by_model, importance_by_model_table
+from .interactions import interactions, interactions_table
+from .joint import joint, joint_table
 from .latents import latents, latents_table
 from .margins import margins, margins_table
+from .nearest_change import nearest_change, nearest_change_table
 from .pieces import pieces, pieces_table
+from .proven_ranges import proven_ranges, proven_ranges_table
 from .region_map import region_map, region_map_table
 from .rungs import rungs, rungs_table
 from .segments import segments, segments_table
@@ -49,6 +58,8 @@ __all__ = [
     "background_stability_table",
     "beeswarm",
     "beeswarm_table",
+    "central_slopes",
+    "central_slopes_table",
     "certified",
     "certified_table",
     "chain",
@@ -62,6 +73,8 @@ __all__ = [
     "confusion_table",
     "cost",
     "cost_table",
+    "curves",
+    "curves_table",
     "deletion",
     "deletion_table",
     "dependence",
@@ -77,12 +90,20 @@ __all__ = [
     "importance_by_model",
     "importance_by_model_table",
     "importance_table",
+    "interactions",
+    "interactions_table",
+    "joint",
+    "joint_table",
     "latents",
     "latents_table",
     "margins",
     "margins_table",
+    "nearest_change",
+    "nearest_change_table",
     "pieces",
     "pieces_table",
+    "proven_ranges",
+    "proven_ranges_table",
     "region_map",
     "region_map_table",
     "rungs",

@@ -273,12 +273,13 @@ def finding(table: pd.DataFrame) -> str:
     for of in chain["of"].unique():
         at = sums[of].abs().idxmax()
         most.append(f"{_text(table, sums[of][at])} at {of} {at}")
-    what = "All columns together add" if _is_single(table) else "Mean sizes of all columns add up to"
-    text += f". {what} most here: {listed(most)} ({table['unit'].iloc[0]})."
+    single = _is_single(table)
+    what = "All columns together add most" if single else "Added over all columns, mean sizes are largest"
+    text += f". {what} here: {listed(most)} ({table['unit'].iloc[0]})."
     if len(most) == 1:
         return text
     share = bars[table["of"] == "bond"].abs().sum() / bars.abs().sum()
-    return f"{text} Bonds make {share:.0%} of the sizes of all bars."
+    return f"{text} Bonds make up {share:.0%} of the sizes of all bars."
 
 
 READING = (

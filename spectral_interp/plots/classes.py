@@ -73,6 +73,7 @@ def contrast(one: Attribution, other: Attribution) -> Attribution:
         base_diagonal=None,
         base_coupling=None,
         refit_deviation=None,
+        of_members=None,
         detail=None,
     )
 

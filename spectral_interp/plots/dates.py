@@ -12,8 +12,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from .._common.arrays import FloatArray
 from ..view.dates import as_dates, days_of
 
-TICKS = 7
-"""Most dates beside an axis."""
+TICKS, FEW_TICKS = 7, 4
+"""Most dates beside an axis, and beside a narrow one."""
 
 
 def holds_dates(values: pd.Series) -> bool:
@@ -39,8 +39,8 @@ def drawn(values: Any) -> FloatArray:
     return days_of(as_dates(array)) if array.dtype.kind == "M" else array.astype(np.float64)
 
 
-def label_dates(axis: Axis) -> None:
+def label_dates(axis: Axis, *, narrow: bool = False) -> None:
     """Label an axis of days since 1970-01-01 with a few dates."""
-    locator = AutoDateLocator(maxticks=TICKS)
+    locator = AutoDateLocator(minticks=2, maxticks=FEW_TICKS) if narrow else AutoDateLocator(maxticks=TICKS)
     axis.set_major_locator(locator)
     axis.set_major_formatter(ConciseDateFormatter(locator))

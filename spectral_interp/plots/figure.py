@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import pandas as pd
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from .._common.text import row_text
-from .style import HEIGHT
+from .style import HEIGHT, style
 from .text import plain_text
+
+WIDTH = 7.2
+"""Of a figure, in inches."""
 
 Words = str | Callable[[pd.DataFrame], str]
 """A format string over the first line of a table, or what returns one for a table."""
@@ -19,7 +24,12 @@ Words = str | Callable[[pd.DataFrame], str]
 
 @dataclass(frozen=True)
 class Figure:
-    """A kind of figure, or of a table that has no drawing. Called with a table and Axes, it draws.
+    """A kind of figure, or of a table that has no drawing.
+
+    Called with what its table is built from, or with a table, it draws it: on given Axes, or on those of a
+    new figure as high as it needs, with the looks of :func:`spectral_interp.plots.style` for a screen. A new
+    figure is one of pyplot, so a notebook shows it and ``plt.show()`` does in a script. It is never drawn
+    over the last figure, which would have another height.
 
     Attributes
     ----------
@@ -54,6 +64,8 @@ class Figure:
     'mean |contribution| (prediction)'
     >>> plots.importance.finding(table).split(",")[0]
     'z0 is the only column'
+    >>> plots.waterfall(att[0], ax=Canvas().subplots()).get_xlabel()
+    'prediction (prediction)'
     """
 
     name: str
@@ -72,13 +84,82 @@ class Figure:
         if self.draw is not None:
             object.__setattr__(self, "__doc__", self.draw.__doc__)
 
-    def __call__(self, table: pd.DataFrame, ax: Axes, **options: Any) -> Axes:
-        """Draw the table on the Axes and return them."""
+    def __call__(self, *data: Any, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the figure and return the Axes it is on.
+
+        Parameters
+        ----------
+        *data
+            A table, or what ``table`` takes, such as an attribution. Axes may stand last.
+        ax : Axes, optional
+            Those of a new figure if not given.
+        **options
+            Of ``table``, where no table is given, and of the drawing.
+
+        Raises
+        ------
+        TypeError
+            If the figure is a table only, or ``data`` or ``options`` are not what it takes.
+        ValueError
+            If the table is another than that of this figure.
+        """
         if self.draw is None:
             raise TypeError(f"expected a figure with a drawing; got {self.name}, which is a table only")
-        with plain_text(ax):
-            self.draw(table, ax, **options)
-        return ax
+        if ax is None and data and isinstance(data[-1], Axes):
+            *data, ax = data  # type: ignore[assignment]
+        built = len(data) != 1 or not isinstance(data[0], pd.DataFrame)
+        own = self._own(options) if built else {}
+        look = {name: value for name, value in options.items() if name not in own}
+        self._check_look(look)
+        table = self._built(data, own) if built else data[0]
+        try:
+            return self._drawn(table, ax, look)
+        except KeyError as error:
+            raise ValueError(f"expected the table of plots.{self.name}_table; it has no {error}") from error
+
+    def _drawn(self, table: pd.DataFrame, ax: Axes | None, look: Mapping[str, Any]) -> Axes:
+        """Draw on the Axes, or on those of a new figure, which is closed if that fails."""
+        if ax is not None:
+            with plain_text(ax):
+                self.draw(table, ax, **look)  # type: ignore[misc]
+            return ax
+        with style():
+            figure, new = plt.subplots(figsize=(WIDTH, self.height(table)))
+            try:
+                return self._drawn(table, new, look)
+            except BaseException:
+                plt.close(figure)
+                raise
+
+    def _own(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those of the options that are of the table."""
+        takes = inspect.signature(self.table).parameters
+        return {name: value for name, value in options.items() if name in takes}
+
+    def _check_look(self, look: Mapping[str, Any]) -> None:
+        """Raise TypeError unless the drawing has these options."""
+        takes = [*inspect.signature(self.draw).parameters][2:]  # type: ignore[arg-type]
+        other = [name for name in look if name not in takes]
+        if other:
+            known = f"options {', '.join(takes)}" if takes else "no options"
+            raise TypeError(f"expected {known} for the drawing of plots.{self.name}; got {', '.join(other)}")
+
+    def _built(self, data: Sequence[Any], own: Mapping[str, Any]) -> pd.DataFrame:
+        """Return the table of what it is built from; TypeError if that is something else."""
+        signature = inspect.signature(self.table, eval_str=True)
+        try:
+            given = signature.bind(*data, **own).arguments
+        except TypeError as error:
+            takes = ", ".join(signature.parameters)
+            raise TypeError(f"expected a table or {takes} for plots.{self.name}; {error}") from None
+        for name, value in given.items():
+            kind: Any = signature.parameters[name].annotation
+            if isinstance(kind, type) and is_dataclass(kind) and not isinstance(value, kind):
+                raise TypeError(
+                    f"expected {name} to be of type {kind.__name__} for plots.{self.name}; "
+                    f"got {type(value).__name__}"
+                )
+        return self.table(*data, **own)
 
     def of(self, table: pd.DataFrame, label: str = "", **options: Any) -> Exhibit:
         """Return the figure of one table. The options are those of the drawing."""

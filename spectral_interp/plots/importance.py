@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from .._common.arrays import FloatArray
 from .._common.text import counted, listed, number
+from ..attribution.changes import deviation
 from ..attribution.result import Attribution
 from .figure import Figure
 from .lines import (
@@ -31,8 +32,9 @@ NAMED = 5
 def importance_table(attribution: Attribution) -> pd.DataFrame:
     """Return mean |contribution| per column and, where the method splits, of its two parts; largest first.
 
-    Of a model of several fits ``mean_refit_deviation`` is the mean of the contributions' standard deviations
-    over the fits, and ``below_refit_deviation`` counts the rows whose |contribution| is smaller than its own.
+    Of a model of several fits ``refit_deviation`` is the standard deviation, over the fits, of the column's
+    mean |contribution|. ``mean_refit_deviation`` is the mean over rows of the contributions' own standard
+    deviations, and ``below_refit_deviation`` counts the rows whose |contribution| is smaller than its own.
     """
     parts = {"contribution": attribution.values}
     if attribution.diagonal is not None and attribution.coupling is not None:
@@ -52,20 +54,24 @@ def importance_table(attribution: Attribution) -> pd.DataFrame:
 
 
 def _refits(attribution: Attribution) -> dict[str, FloatArray]:
-    """Return what the contributions' deviations over several fits are, and how many exceed them."""
-    deviation = attribution.refit_deviation
-    if deviation is None:
+    """Return how far mean sizes, and contributions, deviate over several fits, and how many are smaller."""
+    own = attribution.refit_deviation
+    if own is None:
         return {}
-    below = (np.abs(attribution.values) < deviation).sum(axis=0)
-    return {"mean_refit_deviation": deviation.mean(axis=0), "below_refit_deviation": below}
+    sizes = np.abs(attribution.by_member()).mean(axis=0)
+    return {
+        "refit_deviation": deviation(sizes, axis=1),
+        "mean_refit_deviation": own.mean(axis=0),
+        "below_refit_deviation": (np.abs(attribution.values) < own).sum(axis=0),
+    }
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel.
 
-    A whisker is as long as the mean refit deviation, to both sides. Methods without parts have a grey bar,
-    and models without couplings plain ones. The columns after the first twenty are one line, the sum of their
-    mean sizes.
+    A whisker is as long as the refit deviation of the mean size, to both sides. Methods without parts have a
+    grey bar, and models without couplings plain ones. The columns after the first twenty are one line, the
+    sum of their mean sizes.
 
     Parameters
     ----------
@@ -87,8 +93,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         reach = diagonal + coupling
         if coupling.any():
             _add_couplings(diagonal, coupling, whole, ax)
-    if "mean_refit_deviation" in table:
-        _add_deviations(whole, table["mean_refit_deviation"].to_numpy(), ax)
+    if "refit_deviation" in table:
+        _add_deviations(whole, table["refit_deviation"].to_numpy(), ax)
     name_lines(ax, names, colours=colours)
     ax.set_xlim(left=0)
     if len(names) < len(table):
@@ -130,7 +136,7 @@ def _add_deviations(whole: FloatArray, deviation: FloatArray, ax: Axes) -> None:
         ecolor=NEUTRAL,
         elinewidth=1.2,
         capsize=3,
-        label="± refit deviation (mean)",
+        label="± refit deviation",
     )
 
 
@@ -192,11 +198,11 @@ READING = (
 
 def reading(table: pd.DataFrame) -> str:
     """Return how to read it."""
-    if "mean_refit_deviation" not in table:
+    if "refit_deviation" not in table:
         return READING
     return (
-        f"{READING} The whisker is the mean refit deviation: the standard deviation of a contribution over "
-        "the fits that the model is the average of."
+        f"{READING} The whisker is the refit deviation: the standard deviation of the column's mean "
+        "|contribution| over the fits that the model is the average of."
     )
 
 
@@ -213,7 +219,8 @@ importance = Figure(
         "mean_abs_contribution": "mean |contribution|",
         "mean_abs_diagonal": "mean |diagonal|",
         "mean_abs_coupling": "mean |coupling|",
-        "mean_refit_deviation": "mean refit deviation",
+        "refit_deviation": "refit deviation",
+        "mean_refit_deviation": "mean refit deviation of a contribution",
         "below_refit_deviation": "rows below their refit deviation",
     },
     once=("unit", "method", "rows"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,8 @@ def name_levels(ax: Axes, levels: Sequence[str]) -> None:
     """Name the places 0, 1, … along the axis, upright where the names would run into each other."""
     texts = shorten_all(levels, VALUE)
     size = float(ax.xaxis.get_ticklabels()[0].get_fontsize())
-    wide = sum(len(text) + 1 for text in texts) * LETTER * size > room(ax)
+    longest = max((len(one) + len(other) for one, other in pairwise(texts)), default=0) / 2 + 1
+    wide = longest * len(texts) * LETTER * size > room(ax)
     if wide:
         size = max(5.0, min(size, 1.2 * room(ax) / len(texts)))
     ax.set_xticks(range(len(texts)), texts, rotation=90 if wide else 0, fontsize=size)

@@ -175,12 +175,14 @@ def height(lines: int) -> float:
     return max(3.2, round(1.9 + 0.3 * lines, 1))
 
 
-def label_log(axis: Axis) -> None:
+def label_log(axis: Axis, *, narrow: bool = False) -> None:
     """Label a logarithmic axis, its limits set, with a few plain numbers, also over less than a decade."""
     low, high = axis.get_view_interval()
-    decades = high / low
-    steps = (1.0,) if decades > 1e3 else (1.0, 3.0) if decades > 1e2 else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=steps, numticks=9) if decades > 4 else MaxNLocator(5))
+    ratio, most = high / low, (10, 30) if narrow else (1e2, 1e3)
+    steps = (1.0,) if ratio > most[1] else (1.0, 3.0) if ratio > most[0] else (1.0, 2.0, 5.0)
+    axis.set_major_locator(
+        LogLocator(subs=steps, numticks=9) if ratio > 4 else MaxNLocator(3 if narrow else 5)
+    )
     axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axis.set_minor_formatter(NullFormatter())
 

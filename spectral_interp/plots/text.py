@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,6 @@ from itertools import takewhile
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -20,6 +18,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from .._common.text import number, row_text, visible
+from .._common.text import value_text as value_text  # which figures use beside the names here
 
 NAME, VALUE, UNIT = 24, 12, 34
 """Characters of a column's name, of a value and of a unit that figures show."""
@@ -94,7 +93,7 @@ def room(ax: Axes) -> float:
     points = 72 * ax.figure.bbox.width / ax.figure.dpi
     whole = points * min(1.0, ax.get_position().width / 0.775)
     beside = (len(label.get_text()) * LETTER * float(label.get_fontsize()) for label in ax.get_yticklabels())
-    bars = len(ax.figure.axes) - 1
+    bars = sum(other.get_label() == "<colorbar>" for other in ax.figure.axes)
     return float(max(0.35 * whole, whole - max(beside, default=0.0) - 40 - 60 * bars))
 
 
@@ -137,24 +136,6 @@ def _make_plain(text: Any) -> None:
     families = {_families()[code] for code in foreign if code in _families()}
     if families:  # matplotlib takes each character from the first that has it
         text.set_fontfamily([*text.get_fontfamily(), *sorted(families)])
-
-
-def value_text(value: object) -> str:
-    """Return a value of a table as text.
-
-    Examples
-    --------
-    >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(np.datetime64("2024-01-31"))
-    ('21.6', 'missing', 'Oslo', '2024-01-31')
-    """
-    if pd.isna(value):  # type: ignore[call-overload]
-        return "missing"
-    if isinstance(value, np.datetime64 | datetime.datetime):
-        moment: Any = value
-        text = str(np.datetime64(moment, "s"))
-        return text.removesuffix(":00").removesuffix("T00:00")
-    plain = isinstance(value, str | bool) or not pd.api.types.is_number(value)
-    return str(value) if plain else number(float(value))  # type: ignore[arg-type]
 
 
 def shorten(text: str, width: int = NAME) -> str:

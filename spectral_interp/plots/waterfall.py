@@ -40,7 +40,7 @@ _ABOVE, _BELOW = -0.8, -0.2
 """Where the base value stands above the first line, and the prediction from the number of lines."""
 
 
-def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
+def waterfall_table(attribution: Attribution, row: int | None = None) -> pd.DataFrame:
     """Return one line per column of one row, the largest |contribution| first, and where its bar starts.
 
     Beyond ten columns the smallest are one line, "N others". ``diagonal`` and ``coupling`` are the parts of
@@ -51,13 +51,13 @@ def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
     Parameters
     ----------
     attribution : Attribution
-    row : int
-        Place in the attribution; negative counts from the last.
+    row : int, optional
+        Place in the attribution; negative counts from the last. It may be left out where there is one row.
 
     Raises
     ------
     ValueError
-        If there is no such row.
+        If there is no such row, or there are several and none is chosen.
 
     Examples
     --------
@@ -67,6 +67,9 @@ def waterfall_table(attribution: Attribution, row: int) -> pd.DataFrame:
     [['z0', '2', 5.0, 4.387], ['z1', '−1', 9.387, -3.084]]
     """
     n, c = attribution.values.shape
+    if row is None and n != 1:
+        raise ValueError(f"expected one row for a waterfall, such as att[0]; got {n} and no place of one")
+    row = row or 0
     if not -n <= row < n:
         raise ValueError(f"expected row below {n}, the number of rows explained; got {row}")
     row %= n

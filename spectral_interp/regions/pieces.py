@@ -24,6 +24,8 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
+from .._common.markup import block, sentences, table
+from .._common.text import counted, number, percent
 from ..pencil import MatrixPencil, Pencil, SpectralFunction
 from ..view import ModelView, Rows, output_rows
 
@@ -151,6 +153,24 @@ class Regions:
         shares = variance_shares(function, self.rows.z)
         neuron = int(np.nan_to_num(shares).argmax())
         return Leading(neuron, float(shares[neuron]), _regions(of_neuron(self.rows, neuron)))
+
+    def _repr_html_(self) -> str:
+        rows, unit = counted(len(self.prediction), "row"), self.rows.view.output.unit
+        what = f"Where the model is linear, at {rows} ({unit})."
+        own, which, against = self.leading, "", "the model"
+        if not isinstance(own.regions.rows.view.function, Pencil):
+            return block(sentences(what, "Its latents depend on the basis, as its matrices are dense."))
+        if own.regions is not self:
+            which = f" of neuron {own.neuron}, which has {percent(own.share)} of the variance of predictions,"
+            against = "this neuron"
+        explained = (
+            f"The diagonal part{which} has an R² of {number(own.regions.skeleton_r2)} against {against}."
+        )
+        latents = own.regions.latents()[["latent", "rows", "share"]]
+        lines = latents.itertuples(index=False, name=None)
+        return block(
+            sentences(what, explained), table(list(map(str, latents)), lines, len(latents), "latents")
+        )
 
     def pieces(self, eps: float) -> tuple[IntArray, IntArray]:
         """Return few tangent planes of f such that every row lies within ``eps`` of that of its piece.

@@ -1,6 +1,6 @@
 """The analysis of one model: tables, figures, summary and page."""
 
 from .analysis import Analysis, analyze, choose_rows, complete_baselines
-from .writing import write
+from .writing import Report, report_of, write
 
-__all__ = ["Analysis", "analyze", "choose_rows", "complete_baselines", "write"]
+__all__ = ["Analysis", "Report", "analyze", "choose_rows", "complete_baselines", "report_of", "write"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,8 @@ from .._common.text import as_text, class_text, plain_label
 from ..comparison.baselines import fit_baselines
 from ..plots import Exhibit
 from ..plots.class_contrasts import contrast_sentences
+from ..plots.nearest_change import ChangeFound
+from ..plots.proven_ranges import RangesFound
 from ..tables.reading import split_target
 from ..view import Rows
 from .folder import MADE_BY
@@ -44,6 +46,12 @@ from .summary import (
 
 PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
 """Whose versions a report names."""
+
+MANY, FEWEST = 3, 5
+"""Classes beyond which costly methods explain fewer rows, and the fewest that these and a comparison take."""
+
+MOST_OF_PATH = 12
+"""Classes beyond which path contributions are computed only where they are asked for."""
 
 OF_ONE_NEURON = {
     *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate", "alpha"),
@@ -120,12 +128,24 @@ def choose_rows(
     >>> len(X), y
     (5, None)
     """
-    if limit < 1:
-        raise ValueError(f"expected at least 1 row to explain; got {limit}")
     found = est.heldout_ if data is None else _with_targets(est, data)
     if found is None:
         raise ValueError("expected rows to explain; got a model that stores none; pass --data ROWS")
-    X, y = est.encoder_.select(found[0]), found[1]
+    return drawn(est.encoder_.select(found[0]), found[1], limit=limit, seed=seed)
+
+
+def drawn(
+    X: pd.DataFrame, y: pd.Series | None, *, limit: int, seed: int
+) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Return up to ``limit`` rows, drawn with ``seed``, in the order of their table, and their targets.
+
+    Raises
+    ------
+    ValueError
+        If ``limit`` is not positive.
+    """
+    if limit < 1:
+        raise ValueError(f"expected at least 1 row to explain; got {limit}")
     rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:limit])
     return X.iloc[rows], None if y is None else y.iloc[rows]
 
@@ -201,17 +221,44 @@ def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
     data : str, optional
         File of the rows; those held out in training if not given.
     """
-    settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
-    if est.form_ == "sum":
-        settings = {name: value for name, value in settings.items() if name not in OF_ONE_NEURON}
-    trained = {"epochs": epochs_of(est), **est.made_by_, **settings}
     made = {
         "command": shlex.join(["python", "-m", "spectral_interp.analyze", *sys.argv[1:]]),
         "model": str(model),
         "rows": data or f"held out in training, stored in {model}",
-        "training": ", ".join(f"{name} {value}" for name, value in trained.items()),
+        "training": training(est),
     }
     return {name: as_text(text) for name, text in made.items()}
+
+
+def training(est: Estimator) -> str:
+    """Return in words how a model was trained."""
+    settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
+    if est.form_ == "sum":
+        settings = {name: value for name, value in settings.items() if name not in OF_ONE_NEURON}
+    trained = {"epochs": epochs_of(est), **est.made_by_, **settings}
+    return ", ".join(f"{name} {value}" for name, value in trained.items())
+
+
+def fewer(rows: int, est: Any, *, most: int = 1) -> int:
+    """Return how many rows to explain by costly methods: fewer where a model has more than ``most`` scores.
+
+    Every class has matrices of its own, and an output depends on all of them.
+    """
+    return rows if est.n_outputs <= most else max(most * rows // est.n_outputs, FEWEST)
+
+
+def default_methods(est: Any, provenance: dict[str, str], asking: str) -> list[str]:
+    """Return the methods where none are asked for; what is left out is added to the provenance.
+
+    ``asking`` is what asks for all of them.
+    """
+    if est.n_outputs <= MOST_OF_PATH:
+        return list(DEFAULT_METHODS)
+    provenance["methods"] = (
+        f"local; path contributions are left out by default for more than {MOST_OF_PATH} classes, where they "
+        f"may take minutes: {asking} asks for them"
+    )
+    return ["local"]
 
 
 def analyze(
@@ -221,11 +268,13 @@ def analyze(
     *,
     methods: Sequence[str] = DEFAULT_METHODS,
     most: int | None = None,
-    compare_rows: int = 0,
+    compare_rows: int | None = 0,
     seed: int,
     provenance: dict[str, str] | None = None,
     output: Any = None,
     against: Any = None,
+    fixed: Iterable[str] = (),
+    limits: Mapping[str, Any] | None = None,
 ) -> Analysis:
     """Explain the rows ``X`` and gather tables, figures and summary.
 
@@ -239,8 +288,9 @@ def analyze(
         The first ranks the columns of spectra and region map.
     most : int, optional
         Maximum number of rows, evenly spread, for methods that go through the whole background for every row.
-    compare_rows : int
-        Maximum number of rows of the comparison with other models and explainers; 0 leaves it out.
+    compare_rows : int, optional
+        Maximum number of rows of the comparison with other models and explainers; 0 leaves it out, and None
+        is the default of :func:`spectral_interp.compare`.
     seed : int
         Of the redraws of the background and of the comparison; recorded in the summary.
     provenance : dict of str, optional
@@ -250,11 +300,16 @@ def analyze(
         :func:`spectral_interp.explain`. By default, with more than two classes, the most frequent class of
         the rows against the mean of all; single predictions are then explained for the predicted class
         against the runner-up.
+    fixed : iterable of str
+        Columns that nearest changes leave as they are, and that are not off in proven ranges.
+    limits : mapping, optional
+        What columns may be in nearest changes, as in :func:`spectral_interp.counterfactual`.
 
     Raises
     ------
     ValueError
-        If ``X`` or ``y`` do not fit the model, or ``output`` or ``against`` is no class of it.
+        If ``X`` or ``y`` do not fit the model, ``output`` or ``against`` is no class of it, or ``fixed`` or
+        ``limits`` do not fit its columns.
 
     Examples
     --------
@@ -263,8 +318,8 @@ def analyze(
     >>> est = est.fit(np.eye(20), np.arange(20.0))
     >>> X = pd.DataFrame(np.eye(20), columns=est.encoder_.table_names)
     >>> analysis = analyze(est, X, None, methods=["local"], seed=0)
-    >>> sorted(analysis.figures)[:4]
-    ['beeswarm_local', 'certified', 'dependence_1', 'dependence_2']
+    >>> "importance_local" in analysis.figures
+    True
     """
     subject = Subject.explained(
         est,
@@ -276,6 +331,8 @@ def analyze(
         seed=seed,
         output=output,
         against=against,
+        fixed=fixed,
+        limits=limits,
     )
     built = build(subject)
     return Analysis(subject, built.exhibits, _summary(subject, built, provenance or {}))
@@ -322,6 +379,8 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
     redraws, latents, margins = map(tables.get, ("background_stability", "latents", "margins"))
     sliced = not tables.keys().isdisjoint({"spectrum_1", "region_map"})
     compared = "faithfulness" in tables and subject.comparison
+    ranges = tables.get("proven_ranges")
+    changes = {e.label: ChangeFound.of(e.table) for e in built.exhibits if e.figure is plots.nearest_change}
     return Summary(
         made_by=MADE_BY,
         target=est.target_name_,
@@ -345,7 +404,11 @@ def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> S
             for name, attribution in subject.attributions.items()
         },
         background_stability=None if redraws is None else StabilityFound.by_method(redraws),
-        certified=CertifiedFound.of(subject.certificate, tables["certified"], len(subject.rows)),
+        certified=CertifiedFound.of(
+            subject.certificate, tables["certified"], len(subject.rows), tables.get("central_slopes")
+        ),
+        changes=changes or None,
+        ranges=None if ranges is None else RangesFound.of(ranges),
         row_labels=subject.row_labels,
         slices_at_row=plain_label(subject.rows.labels[subject.row]) if sliced else None,
         pieces=PiecesFound.of(subject.regions, subject.eps) if "pieces" in tables else None,

@@ -27,13 +27,13 @@ def check_folder(folder: Path) -> None:
     Raises OSError if the folder that it is in does not exist or cannot be written.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise ValueError(f"expected a folder for --out; got {folder}, which is a file or a link")
+        raise ValueError(f"expected a folder for the report; got {folder}, which is a file or a link")
     check_place(folder)
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if found and not (found <= ENTRIES and _is_ours(folder / SUMMARY)):
         raise ValueError(
-            f"expected --out to be new, empty or an earlier analysis; got {folder}, which holds other files; "
-            "choose another folder"
+            f"expected a folder that is new, empty or an earlier analysis; got {folder}, which holds other "
+            "files; choose another folder"
         )
 
 

@@ -1,7 +1,8 @@
-"""What a newcomer reads first: what drives the model, what is certain, where SHAP differs, and the limits."""
+"""What a newcomer reads first: how good the model is, what drives it, what is proven, and the limits."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from .. import plots
-from .._common.text import counted, listed, number
+from .._common.text import counted, listed, number, row_text
+from ..comparison.explainers import SPECTRAL
+from ..plots.accuracy import LARGEST
 from ..plots.class_importance import driver_sentences
 from ..plots.importance import refit_sentences
 from .subject import Subject
@@ -40,27 +43,101 @@ PAIRS, HEADLINE_SENTENCES = 8, 4
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One bar of a headline: its name, its length in percent of the longest, and its number."""
-
-    name: str
-    percent: float
-    text: str
-
-
-@dataclass(frozen=True)
 class Headline:
-    """A box of a few sentences, with bars where there is something to compare."""
+    """A box of a few sentences.
+
+    Attributes
+    ----------
+    title : str
+    lines : list of str
+    section : str
+        Anchor of the section that has more of it.
+    scores : list of list of str
+        A small table, its heads first; the first cell of a line names it.
+    drawn : bool
+        Whether the figure of the first screen belongs here.
+    """
 
     title: str
     lines: list[str]
-    bars: list[Bar] = field(default_factory=list)
+    section: str
+    scores: list[list[str]] = field(default_factory=list)
+    drawn: bool = False
 
 
 def headlines(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> list[Headline]:
-    """Return what drives the predictions, what is certain, and where SHAP disagrees."""
+    """Return how good the predictions are, what drives them, what is proven, and where others disagree."""
     first = _apart(summary.classes, tables) if summary.classes else _drivers(summary, tables)
-    return [first, _certain(summary), _disagreement(summary)]
+    return [_quality(summary, tables), first, _proven(summary), _disagreement(summary, tables)]
+
+
+def _quality(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
+    """Return how well the model predicts, beside other models and what needs none."""
+    title, metrics = "What is predicted, and how well", summary.metrics
+    if not metrics:
+        unknown = "The rows have no targets, so how well the model predicts them is not known."
+        return Headline(title, [unknown], "model")
+    names = [name for name in metrics if name != LARGEST]
+    accuracy = tables.get("accuracy", pd.DataFrame())
+    models = {
+        f"this model ({model})" if model == SPECTRAL else model: line[names].tolist()
+        for model, line in ({} if accuracy.empty else accuracy.set_index("model").T).items()
+    } or {"this model": [metrics[name] for name in names]}
+    constant, values = _constant(metrics)
+    models[constant] = [values.get(name) for name in names]
+    scores = [
+        [str(model), *("" if pd.isna(value) else number(float(value)) for value in line)]
+        for model, line in models.items()
+    ]
+    known = summary.rows_trained_on == 0
+    lines = [
+        *_against_constant(summary, values),
+        *filter(None, [summary.not_held_out]),
+        *(["None of these rows equals one that the model was trained on."] if known else []),
+        "What is explained here is the model, which is not always right.",
+    ]
+    return Headline(title, lines, "model", [["", *names], *scores])
+
+
+def _constant(metrics: Mapping[str, float | None]) -> tuple[str, dict[str, float]]:
+    """Return the best prediction that needs no model, on the same rows, and its metrics.
+
+    The mean of the targets has R² 0, and the R² of a model is 1 − (RMSE / RMSE of the mean)².
+
+    Examples
+    --------
+    >>> _constant({"R²": 0.75, "RMSE": 2.0})
+    ('always the mean', {'R²': 0.0, 'RMSE': 4.0})
+    >>> _constant({"accuracy": 0.9, "largest class": 0.6, "log loss": 0.2})
+    ('always the largest class', {'accuracy': 0.6})
+    """
+    if LARGEST in metrics:
+        share = metrics[LARGEST]
+        return "always the largest class", {} if share is None else {"accuracy": share}
+    r2, rmse = metrics["R²"], metrics["RMSE"]
+    if r2 is None or rmse is None or r2 >= 1:
+        return "always the mean", {}
+    return "always the mean", {"R²": 0.0, "RMSE": rmse / math.sqrt(1 - r2)}
+
+
+def _against_constant(summary: Summary, constant: Mapping[str, float]) -> list[str]:
+    """Return in plain words how much better the model is than what needs none."""
+    metrics = summary.metrics or {}
+    accuracy, r2 = metrics.get("accuracy"), metrics.get("R²")
+    if accuracy is not None and constant:
+        return [
+            f"The predicted {summary.target} is right for {accuracy:.1%} of the rows with a target; the "
+            f"largest class alone would be right for {constant['accuracy']:.1%}."
+        ]
+    if r2 is None or not constant:
+        return []
+    if r2 <= 0:
+        return [f"On these rows the model predicts {summary.target} no better than their mean does."]
+    return [
+        f"The model accounts for {r2:.0%} of the variation (R²) of {summary.target}. Its typical error "
+        f"(RMSE) is {number(metrics['RMSE'] or 0.0)}; always predicting the mean of these rows, it would "
+        f"be {number(constant['RMSE'])}."
+    ]
 
 
 def _apart(found: ClassesFound, tables: Mapping[str, pd.DataFrame]) -> Headline:
@@ -68,35 +145,26 @@ def _apart(found: ClassesFound, tables: Mapping[str, pd.DataFrame]) -> Headline:
     title, table = "What tells the classes apart", tables["class_importance"]
     sizes = table.groupby("column", sort=False)["mean_abs_contribution"].mean().nlargest(3)
     if not sizes.sum():
-        return Headline(title, ["No column contributes anything at these rows."])
-    bars = [
-        Bar(str(name), 100 * size / sizes.max(), number(size))
-        for name, size in zip(sizes.index, sizes.tolist(), strict=True)
-    ]
+        return Headline(title, ["No column contributes anything at these rows."], "classes", drawn=True)
     lines = [
-        f"{listed(list(map(str, sizes.index)))}: the bars are the mean size of their contributions to the "
-        "log-odds of a class, over all classes.",
+        f"Over all classes, {listed(list(map(str, sizes.index)))} count most.",
         *driver_sentences(table),
         *found.contrasts[:CONTRASTS],
         *filter(None, [found.confused]),
     ]
-    return Headline(title, lines, bars)
+    return Headline(title, lines, "classes", drawn=True)
 
 
 def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
-    method = next(iter(summary.methods))
+    title, method = "What drives the predictions", next(iter(summary.methods))
     ranking = tables[f"importance_{method}"]
     names, sizes = ranking["column"].head(3).tolist(), ranking["mean_abs_contribution"]
     if not sizes.sum():
-        return Headline("What drives the predictions", ["No column contributes anything at these rows."])
-    bars = [
-        Bar(str(name), 100 * size / sizes.max(), number(size))
-        for name, size in zip(names, sizes.head(3).tolist(), strict=True)
-    ]
-    text = f"{listed(names)}: the bars are the mean size of their contributions ({summary.unit})"
+        return Headline(title, ["No column contributes anything at these rows."], "drivers", drawn=True)
+    lines = [plots.beeswarm.finding(tables[f"beeswarm_{method}"])]
     if len(ranking) > 1:
-        text += f", {sizes.head(3).sum() / sizes.sum():.0%} of what all {len(ranking)} columns contribute"
-    lines = [f"{text}.", plots.beeswarm.finding(tables[f"beeswarm_{method}"])]
+        part = sizes.head(3).sum() / sizes.sum()
+        lines.insert(0, f"{listed(names)} make {part:.0%} of what all {len(ranking)} columns contribute.")
     share = summary.methods[method].coupling_share
     if share is not None:
         lines.append(
@@ -108,7 +176,7 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
         if found.top_columns[:3] != names:
             order = listed(found.top_columns[:3])
             lines.append(f"By {_called(name)} contributions the order is {order}.")
-    return Headline("What drives the predictions", lines, bars)
+    return Headline(title, lines, "drivers", drawn=True)
 
 
 def _owner(summary: Summary) -> str:
@@ -116,28 +184,25 @@ def _owner(summary: Summary) -> str:
     return "neurons" if summary.form == "sum" or summary.classes else "model"
 
 
-def _certain(summary: Summary) -> Headline:
+def _proven(summary: Summary) -> Headline:
     certified = summary.certified
     gap = max(method.completeness_gap for method in summary.methods.values())
+    none = "No column is proven to move predictions in one direction only."
     lines = [
+        *([] if certified.columns_of_proven_direction else [none]),
+        *certified.sentences[:HEADLINE_SENTENCES],
         "The contributions of every row add up to its prediction: the largest miss is "
         f"{number(gap)} ({summary.unit}).",
-        *certified.sentences[:HEADLINE_SENTENCES],
     ]
-    if not certified.columns_of_proven_direction:
-        lines.insert(1, "The certificates prove no direction for every input.")
-    metrics = ", ".join(f"{name} {number(value)}" for name, value in (summary.metrics or {}).items())
-    if metrics:
-        lines.append(f"What is explained is the model, which is not always right: {metrics} on these rows.")
-        lines += filter(None, [summary.not_held_out])
-    return Headline("What is certain", lines)
+    lines += [summary.ranges.sentence] if summary.ranges else []
+    return Headline("What is proven", lines, "certificates")
 
 
-def _disagreement(summary: Summary) -> Headline:
-    title = "Where SHAP disagrees"
+def _disagreement(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
+    title = "Where SHAP and other models disagree"
     compared = summary.comparison
     if compared is None:
-        return Headline(title, ["No comparison was made."])
+        return Headline(title, ["No comparison was made."], "comparison")
     lines = [] if compared.shap is None else _against_shap(compared.shap, compared.rows)
     models = [f"{model} {value:.2f}" for model, value in compared.models.items() if value is not None]
     if models:
@@ -145,8 +210,10 @@ def _disagreement(summary: Summary) -> Headline:
             "Rank correlation of our explanations with those of other models of the same data: "
             f"{listed(models)}."
         )
-    lines += [f"The most disputed row: {reason}" for reason in compared.disputed[:1]]
-    return Headline(title, lines or ["There was nothing to compare."])
+    if "dispute_1" in tables:
+        table = tables["dispute_1"]
+        lines.append(f"Most disputed is row {row_text(table['row'].iloc[0])}. {plots.dispute.finding(table)}")
+    return Headline(title, lines or ["There was nothing to compare."], "comparison")
 
 
 def _against_shap(found: ShapFound, rows: int) -> list[str]:

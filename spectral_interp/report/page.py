@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-import struct
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .._common.text import counted, number, row_text, visible
 from ..plots import Exhibit, Figure
@@ -22,12 +22,15 @@ from ..whatif.model import TooLarge
 from ..whatif.panel import asset, panel_data
 from .headlines import headlines, limits
 from .rows import picker_rows
-from .sections import SECTIONS, Section
+from .sections import SECTIONS, Part, Section
 from .subject import Subject
 from .summary import Summary
 
 PICKER, CERTIFICATES = "rows", "certificates"
 """Sections that show more than exhibits: the row picker instead of waterfalls, and certified sentences."""
+
+SHOWN, MORE, OTHERS = "", "More figures and tables", "The same by other methods"
+"""Layers of a section: at once, and what the two further ones are called."""
 
 LABELS = "row"
 """Column of tables that holds what the user calls the rows."""
@@ -38,17 +41,43 @@ LINES = 25
 WIDE = 14
 """Columns of a table up to which it is shown beside its figure."""
 
+GLOSSARY = {
+    "background": "The rows that a prediction is measured against: a sample of the rows trained on, unless "
+    "other ones are given. Another background gives other contributions.",
+    "base value": "Where the contributions of a row begin: what the model predicts for the background.",
+    "contribution": "How much one column moved one prediction up or down from the base value, in the unit of "
+    "the prediction. All contributions of a row add up to its prediction.",
+    "coupling": "A link between two neighbouring latents. The coupling part of a contribution is what a "
+    "column does by mixing latents; without couplings the model would be made of straight pieces only.",
+    "diagonal": "The diagonal part of a contribution is what a column does by itself, by moving single "
+    "latents up or down.",
+    "latent": "A quantity inside the model, a weighted sum of the columns. The prediction is a mixture of a "
+    "few latents.",
+    "proven": "It follows from the numbers of the model by a theorem, for every input there can be, and not "
+    "only for the rows seen. It is about the model, not about the world.",
+}
+"""Words that a reader may not know, in plain ones."""
 
-def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subject, summary: Summary) -> str:
+
+def render(
+    exhibits: list[Exhibit],
+    images: Mapping[str, bytes],
+    subject: Subject,
+    summary: Summary,
+    *,
+    in_folder: bool = True,
+) -> str:
     """Return the page as HTML.
 
     Parameters
     ----------
     exhibits : list of Exhibit
     images : mapping of name to bytes
-        The figures as PNG.
+        The figures as lossless WebP.
     subject : Subject
     summary : Summary
+    in_folder : bool
+        Whether the page stands beside the files of its tables, which it then names.
     """
     environment = Environment(
         loader=PackageLoader("spectral_interp.report"),
@@ -57,15 +86,22 @@ def render(exhibits: list[Exhibit], images: Mapping[str, bytes], subject: Subjec
         trim_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    environment.filters["glossed"] = Glosser(_names(subject, summary))
     tables = {exhibit.name: exhibit.table for exhibit in exhibits}
+    first = _first(exhibits, summary)
     whatif, too_large = _whatif(subject, summary)
     scripts = [_template("report.js")] + ([] if whatif is None else [asset("model.js"), asset("whatif.js")])
     return environment.get_template("report.html").render(
+        in_folder=in_folder,
         target=summary.target,
-        subtitle=_subtitle(summary),
+        columns=counted(summary.columns, "column"),
+        count=counted(summary.rows, "row"),
         headlines=headlines(summary, tables),
+        first=_shown(first, images),
+        glossary=GLOSSARY,
         limits=limits(subject, summary),
-        sections=_sections(exhibits, images, summary),
+        sections=_sections([one for one in exhibits if one is not first], images, summary),
         made=_made(summary) + too_large,
         rows=picker_rows(subject),
         whatif=whatif,
@@ -94,9 +130,49 @@ def _template(name: str) -> str:
     return (files("spectral_interp.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _subtitle(summary: Summary) -> str:
-    """Return what the model is, in a sentence."""
-    return f"A spectral model: {summary.description}. {counted(summary.rows, 'row')} explained."
+class Glosser:
+    """A filter of text that turns the first use of every word of the glossary into a button that explains it.
+
+    Words that are in a name, of a column or a class, are left as they are.
+
+    Examples
+    --------
+    >>> glossed = Glosser(["background <b>"])
+    >>> markup = glossed("the latents of background <b>")
+    >>> markup.count("<button"), markup.count('"term-latent">latents<'), markup.striptags()
+    (1, 1, 'the latents of background <b>')
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        taken = " ".join(names).lower()
+        self.words = {word: f"term-{word.replace(' ', '-')}" for word in GLOSSARY if word not in taken}
+        word = "|".join(self.words) or "(?!)"
+        self.pattern = re.compile(rf"(\(?)\b(({word})s?)\b([).,:;]*)", re.IGNORECASE)
+
+    def __call__(self, text: str) -> Markup:
+        """Return the text as markup."""
+        left = dict(self.words)
+
+        def explained(match: re.Match[str]) -> str:
+            before, text, word, after = match.groups()
+            if (target := left.pop(word.lower(), None)) is None:
+                return match[0]
+            button = f'<button type="button" class="term" popovertarget="{target}">{text}</button>'
+            return f'<span class="kept">{before}{button}{after}</span>'
+
+        return Markup(self.pattern.sub(explained, str(escape(visible(text)))))
+
+
+def _names(subject: Subject, summary: Summary) -> list[str]:
+    """Return what the user named: columns, target, classes."""
+    return [*subject.first.columns, summary.target, summary.unit, *map(str, subject.labels or ())]
+
+
+def _first(exhibits: list[Exhibit], summary: Summary) -> Exhibit:
+    """Return the exhibit of the first screen."""
+    others = list(summary.methods)[1:]
+    parts = [part.figure.name for section in SECTIONS for part in section.parts if part.depth == 0]
+    return next(e for name in parts for e in exhibits if e.figure.name == name and e.label not in others)
 
 
 def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Summary) -> list[dict[str, Any]]:
@@ -104,8 +180,8 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
     others = list(summary.methods)[1:]
     sections = []
     for section in SECTIONS:
-        figures = [part.figure.name for part in section.parts if section.name != PICKER]
-        mine = [e for name in figures for e in exhibits if e.figure.name == name]
+        parts = {} if section.name == PICKER else {part.figure.name: part for part in section.parts}
+        mine = [e for name in parts for e in exhibits if e.figure.name == name]
         shown = {e.name: _shown(e, images) for e in mine}
         for one, other in pairwise(mine):
             if one.figure.name == other.figure.name:
@@ -115,37 +191,50 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
                 {
                     "name": section.name,
                     "title": section.title,
+                    "look": section.look,
                     "intro": _intro(section, summary),
-                    "sentences": summary.certified.sentences if section.name == CERTIFICATES else [],
-                    "exhibits": [shown[e.name] for e in mine if e.label not in others],
-                    "further": [shown[e.name] for e in mine if e.label in others],
+                    "sentences": summary.certified.all_sentences if section.name == CERTIFICATES else [],
+                    "exhibits": [shown[e.name] for e in mine if _layer(e, parts, others) == SHOWN],
+                    "deeper": {
+                        layer: [shown[e.name] for e in mine if _layer(e, parts, others) == layer]
+                        for layer in (MORE, OTHERS)
+                    },
                 }
             )
     return sections
+
+
+def _layer(exhibit: Exhibit, parts: Mapping[str, Part], others: list[str]) -> str:
+    """Return where in its section an exhibit stands."""
+    if exhibit.label in others:
+        return OTHERS
+    return MORE if parts[exhibit.figure.name].depth > 1 else SHOWN
 
 
 def _intro(section: Section, summary: Summary) -> str:
     """Return the introduction of a section; in that of single predictions also what rows are called."""
     sums = summary.form == "sum" or summary.classes is not None
     of_sums = f" {section.of_sums}" if section.of_sums and sums else ""
-    intro = section.intro or _accuracy(summary)
+    intro = section.intro or _model(summary)
     return f"{intro}{of_sums}{_output(section.name, summary)}{_labels(section.name, summary)}"
 
 
 def _output(section: str, summary: Summary) -> str:
     """Return which output a section explains, of more than two classes."""
-    if summary.classes is None or section in ("classes", "model"):
+    if summary.classes is None or section in ("classes", "model", "changes"):
         return ""
     if section == PICKER and summary.classes.chosen:
         return " It is explained for the predicted class against the runner-up."
     return f" This section explains the {summary.unit}."
 
 
-def _accuracy(summary: Summary) -> str:
+def _model(summary: Summary) -> str:
+    """Return what kind of formula the model is, and how good."""
+    what = f"The model: {summary.description}."
     if not summary.metrics:
-        return "The rows have no targets, so its accuracy on them is not known."
+        return f"{what} The rows have no targets, so its accuracy on them is not known."
     metrics = ", ".join(f"{name} {number(value)}" for name, value in summary.metrics.items())
-    return f"On the explained rows: {metrics}. {summary.not_held_out}".strip()
+    return f"{what} On the explained rows: {metrics}. {summary.not_held_out}".strip()
 
 
 def _labels(section: str, summary: Summary) -> str:
@@ -167,9 +256,15 @@ def _shown(exhibit: Exhibit, images: Mapping[str, bytes]) -> dict[str, Any]:
     }
     if image is not None:
         shown["image"] = Markup(base64.b64encode(image).decode())  # letters and digits
-        shown["size"] = struct.unpack(">II", image[16:24])  # width and height in the header of a PNG
-        shown["alt"] = f"{exhibit.figure.kind}: {title}. {finding}"
+        shown["size"] = size_of(image)
+        shown["alt"] = f"{exhibit.figure.kind}. {finding}"
     return shown
+
+
+def size_of(image: bytes) -> tuple[int, int]:
+    """Return width and height of a lossless WebP: 14 bits each, less one (RFC 9649, 3.4)."""
+    bits = int.from_bytes(image[21:25], "little")
+    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
 
 
 def table_cells(table: pd.DataFrame, figure: Figure, lines: int = LINES) -> dict[str, Any]:
@@ -223,7 +318,7 @@ def _cell(value: Any, is_number: bool, *, is_label: bool) -> dict[str, Any]:
         return {"text": row_text(value), "key": None}
     if isinstance(value, datetime.datetime):
         return {"text": "" if pd.isna(value) else value_text(value), "key": None}
-    return {"text": "" if value is None or value is pd.NA else str(value), "key": None}
+    return {"text": "" if value is None or value is pd.NA else value_text(value), "key": None}
 
 
 def _made(summary: Summary) -> list[tuple[str, str]]:

@@ -19,9 +19,17 @@ Mask = npt.NDArray[np.bool_]
 STEPS = 10
 """Columns of a row in the picker; the rest is one line."""
 
+BOTH_ENDS = 7
+"""Digits of a base value, a prediction and a target."""
+
+WHOLE = 1e9
+"""Numbers without a fraction up to this size are written as integers, which are shorter."""
+
 
 def picker_rows(subject: Subject) -> dict[str, Any]:
     """Return the contributions of every explained row, the largest first, as plain values.
+
+    A row is a list, in the order of the keys of its method.
 
     Examples
     --------
@@ -39,39 +47,42 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
     for name, attribution in subject.singled.items():
         places = subject.places(attribution)
         others = len(attribution.columns) - _singled_out(len(attribution.columns))
+        rows = [_row(subject, attribution, i, int(place)) for i, place in enumerate(places)]
         methods[name] = {
             "others": others,
             "parts": attribution.coupling is not None,
             "refits": attribution.refit_deviation is not None,
-            "rows": [
-                {
-                    "place": int(place),
-                    "row": row_text(attribution.rows[i]),
-                    "base": _short(attribution.base_values[i]),
-                    "prediction": _short(attribution.prediction[i]),
-                    "degenerate": bool(attribution.degenerate[i]),
-                    **_classes(subject, attribution, i),
-                    "target": _target(subject, int(place)),
-                    "error": _error(subject, int(place)),
-                    "steps": _steps(
-                        attribution.values[i],
-                        None if attribution.coupling is None else attribution.coupling[i],
-                        attribution.data[i],
-                        None if attribution.refit_deviation is None else attribution.refit_deviation[i],
-                    ),
-                }
-                for i, place in enumerate(places)
-            ],
+            "keys": list(rows[0]),
+            "rows": [list(row.values()) for row in rows],
         }
-    first = next(iter(methods.values()))
-    nearest = min(first["rows"], key=lambda row: abs(row["place"] - subject.row))
+    places = subject.places(next(iter(subject.singled.values())))
     return {
         "unit": visible(subject.unit),
         "columns": [visible(name) for name in subject.first.columns],
-        "start": nearest["place"],
+        "start": int(min(places, key=lambda place: abs(place - subject.row))),
         "kink": "The eigenvalue of a neuron is" if subject.is_sum else "The eigenvalue is",
         "methods": methods,
         **({"classes": found} if (found := class_data(subject)) else {}),
+    }
+
+
+def _row(subject: Subject, attribution: Attribution, i: int, place: int) -> dict[str, Any]:
+    """Return what the picker shows of row ``i`` of an attribution, ``place`` of the explained rows."""
+    return {
+        "place": place,
+        "row": row_text(attribution.rows[i]),
+        "base": _short(attribution.base_values[i], BOTH_ENDS),
+        "prediction": _short(attribution.prediction[i], BOTH_ENDS),
+        "degenerate": int(attribution.degenerate[i]),
+        **_classes(subject, attribution, i),
+        "target": _target(subject, place),
+        "error": _error(subject, place),
+        "steps": _steps(
+            attribution.values[i],
+            None if attribution.coupling is None else attribution.coupling[i],
+            attribution.data[i],
+            None if attribution.refit_deviation is None else attribution.refit_deviation[i],
+        ),
     }
 
 
@@ -107,9 +118,10 @@ def _steps(values: Any, coupling: Any, data: Any, deviation: Any) -> list[list[A
     return steps
 
 
-def _short(value: float) -> float:
-    """Return a number with as many digits as a waterfall can show."""
-    return float(f"{value:.7g}")
+def _short(value: float, digits: int = 5) -> float | int:
+    """Return a number with as many digits as a waterfall can show; one without a fraction as an integer."""
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < WHOLE else short
 
 
 def _target(subject: Subject, row: int) -> float | str | None:
@@ -117,13 +129,13 @@ def _target(subject: Subject, row: int) -> float | str | None:
     target = float(subject.targets[row])
     if np.isnan(target):
         return None
-    return visible(subject.labels[int(target)]) if subject.labels else target
+    return visible(subject.labels[int(target)]) if subject.labels else _short(target, BOTH_ENDS)
 
 
 def _error(subject: Subject, row: int) -> float | None:
     """Return how wrong a prediction is: its distance from the target, or the log-odds against it."""
     error = float(subject.errors[row])
-    return None if np.isnan(error) else error
+    return None if np.isnan(error) else _short(error)
 
 
 def _classes(subject: Subject, attribution: Attribution, i: int) -> dict[str, str]:
@@ -133,7 +145,7 @@ def _classes(subject: Subject, attribution: Attribution, i: int) -> dict[str, st
     own = subject.classes[1] if attribution.output is None else class_text(attribution.output[i])
     chance = percent(float(attribution.probability[i]))
     return {
-        "unit": visible(attribution.unit_of(i)),
+        **({"unit": visible(attribution.unit_of(i))} if subject.is_many else {}),
         "chance": visible(f"probability of {own} {chance}"),
         "brief": visible(f"{shorten(own)}, {chance}" if subject.is_many else chance),
     }

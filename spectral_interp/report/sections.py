@@ -13,11 +13,23 @@ import numpy as np
 
 from .. import plots
 from .._common.arrays import FloatArray
+from .._common.sampling import spread
+from .._common.text import listed, row_text
 from ..plots import Exhibit, Figure
+from ..plots.central_slopes import candidates
 from .subject import LeftOut, Subject
 
 SLICES = 3
 """Columns whose contributions and whose spectrum are drawn along their values."""
+
+RANGES, FEWEST_RANGES, NEURONS_OF_RANGES = 12, 3, 64
+"""Rows with a proven range: the most, the fewest, and the neurons of a sum beyond which they become fewer."""
+
+NEURONS_OF_SLOPES = 16
+"""Neurons of a sum up to which slopes are proven where the data are."""
+
+CURVES = 6
+"""Columns along which predictions are drawn."""
 
 LEADS = 0.1
 """A neuron of a sum leads if it makes at least this share of the variance of the predictions."""
@@ -34,11 +46,15 @@ class Part:
         What time and omissions are reported as, the same for figures of one computation.
     build : callable
         Returns the exhibits of the figure. May raise LeftOut.
+    depth : int
+        How many clicks away the figure is: 1 in its section, 2 behind a further one there. The first figure
+        of depth 0 that an analysis has stands on the first screen, the others of depth 0 in their sections.
     """
 
     figure: Figure
     study: str
     build: Callable[[Subject], list[Exhibit]]
+    depth: int = 1
 
 
 @dataclass(frozen=True)
@@ -50,10 +66,12 @@ class Section:
     name : str
         The anchor.
     title, intro : str
-    of_sums : str
-        What the introduction says further of a sum of neurons.
     parts : sequence of Part
         In the order of the page.
+    of_sums : str
+        What the introduction says further of a sum of neurons.
+    look : str
+        What to look for here, in plain words: it stands beside the title while the section is closed.
     """
 
     name: str
@@ -61,6 +79,7 @@ class Section:
     intro: str
     parts: Sequence[Part]
     of_sums: str = ""
+    look: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,20 @@ def _dependences(subject: Subject) -> list[Exhibit]:
         table = plots.dependence.table(subject.first, subject.certificate, column)
         exhibits.append(plots.dependence.of(table, str(place)))
     return exhibits
+
+
+def _curves(subject: Subject) -> list[Exhibit]:
+    table = plots.curves.table(subject.certificate, subject.strongest[:CURVES])
+    return [plots.curves.of(table)]
+
+
+def _interactions(subject: Subject) -> list[Exhibit]:
+    return [plots.interactions.of(subject.interactions)]
+
+
+def _joint(subject: Subject) -> list[Exhibit]:
+    first, second = subject.interactions.loc[0, ["first", "second"]]
+    return [plots.joint.of(plots.joint.table(subject.certificate, first, second))]
 
 
 def _redraws(subject: Subject) -> list[Exhibit]:
@@ -147,6 +180,50 @@ def _low_to_high(prediction: FloatArray) -> dict[str, int]:
     ends = {"low": int(order[0]), "high": int(order[-1])}
     own = {name: place for name, place in ends.items() if place != median}
     return {name: place for name, place in {"low": -1, "median": median, **own}.items() if place >= 0}
+
+
+def _nearest_changes(subject: Subject) -> list[Exhibit]:
+    first, exhibits = next(iter(subject.singled.values())), []
+    reasons: dict[str, list[str]] = {}
+    for label, at in _low_to_high(first.prediction).items():
+        place = int(subject.places(first)[at])
+        try:
+            found, aim = subject.nearest_change(place, middle=label == "median")
+        except LeftOut as reason:
+            reasons.setdefault(str(reason), []).append(row_text(first.rows[at]))
+            continue
+        if found is not None:
+            view = subject.whole.view
+            table = plots.nearest_change.table(found, view, first.rows[at], aim, subject.fixed)
+            exhibits.append(plots.nearest_change.of(table, label, colours=subject.colours))
+    if reasons:
+        texts = (f"row{'s' * (len(rows) > 1)} {listed(rows)}: {text}" for text, rows in reasons.items())
+        raise LeftOut("; ".join(texts), exhibits)
+    return exhibits
+
+
+def _proven_ranges(subject: Subject) -> list[Exhibit]:
+    certificate, order = subject.certificate, np.argsort(subject.prediction, kind="stable")
+    most = max(FEWEST_RANGES, min(RANGES, RANGES * NEURONS_OF_RANGES // subject.neurons))
+    try:
+        table = plots.proven_ranges.table(certificate, order[spread(len(order), most)], subject.fixed)
+    except ValueError as error:
+        raise LeftOut(str(error)) from error
+    return [plots.proven_ranges.of(table)]
+
+
+def _central_slopes(subject: Subject) -> list[Exhibit]:
+    if subject.neurons > NEURONS_OF_SLOPES:
+        raise LeftOut(
+            f"proofs in a region take minutes for a sum of {subject.neurons} neurons; they are made of up to "
+            f"{NEURONS_OF_SLOPES}"
+        )
+    found = candidates(subject.certificate, subject.strongest)[:SLICES]
+    if not found:
+        return []
+    if len(subject.rows.view.background) < 2:
+        raise LeftOut("1 background row has no middle to prove slopes in")
+    return [plots.central_slopes.of(plots.central_slopes.table(subject.certificate, found))]
 
 
 def _training_curve(subject: Subject) -> list[Exhibit]:
@@ -254,13 +331,13 @@ def _margins(subject: Subject) -> list[Exhibit]:
     return [plots.margins.of(table)]
 
 
-def _of_comparison(figure: Figure) -> Part:
+def _of_comparison(figure: Figure, depth: int = 1) -> Part:
     """Return a part whose table comes from the comparison, where one was asked for."""
 
     def build(subject: Subject) -> list[Exhibit]:
         return [] if subject.comparison is None else [figure.of(figure.table(subject.comparison))]
 
-    return Part(figure, "comparison", build)
+    return Part(figure, "comparison", build, depth)
 
 
 def _importance_by_model(subject: Subject) -> list[Exhibit]:
@@ -285,10 +362,11 @@ SECTIONS = (
         "Contributions by the local method to the log-odds of every class, and to those between two classes. "
         "The log-odds of a class are against the mean of all classes unless another class is named.",
         [
-            Part(plots.class_importance, "all classes", _class_importance),
+            Part(plots.class_importance, "all classes", _class_importance, depth=0),
             Part(plots.class_contrasts, "all classes", _class_contrasts),
             Part(plots.confusion, "confusion", _confusion),
         ],
+        look="Which columns separate two classes, and which classes are taken for each other.",
     ),
     Section(
         "model",
@@ -297,8 +375,9 @@ SECTIONS = (
         [
             _of_comparison(plots.accuracy),
             Part(plots.rungs, "price of readability", _rungs),
-            Part(plots.training_curve, "training curve", _training_curve),
+            Part(plots.training_curve, "training curve", _training_curve, depth=2),
         ],
+        look="Its errors beside those of other models, and what kind of formula it is.",
     ),
     Section(
         "drivers",
@@ -306,17 +385,34 @@ SECTIONS = (
         "A contribution is how much a column moved one prediction away from the base value, in the unit "
         "of the prediction. Base value and contributions add up to the prediction, row by row.",
         [
-            Part(plots.importance, "contributions", _importances),
+            Part(plots.importance, "contributions", _importances, depth=0),
             Part(plots.beeswarm, "contributions", _beeswarms),
+            Part(plots.curves, "curves", _curves),
             Part(plots.dependence, "dependence", _dependences),
-            Part(plots.background_stability, "redraws of the background", _redraws),
+            Part(plots.interactions, "interactions", _interactions),
+            Part(plots.joint, "interactions", _joint),
+            Part(plots.background_stability, "redraws of the background", _redraws, depth=2),
         ],
+        look="Whether high values of a column raise or lower the prediction, and by how much.",
     ),
     Section(
         "rows",
         "Single predictions",
         "Pick a row to see how its prediction comes about, the strongest columns first.",
         [Part(plots.waterfall, "single predictions", _waterfalls)],
+        look="Why one row has the prediction that it has.",
+    ),
+    Section(
+        "changes",
+        "What would change a prediction",
+        "The smallest change that gives another prediction, for the rows of the lowest, the median and the "
+        "highest one, and how far predictions move when numbers are a little off. What is proven holds for "
+        "every change that is allowed; it is about the model, not about the world.",
+        [
+            Part(plots.nearest_change, "nearest changes", _nearest_changes),
+            Part(plots.proven_ranges, "proven ranges", _proven_ranges),
+        ],
+        look="The smallest change that would have given another answer.",
     ),
     Section(
         "parts",
@@ -324,8 +420,9 @@ SECTIONS = (
         "The diagonal part of a contribution is what a column does by moving single latents of the model "
         "up or down; alone, it would make the model piecewise linear. The coupling part is what it does "
         "by mixing neighbouring latents.",
-        [Part(plots.chain, "latents and bonds", _chains), Part(plots.spectrum, "spectra", _spectra)],
+        [Part(plots.chain, "latents and bonds", _chains), Part(plots.spectrum, "spectra", _spectra, depth=2)],
         "Both are sums over the neurons, each of which has latents of its own.",
+        look="Inside the model: how much a column does by itself, and how much by mixing.",
     ),
     Section(
         "regions",
@@ -334,22 +431,25 @@ SECTIONS = (
         [
             Part(plots.region_map, "region map", _region_map),
             Part(plots.pieces, "linear pieces", _pieces),
-            Part(plots.latents, "skeleton", _latents),
+            Part(plots.latents, "skeleton", _latents, depth=2),
         ],
+        look="Inside the model: where it is a straight line, and where it bends.",
     ),
     Section(
         "certificates",
-        "What is certain",
+        "What is proven",
         "These statements follow from the matrices of the model and hold for every input, also for inputs "
         "that are in no table.",
         [
             Part(plots.certified, "certificates", _certified),
+            Part(plots.central_slopes, "slopes where the data are", _central_slopes),
             Part(plots.segments, "slopes by segment", _segments),
-            Part(plots.sensitivity, "certificates", _sensitivity),
-            Part(plots.margins, "gaps and radii", _margins),
+            Part(plots.sensitivity, "certificates", _sensitivity, depth=2),
+            Part(plots.margins, "gaps and radii", _margins, depth=2),
         ],
         "A bound of a sum adds up what each of its neurons can do at its worst, which seldom is at the same "
         "input: it always holds, and may be wide.",
+        look="What can never happen, whatever the values are.",
     ),
     Section(
         "comparison",
@@ -360,11 +460,12 @@ SECTIONS = (
             Part(plots.importance_by_model, "comparison", _importance_by_model),
             _of_comparison(plots.agreement),
             Part(plots.dispute, "comparison", _disputes),
-            _of_comparison(plots.deletion),
-            _of_comparison(plots.faithfulness_cost),
-            _of_comparison(plots.faithfulness),
-            _of_comparison(plots.cost),
+            _of_comparison(plots.deletion, depth=2),
+            _of_comparison(plots.faithfulness_cost, depth=2),
+            _of_comparison(plots.faithfulness, depth=2),
+            _of_comparison(plots.cost, depth=2),
         ],
+        look="Whether other explainers, and other models of the same data, say the same.",
     ),
 )
 """In the order of the page."""
@@ -381,6 +482,8 @@ def build(subject: Subject) -> Built:
             text = f"{part.study}: {reason}"
             if text not in built.left_out:
                 built.left_out.append(text)
-            continue
+            built.exhibits.extend(reason.built)
+            if not reason.built:
+                continue
         built.seconds[part.study] = built.seconds.get(part.study, 0.0) + time.perf_counter() - start
     return built

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,18 +20,20 @@ from .. import plots
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
-from .._common.text import class_text
+from .._common.text import class_text, number
 from ..attribution.explain import explain, explain_every_class
 from ..attribution.result import Attribution
+from ..boxes.limits import free_columns
 from ..certificates import Certificate, certify
 from ..comparison.compare import Comparison, compare
 from ..comparison.stability import JUDGED_ROWS, stability_table
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
+from ..nearest import Counterfactual, counterfactual
 from ..pencil import MatrixPencil, SpectralFunction
 from ..regions.pieces import Leading, Regions, linear_regions
 from ..regions.slices import PlaneSlice, SpectrumSlice, slice_plane, slice_spectrum
-from ..view import ClassesView, Rows, output_rows, rows_of
+from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 
 Estimator = SpectralRegressor | SpectralClassifier
 
@@ -45,12 +47,25 @@ EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
 
+CELLS, FEWEST_CELLS, FEW_NEURONS = 32, 4, 16
+"""Cells that the proof of a nearest change may take: of few neurons, and of more, where a cell takes long."""
+
+ROUNDED = 1e-9
+"""Predictions that differ by less, as a share of their size, are the same."""
+
+INTERACTING, PAIRED = 0.01, 8
+"""Mean size of interactions that are shown, as a share of that deviation; columns that are paired."""
+
 LINE = "line"
 """Name of an index that holds the lines of a file."""
 
 
 class LeftOut(Exception):
-    """Why a figure is not defined for this model or these rows."""
+    """Why a figure is not defined for this model or these rows; ``built`` are its exhibits that are."""
+
+    def __init__(self, reason: str, built: Sequence[plots.Exhibit] = ()) -> None:
+        super().__init__(reason)
+        self.built = built
 
 
 @dataclass(frozen=True)
@@ -70,8 +85,8 @@ class Subject:
         Of the redraws of the background and of the comparison.
     y : Series, optional
         Targets of the rows.
-    compare_rows : int
-        Maximum number of rows that the comparison explains; 0 for none.
+    compare_rows : int, optional
+        Maximum number of rows that the comparison explains; 0 for none, None for its default.
     whole : Rows
         The same rows as the model sees them, with the predictions of all classes.
     output, against : label, optional
@@ -79,6 +94,10 @@ class Subject:
     singled : dict
         Contributions of every method to single predictions: where no output was asked for, of the predicted
         class against the runner-up.
+    fixed : tuple of str
+        Columns that nearest changes leave as they are.
+    limits : mapping
+        What columns may be in nearest changes, as in :func:`.counterfactual`.
     """
 
     est: Estimator
@@ -87,11 +106,13 @@ class Subject:
     seconds: dict[str, float]
     seed: int
     y: pd.Series | None
-    compare_rows: int
+    compare_rows: int | None
     whole: Rows
     output: Any = None
     against: Any = None
     singled: dict[str, Attribution] = field(default_factory=dict)
+    fixed: tuple[str, ...] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def explained(
@@ -102,10 +123,12 @@ class Subject:
         methods: Sequence[str],
         *,
         most: int | None,
-        compare_rows: int,
+        compare_rows: int | None,
         seed: int,
         output: Any = None,
         against: Any = None,
+        fixed: Iterable[str] = (),
+        limits: Mapping[str, Any] | None = None,
     ) -> Subject:
         """Explain the rows by each method; all but "local" only ``most`` of them, evenly spread.
 
@@ -113,6 +136,8 @@ class Subject:
         mean of all, and single predictions are explained for the predicted class against the runner-up.
         """
         whole, attributions, seconds = rows_of(est, X), {}, {}
+        still, within = tuple(fixed), dict(limits or {})
+        check_changes(whole.view, still, within)
         each = isinstance(whole.view, ClassesView) and output is None and against is None
         chosen = _most_frequent(est, whole, y) if each else output
         singled: dict[str, Attribution] = {}
@@ -125,7 +150,8 @@ class Subject:
             seconds[method] = time.perf_counter() - start
             singled[method] = _of_predicted(est, some, method) if each else attributions[method]
         rows = output_rows(est, whole, chosen, against)
-        return cls(est, rows, attributions, seconds, seed, y, compare_rows, whole, chosen, against, singled)
+        of = (whole, chosen, against, singled, still, within)
+        return cls(est, rows, attributions, seconds, seed, y, compare_rows, *of)
 
     @property
     def is_of_predicted(self) -> bool:
@@ -310,10 +336,43 @@ class Subject:
         """Return predictions over two columns, through the row of the median prediction."""
         return slice_plane(self.rows.view, self.rows, (across, up), row=self.row)
 
+    def nearest_change(self, place: int, *, middle: bool) -> tuple[Counterfactual | None, str]:
+        """Return the nearest change of a row to another prediction, and in words what the target is.
+
+        Of classes it is the other one, or the second likeliest, which needs no words; of numbers the median
+        of the predictions, for a row in their middle the upper quartile. None if the row is there already.
+
+        Raises
+        ------
+        LeftOut
+            If the row is outside of the limits, or nothing may change.
+        """
+        row, target, aim = self.whole.take([place]), None, ""
+        if self.labels:
+            order = np.argsort(-np.atleast_2d(row.prediction)[0], kind="stable")
+            target = self.whole.view.output.classes[int(order[1])] if self.is_many else None
+        else:
+            share, aim = (0.75, "the upper quartile") if middle else (0.5, "the median")
+            target, aim = float(np.quantile(self.prediction, share)), f"{aim} of the predictions"
+            way = target - float(row.prediction[0])
+            if abs(way) <= ROUNDED * max(abs(target), abs(way)):
+                return None, aim
+            target -= ROUNDED * way  # so that a row whose prediction is the target has reached it
+        cells = CELLS if self.neurons <= FEW_NEURONS else FEWEST_CELLS
+        nearest = partial(
+            counterfactual, self.est, row, fixed=self.fixed, limits=self.limits, max_evaluations=cells
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings of the rows have been given
+            try:
+                return nearest(target=target), aim
+            except ValueError as error:
+                raise LeftOut(str(error)) from error
+
     @property
     def comparison(self) -> Comparison | None:
         """The comparison with other models and explainers; None where none was asked for."""
-        if not self.compare_rows:
+        if self.compare_rows == 0:
             return None
         if not self._compared.attributions:
             raise LeftOut("no explainer worked: " + "; ".join(self._compared.notes))
@@ -335,6 +394,23 @@ class Subject:
     def strongest(self) -> list[str]:
         """Names of the columns, the largest |contribution| of the first method first."""
         return next(iter(self.rankings.values()))["column"].tolist()
+
+    @cached_property
+    def interactions(self) -> pd.DataFrame:
+        """Table of the pairs of the strongest columns; LeftOut if no two interact."""
+        if len(self.strongest) < 2:
+            raise LeftOut("it needs two columns and the model has 1")
+        if not self.prediction.std():
+            raise LeftOut("predictions do not vary over the rows")
+        found = plots.interactions.table(self.certificate, self.strongest[:PAIRED])
+        first = found.iloc[0]
+        if first["share"] < INTERACTING:
+            raise LeftOut(
+                f"no two of the {min(PAIRED, len(self.strongest))} strongest columns act together: beyond "
+                f"what each does alone, {first['first']} and {first['second']} move predictions by "
+                f"{number(first['mean_abs_interaction'])} on average"
+            )
+        return found
 
     @property
     def strongest_numeric(self) -> list[str]:
@@ -361,6 +437,15 @@ class Subject:
         if not deviation:
             raise LeftOut("predictions do not vary over the rows")
         return EPS_SHARE * deviation
+
+
+def check_changes(view: ModelView, fixed: Sequence[str], limits: Mapping[str, Any]) -> None:
+    """Raise ValueError if a model has no such columns, limits do not fit them, or fixed ones have limits."""
+    for name in fixed:
+        view.axis(name)
+    free_columns(view, limits, rows_of(view, None))
+    if both := [name for name in limits if name in fixed]:
+        raise ValueError(f"expected {both[0]!r} either in fixed or in limits; got both")
 
 
 def _most_frequent(est: Estimator, whole: Rows, y: pd.Series | None) -> Any:

@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray
+from .._common.plain import Found
 from .._common.text import counted, number, row_text
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate
 from ..comparison.compare import Comparison
 from ..comparison.stability import REDRAWS
 from ..estimators.base import SpectralEstimator
+from ..plots.central_slopes import central_sentences
+from ..plots.nearest_change import ChangeFound
+from ..plots.proven_ranges import RangesFound
 from ..regions.pieces import Regions
 
 STRONGEST = 5
 """Columns that are named as the strongest."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """Plain values. Numbers that are undefined, such as R² of a single row, are None."""
-
-    def __post_init__(self) -> None:
-        """Replace numbers that are not finite."""
-        for entry in fields(self):
-            object.__setattr__(self, entry.name, _finite(getattr(self, entry.name)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return dictionaries, lists, numbers and text. Optional entries that are absent have no key."""
-        return {
-            entry.name: _plain(value)
-            for entry in fields(self)
-            if (value := getattr(self, entry.name)) is not None or entry.default is MISSING
-        }
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _finite(entry) for name, entry in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return value.to_dict()  # type: ignore[union-attr]
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    return {name: _plain(entry) for name, entry in value.items()} if isinstance(value, dict) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +243,7 @@ class StabilityFound(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class CertifiedFound(Found):
-    """What is proven for every input."""
+    """What is proven for every input, and where the data are."""
 
     sentences: list[str]
     columns_of_proven_direction: int
@@ -280,10 +251,18 @@ class CertifiedFound(Found):
     lipschitz: float | None
     curvature: str | None
     median_observed_over_certified_range: float | None
+    where_data_are: list[str]
+
+    @property
+    def all_sentences(self) -> list[str]:
+        """What is proven for every input, and then what is proven where the data are."""
+        return [*self.sentences, *self.where_data_are]
 
     @classmethod
-    def of(cls, certificate: Certificate, intervals: pd.DataFrame, rows: int) -> CertifiedFound:
-        """Return it from the certificate, its table of intervals, and the number of rows."""
+    def of(
+        cls, certificate: Certificate, intervals: pd.DataFrame, rows: int, central: pd.DataFrame | None = None
+    ) -> CertifiedFound:
+        """Return it from the certificate, its table of intervals, the number of rows, and central slopes."""
         wide = intervals[intervals["high"] > intervals["low"]]
         tightness = (wide["observed_max"] - wide["observed_min"]) / (wide["high"] - wide["low"])
         return cls(
@@ -293,6 +272,7 @@ class CertifiedFound(Found):
             lipschitz=certificate.lipschitz,
             curvature=certificate.curvature,
             median_observed_over_certified_range=float(tightness.median()) if rows > 1 else None,
+            where_data_are=[] if central is None else central_sentences(central),
         )
 
 
@@ -449,6 +429,8 @@ class Summary(Found):
     methods: dict[str, MethodFound]
     background_stability: dict[str, StabilityFound] | None = None
     certified: CertifiedFound
+    changes: dict[str, ChangeFound] | None = None
+    ranges: RangesFound | None = None
     slices_at_row: int | str | None = None
     pieces: PiecesFound | None = None
     skeleton: SkeletonFound | None = None

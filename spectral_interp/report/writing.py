@@ -1,33 +1,50 @@
-"""How an analysis reaches the disk."""
+"""How an analysis reaches a notebook and the disk."""
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import os
 import time
 import unicodedata
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.utils.validation import check_is_fitted
 
 from .. import plots
-from .._common.choices import FIGURE_FORMATS
-from .._common.text import visible
-from .analysis import Analysis
-from .folder import REPORT, SUMMARY, replacing
+from .._common.choices import COSTLY_ROWS, FIGURE_FORMATS, ROWS
+from .._common.text import as_text, counted, visible
+from ..estimators.validation import check_rows
+from ..files.artifact import check_writable
+from ..files.staging import staged
+from .analysis import MANY, Analysis, analyze, default_methods, drawn, fewer, training
+from .folder import REPORT, SUMMARY, check_folder, replacing
 from .page import render
+from .subject import Estimator
 from .summary import Summary
 
 FORMULA = {"=", "+", "-", "@"}
 """What the text of a formula starts with."""
 
+FRAME = (
+    '<iframe title="{}" sandbox="allow-scripts" srcdoc="{}" '
+    'style="width: 100%; height: 720px; border: 1px solid #999; resize: vertical; overflow: auto"></iframe>'
+)
+
 DATELESS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """Metadata that keep the same figure the same bytes."""
+
+WEBP, TONES = "webp", 128
+"""How the page holds a figure, and the colours that it then has: a quarter of the bytes of a PNG."""
 
 
 def write(analysis: Analysis, folder: Path, *, format: str = "png") -> Summary:
@@ -54,24 +71,188 @@ def write(analysis: Analysis, folder: Path, *, format: str = "png") -> Summary:
     """
     if format not in FIGURE_FORMATS:
         raise ValueError(f"expected format to be one of {', '.join(FIGURE_FORMATS)}; got {format!r}")
-    with replacing(folder) as new:
+    check_folder(folder)  # before the figures are drawn
+    report = Report.drawn(analysis, format)
+    report.write_folder(folder)
+    return report.summary
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """An analysis with its figures drawn, which notebooks show as a page. Build it with :func:`report_of`.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        Its ``tables`` are DataFrames by name.
+    summary : Summary
+        With the seconds that the figures took.
+    figures : dict of str to dict of str to bytes
+        The content of the figures' files, by name and format; there is a WebP of each, for the page.
+    format : {"png", "svg", "pdf"}
+        Of the figures' files in a folder.
+    """
+
+    analysis: Analysis
+    summary: Summary
+    figures: Mapping[str, Mapping[str, bytes]]
+    format: str
+
+    @classmethod
+    def drawn(cls, analysis: Analysis, format: str = "png") -> Self:
+        """Draw the figures of an analysis."""
         start = time.perf_counter()
-        for name in ("tables", "figures"):
-            (new / name).mkdir()
-        for name, table in analysis.tables.items():
-            for_spreadsheets(table).to_csv(new / "tables" / f"{name}.csv", index=False)
-        images = {}
-        for name, draw in analysis.figures.items():
-            drawn = draw_figure(draw, analysis.heights[name], {"png", format})
-            images[name] = drawn["png"]
-            (new / "figures" / f"{name}.{format}").write_bytes(drawn[format])
-        seconds = analysis.summary.seconds | {"tables and figures": time.perf_counter() - start}
-        summary = replace(analysis.summary, seconds=seconds)
-        page = render(analysis.exhibits, images, analysis.subject, summary)
-        (new / REPORT).write_text(page, encoding="utf-8")
-        text = json.dumps(summary.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        (new / SUMMARY).write_text(f"{_escaped(text)}\n", encoding="utf-8")
-    return summary
+        figures = {
+            name: draw_figure(draw, analysis.heights[name], {WEBP, format})
+            for name, draw in analysis.figures.items()
+        }
+        seconds = analysis.summary.seconds | {"figures": time.perf_counter() - start}
+        return cls(analysis, replace(analysis.summary, seconds=seconds), figures, format)
+
+    def page(self, *, in_folder: bool = False) -> str:
+        """Return the page as HTML; in a folder it names the files of its tables."""
+        images = {name: files[WEBP] for name, files in self.figures.items()}
+        found = self.analysis
+        return render(found.exhibits, images, found.subject, self.summary, in_folder=in_folder)
+
+    def write(self, path: str | Path) -> None:
+        """Write the page alone to a path that ends in ``.html``, or else a folder that has everything.
+
+        Raises
+        ------
+        ValueError
+            If ``path`` is a folder that holds files that are not an analysis.
+        OSError
+            If it cannot be written; what was there before stays.
+        """
+        path = check_path(path)
+        if not is_page(path):
+            self.write_folder(path)
+            return
+        with staged(path) as folder:
+            (folder / path.name).write_text(self.page(), encoding="utf-8")
+            os.replace(folder / path.name, path)
+
+    def write_folder(self, folder: Path) -> None:
+        """Write report, tables, figures and summary: see :func:`write`."""
+        with replacing(folder) as new:
+            for name in ("tables", "figures"):
+                (new / name).mkdir()
+            for name, table in self.analysis.tables.items():
+                for_spreadsheets(table).to_csv(new / "tables" / f"{name}.csv", index=False)
+            for name, files in self.figures.items():
+                (new / "figures" / f"{name}.{self.format}").write_bytes(files[self.format])
+            (new / REPORT).write_text(self.page(in_folder=True), encoding="utf-8")
+            text = json.dumps(self.summary.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+            (new / SUMMARY).write_text(f"{_escaped(text)}\n", encoding="utf-8")
+
+    def __repr__(self) -> str:
+        n, target = counted(self.summary.rows, "row"), visible(self.summary.target)
+        return f"<Report of {target}: {n}, {counted(len(self.figures), 'figure')}; write(path) keeps it>"
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own: its scripts run, and reach nothing outside it."""
+        return FRAME.format(
+            html.escape(f"Report of {visible(self.summary.target)}"), html.escape(self.page())
+        )
+
+
+def report_of(
+    est: Estimator,
+    X: Any,
+    y: Any = None,
+    path: str | Path | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    compare: bool = False,
+    output: Any = None,
+    against: Any = None,
+    max_rows: int = ROWS,
+    random_state: int = 0,
+) -> Report:
+    """Analyze a fitted model at some rows, as the command line does, for a notebook or a path.
+
+    Parameters
+    ----------
+    est : fitted SpectralRegressor or SpectralClassifier
+    X, y, path, methods, compare, output, against, max_rows, random_state
+        As in :meth:`spectral_interp.SpectralRegressor.report`.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        As there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectral_interp import SpectralRegressor
+    >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+    >>> est = est.fit(np.eye(20), np.arange(20.0))
+    >>> report = report_of(est, np.eye(20)[:5], methods=["local"])
+    >>> report.summary.rows, report.page().startswith("<!doctype html>")
+    (5, True)
+    """
+    rows, targets = _rows_and_targets(est, X, y)
+    if path is not None:
+        check_path(path)
+    some, known = drawn(rows, targets, limit=max_rows, seed=random_state)
+    of = f", drawn with seed {random_state} of {counted(len(rows), 'row')}" if len(some) < len(rows) else ""
+    made = {
+        "model": f"{type(est).__name__} in Python",
+        "rows": f"{counted(len(some), 'row')} given to report(X, y){of}",
+        "training": as_text(training(est)),
+    }
+    usual = default_methods(est, made, "methods=['local', 'path']") if methods is None else methods
+    analysis = analyze(
+        est,
+        some,
+        known,
+        methods=usual,
+        most=fewer(COSTLY_ROWS, est, most=MANY),
+        compare_rows=None if compare else 0,
+        seed=random_state,
+        provenance=made,
+        output=output,
+        against=against,
+    )
+    report = Report.drawn(analysis)
+    if path is not None:
+        report.write(path)
+    return report
+
+
+def _rows_and_targets(est: Estimator, X: Any, y: Any) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Return the rows as a table of the model's columns, and their targets where at least one is known."""
+    check_is_fitted(est)
+    rows = est.encoder_.select(check_rows(est, X))
+    if not len(rows):
+        raise ValueError("expected at least one row to explain; got none")
+    if y is None:
+        return rows, None
+    targets = np.asarray(y)
+    if targets.shape != (len(rows),):
+        raise ValueError(f"expected y of shape ({len(rows)},) to go with X; got {targets.shape}")
+    found = pd.Series(targets, index=rows.index, name=est.target_name_)
+    if found.isna().all():
+        return rows, None
+    est.encode_targets(found.dropna())
+    return rows, found
+
+
+def is_page(path: Path) -> bool:
+    """Return whether a path is of a single page and not of a folder."""
+    return path.suffix.lower() in (".html", ".htm")
+
+
+def check_path(path: str | Path) -> Path:
+    """Return where a report is to be written; raise ValueError or OSError if it cannot be."""
+    path = Path(path)
+    if is_page(path):
+        check_writable(path)
+    else:
+        check_folder(path)
+    return path
 
 
 def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
@@ -110,8 +291,16 @@ def draw_figure(draw: Callable[[Axes], Axes], height: float, formats: set[str]) 
     with plots.style():
         figure = Figure(figsize=(7.2, height))
         draw(figure.subplots())
-        for kind in formats:
+        for kind in {*formats - {WEBP}, *({"png"} if WEBP in formats else ())}:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=DATELESS[kind])
             files[kind] = buffer.getvalue()
-    return files
+    return files | ({WEBP: _small(files["png"])} if WEBP in formats else {})
+
+
+def _small(png: bytes) -> bytes:
+    """Return a figure as a lossless WebP of few colours."""
+    tones = Image.open(io.BytesIO(png)).convert("RGB").quantize(TONES, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    tones.convert("RGB").save(buffer, WEBP, lossless=True)
+    return buffer.getvalue()

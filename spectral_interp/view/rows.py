@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -94,6 +95,36 @@ class Rows:
         together = self.view.rows_together
         starts = range(0, max(len(self), 1), together)
         return np.concatenate([self.view.inputs(self.features(slice(at, at + together))) for at in starts])
+
+    def values_with(self, settings: Mapping[str, FloatArray]) -> FloatArray:
+        """Return f at every row with columns put to each of m coordinates, the others as they are: (n, m).
+
+        Parameters
+        ----------
+        settings : mapping of str to ndarray, shape (m,)
+            Coordinates of every column that is put, NaN for a missing value; the columns together.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil
+        >>> pencil = Pencil(diag=[[0.0], [2.0], [1.0]], off=[[], [], []], k=0)
+        >>> rows_of(pencil, [[1.0, 10.0], [3.0, 20.0]]).values_with({"z0": np.array([0.0, 5.0])})
+        array([[10., 20.],
+               [20., 30.]])
+        """
+        view, own = self.view, self.z[:, : len(self.view.column_of)]
+        placed = {name: view.axis(name).place(u) for name, u in settings.items()}
+        (count,) = {len(features) for features in placed.values()}
+
+        def features(some: slice) -> FloatArray:
+            row, at = np.divmod(np.arange(len(self) * count)[some], count)
+            moved = own[row]
+            for name, there in placed.items():
+                moved[:, view.own(name)] = there[at]
+            return view.with_pairs(moved)
+
+        found = view.values_in_chunks(len(self) * count, features)
+        return found.reshape(len(self), count, *found.shape[1:])
 
     def take(self, places: Any) -> Self:
         """Return some of the rows, by their places."""

@@ -102,6 +102,29 @@ def test_sampled_shapley_adds_up_for_every_member():
     np.testing.assert_allclose(sampled.refit_deviation, exact.refit_deviation, rtol=0.5, atol=0.3)
 
 
+def test_sampled_shapley_is_the_mean_over_the_drawn_orders():
+    """Against predictions of mixed rows of the table, order by order, of a model with pairs."""
+    view, table, rows, references, background = case(9, n=2, b=3)
+    options = {"exact": False, "orders": 5, "random_state": 3}
+    att = METHODS["shapley"](rows, background.z, **options)
+    drawn = np.random.default_rng(3).permuted(np.tile(np.arange(6), (5, 1)), axis=1)
+
+    def value(row, columns):
+        chosen = [place in columns for place in range(6)]
+        return view.function.values(mixed(view, table, row, references, chosen)).mean()
+
+    for row in range(2):
+        samples = np.zeros((5, 6))
+        for order, sample in zip(drawn.tolist(), samples, strict=True):
+            for either in (order, order[::-1]):
+                for place, column in enumerate(either):
+                    before = set(either[:place])
+                    sample[column] += (value(row, before | {column}) - value(row, before)) / 2
+        np.testing.assert_allclose(att.values[row], samples.mean(axis=0), rtol=0, atol=1e-10)
+        error = samples.std(axis=0, ddof=1) / np.sqrt(5)
+        np.testing.assert_allclose(att.standard_error[row], error, rtol=0, atol=1e-10)
+
+
 def test_batches_equal_their_rows(monkeypatch):
     view, _, rows, _, background = case(5, n=5)
     for method in ("local", "path", "shapley"):

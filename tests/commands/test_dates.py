@@ -1,6 +1,7 @@
 """The command lines on a table with dates."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def test_dates_in_a_csv_file(tmp_path, run, rng, no_figures):
     assert status == 0
     assert "region map: it needs two numeric columns and the model has 1" in out
     page = (tmp_path / "a" / "report.html").read_text()
-    assert "00:00" not in page
+    assert "00:00" not in re.sub("<script>.*?</script>", "", page, flags=re.DOTALL)
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
     assert sorted(summary["top_columns"]) == ["day", "seen", "x"]
     table = pd.read_csv(tmp_path / "a" / "tables" / "beeswarm_local.csv")

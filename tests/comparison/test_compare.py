@@ -130,6 +130,52 @@ def test_all_coalitions_are_left_out_where_they_are_too_many(monkeypatch, est, r
     assert status["spectral", "shapley"] == "ok"
 
 
+def test_rows_follow_from_the_work(monkeypatch, est, diabetes):
+    """Half of the work, fewer rows, and never fewer than the fewest; the notes say which, once."""
+    monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "SHAP Kernel")))
+    models = explainers.explained_models(est, est.baselines_)
+    rows = []
+    for work in (1, 3 * 10**9, 4 * 10**9, 10**18):
+        monkeypatch.setattr(study, "WORK", work)
+        rows.append(study.affordable(models, 5, 25)[0])
+    assert (rows[0], rows[-1]) == (20, 200)
+    assert 20 < rows[1] < rows[2] < 200
+    assert study.affordable(models, 6, 25)[0] == 200
+    monkeypatch.setattr(study, "WORK", 3 * 10**9)
+    assert study.affordable(models, 6, 25)[0] < rows[1]
+    monkeypatch.setattr(faithfulness, "SENSITIVE_ROWS", 1)
+    X, y = diabetes[0][COLUMNS][:60], diabetes[1][:60]
+    found = compare(est, X, y)
+    n = study.affordable(models, 5, 25)[0]
+    assert len(found.rows) == min(n, 60)
+    monkeypatch.setattr(study, "WORK", 1)
+    monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["local"],))
+    found = compare(est, X, y)
+    assert len(found.rows) == 20
+    (note,) = [note for note in found.notes if "rows explained" in note]
+    assert re.match("20 of 60 rows explained: .*max_rows", note)
+    asked = compare(est, X, y, max_rows=25)
+    assert len(asked.rows) == 25
+    assert set(found.rows) < set(asked.rows)
+    assert not [note for note in asked.notes if "rows explained" in note]
+
+
+def test_an_explainer_that_takes_too_much_is_left_out_unless_rows_are_asked_for(monkeypatch, est, rows):
+    monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "shapley", "SHAP Kernel")))
+    monkeypatch.setattr(study, "WORK", 10)
+    status = compare(est, *rows).cost.set_index("method")["status"]
+    assert re.match("left out: even 20 rows .*max_rows", status["SHAP Kernel"])
+    assert status.drop("SHAP Kernel").eq("ok").all()
+    assert compare(est, *rows, max_rows=2).cost["status"].eq("ok").all()
+
+
+def test_the_work_counted_is_what_explainers_evaluate(found):
+    """Where an evaluation costs as much as any other; the others count gradients or loops besides."""
+    cost = found.cost.set_index(["model", "method"])["evaluations_per_row"] / 25
+    for name in ("shapley", "SHAP Exact", "SHAP Permutation"):
+        assert cost["spectral", name] == pytest.approx(BY_NAME[name].coalitions(5), rel=0.2)
+
+
 def test_levels_only_and_training_tables(monkeypatch):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.choice(["x", "y"], 80), "b": rng.choice(["u", "v", "w"], 80)})

@@ -9,6 +9,7 @@ import torch
 from spectral_interp import Pencil, SpectralClassifier, explain
 from spectral_interp.comparison import agreement, faithfulness
 from spectral_interp.comparison.explainers import ExplainedModel, explained_models
+from spectral_interp.view import rows_of
 from tests.comparison.models import BY_NAME, by_name
 from tests.views import grouped_rows
 
@@ -27,10 +28,11 @@ def test_deletion_by_our_path_beats_random_and_breaking_it_does_not(est, rows):
         infidelity = faithfulness.infidelity(
             spectral, inputs, reference, attribution, np.random.default_rng(1)
         )
-        return faithfulness.area(deletion), faithfulness.area(insertion), infidelity
+        return faithfulness.area(deletion, 5), faithfulness.area(insertion, 5), infidelity
 
     deletion, insertion, infidelity = scores(att)
-    random = [faithfulness.area(c) for c in faithfulness.random_curves(spectral, inputs, reference, rng)]
+    curves = faithfulness.random_curves(spectral, inputs, reference, rng)
+    random = [faithfulness.area(curve, 5) for curve in curves]
     assert deletion < random[0]
     assert insertion > random[1]
     swapped = att.values.copy()
@@ -63,7 +65,25 @@ def test_deletion_by_path_is_never_worse_than_random(request, table):
     order = faithfulness.attributed_order(att, float(spectral.values(reference).mean()))
     ours = faithfulness.curves(spectral, inputs, reference, order)[0]
     random = faithfulness.random_curves(spectral, inputs, reference, np.random.default_rng(0))[0]
-    assert faithfulness.area(ours) <= faithfulness.area(random)
+    c = len(inputs.view.columns)
+    assert faithfulness.area(ours, c) <= faithfulness.area(random, c)
+
+
+def test_wide_tables_lose_several_columns_a_step(rng):
+    """Of an additive model the curve is the sum of what is left, at any share of the columns."""
+    weights = rng.random(130)
+    model = ExplainedModel("linear", torch.nn.Identity(), lambda x: x @ weights)
+    pencil = Pencil(np.append(0.0, weights)[:, None], np.empty((131, 0)), 0)
+    order = rng.permutation(130)
+    rows, none = rows_of(pencil, np.ones((1, 130))), np.zeros((1, 130))
+    deletion, insertion = faithfulness.curves(model, rows, none, order[None])
+    share = faithfulness.shares(130)
+    assert (len(share), share[0], share[-1]) == (51, 0.0, 1.0)
+    inserted = np.append(0.0, np.cumsum(weights[order])) / weights.sum()
+    np.testing.assert_allclose(insertion, np.interp(share, np.linspace(0, 1, 131), inserted), atol=1e-12)
+    np.testing.assert_allclose(deletion, 1 - insertion, atol=1e-12)
+    every = np.trapezoid(inserted, dx=1 / 130)
+    assert faithfulness.area(insertion, 130) == pytest.approx(every, abs=1e-3)
 
 
 def test_infidelity_of_an_additive_model_is_zero_and_counts_squares(rng):

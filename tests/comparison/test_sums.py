@@ -115,7 +115,7 @@ def test_deletion_and_insertion_are_those_of_the_table(summed):
                 expected[curve, i, gone] = (mean - none) * toward / distance
     np.testing.assert_allclose(found, expected.mean(axis=1), rtol=0, atol=1e-10)
     random = faithfulness.random_curves(spectral, rows, reference, np.random.default_rng(0))[0]
-    assert faithfulness.area(found[0]) < faithfulness.area(random)
+    assert faithfulness.area(found[0], 4) < faithfulness.area(random, 4)
 
 
 def test_captum_integrates_gradients_in_the_inputs(summed):

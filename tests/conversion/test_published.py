@@ -245,11 +245,14 @@ LINEAR = {"lin.weight": np.zeros((3, 2)), "lin.bias": np.zeros(3)}
         (GOOD, {"weights": [np.nan, 0]}, "finite numbers in weights"),
         (GOOD | {"mixing_weight": [1.0, 1.0]}, {"weights": [1, 1]}, "no weights for a state dict that has"),
         (GOOD, {"k": 0, "couplings": "plain"}, "couplings only for lin.weight"),
-        (GOOD | {"scale": np.ones(1)}, {"k": 0}, "keys of a published module.*got diag, off_diag, scale"),
+        (GOOD | {"scale": np.ones(1)}, {"k": 0}, "diag, off_diag and nothing else .*got scale too"),
+        (LINEAR | {"tril_emb.map": [0], "gain": [1.0]}, {"k": 0}, "lin.bias, lin.weight .*got gain too"),
         ({}, {"k": 0}, "got none"),
         ({"diag": np.zeros((3, 2))}, {"k": 0}, "keys of a published module.*got diag$"),
         (GOOD | {"off_diag": np.zeros((3, 2))}, {"k": 0}, r"off of shape \(3, 1\).*got \(3, 2\)"),
-        (GOOD | {"diag": [["a", "b"]]}, {"k": 0}, "array of numbers for 'diag'; got list"),
+        (GOOD | {"diag": [["a", "b"]]}, {"k": 0}, "array of real numbers for 'diag'; got list"),
+        (GOOD | {"diag": np.full((3, 2), 1j)}, {"k": 0}, "real numbers for 'diag'; got complex ones"),
+        (GOOD | {"diag": torch.full((3, 2), 1j)}, {"k": 0}, "real numbers for 'diag'; got complex ones"),
         (GOOD | {"diag": np.full((3, 2), np.inf)}, {"k": 0}, "finite numbers in diag; got inf in row 0"),
         (LINEAR, {"k": 0}, "couplings='plain' or 'scaled'.*got None"),
         (LINEAR, {"k": 0, "couplings": "half"}, "got 'half'"),
@@ -275,15 +278,22 @@ def test_bad_input_is_one_clear_line(state, options, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("state", [None, [1.0], nn.Linear(2, 3)])
+def test_a_state_that_is_no_mapping_is_refused(state):
+    with pytest.raises(TypeError, match=rf"module\.state_dict\(\), or a path; got {type(state).__name__}"):
+        from_state_dict(state, k=0)
+
+
 def test_bad_files(tmp_path, regressor):
     path = tmp_path / "state.pt"
     torch.save(Triangles(1.0).state_dict(), path)
     for read in (load, from_state_dict):
         with pytest.raises(ValueError, match="couplings='plain' or 'scaled'"):
             read(path, k=0)
-    torch.save(Bands().state_dict() | {"gain": torch.ones(1)}, path)
-    with pytest.raises(ValueError, match=rf"got .*gain.*{re.escape(str(path))}"):
-        load(path)
+    for gain in (torch.ones(1), torch.tensor(3)):
+        torch.save(Bands().state_dict() | {"gain": gain}, path)
+        with pytest.raises(ValueError, match=rf"got gain too.*{re.escape(str(path))}"):
+            load(path)
     torch.save({"diag": torch.full((3, 2), torch.nan), "off_diag": torch.zeros(3, 1)}, path)
     with pytest.raises(ValueError, match=r"state\.pt"):
         from_state_dict(path, k=0)

@@ -156,9 +156,12 @@ def test_bad_input(rng, random_pencil):
         (np.full((1, 2), np.nan), {}, "finite"),
         (z, {"box": z}, r"box of shape \(2, 2\); got \(10, 2\)"),
         (z, {"box": [[0.0, 1.0], [1.0, 0.5]]}, "got 1.0 and 0.5 for feature 1"),
-        (z, {"box": [[0.0, 1.0], [1.0, np.inf]]}, "finite"),
+        (z, {"box": [[0.0, 1.0], [1.0, np.inf]]}, "in box; got inf as the largest value of feature 1"),
+        (z, {"box": [[None, 1.0], [1.0, 2.0]]}, "in box; got nan as the least value of feature 0"),
+        (z, {"box": 3.0}, r"box of shape \(2, 2\); got \(\)"),
     ):
         with pytest.raises(ValueError, match=message):
             to_tridiagonal(dense, rows, **options)
-    with pytest.raises(ValueError, match="stay >= 0; got nan"):
-        to_tridiagonal(dense, z).refit(stay=float("nan"))
+    for stay in (float("nan"), np.inf, -1.0):
+        with pytest.raises(ValueError, match=f"a finite stay >= 0; got {stay}"):
+            to_tridiagonal(dense, z).refit(stay=stay)

@@ -6,7 +6,7 @@ import pytest
 from spectral_interp.attribution.shapley import all_masks
 from spectral_interp.eigen import engine
 from spectral_interp.pencil import Neurons
-from spectral_interp.pencil.coalitions import coalition_values
+from spectral_interp.pencil.coalitions import _plan, coalition_values
 from spectral_interp.pencil.structures import Dense, Tridiagonal
 
 
@@ -36,6 +36,23 @@ def test_all_coalitions(structure, pairs):
     np.testing.assert_allclose(
         coalition_values(*arrays, masks), expected(*arrays, masks), atol=1e-13 * structure.dim
     )
+
+
+@pytest.mark.parametrize("structure", [Tridiagonal(2), Tridiagonal(5), Tridiagonal(15), Dense(3)])
+@pytest.mark.parametrize("pairs", [(), ((0, 2), (4, 1), (2, 4))])
+def test_coalitions_that_grow_along_orders(structure, pairs):
+    arrays = game(structure, k=[0, 1, 1, 0, 1], pairs=pairs)
+    rank = np.random.default_rng(2).permuted(np.tile(np.arange(5), (7, 1)), axis=1)
+    for most in (5, 4):
+        masks = (rank[:, None] < np.arange(1, most + 1)[:, None]).reshape(-1, 5)
+        np.testing.assert_allclose(coalition_values(*arrays, masks), expected(*arrays, masks), atol=1e-12)
+
+
+def test_an_order_costs_one_sum_a_column_and_one_term_a_pair():
+    rank = np.random.default_rng(3).permuted(np.tile(np.arange(5), (4, 1)), axis=1)
+    masks = (rank[:, None] < np.arange(1, 6)[:, None]).reshape(-1, 5)
+    steps, terms, _, _ = _plan(masks.tobytes(), masks.shape, ((0, 2), (4, 1)))
+    assert (len(steps), len(terms)) == (20, 4 * (5 + 2))
 
 
 @pytest.mark.parametrize("d", [4, 12])

@@ -152,5 +152,5 @@ def test_finding_names_what_carries_the_prediction():
     said = plots.chain.finding(plots.chain_table(explain(pencil, [[2.0]]), 0))
     assert said == (
         "Latents 0 and 1 have 100% of the weight. All columns together add most here: "
-        "+0.819 at latent 0 and +0.922 at bond 0–1 (prediction). Bonds make 46% of the sizes of all bars."
+        "+0.819 at latent 0 and +0.922 at bond 0–1 (prediction). Bonds make up 46% of the sizes of all bars."
     )

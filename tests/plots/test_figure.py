@@ -64,7 +64,7 @@ def test_every_exhibit_of_an_analysis_has_a_title_a_reading_and_a_finding(name, 
             *("gap_step", "gap_norm", "gap_low", "gap_high", "largest class"),
             *("refit_deviation", "mean_refit_deviation", "below_refit_deviation"),
             *("members", "neuron", "neurons", "share", "space", "probability"),
-            *("row", "rows", "mean_abs_contribution"),
+            *("row", "rows", "mean_abs_contribution", "fixed", "aim"),
             *(("active_latent",) if name == "analysis_of_classes" else ()),
         }
 
@@ -94,3 +94,78 @@ def test_every_figure_draws_the_same_bytes_in_both_contexts(analysis, context):
                 canvas.savefig(target := io.BytesIO(), dpi=40)
                 pictures.append(target.getvalue())
         assert pictures[0] == pictures[1]
+
+
+@pytest.fixture
+def pyplot():
+    """Return pyplot without figures, and leave none."""
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+    yield pyplot
+    pyplot.close("all")
+
+
+def test_one_call_draws_what_two_steps_draw_on_a_new_figure_of_the_right_height(analysis, pyplot):
+    subject = analysis.subject
+    att, cert = subject.attributions["local"], subject.certificate
+    cases = [
+        (plots.waterfall, att[0]),
+        (plots.beeswarm, att),
+        (plots.importance, att),
+        (plots.dependence, att, cert, "bmi"),
+        (plots.certified, cert),
+        (plots.pieces, subject.regions),
+        (plots.rungs, subject.est.rungs_, subject.unit),
+    ]
+    for figure, *about in cases:
+        own = {"squared": True} if figure is plots.rungs else {}
+        table = figure.table(*about, **own)
+        with plots.style():
+            canvas = Canvas(figsize=(7.2, figure.height(table)))
+            figure(table, canvas.subplots())
+        ax = figure(*about, **own)
+        assert ax.figure is pyplot.gcf()
+        assert ax.figure.get_size_inches().tolist() == [7.2, figure.height(table)]
+        pictures = []
+        for drawn in (canvas, ax.figure):
+            with plots.style():
+                drawn.savefig(target := io.BytesIO(), dpi=40)
+            pictures.append(target.getvalue())
+        assert pictures[0] == pictures[1]
+        assert len(pyplot.get_fignums()) == 1
+        pyplot.close("all")
+
+
+def test_one_call_draws_on_given_axes_with_options_of_table_and_drawing(analysis, pyplot):
+    att = analysis.subject.attributions["local"]
+    ax, other = Canvas().subplots(2)
+    colours = plots.column_colours(att.columns)
+    assert plots.waterfall(att, row=2, ax=ax, colours=colours) is ax
+    assert plots.waterfall(att, 2, other) is other
+    assert [text.get_text() for text in ax.texts] == [text.get_text() for text in other.texts]
+    assert f"Row {att.rows[2]}" in ax.get_title()
+    assert pyplot.get_fignums() == []
+
+
+WRONG = {
+    "an estimator": (lambda s: plots.waterfall(s.est), TypeError, "attribution to be of type Attribution"),
+    "no certificate": (lambda s: plots.dependence(s.first), TypeError, "missing .*'certificate'"),
+    "two attributions": (lambda s: plots.dependence(s.first, s.first, "bmi"), TypeError, "type Certificate"),
+    "nothing": (lambda s: plots.beeswarm(), TypeError, "a table or attribution for plots.beeswarm"),
+    "an option": (lambda s: plots.beeswarm(s.first, color="red"), TypeError, "options colours .* got color"),
+    "many rows": (lambda s: plots.waterfall(s.first), ValueError, r"one row .* att\[0\]; got 9"),
+    "rows": (
+        lambda s: plots.beeswarm(s.first.to_frame()[["row"]]),
+        ValueError,
+        "the table of plots.beeswarm_t",
+    ),
+    "no drawing": (lambda s: plots.cost(s.comparison), TypeError, "a table only"),
+}
+
+
+@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
+def test_what_a_figure_cannot_draw_is_refused_and_leaves_no_figure(analysis, pyplot, call, error, message):
+    with pytest.raises(error, match=message):
+        call(analysis.subject)
+    assert pyplot.get_fignums() == []

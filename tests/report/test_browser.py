@@ -11,6 +11,7 @@ from spectral_interp import SpectralRegressor, report
 from spectral_interp.comparison import study
 from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
+from tests.report.test_page import picked_rows
 
 SCRIPT, IMAGE, LONG = (
     "</script><script>window.broken = 1</script>",
@@ -105,7 +106,7 @@ def test_the_picker_shows_every_row(page):
     for method, at in (("local", 3), ("local", 29), ("shapley", 2)):
         page.execute_script(pick, "method", method)
         page.execute_script(pick, "row", str(at))
-        row = data["methods"][method]["rows"][at]
+        row = picked_rows(data["methods"][method])[at]
         lines = page.execute_script(read)
         assert _text(page, "#said").startswith(f"Row {row['row']}: prediction ")
         assert [lines[0][0], lines[-1][0]] == ["base value", "prediction"]
@@ -119,7 +120,8 @@ def test_rows_in_order_by_keyboard(page):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
-    data = json.loads(_text(page, "#data"))["methods"]["local"]["rows"]
+    page.find_element(By.CSS_SELECTOR, "summary:has(#rows-title)").send_keys(Keys.ENTER)
+    data = picked_rows(json.loads(_text(page, "#data"))["methods"]["local"])
     worst = sorted(data, key=lambda row: -row["error"])
     order = page.find_element(By.ID, "order")
     order.send_keys("by error")
@@ -187,3 +189,80 @@ def test_dark_and_light(page):
     (light_ground, light_ink), (dark_ground, dark_ink) = colours("light"), colours("dark")
     assert light_ground - light_ink > 500
     assert dark_ink - dark_ground > 500
+
+
+def _seen(page, name):
+    return page.execute_script("return document.getElementById(arguments[0]).checkVisibility()", name)
+
+
+def test_sections_open_by_link_by_key_and_for_print(page):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    assert [_seen(page, name) for name in ("minute", "importance_local", "whatif")] == [True] * 3
+    assert not any(_seen(page, name) for name in ("certificates", "comparison", "sensitivity", "made"))
+    page.execute_script("location.hash = '#sensitivity'")  # two clicks deep
+    page.execute_script("dispatchEvent(new HashChangeEvent('hashchange'))")
+    assert _seen(page, "certificates")
+    assert _seen(page, "sensitivity")
+    page.find_element(By.CSS_SELECTOR, "summary:has(#comparison-title)").send_keys(Keys.ENTER)
+    assert _seen(page, "comparison")
+    page.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert _seen(page, "made")
+    assert _seen(page, "latents")
+    page.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert not _seen(page, "made")
+    assert _seen(page, "comparison")
+
+
+def test_contents_say_where_one_is(page):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    current = "return [...document.querySelectorAll('#contents [aria-current]')].map((one) => one.hash)"
+    assert page.execute_script(current) == ["#minute"]
+    scroll = "document.getElementById('whatif').scrollIntoView({ behavior: 'instant' })"
+    page.execute_script(scroll)
+    WebDriverWait(page, 5).until(lambda page: page.execute_script(current) == ["#whatif"])
+    page.execute_script("document.querySelector('#contents a[href=\"#made\"]').click()")
+    assert page.execute_script(current) == ["#made"]
+    assert _seen(page, "made")
+    assert _text(page, "#here") == "How this was made"
+    opened = page.execute_script("return document.querySelector('#contents details').open")
+    assert opened == (page.execute_script("return innerWidth") == 1280)
+
+
+def test_words_of_the_glossary_are_explained_by_key_and_by_mouse(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    shown = "return [...document.querySelectorAll(':popover-open')].map((one) => one.id)"
+    word = page.find_element(By.CSS_SELECTOR, "header .term")
+    word.send_keys(Keys.ENTER)
+    assert page.execute_script(shown) == ["term-proven"]
+    word.send_keys(Keys.ESCAPE)
+    assert page.execute_script(shown) == []
+    ActionChains(page).move_to_element(word).perform()
+    assert page.execute_script(shown) == ["term-proven"]
+    left, right = page.execute_script(
+        """const box = document.querySelector(':popover-open').getBoundingClientRect();
+        return [box.left, innerWidth - box.right]"""
+    )
+    assert min(left, right) >= 0
+    ActionChains(page).move_by_offset(0, 300).perform()
+    assert page.execute_script(shown) == []
+
+
+def test_without_javascript_sections_open_and_words_are_explained(page):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.refresh()
+        page.find_element(By.CSS_SELECTOR, "summary:has(#certificates-title)").send_keys(Keys.ENTER)
+        assert page.find_element(By.ID, "certificates").is_displayed()
+        page.find_element(By.CSS_SELECTOR, "header .term").send_keys(Keys.ENTER)
+        assert page.find_element(By.ID, "term-proven").is_displayed()
+    finally:
+        page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -12,7 +12,7 @@ from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
 from spectral_interp.report.rows import class_data, picker_rows
 from spectral_interp.report.subject import Subject
-from tests.report.test_page import Reader
+from tests.report.test_page import Reader, picked_rows
 
 HOSTILE = ["</script><script>window.broken = 1</script>", "", "n" * 200, "twin", "twin ", "<b>&amp;</b>"]
 QUICK = ("local", "SHAP Linear", "SHAP Deep")
@@ -125,18 +125,18 @@ def test_without_targets_the_predicted_classes_count(florist, flowers):
 def test_the_row_picker_has_probabilities_and_errors(florist, flowers, classifier, breast_cancer):
     X, y = flowers
     subject, chances = subject_of(florist, X[:30], y[:30]), florist.predict_proba(X[:30])
-    for at, row in enumerate(picker_rows(subject)["methods"]["local"]["rows"]):
+    for at, row in enumerate(picked_rows(picker_rows(subject)["methods"]["local"])):
         label = florist.classes_[chances[at].argmax()]
         assert row["target"] == y.iloc[at]
         assert row["chance"].startswith(f"probability of {label} ")
         assert float(row["chance"].split()[-2]) == pytest.approx(100 * chances[at].max(), rel=0.01)
         own = list(florist.classes_).index(y.iloc[at])
         log = np.log(chances[at])
-        assert row["error"] == pytest.approx(np.delete(log, own).max() - log[own], abs=1e-9)
+        assert row["error"] == pytest.approx(np.delete(log, own).max() - log[own], rel=1e-4)
         total = row["base"] + sum(step[2] for step in row["steps"])
-        assert total == pytest.approx(row["prediction"], abs=1e-5)
+        assert total == pytest.approx(row["prediction"], abs=2e-4)
     X, y = breast_cancer
-    row = picker_rows(subject_of(classifier, X[:3], y[:3]))["methods"]["local"]["rows"][0]
+    row = picked_rows(picker_rows(subject_of(classifier, X[:3], y[:3]))["methods"]["local"])[0]
     share = float(row["chance"].removeprefix("probability of malignant ").removesuffix(" %"))
     assert share == pytest.approx(100 * classifier.predict_proba(X[:1])[0, 1], rel=0.06)
 
@@ -150,7 +150,7 @@ def test_the_class_picker_has_every_output_and_contrast(florist, flowers):
         sizes = np.abs(explain(florist, X, output=one).values).mean(axis=0)
         assert data["mean"][i]["rows"] == len(X)
         for at, size, *_ in data["mean"][i]["steps"]:
-            assert size == pytest.approx(sizes[at], rel=1e-6)
+            assert size == pytest.approx(sizes[at], rel=1e-4)
         for j, other in enumerate(data["names"]):
             if i == j:
                 assert data["pairs"][i][j] is None
@@ -159,7 +159,7 @@ def test_the_class_picker_has_every_output_and_contrast(florist, flowers):
             att = explain(florist, X[rows], output=one, against=other)
             sizes = np.abs(att.values).mean(axis=0)
             assert [step[1] for step in data["pairs"][i][j]["steps"]] == pytest.approx(
-                sorted(sizes, reverse=True), rel=1e-6
+                sorted(sizes, reverse=True), rel=1e-4
             )
             petal = next(s for s in data["pairs"][i][j]["steps"] if s[0] == columns.index("petal"))
             for text, label in zip(petal[3:], (one, other), strict=True):
@@ -197,8 +197,9 @@ def written(tmp_path_factory):
 def test_the_page_says_near_the_top_what_tells_the_classes_apart(written):
     text = (written / "report.html").read_text(encoding="utf-8")
     page = Reader(text)
-    sections = [attributes["id"] for attributes in page.all("section")]
-    assert sections[:3] == ["minute", "whatif", "classes"]
+    links = [a["href"] for a in page.all("a")]
+    at = links.index("#minute", 1)  # the first one skips to it
+    assert links[at : at + 3] == ["#minute", "#whatif", "#classes"]
     figures = [attributes["id"] for attributes in page.all("figure")]
     assert figures[:3] == ["class_importance", "class_contrasts", "confusion"]
     assert "<script>window.broken" not in text

@@ -25,6 +25,7 @@ from spectral_interp.report.page import table_cells
 from spectral_interp.report.rows import picker_rows
 from spectral_interp.report.subject import Subject
 from spectral_interp.view import rows_of
+from tests.report.test_page import picked_rows
 
 N = 60
 
@@ -85,10 +86,11 @@ def test_sampled_rows_keep_their_labels_in_every_table_title_and_message(est, ki
     titles = {exhibit.name: exhibit.title for exhibit in analysis.exhibits}
     assert titles["waterfall_high"] == f"Row {expected[order[-1]]}"
     picker = picker_rows(analysis.subject)
-    rows = picker["methods"]["local"]["rows"]
+    rows = picked_rows(picker["methods"]["local"])
     assert [row["row"] for row in rows] == expected
     assert rows[picker["start"]]["row"] == middle
-    assert [row["row"] for row in picker["methods"]["path"]["rows"]] == [expected[i] for i in spread(20, 5)]
+    of_path = picked_rows(picker["methods"]["path"])
+    assert [row["row"] for row in of_path] == [expected[i] for i in spread(20, 5)]
     json.dumps(picker, allow_nan=False)
     json.dumps(analysis.summary.to_dict(), allow_nan=False)
 
@@ -175,17 +177,17 @@ def test_the_error_of_a_class_has_its_sign_however_the_class_is_written(kind):
     data = X[["a", "b"]].assign(sick=y.astype(kind) if kind is not bool else y.astype(float).astype(object))
     rows, targets = report.choose_rows(est, data, limit=20, seed=0)
     subject = Subject.explained(est, rows, targets, ["local"], most=None, compare_rows=0, seed=0)
-    for row, true in zip(picker_rows(subject)["methods"]["local"]["rows"], y[rows.index], strict=True):
+    for row, true in zip(picked_rows(picker_rows(subject)["methods"]["local"]), y[rows.index], strict=True):
         assert row["target"] == str(true)
-        assert row["error"] == pytest.approx(-row["prediction"] if true else row["prediction"], rel=1e-6)
+        assert row["error"] == pytest.approx(-row["prediction"] if true else row["prediction"], rel=1e-4)
 
 
 def test_targets_of_a_regression_may_be_text(est):
     X = frame(range(N))[:9]
     subject = Subject.explained(est, X, X["a"].astype(str), ["local"], most=None, compare_rows=0, seed=0)
-    for row, target in zip(picker_rows(subject)["methods"]["local"]["rows"], X["a"], strict=True):
+    for row, target in zip(picked_rows(picker_rows(subject)["methods"]["local"]), X["a"], strict=True):
         assert row["target"] == pytest.approx(target)
-        assert row["error"] == pytest.approx(abs(row["prediction"] - target), rel=1e-5)
+        assert row["error"] == pytest.approx(abs(row["prediction"] - target), rel=1e-4)
 
 
 HOSTILE = ["\x1b]0;owned\x07\x1b[2J", "b\nmodel certified", "\u202egnp\u2066", "\x9b2J", "=cmd|' /C calc'!A0"]

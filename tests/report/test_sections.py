@@ -149,6 +149,8 @@ def test_sampled_shapley_values_say_their_error(classifier, breast_cancer):
 DENSE = "the latents of a dense model depend on the basis"
 LATENT = "a model of one latent has"
 FLAT = "predictions do not vary over the rows"
+ALONE = "interactions: no two of the 2 strongest columns act together"
+ONE = "interactions: it needs two columns and the model has 1"
 NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
 
 
@@ -161,22 +163,42 @@ NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
             9,
             [f"{study}: {DENSE}" for study in ("latents and bonds", "region map", "skeleton")],
         ),
-        (["a", "b"], {"structure": "diagonal"}, 9, []),
+        (["a", "b"], {"structure": "diagonal"}, 9, [ALONE]),
         (
             ["a", "b"],
             {"dim": 1},
             9,
             [
+                ALONE,
                 f"latents and bonds: {LATENT} no chain of latents",
                 f"spectra: {LATENT} one eigenvalue, its prediction",
                 f"gaps and radii: {LATENT} no other eigenvalue and is linear everywhere",
             ],
         ),
-        (["a"], {}, 9, ["region map: it needs two numeric columns and the model has 1"]),
-        (["city"], {}, 9, ["region map: it needs two numeric columns and the model has 0"]),
-        (["a", "b"], {}, 1, [f"linear pieces: {NO_SPREAD}", f"gaps and radii: {NO_SPREAD}"]),
+        (["a"], {}, 9, [ONE, "region map: it needs two numeric columns and the model has 1"]),
+        (
+            ["city"],
+            {},
+            9,
+            [
+                ONE,
+                "proven ranges: expected a number in the row that may be off; got none",
+                "region map: it needs two numeric columns and the model has 0",
+            ],
+        ),
+        (
+            ["a", "b"],
+            {},
+            1,
+            [f"interactions: {FLAT}", f"linear pieces: {NO_SPREAD}", f"gaps and radii: {NO_SPREAD}"],
+        ),
         (["gappy", "positive", "city"], {"log": ["positive"]}, 9, []),
-        (["a", "b"], {"norm_penalty": 1e3}, 9, [f"linear pieces: {FLAT}", f"gaps and radii: {FLAT}"]),
+        (
+            ["a", "b"],
+            {"norm_penalty": 1e3},
+            9,
+            [f"interactions: {FLAT}", f"linear pieces: {FLAT}", f"gaps and radii: {FLAT}"],
+        ),
     ],
 )
 def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, left_out):
@@ -187,7 +209,7 @@ def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, l
     est = SpectralRegressor(**({"dim": 4, "n_epochs": 3, "random_state": 0} | options), form="single")
     est.fit(table[columns], table["a"] + table["b"] ** 2)
     analysis = report.analyze(est, table.loc[: rows - 1, columns], None, methods=["local"], seed=0)
-    assert analysis.summary.left_out == left_out
+    assert [reason.partition(": beyond")[0] for reason in analysis.summary.left_out] == left_out
     assert "certified" in analysis.tables
     low_to_high = {name for name in analysis.tables if name.startswith("waterfall_")}
     assert low_to_high == {
@@ -198,3 +220,65 @@ def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, l
         draw(Figure().subplots())
     lines = summary_lines(analysis.summary)
     assert all(any(reason in line for line in lines) for reason in left_out)
+
+
+def test_nearest_changes_are_of_the_rows_of_the_waterfalls_and_reach_their_targets(
+    analysis, regressor, diabetes
+):
+    predictions = regressor.predict(diabetes[0][:40])
+    targets = {"low": np.median(predictions), "high": np.median(predictions)}
+    targets["median"] = np.quantile(predictions, 0.75)
+    for label, target in targets.items():
+        table = analysis.tables[f"nearest_change_{label}"]
+        row = table["row"].iloc[0]
+        assert row == analysis.tables[f"waterfall_{label}"]["row"].iloc[0]
+        changed = diabetes[0].loc[[row]].astype(float)
+        changed[table["column"].tolist()] = table["to"].astype(float).tolist()
+        reached = regressor.predict(changed)[0]
+        assert reached == pytest.approx(target, rel=0.02)  # age is a whole number
+        assert (reached > target - 1e-6) if label != "high" else (reached < target + 1e-6)
+        assert analysis.summary.changes[label].proven_distance <= table["cost"].sum() * (1 + 1e-9)
+    lines = summary_lines(analysis.summary)
+    assert all(any(c.sentence in line for line in lines) for c in analysis.summary.changes.values())
+
+
+def test_proven_ranges_are_of_rows_spread_over_the_predictions(analysis, regressor, diabetes):
+    table = analysis.tables["proven_ranges"]
+    predictions = np.sort(regressor.predict(diabetes[0][:40]))
+    np.testing.assert_allclose(table["prediction"], predictions[spread(40, 12)][::-1])
+    found = analysis.summary.ranges
+    assert found.rows == 12
+    assert found.median_attained_width <= found.median_proven_width
+    assert found.rows_that_keep_their_class is None
+
+
+def test_what_may_not_change_is_left_out_for_the_row_alone(regressor, diabetes):
+    X = diabetes[0][:9]
+    high = int(regressor.predict(X).argmax())
+    bmi = X["bmi"].iloc[high]
+    others = X["bmi"].drop(X.index[high])
+    limits = {"bmi": (float(others.min()), float(others.max()))}
+    limits = limits if not limits["bmi"][0] <= bmi <= limits["bmi"][1] else {"bmi": (0.0, float(bmi) - 1e-3)}
+    found = report.analyze(regressor, X, None, methods=["local"], seed=0, fixed=["age"], limits=limits)
+    (reason,) = [text for text in found.summary.left_out if text.startswith("nearest changes: ")]
+    assert f"{X.index[high]}" in reason
+    assert "limits of 'bmi'" in reason
+    assert "nearest_change_high" not in found.tables
+    with pytest.raises(ValueError, match="either in fixed or in limits"):
+        report.analyze(regressor, X, None, methods=["local"], seed=0, fixed=["bmi"], limits=limits)
+    with pytest.raises(ValueError, match="columns"):
+        report.analyze(regressor, X, None, methods=["local"], seed=0, fixed=["size"])
+
+
+def test_classes_change_to_the_other_or_to_the_second_likeliest(florist, flowers, classifier, breast_cancer):
+    X, _ = flowers
+    found = report.analyze(florist, X[:30], None, methods=["local"], seed=0)
+    for change in found.summary.changes.values():
+        order = np.argsort(-florist.predict_proba(X.loc[[change.row]])[0])
+        assert change.target == florist.classes_[order[1]]
+    X, _ = breast_cancer
+    found = report.analyze(classifier, X[:20], None, methods=["local"], seed=0)
+    ranges = found.tables["proven_ranges"]
+    assert found.summary.ranges.rows_that_keep_their_class == ranges["stays"].sum()
+    for change in found.summary.changes.values():
+        assert change.target != str(classifier.predict(X.loc[[change.row]])[0])

@@ -35,6 +35,8 @@ ALWAYS = [
     "methods",
     "background_stability",
     "certified",
+    "changes",
+    "ranges",
     "slices_at_row",
     "pieces",
     "skeleton",

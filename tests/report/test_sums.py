@@ -16,6 +16,7 @@ from spectral_interp.report.headlines import limits
 from spectral_interp.report.page import render
 from spectral_interp.report.rows import picker_rows
 from spectral_interp.report.summary import RungFound
+from tests.report.test_page import picked_rows
 
 N = 300
 
@@ -118,10 +119,10 @@ def test_refit_deviations_of_contributions(analysis, est, table):
     order = [att.columns.index(name) for name in own["column"]]
     np.testing.assert_allclose(own["refit_deviation"], att.refit_deviation[at, order])
     for row, deviation in zip(
-        picker_rows(analysis.subject)["methods"]["local"]["rows"], att.refit_deviation, strict=True
+        picked_rows(picker_rows(analysis.subject)["methods"]["local"]), att.refit_deviation, strict=True
     ):
         for step in row["steps"]:
-            assert step[4] == pytest.approx(deviation[step[0]], rel=1e-6)
+            assert step[4] == pytest.approx(deviation[step[0]], rel=1e-4)
 
 
 def test_slopes_by_segment_are_those_of_the_certificate(analysis, est, table):

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from spectral_interp import Pencil, certify, explain
-from spectral_interp.view import ModelView, rows_of
+from spectral_interp.view import ModelView, Rows, rows_of, view_of
+from spectral_interp.view.model import log_odds_of_two
 from spectral_interp.whatif.panel import CELLS, bands, panel_data
 from tests.sums import random_sum, random_table, rows_of_table
 from tests.whatif.conftest import reopen
@@ -82,6 +83,7 @@ def test_a_slider_by_keyboard_a_number_a_level_and_a_gap(open_panel, price):
     assert page.execute_script(FOUND) == pytest.approx(est.predict(row)[0], rel=1e-12)
     page.execute_script(CHANGE, "wi-value-2", "")
     assert page.execute_script("return document.getElementById('wi-value-2').ariaInvalid") == "true"
+    assert "not a possible value" in text(page, "here-2")
     assert page.execute_script(STATE)["values"][2] == 2.5
 
 
@@ -165,7 +167,8 @@ def test_the_proven_range_holds_what_is_found(open_panel, price, rng):
     page = open_panel(est.rows(X), start=5)
     page.execute_script(CHANGE, "wi-tolerance", "5")
     page.execute_async_script(SETTLED)
-    low, high, least, largest = numbers(text(page, "range"))
+    low, high, tolerance, least, largest = numbers(text(page, "range"))
+    assert tolerance == 5
     assert low <= least < page.execute_script(FOUND) < largest <= high
     u = est.rows(X[5:6]).encoded.u[0]
     moves = np.array([axis.continuous for axis in est.view().axes]) & ~np.isnan(u)
@@ -183,8 +186,21 @@ def test_curves_stay_within_their_bands(open_panel, price, florist, flowers):
     assert page.execute_script("return document.querySelectorAll('.wi-curve .wi-level').length") == 2
 
 
+def test_bands_are_drawn_when_asked_for(open_panel, price):
+    est, X = price
+    page = open_panel(est.rows(X), start=5)
+    page.execute_async_script(SETTLED)
+    count = "return document.querySelectorAll('.wi-band, .wi-whisker').length"
+    assert page.execute_script(count) == 0
+    click(page, "bands")
+    assert page.execute_script(count) == 4 + 2
+    click(page, "bands")
+    assert page.execute_script(count) == 0
+
+
 def check_curves(page):
     page.execute_async_script(SETTLED)
+    click(page, "bands")
     found = page.execute_script(
         """const panel = document.getElementById('whatif').panel;
         return panel.columns.map((column) => [panel.curves[column.at], panel.band(column)])"""
@@ -259,6 +275,38 @@ def test_two_classes(open_panel, classifier, breast_cancer):
     chance = classifier.predict_proba(X[2:3])[0].max()
     assert numbers(text(page, "prediction"))[0] == pytest.approx(100 * chance, rel=1e-3)
     assert page.execute_script("return document.getElementById('wi-outputs').hidden")
+
+
+def test_probabilities_are_never_0_or_1(open_panel):
+    """Log-odds of 20: in float64 a probability of 1 − 2e-9."""
+    view = view_of(Pencil([[0.0], [10.0]], np.zeros((2, 0)), 0))
+    view = ModelView(view.function, view.axes, log_odds_of_two("sick", ("no", "yes")), view.background)
+    page = open_panel(Rows(view, np.array([[2.0]]), np.array([[2.0]]), np.arange(1)), target="sick")
+    page.execute_async_script(SETTLED)
+    assert text(page, "prediction") == "sick: yes, probability above 99.99 %"
+    assert "probability of sick = yes: 99.99 % to 100 %" in text(page, "range")
+    page.execute_script(CHANGE, "wi-value-0", "-2")
+    page.execute_async_script(SETTLED)
+    assert text(page, "prediction") == "sick: no, probability above 99.99 %"
+    assert "below 0.01 %" in text(page, "classes")
+    assert "probability of sick = yes: 0 % to 0.01 %" in text(page, "range")
+
+
+@pytest.mark.parametrize("value", ["1e160", "1e308"])
+def test_values_too_far_out_have_no_prediction(open_panel, price, florist, flowers, value):
+    for est, X in (price, (florist, flowers[0])):
+        page = open_panel(est.rows(X), start=4)
+        page.execute_async_script(SETTLED)
+        shown = text(page, "prediction"), text(page, "waterfall"), text(page, "classes")
+        page.execute_script(CHANGE, "wi-value-0", value)
+        page.execute_async_script(SETTLED)
+        assert "too far out" in text(page, "prediction")
+        assert (text(page, "range"), text(page, "classes")) == ("", "")
+        assert page.execute_script("return document.querySelectorAll('#wi-waterfall td').length") == 0
+        assert page.get_log("browser") == []
+        click(page, "undo")
+        page.execute_async_script(SETTLED)
+        assert (text(page, "prediction"), text(page, "waterfall"), text(page, "classes")) == shown
 
 
 def test_of_many_columns_the_weaker_wait_behind_a_click(open_panel, classifier, breast_cancer):

@@ -37,8 +37,118 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }));
 }
 
+/* Layers: what a link leads to is opened, and on paper everything is. */
+document.documentElement.classList.add("js");
+const reveal = (behavior, name = location.hash.slice(1)) => {
+  const found = document.getElementById(name);
+  if (!found) return;
+  for (let part = found; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
+  found.scrollIntoView({ behavior });
+};
+addEventListener("hashchange", () => reveal("smooth"));
+addEventListener("load", () => reveal("instant"));
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  if (!link) return;
+  const framed = location.protocol === "about:"; // in a notebook, where "#made" is a place on its page
+  if (framed) event.preventDefault();
+  if (framed || link.hash === location.hash) reveal("smooth", link.getAttribute("href").slice(1));
+});
+
+/* What stands above may grow after that, such as the what-if panel. */
+const settling = new ResizeObserver(() => reveal("instant"));
+settling.observe(document.getElementById("page"));
+const touched = (then) => {
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    addEventListener(kind, then, { passive: true, capture: true });
+  }
+};
+touched(() => settling.disconnect());
+setTimeout(() => settling.disconnect(), 3000);
+
+addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll("main details:not([open], .numbers)")) {
+    part.open = true;
+    part.dataset.printed = "";
+  }
+});
+addEventListener("afterprint", () => {
+  for (const part of document.querySelectorAll("[data-printed]")) {
+    part.open = false;
+    delete part.dataset.printed;
+  }
+});
+
+/* Contents: beside the page where it is wide, behind a bar below it where it is not; the section that crosses a
+   line at a third of the window is marked, after a click the one that was asked for. */
+const contents = document.querySelector("#contents details");
+const wide = matchMedia("(min-width: 75rem)");
+const fold = () => { contents.open = wide.matches; };
+wide.addEventListener("change", fold);
+fold();
+const links = [...document.querySelectorAll("#contents a")];
+const places = links.map((link) => document.getElementById(link.hash.slice(1)).closest("section"));
+const mark = (at) => {
+  links.forEach((link, own) => {
+    if (own === at) link.setAttribute("aria-current", "location");
+    else link.removeAttribute("aria-current");
+  });
+  document.getElementById("here").textContent = links[at].textContent;
+};
+let [asked, arrived] = [-1, false];
+const stays = () => {
+  const { top, bottom } = places[asked].getBoundingClientRect();
+  const inside = top < innerHeight && bottom > 0;
+  const left = arrived && !inside;
+  arrived = inside;
+  if (left) asked = -1;
+  return !left;
+};
+const watcher = new IntersectionObserver((changes) => {
+  const entered = changes.find((change) => change.isIntersecting);
+  if (entered && !(asked >= 0 && stays())) mark(places.indexOf(entered.target));
+}, { rootMargin: "-33% 0px -66% 0px" });
+places.forEach((place) => watcher.observe(place));
+links.forEach((link, at) => link.addEventListener("click", () => {
+  [asked, arrived] = [at, false];
+  mark(at);
+  fold();
+}));
+touched(() => { asked = -1; });
+mark(0);
+
+/* Words with dots below them: their meaning stands beside them, on a click or while a mouse is over them. */
+for (const word of document.querySelectorAll(".term")) {
+  const meaning = document.getElementById(word.getAttribute("popovertarget"));
+  if (!meaning || !meaning.showPopover) continue;
+  let hovered = false;
+  const place = () => {
+    const [at, own] = [word.getBoundingClientRect(), meaning.getBoundingClientRect()];
+    const below = at.bottom + own.height + 8 < innerHeight;
+    meaning.style.left = `${Math.max(8, Math.min(at.left, innerWidth - own.width - 8))}px`;
+    meaning.style.top = `${below ? at.bottom + 4 : Math.max(4, at.top - own.height - 4)}px`;
+  };
+  word.addEventListener("click", (event) => {
+    if (hovered) event.preventDefault();
+    else requestAnimationFrame(place);
+  });
+  word.addEventListener("pointerenter", (event) => {
+    if (event.pointerType !== "mouse" || meaning.matches(":popover-open")) return;
+    hovered = true;
+    meaning.showPopover();
+    place();
+  });
+  word.addEventListener("pointerleave", () => {
+    if (hovered) meaning.hidePopover();
+    hovered = false;
+  });
+}
+
 /* The row picker: a waterfall of any stored row. */
 const data = JSON.parse(document.getElementById("data").textContent);
+for (const method of Object.values(data.methods)) {
+  method.rows = method.rows.map((cells) => Object.fromEntries(method.keys.map((key, at) => [key, cells[at]])));
+}
 const methodBox = document.getElementById("method");
 const rowBox = document.getElementById("row");
 const orderBox = document.getElementById("order");

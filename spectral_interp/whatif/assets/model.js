@@ -8,14 +8,20 @@
 const SpectralModel = (() => {
   const ROUNDING = 1e-12;
   const CLEAR = 1e-6;
+  const LARGEST = 1e150; // of norms whose squares are numbers
   const DAY = 86400;
 
   /* Make the tridiagonal matrix with the bands a (n) and b (n, the last unused) diagonal by the implicit QL
-     algorithm (Bowdler, Martin, Reinsch and Wilkinson 1968). Rotations are applied to the n rows of w too. */
+     algorithm (Bowdler, Martin, Reinsch and Wilkinson 1968). Rotations are applied to the n rows of w too. Where
+     entries are too large to be squared, a becomes NaN. */
   const diagonalise = (n, a, b, w) => {
     let norm = 0;
     b[n - 1] = 0;
     for (let i = 0; i < n; i++) norm = Math.max(norm, Math.abs(a[i]) + Math.abs(b[i]) + (i ? Math.abs(b[i - 1]) : 0));
+    if (!(norm <= LARGEST)) {
+      a.fill(NaN);
+      return;
+    }
     const none = 2 ** -53 * norm;
     for (let l = 0; l < n; l++) {
       for (let tries = 0; tries < 60; tries++) {
@@ -498,8 +504,9 @@ const SpectralModel = (() => {
 
     /* Between what Σ_c weight_c f_c is proven to be where numbers are within [low, high], coordinates; they
        stay where these are equal. The proof stands in boxes/bounds.py: tangent planes, with the lesser of
-       curvature, gap and Weyl beyond them, or the middle of the box and the extremes of its parts. Returns the ends; the coordinates at which the tangent plane is least
-       and largest; and what is lost by column, for halving. */
+       curvature, gap and Weyl beyond them, or the middle of the box and the extremes of its parts. Returns the
+       ends; the coordinates at which the tangent plane is least and largest; and what is lost by column, for
+       halving. */
     bound(u, low, high, weights) {
       const box = this._box(u, low, high), total = [0, 0], loss = new Float64Array(this.axes.length);
       const sides = box.parts.map(({ nodes }) => ({

@@ -37,7 +37,8 @@
     return (value < 0 ? "−" : "") + text;
   };
   const signed = (value) => (value > 0 ? "+" : "") + number(value);
-  const percent = (share) => `${number(100 * share)} %`;
+  const RARE = 1e-4;
+  const percent = (share) => (share < RARE ? "below 0.01 %" : share > 1 - RARE ? "above 99.99 %" : `${number(100 * share)} %`);
   /* A bound as text, rounded so that it stays one: upwards, or downwards. */
   const outward = (value, up) => {
     if (!Number.isFinite(value) || value === 0) return number(value);
@@ -45,6 +46,7 @@
     const step = 10 ** (Math.floor(Math.log10(Math.abs(value))) + 1 - digits);
     return number((up ? Math.ceil(value / step - 1e-9) : Math.floor(value / step + 1e-9)) * step);
   };
+  const chances = (low, high) => `${outward(low < RARE ? 0 : 100 * Math.min(low, 1 - RARE), false)} % to ${outward(100 * Math.max(high, RARE), true)} %`;
 
   const isoOf = (axis, days) => {
     const date = new Date(Math.round(days * 86400) * 1000);
@@ -154,6 +156,7 @@
       $("start").append(option("typical values", -1), ...labels.map((label, at) => option(`row ${label}`, at)));
       $("start").value = this.data.start;
       $("outputs").hidden = !this.several;
+      $("banded").hidden = !Object.values(this.data.bands).some(Boolean);
       $("class").append(...this.classes.map(option));
       $("against").append(option("the mean of all classes", -1), ...this.classes.map(option));
     }
@@ -183,10 +186,12 @@
         else $("tolerance").value = this.state.tolerance;
       });
       $("copy").addEventListener("click", () => this.copy(this.csv(), "The row"));
+      $("link").hidden = location.protocol === "about:"; // in a notebook's frame it would lead nowhere
       $("link").addEventListener("click", () => {
         this.keep();
         this.copy(location.href.split("#")[0] + this.fragment(), "The link");
       });
+      $("bands").addEventListener("change", () => this.curves.forEach((_, at) => this.draw(at)));
       $("more").addEventListener("toggle", () => this.schedule());
       window.addEventListener("hashchange", () => {
         const given = this.parse(location.hash);
@@ -263,6 +268,7 @@
       const name = element("label", "wi-name", column.title);
       name.title = column.title;
       const card = { node, column, here: element("p", "small") };
+      card.here.id = `wi-here-${column.at}`;
       const input = this.input(column, card);
       name.htmlFor = input.id = `wi-value-${column.at}`;
       head.append(name, input);
@@ -288,11 +294,13 @@
       const box = element("input");
       box.type = column.kind === "number" ? "number" : column.time ? "datetime-local" : "date";
       box.step = column.kind === "number" ? "any" : "1";
+      box.setAttribute("aria-describedby", card.here.id);
       box.addEventListener("change", () => {
         const value = box.value === "" ? NaN : column.kind === "number" ? Number(box.value) : daysOf(box.value);
         const legal = this.legal(column, value);
         box.setAttribute("aria-invalid", String(!legal));
         if (legal) this.set(column, value, true);
+        else this.warn(card, "not a possible value; the last one still counts");
       });
       card.input = box;
       return box;
@@ -407,8 +415,12 @@
         card.slider.setAttribute("aria-valuetext", column.kind === "date" ? isoOf(column, own) : String(own));
       }
       const far = value !== null && column.kind !== "levels" && (this.u[column.at] < column.low - 1e-9 || this.u[column.at] > column.high + 1e-9);
-      card.here.className = far ? "small wi-far" : "small";
-      card.here.textContent = far ? "outside the training range" : "";
+      this.warn(card, far ? `outside the ${column.axis.low === null ? "range of these rows" : "training range"}` : "");
+    }
+
+    warn({ here }, text) {
+      here.className = text ? "small wi-far" : "small";
+      here.textContent = text;
     }
 
     /* The prediction and its waterfall. */
@@ -416,14 +428,16 @@
       const { model, state } = this, found = model.explain(this.u, this.weights());
       const scores = this.several ? model.scores(this.u) : [found.prediction];
       this.found = found;
-      const legible = Number.isFinite(found.prediction);
-      if (!this.classes.length) {
-        $("prediction").textContent = legible ? `${this.data.target}: ${number(found.prediction)}` : "The values are too far out to compute a prediction.";
+      if (!this.legible) {
+        $("prediction").textContent = "These values are too far out to compute a prediction.";
+        $("classes").replaceChildren();
+      } else if (!this.classes.length) {
+        $("prediction").textContent = `${this.data.target}: ${number(found.prediction)}`;
       } else {
-        const chances = SpectralModel.probabilities(scores);
-        const best = chances.indexOf(Math.max(...chances));
-        $("prediction").textContent = `${this.data.target}: ${this.classes[best]}, ${percent(chances[best])}`;
-        this.bar(chances);
+        const shares = SpectralModel.probabilities(scores);
+        const best = shares.indexOf(Math.max(...shares));
+        $("prediction").textContent = `${this.data.target}: ${this.classes[best]}, probability ${percent(shares[best])}`;
+        this.bar(shares);
       }
       $("class").value = state.own;
       $("against").value = state.against;
@@ -432,19 +446,23 @@
       this.waterfall(found);
     }
 
-    bar(chances) {
-      const order = [...chances.keys()].sort((a, b) => chances[b] - chances[a]).slice(0, LINES);
-      const shown = chances.length > LINES ? order : [...chances.keys()];
+    get legible() {
+      return Number.isFinite(this.found.prediction);
+    }
+
+    bar(shares) {
+      const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, LINES);
+      const shown = shares.length > LINES ? order : [...shares.keys()];
       const body = element("tbody");
       for (const at of shown) {
         const row = element("tr");
         const head = element("th", "", this.classes[at]);
         head.scope = "row";
         const bar = element("span", "wi-bar");
-        bar.style.width = `${100 * chances[at]}%`;
+        bar.style.width = `${100 * shares[at]}%`;
         const track = element("td");
         track.append(bar);
-        row.append(head, track, element("td", "number", percent(chances[at])));
+        row.append(head, track, element("td", "number", percent(shares[at])));
         body.append(row);
       }
       const table = element("table");
@@ -453,6 +471,11 @@
     }
 
     waterfall(found) {
+      const body = document.querySelector("#wi-waterfall tbody");
+      if (!this.legible) {
+        body.replaceChildren();
+        return;
+      }
       const order = [...found.values.keys()].sort((a, b) => Math.abs(found.values[b]) - Math.abs(found.values[a]));
       const most = order.length <= LINES + 1 ? order.length : LINES;
       const steps = order.slice(0, most).map((at) => ({ name: this.columns[at].title, value: found.values[at], diagonal: found.diagonal[at] }));
@@ -475,7 +498,9 @@
       const line = (name, bars, cells, className) => {
         const row = element("tr", className);
         const head = element("th");
-        head.append(element("span", "wi-clamp", name));
+        const text = element("span", "wi-clamp");
+        text.append(...name.split(/(?<=_)/).flatMap((part, at) => (at ? [element("wbr"), part] : [part])));
+        head.append(text);
         head.scope = "row";
         head.title = name;
         const track = element("td", "wi-track");
@@ -485,7 +510,7 @@
       };
       const end = (name, value) => line(name, [bar("mark", value, value)],
         [element("td", "number", number(value)), element("td", "wi-part"), element("td", "wi-part")], "end");
-      document.querySelector("#wi-waterfall tbody").replaceChildren(end("base value", found.base), ...steps.map((step, at) => {
+      body.replaceChildren(end("base value", found.base), ...steps.map((step, at) => {
         const between = ends[at] + step.diagonal;
         return line(step.name,
           [bar(`net ${step.value < 0 ? "down" : "up"}`, ends[at], ends[at + 1]), bar("diagonal", ends[at], between), bar("coupling", between, ends[at + 1])],
@@ -537,21 +562,24 @@
       this.columns.forEach(({ at, floor }) => {
         if (moves[at] && floor !== null) ends[0][at] = Math.max(ends[0][at], Math.min(this.u[at], this.model.coordinate(at, floor)));
       });
-      const still = tolerance === 0 || !moves.some(Boolean) || !Number.isFinite(this.found.prediction);
+      const still = tolerance === 0 || !moves.some(Boolean) || !this.legible;
       this.search = still ? null : new SpectralModel.Search(this.model, this.u, ...ends, this.weights());
       this.spent = 0;
-      if (still) $("range").textContent = `unit: ${this.unit}`;
+      if (still) $("range").textContent = this.legible ? this.here : "";
       else this.tell(this.search);
+    }
+
+    /* The prediction on the scale of contributions, where it is not that of the first line. */
+    get here() {
+      return this.classes.length ? `${this.unit}: ${number(this.found.prediction)}. ` : "";
     }
 
     /* The proven range in words. */
     tell({ range: [low, high], found }) {
-      const here = this.classes.length ? `${this.unit}: ${number(this.found.prediction)}. ` : "";
       const chance = (value) => SpectralModel.probabilities([value])[1];
-      const chances = this.classes.length === 2
-        ? `, a probability of ${this.classes[1]} of ${outward(100 * chance(low), false)} % to ${outward(100 * chance(high), true)} %` : "";
-      $("range").textContent = `${here}Proven: within the tolerance it stays between ${outward(low, false)} and ${outward(high, true)}${chances}; `
-        + `values from ${number(found[0])} to ${number(found[1])} occur.`;
+      const share = this.classes.length === 2 ? ` (probability of ${this.data.target} = ${this.classes[1]}: ${chances(chance(low), chance(high))})` : "";
+      $("range").textContent = `${this.here}Proven: ${outward(low, false)} to ${outward(high, true)}${share} `
+        + `if every number moves by up to ${this.state.tolerance} % of its standard deviation. Found: ${number(found[0])} to ${number(found[1])}.`;
     }
 
     /* The curve of a column: what the prediction would be at its other values. */
@@ -565,7 +593,10 @@
         this.curves[at] = { there, values };
         this.dirty.delete(at);
       }
-      if (column.kind === "levels") this.drawLevels(column);
+      if (!this.legible || !this.curves[at].values.every(Number.isFinite)) {
+        this.cards[at].svg.replaceChildren();
+        this.cards[at].ends.textContent = "";
+      } else if (column.kind === "levels") this.drawLevels(column);
       else this.drawLine(column);
     }
 
@@ -578,10 +609,11 @@
       return [...even, ...(knots.length > 40 ? [] : knots)].sort((a, b) => a - b);
     }
 
-    /* Between what the prediction is proven to be at other values, from that at the typical value; or null. */
+    /* Between what the prediction is proven to be at other values, from that at the typical value, if that is
+       to be shown; or null. */
     band(column) {
       const band = this.data.bands[column.at], { own, against } = this.state;
-      if (!band || (this.several && against >= 0)) return null;
+      if (!$("bands").checked || !band || (this.several && against >= 0)) return null;
       const [low, high] = band.ends[this.several ? own : 0];
       const moved = this.curves[column.at], weights = this.weights();
       const scores = this.model.curve(this.u, column.at, [band.from], new Float64Array(this.model.functions));
@@ -619,7 +651,9 @@
         parts.push(drawing("line", "wi-mark", { x1: mark, x2: mark, y1: 0, y2: 60 }));
       }
       card.svg.replaceChildren(...parts);
-      card.ends.textContent = `this column alone: ${number(Math.min(...values))} to ${number(Math.max(...values))}`;
+      const [from, to] = [column.low, column.high].map((u) => this.model.value(column.at, u))
+        .map((value) => (column.kind === "date" ? isoOf(column, value) : number(value)));
+      card.ends.textContent = `${from} to ${to}: prediction ${number(Math.min(...values))} to ${number(Math.max(...values))}`;
     }
 
     drawLevels(column) {
@@ -636,19 +670,19 @@
       card.svg.replaceChildren(drawing("line", "wi-here", { x1: 0, x2: 200, y1: here, y2: here }), ...parts);
       const [low, high] = [Math.min(...values), Math.max(...values)];
       const named = (value) => `${number(value)} (${column.levels[values.indexOf(value)]})`;
-      card.ends.textContent = `this column alone: ${named(low)} to ${named(high)}`;
+      card.ends.textContent = `prediction ${named(low)} to ${named(high)}`;
     }
 
     /* What is shown, in words. */
     notes() {
       const lines = [
         `Contributions are measured against the mean of the background, ${this.data.background}; they add up to the difference between the base value and the prediction. The unit is ${this.unit}.`,
-        `Grey bars: ${this.data.source}. Blue line: the prediction as this column alone moves, the others as set.${this.columns.some(({ knots }) => knots.length) ? " Ticks: knots, between which the column enters linearly." : ""}`,
+        `Grey bars: ${this.data.source}. Blue line: the prediction as this column alone moves. Black line: the value set; dashed line: the prediction there.${this.columns.some(({ knots }) => knots.length) ? " Ticks: knots, between which the column enters linearly." : ""}`,
       ];
       if (Object.values(this.data.bands).some(Boolean)) {
-        lines.push("Orange band: a proven bound. A move of this column from its typical value never changes the prediction by more than the band shows, whatever the other columns are. It is proven at 33 or more values of a number, and drawn straight between them.");
+        lines.push("Proven bands, in orange: a move of this column from its typical value never changes the prediction by more than they show, whatever the other columns are. They are proven at 33 or more values of a number, and drawn straight between them.");
       }
-      lines.push("The proven range holds for all combinations of numbers within the tolerance, which is a share of every column's standard deviation, of its logarithm where the model uses that. Levels, dates, gaps and columns of 0 and 1 stay as set. The range tightens for a second after each change.");
+      lines.push("The proven range holds for all combinations of such moves. Standard deviations are those of the training rows, of logarithms where the model uses them. Levels, dates, gaps and columns of 0 and 1 stay as they are. The range tightens for a second after each change.");
       return lines;
     }
   }

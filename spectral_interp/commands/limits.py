@@ -1,0 +1,104 @@
+"""``--fixed`` and ``--limits`` of ``analyze``: what columns may become, as text."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .._common.messages import meant, shown, truncated_list
+from ..boxes.limits import free_columns
+from ..view import LevelsAxis, ModelView, NumberAxis, rows_of
+
+BETWEEN = ".."
+"""What stands between the two ends of a number or a date; a colon is part of times."""
+
+
+def read_fixed(view: ModelView, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that must not change; ValueError names one that the model does not have."""
+    for name in names:
+        _check_column(view, name, "--fixed")
+    return tuple(dict.fromkeys(names))
+
+
+def read_limits(view: ModelView, texts: Sequence[str], fixed: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what columns may be, as :func:`spectral_interp.counterfactual` takes it.
+
+    Parameters
+    ----------
+    view : ModelView
+    texts : sequence of str
+        "COLUMN=LOW..HIGH" of numbers and dates, "COLUMN=LEVEL,LEVEL" of levels; a level with a comma in it is
+        put between double quotes.
+    fixed : sequence of str
+        Columns that must not change, which have no limits.
+
+    Raises
+    ------
+    ValueError
+        If one cannot be read, names no column of the model or one for the second time, or does not fit it.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil
+    >>> from spectral_interp.view import view_of
+    >>> read_limits(view_of(Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0)), ["z0=-1..2.5"])
+    {'z0': (-1.0, 2.5)}
+    """
+    limits: dict[str, Any] = {}
+    for text in texts:
+        name, given = _split(view, text)
+        if name in limits or name in fixed:
+            where = "once in --limits" if name in limits else "either in --fixed or in --limits"
+            raise ValueError(f"expected column {name!r} {where}; got both")
+        limits[name] = _read(view, name, given)
+        try:
+            free_columns(view, {name: limits[name]}, rows_of(view, None))
+        except ValueError as error:
+            raise ValueError(f"--limits {shown(text)}: {error}") from error
+    return limits
+
+
+def _split(view: ModelView, text: str) -> tuple[str, str]:
+    """Return column and limits of a text; a name may hold the sign of equality too."""
+    parts = text.split("=")
+    if len(parts) < 2:
+        raise ValueError(f"expected COLUMN=LOW..HIGH or COLUMN=LEVEL,LEVEL for --limits; got {shown(text)}")
+    splits = [("=".join(parts[:at]).strip(), "=".join(parts[at:]).strip()) for at in range(1, len(parts))]
+    for name, given in splits:
+        if name in view.columns:
+            return name, given
+    _check_column(view, splits[0][0], "--limits")
+    raise AssertionError("unreachable")
+
+
+def _check_column(view: ModelView, name: str, option: str) -> None:
+    if name not in view.columns:
+        known = truncated_list(map(shown, view.columns))
+        near = meant(name, view.columns)
+        raise ValueError(
+            f"expected a column of the model for {option}; got {shown(name)}, of columns {known}{near}"
+        )
+
+
+def _read(view: ModelView, name: str, given: str) -> Any:
+    """Return the limits of one column."""
+    axis = view.axis(name)
+    if isinstance(axis, LevelsAxis):
+        return [level.strip() for level in next(csv.reader([given], skipinitialspace=True), [])]
+    low, between, high = (part.strip() for part in given.partition(BETWEEN))
+    if not (low and between and high):
+        raise ValueError(f"expected {name}=LOW..HIGH for --limits; got {shown(f'{name}={given}')}")
+    if not isinstance(axis, NumberAxis):
+        return low, high
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        ends = float("nan"), float("nan")
+    if not -math.inf < ends[0] <= ends[1] < math.inf:
+        raise ValueError(
+            f"expected LOW <= HIGH, both finite numbers, such as {name}=0.5..3, for --limits; got "
+            f"{shown(f'{name}={given}')}"
+        )
+    return ends

@@ -1,0 +1,371 @@
+"""How predictions change along a column alone: the mean over rows, their spread, and what is proven.
+
+A column is put to each of its values in turn, all others stay as they are in a row, and the prediction is
+compared with the one at the column's typical value. These are centred individual conditional expectations
+(Goldstein et al. 2015), whose mean is the partial dependence (Friedman 2001), exact evaluations of the model.
+Every one of them lies in what :meth:`Certificate.change_range` proves of the same change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from .._common.arrays import FloatArray
+from .._common.sampling import spread
+from .._common.text import counted
+from ..certificates.bounds import Certificate
+from ..certificates.contributions import ranges_from
+from ..view import Axis, DateAxis, Rows
+from ..view.axes import MISSING
+from ..view.hats import SAME
+from .dates import drawn, label_dates
+from .figure import Figure
+from .lines import label_y, name_levels
+from .panels import ACROSS, height_of_panels, panels
+from .style import CERTIFIED, DIAGONAL, FAINT, NEUTRAL, PROVEN, label_log
+from .text import NAME, shorten_all, unit_text, value_text, with_unit
+
+ROWS, POINTS, LEVELS = 100, 33, 8
+"""Rows that are averaged, points of a curve beside its knots, and levels that are drawn."""
+
+FEW = 10
+"""Different values of a number up to which a curve has no others between them."""
+
+CENTRAL = (0.01, 0.99)
+"""Quantiles of a column between which its curve is drawn."""
+
+SPREAD = (0.1, 0.9)
+"""Quantiles of the rows between which the band lies."""
+
+_BEYOND = 0.35
+"""The proven band is drawn so far beyond the spread at most, as a share of its range."""
+
+
+class Settings(NamedTuple):
+    """Values that figures put a column to.
+
+    Attributes
+    ----------
+    typical : float
+        Coordinate of the median, of levels of the most frequent one.
+    u : ndarray, shape (m,)
+        Coordinates; of numbers and dates ascending, NaN last for a missing value; of levels the most frequent
+        first.
+    which : str
+        Which dates these are, where not all can be shown.
+    """
+
+    typical: float
+    u: FloatArray
+    which: str = ""
+
+
+def settings_of(axis: Axis, u: FloatArray, points: int = POINTS) -> Settings:
+    """Return the values that figures put a column to, whose coordinates at the rows are ``u`` (n,).
+
+    Examples
+    --------
+    >>> from spectral_interp.view import NumberAxis
+    >>> settings_of(NumberAxis("age", mean=50.0, scale=10.0), np.array([-1.0, 0.0, 2.0]), 4)
+    Settings(typical=0.0, u=array([-1.,  0.,  1.,  2.]), which='')
+    """
+    known = u[~np.isnan(u)]
+    if not axis.continuous:
+        levels, counts = np.unique(known, return_counts=True)
+        levels = levels[np.argsort(-counts, kind="stable")]
+        levels = levels if len(levels) else np.arange(float(axis.n_features))
+        return Settings(float(levels[0]), levels)
+    known = known if len(known) else np.zeros(1)
+    typical, low, high = (
+        float(np.quantile(known, share, method=method))  # type: ignore[call-overload]
+        for share, method in ((0.5, "lower"), (CENTRAL[0], "lower"), (CENTRAL[1], "higher"))
+    )
+    central = known[(known >= low) & (known <= high)]
+    grid, which = np.unique(central), ""
+    if len(grid) == 1 or len(grid) > min(FEW, len(known) / 3):
+        grid, which = axis.trace(central, points, typical)
+    if isinstance(axis, DateAxis):
+        grid = grid[spread(len(grid), 2 * points)]
+    apart = np.abs(grid - typical) > SAME * max(np.ptp(grid), abs(typical))
+    grid = np.union1d(grid[apart], typical)
+    return Settings(typical, grid if axis.gap() is None else np.append(grid, np.nan), which)
+
+
+def curves_table(certificate: Certificate, columns: Sequence[str]) -> pd.DataFrame:
+    """Return one line per column and value: how predictions change as the column alone goes there.
+
+    ``mean``, ``lower`` and ``upper`` are the mean and the 10 % and 90 % quantiles, over up to 100 rows, of
+    the prediction with the column at ``value`` less that with the column at its typical value, the other
+    columns as they are in the row. ``proven_low`` to ``proven_high`` holds that difference whatever the other
+    columns are. ``typical`` marks the typical value, ``knot`` those where the column may bend; ``rows``
+    counts the rows, of all, whose value is nearest. Values go from the 1 % to the 99 % quantile of the rows,
+    a missing value last; of a column with few different values they are these.
+
+    Parameters
+    ----------
+    certificate : Certificate
+        With rows.
+    columns : sequence of str
+        In the order of the panels.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or the certificate has no rows.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, certify
+    >>> cert = certify(Pencil(diag=[[0.0, 4.0], [1.0, 2.0]], off=[[0.0], [0.0]], k=0), [[-1.0], [0.0], [9.0]])
+    >>> table = curves_table(cert, ["z0"])
+    >>> table.iloc[[0, -1]][["value", "proven_low", "mean", "proven_high"]].values.tolist()
+    [[-1.0, -2.0, -1.0, -1.0], [9.0, 9.0, 9.0, 18.0]]
+    """
+    if not len(certificate.rows):
+        raise ValueError("expected a certificate with rows; got one of none; call certify(model, X)")
+    some = certificate.rows.take(spread(len(certificate.rows), ROWS))
+    return pd.concat([_curve(certificate.rows, some, name) for name in columns], ignore_index=True)
+
+
+def _curve(rows: Rows, some: Rows, name: str) -> pd.DataFrame:
+    """Return the lines of one column."""
+    view, axis = rows.view, rows.view.axis(name)
+    at_rows = axis.locate(rows.z[:, view.own(name)])
+    typical, u, which = settings_of(axis, at_rows)
+    start = axis.place(np.array([typical]))
+    change = some.values_with({name: u}) - some.values_with({name: np.array([typical])})
+    lower, upper = np.quantile(change, SPREAD, axis=0)
+    low, high = ranges_from(view, name, start[0], axis.place(u))
+    return pd.DataFrame(
+        {
+            "column": name,
+            "kind": "levels" if not axis.continuous else "date" if isinstance(axis, DateAxis) else "number",
+            "value": _objects(axis.values(u)),
+            "rows": _nearest(u, at_rows),
+            "lower": lower,
+            "mean": change.mean(axis=0),
+            "upper": upper,
+            "proven_low": low,
+            "proven_high": high,
+            "knot": (np.abs(u[:, None] - np.array(axis.knots)) <= SAME * np.ptp(axis.knots or 0.0)).any(
+                axis=1
+            ),
+            "typical": u == typical,
+            "which": which,
+            "log_axis": axis.log,
+            "rows_averaged": len(some),
+            "unit": view.output.unit,
+        }
+    )
+
+
+def _objects(values: npt.NDArray[Any]) -> list[Any]:
+    """Return values as a column that may hold those of several kinds, None where one is missing."""
+    series = pd.Series(values)
+    return series.astype(object).where(series.notna(), None).tolist()
+
+
+def _nearest(u: FloatArray, at_rows: FloatArray) -> npt.NDArray[np.intp]:
+    """Return how many rows have each of the coordinates (m,), or none nearer; NaN counts the missing."""
+    known, gaps = at_rows[~np.isnan(at_rows)], np.isnan(u)
+    found = np.zeros(len(u), dtype=np.intp)
+    found[gaps] = np.isnan(at_rows).sum()
+    order = np.argsort(u[~gaps], kind="stable")
+    edges = (u[order][1:] + u[order][:-1]) / 2
+    found[order] = np.bincount(np.searchsorted(edges, known), minlength=len(order))
+    return found
+
+
+def draw(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw a panel per column on the place of the Axes: mean line, spread of the rows, proven band.
+
+    Levels are bars with whiskers, the most frequent first, up to eight of them; a missing value is a point
+    with a whisker behind the others. Grey hills along the lower edge show where the rows are, ticks the
+    knots. All panels share the upright axis.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`curves_table`.
+    ax : Axes
+        Of a grid, such as those of ``plt.subplots()``.
+    """
+    parts = [part for _, part in table.groupby("column", sort=False)]
+    shown = panels(ax, len(parts), "Along each column alone, from its typical value", _entries(parts))
+    names = shorten_all([str(part["column"].iloc[0]) for part in parts], NAME)
+    for part, name, panel in zip(parts, names, shown, strict=True):
+        (_draw_levels if part["kind"].iloc[0] == "levels" else _draw_line)(part, panel)
+        panel.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
+        which = part["which"].iloc[0]
+        panel.set_title(f"{name} ({which})" if which else name, fontsize="medium")
+    ends = _limits(table)
+    for panel in shown:
+        panel.set_ylim(ends)
+        panel.locator_params(axis="y", nbins=5)
+    unit = unit_text(table["unit"].iloc[0])
+    label_y(shown[(len(shown) - 1) // (2 * ACROSS) * ACROSS], f"change of the prediction ({unit})")
+
+
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Return the ends of the upright axis: the spreads of the rows, and a part of what is proven."""
+    low, high = min(float(table["lower"].min()), 0.0), max(float(table["upper"].max()), 0.0)
+    width = high - low or max(float(table["proven_high"].max()), 1.0)
+    ends = float(table["proven_low"].min()), float(table["proven_high"].max())
+    return (
+        max(low - _BEYOND * width, min(ends[0], low) - 0.05 * width) - 0.05 * width,
+        min(high + _BEYOND * width, max(ends[1], high) + 0.05 * width),
+    )
+
+
+def _is_signed(part: pd.DataFrame) -> bool:
+    """Return whether what is proven of a curve has one sign on either side of the typical value."""
+    if part["kind"].iloc[0] == "levels":
+        return False
+    here = part[part["value"].notna()]
+    below = np.arange(len(here)) < int(here["typical"].argmax())
+    rises = (here["proven_low"][~below] >= 0).all() and (here["proven_high"][below] <= 0).all()
+    falls = (here["proven_high"][~below] <= 0).all() and (here["proven_low"][below] >= 0).all()
+    return bool(rises or falls)
+
+
+def _draw_line(part: pd.DataFrame, panel: Axes) -> None:
+    """Draw the curve of a column of numbers or dates."""
+    here, gap = part[part["value"].notna()], part[part["value"].isna()]
+    is_date, log = part["kind"].iloc[0] == "date", bool(part["log_axis"].iloc[0])
+    x = drawn(here["value"].to_numpy(dtype="datetime64[us]" if is_date else np.float64))
+    band = PROVEN if _is_signed(part) else CERTIFIED
+    panel.fill_between(x, here["proven_low"], here["proven_high"], color=band, linewidth=0, zorder=0)
+    panel.fill_between(x, here["lower"], here["upper"], color=DIAGONAL, alpha=0.35, linewidth=0, zorder=2)
+    panel.plot(x, here["mean"], color=DIAGONAL, zorder=3)
+    if log:
+        panel.set_xscale("log")
+    share = (np.log(x) if log else x) if len(x) > 1 else x
+    span = (share[-1] - share[0]) / (0.81 if len(gap) else 1.0)
+    end = share[0] + span
+    panel.set_xlim(x[0], np.exp(end) if log else end)
+    _draw_hills(share, here["rows"].to_numpy(), x, panel)
+    knots = x[here["knot"].to_numpy(dtype=bool)]
+    edge: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "zorder": 4, "color": NEUTRAL}
+    panel.plot(knots, np.full(len(knots), 0.025), "|", markersize=5, markeredgewidth=0.7, **edge)
+    if log:
+        label_log(panel.xaxis, narrow=True)
+    elif is_date:
+        label_dates(panel.xaxis, narrow=True)
+    else:
+        panel.locator_params(axis="x", nbins=4)
+    if len(gap):
+        panel.set_xticks([tick for tick in panel.get_xticks() if x[0] <= tick <= x[-1]])
+        panel.minorticks_off()
+        _draw_gap(gap.iloc[0], panel)
+
+
+def _draw_hills(share: FloatArray, rows: npt.NDArray[np.intp], x: FloatArray, panel: Axes) -> None:
+    """Draw along the lower edge how densely the rows lie, a tenth of the panel high at most."""
+    widths = np.gradient(share) if len(share) > 1 else np.ones(1)
+    density = rows / np.maximum(widths, 1e-300)
+    top = np.quantile(density, 0.95) or density.max() or 1.0
+    heights = 0.11 * np.minimum(density / top, 1.0)
+    look: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "zorder": 1, "linewidth": 0}
+    panel.fill_between(x, 0, heights, step="mid", color=FAINT, **look)
+
+
+def _draw_gap(line: Any, panel: Axes) -> None:
+    """Draw a missing value behind the others, beyond a line."""
+    place = panel.get_yaxis_transform()
+    panel.plot([0.82] * 2, [0, 1], color=FAINT, linewidth=0.8, transform=panel.transAxes)
+    look: dict[str, Any] = {"transform": place, "solid_capstyle": "butt"}
+    ends = [[line["proven_low"], line["proven_high"]], [line["lower"], line["upper"]]]
+    panel.plot([0.91] * 2, ends[0], color=CERTIFIED, linewidth=14, zorder=0, **look)
+    panel.plot([0.91] * 2, ends[1], color=NEUTRAL, linewidth=1.2, zorder=3, **look)
+    panel.plot([0.91], [line["mean"]], "o", color=DIAGONAL, markersize=6, zorder=4, transform=place)
+    panel.text(0.91, 0.98, MISSING, transform=panel.transAxes, ha="center", va="top", fontsize=9)
+
+
+def _draw_levels(part: pd.DataFrame, panel: Axes) -> None:
+    """Draw the bars of a column of levels."""
+    shown = part.head(LEVELS)
+    x = np.arange(len(shown))
+    low, mean = shown["proven_low"].to_numpy(), shown["mean"].to_numpy()
+    panel.bar(x, shown["proven_high"] - low, 0.9, bottom=low, color=CERTIFIED, zorder=0)
+    panel.bar(x, mean, 0.55, color=DIAGONAL, alpha=0.75, zorder=2)
+    panel.vlines(x, shown["lower"], shown["upper"], color=NEUTRAL, linewidth=1.2, zorder=3)
+    panel.plot(x, mean, "o", color=DIAGONAL, markeredgecolor="white", markersize=5, zorder=4)
+    name_levels(panel, [value_text(value) for value in shown["value"]])
+    panel.set_xlim(-0.6, len(shown) - 0.4)
+    if len(shown) < len(part):
+        panel.set_xlabel(f"{len(shown)} of {len(part)} levels", fontsize="small")
+
+
+def _entries(parts: Sequence[pd.DataFrame]) -> list[Artist]:
+    """Return the entries of the legend."""
+    rows = counted(int(parts[0]["rows_averaged"].iloc[0]), "row")
+    signed = [_is_signed(part) for part in parts]
+    proven = [
+        (CERTIFIED, "proven for every input", not all(signed)),
+        (PROVEN, "proven, with its sign", any(signed)),
+    ]
+    return [
+        Line2D([], [], color=DIAGONAL, label=f"mean of {rows}"),
+        Patch(color=DIAGONAL, alpha=0.35, linewidth=0, label="8 in 10 of them"),
+        *(Patch(color=colour, label=label) for colour, label, is_drawn in proven if is_drawn),
+    ]
+
+
+def finding(table: pd.DataFrame) -> str:
+    """State which column moves the mean prediction most, from which value to which."""
+    here = table[table["value"].notna()]
+    ranges = here.groupby("column", sort=False)["mean"].agg(lambda means: means.max() - means.min())
+    own = here[here["column"] == ranges.idxmax()]
+    if not ranges.max():
+        return "No column moves the mean prediction alone."
+    means = own["mean"].to_numpy()
+    least, most = own.iloc[int(means.argmin())], own.iloc[int(means.argmax())]
+    return (
+        f"Of these columns {own['column'].iloc[0]} alone moves the mean prediction furthest, by "
+        f"{with_unit(float(ranges.max()), table)}: it is lowest at {value_text(least['value'])} and highest "
+        f"at {value_text(most['value'])}."
+    )
+
+
+READING = (
+    "Each column is moved alone, from its typical value (its median, or its most frequent level), all others "
+    "as they are in a row. The line is the mean change of the prediction over rows; eight of ten rows lie in "
+    "the dark band, and no input at all can lie outside of the light one. A wide dark band means that the "
+    "effect depends on other columns. Grey hills show where the rows are. Where columns go together, some of "
+    "these values never occur together."
+)
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    return f"{READING} Ticks mark knots, where a column may bend." if table["knot"].any() else READING
+
+
+curves = Figure(
+    name="curves",
+    title="How predictions change along each column",
+    kind="Line charts",
+    reading=reading,
+    table=curves_table,
+    draw=draw,
+    height=lambda table: height_of_panels(table["column"].nunique()),
+    finding=finding,
+    headers={
+        "lower": "10% of rows below",
+        "upper": "90% of rows below",
+        "proven_low": "proven, low",
+        "proven_high": "proven, high",
+        "rows_averaged": "rows averaged",
+        "log_axis": "logarithmic",
+    },
+    once=("unit", "rows_averaged"),
+)

@@ -1,0 +1,331 @@
+"""The smallest change of one row that gives another prediction, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+
+from .._common.plain import Found
+from .._common.text import at_least, counted, listed, number, plain_label, row_text
+from ..nearest import Counterfactual
+from ..view import Axis, ModelView, NumberAxis
+from .figure import Figure
+from .lines import Colours, fold_names, height_of_lines, legend_below, name_lines
+from .style import FAINT, GREEN, TOP, WHOLE
+from .text import LETTER, printable, room, row_name, shorten, shorten_value, value_text
+
+_BELOW = 0.34
+"""How far below a track its ends are written, in lines."""
+
+_NAME = 20
+"""Characters of a name, which share the width with values on both sides of the tracks."""
+
+_SHORT = 0.06
+"""Changes up to this share of the range have no arrow, for which there is no room."""
+
+_ARROW = {"arrowstyle": "-|>", "color": GREEN, "linewidth": 2}
+
+
+def nearest_change_table(
+    found: Counterfactual, view: ModelView, label: Any, aim: str = "", fixed: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return one line per column that changes, what costs most first; one without a column if none does.
+
+    Parameters
+    ----------
+    found : Counterfactual
+    view : ModelView
+        Of the model, for the ranges of its columns in training.
+    label : object
+        What the user calls the row.
+    aim : str
+        What the target is, in words, where it does not speak for itself.
+    fixed : sequence of str
+        Columns that had to stay as they are.
+
+    Returns
+    -------
+    DataFrame
+        ``from`` and ``to`` are in the table's units, ``low`` and ``high`` the range of training, missing for
+        levels. ``from_share`` and ``to_share`` are where both values lie in it, from 0 to 1. ``distance`` is
+        that of the change, inf if there is none, and ``proven_distance`` the proven bound below which no
+        allowed change gives the target, inf if none gives it at all.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, counterfactual
+    >>> from spectral_interp.view import view_of
+    >>> pencil = Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0)
+    >>> near = counterfactual(pencil, [[0.0]], target=3, limits={"z0": (-5, 5)})
+    >>> table = nearest_change_table(near, view_of(pencil), 0)
+    >>> table[["column", "from", "to", "distance"]].round(6).values.tolist()
+    [['z0', 0.0, 1.5, 1.5]]
+    """
+    changes = found.changes if len(found.changes) else pd.DataFrame([[None, None, None, np.nan]])
+    lines = [
+        {"column": column, "from": old, "to": new, "cost": cost, **_track(view, column, old, new)}
+        for column, old, new, cost in changes.itertuples(index=False)
+    ]
+    classes = bool(view.output.classes)
+    return pd.DataFrame(lines).assign(
+        distance=found.distance,
+        proven_distance=found.lower,
+        row=label,
+        now=found.now,
+        target=found.target,
+        aim=aim,
+        prediction=found.prediction,
+        reached=found.reached,
+        of="class" if classes else "number",
+        fixed=", ".join(fixed),
+        unit=found.unit,
+    )
+
+
+def _track(view: ModelView, column: str | None, old: Any, new: Any) -> dict[str, Any]:
+    """Return the range of a column in training, and where two values lie in it."""
+    axis = None if column is None else view.axis(column)
+    ends = None if axis is None else _ends(axis)
+    if axis is None or ends is None:
+        return {"low": None, "high": None, "from_share": np.nan, "to_share": np.nan}
+    low, high, start, end = (float(axis.coordinates([value])[0]) for value in (*ends, old, new))
+    width = (high - low) or 1.0
+    shares = {"from_share": (start - low) / width, "to_share": (end - low) / width}
+    return {"low": ends[0], "high": ends[1], **shares}
+
+
+def _ends(axis: Axis) -> tuple[Any, Any] | None:
+    """Return the least and the largest value of training; None for levels and where they are not known."""
+    if not axis.sloped and not axis.continuous:
+        return None
+    if isinstance(axis, NumberAxis):
+        return None if axis.low is None or axis.high is None else (axis.low, axis.high)
+    first, last = axis.values((np.array([axis.first, axis.last]) - axis.mean) / axis.scale)  # type: ignore[attr-defined]
+    return first, last
+
+
+def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
+    """Draw a track for every column that changes: its range in training, the row's value and the new one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`nearest_change_table`.
+    ax : Axes
+    colours : mapping, optional
+        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+    """
+    ax.set_title(shorten(f"Row {row_name(table['row'].iloc[0])}: {_way(table)}", 60))
+    ax.set_xticks([])
+    ax.spines[["bottom", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    if not _is_found(table):
+        ax.set_yticks([])
+        ax.text(0.5, 0.5, _none(table), ha="center", va="center", transform=ax.transAxes, wrap=True)
+        return
+    names = fold_names(table["column"].tolist())
+    shown = table.iloc[: TOP if len(names) < len(table) else None]
+    name_lines(ax, names, colours=colours, width=_NAME)
+    ax.set_ylim(len(names) - 0.3, -0.6)
+    ax.set_xlim(*_limits(shown, ax))
+    for at, line in enumerate(shown.to_dict("records")):
+        add = _add_words if np.isnan(line["from_share"] + line["to_share"]) else _add_track
+        add(line, at, ax)
+    ax.set_xlabel("from the least to the largest value in training")
+    legend_below(ax)
+
+
+def _limits(shown: pd.DataFrame, ax: Axes) -> tuple[float, float]:
+    """Return limits of the axis that leave room for values beside the tracks, which go from 0 to 1."""
+    pairs = zip(shown["from"], shown["to"], strict=True)
+    texts = [shorten_value(text) for old, new in pairs for text in both_texts(old, new)]
+    wide = LETTER * 1.15 * rcParams["font.size"] * max(map(len, texts))
+    beside = 0.03 + wide / max(room(ax) - 2 * wide, wide)
+    return -beside, 1 + beside
+
+
+def _add_track(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
+    """Draw a column with a range: an arrow from the old value to the new, both written beside it."""
+    start, end = np.clip([line["from_share"], line["to_share"]], 0, 1).tolist()
+    ax.plot([0, 1], [at, at], color=FAINT, linewidth=5, solid_capstyle="butt", zorder=1)
+    if abs(end - start) > _SHORT:
+        ax.annotate("", (end, at), (start, at), arrowprops=_ARROW | {"shrinkA": 4, "shrinkB": 3}, zorder=2)
+    is_first = "needed" not in ax.get_legend_handles_labels()[1]
+    one, other = ("as it is", "needed") if is_first else (None, None)
+    look: dict[str, Any] = {"markersize": 8, "linestyle": "", "color": GREEN}
+    ax.plot(end, at, "o", label=other, zorder=3, **look)
+    ax.plot(start, at, "o", markerfacecolor="white", markeredgewidth=2, label=one, zorder=4, **look)
+    old, new = map(shorten_value, both_texts(line["from"], line["to"]))
+    ax.text(-0.03, at, old, ha="right", va="center")
+    ax.text(1.03, at, new, ha="left", va="center", fontweight="bold")
+    for share, value, side in ((0, line["low"], "left"), (1, line["high"], "right")):
+        ax.text(share, at + _BELOW, _brief(value), ha=side, va="center", color=WHOLE, fontsize=9)
+
+
+def _add_words(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
+    """Write a change of level, or to or from a gap."""
+    ax.text(0.46, at, _brief(line["from"]), ha="right", va="center")
+    ax.annotate("", (0.54, at), (0.47, at), arrowprops=_ARROW)
+    ax.text(0.56, at, _brief(line["to"]), ha="left", va="center", fontweight="bold")
+
+
+def _brief(value: Any) -> str:
+    return shorten_value(printable(value_text(value)))
+
+
+def _way(table: pd.DataFrame) -> str:
+    """Return from what to what, in a few words."""
+    first = table.iloc[0]
+    if first["of"] == "class":
+        return f"from {first['now']} to {first['target']}"
+    return f"from {number(first['prediction'])} to {first['target']}"
+
+
+def _is_found(table: pd.DataFrame) -> bool:
+    return bool(np.isfinite(table["distance"].iloc[0]))
+
+
+def _none(table: pd.DataFrame) -> str:
+    if np.isinf(table["proven_distance"].iloc[0]):
+        return "no allowed change gives this: proven"
+    return "no allowed change that gives this was found"
+
+
+def both_texts(old: Any, new: Any) -> tuple[str, str]:
+    """Return two values as text, numbers with as many digits as it takes to tell them apart.
+
+    Examples
+    --------
+    >>> both_texts(-122.08, -122.11), both_texts("Oslo", None)
+    (('−122.08', '−122.11'), ('Oslo', 'missing'))
+    """
+    texts = value_text(old), value_text(new)
+    if texts[0] == texts[1]:
+        tried = ((number(float(old), digits), number(float(new), digits)) for digits in range(5, 17))
+        return next((pair for pair in tried if pair[0] != pair[1]), texts)
+    return texts
+
+
+def sizes(distance: float) -> str:
+    """Return the size of a change in words.
+
+    Examples
+    --------
+    >>> sizes(1.0), sizes(2.345)
+    ('1 standard deviation', '2.345 standard deviations')
+    """
+    text = number(distance)
+    return f"{text} standard deviation{'' if text == '1' else 's'}"
+
+
+def change_texts(table: pd.DataFrame, most: int = TOP) -> list[str]:
+    """Return every change in words, beyond the first ``most`` only their number."""
+    texts = [
+        f"{column} from {' to '.join(both_texts(old, new))}"
+        for column, old, new in table[["column", "from", "to"]].itertuples(index=False)
+    ]
+    few = len(texts) <= most + 1
+    return texts if few else [*texts[:most], counted(len(texts) - most, "other column")]
+
+
+def finding(table: pd.DataFrame) -> str:
+    """State what is predicted, what would have to change for another prediction, and what is proven."""
+    first = table.iloc[0]
+    of_class = first["of"] == "class"
+    now, target = (f"'{first[name]}'" if of_class else first[name] for name in ("now", "target"))
+    aim = f", {first['aim']}" if first["aim"] else ""
+    start = f"Row {row_text(first['row'])} is predicted {now}."
+    lower = first["proven_distance"]
+    if not _is_found(table):
+        if np.isinf(lower):
+            return f"{start} It is proven that no allowed change gives {target}{aim}."
+        bound = f"; it is proven that none smaller than {at_least(lower)} standard deviations does"
+        proven = bound if lower > 0 else ""
+        return f"{start} No allowed change that gives {target}{aim} was found{proven}."
+    proven = (
+        f"it is proven that no allowed change smaller than {at_least(lower)} does"
+        if lower > 0
+        else "nothing is proven of smaller ones"
+    )
+    changes, count = listed(change_texts(table, 5)), len(table)
+    total = " in total" if count > 1 else ""
+    return (
+        f"{start} The smallest change found that gives {target}{aim}: {changes}. "
+        f"It is {sizes(first['distance'])}{total}; {proven}."
+    )
+
+
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    first = table.iloc[0]
+    aim = (
+        "The target is the other class, of more than two the second likeliest of the row."
+        if first["of"] == "class"
+        else "The target is the median of the predictions, for the row of the median prediction their upper "
+        "quartile."
+    )
+    fixed = f" Not to change: {first['fixed']}." if first["fixed"] else ""
+    return (
+        "The hollow dot is the row's value, the filled one the value that is needed; the bar is the range of "
+        f"the column in training. {aim} Columns that are not shown stay as they are.{fixed} The size of a "
+        "change is counted in standard deviations of each column (of its logarithm, where that enters), "
+        "added up over the columns; another level counts 1. Among all changes within the ranges of training, "
+        "or within given limits, the smallest is searched. That none is smaller than the stated bound is "
+        "proven, not sampled. It says what this model would predict, and is no recipe: changing a column in "
+        "reality may have another effect, or none."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeFound(Found):
+    """The nearest change of a row to another prediction; ``proven_distance`` is None if none gives it."""
+
+    row: int | str
+    target: str
+    changes: dict[str, list[str]]
+    distance: float | None
+    proven_distance: float | None
+    sentence: str
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> ChangeFound:
+        """Return it from the table."""
+        first, changed = table.iloc[0], table.dropna(subset="column")
+        return cls(
+            row=plain_label(first["row"]),
+            target=first["target"],
+            changes={
+                line["column"]: list(both_texts(line["from"], line["to"]))
+                for line in changed.to_dict("records")
+            },
+            distance=float(first["distance"]),
+            proven_distance=float(first["proven_distance"]),
+            sentence=finding(table),
+        )
+
+
+nearest_change = Figure(
+    name="nearest_change",
+    title="Row {row}: the smallest change from {now} to {target}",
+    kind="Chart of changes",
+    reading=reading,
+    table=nearest_change_table,
+    draw=draw,
+    height=lambda table: height_of_lines(len(table) + 1),
+    finding=finding,
+    headers={
+        "from_share": "from, as a share of the range",
+        "to_share": "to, as a share of the range",
+        "proven_distance": "proven distance",
+    },
+    once=(
+        *("distance", "proven_distance", "row", "now", "target", "aim", "prediction", "reached", "of"),
+        *("fixed", "unit"),
+    ),
+)
