@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spectral_interp import DensePencil, Pencil, counterfactual
+from spectral_interp import DensePencil, Pencil, certify, counterfactual
 from spectral_interp.nearest.goals import Goal
 from spectral_interp.pencil import Total
 from spectral_interp.view import (
@@ -262,6 +262,23 @@ def test_tables_with_levels_gaps_and_logs():
     few = counterfactual(est, row, target=f + 8.0, fixed=["age"], most_columns=1)
     assert len(few.changes) == 1
     assert few.distance >= found.lower
+
+
+def test_a_row_with_a_gap_of_pandas():
+    est, frame = mixed()
+    row = frame[frame["dose"].isna()].iloc[[0]]
+    limits = {"dose": (1.0, 6.0, None)}
+    target = float(est.predict(row.assign(dose=4.0))[0])
+    plain, nullable = (
+        counterfactual(est, one, target=target, limits=limits, fixed=["age"])
+        for one in (row, row.convert_dtypes())
+    )
+    assert str(plain) == str(nullable)
+    assert certify(est).robustness(row.convert_dtypes(), {"age": 0.1}, band=3.0).proven > 0
+    alone = counterfactual(
+        est, row.convert_dtypes(), target=target, limits=limits, fixed=row.columns.drop("dose")
+    )
+    assert "dose from missing to" in str(alone)
 
 
 def test_several_answers_leave_the_strongest_columns_alone():
