@@ -203,17 +203,18 @@ class FreeDate(FreeNumber):
 
     @override
     def middle(self, part: Span) -> float:
-        return float(self._legal(np.array([super().middle(part)]))[0])
+        return float(self.legal(np.array([super().middle(part)]))[0])
 
     @override
     def near(self, u: float, reach: float) -> FloatArray:
-        return self._legal(super().near(u, reach))
+        return self.legal(super().near(u, reach))
 
     @override
     def values(self, u: FloatArray) -> list[Any]:
         return list(self.axis.values(u))
 
-    def _legal(self, u: FloatArray) -> FloatArray:
+    def legal(self, u: FloatArray) -> FloatArray:
+        """Return the coordinates (m,) of whole days, unless the model knows times."""
         if self.axis.time:
             return u
         return np.clip(self._coordinates(np.rint(self.axis.drawn(u))), self.whole.low, self.whole.high)

@@ -23,6 +23,7 @@ from .._common.messages import shown
 from .._common.progress import progress
 from .._common.text import at_least, at_most, counted, number
 from ..view import LevelsAxis, ModelView, Rows
+from ..view.levels import is_missing
 from .bounds import ROUNDING, Bounds, bounds_in
 from .limits import Box, Region, free_columns
 
@@ -162,9 +163,8 @@ def coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
 
 def unknown_gap(rows: Rows, place: int) -> bool:
     """Return whether a row has no number or date in a column without gaps in training, read as the median."""
-    value, axis = rows.data[0][place], rows.view.axes[place]
-    missing = value is None or value != value
-    return missing and axis.gap() is None and not isinstance(axis, LevelsAxis)
+    axis = rows.view.axes[place]
+    return is_missing(rows.data[0][place]) and axis.gap() is None and not isinstance(axis, LevelsAxis)
 
 
 class Search:

@@ -27,7 +27,7 @@ from .stars import Stars
 if TYPE_CHECKING:
     import pandas as pd
 
-CHECKS = (1e-9, 1e-7, 1e-5, 1e-3)
+CHECKS = (0.0, 1e-9, 1e-7, 1e-5, 1e-3)
 """Shares of what was missing by which answers are beyond the target, tried until ``predict`` agrees."""
 
 

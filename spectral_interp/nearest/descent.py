@@ -24,9 +24,6 @@ STEPS = 25
 POLISHED = 1e-3
 """Share of the cost that another round must save."""
 
-MARGIN = 1e-9
-"""What a point is beyond the target, as a share of what was missing, so that rounding does not undo it."""
-
 
 class Descent:
     """Searches from a row for one or several functions that must not be negative.
@@ -63,7 +60,7 @@ class Descent:
             (c.whole.low, c.whole.high) if n else (0.0, 0.0) for c, n in zip(free, self.numbers, strict=True)
         ]
         self.low, self.high = np.array(ends).reshape(-1, 2).T
-        self.cost, self.found, self.margin = np.inf, start.copy(), MARGIN
+        self.cost, self.found, self.margin = np.inf, start.copy(), 0.0
 
     def values(self, u: FloatArray) -> FloatArray:
         """Return the functions at points (m, free): shape (m, conditions)."""

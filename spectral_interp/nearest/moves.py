@@ -174,5 +174,5 @@ def legal(column: Free, u: FloatArray) -> FloatArray:
     if isinstance(column, FreeWhole):
         u = column.axis.coordinates(np.rint(column.axis.values(u)))
     elif isinstance(column, FreeDate):
-        u = column._legal(u)
+        u = column.legal(u)
     return np.clip(u, low, high)

@@ -219,10 +219,17 @@ class LevelsAxis(Axis):
 def _texts(values: Any) -> npt.NDArray[np.object_]:
     """Return values as the text of levels, a missing one as "missing"."""
     values = [values] if isinstance(values, str) or not isinstance(values, Iterable) else values
-    return np.array([MISSING if _is_missing(value) else text_of(value) for value in values], dtype=object)
+    return np.array([MISSING if is_missing(value) else text_of(value) for value in values], dtype=object)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Return whether a value of a table is none: None, NaN, NaT or pandas.NA.
+
+    Examples
+    --------
+    >>> is_missing(None), is_missing(float("nan")), is_missing(np.datetime64("NaT")), is_missing(0.0)
+    (True, True, True, False)
+    """
     try:
         return value is None or bool(value != value)
     except TypeError:  # pandas.NA compares to itself

@@ -115,6 +115,7 @@ def test_the_likelier_of_two_of_three_classes_stays_so(random_pencil):
     assert sign * margin.values(found.point.astype(float)[None])[0] <= 0
 
 
+@pytest.mark.filterwarnings("ignore:column 'age' has 1 missing value")
 def test_tolerances_that_do_not_fit_are_refused():
     est, frame = mixed()
     cert, row = certify(est), frame[frame["dose"].notna()].iloc[[0]]
