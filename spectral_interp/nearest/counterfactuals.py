@@ -140,10 +140,21 @@ class Counterfactual:
         return f" It is proven that no allowed change of {less} than {self._size(self.lower)} gives it."
 
     def _size(self, cost: float) -> str:
-        if self.norm == "columns":
-            return counted(int(cost), "column")
-        text = number(cost) if cost == self.distance else at_least(cost)
-        return f"{text} standard deviation{'' if text == '1' else 's'}"
+        return size_text(cost, self.norm, bound=cost != self.distance)
+
+
+def size_text(cost: float, norm: str, *, bound: bool = False) -> str:
+    """Return the size of a change in words; a lower bound is rounded down.
+
+    Examples
+    --------
+    >>> size_text(1.0, "scaled l1"), size_text(2.3457, "l2", bound=True), size_text(2.0, "columns")
+    ('1 standard deviation', '2.345 standard deviations', '2 columns')
+    """
+    if norm == "columns":
+        return counted(int(cost), "column")
+    text = at_least(cost) if bound else number(cost)
+    return f"{text} standard deviation{'' if text == '1' else 's'}"
 
 
 def counterfactual(

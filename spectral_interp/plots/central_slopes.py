@@ -92,11 +92,11 @@ def _line(certificate: Certificate, name: str, within: dict[str, Any]) -> dict[s
 
 def central_sentences(table: pd.DataFrame) -> list[str]:
     """Return a sentence for every column whose direction is proven where the data are."""
-    where = f"Where every column is in the central {percent(CENTRAL)} of its training values"
+    where = f"Where every number is in the central {percent(CENTRAL)} of its background values"
     return [
         f"{where}, predictions never {'fall' if line['monotone'] > 0 else 'rise'} when {line['column']} "
-        f"rises: a {line['step'].partition(' of ')[0]} moves them at a rate between {at_least(line['low'])} "
-        f"and {at_most(line['high'])} ({line['unit']})."
+        f"rises: slopes are between {at_least(line['low'])} and {at_most(line['high'])} ({line['unit']} per "
+        f"{line['step']})."
         for line in table[table["monotone"] != 0].to_dict("records")
     ]
 
@@ -105,7 +105,10 @@ def finding(table: pd.DataFrame) -> str:
     """State for how many columns a direction is proven."""
     proven = int((table["monotone"] != 0).sum())
     tried = counted(len(table), "column")
-    return f"Where the data are a direction is proven for {proven} of {tried} that have none everywhere."
+    return (
+        f"Where the data are, a direction is proven for {proven} of {tried} whose direction is not proven for "
+        "every input."
+    )
 
 
 central_slopes = Figure(
@@ -113,9 +116,9 @@ central_slopes = Figure(
     title="What is proven where the data are",
     kind="Table",
     reading="Columns whose slopes at the rows have one sign, or nearly, though that is not proven for every "
-    "input. The region is where every column of numbers is in the central 40 % of its training values, "
-    "between from and to for the column itself, at any level that training knows. In it low to high holds "
-    "every slope.",
+    "input. In the region every number is in the central 40 % of its background values, for the column itself "
+    "between from and to, and levels are any of the background. It is proven that every slope in the region is "
+    "between low and high.",
     table=central_slopes_table,
     finding=finding,
     headers={"attained_low": "attained, lowest", "attained_high": "attained, highest"},

@@ -131,18 +131,18 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     latents = int((chain["of"] == "latent").sum())
     _name_lines(table, ax, colours)
     ax.set_xlim(-0.7, latents - 0.3)
-    each = room(ax) / latents
-    _add_chain(chain, place[chain.index], ax, each)
+    apart = room(ax) / latents
+    _add_chain(chain, place[chain.index], ax, apart)
     tallest = _add_bars(table, place, latents, ax)
-    ax.set_xticks(range(0, latents, _step(each)))
+    ax.set_xticks(range(0, latents, _step(apart)))
     label_x(ax, f"latent; tallest bar {_text(table, tallest)} ({unit_text(table['unit'].iloc[0])})")
     ax.set_title(_heading(table))
     legend_below(ax)
 
 
-def _step(each: float) -> int:
-    """Return every how many latents, ``each`` so many points apart, a number has room."""
-    return int(np.ceil(3 * LETTER * rcParams["font.size"] / each))
+def _step(apart: float) -> int:
+    """Return the step between numbered latents, where latents are ``apart`` points from each other."""
+    return int(np.ceil(3 * LETTER * rcParams["font.size"] / apart))
 
 
 def _is_single(table: pd.DataFrame) -> bool:
@@ -165,7 +165,7 @@ def _places(table: pd.DataFrame) -> FloatArray:
     return places
 
 
-def _add_chain(chain: pd.DataFrame, place: FloatArray, ax: Axes, each: float) -> None:
+def _add_chain(chain: pd.DataFrame, place: FloatArray, ax: Axes, apart: float) -> None:
     """Draw the latents as discs and the bonds as lines, and write large weights above."""
     is_latent = (chain["of"] == "latent").to_numpy()
     at, weight = place[is_latent], chain["weight"].to_numpy()[is_latent]
@@ -179,7 +179,7 @@ def _add_chain(chain: pd.DataFrame, place: FloatArray, ax: Axes, each: float) ->
     if not is_latent.all():
         ax.plot([], [], color=COUPLING, linewidth=_THICKEST / 2, label="weight of a bond")
     size = 0.75 * rcParams["font.size"]
-    crowded = 4 * LETTER * size > each
+    crowded = 4 * LETTER * size > apart
     for x, share in zip(at, weight, strict=True):
         if share >= _NAMED and (not crowded or share == weight.max()):
             above: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": size}
@@ -284,11 +284,10 @@ def finding(table: pd.DataFrame) -> str:
 
 READING = (
     "The chain at the top is the eigenvector v {of}: the area of a disc is the weight v² of a latent, the "
-    "thickness of a link the weight 2|v v′| of a bond, a pair of neighbours. The prediction is the sum of "
-    "all entries of the matrix, each times its weight with its sign. A line of each column shows {what} "
-    "each latent, by the diagonal, and at each bond, by the coupling; the number beside it is {whole}. A "
-    "latent may change its sign together with its couplings: that leaves bars and sizes of weights as they "
-    "are."
+    "thickness of a link the weight 2|v v′| of a bond, a pair of neighbours. {sum} is the sum of all entries "
+    "of the matrix, each times its weight with its sign. Every column has a line of bars: {what} each latent, "
+    "by the diagonal, and at each bond, by the coupling. The number beside it is {whole}. The signs of a latent "
+    "and its couplings can be changed together: bars and sizes of weights stay the same."
 )
 
 
@@ -304,12 +303,12 @@ def reading(table: pd.DataFrame) -> str:
             "these cancel",
         }
     )
-    text = READING.format(**words)
+    is_sum = "neuron" in table
+    text = READING.format(**words, sum="What the neuron adds to the prediction" if is_sum else "The prediction")
     if set(table["at"]) == {"0", "1", "0–1"}:
-        text += " Two latents can be turned: another basis gives the same predictions and other bars."
-    if "neuron" not in table:
+        text += " Two latents can be rotated: another basis gives the same predictions and other bars."
+    if not is_sum:
         return text
-    text = text.replace("The prediction is", "What the neuron adds to the prediction is")
     return (
         "A sum has no latents of its own. These are of neuron {neuron}, which matters most, and "
         f"contributions are to it alone. {text}"

@@ -100,6 +100,24 @@ def settings_of(axis: Axis, u: FloatArray, points: int = POINTS) -> Settings:
     return Settings(typical, grid if axis.gap() is None else np.append(grid, np.nan), which)
 
 
+def settings_along(rows: Rows, name: str, points: int = POINTS) -> Settings:
+    """Return :func:`settings_of` a column at rows."""
+    axis = rows.view.axis(name)
+    return settings_of(axis, axis.locate(rows.z[:, rows.view.own(name)]), points)
+
+
+def averaged_rows(certificate: Certificate, most: int) -> Rows:
+    """Return up to ``most`` rows of a certificate, evenly spread; ValueError if it has none."""
+    if not len(certificate.rows):
+        raise ValueError("expected a certificate with rows; got one of none; call certify(model, X)")
+    return certificate.rows.take(spread(len(certificate.rows), most))
+
+
+def kind_of(axis: Axis) -> str:
+    """Return "number", "date" or "levels"."""
+    return "levels" if not axis.continuous else "date" if isinstance(axis, DateAxis) else "number"
+
+
 def curves_table(certificate: Certificate, columns: Sequence[str]) -> pd.DataFrame:
     """Return one line per column and value: how predictions change as the column alone goes there.
 
@@ -130,9 +148,7 @@ def curves_table(certificate: Certificate, columns: Sequence[str]) -> pd.DataFra
     >>> table.iloc[[0, -1]][["value", "proven_low", "mean", "proven_high"]].values.tolist()
     [[-1.0, -2.0, -1.0, -1.0], [9.0, 9.0, 9.0, 18.0]]
     """
-    if not len(certificate.rows):
-        raise ValueError("expected a certificate with rows; got one of none; call certify(model, X)")
-    some = certificate.rows.take(spread(len(certificate.rows), ROWS))
+    some = averaged_rows(certificate, ROWS)
     return pd.concat([_curve(certificate.rows, some, name) for name in columns], ignore_index=True)
 
 
@@ -148,7 +164,7 @@ def _curve(rows: Rows, some: Rows, name: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "column": name,
-            "kind": "levels" if not axis.continuous else "date" if isinstance(axis, DateAxis) else "number",
+            "kind": kind_of(axis),
             "value": _objects(axis.values(u)),
             "rows": _nearest(u, at_rows),
             "lower": lower,
@@ -329,25 +345,38 @@ def finding(table: pd.DataFrame) -> str:
         return "No column moves the mean prediction alone."
     means = own["mean"].to_numpy()
     least, most = own.iloc[int(means.argmin())], own.iloc[int(means.argmax())]
+    furthest = "" if len(ranges) == 1 else f", the furthest of these {len(ranges)} columns"
     return (
-        f"Of these columns {own['column'].iloc[0]} alone moves the mean prediction furthest, by "
-        f"{with_unit(float(ranges.max()), table)}: it is lowest at {value_text(least['value'])} and highest "
-        f"at {value_text(most['value'])}."
+        f"{own['column'].iloc[0]} alone moves the mean prediction by {with_unit(float(ranges.max()), table)}"
+        f"{furthest}: it is lowest at {value_text(least['value'])} and highest at {value_text(most['value'])}."
     )
 
 
 READING = (
-    "Each column is moved alone, from its typical value (its median, or its most frequent level), all others "
-    "as they are in a row. The line is the mean change of the prediction over rows; eight of ten rows lie in "
-    "the dark band, and no input at all can lie outside of the light one. A wide dark band means that the "
-    "effect depends on other columns. Grey hills show where the rows are. Where columns go together, some of "
-    "these values never occur together."
+    "Each column is moved alone, from its typical value (its median, or its most frequent level), and all "
+    "others stay as they are in a row. {shapes}. A wide spread means that the effect depends on other columns. "
+    "Where columns go together, some of these values never occur together."
+)
+
+LINES = (
+    "The line is the mean change of the prediction over the rows; eight in ten rows lie in the dark band, and "
+    "it is proven that no input at all leaves the light one. Grey hills show where the rows are"
+)
+BARS = (
+    "At each level the dark bar is the mean change, the thin line holds eight in ten rows, and no input leaves "
+    "the light bar: that is proven"
 )
 
 
 def reading(table: pd.DataFrame) -> str:
     """Return how to read it."""
-    return f"{READING} Ticks mark knots, where a column may bend." if table["knot"].any() else READING
+    levels = table["kind"] == "levels"
+    shapes = [] if levels.all() else [LINES]
+    if table["knot"].any():
+        shapes.append("Ticks mark knots, where a column may bend")
+    if levels.any():
+        shapes.append(BARS)
+    return READING.format(shapes=". ".join(shapes))
 
 
 curves = Figure(

@@ -10,11 +10,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from .._common.sampling import spread
 from .._common.text import number
 from ..certificates.bounds import Certificate
 from .classes import SIZES_MAP
-from .curves import settings_of
+from .curves import averaged_rows, settings_along
 from .figure import Figure
 from .style import NEUTRAL
 from .text import NAME, VALUE, shorten_all, unit_text, with_unit
@@ -58,14 +57,8 @@ def interactions_table(certificate: Certificate, columns: Sequence[str]) -> pd.D
     >>> interactions_table(certify(larger, z), ["z0", "z1"])["mean_abs_interaction"].tolist()
     [0.2]
     """
-    if not len(certificate.rows):
-        raise ValueError("expected a certificate with rows; got one of none; call certify(model, X)")
-    view, rows = certificate.view, certificate.rows.take(spread(len(certificate.rows), ROWS))
-    z = certificate.rows.z
-    typical = {
-        name: np.array([settings_of(view.axis(name), view.axis(name).locate(z[:, view.own(name)])).typical])
-        for name in columns
-    }
+    rows = averaged_rows(certificate, ROWS)
+    typical = {name: np.array([settings_along(certificate.rows, name).typical]) for name in columns}
     single = {name: rows.values_with({name: u})[:, 0] for name, u in typical.items()}
     deviation = float(certificate.rows.prediction.std())
     lines = []
@@ -75,7 +68,7 @@ def interactions_table(certificate: Certificate, columns: Sequence[str]) -> pd.D
         share = size / deviation if deviation else np.nan
         lines.append({"first": one, "second": other, "mean_abs_interaction": size, "share": share})
     names = ["first", "second", "mean_abs_interaction", "share"]
-    found = pd.DataFrame(lines, columns=names).assign(rows=len(rows), unit=view.output.unit)
+    found = pd.DataFrame(lines, columns=names).assign(rows=len(rows), unit=certificate.view.output.unit)
     return found.sort_values("mean_abs_interaction", ascending=False, ignore_index=True, kind="stable")
 
 
@@ -123,7 +116,7 @@ def finding(table: pd.DataFrame) -> str:
     """Name the strongest pair and compare it with the predictions' standard deviation."""
     first = table.iloc[0]
     return (
-        f"{first['first']} and {first['second']} interact most: beyond what each does alone they move "
+        f"{first['first']} and {first['second']} interact most: beyond what each does alone, they move "
         f"predictions by {with_unit(first['mean_abs_interaction'], table)} on average, "
         f"{first['share']:.0%} of the predictions' standard deviation."
     )

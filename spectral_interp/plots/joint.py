@@ -1,4 +1,4 @@
-"""What two columns do together along their values, and how much of it neither does alone."""
+"""What two columns do together along their values, and how much of it is not the sum of both alone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .._common.arrays import FloatArray
 from .._common.sampling import spread
 from .._common.text import listed, number
 from ..certificates.bounds import Certificate
-from ..view import Axis, DateAxis
-from .curves import LEVELS, settings_of
+from ..view import Axis, Rows
+from .curves import LEVELS, averaged_rows, kind_of, settings_along
 from .dates import drawn, label_dates
 from .figure import Figure
 from .lines import label_y, name_levels
@@ -63,43 +63,40 @@ def joint_table(certificate: Certificate, first: str, second: str) -> pd.DataFra
     """
     if first == second:
         raise ValueError(f"expected two different columns; got {first!r} twice")
-    if not len(certificate.rows):
-        raise ValueError("expected a certificate with rows; got one of none; call certify(model, X)")
-    view, rows = certificate.view, certificate.rows.take(spread(len(certificate.rows), ROWS))
-    x, y = (_grid(certificate, view.axis(name)) for name in (first, second))
+    rows = averaged_rows(certificate, ROWS)
+    across, up = (certificate.view.axis(name) for name in (first, second))
+    x, y = _grid(certificate.rows, across), _grid(certificate.rows, up)
     flat = {first: np.tile(x, len(y)), second: np.repeat(y, len(x))}
     mean = rows.values_with(flat).mean(axis=0).reshape(len(y), len(x))
     joint = (mean - mean[0, 0])[1:, 1:]
     alone = (mean[0] - mean[0, 0])[1:] + (mean[:, 0] - mean[0, 0])[1:, None]
-    across, up = view.axis(first), view.axis(second)
-    sides = {"x": np.tile(x[1:], len(y) - 1), "y": np.repeat(y[1:], len(x) - 1)}
     return pd.DataFrame(
         {
-            **{side: (across if side == "x" else up).values(u) for side, u in sides.items()},
+            "x": across.values(np.tile(x[1:], len(y) - 1)),
+            "y": up.values(np.repeat(y[1:], len(x) - 1)),
             "joint": joint.ravel(),
             "interaction": (joint - alone).ravel(),
-            **{f"{side}_column": axis.name for side, axis in (("x", across), ("y", up))},
-            **{f"{side}_log": axis.log for side, axis in (("x", across), ("y", up))},
-            **{f"{side}_kind": _kind(axis) for side, axis in (("x", across), ("y", up))},
-            **{
-                f"{side}_typical": axis.values(u[:1])[0] for side, axis, u in (("x", across, x), ("y", up, y))
-            },
+            **_side("x", across, x[0]),
+            **_side("y", up, y[0]),
             "rows": len(rows),
-            "unit": view.output.unit,
+            "unit": certificate.view.output.unit,
         }
     )
 
 
-def _grid(certificate: Certificate, axis: Axis) -> FloatArray:
-    """Return the typical coordinate of a column, and then the others."""
-    found = settings_of(axis, axis.locate(certificate.rows.z[:, certificate.view.own(axis.name)]), POINTS)
+def _side(side: str, axis: Axis, typical: float) -> dict[str, Any]:
+    """Return what the table holds of the column of a side."""
+    (value,) = axis.values(np.array([typical]))
+    found = {"column": axis.name, "log": axis.log, "kind": kind_of(axis), "typical": value}
+    return {f"{side}_{what}": each for what, each in found.items()}
+
+
+def _grid(rows: Rows, axis: Axis) -> FloatArray:
+    """Return the typical coordinate of a column, and then all that are drawn."""
+    found = settings_along(rows, axis.name, POINTS)
     u = found.u[~np.isnan(found.u)]
     u = u[:LEVELS] if not axis.continuous else u[spread(len(u), 2 * POINTS)]
     return np.concatenate([[found.typical], u])
-
-
-def _kind(axis: Axis) -> str:
-    return "levels" if not axis.continuous else "date" if isinstance(axis, DateAxis) else "number"
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
@@ -159,14 +156,14 @@ def _label(panel: Axes, side: Literal["x", "y"], first: Any, levels: list[str]) 
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State where both together move the mean prediction most, and how much of that neither does alone."""
+    """State where both together change the mean prediction most, and what the sum of both alone would be."""
     first = table.iloc[0]
     most = table.iloc[int(table["joint"].abs().to_numpy().argmax())]
-    places = listed([f"{first[f'{side}_column']} {value_text(most[side])}" for side in "xy"])
+    places = listed([f"{first[f'{side}_column']} at {value_text(most[side])}" for side in "xy"])
+    alone = number(float(most["joint"] - most["interaction"]))
     return (
-        f"Together the two move the mean prediction furthest at {places}, by "
-        f"{with_unit(most['joint'], table)}, of which {number(float(most['interaction']))} is beyond what "
-        "each does alone."
+        f"With {places} the mean prediction changes most, by {with_unit(most['joint'], table)}: the two changes "
+        f"of one column alone add up to {alone}, and the interaction is {number(float(most['interaction']))}."
     )
 
 
@@ -176,8 +173,8 @@ joint = Figure(
     kind="Heat maps",
     reading="Left, how the mean prediction changes as both columns go from their typical values, at the "
     "cross, to those of a cell; right, in the same colours, how much of it is not the sum of what each "
-    "does alone. An empty right side means that the two can be read one by one. Some of these values may "
-    "never occur together.",
+    "does alone. A white right side means that, on average over {rows:,} rows, the two can be read one by "
+    "one. Some of these values may never occur together.",
     table=joint_table,
     draw=draw,
     height=lambda table: 4.4,

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from .._common.plain import Found
 from .._common.text import at_least, counted, listed, number, plain_label, row_text
-from ..nearest import Counterfactual
+from ..nearest.counterfactuals import Counterfactual, size_text
 from ..view import Axis, ModelView, NumberAxis
 from .figure import Figure
 from .lines import Colours, fold_names, height_of_lines, legend_below, name_lines
@@ -76,6 +76,7 @@ def nearest_change_table(
     return pd.DataFrame(lines).assign(
         distance=found.distance,
         proven_distance=found.lower,
+        norm=found.norm,
         row=label,
         now=found.now,
         target=found.target,
@@ -212,18 +213,6 @@ def both_texts(old: Any, new: Any) -> tuple[str, str]:
     return texts
 
 
-def sizes(distance: float) -> str:
-    """Return the size of a change in words.
-
-    Examples
-    --------
-    >>> sizes(1.0), sizes(2.345)
-    ('1 standard deviation', '2.345 standard deviations')
-    """
-    text = number(distance)
-    return f"{text} standard deviation{'' if text == '1' else 's'}"
-
-
 def change_texts(table: pd.DataFrame, most: int = TOP) -> list[str]:
     """Return every change in words, beyond the first ``most`` only their number."""
     texts = [
@@ -241,44 +230,47 @@ def finding(table: pd.DataFrame) -> str:
     now, target = (f"'{first[name]}'" if of_class else first[name] for name in ("now", "target"))
     aim = f", {first['aim']}" if first["aim"] else ""
     start = f"Row {row_text(first['row'])} is predicted {now}."
-    lower = first["proven_distance"]
+    lower, norm = first["proven_distance"], first["norm"]
+    if np.isinf(lower):
+        return f"{start} It is proven that no allowed change gives {target}{aim}."
+    smallest = size_text(lower, norm, bound=True)
+    proven = f"it is proven that no allowed change of less than {smallest} gives it"
     if not _is_found(table):
-        if np.isinf(lower):
-            return f"{start} It is proven that no allowed change gives {target}{aim}."
-        bound = f"; it is proven that none smaller than {at_least(lower)} standard deviations does"
-        proven = bound if lower > 0 else ""
-        return f"{start} No allowed change that gives {target}{aim} was found{proven}."
-    proven = (
-        f"it is proven that no allowed change smaller than {at_least(lower)} does"
-        if lower > 0
-        else "nothing is proven of smaller ones"
-    )
-    changes, count = listed(change_texts(table, 5)), len(table)
-    total = " in total" if count > 1 else ""
+        bound = f"; {proven}" if lower > 0 else ""
+        return f"{start} No allowed change that gives {target}{aim} was found{bound}."
     return (
-        f"{start} The smallest change found that gives {target}{aim}: {changes}. "
-        f"It is {sizes(first['distance'])}{total}; {proven}."
+        f"{start} The smallest change found that gives {target}{aim}: {listed(change_texts(table, 5))}. "
+        f"Its size is {size_text(first['distance'], norm)}{_counting(table)}; "
+        f"{proven if lower > 0 else 'nothing is proven of smaller ones'}."
     )
+
+
+def _counting(table: pd.DataFrame) -> str:
+    """Return how changes of levels and gaps, which have no standard deviation, are counted."""
+    is_level = (table["from_share"] + table["to_share"]).isna() & (table["cost"] == 1)
+    if not is_level.any() or table["norm"].iloc[0] == "columns":
+        return ""
+    return " (a change of level, or to or from a missing value, counts as 1)"
 
 
 def reading(table: pd.DataFrame) -> str:
     """Return how to read it."""
     first = table.iloc[0]
     aim = (
-        "The target is the other class, of more than two the second likeliest of the row."
+        "The target is the other class; of more than two classes it is the second likeliest of the row."
         if first["of"] == "class"
-        else "The target is the median of the predictions, for the row of the median prediction their upper "
-        "quartile."
+        else "The target is the median of the predictions; for the row of the median prediction it is their "
+        "upper quartile."
     )
     fixed = f" Not to change: {first['fixed']}." if first["fixed"] else ""
     return (
         "The hollow dot is the row's value, the filled one the value that is needed; the bar is the range of "
         f"the column in training. {aim} Columns that are not shown stay as they are.{fixed} The size of a "
         "change is counted in standard deviations of each column (of its logarithm, where that enters), "
-        "added up over the columns; another level counts 1. Among all changes within the ranges of training, "
-        "or within given limits, the smallest is searched. That none is smaller than the stated bound is "
-        "proven, not sampled. It says what this model would predict, and is no recipe: changing a column in "
-        "reality may have another effect, or none."
+        "added up over the columns; a change of level, or to or from a missing value, counts as 1. The search "
+        "is for the smallest change within the ranges of training, or within given limits. That none is smaller "
+        "than the stated bound is proven, not sampled. This is what the model would predict, and no advice: "
+        "changing a column in reality may have another effect, or none."
     )
 
 
@@ -325,7 +317,7 @@ nearest_change = Figure(
         "proven_distance": "proven distance",
     },
     once=(
-        *("distance", "proven_distance", "row", "now", "target", "aim", "prediction", "reached", "of"),
+        *("distance", "proven_distance", "norm", "row", "now", "target", "aim", "prediction", "reached", "of"),
         *("fixed", "unit"),
     ),
 )

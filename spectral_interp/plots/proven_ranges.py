@@ -1,4 +1,4 @@
-"""Between what predictions of rows are when numbers are a little off: proven, and attained."""
+"""Ranges of the predictions of rows whose numbers are a little off: proven, and attained."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ BOXES = 40
 def proven_ranges_table(
     certificate: Certificate, places: npt.ArrayLike, fixed: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return one line per row: between what its prediction is while every number is off by up to a tenth.
+    """Return one line per row: the range of its prediction while every number is off by up to a tenth.
 
-    A tenth of a standard deviation of the column, or of its logarithm where that enters, either way. Levels,
-    dates, gaps, and numbers that are only 0 and 1 stay.
+    That is a tenth of a standard deviation of the column, or of its logarithm where that enters, up or down.
+    Levels, dates, gaps, and numbers that are only 0 and 1 stay.
 
     Parameters
     ----------
@@ -158,10 +158,10 @@ def finding(table: pd.DataFrame) -> str:
 def reading(table: pd.DataFrame) -> str:
     """Return how to read it."""
     text = (
-        "One line for each of some rows, evenly spread over the predictions. Every number of the row may be "
+        "Each line is a row; the rows are evenly spread over the predictions. Every number of a row may be "
         "off by up to a tenth of a standard deviation of its column (of its logarithm, where that enters), "
-        "all of them at once; levels, dates and gaps stay. The wide bar holds every prediction that can come "
-        "of this: it is proven. The thin bar is what was found, the dot the prediction."
+        "all of them at once; levels, dates and gaps stay. It is proven that the wide bar holds every "
+        "prediction that this can give. The ends of the thin bar were attained, and the dot is the prediction."
     )
     if "stays" in table:
         text += " A bar that does not cross zero proves that the class stays."

@@ -93,7 +93,7 @@ def _quality(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
     lines = [
         *_against_constant(summary, values),
         *filter(None, [summary.not_held_out]),
-        *(["None of these rows equals one that the model was trained on."] if known else []),
+        *([f"{'None of the' if summary.rows > 1 else 'The'} {rows} equals a training row."] if known else []),
         "What is explained here is the model, which is not always right.",
     ]
     return Headline(title, lines, "model", [["", *names], *scores])
