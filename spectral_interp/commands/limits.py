@@ -1,4 +1,4 @@
-"""``--fixed`` and ``--limits`` of ``analyze``: what columns may become, as text."""
+"""``--fixed`` and ``--limits`` of ``analyze``: columns that stay, and values that others may take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..boxes.limits import free_columns
 from ..view import LevelsAxis, ModelView, NumberAxis, rows_of
 
 BETWEEN = ".."
-"""What stands between the two ends of a number or a date; a colon is part of times."""
+"""Separator of the two ends of a range. Not a colon, because times contain colons."""
 
 
 def read_fixed(view: ModelView, names: Sequence[str]) -> tuple[str, ...]:
@@ -23,14 +23,14 @@ def read_fixed(view: ModelView, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_limits(view: ModelView, texts: Sequence[str], fixed: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what columns may be, as :func:`spectral_interp.counterfactual` takes it.
+    """Return the values that columns may take, as :func:`spectral_interp.counterfactual` expects them.
 
     Parameters
     ----------
     view : ModelView
     texts : sequence of str
-        "COLUMN=LOW..HIGH" of numbers and dates, "COLUMN=LEVEL,LEVEL" of levels; a level with a comma in it is
-        put between double quotes.
+        "COLUMN=LOW..HIGH" for numbers and dates, "COLUMN=LEVEL,LEVEL" for levels; a level with a comma in it
+        stands in double quotes.
     fixed : sequence of str
         Columns that must not change, which have no limits.
 
@@ -66,11 +66,9 @@ def _split(view: ModelView, text: str) -> tuple[str, str]:
     if len(parts) < 2:
         raise ValueError(f"expected COLUMN=LOW..HIGH or COLUMN=LEVEL,LEVEL for --limits; got {shown(text)}")
     splits = [("=".join(parts[:at]).strip(), "=".join(parts[at:]).strip()) for at in range(1, len(parts))]
-    for name, given in splits:
-        if name in view.columns:
-            return name, given
-    _check_column(view, splits[0][0], "--limits")
-    raise AssertionError("unreachable")
+    name, given = next((split for split in splits if split[0] in view.columns), splits[0])
+    _check_column(view, name, "--limits")
+    return name, given
 
 
 def _check_column(view: ModelView, name: str, option: str) -> None:

@@ -69,7 +69,7 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="COLUMN",
-        help="columns that must not change where the smallest change of a prediction is searched",
+        help="columns that stay as they are in the search for the smallest change of a row",
     )
     parser.add_argument(
         "--limits",
@@ -77,8 +77,8 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="COLUMN=LIMITS",
-        help="what columns may be there: LOW..HIGH of numbers and dates, or LEVEL,LEVEL,... (default: the "
-        "range of training)",
+        help="values that columns may take in that search: LOW..HIGH for numbers and dates, LEVEL,LEVEL,... "
+        "for levels (default: those of training)",
     )
 
 

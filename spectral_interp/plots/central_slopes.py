@@ -106,8 +106,8 @@ def finding(table: pd.DataFrame) -> str:
     proven = int((table["monotone"] != 0).sum())
     tried = counted(len(table), "column")
     return (
-        f"Where the data are, a direction is proven for {proven} of {tried} whose direction is not proven for "
-        "every input."
+        f"Where the data are, a direction is proven for {proven} of {tried} whose direction is not proven "
+        "for every input."
     )
 
 
@@ -116,9 +116,9 @@ central_slopes = Figure(
     title="What is proven where the data are",
     kind="Table",
     reading="Columns whose slopes at the rows have one sign, or nearly, though that is not proven for every "
-    "input. In the region every number is in the central 40 % of its background values, for the column itself "
-    "between from and to, and levels are any of the background. It is proven that every slope in the region is "
-    "between low and high.",
+    "input. In the region every number is in the central 40 % of its background values, for the column "
+    "itself between from and to, and levels are any of the background. It is proven that every slope in the "
+    "region is between low and high.",
     table=central_slopes_table,
     finding=finding,
     headers={"attained_low": "attained, lowest", "attained_high": "attained, highest"},

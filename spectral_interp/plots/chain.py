@@ -285,9 +285,9 @@ def finding(table: pd.DataFrame) -> str:
 READING = (
     "The chain at the top is the eigenvector v {of}: the area of a disc is the weight v² of a latent, the "
     "thickness of a link the weight 2|v v′| of a bond, a pair of neighbours. {sum} is the sum of all entries "
-    "of the matrix, each times its weight with its sign. Every column has a line of bars: {what} each latent, "
-    "by the diagonal, and at each bond, by the coupling. The number beside it is {whole}. The signs of a latent "
-    "and its couplings can be changed together: bars and sizes of weights stay the same."
+    "of the matrix, each times its weight with its sign. Every column has a line of bars: {what} each "
+    "latent, by the diagonal, and at each bond, by the coupling. The number beside it is {whole}. The signs "
+    "of a latent and its couplings can be changed together: bars and sizes of weights stay the same."
 )
 
 
@@ -304,7 +304,9 @@ def reading(table: pd.DataFrame) -> str:
         }
     )
     is_sum = "neuron" in table
-    text = READING.format(**words, sum="What the neuron adds to the prediction" if is_sum else "The prediction")
+    text = READING.format(
+        **words, sum="What the neuron adds to the prediction" if is_sum else "The prediction"
+    )
     if set(table["at"]) == {"0", "1", "0–1"}:
         text += " Two latents can be rotated: another basis gives the same predictions and other bars."
     if not is_sum:

@@ -348,23 +348,24 @@ def finding(table: pd.DataFrame) -> str:
     furthest = "" if len(ranges) == 1 else f", the furthest of these {len(ranges)} columns"
     return (
         f"{own['column'].iloc[0]} alone moves the mean prediction by {with_unit(float(ranges.max()), table)}"
-        f"{furthest}: it is lowest at {value_text(least['value'])} and highest at {value_text(most['value'])}."
+        f"{furthest}: it is lowest at {value_text(least['value'])} and highest at "
+        f"{value_text(most['value'])}."
     )
 
 
 READING = (
     "Each column is moved alone, from its typical value (its median, or its most frequent level), and all "
-    "others stay as they are in a row. {shapes}. A wide spread means that the effect depends on other columns. "
-    "Where columns go together, some of these values never occur together."
+    "others stay as they are in a row. {shapes}. A wide spread means that the effect depends on other "
+    "columns. Where columns go together, some of these values never occur together."
 )
 
 LINES = (
-    "The line is the mean change of the prediction over the rows; eight in ten rows lie in the dark band, and "
-    "it is proven that no input at all leaves the light one. Grey hills show where the rows are"
+    "The line is the mean change of the prediction over the rows; eight in ten rows lie in the dark band, "
+    "and it is proven that no input at all leaves the light one. Grey hills show where the rows are"
 )
 BARS = (
-    "At each level the dark bar is the mean change, the thin line holds eight in ten rows, and no input leaves "
-    "the light bar: that is proven"
+    "At each level the dark bar is the mean change, the thin line holds eight in ten rows, and no input "
+    "leaves the light bar: that is proven"
 )
 
 

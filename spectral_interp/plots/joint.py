@@ -162,8 +162,9 @@ def finding(table: pd.DataFrame) -> str:
     places = listed([f"{first[f'{side}_column']} at {value_text(most[side])}" for side in "xy"])
     alone = number(float(most["joint"] - most["interaction"]))
     return (
-        f"With {places} the mean prediction changes most, by {with_unit(most['joint'], table)}: the two changes "
-        f"of one column alone add up to {alone}, and the interaction is {number(float(most['interaction']))}."
+        f"With {places} the mean prediction changes most, by {with_unit(most['joint'], table)}: the "
+        f"changes of each column alone add up to {alone}, and the interaction is "
+        f"{number(float(most['interaction']))}."
     )
 
 

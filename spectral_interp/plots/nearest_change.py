@@ -12,7 +12,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 
 from .._common.plain import Found
-from .._common.text import at_least, counted, listed, number, plain_label, row_text
+from .._common.text import counted, listed, number, plain_label, row_text
 from ..nearest.counterfactuals import Counterfactual, size_text
 from ..view import Axis, ModelView, NumberAxis
 from .figure import Figure
@@ -267,10 +267,10 @@ def reading(table: pd.DataFrame) -> str:
         "The hollow dot is the row's value, the filled one the value that is needed; the bar is the range of "
         f"the column in training. {aim} Columns that are not shown stay as they are.{fixed} The size of a "
         "change is counted in standard deviations of each column (of its logarithm, where that enters), "
-        "added up over the columns; a change of level, or to or from a missing value, counts as 1. The search "
-        "is for the smallest change within the ranges of training, or within given limits. That none is smaller "
-        "than the stated bound is proven, not sampled. This is what the model would predict, and no advice: "
-        "changing a column in reality may have another effect, or none."
+        "added up over the columns; a change of level, or to or from a missing value, counts as 1. The "
+        "search is for the smallest change within the ranges of training, or within given limits. That none "
+        "is smaller than the stated bound is proven, not sampled. This is what the model would predict, "
+        "not advice: changing a column in reality may have another effect, or none."
     )
 
 
@@ -317,7 +317,18 @@ nearest_change = Figure(
         "proven_distance": "proven distance",
     },
     once=(
-        *("distance", "proven_distance", "norm", "row", "now", "target", "aim", "prediction", "reached", "of"),
+        *(
+            "distance",
+            "proven_distance",
+            "norm",
+            "row",
+            "now",
+            "target",
+            "aim",
+            "prediction",
+            "reached",
+            "of",
+        ),
         *("fixed", "unit"),
     ),
 )

@@ -161,7 +161,8 @@ def reading(table: pd.DataFrame) -> str:
         "Each line is a row; the rows are evenly spread over the predictions. Every number of a row may be "
         "off by up to a tenth of a standard deviation of its column (of its logarithm, where that enters), "
         "all of them at once; levels, dates and gaps stay. It is proven that the wide bar holds every "
-        "prediction that this can give. The ends of the thin bar were attained, and the dot is the prediction."
+        "prediction that this can give. The ends of the thin bar were attained, and the dot is the "
+        "prediction."
     )
     if "stays" in table:
         text += " A bar that does not cross zero proves that the class stays."

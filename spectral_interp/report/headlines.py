@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .. import plots
-from .._common.text import counted, listed, number, row_text
+from .._common.text import at_most, counted, listed, number, row_text
 from ..comparison.explainers import SPECTRAL
 from ..plots.accuracy import LARGEST
 from ..plots.class_importance import driver_sentences
@@ -89,11 +89,12 @@ def _quality(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
         [str(model), *("" if pd.isna(value) else number(float(value)) for value in line)]
         for model, line in models.items()
     ]
-    known = summary.rows_trained_on == 0
+    rows = "The row" if summary.rows == 1 else f"None of the {summary.rows:,} rows"
+    unseen = f"{rows} equals {'no' if summary.rows == 1 else 'a'} training row in all columns of the model."
     lines = [
         *_against_constant(summary, values),
         *filter(None, [summary.not_held_out]),
-        *([f"{'None of the' if summary.rows > 1 else 'The'} {rows} equals a training row."] if known else []),
+        *([unseen] if summary.rows_trained_on == 0 else []),
         "What is explained here is the model, which is not always right.",
     ]
     return Headline(title, lines, "model", [["", *names], *scores])
@@ -135,8 +136,8 @@ def _against_constant(summary: Summary, constant: Mapping[str, float]) -> list[s
         return [f"On these rows the model predicts {summary.target} no better than their mean does."]
     return [
         f"The model accounts for {r2:.0%} of the variation (R²) of {summary.target}. Its typical error "
-        f"(RMSE) is {number(metrics['RMSE'] or 0.0)}; always predicting the mean of these rows, it would "
-        f"be {number(constant['RMSE'])}."
+        f"(RMSE) is {number(metrics['RMSE'] or 0.0)}; that of always predicting the "
+        f"mean of these rows is {number(constant['RMSE'])}."
     ]
 
 
@@ -162,7 +163,7 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
     if not sizes.sum():
         return Headline(title, ["No column contributes anything at these rows."], "drivers", drawn=True)
     lines = [plots.beeswarm.finding(tables[f"beeswarm_{method}"])]
-    if len(ranking) > 1:
+    if len(ranking) > len(names):
         part = sizes.head(3).sum() / sizes.sum()
         lines.insert(0, f"{listed(names)} make {part:.0%} of what all {len(ranking)} columns contribute.")
     share = summary.methods[method].coupling_share
@@ -191,8 +192,7 @@ def _proven(summary: Summary) -> Headline:
     lines = [
         *([] if certified.columns_of_proven_direction else [none]),
         *certified.sentences[:HEADLINE_SENTENCES],
-        "The contributions of every row add up to its prediction: the largest miss is "
-        f"{number(gap)} ({summary.unit}).",
+        f"The contributions of every row add up to its prediction to within {at_most(gap)} ({summary.unit}).",
     ]
     lines += [summary.ranges.sentence] if summary.ranges else []
     return Headline("What is proven", lines, "certificates")
@@ -381,7 +381,7 @@ def _degenerate(summary: Summary) -> str:
         if method.degenerate_rows
     ]
     if not counts:
-        return "None: every row has a slope of its own."
+        return "None: the slope at every row is unique."
     widest = [
         method.widest_interval.sentence(summary.unit)
         for method in summary.methods.values()

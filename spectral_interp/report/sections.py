@@ -366,7 +366,7 @@ SECTIONS = (
             Part(plots.class_contrasts, "all classes", _class_contrasts),
             Part(plots.confusion, "confusion", _confusion),
         ],
-        look="Which columns separate two classes, and which classes are taken for each other.",
+        look="Which columns separate two classes, and which classes are mistaken for each other.",
     ),
     Section(
         "model",
@@ -388,9 +388,9 @@ SECTIONS = (
             Part(plots.importance, "contributions", _importances, depth=0),
             Part(plots.beeswarm, "contributions", _beeswarms),
             Part(plots.curves, "curves", _curves),
-            Part(plots.dependence, "dependence", _dependences),
             Part(plots.interactions, "interactions", _interactions),
             Part(plots.joint, "interactions", _joint),
+            Part(plots.dependence, "dependence", _dependences, depth=2),
             Part(plots.background_stability, "redraws of the background", _redraws, depth=2),
         ],
         look="Whether high values of a column raise or lower the prediction, and by how much.",
@@ -405,9 +405,9 @@ SECTIONS = (
     Section(
         "changes",
         "What would change a prediction",
-        "The smallest change that gives another prediction, for the rows of the lowest, the median and the "
-        "highest one, and how far predictions move when numbers are a little off. What is proven holds for "
-        "every change that is allowed; it is about the model, not about the world.",
+        "The smallest change that gives another prediction, for up to three rows: those of the lowest, the "
+        "median and the highest prediction; and how far predictions move when numbers are a little off. What "
+        "is proven holds for every change that is allowed; it is about the model, not about the world.",
         [
             Part(plots.nearest_change, "nearest changes", _nearest_changes),
             Part(plots.proven_ranges, "proven ranges", _proven_ranges),
@@ -427,7 +427,7 @@ SECTIONS = (
     Section(
         "regions",
         "Where the model is linear",
-        "Within a piece one set of slopes explains every prediction.",
+        "Within a piece one set of slopes explains every prediction, to within a tolerance.",
         [
             Part(plots.region_map, "region map", _region_map),
             Part(plots.pieces, "linear pieces", _pieces),
@@ -438,24 +438,24 @@ SECTIONS = (
     Section(
         "certificates",
         "What is proven",
-        "These statements follow from the matrices of the model and hold for every input, also for inputs "
-        "that are in no table.",
+        "These statements follow from the matrices of the model. They hold for every input, also for inputs "
+        "that are in no table, unless they name rows or a region.",
         [
             Part(plots.certified, "certificates", _certified),
             Part(plots.central_slopes, "slopes where the data are", _central_slopes),
-            Part(plots.segments, "slopes by segment", _segments),
+            Part(plots.segments, "slopes by segment", _segments, depth=2),
             Part(plots.sensitivity, "certificates", _sensitivity, depth=2),
             Part(plots.margins, "gaps and radii", _margins, depth=2),
         ],
         "A bound of a sum adds up what each of its neurons can do at its worst, which seldom is at the same "
         "input: it always holds, and may be wide.",
-        look="What can never happen, whatever the values are.",
+        look="What the model can never do, also at values that no row has.",
     ),
     Section(
         "comparison",
         "What SHAP and other models say",
-        "The same rows explained by the public explainers, and by a linear model and an MLP trained on the "
-        "same data.",
+        "The same rows explained by the public explainers and, where they were trained on the same data, by "
+        "a linear model and an MLP.",
         [
             Part(plots.importance_by_model, "comparison", _importance_by_model),
             _of_comparison(plots.agreement),

@@ -20,7 +20,7 @@ from .. import plots
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
 from .._common.sampling import spread
-from .._common.text import class_text, number
+from .._common.text import class_text, number, percent
 from ..attribution.explain import explain, explain_every_class
 from ..attribution.result import Attribution
 from ..boxes.limits import free_columns
@@ -46,7 +46,6 @@ CLASS_NUMBERS, FEWEST_CLASS_ROWS = 2**24, 50
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
-
 CELLS, FEWEST_CELLS, FEW_NEURONS = 32, 4, 16
 """Cells that the proof of a nearest change may take: of few neurons, and of more, where a cell takes long."""
 
@@ -54,7 +53,8 @@ ROUNDED = 1e-9
 """Predictions that differ by less, as a share of their size, are the same."""
 
 INTERACTING, PAIRED = 0.01, 8
-"""Mean size of interactions that are shown, as a share of that deviation; columns that are paired."""
+"""Mean size of interactions that are shown, as a share of the predictions' standard deviation; columns that
+are paired."""
 
 LINE = "line"
 """Name of an index that holds the lines of a file."""
@@ -396,21 +396,25 @@ class Subject:
         return next(iter(self.rankings.values()))["column"].tolist()
 
     @cached_property
+    def _pairs(self) -> pd.DataFrame:
+        return plots.interactions.table(self.certificate, self.strongest[:PAIRED])
+
+    @property
     def interactions(self) -> pd.DataFrame:
         """Table of the pairs of the strongest columns; LeftOut if no two interact."""
         if len(self.strongest) < 2:
             raise LeftOut("it needs two columns and the model has 1")
         if not self.prediction.std():
             raise LeftOut("predictions do not vary over the rows")
-        found = plots.interactions.table(self.certificate, self.strongest[:PAIRED])
-        first = found.iloc[0]
+        first = self._pairs.iloc[0]
         if first["share"] < INTERACTING:
             raise LeftOut(
                 f"no two of the {min(PAIRED, len(self.strongest))} strongest columns act together: beyond "
-                f"what each does alone, {first['first']} and {first['second']} move predictions by "
-                f"{number(first['mean_abs_interaction'])} on average"
+                f"what each does alone, {first['first']} and {first['second']}, the strongest pair, move "
+                f"predictions by {number(first['mean_abs_interaction'])} on average, less than "
+                f"{percent(INTERACTING)} of their standard deviation"
             )
-        return found
+        return self._pairs
 
     @property
     def strongest_numeric(self) -> list[str]:
