@@ -1,6 +1,7 @@
 """Nearest changes, proven ranges and central slopes: tables against their definitions, and sentences."""
 
 import datetime
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -65,14 +66,14 @@ def test_the_sentence_of_a_change_holds_its_numbers_and_columns(change):
     assert "age" in plots.nearest_change.reading(table)
 
 
-@pytest.mark.parametrize(("lower", "proven"), [(np.inf, True), (1.2345, False), (0.0, False)])
+@pytest.mark.parametrize(("lower", "proven"), [(np.inf, True), (1.2348, False), (0.0, False)])
 def test_what_is_impossible_is_not_what_was_not_found(change, sold, lower, proven):
     found = replace(change[0], found=None, distance=np.inf, lower=lower)
     table = plots.nearest_change_table(found, sold[2], 17)
     text = plots.nearest_change.finding(table)
     assert ("was found" in text) != proven
     assert ("proven" in text) == (lower > 0)
-    assert ("1.234" in text) == (lower == 1.2345)
+    assert ("1.234 " in text) == (lower == 1.2348)  # rounded down
     ax = drawn(plots.nearest_change, table)
     assert any(("proven" in text.get_text()) == proven for text in ax.texts)
     assert plots.nearest_change.of(table).title
@@ -120,6 +121,42 @@ def test_proven_ranges_hold_predictions_of_rows_that_are_a_little_off(sold):
     assert table["class"].tolist() == est.predict(X.loc[table["row"]]).tolist()
     assert f"{int(table['stays'].sum())} of 20 rows" in plots.proven_ranges.finding(table)
     assert set(nearly(cert.rows.take([0]), ["age"])) == {"income_of_the_household_in_euro"}
+
+
+def test_a_class_stays_only_where_that_is_proven(sold, monkeypatch):
+    """Predictions are shifted so that the proven range of a row crosses zero, the attained one not."""
+    est, X, view = sold
+    monkeypatch.setattr(sys.modules[nearly.__module__], "BOXES", 1)  # proven ranges are wide
+    table = plots.proven_ranges_table(certify(est, X), np.arange(50))
+    line = table.loc[(table["attained_low"] - table["low"]).idxmax()]
+    pencil, shift = view.function, (line["attained_low"] + line["low"]) / 2
+    diag = np.concatenate([pencil.diag[:1] - shift, pencil.diag[1:]])
+    moved = replace(view, function=Pencil(diag, pencil.off, pencil.k))
+    rows = replace(est.rows(X.loc[[line["row"]]]), view=moved)
+    (line,) = plots.proven_ranges_table(certify(moved, rows), [0]).to_dict("records")
+    assert line["low"] < 0 < line["attained_low"]
+    assert not line["stays"]
+
+
+@pytest.mark.parametrize(("norm", "size"), [("l2", "standard deviations"), ("columns", "2 columns")])
+def test_the_size_of_a_change_is_in_its_own_norm(sold, change, norm, size):
+    found = replace(change[0], distance=2.0, lower=1.5, norm=norm)
+    text = plots.nearest_change.finding(plots.nearest_change_table(found, sold[2], 17))
+    assert size in text
+    assert ("standard deviation" in text) == (norm != "columns")
+
+
+def test_a_change_of_level_is_no_standard_deviation(sold, change):
+    found, view = change[0], sold[2]
+    place = list(view.columns).index("city")
+    point, costs = found.row.copy(), np.zeros(4)
+    point[place], costs[place] = next(c for c in ("Oslo", "Rome") if c != found.row[place]), 1.0
+    table = plots.nearest_change_table(replace(found, found=point, costs=costs, distance=1.0), view, 17)
+    assert "level" in plots.nearest_change.finding(table)
+    point, costs = found.row.copy(), np.zeros(4)
+    point[0], costs[0] = point[0] + 1, 0.1
+    table = plots.nearest_change_table(replace(found, found=point, costs=costs, distance=0.1), view, 17)
+    assert "level" not in plots.nearest_change.finding(table)
 
 
 def test_the_median_move_of_numbers(rng):

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from spectral_interp import Pencil, SpectralRegressor, certify, explain, plots
+from spectral_interp._common.text import number
 from spectral_interp.pencil import Total
 from spectral_interp.plots.panels import panels
 from spectral_interp.view import Rows
@@ -133,6 +134,24 @@ def test_interactions_are_second_differences_of_predictions(model):
         size = np.abs(parts[0] - parts[1] - parts[2] + parts[3]).mean()
         assert line["mean_abs_interaction"] == pytest.approx(size, rel=1e-6)
         assert line["share"] == pytest.approx(size / parts[0].std(), rel=1e-6)
+
+
+def test_sentences_on_joint_changes_and_curves_add_up(model, table):
+    found = plots.joint_table(certify(*model), INCOME, CITY)
+    most = found.loc[found["joint"].abs().idxmax()]
+    text = plots.joint.finding(found)
+    for size in (most["joint"], most["joint"] - most["interaction"], most["interaction"]):
+        assert number(float(size)) in text
+    bars, lines = (
+        plots.curves.of(table[(table["kind"] == "levels") == levels]).reading for levels in (True, False)
+    )
+    assert "dark band" in lines
+    assert "bar" not in lines
+    assert "dark bar" in bars
+    assert "band" not in bars
+    alone = table[table["column"] == A]
+    assert "furthest" not in plots.curves.finding(alone)
+    assert "furthest" in plots.curves.finding(table)
 
 
 def test_functions_of_single_columns_do_not_interact(rng):

@@ -118,6 +118,10 @@ def test_the_first_screen_compares_with_what_needs_no_model(written, classifier,
     assert all(name in drivers.lines[0] for name in strongest)
     assert set(analysis.summary.certified.sentences[:2]) <= set(proven.lines)
     assert all(sentence in "".join(Reader(text).text) for sentence in quality.lines)
+    for count, known in ((0, True), (None, False)):
+        summary = replace(analysis.summary, rows_trained_on=count)
+        lines = headlines.headlines(summary, analysis.tables)[0].lines
+        assert any("training row" in line for line in lines) == known
     X, y = breast_cancer
     found = report.analyze(classifier, X[:50], y[:50], methods=["local"], seed=0)
     quality = headlines.headlines(found.summary, found.tables)[0]
