@@ -158,7 +158,7 @@ def coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
     """Return the coordinates (c,) of a row; without one any will do, as all columns move."""
     if rows is None:
         return np.zeros(len(view.axes))
-    return np.array([axis.locate(rows.z[:, view.own(axis.name)])[0] for axis in view.axes])
+    return view.coordinates(rows.z)[0]
 
 
 def unknown_gap(rows: Rows, place: int) -> bool:
