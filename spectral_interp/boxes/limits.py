@@ -33,13 +33,13 @@ YEAR = 366
 """Days after which every month, weekday and hour has come."""
 
 SHORT = 1 / 48
-"""Days in which at most one hour begins, so that the calendar changes at most once."""
+"""Days short enough that at most one hour begins in them: the calendar changes at most once."""
 
 EARLY = 2e-3 / DAY
 """Days before a full hour in which a moment may already count as that hour, for rounding's sake."""
 
 STEPS = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.01, 0.03, 0.1, 0.3, 1.0])
-"""Steps of a number that a search tries, as shares of its interval."""
+"""Steps of a number that a search tries, as fractions of its interval."""
 
 Box = tuple[Any, ...]
 

@@ -28,7 +28,7 @@ def slope_matrices(neurons: Neurons, own: slice, knots: Sequence[float]) -> Floa
 def covered(
     knots: Sequence[float], low: FloatArray, high: FloatArray, points: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Return which segments intervals (n,) cover, (n, segments); of one that is a point at a knot both."""
+    """Return which segments intervals (n,) cover, (n, segments): a point at a knot covers both beside it."""
     start = np.array([-np.inf, *knots[1:-1]])
     end = np.array([*knots[1:-1], np.inf])
     low, high = low[:, None], high[:, None]

@@ -57,7 +57,7 @@ STEEPEST = 1e6
 """Largest κ."""
 
 INSIDE = 1e-9
-"""Share of an interval by which points are moved off its ends, where the slope may be that beyond."""
+"""Fraction of an interval by which points move inward from its ends, where slopes may be those beyond."""
 
 
 class Slope(ABC):

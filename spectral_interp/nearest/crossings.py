@@ -39,16 +39,16 @@ from ..boxes.bounds import extreme
 from .stars import Star, Stars
 
 TRIES = 6
-"""Choices of S."""
+"""Number of choices of S."""
 
 BRACKETS = 7
-"""Steps in which a crossing is bracketed."""
+"""Steps that bracket a crossing: up to twice as many on rays, three more in a Euclidean ball."""
 
 SHORT_OF, CLOSE = 1e-9, 1e-4
-"""Share by which a chord is cut short for rounding, and by which the least crossing must rise to go on."""
+"""Fraction by which a chord is cut short for rounding, and by which the least crossing must rise to go on."""
 
 SATURATED = 24
-"""Directions that are followed to their caps."""
+"""Maximum number of origins of rays, at points of least cost and at caps."""
 
 
 class Crossing(NamedTuple):

@@ -19,10 +19,10 @@ from .moves import FreeWhole, Norm, differs, legal
 from .stars import Stars
 
 STEPS = 25
-"""Linear steps."""
+"""Maximum number of linear steps."""
 
 POLISHED = 1e-3
-"""Share of the cost that another round must save."""
+"""Fraction of the cost that a round must save for another one to follow."""
 
 
 class Descent:
@@ -37,7 +37,7 @@ class Descent:
         Coordinates of the row.
     norm : Norm
     most : int
-        How many columns may change.
+        Maximum number of columns that change.
     """
 
     def __init__(

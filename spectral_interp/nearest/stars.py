@@ -28,7 +28,7 @@ from ..view.hats import hats
 from .moves import Moves, Norm, moves
 
 BASES = 16
-"""Points of least cost of a cell that are tried one by one."""
+"""Maximum number of points of least cost of a cell that rays start from."""
 
 
 class Star(NamedTuple):

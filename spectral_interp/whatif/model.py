@@ -16,10 +16,10 @@ from ..view import Axis, ClassesView, DateAxis, LevelsAxis, ModelView, NumberAxi
 from ..view.levels import OTHER
 
 LARGEST = 1_500_000
-"""Characters of the packed matrices up to which a model goes into a page."""
+"""Maximum number of characters of the packed matrices in a page."""
 
 WIDEST = 60
-"""Order of dense matrices up to which a browser solves them quickly."""
+"""Largest order of dense matrices that a browser solves quickly."""
 
 
 class TooLarge(Exception):

@@ -18,16 +18,16 @@ from ..view.rows import Coordinates
 from .model import model_data
 
 CELLS = 20_000
-"""Cells of the rows to start from that a page holds, roughly."""
+"""Approximate number of cells, of the rows to start from, that a page holds."""
 
 FIRST = 12
 """Columns that are shown at once, the strongest, with proven bands; the others are behind a click."""
 
 BINS, POINTS = 24, 33
-"""Bars of a distribution, and values of a number at which its band is proven."""
+"""Number of bars of a distribution, and of values of a number at which its band is proven."""
 
 BANDED_CLASSES = 6
-"""Classes up to which there are bands."""
+"""Maximum number of classes for which there are bands."""
 
 
 def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> dict[str, Any]:
