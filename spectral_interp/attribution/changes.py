@@ -212,7 +212,7 @@ class Split:
             np.add.at(self.by_entry, row, change * products[:, None])
 
     def clear(self, rows: IntArray) -> None:
-        """Take back what has been added to some rows."""
+        """Set the sums of some rows back to zero."""
         self.diagonal[rows] = self.coupling[rows] = self.by_member[rows] = 0.0
         if self.by_entry is not None:
             self.by_entry[rows] = 0.0

@@ -310,7 +310,7 @@ def _probability(raw: Rows, rows: Rows, output: Any, unit: str | None) -> dict[s
 def _detail(
     method: str, rows: Rows, reference: FloatArray, options: dict[str, Any], name: str
 ) -> FloatArray | None:
-    """Return what :data:`~.result.Detail` names, warnings apart; None where the method has no such."""
+    """Return what :data:`~.result.Detail` names, without warnings; None where the method does not have it."""
     if name == "intervals":
         return intervals(rows, reference) if method == "local" else None
     if name == "of_members":

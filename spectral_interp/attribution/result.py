@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 SHOWN = 5
-"""Columns of the table that notebooks show; the others are summed."""
+"""Number of columns in the table that notebooks show; the others are added up."""
 
 Detail = Callable[[str], FloatArray | None]
-"""Computes "by_entry", "weights", "intervals" or "of_members" of n rows, an array (n, …); None where there is
-no such."""
+"""Computes "by_entry", "weights", "intervals" or "of_members" of n rows, an array (n, …), or None where the
+method does not have it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

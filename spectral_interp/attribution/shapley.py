@@ -190,7 +190,7 @@ def _means(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Gam
     found = np.zeros((len(masks), len(base)))
     pairs = np.array([pair.columns for pair in changes.view.pairs], dtype=np.intp).reshape(-1, 2)
     refs, some = max(1, ENTRIES // changes.size), VALUES // (len(neurons) * len(masks))
-    some = max(some, -(-LANES // len(neurons)))  # so many are solved side by side, or lanes stay empty
+    some = max(some, -(-LANES // len(neurons)))  # enough to fill the lanes, which solve side by side
     for first in range(0, b, refs):
         ref = np.arange(first, min(first + refs, b))
         polynomial = changes.polynomial(np.full(len(ref), row), ref)

@@ -101,17 +101,19 @@ class _Side(NamedTuple):
 
 def spectra(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the spectra (n, N, d) of matrices, all eigenvectors (n, N, d, d), and λ_k (n, N)."""
-    full = neurons.structure.full(matrices.reshape(-1, matrices.shape[2]))
-    spectrum, vectors = np.linalg.eigh(full.reshape(*matrices.shape[:2], *full.shape[1:]))
+    spectrum, vectors = np.linalg.eigh(neurons.structure.full(matrices))
     return spectrum, vectors, spectrum[:, np.arange(len(neurons)), neurons.k]
 
 
+def turned(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> FloatArray:
+    """Return matrices (n, a, N, E) in full in the basis of vectors (n, N, d, d): shape (n, a, N, d, d)."""
+    return vectors.swapaxes(2, 3)[:, None] @ neurons.structure.full(nodes) @ vectors[:, None]
+
+
 def _side(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> _Side:
-    (n, a, count, entries), d = nodes.shape, neurons.structure.dim
+    a, count = nodes.shape[1:3]
     some = nodes[:, :1] if a == 2 else nodes  # of two nodes about their middle one is the negative
-    full = neurons.structure.full(some.reshape(-1, entries)).reshape(n, -1, count, d, d)
-    inner = vectors.swapaxes(2, 3)[:, None] @ full @ vectors[:, None]
-    least, largest = (end.reshape(n, -1, count) for end in neurons.extremes(some.reshape(-1, count, entries)))
+    inner, (least, largest) = turned(neurons, some, vectors), neurons.extremes(some)
     if a == 2:
         inner = np.concatenate([inner, -inner], axis=1)
         least, largest = np.hstack([least, -largest]), np.hstack([largest, -least])

@@ -28,12 +28,12 @@ CELLS = 16
 """Parts of a column's interval in which a direction is proven before its ends are refined."""
 
 REFINED = 6
-"""Times that a part is halved to find the end of a direction."""
+"""Number of times a part is halved to find the end of a direction."""
 
 
 @dataclass(frozen=True, eq=False)
 class Slopes(Range):
-    """Between what slopes along a column are in a region: proven, and attained. It unpacks as ``low, high``.
+    """The range of slopes along a column in a region: proven, and attained. It unpacks as ``low, high``.
 
     Of a column of levels it is how far predictions go from one level to another. The attributes are those of
     :class:`.Range`, of slopes per ``step``, and

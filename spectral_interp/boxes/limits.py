@@ -33,13 +33,13 @@ YEAR = 366
 """Days after which every month, weekday and hour has come."""
 
 SHORT = 1 / 48
-"""Days in which at most one hour begins, so that the calendar changes at most once."""
+"""Days short enough that at most one hour begins in them: the calendar changes at most once."""
 
 EARLY = 2e-3 / DAY
 """Days before a full hour in which a moment may already count as that hour, for rounding's sake."""
 
 STEPS = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.01, 0.03, 0.1, 0.3, 1.0])
-"""Steps of a number that a search tries, as shares of its interval."""
+"""Steps of a number that a search tries, as fractions of its interval."""
 
 Box = tuple[Any, ...]
 
@@ -337,29 +337,29 @@ class Region:
 
     Attributes
     ----------
-    size : ndarray, shape (N,)
-        Bound of the terms of every neuron's matrix in the region.
+    at : dict of int to int
+        From the place of a free column among all columns to that among the free ones.
+    pairs, positions : list of (Pair, slice), dict of int to ndarray, shape (1, 1)
+        Pairs with a free column and their features; the coordinates of their other columns, by place.
+    base, size : ndarray, shape (N, E), (N,)
+        Matrices without free columns and these pairs; bound of the terms of every matrix in the region.
     """
 
     def __init__(self, view: ModelView, free: Sequence[Free], u: FloatArray) -> None:
         self.view, self.free, self.u = view, list(free), u
         self.neurons = view.function.neurons
-        self._at = {column.place: at for at, column in enumerate(free)}
-        self._pairs = [
+        self.at = {column.place: at for at, column in enumerate(free)}
+        self.pairs = [
             (pair, own)
             for pair, own in zip(view.pairs, view.pair_own, strict=True)
-            if self._at.keys() & set(pair.columns)
+            if self.at.keys() & set(pair.columns)
         ]
         still = view.placed(u[None])
-        self._positions = {
-            place: view.positions(still, place)[:, None]
-            for pair, _ in self._pairs
-            for place in pair.columns
-            if place not in self._at
-        }
-        for own in (*(view.own(column.axis.name) for column in free), *(own for _, own in self._pairs)):
+        others = {place for pair, _ in self.pairs for place in pair.columns} - self.at.keys()
+        self.positions = {place: view.positions(still, place)[:, None] for place in others}
+        for own in (*(view.own(column.axis.name) for column in free), *(own for _, own in self.pairs)):
             still[:, own] = 0.0
-        self._base = self.neurons.at(still)[0]
+        self.base = self.neurons.at(still)[0]
         self.size = self.neurons.terms(self._largest(still))[0]
 
     @property
@@ -373,7 +373,7 @@ class Region:
         for column in self.free:
             own = self.view.own(column.axis.name)
             most[0, own] = sum(np.abs(summand[0]).max(axis=0) for summand in column.features([column.whole]))
-        for pair, own in self._pairs:
+        for pair, own in self.pairs:
             low, high, _ = _interval(pair, [nodes[place] for place in pair.columns])
             most[0, own] = np.abs(hats([low[0], high[0]], pair.knots)).max(axis=0).clip(1.0)
         return most
@@ -421,13 +421,13 @@ class Region:
     def pair_ends(self, place: int, boxes: Sequence[Box]) -> list[tuple[FloatArray, FloatArray]]:
         """Return the ends (n,) of the input of every pair that a free column is in, given by its place."""
         nodes = self._node_positions(boxes)
-        own = (pair for pair, _ in self._pairs if place in pair.columns)
+        own = (pair for pair, _ in self.pairs if place in pair.columns)
         return [_interval(pair, [nodes[at] for at in pair.columns])[:2] for pair in own]
 
     def parts(self, boxes: Sequence[Box]) -> tuple[FloatArray, list[Part]]:
         """Return C (n, N, E) of boxes and what is added to it, the free columns first."""
         n, eye = len(boxes), np.eye(len(self.free))
-        centre = np.repeat(self._base[None], n, axis=0)
+        centre = np.repeat(self.base[None], n, axis=0)
         own, calendars = [], []
         for at, column in enumerate(self.free):
             first, *rest = column.features([box[at] for box in boxes])
@@ -435,7 +435,7 @@ class Region:
             own.append(self._matrices(first, features))
             calendars += [Part(self._matrices(part, features), np.tile(eye[at], (n, 1))) for part in rest]
         nodes = self._node_positions(boxes)
-        bends = [self._add_secant(pair, features, nodes, own, centre) for pair, features in self._pairs]
+        bends = [self._add_secant(pair, features, nodes, own, centre) for pair, features in self.pairs]
         columns = [Part(part, np.tile(row, (n, 1))) for part, row in zip(own, eye, strict=True)]
         found = [*columns, *calendars, *(bend for bend in bends if bend is not None)]
         for part in found:
@@ -449,10 +449,10 @@ class Region:
 
     def _node_positions(self, boxes: Sequence[Box]) -> dict[int, FloatArray]:
         """Return the coordinates of the nodes, (n, a) or (1, 1), of all columns that are in pairs."""
-        found = dict(self._positions)
-        for place in {place for pair, _ in self._pairs for place in pair.columns} - found.keys():
-            column = self.free[self._at[place]]
-            z = column.features([box[self._at[place]] for box in boxes])[0]
+        found = dict(self.positions)
+        for place in {place for pair, _ in self.pairs for place in pair.columns} - found.keys():
+            column = self.free[self.at[place]]
+            z = column.features([box[self.at[place]] for box in boxes])[0]
             found[place] = column.axis.positions(z.reshape(-1, z.shape[2])).reshape(z.shape[:2])
         return found
 
@@ -476,10 +476,10 @@ class Region:
         centre += middle
         share = np.zeros((len(centre), len(self.free)))
         for place, sign, end, mid in zip(pair.columns, (1.0, pair.sign), ends, middles, strict=True):
-            if place in self._at:
+            if place in self.at:
                 way = sign / pair.scale * (end - mid[:, None])
-                columns[self._at[place]] += way[..., None, None] * slope[:, None]
-                share[:, self._at[place]] = np.ptp(way, axis=1)
+                columns[self.at[place]] += way[..., None, None] * slope[:, None]
+                share[:, self.at[place]] = np.ptp(way, axis=1)
         inner = u[:, 1:-1]
         inside = (inner > low[:, None]) & (inner < high[:, None])
         some = inside.any(axis=0)

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOGETHER = 24
-"""Boxes that are halved together."""
+"""Number of boxes that are halved together."""
 
 NUMBERS = 2**23
-"""Numbers of the matrices of boxes that are bounded together."""
+"""Matrix entries held at a time when boxes are bounded together."""
 
 KNOTS, PIECES = 8, 64
-"""Most nodes of a number in the boxes that are bounded first, and most such boxes, which takes precedence."""
+"""Maximum number of nodes of a number in the first boxes, and of these boxes, which takes precedence."""
 
 SAME = 1e-9
 """Ends that differ by less, as a share of their size, are printed as one number."""
@@ -46,12 +46,12 @@ GAIN = 1e-3
 """Share of the attained width by which it must grow for another search by columns."""
 
 SECONDS = 1e-4
-"""Time of a box and neuron, roughly, to decide whether progress is shown."""
+"""Rough time for a box and neuron, to decide whether progress is shown."""
 
 
 @dataclass(frozen=True, eq=False)
 class Range:
-    """Between what predictions are in a region: proven, and attained. It unpacks as ``low, high``.
+    """The range of predictions in a region: proven, and attained. It unpacks as ``low, high``.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ def coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
     """Return the coordinates (c,) of a row; without one any will do, as all columns move."""
     if rows is None:
         return np.zeros(len(view.axes))
-    return np.array([axis.locate(rows.z[:, view.own(axis.name)])[0] for axis in view.axes])
+    return view.coordinates(rows.z)[0]
 
 
 def unknown_gap(rows: Rows, place: int) -> bool:

@@ -1,7 +1,8 @@
 """How far columns may move before a decision can change: proven by ranges in growing regions.
 
-At a factor t the columns move within t times their tolerances of a row's values. These regions grow with t:
-what holds in one holds in all smaller ones, and a point of one that breaks it refutes all larger ones.
+With a factor t every column moves by at most t times its tolerance from the row's value. These regions grow
+with t: what holds in a region holds in all smaller ones, and a point that breaks it breaks it in all larger
+ones.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FARTHEST = 2.0**10
-"""Largest factor that is tried."""
+"""Largest factor tried."""
 
 NEAREST = 2.0**-20
-"""Factor below which nothing is tried: the decision is at its edge."""
+"""Smallest factor tried: a row that fails at it is at the edge of its decision."""
 
 BEYOND = 1e-6
 """Share of the way by which a point goes beyond the nearest that breaks the decision, for rounding's sake."""
@@ -50,9 +51,9 @@ class Robustness:
     proven : float
         Up to this factor no change within the tolerances changes the decision.
     attained : float
-        The least factor at which one was found that does; inf if none was.
+        Smallest factor at which a change was found that changes the decision; inf if none was found.
     point : ndarray, shape (c,), or None
-        That row of the table, in its units.
+        The changed row, in the table's units.
     band : float or None
         How far the prediction may be from the row's; None where the class is to stay.
     evaluations : int

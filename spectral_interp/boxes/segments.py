@@ -28,7 +28,7 @@ def slope_matrices(neurons: Neurons, own: slice, knots: Sequence[float]) -> Floa
 def covered(
     knots: Sequence[float], low: FloatArray, high: FloatArray, points: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Return which segments intervals (n,) cover, (n, segments); of one that is a point at a knot both."""
+    """Return which segments intervals (n,) cover, (n, segments): a point at a knot covers both beside it."""
     start = np.array([-np.inf, *knots[1:-1]])
     end = np.array([*knots[1:-1], np.inf])
     low, high = low[:, None], high[:, None]
@@ -68,12 +68,6 @@ def choices(
     return joint, rest
 
 
-def extremes(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return λ_min and λ_max of matrices (m, J, N, E): two arrays of shape (m, J, N)."""
-    low, high = neurons.extremes(matrices.reshape(-1, *matrices.shape[2:]))
-    return low.reshape(matrices.shape[:3]), high.reshape(matrices.shape[:3])
-
-
 @dataclass(frozen=True, eq=False)
 class Forms:
     """Bounds over all choices of one matrix of every part: of the sums over the neurons, and of each neuron.
@@ -100,12 +94,12 @@ class Forms:
 def bounds_of(neurons: Neurons, own: FloatArray, parts: Sequence[FloatArray], most: int = JOINT) -> Forms:
     """Return the bounds of matrices (m, N, E) and one of each part: see :func:`choices`."""
     joint, rest = choices(own, parts, most)
-    bottom, top = extremes(neurons, joint)
+    bottom, top = neurons.extremes(joint)
     found = Forms(
         bottom.sum(axis=2).min(axis=1), top.sum(axis=2).max(axis=1), bottom.min(axis=1), top.max(axis=1)
     )
     for part in rest:
-        bottom, top = extremes(neurons, part)
+        bottom, top = neurons.extremes(part)
         found = Forms(
             found.low + bottom.sum(axis=2).min(axis=1),
             found.high + top.sum(axis=2).max(axis=1),

@@ -17,9 +17,8 @@ v(t)ᵀDv(t) dt`` along ``A + tD``: the mean of such forms, with S = D, over :da
   S)₊ ⪰ tI`` where l_j is large beside τ. The column k is zero.
 - *Linear in the box*: with ``s_c = v_0ᵀD_c v_0``, ``ν = μ − λ_k − Σ s_c`` and L the diagonal matrix of l_j, G
   is the sum of ``S + XL + LXᵀ``, of ``X(D_c − s_c I) + (D_c − s_c I)Xᵀ`` for every part, and of ``−ν(X +
-  Xᵀ)``.
-  The entry h of a part at (k, k) is its first-order change of the slope; ``vᵀ(h I)v = h``, so these are
-  added over the neurons before the least node is taken. The rest of every part is bounded below by one
+  Xᵀ)``. The entry h of a part at (k, k) is its first-order change of the slope. As ``vᵀ(h I)v = h``, these
+  are added over the neurons before the least node is taken. The rest of every part is bounded below by one
   matrix, in the Loewner order, in which λ_min grows.
 - *Below two matrices*: ``P ∧ Q = (P + Q − |P − Q|) / 2`` is below both, |·| having the absolute values of the
   eigenvalues. What is below all nodes is below their convex hull. So is ``K (K⁻¹PK⁻¹ ∧ K⁻¹QK⁻¹) K``, here
@@ -44,7 +43,7 @@ from typing_extensions import override
 
 from .._common.arrays import FloatArray, padded
 from ..pencil.neurons import Neurons
-from .bounds import CLEAR, ROUNDING, Bounds, spectra
+from .bounds import CLEAR, ROUNDING, Bounds, spectra, turned
 from .limits import Box, Part, Region
 from .segments import bounds_of, covered, pair_slopes, slope_matrices
 
@@ -58,7 +57,7 @@ STEEPEST = 1e6
 """Largest κ."""
 
 INSIDE = 1e-9
-"""Share of an interval by which points are moved off its ends, where the slope may be that beyond."""
+"""Fraction of an interval by which points move inward from its ends, where slopes may be those beyond."""
 
 
 class Slope(ABC):
@@ -211,12 +210,12 @@ def _bounds(
     neurons, free = region.neurons, len(region.free)
     spectrum, vectors, value = spectra(neurons, centre)
     frame = _frame(
-        neurons, spectrum - value[..., None], [_turned(neurons, part.nodes, vectors) for part in parts], size
+        neurons, spectrum - value[..., None], [turned(neurons, part.nodes, vectors) for part in parts], size
     )
     middles = [(own.nodes.max(axis=1) + own.nodes.min(axis=1)) / 2 for own in slopes]
-    form = _turned(neurons, np.asarray(sum(middles))[:, None], vectors)[:, 0]
+    form = turned(neurons, np.asarray(sum(middles))[:, None], vectors)[:, 0]
     bent = [
-        _turned(neurons, own.nodes - middle[:, None], vectors)
+        turned(neurons, own.nodes - middle[:, None], vectors)
         for own, middle in zip(slopes, middles, strict=True)
     ]
     plain = bounds_of(neurons, np.zeros_like(centre), [own.nodes for own in slopes])
@@ -226,13 +225,6 @@ def _bounds(
     for own, part in zip(bent, slopes, strict=True):
         loss += _far(own).sum(axis=1)[:, None] * part.share
     return Bounds(low, high, loss, scores)
-
-
-def _turned(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> FloatArray:
-    """Return matrices (n, a, N, E) in full in the basis of vectors (n, N, d, d): shape (n, a, N, d, d)."""
-    d = neurons.structure.dim
-    full = neurons.structure.full(nodes.reshape(-1, nodes.shape[3])).reshape(*nodes.shape[:3], d, d)
-    return vectors.swapaxes(2, 3)[:, None] @ full @ vectors[:, None]
 
 
 def _frame(neurons: Neurons, spectrum: FloatArray, inner: list[FloatArray], size: FloatArray) -> _Frame:

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._common.arrays import FloatArray
-from ..boxes.segments import choices, extremes, pairs_of
+from ..boxes.segments import choices, pairs_of
 from ..view import ModelView
 from ..view.hats import hats, mean_hats
 from .slopes import Response
@@ -99,10 +99,10 @@ class Move:
             if self.halved:
                 steps[:, own] = share * self._at_reference(at, rate, u)
         joint, rest = choices(neurons.steps(steps), parts, JOINT)
-        bottom, top = (ends.sum(axis=2) for ends in extremes(neurons, joint))
+        bottom, top = (ends.sum(axis=2) for ends in neurons.extremes(joint))
         low, high = bottom.min(axis=1), top.max(axis=1)
         for part in rest:
-            bottom, top = (ends.sum(axis=2) for ends in extremes(neurons, part))
+            bottom, top = (ends.sum(axis=2) for ends in neurons.extremes(part))
             low, high = low + bottom.min(axis=1), high + top.max(axis=1)
         return low, high
 

@@ -253,8 +253,7 @@ class Everywhere:
 
     def _input(self, axis: Axis) -> int:
         """Return the place of a column's first input."""
-        before = self.view.plain_axes[: self.view.columns.index(axis.name)]
-        return sum(other.n_features for other in before)
+        return int(self.view.input_firsts[self.view.columns.index(axis.name)])
 
     def _line(self, axis: Axis) -> dict[str, Any]:
         """Return what is certified of one column: of levels, the change that can raise predictions most."""

@@ -84,13 +84,14 @@ class Balls:
 
     def _cells(self, z: FloatArray) -> Iterator[FloatArray]:
         view, neurons = self.view, self.view.function.neurons
-        p, (_, count, entries) = z.shape[1], neurons.entries.shape
-        each = p * p + self.view.inputs(z[:1]).shape[1] * count * (entries + 2 * neurons.structure.dim**2)
-        together, eye = max(1, ENTRIES // each), np.eye(p)
+        _, count, entries = neurons.entries.shape
+        per_feature = neurons.entries[1:].reshape(-1, count * entries).T
+        each = len(view.input_column_of) * 2 * count * (entries + neurons.structure.dim**2)
+        together = max(1, ENTRIES // each)
         for start in range(0, len(z), together):
             some = z[start : start + together]
-            along = view.input_slopes(some, np.broadcast_to(eye, (len(some), p, p)))
-            slopes = np.tensordot(along, neurons.entries[1:], axes=(1, 0))
+            slopes = view.input_slopes(some, np.broadcast_to(per_feature, (len(some), *per_feature.shape)))
+            slopes = slopes.swapaxes(1, 2).reshape(len(some), -1, count, entries)
             yield np.minimum(cell_radii(neurons, slopes), self.radii)
 
     def knots(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -245,7 +246,7 @@ def cell_radii(neurons: Neurons, slopes: FloatArray) -> FloatArray:
     centred = slopes / size
     centred[..., :d] -= centred[..., :d].mean(axis=-1, keepdims=True)
     rows = centred.swapaxes(1, 2).copy()
-    full = structure.full(rows.reshape(-1, structure.n_entries)).reshape(*rows.shape[:3], d, d)
+    full = structure.full(rows)
     squares = np.einsum("nkgij,nkgjl->nkil", full, full, optimize=True)
     rows[..., d:] *= np.sqrt(2)
     grams = rows.swapaxes(2, 3) @ rows

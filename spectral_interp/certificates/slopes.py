@@ -11,8 +11,8 @@ with the matrices A and knots g of the column's hats; T the same of a pair's hat
 - *Interval of a slope* (Hellmann–Feynman, Rayleigh): ``∂f/∂u = Σ_n v_nᵀ(S_s + Σ_q …)v_n`` lies between the
   sums over the neurons of λ_min and of λ_max of the matrices; the interval of a segment of the column is the
   least and the largest of these over all choices of the pairs' segments. All of them can be reached: a pair's
-  input takes every value as its other column does. Many pairs are
-  added by their own extremes, since ``λ_min(X + Y) >= λ_min(X) + λ_min(Y)`` (Weyl).
+  input takes every value as its other column does. Many pairs are added by their own extremes, since
+  ``λ_min(X + Y) >= λ_min(X) + λ_min(Y)`` (Weyl).
 - *Steps*: if u goes up by h, the change of the matrix is h times a mean of slopes on the way, and λ_min of a
   mean is at least the mean of λ_min (it is concave). So a step of h moves f by at least h times the least
   slope on the way, and by at most h times the largest.

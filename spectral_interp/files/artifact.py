@@ -45,7 +45,7 @@ def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None
         with temporary.open("xb") as file:
             file.write(content.getbuffer())
             file.flush()
-            os.fsync(file.fileno())  # or after a power cut the new name may stand for an empty file
+            os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
         _check_written(temporary, path, kind)
         os.replace(temporary, path)
 

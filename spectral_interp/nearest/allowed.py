@@ -18,10 +18,10 @@ from ..view.levels import OTHER
 from .moves import FreeWhole, contains
 
 WHOLE = 1e-6
-"""What numbers may differ from whole ones by, as a share, after they have been encoded."""
+"""Relative difference from whole numbers that encoding may cause."""
 
 ROUNDED = 1e-9
-"""Rounding of coordinates that come from features."""
+"""Relative rounding error of coordinates that come from features."""
 
 
 def allowed_columns(

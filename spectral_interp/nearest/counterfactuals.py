@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CHECKS = (0.0, 1e-9, 1e-7, 1e-5, 1e-3)
-"""Shares of what was missing by which answers are beyond the target, tried until ``predict`` agrees."""
+"""How far answers go beyond the target, as fractions of what was missing, until ``predict`` agrees."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,16 +39,16 @@ from ..boxes.bounds import extreme
 from .stars import Star, Stars
 
 TRIES = 6
-"""Choices of S."""
+"""Number of choices of S."""
 
 BRACKETS = 7
-"""Steps in which a crossing is bracketed."""
+"""Steps that bracket a crossing: up to twice as many on rays, three more in a Euclidean ball."""
 
 SHORT_OF, CLOSE = 1e-9, 1e-4
-"""Share by which a chord is cut short for rounding, and by which the least crossing must rise to go on."""
+"""Fraction by which a chord is cut short for rounding, and by which the least crossing must rise to go on."""
 
 SATURATED = 24
-"""Directions that are followed to their caps."""
+"""Maximum number of origins of rays, at points of least cost and at caps."""
 
 
 class Crossing(NamedTuple):
@@ -145,7 +145,7 @@ def first_crossing(
             break
         if not inherited:
             there = star.bases[found.base] + np.tensordot(found.spent, star.rays, axes=1)
-            tried = tried + (there - tried) / (step + 1 if step else 2)
+            tried = tried + (there - tried) / max(step + 1, 2)
     return best
 
 
@@ -275,8 +275,7 @@ def _largest_in_ball(
     if not len(some):
         return begin, spent
     caps, columns = np.minimum(star.caps[some], r), star.at[some]
-    weights, slopes = np.ones(len(star.u)), np.zeros(0)
-    value = np.inf
+    weights, value = np.ones(len(star.u)), np.inf
     for _ in range(3):
         own = (weights / weights[np.unique(columns)].sum())[columns]
         slopes = own / caps * (sides.g(origin, some, caps / own, sides.constant) - begin)

@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from ..boxes.limits import YEAR, Free, FreeDate, FreeLevels
-from .moves import FreeWhole, Norm, legal
+from .moves import FreeWhole, Norm, differs, legal
 from .stars import Stars
 
 STEPS = 25
-"""Linear steps."""
+"""Maximum number of linear steps."""
 
 POLISHED = 1e-3
-"""Share of the cost that another round must save."""
+"""Fraction of the cost that a round must save for another one to follow."""
 
 
 class Descent:
@@ -37,7 +37,7 @@ class Descent:
         Coordinates of the row.
     norm : Norm
     most : int
-        How many columns may change.
+        Maximum number of columns that change.
     """
 
     def __init__(
@@ -82,8 +82,7 @@ class Descent:
     def slopes(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the least function (m,) and its slopes (m, free) in numbers that are no gaps."""
         values, slopes = [], []
-        rows = np.repeat(self.conditions[0].region.u[None], len(u), axis=0)
-        rows[:, [column.place for column in self.free]] = u
+        rows = self.conditions[0].region.coordinates(u)
         for stars in self.conditions:
             view = stars.view
             z = view.placed(rows)
@@ -147,7 +146,7 @@ class Descent:
 
     def changed(self, u: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which columns points (m, free) change."""
-        return (u != self.start) & ~(np.isnan(u) & np.isnan(self.start))
+        return differs(u, self.start)
 
     def _legal(self, u: FloatArray) -> FloatArray:
         return np.column_stack([legal(c, own) for c, own in zip(self.free, u.T, strict=True)]).reshape(

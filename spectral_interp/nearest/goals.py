@@ -62,11 +62,9 @@ class Goal:
     def reached(self, rows: Rows, u: FloatArray) -> float:
         """Return the prediction at coordinates (c,); of several classes that of the least condition."""
         z = rows.view.placed(u[None])
-        if self.ends:
-            return self.value_of(z)
         if isinstance(self.view, ClassesView):
             return float(min(view.values(z)[0] for view in self.conditions))
-        return float(self.view.values(z)[0])
+        return self.value_of(z)
 
 
 def goal_of(est: Any, row: Any, target: Any, output: Any, against: Any) -> tuple[Goal, Rows]:

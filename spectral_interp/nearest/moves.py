@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from typing_extensions import override
 
 from .._common.arrays import FloatArray
@@ -39,7 +40,7 @@ class Norm:
 
     def costs(self, columns: Sequence[Free], start: FloatArray, u: FloatArray) -> FloatArray:
         """Return what the columns cost, (m, free), that go from ``start`` (free,) to ``u`` (m, free)."""
-        moved = (u != start) & ~(np.isnan(u) & np.isnan(start))
+        moved = differs(u, start)
         if self.flat:
             return moved.astype(np.float64)
         plain = np.array([not isinstance(column, FreeLevels) for column in columns], dtype=bool)
@@ -86,7 +87,7 @@ def moves(column: Free, part: Span | tuple[float, ...], start: float, *, flat: b
     if flat or np.isnan(start) or not isinstance(part, Span):
         if not contains(part, start):
             return Moves(1.0, nodes, none, none, none)
-        ends = nodes[~((nodes == start) | (np.isnan(nodes) & np.isnan(start)))]
+        ends = nodes[differs(nodes, start)]
         return Moves(0.0, np.array([start]), ends, np.ones(len(ends)), np.ones(len(ends)))
     if not part.value:
         return Moves(1.0, nodes, none, none, none)
@@ -103,7 +104,12 @@ def contains(part: Span | tuple[float, ...], u: float) -> bool:
     """Return whether a set has a coordinate."""
     if isinstance(part, Span):
         return part.gap if np.isnan(u) else part.value and part.low <= u <= part.high
-    return any(level == u or (np.isnan(level) and np.isnan(u)) for level in part)
+    return not differs(np.array(part, dtype=np.float64), u).all()
+
+
+def differs(u: FloatArray, start: FloatArray | float) -> npt.NDArray[np.bool_]:
+    """Return which coordinates are not those of the start, where a gap, NaN, is the same as a gap."""
+    return (u != start) & ~(np.isnan(u) & np.isnan(start))
 
 
 def clipped(part: Span | tuple[float, ...], u: float) -> float:

@@ -23,13 +23,13 @@ from .moves import Norm, clipped, contains, near
 from .stars import Star, Stars
 
 RANGED = 300
-"""Boxes in which it is tried to prove that a target cannot be reached at all."""
+"""Maximum number of boxes for the proof that a target cannot be reached at all."""
 
 RANDOM = 30
-"""Random points from which is searched."""
+"""Random points that a search starts from."""
 
 EVERY = 8
-"""Cells after which another search is started from where bounds cross."""
+"""One cell of this many starts a search from where its bound crosses, however far from the target."""
 
 SLIGHT = 1e-9
 """Share by which proven costs are lowered for the rounding of sums of costs."""
@@ -46,15 +46,21 @@ class _Cell:
 
 
 class Nearest:
-    """The search.
+    """The search for the nearest point, and the proof of a least cost.
+
+    Parameters
+    ----------
+    conditions : sequence of Stars
+        Of the same columns, with a function each that must not be negative.
+    free : sequence of Free
+    norm : Norm
+    most : int
+        Maximum number of columns that change.
 
     Attributes
     ----------
-    lower : float
-        No point that costs less reaches the target; inf if none does.
-    cost : float
-        Of the nearest point found; inf if there is none.
-    found : ndarray, shape (free,)
+    descent : Descent
+        Has the nearest point found.
     evaluations : int
         Number of cells that were bounded.
     """
@@ -105,9 +111,7 @@ class Nearest:
 
     def placed(self) -> FloatArray:
         """Return the coordinates of all columns, (c,), at the point found."""
-        u = self.conditions[0].region.u.copy()
-        u[[column.place for column in self.free]] = self.descent.found
-        return u
+        return self.conditions[0].region.coordinates(self.descent.found[None])[0]
 
     def _begin(self) -> None:
         """Search from the row, from single changes, and from several levels changed."""
@@ -138,13 +142,14 @@ class Nearest:
         rng, points = np.random.default_rng(0), np.repeat(self.start[None], RANDOM, axis=0)
         descent = self.descent
         shares = rng.random(points.shape)
-        near = self.start + rng.normal(size=points.shape)
-        far = descent.low + shares * (descent.high - descent.low)
-        moved = np.where(np.arange(RANDOM)[:, None] % 2 == 0, far, near).clip(descent.low, descent.high)
+        around = self.start + rng.normal(size=points.shape)
+        anywhere = descent.low + shares * (descent.high - descent.low)
+        moved = np.where(np.arange(RANDOM)[:, None] % 2 == 0, anywhere, around)
+        moved = moved.clip(descent.low, descent.high)
         return np.where(descent.numbers, moved, points)
 
     def _impossible(self, box: Box) -> bool:
-        """Return whether no point reaches the target, after a search for one by the range of f."""
+        """Return whether the range of f proves that no point reaches the target; search from its ends."""
         for stars in self.conditions:
             region, enough = stars.region, (-np.inf, -stars.size)
             search = RangeSearch(region, partial(bounds_in, region), region.values, enough)
@@ -186,7 +191,7 @@ class Nearest:
         heapq.heappush(self._open, best)
 
     def _trimmed(self, box: Box) -> Box:
-        """Return a cell without values of numbers that alone cost more than the point found."""
+        """Return a cell without values of numbers that cost more by themselves than the point found."""
         if np.isinf(self.cost) or self.norm.flat:
             return box
         u = [clipped(part, float(start)) for part, start in zip(box, self.start, strict=True)]
@@ -219,8 +224,8 @@ class Nearest:
     def _try(self, cell: _Cell) -> None:
         """Search from the point where a bound crosses, now and then thoroughly."""
         point = self.point(cell)[None]
-        near = self.descent.reached(point)[0] >= 0
-        if (near or self._count % EVERY == 1) and self.descent.run(point):
+        reaches = self.descent.reached(point)[0] >= 0
+        if (reaches or self._count % EVERY == 1) and self.descent.run(point):
             self.descent.polish()
 
     def point(self, cell: _Cell) -> FloatArray:

@@ -28,7 +28,7 @@ from ..view.hats import hats
 from .moves import Moves, Norm, moves
 
 BASES = 16
-"""Points of least cost of a cell that are tried one by one."""
+"""Maximum number of points of least cost of a cell that rays start from."""
 
 
 class Star(NamedTuple):
@@ -99,27 +99,10 @@ class Stars:
         self.start = u[[column.place for column in free]]
         self.neurons = view.function.neurons
         self.size = ROUNDING * float(self.region.size.sum())
-        self._at = {column.place: at for at, column in enumerate(free)}
-        self._features = self._full(self.neurons.entries[1:])
-        still = view.placed(u[None])
-        self._positions = {place: float(view.positions(still, place)[0]) for place in self._paired()}
-        self._pairs = [
-            (pair, own)
-            for pair, own in zip(view.pairs, view.pair_own, strict=True)
-            if self._at.keys() & set(pair.columns)
-        ]
-        for own in (*(view.own(column.axis.name) for column in free), *(own for _, own in self._pairs)):
-            still[:, own] = 0.0
-        self._still = self._full(self.neurons.at(still))[0]
+        self._paired = {place for pair, _ in self.region.pairs for place in pair.columns}
+        self._features = self.neurons.structure.full(self.neurons.entries[1:])
+        self._still = self.neurons.structure.full(self.region.base)
         self._columns: dict[Any, _Column] = {}
-
-    def _paired(self) -> set[int]:
-        return {place for pair in self.view.pairs for place in pair.columns}
-
-    def _full(self, entries: FloatArray) -> FloatArray:
-        structure = self.neurons.structure
-        full = structure.full(entries.reshape(-1, structure.n_entries))
-        return full.reshape(*entries.shape[:-1], structure.dim, structure.dim)
 
     def star(self, box: Box) -> Star:
         """Return a cell as a star."""
@@ -131,7 +114,7 @@ class Stars:
         loose = [(place, nodes) for place, part in enumerate(parts) for nodes in part.loose]
         caps = np.concatenate([np.empty(0), *(part.moves.caps for part in parts)])
         bends = []
-        for pair, own in self._pairs:
+        for pair, own in self.region.pairs:
             added = _Bent(self, pair, own, parts, at, caps)
             base = base + added.base
             if added.loose is not None:
@@ -180,7 +163,7 @@ class Stars:
         count = len(found.u)
         rays = (matrices[count:] - matrices[0]) / found.caps[:, None, None, None]
         positions = np.zeros(len(u))
-        if column.place in self._positions:
+        if column.place in self._paired:
             positions = column.axis.positions(column.axis.place(u))
         others = matrices[:count] - matrices[0]
         return _Column(found, matrices[0], others, rays, positions[:count], positions[count:], loose)
@@ -209,13 +192,13 @@ class _Bent:
         self, stars: Stars, pair: Any, own: slice, parts: Sequence[_Column], at: IntArray, caps: FloatArray
     ) -> None:
         matrices = stars._features[own]
-        places = [(stars._at.get(place), place) for place in pair.columns]
+        places = [(stars.region.at.get(place), place) for place in pair.columns]
         rates = [1 / pair.scale, pair.sign / pair.scale]
         q0, low, high, free = -pair.mean / pair.scale, 0.0, 0.0, []
         self.rays, self.others, several = np.zeros(len(at)), [], False
         for (column, place), rate in zip(places, rates, strict=True):
             if column is None:
-                q0 += rate * stars._positions[place]
+                q0 += rate * float(stars.region.positions[place][0, 0])
                 continue
             part = parts[column]
             q0 += rate * part.positions[0]

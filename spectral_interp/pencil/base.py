@@ -137,9 +137,7 @@ class SpectralFunction(ABC):
         _, v = neurons.pairs(matrices)
         found = np.zeros((len(z), slopes.shape[1], slopes.shape[1]))
         for n, k in enumerate(neurons.k.tolist()):
-            own = slopes[:, :, n].reshape(-1, structure.n_entries)
-            full = structure.full(own).reshape(*slopes.shape[:2], structure.dim, structure.dim)
-            images = np.einsum("nrij,nj->nri", full, v[:, n])
+            images = np.einsum("nrij,nj->nri", structure.full(slopes[:, :, n]), v[:, n])
             solved = structure.resolvent(matrices[:, n], k, images)
             found += 2 * np.einsum("nrj,nsj->nrs", images, solved, optimize=True)
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -128,10 +129,8 @@ class Neurons:
             spaces = np.column_stack([near.argmax(axis=1), near.sum(axis=1)])
             for first, order in np.unique(spaces, axis=0).tolist():
                 at = np.flatnonzero((spaces == (first, order)).all(axis=1))
-                own = changes[at, :, n]
-                full = self.structure.full(own.reshape(-1, own.shape[-1]))
                 basis = vectors[at, None, :, first : first + order]
-                forms = basis.swapaxes(-1, -2) @ full.reshape(*own.shape[:2], *full.shape[1:]) @ basis
+                forms = basis.swapaxes(-1, -2) @ self.structure.full(changes[at, :, n]) @ basis
                 found[:, at] += np.moveaxis(np.linalg.eigvalsh(forms)[..., [0, -1]], -1, 0)
         return found[0], found[1]
 
@@ -158,12 +157,12 @@ class Neurons:
         return found[:, 0]
 
     def norms(self, matrices: FloatArray) -> FloatArray:
-        """Return the spectral norms of matrices (n, N, E): shape (n, N)."""
+        """Return the spectral norms of matrices (…, N, E): shape (…, N)."""
         low, high = self.extremes(matrices)
         return np.maximum(-low, high)
 
     def extremes(self, matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return λ_min and λ_max of matrices (n, N, E): two arrays of shape (n, N)."""
+        """Return λ_min and λ_max of matrices (…, N, E): two arrays of shape (…, N)."""
         shape = matrices.shape[:-1]
         low, high = self.structure.extremes(_flat(matrices))
         return low.reshape(shape), high.reshape(shape)
@@ -194,6 +193,5 @@ def _add_products(s: Any, flat: Any, into: Any, place: int) -> None:
 
 
 def _flat(matrices: FloatArray) -> FloatArray:
-    """Return matrices (n, N, E) one below the other, (n · N, E)."""
-    n, count, entries = matrices.shape
-    return matrices.reshape(n * count, entries)
+    """Return matrices (…, N, E) one below the other, (m, E)."""
+    return matrices.reshape(math.prod(matrices.shape[:-1]), matrices.shape[-1])

@@ -49,7 +49,7 @@ class Structure(ABC):
 
     @abstractmethod
     def full(self, entries: FloatArray) -> FloatArray:
-        """Return matrices (m, E) in full: shape (m, d, d)."""
+        """Return matrices (…, E) in full: shape (…, d, d)."""
 
     @abstractmethod
     def products(self, u: FloatArray, w: FloatArray) -> FloatArray:
@@ -132,10 +132,9 @@ class Tridiagonal(Structure):
 
     @override
     def full(self, entries: FloatArray) -> FloatArray:
-        diag, off = self.bands(entries)
-        full, j = np.zeros((len(entries), self.dim, self.dim)), np.arange(self.dim)
-        full[:, j, j] = diag
-        full[:, j[:-1], j[1:]] = full[:, j[1:], j[:-1]] = off
+        full, j = np.zeros((*entries.shape[:-1], self.dim, self.dim)), np.arange(self.dim)
+        full[..., j, j] = entries[..., : self.dim]
+        full[..., j[:-1], j[1:]] = full[..., j[1:], j[:-1]] = entries[..., self.dim :]
         return full
 
     @override
@@ -192,10 +191,10 @@ class Dense(Structure):
 
     @override
     def full(self, entries: FloatArray) -> FloatArray:
-        full, (i, j) = np.zeros((len(entries), self.dim, self.dim)), np.triu_indices(self.dim, k=1)
-        at = np.arange(self.dim)
-        full[:, at, at] = entries[:, : self.dim]
-        full[:, i, j] = full[:, j, i] = entries[:, self.dim :]
+        full, at = np.zeros((*entries.shape[:-1], self.dim, self.dim)), np.arange(self.dim)
+        i, j = np.triu_indices(self.dim, k=1)
+        full[..., at, at] = entries[..., : self.dim]
+        full[..., i, j] = full[..., j, i] = entries[..., self.dim :]
         return full
 
     def spectra(self, entries: FloatArray) -> FloatArray:

@@ -5,9 +5,9 @@ The diagonal part of a pencil is d affine functions ``a_j(z)``; its k-th smalles
 same. For a diagonal pencil that is f itself. Couplings mix latents: the participation ratio ``1 / Σ_j v_j⁴``
 of the eigenvector counts how many take part, and by Weyl ``|f - f_diag| <= ‖Off(z)‖₂``.
 
-A sum of neurons has tangent planes, and so covers, as any model; latents and a skeleton has each neuron. The
-one that matters most at the rows, :attr:`Regions.leading`, is that of the largest ``Cov(f_n, f) / Var(f)``,
-f_n what the neuron adds to f. These shares of the variance add up to 1 over the neurons.
+A sum of neurons has tangent planes and covers like any model, while latents and a skeleton belong to each
+neuron. The neuron that matters most at the rows, :attr:`Regions.leading`, has the largest ``Cov(f_n, f) /
+Var(f)``, where f_n is what the neuron adds to f. These shares of the variance add up to 1 over the neurons.
 
 Planes are in inputs (:meth:`ModelView.inputs`), which are the features where no column has knots.
 """
@@ -302,7 +302,7 @@ def banded(function: SpectralFunction, what: str) -> Pencil:
     if not isinstance(function, MatrixPencil):
         raise ValueError(
             f"expected a model of one neuron for {what}; got a sum of {len(function.neurons)}, each of which "
-            "has its own: linear_regions(model, X).leading has those of the neuron that matters most"
+            "has its own; linear_regions(model, X).leading has those of the neuron that matters most"
         )
     raise ValueError(
         f"expected a tridiagonal or diagonal model for {what}; got a {function.structure} one, "

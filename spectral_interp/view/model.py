@@ -205,6 +205,10 @@ class ModelView:
         """Return the coordinates (n,) at rows z of a number, given by its place among the axes."""
         return positions(self.axes, z, place)
 
+    def coordinates(self, z: FloatArray) -> FloatArray:
+        """Return the coordinates of all columns at rows (n, p): (n, c), NaN where missing or unknown."""
+        return np.column_stack([axis.locate(z[:, self.own(axis.name)]) for axis in self.axes])
+
     def moved(self, row: FloatArray, name: str, u: FloatArray) -> FloatArray:
         """Return the row (p,) with a column at each of the coordinates ``u`` (m,): shape (m, p)."""
         rows = np.repeat(row[None, : len(self.column_of)], len(u), axis=0)
@@ -334,9 +338,7 @@ class ModelView:
 
     def association(self, z: FloatArray) -> Association:
         """Return how the columns go together over encoded rows (n, p): see :mod:`.association`."""
-        own = [z[:, self.own(axis.name)] for axis in self.axes]
-        u = [axis.locate(features) for axis, features in zip(self.axes, own, strict=True)]
-        return association(self.axes, np.column_stack(u))
+        return association(self.axes, self.coordinates(z))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._common.arrays import FloatArray
 from ..pencil import SpectralFunction
 from ..pencil.structures import Dense
 from ..view import Axis, ClassesView, DateAxis, LevelsAxis, ModelView, NumberAxis, Pair
 from ..view.levels import OTHER
 
 LARGEST = 1_500_000
-"""Characters of the packed matrices up to which a model goes into a page."""
+"""Maximum number of characters of the packed matrices in a page."""
 
 WIDEST = 60
-"""Order of dense matrices up to which a browser solves them quickly."""
+"""Largest order of dense matrices that a browser solves quickly."""
 
 
 class TooLarge(Exception):
@@ -73,11 +72,6 @@ def model_data(view: ModelView) -> dict[str, Any]:
             np.stack([view.positions(view.background, at) for at in paired] or [np.empty(0)])
         ),
     }
-
-
-def coordinates(view: ModelView, z: FloatArray) -> FloatArray:
-    """Return the coordinates (n, c) of features (n, p), NaN where a value is missing or unknown."""
-    return np.column_stack([axis.locate(z[:, view.own(axis.name)]) for axis in view.axes])
 
 
 def _entries(functions: tuple[SpectralFunction, ...]) -> tuple[npt.NDArray[Any], float]:

@@ -15,19 +15,19 @@ from ..certificates.contributions import Move
 from ..view import Axis, ClassesView, DateAxis, LevelsAxis, ModelView, NumberAxis, Rows
 from ..view.dates import dates_of
 from ..view.rows import Coordinates
-from .model import coordinates, model_data
+from .model import model_data
 
 CELLS = 20_000
-"""Cells of the rows to start from that a page holds, roughly."""
+"""Approximate number of cells, of the rows to start from, that a page holds."""
 
 FIRST = 12
 """Columns that are shown at once, the strongest, with proven bands; the others are behind a click."""
 
 BINS, POINTS = 24, 33
-"""Bars of a distribution, and values of a number at which its band is proven."""
+"""Number of bars of a distribution, and of values of a number at which its band is proven."""
 
 BANDED_CLASSES = 6
-"""Classes up to which there are bands."""
+"""Maximum number of classes for which there are bands."""
 
 
 def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> dict[str, Any]:
@@ -61,9 +61,9 @@ def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> 
     view = rows.view
     model = model_data(view)
     kept = spread(len(rows), max(50, CELLS // len(view.axes)))
-    u = rows.encoded.u if isinstance(rows.encoded, Coordinates) else coordinates(view, rows.z)
+    u = rows.encoded.u if isinstance(rows.encoded, Coordinates) else view.coordinates(rows.z)
     cells = [_cells(axis, rows.data[:, at], u[:, at]) for at, axis in enumerate(view.axes)]
-    drawn = u if len(rows) > len(view.background) else coordinates(view, view.background)
+    drawn = u if len(rows) > len(view.background) else view.coordinates(view.background)
     source = f"the {counted(len(rows), 'explained row')}" if drawn is u else view.background_name
     places = [view.columns.index(name) for name in order]
     banded = [view.axes[place] for place in places[:FIRST]]

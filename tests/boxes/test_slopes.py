@@ -13,7 +13,7 @@ from spectral_interp.commands.train import TEST_FRACTION
 from spectral_interp.pencil import Total
 from spectral_interp.tables.encoder import TableEncoder
 from spectral_interp.training.partition import fingerprints, hold_out
-from spectral_interp.view import HatsAxis, LevelsAxis, ModelView, NumberAxis, Output, Pair
+from spectral_interp.view import HatsAxis, LevelsAxis, ModelView, NumberAxis, Output, Pair, Rows
 from tests.boxes.test_ranges import SLACK, points, random_limits
 from tests.certificates.attack_sums import draw
 from tests.certificates.mixed import mixed
@@ -183,6 +183,11 @@ def test_the_step_between_two_levels_in_closed_form():
     back = cert.slopes("kind", {"u": (0.0, 2.0), "kind": ["b", "a"]})
     assert back.monotone == -1
     assert back.high < 0
+    row = pd.DataFrame({"u": [0.7], "kind": ["b"]})
+    alone = cert.slopes("kind", row=Rows(view, np.array([[0.7, 0.0, 1.0]]), row.to_numpy(), row.index))
+    exact = np.hypot(1, 0.7) - 0.7
+    np.testing.assert_allclose([*alone, alone.attained_low, alone.attained_high], exact, atol=1e-9)
+    assert alone.reached
 
 
 def test_the_tables_own_units_gaps_and_rows():

@@ -25,6 +25,19 @@ def test_200_random_totals_survive(twenty):
             attack.climb()
 
 
+def test_radii_of_cells_are_those_of_the_slopes_of_matrices_there():
+    """Slopes by finite differences: matrices are affine in a cell."""
+    for seed in range(12):
+        view, _, rows, _ = draw(seed, n=5)
+        neurons, x, step = view.function.neurons, rows.inputs, 1e-4 * np.eye(rows.inputs.shape[1])
+        there = neurons.at(view.from_inputs(x))
+        moved = [neurons.at(view.from_inputs(x + one)) for one in step]
+        slopes = (np.stack(moved, axis=1) - there[:, None]) / 1e-4
+        balls = radii.Balls(view)
+        expected = np.minimum(radii.cell_radii(neurons, slopes), balls.radii)
+        np.testing.assert_allclose(balls.radii_at(rows.z) + np.zeros_like(expected), expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("method", ["local", "path", "shapley"])
 def test_contributions_of_random_totals_stay_in_their_range(method):
     for seed in range(12):

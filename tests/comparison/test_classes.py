@@ -71,6 +71,20 @@ def test_one_output_of_a_baseline_is_a_weighted_sum_of_its_scores(florist, flowe
         np.testing.assert_allclose(baseline.of(np.array(weights)).values(inputs), expected, atol=1e-12)
 
 
+def test_an_evaluation_of_two_classes_counts_twice_where_all_coalitions_are_too_many(
+    monkeypatch, florist, flowers
+):
+    monkeypatch.setattr(study, "EXPLAINERS", (by_name(EXPLAINERS, "SHAP Exact"),))
+    X, y = flowers
+    background = len(florist.view().background[:25])
+    for share, left_out in ((2.0, False), (1.9, True)):
+        monkeypatch.setattr(study, "BUDGET", share * 2 * background * 2 ** X.shape[1])
+        found = compare(florist, X[:2], y[:2], output="rose", against="iris")
+        assert found.cost["status"].str.startswith("left out: all coalitions").tolist() == [left_out] * len(
+            found.cost
+        )
+
+
 def test_models_to_explain_predict_the_output(florist, flowers):
     X, _ = flowers
     rows, probability = florist.rows(X), florist.predict_proba(X)

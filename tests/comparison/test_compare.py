@@ -144,6 +144,7 @@ def test_rows_follow_from_the_work(monkeypatch, est, diabetes):
     monkeypatch.setattr(study, "WORK", 3 * 10**9)
     assert study.affordable(models, 6, 25)[0] < rows[1]
     monkeypatch.setattr(faithfulness, "SENSITIVE_ROWS", 1)
+    assert study.affordable(models, 5, 25)[0] > rows[1]
     X, y = diabetes[0][COLUMNS][:60], diabetes[1][:60]
     found = compare(est, X, y)
     n = study.affordable(models, 5, 25)[0]

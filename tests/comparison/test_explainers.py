@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_interp import explain
-from spectral_interp.comparison.explainers import explained_models
+from spectral_interp import Pencil, explain
+from spectral_interp.comparison.explainers import ExplainedModel, explained_models
+from spectral_interp.view import rows_of
 from tests.comparison.models import BY_NAME, COLUMNS, by_name
 
 
@@ -31,6 +32,16 @@ def test_all_exact_methods_agree_on_the_linear_baseline(mixed):
         np.testing.assert_allclose(att.base_values, expected.base_values, rtol=0, atol=1e-6, err_msg=name)
         assert att.completeness_gap.max() < 1e-6
         assert att.unit == est.unit_ == "log-odds of target = yes"
+
+
+@pytest.mark.parametrize(("method", "c"), [("SHAP Permutation", 250), ("SHAP Exact", 17)])
+def test_shap_takes_more_columns_than_its_own_limits_allow(rng, method, c):
+    """By default it stops at 500 evaluations, two for every column and one, or at 100,000 coalitions."""
+    pencil = Pencil(rng.normal(size=(c + 1, 1)), np.empty((c + 1, 0)), 0)
+    rows = rows_of(pencil, rng.normal(size=(1, c)))
+    model = ExplainedModel("spectral", torch.nn.Identity(), pencil.values)
+    found = BY_NAME[method](model, rows, np.zeros((1, c)), seed=0)
+    np.testing.assert_allclose(found.values, rows.z * pencil.diag[1:, 0], atol=1e-9)
 
 
 @pytest.mark.parametrize("model", ["est", "mixed"])

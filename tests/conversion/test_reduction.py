@@ -1,5 +1,7 @@
 """Dense models as tridiagonal ones: hidden structure is found, and the bound withstands attacks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,22 @@ def test_a_hidden_tridiagonal_family_is_found(rng, p, d):
     np.testing.assert_allclose(found.pencil.values(z), dense.values(z), atol=found.error_bound)
 
 
+def test_little_is_left_in_the_mean_over_the_rows(rng):
+    """Of columns of very different spread: no small further rotation leaves less."""
+    dense, z = random_dense(rng, 3, 5, 2), rng.normal(size=(60, 3)) * [5.0, 1.0, 0.05]
+    q = to_tridiagonal(dense, z).rotation
+
+    def left(q):
+        turned = q.T @ (dense.matrices[0] + np.tensordot(z, dense.matrices[1:], axes=1)) @ q
+        return (np.triu(turned, 2) ** 2).sum() / len(z)
+
+    for a, b in zip(*np.triu_indices(5, 1), strict=True):
+        for angle in (-0.1, 0.1):
+            turn = np.eye(5)
+            turn[[a, b], [a, b]], turn[a, b], turn[b, a] = np.cos(angle), -np.sin(angle), np.sin(angle)
+            assert left(q @ turn) > left(q)
+
+
 def test_any_two_matrices_become_tridiagonal_up_to_order_3(rng):
     """Two matrices of order 3: two entries to remove and three angles."""
     assert to_tridiagonal(random_dense(rng, 1, 3, 1), rng.normal(size=(40, 1))).error_bound < 1e-3
@@ -103,6 +121,7 @@ def test_a_refit_predicts_better(rng):
     assert found.rms_error < 0.6 * dropped.rms_error
     assert free.rms_error < found.rms_error
     assert dropped.error_bound < found.error_bound < free.error_bound
+    assert found.error_bound < replace(found, rotation=dropped.rotation).error_bound
     other = rng.normal(size=(500, 3))
     rms = [np.sqrt(np.mean((dense.values(other) - r.pencil.values(other)) ** 2)) for r in (dropped, found)]
     assert rms[1] < 0.7 * rms[0]

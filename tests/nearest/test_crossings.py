@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from spectral_interp import Pencil, counterfactual
+from spectral_interp.boxes.limits import limited
 from spectral_interp.nearest.allowed import allowed_columns
 from spectral_interp.nearest.crossings import first_crossing
 from spectral_interp.nearest.goals import goal_of
 from spectral_interp.nearest.moves import NORMS, Norm
 from spectral_interp.nearest.stars import Stars
-from spectral_interp.view import LevelsAxis, ModelView, NumberAxis, Output, Rows
+from spectral_interp.view import LevelsAxis, ModelView, NumberAxis, Output, Pair, Rows
 
 SLACK = 1e-9
 
@@ -62,3 +63,48 @@ def test_what_is_left_after_a_cap_may_be_less_than_a_whole_step():
         found = counterfactual(view, row, target=target, rtol=1e-3)
         assert found.distance == pytest.approx(1.7)
         assert found.lower == pytest.approx(1.7, rel=1e-3)
+
+
+@pytest.mark.parametrize("way", [1.0, -1.0])
+@pytest.mark.parametrize("q0", [0.0, 0.25])
+def test_a_pair_is_straight_to_its_next_knot_and_bends_exactly_at_those_beyond(q0, way, rng):
+    """From a knot, and from between two, up and down: against the matrices of the function itself."""
+    pair = Pair(0, 1, sign=-1.0, mean=0.5, scale=2.0, knots=(-2.0, -1.0, 0.0, 1.0, 2.0))
+    pencil = Pencil(rng.normal(size=(8, 3)), rng.normal(size=(8, 2)), 2)
+    axes = NumberAxis("a"), NumberAxis("b")
+    view = ModelView(pencil, axes, Output("u"), np.zeros((1, 7)), pairs=(pair,))
+    start = np.array([2 * q0 - 0.25, -0.75])
+    limits = sorted([start[0], start[0] + 5 * way])
+    stars = Stars(view, [limited(0, axes[0], tuple(limits))], start, Norm("scaled l1"))
+    star = stars.star(stars.region.root)
+
+    def rest(t):
+        z = view.placed(np.array([[start[0] + way * t, start[1]]]))
+        straight = star.bases[0, 0] + t * star.rays[0, 0]
+        return np.tensordot(z[0], pencil.matrices[1:], axes=1) + pencil.matrices[0] - straight
+
+    to_knots = sorted(2 * way * (knot - q0) for knot in pair.knots if 0 < way * (knot - q0) < 2.5)
+    for t in np.linspace(0, to_knots[0], 5):
+        np.testing.assert_allclose(rest(t), 0, atol=1e-12)
+    ((_, bends, rates),) = star.bends
+    for t in [*to_knots[1:], 5.0]:
+        apart = np.abs(rest(t) - rates[0] * t * bends[:, 0]).max(axis=(1, 2))
+        assert apart.min() < 1e-12
+    most = max(np.linalg.eigvalsh(bends[:, 0]).max(), 0.0)
+    assert all(
+        np.linalg.eigvalsh(rest(t)).max() <= rates[0] * t * most + 1e-12 for t in np.linspace(0, 5, 50)
+    )
+
+
+@pytest.mark.parametrize("norm", ["scaled l1", "l2"])
+def test_a_change_of_level_costs_one_even_if_a_part_of_it_would_do(norm):
+    """From x to y f rises by 5: the target of 1 is not reached at a fifth of the change."""
+    axis = LevelsAxis("b", ("x", "y"), (1.0, 0.0))
+    view = ModelView(
+        Pencil([[0.0], [0.0], [5.0]], np.empty((3, 0)), 0), (axis,), Output("u"), np.zeros((1, 2))
+    )
+    row = Rows(view, np.array([[1.0, 0.0]]), np.array([["x"]], dtype=object), np.arange(1))
+    goal, rows = goal_of(view, row, float(row.prediction[0]) + 1.0, None, None)
+    free = allowed_columns(view, np.zeros(1), rows, [], None, None)
+    stars = Stars(goal.conditions[0], free, np.zeros(1), Norm(norm))
+    assert first_crossing(stars, stars.star(stars.region.root), 30.0, 1).cost == pytest.approx(1.0, abs=0.02)

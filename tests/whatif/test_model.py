@@ -25,7 +25,7 @@ from spectral_interp.view import (
     view_of,
 )
 from spectral_interp.whatif import model
-from spectral_interp.whatif.model import TooLarge, coordinates, model_data
+from spectral_interp.whatif.model import TooLarge, model_data
 from tests.sums import random_sum, random_table, rows_of_table
 
 SOURCE = (files("spectral_interp.whatif") / "assets" / "model.js").read_text(encoding="utf-8")
@@ -163,7 +163,7 @@ def same(found, expected):
 def one_box(view, z, widths):
     """Return the bounds of boxes/bounds.py around rows, without corners and products."""
     ends = []
-    for u in coordinates(view, z):
+    for u in view.coordinates(z):
         free = [
             FreeNumber(place, axis, Span(u[place] - width, u[place] + width))
             for place, (axis, width) in enumerate(zip(view.axes, widths, strict=True))
@@ -269,7 +269,7 @@ def test_curves_are_predictions(browser, price, florist, flowers, rng):
 def test_halving_tightens_a_range_that_holds_every_value(browser, price, rng):
     est, X = price
     view, rows = est.view(), est.rows(X[:1])
-    u, width = coordinates(view, rows.z)[0], 0.2
+    u, width = view.coordinates(rows.z)[0], 0.2
     values = [plain(value) for value in rows.data[0].tolist()]
     low, high, least, largest = np.array(run(browser, HALVE, model_data(view), values, width, 60)).T
     moves = np.array([isinstance(axis, NumberAxis) for axis in view.axes])
