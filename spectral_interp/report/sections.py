@@ -14,19 +14,19 @@ import numpy as np
 from .. import plots
 from .._common.arrays import FloatArray
 from .._common.sampling import spread
-from .._common.text import listed, row_text
+from .._common.text import counted, listed, row_text
 from ..plots import Exhibit, Figure
 from ..plots.central_slopes import candidates
-from .subject import LeftOut, Subject
+from .subject import FEW_COLUMNS, FEW_NEURONS, LeftOut, Subject
 
 SLICES = 3
 """Columns whose contributions and whose spectrum are drawn along their values."""
 
-RANGES, FEWEST_RANGES, NEURONS_OF_RANGES = 12, 3, 64
-"""Rows with a proven range: the most, the fewest, and the neurons of a sum beyond which they become fewer."""
+RANGES, FEWEST_RANGES = 12, 3
+"""Largest and smallest number of rows with a proven range."""
 
-NEURONS_OF_SLOPES = 16
-"""Neurons of a sum up to which slopes are proven where the data are."""
+NEURONS_OF_RANGES, COLUMNS_OF_RANGES = 64, 100
+"""Neurons and columns beyond which there are fewer such rows, in proportion."""
 
 CURVES = 6
 """Columns along which predictions are drawn."""
@@ -204,7 +204,9 @@ def _nearest_changes(subject: Subject) -> list[Exhibit]:
 
 def _proven_ranges(subject: Subject) -> list[Exhibit]:
     certificate, order = subject.certificate, np.argsort(subject.prediction, kind="stable")
-    most = max(FEWEST_RANGES, min(RANGES, RANGES * NEURONS_OF_RANGES // subject.neurons))
+    columns = len(subject.rows.view.columns)
+    share = min(1.0, NEURONS_OF_RANGES / subject.neurons, COLUMNS_OF_RANGES / columns)
+    most = max(FEWEST_RANGES, int(RANGES * share))
     try:
         table = plots.proven_ranges.table(certificate, order[spread(len(order), most)], subject.fixed)
     except ValueError as error:
@@ -213,10 +215,11 @@ def _proven_ranges(subject: Subject) -> list[Exhibit]:
 
 
 def _central_slopes(subject: Subject) -> list[Exhibit]:
-    if subject.neurons > NEURONS_OF_SLOPES:
+    if subject.proofs_take_long:
         raise LeftOut(
-            f"proofs in a region take minutes for a sum of {subject.neurons} neurons; they are made of up to "
-            f"{NEURONS_OF_SLOPES}"
+            f"proofs in a region may take minutes for {counted(subject.neurons, 'neuron')} and "
+            f"{counted(len(subject.rows.view.columns), 'column')}; they are made for up to {FEW_NEURONS} "
+            f"neurons and {FEW_COLUMNS} columns"
         )
     found = candidates(subject.certificate, subject.strongest)[:SLICES]
     if not found:

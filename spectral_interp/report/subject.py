@@ -46,8 +46,11 @@ CLASS_NUMBERS, FEWEST_CLASS_ROWS = 2**24, 50
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
-CELLS, FEWEST_CELLS, FEW_NEURONS = 32, 4, 16
-"""Cells that the proof of a nearest change may take: of few neurons, and of more, where a cell takes long."""
+CELLS, FEWEST_CELLS = 32, 4
+"""Maximum number of cells in the proof of a nearest change, and that where proofs take long."""
+
+FEW_NEURONS, FEW_COLUMNS = 16, 100
+"""Sizes of a model up to which proofs in a region take seconds."""
 
 ROUNDED = 1e-9
 """Predictions that differ by less, as a share of their size, are the same."""
@@ -336,6 +339,11 @@ class Subject:
         """Return predictions over two columns, through the row of the median prediction."""
         return slice_plane(self.rows.view, self.rows, (across, up), row=self.row)
 
+    @property
+    def proofs_take_long(self) -> bool:
+        """Whether the model has many neurons or many columns."""
+        return self.neurons > FEW_NEURONS or len(self.rows.view.columns) > FEW_COLUMNS
+
     def nearest_change(self, place: int, *, middle: bool) -> tuple[Counterfactual | None, str]:
         """Return the nearest change of a row to another prediction, and in words what the target is.
 
@@ -358,7 +366,7 @@ class Subject:
             if abs(way) <= ROUNDED * max(abs(target), abs(way)):
                 return None, aim
             target -= ROUNDED * way  # so that a row whose prediction is the target has reached it
-        cells = CELLS if self.neurons <= FEW_NEURONS else FEWEST_CELLS
+        cells = FEWEST_CELLS if self.proofs_take_long else CELLS
         nearest = partial(
             counterfactual, self.est, row, fixed=self.fixed, limits=self.limits, max_evaluations=cells
         )

@@ -252,6 +252,22 @@ def test_proven_ranges_are_of_rows_spread_over_the_predictions(analysis, regress
     assert found.rows_that_keep_their_class is None
 
 
+def test_wide_models_have_fewer_proven_ranges_and_no_proofs_where_the_data_are(rng):
+    """Beside a model of few columns on the same rows, which has both."""
+    table = pd.DataFrame(rng.normal(size=(60, 160))).rename(columns="c{}".format)
+    y = table["c0"] + table["c0"] * table["c1"]
+    left_out, ranges = [], []
+    for columns in (list(table)[:6], list(table)):
+        est = SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single").fit(table[columns], y)
+        found = report.analyze(est, table.loc[:19, columns], None, methods=["local"], seed=0)
+        ranges.append(len(found.tables["proven_ranges"]))
+        left_out.append([reason for reason in found.summary.left_out if "160 columns" in reason])
+    assert ranges == [12, 7]
+    assert left_out[0] == []
+    assert len(left_out[1]) == 1
+    assert "central_slopes" not in found.tables
+
+
 def test_what_may_not_change_is_left_out_for_the_row_alone(regressor, diabetes):
     X = diabetes[0][:9]
     high = int(regressor.predict(X).argmax())
