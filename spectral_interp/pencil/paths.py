@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit
 
 from .._common.arrays import FloatArray, IntArray
-from ..eigen.compiling import HELPER, compiled
+from ..eigen.compiling import CALLED, HELPER, compiled
 from ..eigen.engine import spread
 from ..eigen.kernel import BIAS, EXPONENT_BITS, MAGNITUDE, bits, power
 from ..eigen.lanes import (
@@ -112,7 +112,7 @@ def integrate(
 # ------------------------------------------------------------------------------------- nodes of sixteen paths
 
 
-@njit(**HELPER)
+@njit(**CALLED)
 def _node(
     k: int, order: Any, lines: Any, t: Any, guess: Any, node: int, nodes: Any, vectors: Any, rooms: Any
 ) -> None:
@@ -205,7 +205,7 @@ def _isolated(first: int, stride: int, width: Any, facts: Any, nodes: Any) -> An
     return times
 
 
-@njit(**HELPER)
+@njit(**CALLED)
 def _judge(order: Any, columns: int, first: int, stride: int, width: Any, path: Any, cells: Any) -> Any:
     """Write the integrals over a cell of every lane; return how wrong they may be, infinite if not final."""
     lines, own, facts = path
@@ -350,7 +350,9 @@ def _open(k: int, order: Any, paths: Any, first: int, used: int, known: Any, wor
         store(ends, side * LANES, solve(bands, order, side * (d - 1), unknown))
     store(facts, SLOWEST * LANES, load(ends, 0))
     store(facts, SPEED * LANES, larger(load(ends, LANES) - load(ends, 0), 0.0))
-    known[:] = facts[:, :used].T
+    for lane in range(used):
+        for n in range(len(facts)):
+            known[lane, n] = facts[n, lane]
     for n in range(5):
         node, guess = FIRST[n], unknown
         if n > 1:
@@ -446,7 +448,8 @@ def _integrate(
                 waiting -= 1
                 i = item[lane] = int(queue[waiting, 0])
                 at, neuron = i // len(places), places[i % len(places)]
-                stacks[lane, 0] = queue[waiting, 1:]
+                for n in range(size):
+                    stacks[lane, 0, n] = queue[waiting, 1 + n]
                 depth[lane], halved[lane] = 1, 0
                 for e in range(count + 1):
                     totals[e, lane] = 0.0
