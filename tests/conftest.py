@@ -6,6 +6,7 @@ and needs nothing of it.
 
 import sys
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -121,12 +122,24 @@ def undrawn(draw, height, formats):
     return dict.fromkeys(formats, bytes(24))
 
 
+def with_few_boxes(patch):
+    """Let the searches and proofs of an analysis, which take most of its time, end after few boxes."""
+    plots = "spectral_interp.plots"  # where figures have the names of their modules
+    for module, name in (
+        (f"{plots}.central_slopes", "BOXES"),
+        (f"{plots}.proven_ranges", "BOXES"),
+        ("spectral_interp.report.subject", "CELLS"),
+    ):
+        patch.setattr(import_module(module), name, 4)
+
+
 @pytest.fixture
 def no_figures(monkeypatch):
-    """Write analyses without their figures, which take most of the time."""
+    """Write analyses without their figures and with short proofs, which take most of the time."""
     from spectral_interp.report import writing
 
     monkeypatch.setattr(writing, "draw_figure", undrawn)
+    with_few_boxes(monkeypatch)
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from spectral_interp import SpectralClassifier, explain, report
 from spectral_interp.comparison import study
 from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
+from spectral_interp.report import writing
 from spectral_interp.report.rows import class_data, picker_rows
 from spectral_interp.report.subject import Subject
+from tests.conftest import undrawn
 from tests.report.test_page import Reader, picked_rows
 
 HOSTILE = ["</script><script>window.broken = 1</script>", "", "n" * 200, "twin", "twin ", "<b>&amp;</b>"]
@@ -188,9 +190,10 @@ def written(tmp_path_factory):
     est.baselines_ = fit_baselines(est, X, y)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study, "EXPLAINERS", tuple(one for one in EXPLAINERS if one.name in QUICK))
+        patch.setattr(writing, "draw_figure", undrawn)
         found = report.analyze(est, X[:60], y[:60], methods=["local"], compare_rows=2, seed=0)
-    folder = tmp_path_factory.mktemp("classes") / "out"
-    report.write(found, folder)
+        folder = tmp_path_factory.mktemp("classes") / "out"
+        report.write(found, folder)
     return folder
 
 
