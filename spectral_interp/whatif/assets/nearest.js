@@ -9,10 +9,10 @@ const NearestChange = (() => {
   const FINE = 64;
   const COARSE = 16;
   const YEAR = 366;
-  const STEPS = 25;
-  const STARTS = 12;
+  const STEPS = 15;
+  const STARTS = 6;
   const MARGIN = 1e-9; // beyond the target, relative, so that rounding elsewhere does not matter
-  const EXACT = 1e-12;
+  const EXACT = 1e-9;
   const POLISHED = 1e-3;
   const clip = (x, low, high) => Math.min(Math.max(x, low), high);
 
@@ -77,10 +77,12 @@ const NearestChange = (() => {
       return found;
     }
 
-    /* Coordinates to try, in order: knots and a grid; of dates with a calendar all near days; other levels. */
+    /* Coordinates to try, in order, no further than what was found: knots and a grid; of dates with a calendar all
+       near days; other levels. */
     places(column, count) {
-      const { at, levels, low, high, calendar } = column;
-      if (levels) return levels;
+      const { at, levels, calendar } = column;
+      if (levels) return this.distance > 1 ? levels : [];
+      const low = Math.max(column.low, this.start[at] - this.distance), high = Math.min(column.high, this.start[at] + this.distance);
       const { knots, scale } = this.model.axes[at], even = Array.from({ length: count + 1 }, (_, i) => low + ((high - low) * i) / count);
       const days = calendar && count === FINE ? Array.from({ length: 2 * YEAR + 1 }, (_, i) => this.start[at] + (i - YEAR) / scale) : [];
       const all = [...even, ...knots, ...days].filter((x) => low <= x && x <= high).map((x) => this.legal(column, x));
@@ -140,10 +142,10 @@ const NearestChange = (() => {
             this.offer(this.moved(this.start, column, x));
           }
         }
-        const best = Math.max(...values);
+        const best = Math.max(...values, -Infinity);
         return { best, u: this.moved(this.start, column, places[values.indexOf(best)]) };
       });
-      return closest.sort((one, other) => other.best - one.best).slice(0, STARTS).map(({ u }) => u);
+      return closest.filter(({ best }) => best > -Infinity).sort((one, other) => other.best - one.best).slice(0, STARTS).map(({ u }) => u);
     }
 
     /* Changes of one column after the other, those of the largest gain per distance. */
@@ -169,10 +171,15 @@ const NearestChange = (() => {
 
     /* The condition that is missed most, its slopes, and what a point costs with a penalty on what is missing. */
     slopes(u) {
-      const scores = this.model.scores(u), sums = this.conditions.map(({ weights, add }) =>
+      const { conditions, model } = this, size = this.size(u);
+      if (conditions.length === 1) {
+        const { value, slopes } = model.slopes(u, conditions[0].weights);
+        return { value: value + conditions[0].add - this.margin, slopes, size };
+      }
+      const scores = model.scores(u), sums = conditions.map(({ weights, add }) =>
         weights.reduce((sum, weight, f) => sum + weight * scores[f], add));
-      const { slopes } = this.model.slopes(u, this.conditions[sums.indexOf(Math.min(...sums))].weights);
-      return { value: this.beyond(scores), slopes, size: this.size(u) };
+      const { slopes } = model.slopes(u, conditions[sums.indexOf(Math.min(...sums))].weights);
+      return { value: this.beyond(scores), slopes, size };
     }
 
     /* Linear steps within a trust region; returns the nearest point that reaches the target, or the last one. */
@@ -216,7 +223,7 @@ const NearestChange = (() => {
       const numbers = this.columns.filter(({ levels }) => !levels), smooth = numbers.filter(({ step }) => !step);
       this.offer(u);
       const rough = this.descend(u, numbers);
-      if (!this.offer(rough)) this.offer(this.greedy(this.legalised(rough)));
+      if (!this.offer(rough) && !this.found) this.offer(this.greedy(this.legalised(rough)));
       if (smooth.length === numbers.length) return;
       for (const away of [false, true]) {
         const rounded = this.legalised(rough, away);

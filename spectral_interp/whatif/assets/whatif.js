@@ -399,7 +399,6 @@
     /* Show a state; only one column moved if it is given. */
     show(state, moved) {
       this.state = state;
-      if (this.target) this.target.clear();
       this.u = state.values.map((value, at) => this.coordinate(at, value));
       this.answer();
       this.columns.forEach((column) => { if (moved === null || moved === column.at) this.update(column); });
@@ -407,6 +406,7 @@
       if (moved !== null && this.curves[moved]) this.draw(moved);
       else if (moved !== null) this.dirty.add(moved);
       this.loose = true;
+      if (this.target) this.target.clear();
       if (moved === null) this.enable();
       this.schedule();
     }
