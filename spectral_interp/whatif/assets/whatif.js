@@ -822,7 +822,7 @@
     tell(search) {
       const { panel } = this, box = $("nearest");
       if (!search.found) {
-        box.replaceChildren(element("p", "", "No change that reaches the target was found: the other columns are kept, and values stay within what training knows. This does not prove that there is none."));
+        box.replaceChildren(element("p", "", "The search in this page found no change that reaches the target with values within the range of training and columns kept as checked. This does not prove that there is none."));
         return;
       }
       const values = this.values(search), u = values.map((value, at) => panel.coordinate(at, value));
@@ -833,21 +833,22 @@
       body.append(...changed.map((column) => {
         const row = element("tr"), head = element("th", "", panel.columns[column.at].title);
         head.scope = "row";
-        const cells = [panel.state.values, values].map((from) => element("td", column.levels ? "" : "number", this.text(column.at, from[column.at])));
+        const cells = [panel.state.values, values].map((from) => element("td", "number", this.text(column.at, from[column.at])));
         row.append(head, ...cells, element("td", "number", number(search.cost(column, u[column.at]))));
         return row;
       }));
       const table = element("table"), head = element("tr"), top = element("thead");
-      head.append(...["column", "from", "to", "size"].map((text) => Object.assign(element("th", "", text), { scope: "col" })));
+      head.append(...["column", "from", "to", "size"].map((text, i) => Object.assign(element("th", i ? "number" : "", text), { scope: "col" })));
       top.append(head);
       table.append(top, body);
       const scroll = element("div", "scroll");
       scroll.append(table);
-      const apply = element("button", "", "Apply");
+      const controls = element("div", "controls"), apply = element("button", "", "Apply");
+      controls.append(apply);
       apply.type = "button";
       apply.addEventListener("click", () => panel.commit({ ...panel.state, values }));
       box.replaceChildren(element("p", "", `${this.prediction(u)} Size of the change: ${number(this.found.distance)}, in standard deviations; a change of level counts 1.`),
-        scroll, apply, element("p", "small", "This is the nearest change that the search in this page found. It is not proven that no other is nearer: the function counterfactual in Python proves how near one can be. The model answers for changed values; this does not make the change cause the outcome."));
+        scroll, controls, element("p", "small", "This is the nearest change that the search in this page found. It is not proven that no other is nearer: the function counterfactual in Python proves how near one can be. The model answers for changed values; this does not make the change cause the outcome."));
     }
 
     text(at, value) {
@@ -858,7 +859,7 @@
 
     prediction(u) {
       const { model, data, classes } = this.panel, scores = model.scores(u);
-      if (!classes.length) return `Prediction after the change: ${number(scores[0])} (${data.unit}).`;
+      if (!classes.length) return `Prediction after the change: ${number(scores[0])}${data.unit === data.target ? "" : ` (${data.unit})`}.`;
       const at = this.now(u);
       return `Prediction after the change: ${classes[at]}, probability ${percent(SpectralModel.probabilities(scores)[at])}.`;
     }
