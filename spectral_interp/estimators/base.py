@@ -367,7 +367,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If ``X``, ``y``, ``fixed`` or ``limits`` do not fit the model, or ``path`` is a folder of other files.
+            If ``X``, ``y``, ``fixed`` or ``limits`` do not fit the model, or ``path`` is a folder of
+            other files.
         OSError
             If it cannot be written; an earlier report stays.
 
