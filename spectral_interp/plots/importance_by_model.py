@@ -85,7 +85,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         linewidth=0,
         ax=ax,
     )
-    drawn = ax.containers[-len(models) :]
+    drawn = [bars for bars in ax.containers if isinstance(bars, BarContainer)][-len(models) :]
     for bars, (model, look) in zip(drawn, looks.items(), strict=True):
         bars.set_label(model)
         for bar in bars:
