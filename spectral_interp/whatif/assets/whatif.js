@@ -321,7 +321,7 @@
 
     /* Whether a search must leave the column as it is: on show while the search is. */
     lock(column, card) {
-      const label = element("label", "wi-gap wi-lock");
+      const label = element("label", "wi-lock");
       card.lock = element("input");
       card.lock.type = "checkbox";
       card.lock.setAttribute("aria-label", `Keep ${column.title} as it is`);
