@@ -68,7 +68,7 @@ def test_scripts_are_those_that_the_policy_allows(written):
     policy = next(m for m in Reader(text).all("meta") if "http-equiv" in m)["content"]
     allowed = re.search(r"script-src ([^;]*);", policy)[1].split()
     assert allowed == [f"'sha256-{one}'" for one in hashes]
-    assert len(scripts) == 3
+    assert len(scripts) == 4
 
 
 def test_models_that_are_too_large_have_no_what_if(written, monkeypatch):
