@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -325,6 +325,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         compare: bool = False,
         output: Any = None,
         against: Any = None,
+        fixed: str | Iterable[str] = (),
+        limits: Mapping[str, Any] | None = None,
         max_rows: int = ROWS,
         random_state: int = 0,
     ) -> Any:
@@ -348,6 +350,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         output, against : label, optional
             The class to explain, and the class that its log-odds are measured against, as in
             :func:`spectral_interp.explain`.
+        fixed : str or iterable of str
+            Columns that the nearest changes leave as they are, and that are not off in proven ranges.
+        limits : dict, optional
+            What columns may be in the nearest changes, as in :func:`spectral_interp.counterfactual`.
         max_rows : int
             Explain at most this many rows, drawn with ``random_state``; costly methods explain fewer.
         random_state : int
@@ -361,7 +367,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If ``X`` or ``y`` do not fit the model, or ``path`` is a folder of other files.
+            If ``X``, ``y``, ``fixed`` or ``limits`` do not fit the model, or ``path`` is a folder of
+            other files.
         OSError
             If it cannot be written; an earlier report stays.
 
@@ -384,6 +391,8 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             compare=compare,
             output=output,
             against=against,
+            fixed=fixed,
+            limits=limits,
             max_rows=max_rows,
             random_state=random_state,
         )

@@ -111,16 +111,9 @@ def _snapped(column: Free, u: float) -> Free:
 def _whole(view: ModelView, column: Free, u: float) -> Free:
     """Return a column as one of whole numbers if it is one and the row's number is whole."""
     axis, whole = column.axis, column.whole
-    if (
-        not isinstance(column, FreeNumber)
-        or not isinstance(axis, NumberAxis)
-        or axis.low is None
-        or np.isnan(u)
-    ):
+    if not isinstance(column, FreeNumber) or not isinstance(axis, NumberAxis) or np.isnan(u):
         return column
-    seen = axis.decode(view.background[:, view.own(axis.name)])
-    seen = np.array([*seen[~np.isnan(seen)], axis.low, axis.high, axis.values(np.array([u]))[0]])
-    if (np.abs(seen - np.rint(seen)) > WHOLE * np.maximum(1.0, np.abs(seen))).any():
+    if not (has_whole_values(view, axis) and _all_whole(axis.values(np.array([u])))):
         return column
     ends = np.asarray(axis.values(np.array([whole.low, whole.high])), dtype=np.float64)
     slack = WHOLE * np.maximum(1.0, np.abs(ends))
@@ -128,6 +121,27 @@ def _whole(view: ModelView, column: Free, u: float) -> Free:
     low, high = axis.coordinates(ends).tolist()
     part = whole._replace(low=min(low, u), high=max(high, u))
     return FreeWhole(column.place, axis, part, tuple(ends.tolist()))
+
+
+def has_whole_values(view: ModelView, axis: Axis) -> bool:
+    """Return whether a column has whole numbers alone, in the background and at the ends of training.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil
+    >>> from spectral_interp.view.model import view_of
+    >>> view = view_of(Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0))
+    >>> has_whole_values(view, view.axes[0])  # the range in training is not known
+    False
+    """
+    if not isinstance(axis, NumberAxis) or axis.low is None or axis.high is None:
+        return False
+    seen = axis.decode(view.background[:, view.own(axis.name)])
+    return _all_whole(np.array([*seen[~np.isnan(seen)], axis.low, axis.high]))
+
+
+def _all_whole(values: FloatArray) -> bool:
+    return bool((np.abs(values - np.rint(values)) <= WHOLE * np.maximum(1.0, np.abs(values))).all())
 
 
 def _one_way(column: Free, sign: Any, u: float) -> Free:

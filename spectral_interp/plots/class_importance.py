@@ -19,14 +19,15 @@ from .classes import (
     raised_by,
 )
 from .figure import Figure
+from .importance import deviation_of_sizes
 from .style import height
 from .text import shorten
 
 COLUMNS, NAMED_CLASSES, NAMED = 15, 6, 2
 """Columns that are drawn; classes, and columns of each, that a sentence names."""
 
-LEVEL, WITH_LEVELS = 9, 6
-"""Characters of a level, and classes up to which levels are named."""
+LEVEL, WITH_LEVELS, WITH_DEVIATIONS = 9, 6, 4
+"""Characters of a level, and classes up to which levels are named, and refit deviations shown."""
 
 ARROWS = {HIGH: " ↑", LOW: " ↓"}
 
@@ -36,7 +37,8 @@ def class_importance_table(contributions: Contributions) -> pd.DataFrame:
 
     ``raised_by`` tells which values of the column raise the log-odds of the class: "high values" or "low
     values" where the rank correlation of values and contributions is at least 0.6, else nothing; of levels,
-    the one with the largest mean contribution. ``predicted`` counts the rows predicted as the class.
+    the one with the largest mean contribution. ``predicted`` counts the rows predicted as the class. Of a
+    model of several fits ``refit_deviation`` is the standard deviation of the mean size over the fits.
 
     Parameters
     ----------
@@ -60,6 +62,7 @@ def class_importance_table(contributions: Contributions) -> pd.DataFrame:
     found, names = list(contributions.values()), names_of(list(contributions))
     sizes = np.stack([np.abs(attribution.values).mean(axis=0) for attribution in found])
     order = np.argsort(-sizes.sum(axis=0), kind="stable")
+    deviations = [deviation_of_sizes(attribution) for attribution in found]
     predicted = np.bincount(predicted_places(contributions), minlength=len(found))
     return pd.DataFrame(
         [
@@ -67,13 +70,16 @@ def class_importance_table(contributions: Contributions) -> pd.DataFrame:
                 "output": name,
                 "column": attribution.columns[at],
                 "mean_abs_contribution": own[at],
+                **({} if deviation is None else {"refit_deviation": deviation[at]}),
                 "raised_by": raised_by(attribution, at),
                 "predicted": count,
                 "rows": len(attribution),
                 "unit": attribution.unit,
                 "method": attribution.method,
             }
-            for name, attribution, own, count in zip(names, found, sizes, predicted.tolist(), strict=True)
+            for name, attribution, own, deviation, count in zip(
+                names, found, sizes, deviations, predicted.tolist(), strict=True
+            )
             for at in order
         ]
     )
@@ -94,6 +100,8 @@ def _drawn(table: pd.DataFrame) -> list[pd.DataFrame]:
 def draw(table: pd.DataFrame, ax: Axes) -> None:
     """Draw the mean sizes as a heat map; an arrow tells whether high or low values raise the log-odds.
 
+    Of up to four classes the refit deviation stands behind the mean size.
+
     The fifteen columns with the largest sizes are drawn, of the twelve most frequent classes.
 
     Parameters
@@ -107,10 +115,11 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     arrows = np.column_stack([part["raised_by"].map(_mark) for part in parts])
     if len(parts) > WITH_LEVELS:
         arrows = np.where(np.isin(arrows, list(ARROWS.values())), arrows, "")
-    texts = [
-        [number(size, 2) + arrow for size, arrow in zip(line, marks, strict=True)]
-        for line, marks in zip(sizes, arrows, strict=True)
-    ]
+    shown = np.vectorize(lambda size: number(size, 2), otypes=[object])(sizes)
+    if "refit_deviation" in table and len(parts) <= WITH_DEVIATIONS:
+        deviations = np.column_stack([part["refit_deviation"] for part in parts])
+        shown = shown + np.vectorize(lambda size: f" ± {number(size, 1)}", otypes=[object])(deviations)
+    texts = (shown + arrows.astype(object)).tolist()
     names = [str(part["output"].iloc[0]) for part in parts]
     heat_map(sizes, texts, list(parts[0]["column"]), names, ax)
     notes = [
@@ -183,13 +192,26 @@ def finding(table: pd.DataFrame) -> str:
     return " ".join([*sentences, *more])
 
 
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    text = (
+        "The darker, the more a column moves the log-odds of the class against the mean of all classes. "
+        "An upward arrow: high values of the column raise them; a downward arrow: low values do. Without one "
+        "there is no single direction; of levels, the one that raises them most is named where there is room."
+    )
+    if "refit_deviation" not in table or len(_drawn(table)) > WITH_DEVIATIONS:
+        return text
+    return (
+        f"{text} Behind ± stands the refit deviation: the standard deviation of the mean size over the fits "
+        "that the model is the average of."
+    )
+
+
 class_importance = Figure(
     name="class_importance",
     title="What drives every class ({method}, {rows:,} rows)",
     kind="Heat map",
-    reading="The darker, the more a column moves the log-odds of the class against the mean of all classes. "
-    "An upward arrow: high values of the column raise them; a downward arrow: low values do. Without one "
-    "there is no single direction; of levels, the one that raises them most is named where there is room.",
+    reading=reading,
     table=class_importance_table,
     draw=draw,
     height=lambda table: height(min(table["column"].nunique(), COLUMNS) + 4),
@@ -197,6 +219,7 @@ class_importance = Figure(
     headers={
         "output": "class",
         "mean_abs_contribution": "mean |contribution|",
+        "refit_deviation": "refit deviation",
         "raised_by": "raised by",
         "predicted": "rows predicted",
     },

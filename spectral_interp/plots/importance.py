@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -55,15 +57,32 @@ def importance_table(attribution: Attribution) -> pd.DataFrame:
 
 def _refits(attribution: Attribution) -> dict[str, FloatArray]:
     """Return how far mean sizes, and contributions, deviate over several fits, and how many are smaller."""
-    own = attribution.refit_deviation
-    if own is None:
+    own, of_sizes = attribution.refit_deviation, deviation_of_sizes(attribution)
+    if own is None or of_sizes is None:
         return {}
-    sizes = np.abs(attribution.by_member()).mean(axis=0)
     return {
-        "refit_deviation": deviation(sizes, axis=1),
+        "refit_deviation": of_sizes,
         "mean_refit_deviation": own.mean(axis=0),
         "below_refit_deviation": (np.abs(attribution.values) < own).sum(axis=0),
     }
+
+
+def deviation_of_sizes(attribution: Attribution) -> FloatArray | None:
+    """Return the standard deviation, over the fits of a model, of the mean |contribution| of columns, (c,).
+
+    None for a model of one fit, and for contributions by other explainers.
+
+    Examples
+    --------
+    >>> from spectral_interp import Pencil, explain
+    >>> from spectral_interp.pencil import Total
+    >>> fits = [Pencil(diag=[[0.0], [slope]], off=[[], []], k=0) for slope in (1.0, 2.0)]
+    >>> deviation_of_sizes(explain(Total(fits, weights=[0.5, 0.5], member=[0, 1]), [[2.0], [4.0]])).round(3)
+    array([2.121])
+    """
+    if attribution.refit_deviation is None:
+        return None
+    return deviation(np.abs(attribution.by_member()).mean(axis=0), axis=1)
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
@@ -127,11 +146,15 @@ def _add_couplings(diagonal: FloatArray, coupling: FloatArray, whole: FloatArray
 def _add_deviations(whole: FloatArray, deviation: FloatArray, ax: Axes) -> None:
     """Draw whiskers at the sizes of single columns; of a sum of others no deviation is known."""
     single = len(whole) if len(whole) == len(deviation) else len(whole) - 1
-    sizes, up = whole[:single], deviation[:single]
+    add_deviations(whole[:single], deviation[:single], range(single), ax)
+
+
+def add_deviations(sizes: FloatArray, deviation: FloatArray, places: Sequence[float], ax: Axes) -> None:
+    """Draw whiskers as long as deviations (m,) at the ends of bars of some sizes (m,), none below zero."""
     ax.errorbar(
         sizes,
-        range(single),
-        xerr=[np.minimum(up, sizes), up],
+        places,
+        xerr=[np.minimum(deviation, sizes), deviation],
         fmt="none",
         ecolor=NEUTRAL,
         elinewidth=1.2,

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 
 from .._common.text import listed
 from ..comparison.compare import Comparison
 from .figure import Figure
+from .importance import add_deviations, deviation_of_sizes
 from .lines import (
     Colours,
     fold,
@@ -25,23 +27,35 @@ from .text import unit_text
 
 
 def importance_by_model_table(comparison: Comparison) -> pd.DataFrame:
-    """Return mean |contribution| per column and model, the columns that matter most on average first."""
-    sizes = pd.DataFrame(
-        {
-            f"{model} ({method})": np.abs(attribution.values).mean(axis=0)
-            for (model, method), attribution in comparison.representatives.items()
-        }
-    )
-    first = next(iter(comparison.representatives.values()))
-    order = sizes.mean(axis=1).sort_values(ascending=False, kind="stable").index
-    table = sizes.assign(column=list(first.columns)).loc[order]
-    return table.melt("column", var_name="model", value_name="mean_abs_contribution").assign(
-        unit=comparison.unit
-    )
+    """Return mean |contribution| per column and model, the columns that matter most on average first.
+
+    Of a model of several fits ``refit_deviation`` is the standard deviation of the mean size over the fits;
+    the models beside it have none.
+    """
+    found = comparison.representatives
+    first = next(iter(found.values()))
+    sizes = np.stack([np.abs(attribution.values).mean(axis=0) for attribution in found.values()])
+    order = np.argsort(-sizes.mean(axis=0), kind="stable")
+    deviations = [deviation_of_sizes(attribution) for attribution in found.values()]
+    parts = [
+        pd.DataFrame(
+            {
+                "column": np.array(first.columns, dtype=object)[order],
+                "model": f"{model} ({method})",
+                "mean_abs_contribution": own[order],
+                "refit_deviation": np.nan if deviation is None else deviation[order],
+            }
+        )
+        for (model, method), own, deviation in zip(found, sizes, deviations, strict=True)
+    ]
+    table = pd.concat(parts, ignore_index=True).assign(unit=comparison.unit)
+    return table if table["refit_deviation"].notna().any() else table.drop(columns="refit_deviation")
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     """Draw a bar per column and model; the columns after the first twenty are summed in one line.
+
+    A whisker is as long as the refit deviation, to both sides, of models that have one.
 
     Parameters
     ----------
@@ -71,10 +85,14 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         linewidth=0,
         ax=ax,
     )
-    for bars, (model, look) in zip(ax.containers[-len(models) :], looks.items(), strict=True):
+    drawn = [bars for bars in ax.containers if isinstance(bars, BarContainer)][-len(models) :]
+    for bars, (model, look) in zip(drawn, looks.items(), strict=True):
         bars.set_label(model)
         for bar in bars:
             bar.set_hatch(look.hatch)
+    if "refit_deviation" in table:
+        for bars, rows in zip(drawn, models.values(), strict=True):
+            _add_deviations(bars, rows, ax)
     name_lines(ax, names, colours=colours)
     ax.set_xlim(left=0)
     if len(names) < len(columns):
@@ -82,6 +100,16 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     label_x(ax, f"mean |contribution| ({unit_text(table['unit'].iloc[0])})")
     ax.set_title("Mean size of the contributions, by model")
     legend_below(ax)
+
+
+def _add_deviations(bars: BarContainer, rows: pd.DataFrame, ax: Axes) -> None:
+    """Draw whiskers at the bars of single columns, where the model has refit deviations."""
+    up = rows["refit_deviation"].to_numpy()
+    if np.isnan(up).any():
+        return
+    single = len(bars) if len(bars) == len(up) else len(bars) - 1
+    places = [bar.get_y() + bar.get_height() / 2 for bar in bars[:single]]
+    add_deviations(rows["mean_abs_contribution"].to_numpy()[:single], up[:single], places, ax)
 
 
 def finding(table: pd.DataFrame) -> str:
@@ -99,15 +127,23 @@ def finding(table: pd.DataFrame) -> str:
     return f"{listed(shared)} {among} among the three strongest columns of every model."
 
 
+def reading(table: pd.DataFrame) -> str:
+    """Return how to read it."""
+    text = "Mean size of the contributions to each model, on the same rows against the same background."
+    if "refit_deviation" not in table:
+        return text
+    return f"{text} The whisker is the refit deviation: the standard deviation over the fits of our model."
+
+
 importance_by_model = Figure(
     name="importance_by_model",
     title="What drives each model",
     kind="Bar chart",
-    reading="Mean size of the contributions to each model, on the same rows against the same background.",
+    reading=reading,
     table=importance_by_model_table,
     draw=draw,
     height=lambda table: height_of_lines(table["column"].nunique() + 1),
     finding=finding,
-    headers={"mean_abs_contribution": "mean |contribution|"},
+    headers={"mean_abs_contribution": "mean |contribution|", "refit_deviation": "refit deviation"},
     once=("unit",),
 )

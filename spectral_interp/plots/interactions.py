@@ -113,12 +113,25 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the strongest pair and compare it with the predictions' standard deviation."""
+    """Name the strongest pair of those measured, and compare it with the predictions' standard deviation.
+
+    Examples
+    --------
+    >>> line = {"first": "a", "second": "b", "mean_abs_interaction": 2.0, "share": 0.4, "unit": "kg"}
+    >>> print(finding(pd.DataFrame([line, line | {"second": "c", "mean_abs_interaction": 1.0}])))
+    Of 2 pairs of columns, a and b interact most: beyond what each does alone, they move predictions by \
+2 (kg) on average, 40% of the predictions' standard deviation.
+    """
     first = table.iloc[0]
+    if not first["mean_abs_interaction"]:
+        return "No two of these columns interact: each does the same whatever the others are."
+    start = "" if len(table) == 1 else f"Of {len(table)} pairs of columns, "
+    most = "interact" if len(table) == 1 else "interact most"
+    share = first["share"]
+    part = "" if pd.isna(share) else f", {share:.0%} of the predictions' standard deviation"
     return (
-        f"{first['first']} and {first['second']} interact most: beyond what each does alone, they move "
-        f"predictions by {with_unit(first['mean_abs_interaction'], table)} on average, "
-        f"{first['share']:.0%} of the predictions' standard deviation."
+        f"{start}{first['first']} and {first['second']} {most}: beyond what each does alone, they move "
+        f"predictions by {with_unit(first['mean_abs_interaction'], table)} on average{part}."
     )
 
 

@@ -21,6 +21,9 @@ from .summary import AgainstShap, ClassesFound, ShapFound, Summary
 NAMED_ASSOCIATION = 0.8
 """Columns that are associated by more than this are named."""
 
+NAMED_INTERACTION = 0.1
+"""Share of the predictions' standard deviation from which an interaction is a headline."""
+
 BASIS = (
     "How a contribution is split into both is not unique here: in another basis of the latents the same "
     "predictions have another split, other linear pieces and another skeleton. Only both parts together are "
@@ -172,6 +175,9 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
             f"{1 - share:.0%} of the size of all parts comes from the columns by themselves (diagonal), "
             f"{share:.0%} from mixing latents of the {_owner(summary)} (coupling)."
         )
+    pairs = tables.get("interactions")
+    if pairs is not None and pairs["share"].iloc[0] >= NAMED_INTERACTION:
+        lines.append(plots.interactions.finding(pairs))
     lines += refit_sentences(ranking)
     for name, found in summary.methods.items():
         if found.top_columns[:3] != names:

@@ -19,7 +19,7 @@ from .._common.text import counted, number, row_text, visible
 from ..plots import Exhibit, Figure
 from ..plots.text import value_text
 from ..whatif.model import TooLarge
-from ..whatif.panel import asset, panel_data
+from ..whatif.panel import SCRIPTS, asset, panel_data
 from .headlines import headlines, limits
 from .rows import picker_rows
 from .sections import SECTIONS, Part, Section
@@ -91,7 +91,7 @@ def render(
     tables = {exhibit.name: exhibit.table for exhibit in exhibits}
     first = _first(exhibits, summary)
     whatif, too_large = _whatif(subject, summary)
-    scripts = [_template("report.js")] + ([] if whatif is None else [asset("model.js"), asset("whatif.js")])
+    scripts = [_template("report.js")] + ([] if whatif is None else [asset(name) for name in SCRIPTS])
     return environment.get_template("report.html").render(
         in_folder=in_folder,
         target=summary.target,

@@ -8,7 +8,7 @@ import json
 import os
 import time
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -167,6 +167,8 @@ def report_of(
     compare: bool = False,
     output: Any = None,
     against: Any = None,
+    fixed: str | Iterable[str] = (),
+    limits: Mapping[str, Any] | None = None,
     max_rows: int = ROWS,
     random_state: int = 0,
 ) -> Report:
@@ -175,7 +177,7 @@ def report_of(
     Parameters
     ----------
     est : fitted SpectralRegressor or SpectralClassifier
-    X, y, path, methods, compare, output, against, max_rows, random_state
+    X, y, path, methods, compare, output, against, fixed, limits, max_rows, random_state
         As in :meth:`spectral_interp.SpectralRegressor.report`.
 
     Raises
@@ -215,6 +217,8 @@ def report_of(
         provenance=made,
         output=output,
         against=against,
+        fixed=(fixed,) if isinstance(fixed, str) else fixed,
+        limits=limits,
     )
     report = Report.drawn(analysis)
     if path is not None:

@@ -15,8 +15,12 @@ from ..pencil.structures import Dense
 from ..view import Axis, ClassesView, DateAxis, LevelsAxis, ModelView, NumberAxis, Pair
 from ..view.levels import OTHER
 
-LARGEST = 1_500_000
-"""Maximum number of characters of the packed matrices in a page."""
+LARGEST = 4_000_000
+"""Maximum number of characters of the packed matrices in a page.
+
+They are float32 of nearly random digits, which nothing packs more closely: of a sum, about 270 for a neuron
+and column. There are 64 neurons for each class of several.
+"""
 
 WIDEST = 60
 """Largest order of dense matrices that a browser solves quickly."""

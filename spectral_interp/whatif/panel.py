@@ -12,6 +12,7 @@ from .._common.arrays import FloatArray
 from .._common.sampling import spread
 from .._common.text import class_text, counted, row_text, visible
 from ..certificates.contributions import Move
+from ..nearest.allowed import has_whole_values
 from ..view import Axis, ClassesView, DateAxis, LevelsAxis, ModelView, NumberAxis, Rows
 from ..view.dates import dates_of
 from ..view.rows import Coordinates
@@ -25,6 +26,9 @@ FIRST = 12
 
 BINS, POINTS = 24, 33
 """Number of bars of a distribution, and of values of a number at which its band is proven."""
+
+SCRIPTS = ("model.js", "nearest.js", "whatif.js")
+"""Assets that a page runs, in this order."""
 
 BANDED_CLASSES = 6
 """Maximum number of classes for which there are bands."""
@@ -77,7 +81,8 @@ def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> 
         "order": places,
         "first": FIRST,
         "columns": [
-            _column(axis, own, given) for axis, own, given in zip(view.axes, drawn.T, cells, strict=True)
+            _column(axis, own, given) | {"integral": has_whole_values(view, axis)}
+            for axis, own, given in zip(view.axes, drawn.T, cells, strict=True)
         ],
         "bands": {view.columns.index(axis.name): bands(view, axis, drawn) for axis in banded},
         "rows": {

@@ -11,7 +11,9 @@ from scipy.stats import spearmanr
 from sklearn.metrics import confusion_matrix
 
 from spectral_interp import Pencil, SpectralClassifier, explain, plots
+from spectral_interp._common.text import number
 from spectral_interp.attribution.explain import explain_every_class
+from spectral_interp.pencil import Total
 from spectral_interp.plots.class_contrasts import contrast_sentences
 from spectral_interp.plots.class_importance import driver_sentences
 from spectral_interp.plots.confusion import confused_pairs
@@ -84,6 +86,26 @@ def test_class_importance_is_the_mean_size_of_what_explain_says(florist, flowers
         assert own.loc["soil", "raised_by"] == soil.idxmax()
     assert table[table["output"] == "rose"].set_index("column")["raised_by"]["petal"] == "high values"
     assert any(line.startswith("rose: ") and "petal" in line for line in driver_sentences(table))
+
+
+def test_sizes_of_classes_have_their_refit_deviation(rng):
+    """Two fits a class, whose contributions are slopes times values: deviations by hand."""
+    X, slopes = rng.normal(size=(20, 2)), rng.normal(size=(2, 2, 2))
+    sizes = np.abs(X - X.mean(axis=0)).mean(axis=0)
+    parts = {}
+    for name, fits in zip(("a", "b"), slopes, strict=True):
+        pencils = [Pencil(np.array([[0.0], [one], [other]]), np.zeros((3, 0)), 0) for one, other in fits]
+        total = Total(pencils, weights=[0.5, 0.5], member=[0, 1])
+        parts[name] = explain(total, X, background=X)
+    table = plots.class_importance_table(parts)
+    for at, name in enumerate(parts):
+        own = table[table["output"] == name].set_index("column").loc[["z0", "z1"]]
+        expected = np.std(np.abs(slopes[at]) * sizes, axis=0, ddof=1)
+        np.testing.assert_allclose(own["refit_deviation"], expected, rtol=1e-9)
+    texts = drawn(plots.class_importance, table)
+    assert sum("±" in text for text in texts) == 4
+    assert f"± {number(table['refit_deviation'][0], 1)}" in texts[0]
+    assert "refit deviation" in plots.class_importance.of(table).reading
 
 
 def test_class_contrasts_are_those_between_the_two_at_their_rows(florist, flowers, contributions):

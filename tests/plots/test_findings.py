@@ -215,3 +215,15 @@ def test_segments_tell_proven_directions_and_widths():
     said = say("segments", **table)
     assert mentions(said, "none", "direction", "1.5 times")
     assert "much wider" not in said
+
+
+def test_interactions_name_the_strongest_of_the_pairs():
+    pairs = {"first": ["a", "a", "b"], "second": ["b", "c", "c"], "unit": "kg"}
+    said = say("interactions", **pairs, mean_abs_interaction=[3.0, 2, 1], share=[0.4, 0.3, 0.1])
+    assert mentions(said, "3 pairs", "a and b", "3", "40")
+    pair = {"first": ["a"], "second": ["b"], "unit": "kg"}
+    one = say("interactions", **pair, mean_abs_interaction=[3.0], share=[np.nan])
+    assert "most" not in one
+    assert "nan" not in one
+    none = say("interactions", **pair, mean_abs_interaction=[0.0], share=[0.0])
+    assert not re.search(r"\d", none)

@@ -83,6 +83,19 @@ def test_models_keep_their_colour_wherever_they_stand(models):
     assert found == {model: to_rgba(MODEL_LOOKS[model.split(" (")[0]].colour) for model in models}
 
 
+def test_bars_of_a_model_of_several_fits_have_whiskers():
+    models = ["spectral (path)", "MLP (SHAP Deep)"]
+    table = by_model(models).assign(refit_deviation=[0.25, 2.0, np.nan, np.nan])
+    ax = plots.importance_by_model(table, Figure().subplots())
+    bars = next(one for one in ax.containers if one.get_label() == models[0])
+    (whiskers,) = ax.collections
+    for bar, segment, (low, high) in zip(bars, whiskers.get_segments(), [(0.75, 1.25), (0, 3)], strict=True):
+        assert segment[:, 0].tolist() == [low, high]
+        assert segment[0, 1] == pytest.approx(bar.get_y() + bar.get_height() / 2)
+    assert "refit deviation" in plots.importance_by_model.of(table).reading
+    assert "refit" not in plots.importance_by_model.of(by_model(models)).reading
+
+
 def test_methods_keep_their_look_wherever_they_stand():
     curves = pd.DataFrame(
         {"model": "spectral", "method": ["Captum IG", "local"], "share": 0.5, "deletion": 1.0}

@@ -89,7 +89,7 @@ def test_nothing_fails_overflows_or_goes_out(page):
 def test_names_appear_as_typed_and_inject_nothing(page):
     assert page.execute_script("return window.broken") is None
     scripts = page.execute_script("return [...document.scripts].map((one) => one.id)")
-    assert scripts == ["data", "whatif-data", "", "", ""]
+    assert scripts == ["data", "whatif-data", "", "", "", ""]
     said = page.execute_script("return document.getElementById('certificates').textContent")
     assert SCRIPT in said
     assert _text(page, "h1").startswith("<i>target</i> & $y$")

@@ -281,6 +281,22 @@ def test_rows_may_be_an_array_some_of_many_and_without_targets(no_figures, rng):
     assert est.baselines_ is None
 
 
+def test_nearest_changes_keep_columns_and_limits(no_figures, rng):
+    X = pd.DataFrame(rng.normal(size=(60, 3)), columns=["age", "bmi", "bp"])
+    y = X["age"] + 2 * X["bmi"] + X["bp"]
+    est = SpectralRegressor(dim=3, n_epochs=20, random_state=0, form="single").fit(X, y.rename("y"))
+    kept = est.report(X[:20], methods=["local"], fixed="bmi", limits={"bp": (-9, 9)}).analysis
+    changed = kept.tables["nearest_change_low"]["column"]
+    assert len(changed)
+    assert "bmi" not in set(changed)
+    assert kept.subject.fixed == ("bmi",)
+    assert kept.subject.limits == {"bp": (-9, 9)}
+    free = est.report(X[:20], methods=["local"]).analysis.tables["nearest_change_low"]["column"]
+    assert "bmi" in set(free)
+    with pytest.raises(ValueError, match="either in fixed or in limits"):
+        est.report(X[:20], fixed=["bmi"], limits={"bmi": (0, 1)})
+
+
 def test_what_cannot_be_reported_is_refused_before_the_work(tmp_path, monkeypatch, hostile):
     est, X, y = hostile
     monkeypatch.setattr("spectral_interp.report.writing.analyze", None)

@@ -68,7 +68,7 @@ def test_scripts_are_those_that_the_policy_allows(written):
     policy = next(m for m in Reader(text).all("meta") if "http-equiv" in m)["content"]
     allowed = re.search(r"script-src ([^;]*);", policy)[1].split()
     assert allowed == [f"'sha256-{one}'" for one in hashes]
-    assert len(scripts) == 3
+    assert len(scripts) == 4
 
 
 def test_models_that_are_too_large_have_no_what_if(written, monkeypatch):
@@ -117,6 +117,11 @@ def test_the_first_screen_compares_with_what_needs_no_model(written, classifier,
     strongest = analysis.tables["importance_local"]["column"].head(3)
     assert all(name in drivers.lines[0] for name in strongest)
     assert set(analysis.summary.certified.sentences[:2]) <= set(proven.lines)
+    pairs = analysis.tables["interactions"]
+    for share, count in ((0.3, 1), (0.09, 0)):
+        tables = analysis.tables | {"interactions": pairs.assign(share=share)}
+        lines = headlines.headlines(analysis.summary, tables)[1].lines
+        assert lines.count(plots.interactions.finding(tables["interactions"])) == count
     assert all(sentence in "".join(Reader(text).text) for sentence in quality.lines)
     for count, known in ((0, True), (None, False)):
         summary = replace(analysis.summary, rows_trained_on=count)

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from spectral_interp import SpectralRegressor
-from spectral_interp.whatif.panel import asset, panel_data
+from spectral_interp.whatif.panel import SCRIPTS, asset, panel_data
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,">
 <title>panel</title><style>{style}</style></head><body>{panel}
 <script type="application/json" id="whatif-data">{data}</script>
-<script>{model}</script><script>{script}</script></body></html>"""
+{scripts}</body></html>"""
 
 
 def price_table():
@@ -44,8 +44,7 @@ def open_panel(chromium, tmp_path_factory):
             style=asset("whatif.css"),
             panel=asset("panel.html"),
             data=text,
-            model=asset("model.js"),
-            script=asset("whatif.js"),
+            scripts="".join(f"<script>{asset(name)}</script>" for name in SCRIPTS),
         )
         path = tmp_path_factory.mktemp("panel") / "page.html"
         path.write_text(page, encoding="utf-8")

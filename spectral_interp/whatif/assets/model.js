@@ -373,23 +373,57 @@ const SpectralModel = (() => {
 
     /* Local contributions at u to Σ_c weight_c f_c, as attribution/local.py computes them. */
     explain(u, weights) {
-      const c = this.axes.length, { z, matrices, dim, size } = this;
-      this.place(u, z);
-      this.sum(z, matrices);
+      const c = this.axes.length;
+      this.place(u, this.z);
+      this.sum(this.z, this.matrices);
       const found = {
         prediction: 0, base: 0,
         values: new Float64Array(c), diagonal: new Float64Array(c), coupling: new Float64Array(c),
       };
-      for (let n = 0; n < this.count; n++) {
-        this._solve(matrices, n, true);
-        this._sort();
-        const weight = weights[this.of[n]], start = n * size, v = this.k[n] * dim;
-        found.prediction += weight * this.a[this.k[n]];
-        this._putProducts(weight, v, start);
-      }
+      found.prediction = this._putAllProducts(weights);
       for (let e = 0; e < this.each; e++) found.base += this.products[e] * this.start[e];
       this._addContributions(u, found);
       return found;
+    }
+
+    /* Σ_c weight_c f_c at u, and its slope in every number and date; at a knot, that above it. */
+    slopes(u, weights) {
+      this.place(u, this.z);
+      this.sum(this.z, this.matrices);
+      const value = this._putAllProducts(weights), slopes = new Float64Array(this.axes.length), parts = new Float64Array(2);
+      const form = (feature) => {
+        if (this.rowOf[feature] < 0) return 0;
+        this._form(feature, parts);
+        return parts[0] + parts[1];
+      };
+      const bent = (first, x, knots) => {
+        const place = segment(x, knots);
+        return (form(first + place + 1) - form(first + place)) / (knots[place + 1] - knots[place]);
+      };
+      this.axes.forEach(({ kind, first, knots }, column) => {
+        if (kind === "levels" || Number.isNaN(u[column])) return;
+        slopes[column] = knots.length ? bent(first, u[column], knots) : form(first);
+      });
+      for (const { first, second, sign, mean, scale, knots, own } of this.pairs) {
+        const x = (this.position(first, u[first]) + sign * this.position(second, u[second]) - mean) / scale;
+        const slope = bent(own, x, knots) / scale;
+        if (!Number.isNaN(u[first])) slopes[first] += slope;
+        if (!Number.isNaN(u[second])) slopes[second] += sign * slope;
+      }
+      return { value, slopes };
+    }
+
+    /* Solve this.matrices, put what Σ_c weight_c f_c multiplies their entries with to products, and return it. */
+    _putAllProducts(weights) {
+      let total = 0;
+      for (let n = 0; n < this.count; n++) {
+        this._solve(this.matrices, n, true);
+        this._sort();
+        const weight = weights[this.of[n]], v = this.k[n] * this.dim;
+        total += weight * this.a[this.k[n]];
+        this._putProducts(weight, v, n * this.size);
+      }
+      return total;
     }
 
     /* What weight · vᵀAv multiplies the entries of A with, v a row of w. */

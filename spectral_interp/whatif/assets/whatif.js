@@ -73,6 +73,7 @@
       this.moment = 0;
       this.show(given || this.start, null);
       this.listen();
+      this.target = new Target(this);
       if (given) document.getElementById("whatif").scrollIntoView();
     }
 
@@ -274,6 +275,7 @@
       head.append(name, input);
       const gaps = column.kind !== "levels" && (column.median !== null || this.data.rows.values[column.at].includes(null));
       if (gaps) head.append(this.gap(column, card));
+      head.append(this.lock(column, card));
       node.append(head);
       if (column.kind !== "levels") node.append(this.bars(column), this.slider(column, card));
       card.svg = drawing("svg", `wi-curve${column.kind === "levels" ? " wi-levels" : ""}`, { viewBox: "0 0 200 60", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -314,6 +316,16 @@
       label.append(box, "missing");
       box.setAttribute("aria-label", `${column.title} is missing`);
       card.gap = box;
+      return label;
+    }
+
+    /* Whether a search must leave the column as it is: on show while the search is. */
+    lock(column, card) {
+      const label = element("label", "wi-lock");
+      card.lock = element("input");
+      card.lock.type = "checkbox";
+      card.lock.setAttribute("aria-label", `Keep ${column.title} as it is`);
+      label.append(card.lock, "keep");
       return label;
     }
 
@@ -394,6 +406,7 @@
       if (moved !== null && this.curves[moved]) this.draw(moved);
       else if (moved !== null) this.dirty.add(moved);
       this.loose = true;
+      if (this.target) this.target.clear();
       if (moved === null) this.enable();
       this.schedule();
     }
@@ -687,6 +700,171 @@
     }
   }
 
+  /* The nearest change that reaches a target: what is asked for, and what nearest.js finds. */
+  class Target {
+    constructor(panel) {
+      Object.assign(this, { panel, found: null, clock: 0 });
+      const { classes } = panel;
+      $("goal-number").hidden = classes.length > 0;
+      $("goal-class").hidden = !classes.length;
+      $("goal-label").append(...classes.map(option));
+      $("seek").addEventListener("toggle", () => this.open());
+      $("find").addEventListener("click", () => this.find());
+      for (const name of ["goal-side", "goal-value", "goal-label"]) $(name).addEventListener("change", () => this.clear());
+      for (const { lock } of panel.cards) lock.addEventListener("change", () => this.clear());
+      $("goal-value").addEventListener("keydown", (event) => { if (event.key === "Enter") this.find(); });
+    }
+
+    /* Locks are on show while the search is. */
+    open() {
+      document.getElementById("wi").classList.toggle("wi-seeking", $("seek").open);
+      if ($("goal-value").value === "") $("goal-value").value = Number((1.1 * this.panel.found.prediction).toPrecision(3));
+      this.suggest();
+    }
+
+    /* The class that is predicted is no target. */
+    suggest() {
+      if (!this.panel.classes.length) return;
+      const now = this.now(this.panel.u);
+      for (const choice of $("goal-label").options) choice.disabled = Number(choice.value) === now;
+      if (Number($("goal-label").value) === now) $("goal-label").value = now ? 0 : 1;
+    }
+
+    now(u) {
+      const scores = this.panel.model.scores(u);
+      return this.panel.several ? scores.indexOf(Math.max(...scores)) : Number(scores[0] > 0);
+    }
+
+    clear() {
+      this.clock += 1;
+      this.found = null;
+      $("nearest").replaceChildren();
+      if ($("seek").open) this.suggest();
+    }
+
+    /* The target as functions that must become positive; null if there is none. */
+    conditions() {
+      const { classes, several } = this.panel;
+      if (several) {
+        const wanted = Number($("goal-label").value);
+        const weights = (other) => classes.map((_, at) => Number(at === wanted) - Number(at === other));
+        return [...classes.keys()].filter((at) => at !== wanted).map((other) => ({ weights: weights(other), add: 0 }));
+      }
+      if (classes.length) return [{ weights: [Number($("goal-label").value) ? 1 : -1], add: 0 }];
+      const text = $("goal-value").value, sign = Number($("goal-side").value);
+      return text === "" || !Number.isFinite(Number(text)) ? null : [{ weights: [sign], add: -sign * Number(text) }];
+    }
+
+    /* The columns that may change, as counterfactual allows without limits: numbers and dates within the range of
+       training, levels that it knows; what is missing stays missing. */
+    columns() {
+      const { panel } = this, { u } = panel;
+      return panel.columns.filter(({ at }) => !panel.cards[at].lock.checked && !Number.isNaN(u[at])).map((column) => {
+        const { at, axis, kind } = column, own = u[at];
+        if (kind === "levels") {
+          return { at, levels: [...axis.levels.keys()].filter((place) => place !== own && place !== axis.other && axis.levels[place] !== "missing") };
+        }
+        const ends = axis.low === null ? [column.low, column.high]
+          : [axis.low, axis.high].map((value) => panel.model.coordinate(at, value));
+        const [low, high] = [Math.min(ends[0], own), Math.max(ends[1], own)];
+        return { at, low, high, step: this.step(column), calendar: kind === "date" && axis.width > 1 };
+      }).filter(({ levels, low, high }) => (levels ? levels.length : low < high));
+    }
+
+    /* The step of the values of a column, 0 for any number. */
+    step({ kind, time, integral, at }) {
+      if (kind === "date") return time ? 1 / 86400 : 1;
+      const value = this.panel.state.values[at];
+      return Number(integral && Math.abs(value - Math.round(value)) <= 1e-6 * Math.max(1, Math.abs(value)));
+    }
+
+    async find() {
+      const { panel } = this, conditions = this.conditions(), columns = this.columns();
+      this.clear();
+      const clock = this.clock, say = (text) => $("nearest").replaceChildren(element("p", "", text));
+      if (!panel.legible) say("These values are too far out to search from.");
+      else if (conditions === null) say("Set a number as the target.");
+      else if (!columns.length) say("No column may change: clear a check of “keep”.");
+      else {
+        say("Searching …");
+        await new Promise((done) => { setTimeout(done, 20); });
+        if (clock !== this.clock) return;
+        const search = new NearestChange(panel.model, panel.u, columns, conditions);
+        if (search.value(panel.u) >= 0) say("The row reaches this target already.");
+        else this.tell(search.run());
+      }
+    }
+
+    /* The values of what was found: numbers with no more digits than a ten-thousandth of a standard deviation
+       needs, rounded away from the row's own value, if the target stays reached. */
+    values(search) {
+      const { panel } = this, values = panel.state.values.slice();
+      let { found } = search;
+      for (const column of search.columns) {
+        const { at, levels, step, low, high } = column, own = values[at];
+        if (found[at] === search.start[at]) continue;
+        values[at] = levels ? found[at] : panel.model.value(at, found[at]);
+        if (levels) continue;
+        const axis = panel.columns[at].axis;
+        if (axis.low !== null) values[at] = Math.min(Math.max(values[at], Math.min(axis.low, own)), Math.max(axis.high, own));
+        if (step) values[at] = step < 1 ? Math.round(values[at] / step) * step : Math.round(values[at]);
+        else {
+          const fine = axis.scale * 1e-4 * (axis.log ? values[at] : 1), digits = Math.min(Math.max(Math.ceil(-Math.log10(fine)), 0), 20);
+          const factor = 10 ** digits, rounded = Number(((values[at] > own ? Math.ceil : Math.floor)(values[at] * factor) / factor).toFixed(digits));
+          const x = panel.model.coordinate(at, rounded);
+          if (low <= x && x <= high && search.value(search.moved(found, column, x)) >= 0) values[at] = rounded;
+        }
+        found = search.moved(found, column, panel.coordinate(at, values[at]));
+      }
+      return values;
+    }
+
+    tell(search) {
+      const { panel } = this, box = $("nearest");
+      if (!search.found) {
+        box.replaceChildren(element("p", "", "The search in this page found no change that reaches the target with values within the range of training and columns kept as checked. This does not prove that there is none."));
+        return;
+      }
+      const values = this.values(search), u = values.map((value, at) => panel.coordinate(at, value));
+      this.found = { values, distance: search.size(u), reached: search.value(u) >= 0 };
+      const changed = search.columns.filter(({ at }) => values[at] !== panel.state.values[at])
+        .sort((one, other) => search.cost(other, u[other.at]) - search.cost(one, u[one.at]));
+      const body = element("tbody");
+      body.append(...changed.map((column) => {
+        const row = element("tr"), head = element("th", "", panel.columns[column.at].title);
+        head.scope = "row";
+        const cells = [panel.state.values, values].map((from) => element("td", "number", this.text(column.at, from[column.at])));
+        row.append(head, ...cells, element("td", "number", number(search.cost(column, u[column.at]))));
+        return row;
+      }));
+      const table = element("table"), head = element("tr"), top = element("thead");
+      head.append(...["column", "from", "to", "size"].map((text, i) => Object.assign(element("th", i ? "number" : "", text), { scope: "col" })));
+      top.append(head);
+      table.append(top, body);
+      const scroll = element("div", "scroll");
+      scroll.append(table);
+      const controls = element("div", "controls"), apply = element("button", "", "Apply");
+      controls.append(apply);
+      apply.type = "button";
+      apply.addEventListener("click", () => panel.commit({ ...panel.state, values }));
+      box.replaceChildren(element("p", "", `${this.prediction(u)} Size of the change: ${number(this.found.distance)}, in standard deviations; a change of level counts 1.`),
+        scroll, controls, element("p", "small", "This is the nearest change that the search in this page found. It is not proven that no other is nearer: the function counterfactual in Python proves how near one can be. The model answers for changed values; this does not make the change cause the outcome."));
+    }
+
+    text(at, value) {
+      const column = this.panel.columns[at];
+      if (column.kind === "levels") return value === null ? "any other value" : column.levels[value];
+      return column.kind === "date" ? isoOf(column, value) : value.toLocaleString("en", { maximumSignificantDigits: 8, useGrouping: "min2" }).replace("-", "−");
+    }
+
+    prediction(u) {
+      const { model, data, classes } = this.panel, scores = model.scores(u);
+      if (!classes.length) return `Prediction after the change: ${number(scores[0])}${data.unit === data.target ? "" : ` (${data.unit})`}.`;
+      const at = this.now(u);
+      return `Prediction after the change: ${classes[at]}, probability ${percent(SpectralModel.probabilities(scores)[at])}.`;
+    }
+  }
+
   const open = async () => {
     const data = JSON.parse(document.getElementById("whatif-data").textContent);
     if (typeof DecompressionStream === "undefined") {
@@ -697,7 +875,7 @@
     document.getElementById("wi").hidden = false;
     const panel = new Panel(data, model);
     $("notes").append(...panel.notes().map((line) => element("p", "", line)));
-    document.getElementById("whatif").panel = panel; // for searches: they read model, u and weights(), and commit a state
+    document.getElementById("whatif").panel = panel;
   };
   open();
 })();
