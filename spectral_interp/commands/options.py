@@ -85,7 +85,10 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
 def train_options(prog: str) -> argparse.ArgumentParser:
     """Return the parser of ``train``."""
     parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
-    parser.add_argument("data", help=f"a table ({FILES}), or one of {', '.join(BUNDLED_TARGETS)}")
+    parser.add_argument(
+        "data",
+        help=f"a table ({FILES}), a folder of CSV or Parquet files, or one of {', '.join(BUNDLED_TARGETS)}",
+    )
     parser.add_argument(
         "--target", type=_name, help="the column to predict; may be left out for a bundled data set"
     )
@@ -128,8 +131,18 @@ def train_options(prog: str) -> argparse.ArgumentParser:
         default=0.0,
         help="> 0 narrows the proven intervals of a single neuron's slopes, such as 0.003 (default: 0)",
     )
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="read the table in batches, for one larger than memory; a folder of files always is",
+    )
     parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
-    parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=10,
+        help="epochs between checkpoints, or with --stream blocks of up to 131,072 rows (default: 10)",
+    )
     parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
     parser.add_argument(
         "--no-baselines", action="store_true", help="fit no linear model and MLP to compare with"

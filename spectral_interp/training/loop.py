@@ -80,7 +80,9 @@ def epochs(run: Run, train: TrainingRows, validation: TrainingRows) -> Iterator[
             validation_loss = mean_loss(module, validation, options.loss)
         _check_finite(validation_loss, validation, f"epoch {epoch}, validation")
         rate = float(run.rates[run.steps - 1])
-        event = Epoch(epoch, total / float(train.weight.sum()), validation_loss, rate, time.perf_counter() - start)
+        event = Epoch(
+            epoch, total / float(train.weight.sum()), validation_loss, rate, time.perf_counter() - start
+        )
         run.record(event)
         yield event
 

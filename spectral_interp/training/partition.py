@@ -158,7 +158,7 @@ def row_keys(frame: pd.DataFrame, targets: npt.NDArray[Any]) -> npt.NDArray[np.u
             for i, (column, number) in enumerate(zip(columns, numeric, strict=True))
         }
     ).assign(target=targets)
-    return pd.util.hash_pandas_object(content, index=False).to_numpy()
+    return pd.util.hash_pandas_object(content, index=False).to_numpy(dtype=np.uint64)
 
 
 def hold_out(

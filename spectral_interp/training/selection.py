@@ -329,6 +329,8 @@ def fit_sum(
     entries = [inputs.folded(run.average) for run in runs]
     shape = (len(runs), inputs.n_features, outputs * options.neurons, 2 * dim - 1)
     history = curves[chosen["rung"]][chosen["decay"]] if runs else []
+    if runs and trainer is not None:
+        history = runs[0].history
     stacked = np.reshape(entries, shape)
     parts = inputs.axes, inputs.pairs, inputs.promises
     return SumFit(*parts, stacked, options.k, chosen["rung"], table, history)

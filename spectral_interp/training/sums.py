@@ -105,7 +105,7 @@ class SumOptions:
 SCORED_ROWS, LEAST_SCORED = 30_000, 3_000
 """Rows of a score test, at most, of all outputs together, but :data:`LEAST_SCORED`."""
 
-ARRAYS = "weights", "average", "mean", "square", "warm"
+ARRAYS = "weights", "average", "mean", "square"
 FACTORS = "factors"
 
 
@@ -337,7 +337,7 @@ class SumRun:
         """Take the :meth:`result` of a fit like this one; ValueError if it is another's."""
         self.history = events_of(result["history"])
         if "average" in result:
-            self._set({"average": result["average"]})
+            self.put({"average": result["average"]})
 
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values from which :meth:`load_state` takes the fit up again."""
@@ -351,16 +351,22 @@ class SumRun:
         """Continue from a :meth:`state`; ValueError if it is none of this fit."""
         if missing := set(self._arrays) - state.keys():
             raise ValueError(f"expected {', '.join(sorted(missing))} in the state of a fit; got none")
-        self._set({name: state[name] for name in self._arrays})
+        self.put({name: state[name] for name in self._arrays})
         self.steps = state["steps"]
         self.history = events_of(state["history"])
 
     @property
-    def _arrays(self) -> tuple[str, ...]:
-        """Names of the arrays that a state holds."""
+    def between(self) -> tuple[str, ...]:
+        """Names of the arrays that a state between two tables holds."""
         return (*ARRAYS, FACTORS) if len(self.inputs.chains) else ARRAYS
 
-    def _set(self, arrays: dict[str, torch.Tensor]) -> None:
+    @property
+    def _arrays(self) -> tuple[str, ...]:
+        """Names of the arrays that a state holds."""
+        return (*self.between, "warm")
+
+    def put(self, arrays: dict[str, torch.Tensor]) -> None:
+        """Take arrays by their names; ValueError if they are another fit's."""
         for name, found in arrays.items():
             own = getattr(self, name)
             if own.shape != tuple(found.shape):
