@@ -158,7 +158,8 @@ def row_keys(frame: pd.DataFrame, targets: npt.NDArray[Any]) -> npt.NDArray[np.u
             for i, (column, number) in enumerate(zip(columns, numeric, strict=True))
         }
     ).assign(target=targets)
-    return pd.util.hash_pandas_object(content, index=False).to_numpy(dtype=np.uint64)
+    keys: npt.NDArray[Any] = pd.util.hash_pandas_object(content, index=False).to_numpy()
+    return keys
 
 
 def hold_out(
