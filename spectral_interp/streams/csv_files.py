@@ -32,7 +32,7 @@ SURVEY_ROWS = 50_000
 
 
 class CsvFile:
-    """A CSV file that is read in chunks.
+    r"""A CSV file that is read in chunks.
 
     The type of a column depends on all of its values: a single word makes it a column of text. A first pass
     checks the lines and finds the kinds of values, and later passes impose one type on all chunks.
@@ -41,7 +41,7 @@ class CsvFile:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "t.csv"
-    >>> _ = path.write_text("size,code\\n1,07\\n2,x\\n")
+    >>> _ = path.write_text("size,code\n1,07\n2,x\n")
     >>> file = CsvFile(path)
     >>> types = column_types(file.kinds)
     >>> [chunk["code"].tolist() for chunk in file.chunks(1, types)]

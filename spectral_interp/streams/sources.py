@@ -183,7 +183,7 @@ class Like:
             known, first = self._kinds.get(name, (kind, origin))
             if kind is not None and known is not None:
                 self._kinds[name] = known, first
-                if kind != known and frame[name].notna().any():
+                if kind != known and (frame.empty or frame[name].notna().any()):
                     raise ValueError(
                         f"expected {known} in column {shown(name)} of {origin}, as in {first}; got {kind}; "
                         "write all parts with one type of column"
@@ -207,7 +207,7 @@ def _kind(column: pd.Series) -> str | None:
         return "numbers" if column.notna().any() or not len(column) else None
     if isinstance(dtype, pd.StringDtype):
         return "text"
-    if dtype != object:
+    if dtype.kind != "O":
         return {"b": "booleans", "M": "dates", "m": "durations"}.get(dtype.kind, str(dtype))
     return _KIND_OF_OBJECTS.get(pd.api.types.infer_dtype(column, skipna=True))
 
@@ -406,6 +406,6 @@ def _check_unchanged(stamps: Mapping[Path, tuple[int, int]]) -> None:
             raise ValueError(f"expected {path}, which was there when reading began; got no such file")
         if _stamp(path) != stamp:
             raise ValueError(
-                f"expected {path} as it was when reading began; got another size or time of change; wait until "
-                "nothing writes to it"
+                f"expected {path} as it was when reading began; got another size or time of change; wait "
+                "until nothing writes to it"
             )

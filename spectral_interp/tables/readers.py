@@ -190,7 +190,7 @@ def read_header(path: Path, decimal: str) -> tuple[str, list[str]]:
 
 
 def _check_lines(path: Path, separator: str, fields: int) -> npt.NDArray[np.int64]:
-    """Return the line on which each row below the names begins, of a file that :func:`checked_starts` passes."""
+    """Return the line on which each row below the names begins, checked by :func:`checked_starts`."""
     return np.fromiter(checked_starts(path, separator, fields), dtype=np.int64)
 
 

@@ -90,7 +90,7 @@ def test_a_source_is_its_own_source():
 def test_an_iterator_is_read_once():
     source = Source.of(iter([FRAME]))
     joined(source)
-    with pytest.raises(ValueError, match="used up; pass a callable"):
+    with pytest.raises(ValueError, match=r"used up; pass a callable"):
         joined(source)
 
 
@@ -153,7 +153,7 @@ def test_a_zipped_csv_file(tmp_path):
     path.write_bytes(gzip.compress(FRAME.to_csv(index=False).encode()))
     check_same(Source.of(path, rows=2), FRAME)
     path.write_bytes(path.read_bytes()[:-12])
-    with pytest.raises(ValueError, match="t.csv.gz; got: a damaged gzip file"):
+    with pytest.raises(ValueError, match=r"t.csv.gz; got: a damaged gzip file"):
         joined(Source.of(path))
 
 
@@ -178,7 +178,7 @@ def test_short_lines_of_a_csv_file_are_missing(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b\n1,2\n3\n")
     source = Source.of(path)
-    with pytest.warns(UserWarning, match="line 3 of .*fewer fields"):
+    with pytest.warns(UserWarning, match=r"line 3 of .*fewer fields"):
         assert joined(source)["b"].isna().tolist() == [False, True]
 
 
@@ -203,21 +203,21 @@ def test_parts_may_order_columns_and_store_numbers_otherwise(tmp_path):
 
 def test_empty_parts_are_skipped(tmp_path):
     check_same(Source.of(folder(tmp_path, FRAME[:0], FRAME, FRAME[:0])), FRAME)
-    check_same(Source.of(iter(pa.Table.from_pandas(FRAME[:0]).to_batches() + [FRAME])), FRAME)
+    check_same(Source.of(iter([*pa.Table.from_pandas(FRAME[:0]).to_batches(), FRAME])), FRAME)
 
 
 def test_no_rows(tmp_path):
-    with pytest.raises(ValueError, match="expected rows in .*part_0.parquet; got none"):
+    with pytest.raises(ValueError, match=r"expected rows in .*part_0.parquet; got none"):
         Source.of(folder(tmp_path, FRAME[:0]))
-    with pytest.raises(ValueError, match="expected rows in the batches of a list; got none"):
+    with pytest.raises(ValueError, match=r"expected rows in the batches of a list; got none"):
         joined(Source.of([]))
     (tmp_path / "t.csv").write_text("a,b\n")
-    with pytest.raises(ValueError, match="expected rows in .*t.csv; got none"):
+    with pytest.raises(ValueError, match=r"expected rows in .*t.csv; got none"):
         joined(Source.of(tmp_path / "t.csv"))
 
 
 def test_no_files(tmp_path):
-    with pytest.raises(ValueError, match="expected Parquet or CSV files in the folder"):
+    with pytest.raises(ValueError, match=r"expected Parquet or CSV files in the folder"):
         Source.of(tmp_path)
     with pytest.raises(ValueError, match=r"got .*nowhere, which is neither"):
         Source.of(tmp_path / "nowhere")
@@ -228,7 +228,7 @@ def test_no_files(tmp_path):
     (tmp_path / "b.csv").rename(tmp_path / "b.xlsx")
     with pytest.raises(ValueError, match=r"got .*b.xlsx; convert"):
         Source.of(tmp_path)
-    with pytest.raises(TypeError, match="expected a source of rows.*got int"):
+    with pytest.raises(TypeError, match=r"expected a source of rows.*got int"):
         Source.of(5)
 
 
