@@ -2,5 +2,6 @@
 
 from .explaining import explain_batches, predict_batches
 from .portable import Portable, portable
+from .summaries import Summary
 
-__all__ = ["Portable", "explain_batches", "portable", "predict_batches"]
+__all__ = ["Portable", "Summary", "explain_batches", "portable", "predict_batches"]

@@ -25,6 +25,7 @@ from ..view import Rows, rows_of
 from ..view.rows import labels_of
 from .inputs import TOGETHER, Findings, frames_of, split_kept
 from .portable import Portable, portable
+from .summaries import Summary
 
 METHODS = "local", "shapley"
 """Methods whose results do not depend on how rows are divided into batches."""
@@ -49,6 +50,7 @@ def explain_batches(
     flip_radius: bool = False,
     linear_radius: float | None = None,
     keep: Sequence[str] = (),
+    summary: Summary | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Explain the predictions of a model batch by batch, in memory that is bounded by the batches.
 
@@ -77,6 +79,8 @@ def explain_batches(
     keep : sequence of str
         Columns to copy to the results, such as an identifier or the target. Columns that the model does not
         know are refused otherwise.
+    summary : Summary, optional
+        Takes in every batch before it is yielded: ``Summary.of(model)``, or one that has taken in others.
 
     Yields
     ------
@@ -125,6 +129,7 @@ def explain_batches(
     options = {"method": method, "background": background, "output": output, "against": against}
     options |= {"exact": exact, "random_state": int(random_state)} if method == "shapley" else {}
     work = Explaining(portable(model), options, flip_radius=flip_radius, linear_radius=linear_radius)
+    work.summary = summary
     return results(work, batches, keep)
 
 
@@ -157,8 +162,9 @@ def predict_batches(model: Any, batches: Any, *, keep: Sequence[str] = ()) -> It
     --------
     >>> from spectral_interp import Pencil
     >>> pencil = Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0)
-    >>> [batch["prediction"].to_pylist() for batch in predict_batches(pencil, [pd.DataFrame({"z0": [3.0]})])]
-    [[6.0]]
+    >>> (batch,) = predict_batches(pencil, [pd.DataFrame({"z0": [3.0]})])
+    >>> batch["prediction"].to_numpy().round(12)
+    array([6.])
     """
     return results(Predicting(portable(model)), batches, keep)
 
@@ -192,12 +198,19 @@ class Predicting:
 
 
 class Explaining(Predicting):
-    """What explains rows."""
+    """What explains rows.
+
+    Attributes
+    ----------
+    summary : Summary or None
+        Takes in all rows that are explained.
+    """
 
     def __init__(
         self, model: Portable, options: dict[str, Any], *, flip_radius: bool, linear_radius: float | None
     ) -> None:
         super().__init__(model)
+        self.summary: Summary | None = None
         self._options, self._flip, self._linear = options, flip_radius, linear_radius
         if options["background"] is not None:
             options["background"] = model.rows(options["background"])
@@ -237,6 +250,8 @@ class Explaining(Predicting):
         if self._linear is not None:
             eps = self._linear
             values["linear_radius"] = self._radii(rows, lambda certificate: certificate.linear_radius(eps))
+        if self.summary is not None:
+            self.summary.add(rows, found, values.get("flip_radius"))
         return values
 
     @property
@@ -257,48 +272,67 @@ def _by_column(what: str, columns: Sequence[str], values: FloatArray) -> Values:
 
 
 def results(work: Predicting, batches: Any, keep: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Return the results of batches, one for each, as an iterator.
+    """Return the results of batches, one for each, as an iterator that warns at its end."""
+    made = Results(work, keep)
+    return _one_by_one(made, frames_of(batches))
+
+
+def _one_by_one(made: Results, frames: Iterator[pd.DataFrame]) -> Iterator[pa.RecordBatch]:
+    try:
+        for frame in frames:
+            yield made.of(frame)
+    finally:
+        made.findings.warn()
+
+
+class Results:
+    """What makes record batches of one schema of tables.
+
+    Attributes
+    ----------
+    work : Predicting
+    findings : Findings
+        What the model does not know, of all tables.
+    schema : Schema or None
+        That of the first.
 
     Raises
     ------
     TypeError
         If ``keep`` is a text.
     """
-    if isinstance(keep, str):
-        raise TypeError(f"expected keep as a list of column names; got the text {keep!r}; write [{keep!r}]")
-    return _results(work, frames_of(batches), keep)
 
+    def __init__(self, work: Predicting, keep: Sequence[str]) -> None:
+        if isinstance(keep, str):
+            raise TypeError(
+                f"expected keep as a list of column names; got the text {keep!r}; write [{keep!r}]"
+            )
+        encoder = work.model.encoder
+        self.work, self.findings, self.schema = work, Findings(), None
+        self._keep, self._known = list(keep), () if encoder is None else encoder.table_names
 
-def _results(
-    work: Predicting, frames: Iterator[pd.DataFrame], keep: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
-    findings, schema = Findings(), None
-    known = () if work.model.encoder is None else work.model.encoder.table_names
-    try:
-        for frame in frames:
-            own, kept = split_kept(frame, keep, known)
-            starts = range(0, max(len(frame), 1), TOGETHER)
-            parts = [_values(work, own.iloc[at : at + TOGETHER], findings) for at in starts]
-            values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            found = {"row": _labels(frame.index)}
-            found |= {name: _array(work.model, own) for name, own in values.items()}
-            if alike := [shown(name) for name in keep if name in found]:
-                raise ValueError(
-                    f"expected other columns to keep; got {alike[0]}, the name of a result; rename it"
-                )
-            columns = {"row": found.pop("row"), **{name: pa.array(kept[name]) for name in keep}, **found}
-            batch = pa.RecordBatch.from_pydict(columns)
-            schema = schema or _schema(batch.schema, work.meaning)
-            yield _fitted(batch, schema)
-    finally:
-        findings.warn()
+    def of(self, frame: pd.DataFrame) -> pa.RecordBatch:
+        """Return the results of the rows of a table, (n, columns)."""
+        own, kept = split_kept(frame, self._keep, self._known)
+        starts = range(0, max(len(frame), 1), TOGETHER)
+        parts = [self._values(own.iloc[at : at + TOGETHER]) for at in starts]
+        found = {"row": _labels(frame.index)}
+        for name in parts[0]:
+            found[name] = _array(self.work.model, np.concatenate([part[name] for part in parts]))
+        if alike := [shown(name) for name in self._keep if name in found]:
+            raise ValueError(
+                f"expected other columns to keep; got {alike[0]}, the name of a result; rename it"
+            )
+        columns = {"row": found.pop("row"), **{name: pa.array(kept[name]) for name in self._keep}, **found}
+        batch = pa.RecordBatch.from_pydict(columns)
+        self.schema = self.schema or _schema(batch.schema, self.work.meaning)
+        return _fitted(batch, self.schema)
 
-
-def _values(work: Predicting, frame: pd.DataFrame, findings: Findings) -> Values:
-    rows = work.model.encoded(frame)
-    findings.add(rows.unknown)
-    findings.rows += len(rows)
-    return work.values(rows, findings)
+    def _values(self, frame: pd.DataFrame) -> Values:
+        rows = self.work.model.encoded(frame)
+        self.findings.add(rows.unknown)
+        self.findings.rows += len(rows)
+        return self.work.values(rows, self.findings)
 
 
 def _labels(index: pd.Index) -> pa.Array:

@@ -98,6 +98,17 @@ class Findings:
             first, rows, batches = self._found.get((one.column, one.what), (one, 0, 0))
             self._found[one.column, one.what] = first, rows + one.rows, batches + 1
 
+    def state(self) -> dict[str, Any]:
+        """Return what has been added, of one batch, as plain values: :meth:`restore` adds it again."""
+        found = [[str(first), *key, rows] for key, (first, rows, _) in self._found.items()]
+        return {"found": found, "degenerate": self.degenerate, "rows": self.rows}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Add what a state says."""
+        self.add(Found(*values) for values in state["found"])
+        self.degenerate += state["degenerate"]
+        self.rows += state["rows"]
+
     def sentences(self) -> list[str]:
         """Return a sentence for every column and kind of value."""
         found = [

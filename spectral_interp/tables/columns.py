@@ -308,8 +308,9 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[Found]) -> Fl
         notes.append(
             Found(
                 f"column {shown(axis.name)}, which enters by its logarithm, has "
-                f"{counted(small.size, 'value')} below the least of training, {axis.floor:.6g}, the first {values[small[0]]:.6g} in "
-                f"{row_name(column.index, small[0])}; they count as that least value",
+                f"{counted(small.size, 'value')} below the least of training, {axis.floor:.6g}, the first "
+                f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}; they count as that least "
+                "value",
                 axis.name,
                 "values below the least of training, which enters by its logarithm",
                 small.size,
