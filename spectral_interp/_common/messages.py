@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -87,7 +87,34 @@ def with_counts(counts: Mapping[str, float], *, most: int = 3) -> str:
     return ", ".join(texts) + (f" and {len(order) - most} more" if len(order) > most else "")
 
 
-def warn_of(sentences: list[str], *, stacklevel: int = 3) -> None:
+class Found(str):
+    """A sentence on values of a column, and of how many rows they are.
+
+    Attributes
+    ----------
+    column, what : str
+        Name of the column, and what its values are, in words.
+    rows : int
+
+    Examples
+    --------
+    >>> found = Found("column 'a' has 2 gaps", "a", "missing values", 2)
+    >>> found, found.rows
+    ("column 'a' has 2 gaps", 2)
+    """
+
+    column: str
+    what: str
+    rows: int
+
+    def __new__(cls, sentence: str, column: str, what: str, rows: float) -> Self:
+        """Make the sentence."""
+        found = super().__new__(cls, sentence)
+        found.column, found.what, found.rows = column, what, int(rows)
+        return found
+
+
+def warn_of(sentences: Sequence[str], *, stacklevel: int = 3) -> None:
     """Warn of what was found in columns, in one sentence each, up to :data:`MOST_WARNINGS` of them."""
     for sentence in sentences[:MOST_WARNINGS]:
         warnings.warn(sentence, UserWarning, stacklevel=stacklevel)

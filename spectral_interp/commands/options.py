@@ -82,6 +82,26 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_batches(parser: argparse.ArgumentParser) -> None:
+    """Add what is written of tables of any size, in place of a report."""
+    parser.add_argument(
+        "--batch-out",
+        type=Path,
+        metavar="FILE.parquet",
+        help="explain every row of DATA, a file or folder of any size, in place of a report: write "
+        "predictions and local contributions to this file, and what all rows say together beside it; a run "
+        "that was stopped is resumed",
+    )
+    parser.add_argument(
+        "--predict-out", type=Path, metavar="FILE.parquet", help="the same, of predictions alone"
+    )
+    parser.add_argument(
+        "--flip-radius",
+        action="store_true",
+        help="with --batch-out: add the certified radius within which the class of a row stays",
+    )
+
+
 def train_options(prog: str) -> argparse.ArgumentParser:
     """Return the parser of ``train``."""
     parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
@@ -158,6 +178,7 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--data", help=f"rows to explain: {FILES} (default: the model's held-out rows)")
     _add_reading(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: MODEL-analysis beside the model)")
+    _add_batches(parser)
     parser.add_argument(
         "--methods",
         nargs="+",

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
 from .._common.choices import ROWS
+from .._common.messages import Found
 from ..pencil import MatrixPencil, SpectralFunction
 from ..streams.blocks import Blocks
 from ..tables.encoder import TableEncoder, without_columns
@@ -333,7 +334,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
-        unknown: list[str] = []
+        unknown: list[Found] = []
         encoded = Coordinates(self.encoder_.coordinates(frame, notes=unknown))
         labels, name = labels_of(frame, len(frame))
         return Rows(self.view(), encoded, self.encoder_.cells(frame), labels, name, tuple(unknown))

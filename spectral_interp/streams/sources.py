@@ -47,6 +47,8 @@ class Source(ABC):
         Whether the rows can be read only once.
     n_rows : int or None
         Number of rows; None where it is not known before the first pass.
+    columns : list of str or None
+        Names of the columns; None where they are not known before the first pass.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class Source(ABC):
             raise ValueError(f"expected rows >= 1 of a table of a source; got {rows!r}")
         self.rows = rows
         self.n_rows: int | None = None
+        self.columns: list[str] | None = None
 
     @classmethod
     def of(cls, source: Any, *, rows: int = ROWS, decimal: str = ".") -> Source:
@@ -141,7 +144,7 @@ class Source(ABC):
                 count += len(some)
         if not count:
             raise ValueError(f"expected rows in {self.name}; got none")
-        self.n_rows = count
+        self.n_rows, self.columns = count, like.names
 
     @abstractmethod
     def _pieces(self) -> Iterator[Piece]:
@@ -234,6 +237,7 @@ class _Files(Source):
                 head = with_names(part.empty)
             like.check(str(path), head, kinds=isinstance(part, ParquetFile))
             self._parts.append(part)
+        self.columns = like.names
         counts = [part.n_rows for part in self._parts if isinstance(part, ParquetFile)]
         self.n_rows = sum(counts) if counts else None
         if self.n_rows == 0:
@@ -273,7 +277,7 @@ class _Tables(Source):
     def __init__(self, table: Any, rows: int) -> None:
         super().__init__(rows)
         self._frame = as_frame(pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table)
-        self.n_rows = len(self._frame)
+        self.n_rows, self.columns = len(self._frame), list(with_names(self._frame).columns)
         if not self.n_rows:
             raise ValueError("expected rows in the table; got none")
 
