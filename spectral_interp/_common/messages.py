@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from .text import counted
+
 LIST_LENGTH = 300
 """Characters of a list in a message."""
 
@@ -112,6 +114,36 @@ class Found(str):
         found = super().__new__(cls, sentence)
         found.column, found.what, found.rows = column, what, int(rows)
         return found
+
+
+class Totals:
+    """Sentences on the values of columns, with their rows added up over batches.
+
+    Examples
+    --------
+    >>> totals = Totals()
+    >>> for rows in (3, 4):
+    ...     totals.add([Found("column 'a' has …", "a", "missing values", rows)])
+    >>> totals.sentences()
+    ["column 'a' has missing values in 7 rows of 2 batches; in the first of them: column 'a' has …"]
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], tuple[Found, int, int]] = {}
+
+    def add(self, found: Iterable[Found]) -> None:
+        """Add what one batch holds."""
+        for one in found:
+            first, rows, batches = self.found.get((one.column, one.what), (one, 0, 0))
+            self.found[one.column, one.what] = first, rows + one.rows, batches + 1
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for every column and kind of value."""
+        return [
+            f"column {shown(first.column)} has {first.what}{',' if ',' in first.what else ''} in {counted(rows, 'row')} of "
+            f"{counted(batches, 'batch', 'batches')}; in the first of them: {first}"
+            for first, rows, batches in self.found.values()
+        ]
 
 
 def warn_of(sentences: Sequence[str], *, stacklevel: int = 3) -> None:

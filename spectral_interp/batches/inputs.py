@@ -10,8 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
 
-from .._common.messages import Found, shown, truncated_list, warn_of
-from .._common.text import counted
+from .._common.messages import Found, Totals, shown, truncated_list, warn_of
 from ..streams import Source
 from ..streams.arrow import to_frame
 from ..tables.frames import as_frame, names_columns, with_names
@@ -76,31 +75,16 @@ def split_kept(frame: pd.DataFrame, keep: Sequence[str], known: Sequence[str]) -
     return frame.drop(columns=apart), frame[list(keep)]
 
 
-class Findings:
-    """What batches hold that the model does not know, added up over all of them.
-
-    Examples
-    --------
-    >>> findings = Findings()
-    >>> for rows in (3, 4):
-    ...     findings.add([Found("column 'a' has …", "a", "missing values", rows)])
-    >>> findings.sentences()
-    ["column 'a' has missing values in 7 rows of 2 batches; in the first of them: column 'a' has …"]
-    """
+class Findings(Totals):
+    """What batches hold that the model does not know, and degenerate rows, added up over all of them."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], tuple[Found, int, int]] = {}
+        super().__init__()
         self.degenerate, self.rows = 0, 0
-
-    def add(self, found: Iterable[Found]) -> None:
-        """Add what one batch holds."""
-        for one in found:
-            first, rows, batches = self._found.get((one.column, one.what), (one, 0, 0))
-            self._found[one.column, one.what] = first, rows + one.rows, batches + 1
 
     def state(self) -> dict[str, Any]:
         """Return what has been added, of one batch, as plain values: :meth:`restore` adds it again."""
-        found = [[str(first), *key, rows] for key, (first, rows, _) in self._found.items()]
+        found = [[str(first), *key, rows] for key, (first, rows, _) in self.found.items()]
         return {"found": found, "degenerate": self.degenerate, "rows": self.rows}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -110,12 +94,8 @@ class Findings:
         self.rows += state["rows"]
 
     def sentences(self) -> list[str]:
-        """Return a sentence for every column and kind of value."""
-        found = [
-            f"column {shown(first.column)} has {first.what} in {counted(rows, 'row')} of "
-            f"{counted(batches, 'batch', 'batches')}; in the first of them: {first}"
-            for first, rows, batches in self._found.values()
-        ]
+        """Return a sentence for every column and kind of value, and one on degenerate rows."""
+        found = super().sentences()
         if self.degenerate:
             found.append(
                 f"{self.degenerate:,} of {self.rows:,} rows are degenerate: the eigenvalue is multiple there "

@@ -102,6 +102,23 @@ def _add_batches(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_state(parser: argparse.ArgumentParser) -> None:
+    """Add how a table is passed over, and where the state of training goes."""
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="read the table in batches, for one larger than memory; a folder of files always is",
+    )
+    parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=10,
+        help="epochs between checkpoints, or with --stream blocks of up to 131,072 rows (default: 10)",
+    )
+    parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
+
+
 def train_options(prog: str) -> argparse.ArgumentParser:
     """Return the parser of ``train``."""
     parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
@@ -151,19 +168,7 @@ def train_options(prog: str) -> argparse.ArgumentParser:
         default=0.0,
         help="> 0 narrows the proven intervals of a single neuron's slopes, such as 0.003 (default: 0)",
     )
-    parser.add_argument(
-        "--stream",
-        action="store_true",
-        help="read the table in batches, for one larger than memory; a folder of files always is",
-    )
-    parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
-    parser.add_argument(
-        "--every",
-        type=int,
-        default=10,
-        help="epochs between checkpoints, or with --stream blocks of up to 131,072 rows (default: 10)",
-    )
-    parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
+    _add_state(parser)
     parser.add_argument(
         "--no-baselines", action="store_true", help="fit no linear model and MLP to compare with"
     )

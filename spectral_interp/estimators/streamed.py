@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .._common.text import counted
+from .._common.messages import Found, Totals, warn_of
 from ..streams import Source
 from ..streams.blocks import Blocks, Encoded, rows_of_block, write_blocks
 from ..streams.sample import Drawn, Part, Roles, draw
@@ -199,18 +198,15 @@ def _encoded(
     est: Any, encoder: TableEncoder, source: Source, roles: Roles, drawn: Drawn
 ) -> Iterator[Encoded]:
     """Yield the rows that train, frame by frame; what the sample did not hold is said at the end."""
-    notes: dict[str, list[str]] = {}
+    totals = Totals()
     for frame in source.frames():
         part = roles.part(frame, source.name)
         part = part.take(np.flatnonzero(part.keys < drawn.first_held))
-        found: list[str] = []
-        u = encoder.coordinates(encoder.select(part.frame), quiet=True, notes=found)
-        for note in found:
-            notes.setdefault(note.split(" has ")[0], []).append(note)
+        notes: list[Found] = []
+        u = encoder.coordinates(encoder.select(part.frame), quiet=True, notes=notes)
+        totals.add(notes)
         yield part.keys, u, est.encode_targets(part.targets), part.weight
-    for first, *others in notes.values():
-        more = f"; there are such values in {counted(len(others), 'more batch', 'more batches')}"
-        warnings.warn(f"beyond the sample, {first}{more if others else ''}", stacklevel=2)
+    warn_of([f"beyond the sample, {sentence}" for sentence in totals.sentences()])
 
 
 def _held(est: Any, encoder: TableEncoder, held: Part) -> tuple[Any, Any]:

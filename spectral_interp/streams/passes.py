@@ -27,20 +27,20 @@ from ..training.sums import SparseTable, SumOptions, SumRun, events_of
 from ..training.sums import mean_loss as mean_loss_of_sum
 from .blocks import Blocks
 
-LEAST_PASSES, VISITS = 5, 5_000_000
-"""Passes of a fit: at least five, and of fewer rows as many as make five million visits of a row."""
+LEAST_PASSES, VISITS = 5, 20_000_000
+"""Passes of one neuron: at least five, and of fewer rows as many as make twenty million visits of a row."""
 
 STATE = "weights", "average", "moments"
 """Arrays of a run of one neuron that a checkpoint holds."""
 
 
 def passes_of(n_rows: int, most: int) -> int:
-    """Return the number of passes over n rows, at most ``most`` but five.
+    """Return the number of passes of one neuron over n rows, at most ``most`` where that is above five.
 
     Examples
     --------
     >>> passes_of(200_000, 300), passes_of(8_000_000, 300)
-    (25, 5)
+    (100, 5)
     """
     return max(LEAST_PASSES, min(most, math.ceil(VISITS / n_rows)))
 
