@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 
 from spectral_interp import Pencil, certify, linear_regions, plots
 from spectral_interp._common.choices import BUNDLED_TARGETS
-from spectral_interp.estimators.choice import estimator_for
+from spectral_interp.estimators.classifier import estimator_for
 from spectral_interp.plots.style import label_log
 
 DIM = 15

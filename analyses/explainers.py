@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 
 from spectral_interp import Comparison, compare, plots
 from spectral_interp.comparison.baselines import fit_baselines
-from spectral_interp.estimators.choice import estimator_for
+from spectral_interp.estimators.classifier import estimator_for
 
 NAMES = ("diabetes", "breast_cancer", "california")
 ROWS = 100

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .attribution.explain import explain
     from .attribution.interactions import interactions
     from .attribution.result import Attribution
+    from .batches.explaining import explain_batches, predict_batches
+    from .batches.portable import portable
     from .certificates.certify import certify
     from .comparison.compare import Comparison, compare
     from .conversion.published import from_state_dict
@@ -36,10 +38,13 @@ __all__ = [
     "compare",
     "counterfactual",
     "explain",
+    "explain_batches",
     "from_state_dict",
     "interactions",
     "linear_regions",
     "load",
+    "portable",
+    "predict_batches",
     "to_tridiagonal",
 ]
 __version__ = "0.1.0"
@@ -56,14 +61,18 @@ _HOMES = {
     "compare": "comparison.compare",
     "counterfactual": "nearest.counterfactuals",
     "explain": "attribution.explain",
+    "explain_batches": "batches.explaining",
     "from_state_dict": "conversion.published",
     "interactions": "attribution.interactions",
     "linear_regions": "regions.pieces",
     "load": "estimators.persistence",
+    "portable": "batches.portable",
+    "predict_batches": "batches.explaining",
     "to_tridiagonal": "conversion.reduction",
 }
 _ROOMS = (
     "attribution",
+    "batches",
     "boxes",
     "certificates",
     "comparison",
@@ -75,6 +84,7 @@ _ROOMS = (
     "plots",
     "regions",
     "report",
+    "streams",
     "tables",
     "training",
     "view",

@@ -9,9 +9,9 @@ import spectral_interp
 
 PACKAGE = Path(spectral_interp.__file__).parent
 ROOMS = [
-    *("commands", "report", "whatif", "plots", "comparison", "estimators", "training", "attribution"),
-    *("certificates", "regions", "nearest", "boxes", "tables", "models", "view", "conversion", "pencil"),
-    *("eigen", "files", "_common"),
+    *("commands", "report", "whatif", "plots", "comparison", "batches", "estimators", "streams"),
+    *("training", "attribution", "certificates", "regions", "nearest", "boxes", "tables", "models", "view"),
+    *("conversion", "pencil", "eigen", "files", "_common"),
 ]
 """From the top floor down; a room imports only from rooms further down."""
 

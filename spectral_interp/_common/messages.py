@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
+
+from .text import counted
 
 LIST_LENGTH = 300
 """Characters of a list in a message."""
@@ -87,7 +89,64 @@ def with_counts(counts: Mapping[str, float], *, most: int = 3) -> str:
     return ", ".join(texts) + (f" and {len(order) - most} more" if len(order) > most else "")
 
 
-def warn_of(sentences: list[str], *, stacklevel: int = 3) -> None:
+class Found(str):
+    """A sentence on values of a column, and of how many rows they are.
+
+    Attributes
+    ----------
+    column, what : str
+        Name of the column, and what its values are, in words.
+    rows : int
+
+    Examples
+    --------
+    >>> found = Found("column 'a' has 2 gaps", "a", "missing values", 2)
+    >>> found, found.rows
+    ("column 'a' has 2 gaps", 2)
+    """
+
+    column: str
+    what: str
+    rows: int
+
+    def __new__(cls, sentence: str, column: str, what: str, rows: float) -> Self:
+        """Make the sentence."""
+        found = super().__new__(cls, sentence)
+        found.column, found.what, found.rows = column, what, int(rows)
+        return found
+
+
+class Totals:
+    """Sentences on the values of columns, with their rows added up over batches.
+
+    Examples
+    --------
+    >>> totals = Totals()
+    >>> for rows in (3, 4):
+    ...     totals.add([Found("column 'a' has …", "a", "missing values", rows)])
+    >>> totals.sentences()
+    ["column 'a' has missing values in 7 rows of 2 batches; in the first of them: column 'a' has …"]
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], tuple[Found, int, int]] = {}
+
+    def add(self, found: Iterable[Found]) -> None:
+        """Add what one batch holds."""
+        for one in found:
+            first, rows, batches = self.found.get((one.column, one.what), (one, 0, 0))
+            self.found[one.column, one.what] = first, rows + one.rows, batches + 1
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for every column and kind of value."""
+        return [
+            f"column {shown(first.column)} has {first.what}{',' if ',' in first.what else ''} in "
+            f"{counted(rows, 'row')} of {counted(batches, 'batch', 'batches')}; in the first of them: {first}"
+            for first, rows, batches in self.found.values()
+        ]
+
+
+def warn_of(sentences: Sequence[str], *, stacklevel: int = 3) -> None:
     """Warn of what was found in columns, in one sentence each, up to :data:`MOST_WARNINGS` of them."""
     for sentence in sentences[:MOST_WARNINGS]:
         warnings.warn(sentence, UserWarning, stacklevel=stacklevel)

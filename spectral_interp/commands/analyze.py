@@ -21,6 +21,7 @@ from ..report.analysis import (
 from ..report.folder import REPORT, check_folder
 from ..report.writing import write
 from ..tables.reading import read_table
+from . import batches
 from .limits import read_fixed, read_limits
 from .printing import summary_lines
 from .process import say
@@ -28,6 +29,11 @@ from .process import say
 
 def main(args: argparse.Namespace) -> None:
     """Analyze, write, print."""
+    if args.batch_out is not None or args.predict_out is not None:
+        batches.main(args)
+        return
+    if args.flip_radius:
+        raise ValueError("expected --flip-radius only with --batch-out; a report has these radii")
     out = args.out or args.model.with_name(f"{args.model.stem}-analysis")
     est, data = _model_and_rows(args)
     check_folder(out)

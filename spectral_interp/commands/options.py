@@ -82,10 +82,50 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_batches(parser: argparse.ArgumentParser) -> None:
+    """Add what is written of tables of any size, in place of a report."""
+    parser.add_argument(
+        "--batch-out",
+        type=Path,
+        metavar="FILE.parquet",
+        help="explain every row of DATA, a file or folder of any size, in place of a report: write "
+        "predictions and local contributions to this file, and what all rows say together beside it; a run "
+        "that was stopped is resumed",
+    )
+    parser.add_argument(
+        "--predict-out", type=Path, metavar="FILE.parquet", help="the same, of predictions alone"
+    )
+    parser.add_argument(
+        "--flip-radius",
+        action="store_true",
+        help="with --batch-out: add the certified radius within which the class of a row stays",
+    )
+
+
+def _add_state(parser: argparse.ArgumentParser) -> None:
+    """Add how a table is passed over, and where the state of training goes."""
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="read the table in batches, for one larger than memory; a folder of files always is",
+    )
+    parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=10,
+        help="epochs between checkpoints, or with --stream blocks of up to 131,072 rows (default: 10)",
+    )
+    parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
+
+
 def train_options(prog: str) -> argparse.ArgumentParser:
     """Return the parser of ``train``."""
     parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
-    parser.add_argument("data", help=f"a table ({FILES}), or one of {', '.join(BUNDLED_TARGETS)}")
+    parser.add_argument(
+        "data",
+        help=f"a table ({FILES}), a folder of CSV or Parquet files, or one of {', '.join(BUNDLED_TARGETS)}",
+    )
     parser.add_argument(
         "--target", type=_name, help="the column to predict; may be left out for a bundled data set"
     )
@@ -128,9 +168,7 @@ def train_options(prog: str) -> argparse.ArgumentParser:
         default=0.0,
         help="> 0 narrows the proven intervals of a single neuron's slopes, such as 0.003 (default: 0)",
     )
-    parser.add_argument("--checkpoint", type=Path, help="file to write the state of training to")
-    parser.add_argument("--every", type=int, default=10, help="epochs between checkpoints (default: 10)")
-    parser.add_argument("--resume", type=Path, help="checkpoint of the same training to continue from")
+    _add_state(parser)
     parser.add_argument(
         "--no-baselines", action="store_true", help="fit no linear model and MLP to compare with"
     )
@@ -145,6 +183,7 @@ def analyze_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--data", help=f"rows to explain: {FILES} (default: the model's held-out rows)")
     _add_reading(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: MODEL-analysis beside the model)")
+    _add_batches(parser)
     parser.add_argument(
         "--methods",
         nargs="+",

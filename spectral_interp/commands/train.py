@@ -19,12 +19,14 @@ from .._common.messages import shown
 from .._common.sampling import spread
 from .._common.text import as_text, counted
 from ..comparison.baselines import evaluate_all, fit_baselines
-from ..estimators.choice import estimator_for
-from ..estimators.classifier import SpectralClassifier
+from ..estimators.classifier import SpectralClassifier, estimator_for
 from ..estimators.regressor import SpectralRegressor
+from ..estimators.streamed import draw_from
 from ..files.artifact import check_writable
 from ..report.analysis import epochs_of
 from ..report.summary import RungFound
+from ..streams import Source
+from ..streams.sample import Drawn, Roles
 from ..tables.encoder import TableEncoder
 from ..tables.reading import check_known, read_table, split_target, split_weight
 from ..tables.targets import class_codes, holds_numbers, strata, target_numbers
@@ -43,35 +45,75 @@ def main(args: argparse.Namespace) -> None:
     """Fit, save, print."""
     for path in filter(None, (args.out, args.checkpoint)):
         check_writable(path)
-    X, y, weight = _read(args)
+    target = _target(args)
+    if args.stream or Path(args.data).is_dir():
+        source = Source.of(args.data, decimal=args.decimal)
+        roles = Roles(target, args.weight, args.drop or (), args.na_values or ())
+        drawn = draw_from(source, roles)
+        if isinstance(drawn, Drawn):
+            _fit_stream(args, source, roles, drawn)
+            return
+        X, y, weight = drawn.frame, drawn.targets, None if args.weight is None else drawn.weight
+        _check_table(args, X, target)
+    else:
+        X, y, weight = _read(args, target)
+    _fit_table(args, X, y, weight)
+
+
+def _fit_table(args: argparse.Namespace, X: pd.DataFrame, y: pd.Series, weight: FloatArray | None) -> None:
+    """Fit on a part of a table, test on the rest."""
     est = _estimator(args, y)
     kept, held, repeated = _split(X, y, args)
     X_train, X_test, y_train, y_test = X.iloc[kept], X.iloc[held], y.iloc[kept], y.iloc[held]
     w_train, w_test = (None if weight is None else weight[part] for part in (kept, held))
     _give_hints(args, (X_train, X_test), (y_train, y_test), y)
     est.fit(X_train, y_train, w_train, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
-    roles = {"id": args.id, "weight": args.weight}
-    est.made_by_ |= {name: column for name, column in roles.items() if column}
-    est.made_by_["data"] = as_text(Path(args.data).name)  # not where it lay
+    _note_roles(est, args)
     if not args.no_baselines:
         est.baselines_ = fit_baselines(est, X_train, y_train, w_train)
     found = evaluate_all(est, X_test, y_test, w_test)
-    metrics = {name: _metrics_text(values) for name, values in found.items()}
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
-
-    say(
-        f"{len(X_train)} rows trained on, {_trained(est)}; {len(X_test)} held out: " + metrics.pop("spectral")
-    )
-    for line in rung_lines(RungFound.of(est), est.target_name_, squared="RMSE" in found["spectral"]):
-        say(f"form: {line}")
-    for name, values in metrics.items():
-        say(f"{name} baseline: {values}")
+    _print_fit(est, found, f"{len(X_train)} rows trained on, {_trained(est)}; {len(X_test)} held out")
     if repeated:
         say(f"{counted(repeated, 'row equals', 'rows equal')} another in all columns of the model")
     if leaked := est.count_trained_on(X_test):
         equal = counted(leaked, "of them equals a training row", "of them equal training rows")
         say(f"held-out rows: {equal}; metrics on these are not held out")
     say(f"model: {args.out}")
+
+
+def _fit_stream(args: argparse.Namespace, source: Source, roles: Roles, drawn: Drawn) -> None:
+    """Fit on all rows of a source but those held out, and test on these."""
+    sample, held = drawn.sample, drawn.held
+    _check_table(args, sample.frame, roles.target)
+    est = _estimator(args, sample.targets)
+    _give_hints(args, (sample.frame, held.frame), (sample.targets, held.targets), sample.targets)
+    est.fit_drawn(source, roles, drawn, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
+    _note_roles(est, args)
+    found = evaluate_all(est, held.frame, held.targets, held.weight)
+    est.save(args.out)
+    trained = drawn.n_rows - int(held.weight.sum()) if args.weight is None else drawn.n_rows
+    _print_fit(est, found, f"{trained} rows trained on, {_trained(est)}; {len(held.frame)} held out")
+    say(f"model: {args.out}")
+
+
+def _note_roles(est: SpectralRegressor | SpectralClassifier, args: argparse.Namespace) -> None:
+    """Add to the model which columns had which roles, and the name of the data."""
+    roles = {"id": args.id, "weight": args.weight}
+    est.made_by_ |= {name: column for name, column in roles.items() if column}
+    est.made_by_["data"] = as_text(Path(args.data).name)  # not where it lay
+
+
+def _print_fit(
+    est: SpectralRegressor | SpectralClassifier, found: dict[str, dict[str, float]], done: str
+) -> None:
+    """Print how well the model and its rivals do."""
+    metrics = {name: _metrics_text(values) for name, values in found.items()}
+    say(f"{done}: {metrics.pop('spectral')}")
+    for line in rung_lines(RungFound.of(est), est.target_name_, squared="RMSE" in found["spectral"]):
+        say(f"form: {line}")
+    for name, values in metrics.items():
+        say(f"{name} baseline: {values}")
 
 
 def _trained(est: SpectralRegressor | SpectralClassifier) -> str:
@@ -85,8 +127,8 @@ def _trained(est: SpectralRegressor | SpectralClassifier) -> str:
     return f"a sum of {len(neurons)} neurons in {counted(neurons.n_members, 'fit')} of {epochs}{each}"
 
 
-def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, FloatArray | None]:
-    """Return the columns that the model may use, the targets and the weights."""
+def _target(args: argparse.Namespace) -> str:
+    """Return the column to predict; ValueError if there is none, or columns have two roles."""
     target = args.target or BUNDLED_TARGETS.get(args.data)
     if target is None:
         raise ValueError(f"expected --target NAME, the column of {args.data} to predict; got none")
@@ -94,13 +136,28 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, FloatArray
     for (one, name), (other, again) in combinations(roles, 2):
         if name == again and name is not None:
             raise ValueError(f"expected different columns for {one} and {other}; got {shown(name)} for both")
+    if args.id is not None and (args.stream or Path(args.data).is_dir()):
+        raise ValueError(
+            f"expected no --id for a table that is read in batches; got {shown(args.id)}; list it in --drop: "
+            "rows are counted from 0"
+        )
+    return str(target)
+
+
+def _read(args: argparse.Namespace, target: str) -> tuple[pd.DataFrame, pd.Series, FloatArray | None]:
+    """Return the columns that the model may use, the targets and the weights."""
     table = read_table(args.data, id_column=args.id, decimal=args.decimal)
     X, y = split_target(table, target, args.data, na_values=args.na_values or ())
     X, weight = (X, None) if args.weight is None else split_weight(X, args.weight, args.data)
+    _check_table(args, X, target)
+    return X, y, weight
+
+
+def _check_table(args: argparse.Namespace, X: pd.DataFrame, target: str) -> None:
+    """Raise ValueError for a table of few rows, or options that name columns it does not have."""
     if len(X) < MIN_ROWS:
         raise ValueError(f"expected at least {MIN_ROWS} rows in {args.data}; got {len(X)}; add rows")
-    _check_columns(args, dict(roles), X.columns)
-    return X, y, weight
+    _check_columns(args, {"--target": target, "--id": args.id, "--weight": args.weight}, X.columns)
 
 
 def _check_columns(args: argparse.Namespace, roles: dict[str, Any], columns: pd.Index) -> None:

@@ -1,7 +1,6 @@
 """Eigenvalue models as scikit-learn estimators."""
 
-from .choice import estimator_for
-from .classifier import SpectralClassifier
+from .classifier import SpectralClassifier, estimator_for
 from .persistence import load
 from .regressor import SpectralRegressor
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
 from .._common.choices import ROWS
+from .._common.messages import Found
 from ..pencil import MatrixPencil, SpectralFunction
+from ..streams.blocks import Blocks
 from ..tables.encoder import TableEncoder, without_columns
 from ..tables.frames import with_names
 from ..training import TrainingRows
@@ -38,15 +38,16 @@ from ..training.partition import (
 )
 from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import Coordinates, labels_of
-from .forms import FITS, SINGLE, Saving
+from .forms import FITS, Saving, identity_of, rungs_of
 from .persistence import Saved
 from .promises import check_certified, promised
+from .streamed import FitsBatches
 from .validation import (
     check_parameters,
     check_rows,
     check_targets,
     check_training,
-    plain,
+    made_by,
     plain_seed,
     seed_from,
 )
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from ..models.network import Baseline
 
 
-class SpectralEstimator(Saved, BaseEstimator, ABC):
+class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
     """Parameters, fitting, encoding and saving shared by the regressor and the classifier."""
 
     _task: str
@@ -148,14 +149,30 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         if not every >= 1:
             raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
         self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
-        frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
-        names = tuple(map(str, frame.columns))
-        named = {"log": self.log, "categorical": self.categorical, "monotone": self.monotone}
-        frame = without_columns(frame, self.drop, but=named)
+        frame, targets, names = self._checked(X, y)
         weight = check_weights(sample_weight, len(frame))
-        frame, y, weight = frame[weight > 0], y[weight > 0], weight[weight > 0]
-        made_by = _made_by(count_of(weight))
-        frame, targets, weight = distinct(frame, self._encode_targets(y), weight)
+        frame, targets, weight = frame[weight > 0], targets[weight > 0], weight[weight > 0]
+        how = made_by(count_of(weight))
+        table = distinct(frame, self._encode_targets(targets), weight)
+        return self._fit_distinct(*table, names, how, partial(Saving, checkpoint, every, resume))
+
+    def _checked(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, tuple[str, ...]]:
+        """Return the columns of a training table that the model may use, its targets, and all its columns."""
+        frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
+        named = {"log": self.log, "categorical": self.categorical, "monotone": self.monotone}
+        return without_columns(frame, self.drop, but=named), y, tuple(map(str, frame.columns))
+
+    def _fit_distinct(
+        self,
+        frame: pd.DataFrame,
+        targets: FloatArray,
+        weight: FloatArray,
+        names: tuple[str, ...],
+        how: dict[str, Any],
+        saving: Callable[[dict[str, Any]], Saving],
+        blocks: Callable[[Partition], Blocks] | None = None,
+    ) -> Self:
+        """Fit encoder and model on different rows, or a sample of those in the blocks that are made then."""
         if len(frame) < 2:
             raise ValueError(
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
@@ -172,18 +189,23 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         axes, self._promises = promised(self, encoder.axes)
         self.encoder_ = replace(encoder, axes=axes, table_names=names)
         data = self._partition(frame, targets, weight)
-        saving = Saving(checkpoint, every, resume, self._identity(data.table))
-        fitted = FITS[self.form](self, data, saving)
+        identity = identity_of(self, data.table)
+        if blocks is not None:
+            data = replace(data, whole=blocks(data))
+            identity["rows"] = data.whole.identity
+        fitted = FITS[self.form](self, data, saving(identity))
         self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
         self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
-        self.rungs_ = self._rungs(fitted.rungs, data)
+        self.rungs_ = rungs_of(self, fitted.rungs, data)
         drawn, self.background_of_ = draw_background(data, self.seed_)
         self.background_ = frame.iloc[drawn].reset_index(drop=True)
         self.trained_on_: Fingerprints | None = to_keep(data.table.z)
+        if data.whole is not None:
+            self.background_of_, self.trained_on_ = data.whole.n_rows, data.whole.trained_on
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
         self.baselines_: dict[str, Baseline] | None = None
         self.fitted_params_ = self.get_params()
-        self.made_by_ = made_by
+        self.made_by_ = how
         check_certified(self.build_view(), self._promises)
         return self
 
@@ -208,23 +230,6 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         center, scale = self._target_scale(targets[rows], weight[rows])
         table = TrainingRows(z, (targets - center) / scale, weight)
         return Partition(table, rows, held, center, scale)
-
-    def _rungs(self, rungs: list[dict[str, Any]], data: Partition) -> pd.DataFrame:
-        """Return the forms that were tried, their losses in the target's unit."""
-        frame = pd.DataFrame(rungs)
-        if self._loss == "squared":
-            frame["loss"] = np.sqrt(frame["loss"]) * data.scale
-        names = {"rung": "inputs", "loss": "held_out_loss"}
-        frame.insert(0, "form", ["single" if rung == SINGLE else "sum" for rung in frame["rung"]])
-        return frame.rename(columns=names)
-
-    def _identity(self, table: TrainingRows) -> dict[str, Any]:
-        """Return what a checkpoint must share with the fit that resumes from it."""
-        apart = {"random_state", "verbose"} | ({"form", "members"} if self.form == "single" else set())
-        apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(self, name)}
-        options = {k: plain(v) for k, v in self.get_params().items() if k not in apart}
-        digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
-        return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}
 
     @property
     def _loss(self) -> str:
@@ -310,7 +315,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         """Return the rows ``X``, shape (n, columns), encoded once for any number of analyses."""
         check_is_fitted(self)
         frame = self.encoder_.select(check_rows(self, X))
-        unknown: list[str] = []
+        unknown: list[Found] = []
         encoded = Coordinates(self.encoder_.coordinates(frame, notes=unknown))
         labels, name = labels_of(frame, len(frame))
         return Rows(self.view(), encoded, self.encoder_.cells(frame), labels, name, tuple(unknown))
@@ -477,12 +482,3 @@ def _of_one(view: ModelView) -> ModelView:
 def _listed(names: Any) -> list[str]:
     """Return the names of a parameter that may be None, a list or an array."""
     return [] if names is None else [str(name) for name in names]
-
-
-def _made_by(n_rows: int) -> dict[str, Any]:
-    """Return what a training was made from and with; callers that know more add to it."""
-    return {
-        "training rows": n_rows,
-        "python": platform.python_version(),
-        "torch": torch.__version__.split("+")[0],
-    }

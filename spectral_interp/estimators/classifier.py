@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
@@ -14,11 +15,12 @@ from sklearn.utils.multiclass import type_of_target
 
 from .._common.arrays import FloatArray
 from .._common.messages import meant, shown
-from ..tables.targets import class_codes
+from ..tables.targets import class_codes, holds_numbers
 from ..view import Output
 from ..view.levels import class_place
 from ..view.model import log_odds_of_two
 from .base import SpectralEstimator
+from .regressor import SpectralRegressor
 from .validation import check_classes
 
 
@@ -239,3 +241,23 @@ def _probabilities(log_odds: FloatArray) -> FloatArray:
         shares: FloatArray = softmax(log_odds, axis=1)
         return shares
     return np.column_stack([expit(-log_odds), expit(log_odds)])
+
+
+def estimator_for(y: pd.Series) -> type[SpectralRegressor] | type[SpectralClassifier]:
+    """Return the classifier for labels or exactly two whole numbers, the regressor for other numbers.
+
+    Raises
+    ------
+    ValueError
+        If there are no two different values, or more than 100 classes, or if most but not all look like
+        numbers, or like dates.
+
+    Examples
+    --------
+    >>> estimator_for(pd.Series([0.5, 1.0, 2.0])).__name__
+    'SpectralRegressor'
+    """
+    if holds_numbers(y):
+        return SpectralRegressor
+    check_classes(y.unique(), str(y.name))
+    return SpectralClassifier

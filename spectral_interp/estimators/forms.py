@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from tqdm import tqdm
 
@@ -16,13 +19,18 @@ from ..files import artifact
 from ..models.constraints import lifted
 from ..models.sums import SumSpectral
 from ..pencil.structures import Tridiagonal
-from ..training import Run, TrainingRows
+from ..streams.blocks import Blocks
+from ..streams.passes import Neuron, Passes, Sums, passes_of
+from ..training import Epoch, Run, TrainingRows
+from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition, fingerprints
-from ..training.selection import RUNGS, SumFit, fit_sum
+from ..training.selection import RUNGS, SumFit, fit_sum, options_for
 from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
+from ..training.sums import SumOptions, SumRun
 from ..view import Axis, Pair
 from . import single
+from .validation import plain
 
 SINGLE = "single neuron"
 """The simplest rung of the ladder of forms."""
@@ -48,24 +56,25 @@ class Saving:
     every: int
     resume: Any
     identity: dict[str, Any]
+    parts: dict[str, Any] = field(default_factory=dict)
 
-    def tape(self) -> Tape:
-        """Return the record of the fits of a sum, that of the checkpoint to resume from if there is one."""
-        tape = Tape(every=self.every)
+    def follow(self, name: str, part: Any) -> Any:
+        """Return a tape ("tape") or passes ("stream") that go on from the checkpoint, and write to it."""
         if self.resume is not None:
             path = Path(self.resume)
-            state = identified(path, self.identity, "tape")
+            state = identified(path, self.identity, "tape", "stream")
             try:
-                tape.load_state(state)
+                if name in state:  # passes may not have begun
+                    part.load_state(state[name])
             except (ValueError, KeyError, RuntimeError) as error:
                 raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
         if self.checkpoint is not None:
-            tape.changed = lambda: self._write(tape)
-        return tape
+            self.parts[name], part.changed = part, self._write
+        return part
 
-    def _write(self, tape: Tape) -> None:
-        state = {"tape": tape.state(), "identity": self.identity}
-        artifact.write(Path(self.checkpoint), state, kind=artifact.CHECKPOINT)
+    def _write(self) -> None:
+        state = {name: part.state() for name, part in self.parts.items()}
+        artifact.write(Path(self.checkpoint), {**state, "identity": self.identity}, kind=artifact.CHECKPOINT)
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,19 @@ class Fitted:
     rungs: list[dict[str, Any]] = field(default_factory=list)
 
 
+def identity_of(est: Any, table: TrainingRows) -> dict[str, Any]:
+    """Return what a checkpoint must share with the fit that resumes from it."""
+    apart = {"random_state", "verbose"} | ({"form", "members"} if est.form == "single" else set())
+    apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(est, name)}
+    options = {k: plain(v) for k, v in est.get_params().items() if k not in apart}
+    digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
+    return {"task": est._task, "seed": est.seed_, "options": options, "table": digest}
+
+
 def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit one neuron."""
+    if data.whole is not None:
+        return _stream_single(est, data, saving)
     runs = single.begun(est, data.train)
     if saving.resume is None:
         run = best_start(runs, data.train, data.validation)
@@ -94,10 +114,32 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     single.consume(est, single.going_on(events, run, data), run)
     if est.norm_penalty:
         prune(run.module, data.train, run.options)
+    return _of_single(est, run, data, run.history, run.best_loss, run.best_epoch)
+
+
+def _stream_single(est: Any, data: Partition, saving: Saving) -> Fitted:
+    """Fit one neuron on all blocks of rows, from what it comes to on the sample."""
+    blocks, train = data.whole, _rows(data.table, _few(est, data.trained))
+    run = single.started(est, train, data.validation).again(1, n_rows=1)
+    decay = single.decay_of(est, blocks.n_rows, blocks.weight, run.module)
+    run.options = replace(run.options, weight_decay=decay)
+    count = passes_of(blocks.n_rows, est.n_epochs)
+    passes = Passes(Neuron(run, [est.seed_]), blocks, count, est.seed_, saving.every)
+    history = saving.follow("stream", passes).train()
+    run.best_weights = run.average.copy()
+    run.finish()
+    if est.norm_penalty:
+        prune(run.module, data.train, run.options)
+    return _of_single(est, run, data, history, history[-1].validation_loss, len(history))
+
+
+def _of_single(
+    est: Any, run: Run, data: Partition, history: Sequence[Epoch], loss: float, last: int
+) -> Fitted:
+    """Return a trained neuron as a module in the target's unit."""
     module = single.in_unit(est, run.module, data.scale, data.center)
-    rung = _rung(run.best_loss, single.parameters_of(module), run.best_epoch)
-    history = [asdict(event) for event in run.history]
-    return Fitted(module, "single", est.encoder_.axes, (), history, [{**rung, "chosen": True}])
+    rung = {**_rung(loss, single.parameters_of(module), last), "chosen": True}
+    return Fitted(module, "single", est.encoder_.axes, (), [asdict(event) for event in history], [rung])
 
 
 def fit_sums(est: Any, data: Partition, saving: Saving) -> Fitted:
@@ -117,7 +159,8 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     fit = _summed(est, data, saving, simpler=single_rung)
     if fit.rung != SINGLE:
         return _of_sum(est, fit, data)
-    fitted = fit_single(est, data, Saving(None, saving.every, None, saving.identity))
+    own = saving if data.whole is not None else Saving(None, saving.every, None, saving.identity)
+    fitted = fit_single(est, data, own)
     rungs = [{**rung, "chosen": rung["rung"] == SINGLE} for rung in fit.rungs]
     return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
 
@@ -129,6 +172,16 @@ FITS: dict[str, Callable[[Any, Partition, Saving], Fitted]] = {
 }
 
 
+def rungs_of(est: Any, rungs: list[dict[str, Any]], data: Partition) -> pd.DataFrame:
+    """Return the forms that were tried, their losses in the target's unit."""
+    frame = pd.DataFrame(rungs)
+    if est._loss == "squared":
+        frame["loss"] = np.sqrt(frame["loss"]) * data.scale
+    names = {"rung": "inputs", "loss": "held_out_loss"}
+    frame.insert(0, "form", ["single" if rung == SINGLE else "sum" for rung in frame["rung"]])
+    return frame.rename(columns=names)
+
+
 def _rung(loss: float, parameters: int, last: int) -> dict[str, Any]:
     return {"rung": SINGLE, "loss": loss, "parameters": parameters, "epochs": last}
 
@@ -138,10 +191,18 @@ def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> Run:
 
     It is trained on at most :data:`TRIED_ROWS` rows: one neuron hardly gains from more.
     """
-    if len(kept) > TRIED_ROWS:
-        kept = np.random.default_rng(est.seed_).choice(kept, TRIED_ROWS, replace=False)
-    train, validation = (TrainingRows(*(column[rows] for column in table)) for rows in (kept, held))
-    return single.trained(est, train, validation)
+    return single.trained(est, _rows(table, _few(est, kept)), _rows(table, held))
+
+
+def _few(est: Any, kept: Any) -> Any:
+    """Return at most :data:`TRIED_ROWS` of some rows."""
+    if len(kept) <= TRIED_ROWS:
+        return kept
+    return np.random.default_rng(est.seed_).choice(kept, TRIED_ROWS, replace=False)
+
+
+def _rows(table: TrainingRows, places: Any) -> TrainingRows:
+    return TrainingRows(*(column[places] for column in table))
 
 
 def _losses(runs: list[Run]) -> FloatArray:
@@ -153,7 +214,7 @@ def _losses(runs: list[Run]) -> FloatArray:
 
 def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit:
     """Return the fitted sum, its choice made on held-out rows of the whole table."""
-    tape = saving.tape()
+    tape = saving.follow("tape", Tape(every=saving.every))
     with tqdm(unit="epoch", disable=None if est.verbose else True, leave=False) as bar:
 
         def show(name: str, epoch: int, last: int) -> None:
@@ -174,8 +235,31 @@ def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit
             decay=est.alpha / ALPHA,
             promises=est._promises,
             tape=tape,
+            trainer=None if data.whole is None else partial(_stream_members, est, data.whole, saving),
             **options,
         )
+
+
+def _stream_members(
+    est: Any, blocks: Blocks, saving: Saving, inputs: Inputs, options: SumOptions, seeds: Sequence[int]
+) -> list[SumRun]:
+    """Return the members of a sum, trained on all blocks of rows."""
+    size = options_for(
+        blocks.n_rows,
+        loss=options.loss,
+        dim=options.dim,
+        outputs=options.outputs,
+        norm_penalty=options.norm_penalty,
+        decays={options.weight_decay: options.hat_decay},
+    )
+    members = Sums(inputs, size, seeds)
+    passes = Passes(members, blocks, size.n_epochs, est.seed_, saving.every)
+    history = saving.follow("stream", passes).train()
+    for run in members.runs:
+        run.history = list(history)
+        if size.norm_penalty:
+            run.prune()
+    return members.runs
 
 
 def _of_sum(est: Any, fit: SumFit, data: Partition) -> Fitted:

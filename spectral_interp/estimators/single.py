@@ -43,16 +43,20 @@ def new_module(est: Any, n_features: int, seed: int) -> Any:
 
 def options_of(est: Any, train: TrainingRows, module: Any) -> Options:
     """Return the settings of a training run of a module on the rows ``train``."""
-    crowded = min(1.0, ROWS_PER_PARAMETER * parameters_of(module) / len(train.z))
     return Options(
         loss=est._loss,
         n_epochs=int(est.n_epochs),
         batch_size=int(est.batch_size),
         learning_rate=est.learning_rate,
-        weight_decay=crowded * est.alpha / float(train.weight.sum()),
+        weight_decay=decay_of(est, len(train.z), float(train.weight.sum()), module),
         norm_penalty=est.norm_penalty,
         provability=est.provability,
     )
+
+
+def decay_of(est: Any, n_rows: int, weight: float, module: Any) -> float:
+    """Return the weight decay of a module on n rows of a total weight."""
+    return min(1.0, ROWS_PER_PARAMETER * parameters_of(module) / n_rows) * est.alpha / weight
 
 
 def begun(est: Any, train: TrainingRows) -> list[Run]:
@@ -70,8 +74,15 @@ def begun(est: Any, train: TrainingRows) -> list[Run]:
 
 def trained(est: Any, train: TrainingRows, validation: TrainingRows) -> Run:
     """Return a finished run on ``train``, its epoch chosen on ``validation``."""
+    run = started(est, train, validation)
+    run.finish()
+    return run
+
+
+def started(est: Any, train: TrainingRows, validation: TrainingRows) -> Run:
+    """Return the same run, not finished: another cycle may follow."""
     run = best_start(begun(est, train), train, validation)
-    consume(est, stop_early(epochs(run, train, validation), run, patience=est.patience), run)
+    _run(est, stop_early(epochs(run, train, validation), run, patience=est.patience), run)
     return run
 
 
@@ -83,6 +94,11 @@ def going_on(events: Iterable[Epoch], run: Run, data: Partition) -> Iterable[Epo
 
 def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:
     """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
+    _run(est, events, run)
+    run.finish()
+
+
+def _run(est: Any, events: Iterable[Epoch], run: Run) -> None:
     try:
         for _ in show_progress(events, run) if est.verbose else events:
             pass
@@ -90,9 +106,8 @@ def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:
         if not run.history:
             raise
         warnings.warn(
-            f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=3
+            f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=4
         )
-    run.finish()
 
 
 def in_unit(est: Any, module: Any, scale: float, shift: float) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import platform
 from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 from sklearn.utils.validation import validate_data
 
 from .._common.choices import FORMS
@@ -153,3 +155,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(own) for key, own in value.items()}
     return value if isinstance(value, str) or not isinstance(value, Iterable) else [plain(v) for v in value]
+
+
+def made_by(n_rows: int) -> dict[str, Any]:
+    """Return what a training was made from and with; callers that know more add to it."""
+    return {
+        "training rows": n_rows,
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+    }

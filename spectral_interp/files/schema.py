@@ -271,20 +271,32 @@ _RUN = record(
 _LANES = tensor(float32, axes=(4,), most=FINITE)
 _MEMBER_EPOCHS = list_of(record(_EPOCH | {"validation_loss": _NUMBER_OR_NAN}))
 
+_MEMBER = {name: _LANES for name in ("weights", "average", "mean", "square")} | {"steps": integer(0)}
+_FACTORS = {"factors": tensor(float32, axes=(5,), most=FINITE)}
+_NEURON = {"weights": _STATE, "average": _STATE, "moments": tensor(float64, axes=(2,)), "steps": integer(0)}
+
 _TAPE = record(
     {
         "finished": dict_of(_NAME, record({"history": _MEMBER_EPOCHS}, {"average": _LANES})),
         "running": dict_of(
             _NAME,
             record(
-                {
-                    **{name: _LANES for name in ("weights", "average", "mean", "square")},
-                    "warm": tensor(float32, axes=(3,)),
-                    "steps": integer(0),
-                    "history": _MEMBER_EPOCHS,
-                },
-                {"factors": tensor(float32, axes=(5,), most=FINITE)},
+                {**_MEMBER, "warm": tensor(float32, axes=(3,)), "history": _MEMBER_EPOCHS},
+                _FACTORS,
             ),
+        ),
+    }
+)
+
+_STREAM = record(
+    {
+        "done": integer(0),
+        "losses": list_of(_NUMBER_OR_NAN),
+        "history": _MEMBER_EPOCHS,
+        "fits": list_of(
+            lambda v, place: (
+                record(_NEURON) if type(v) is dict and "moments" in v else record(_MEMBER, _FACTORS)
+            )(v, place)
         ),
     }
 )
@@ -292,7 +304,7 @@ _TAPE = record(
 CHECKPOINT_STATE = all_of(
     record(
         {"identity": dict_of(_NAME, by_type({dict: dict_of(_NAME, _PARAMETER)}, _ATOM))},
-        {"run": _RUN, "tape": _TAPE},
+        {"run": _RUN, "tape": _TAPE, "stream": _STREAM},
     ),
-    rule("a run or a tape", lambda v: "run" in v or "tape" in v),
+    rule("a run, a tape or passes over a stream", lambda v: v.keys() & {"run", "tape", "stream"}),
 )

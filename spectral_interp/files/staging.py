@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,6 +59,65 @@ def staged(target: Path) -> Iterator[Path]:
             f"expected to write {target}; got: {error}; what was there before stays; "
             "make room, or choose another place"
         ) from error
+
+
+@contextmanager
+def resumable(target: Path) -> Iterator[Path]:
+    """Lend out a hidden folder beside ``target`` that stays, for the work to go on in after a kill.
+
+    :func:`finish` removes it.
+
+    Raises
+    ------
+    ValueError
+        If another process has it.
+    OSError
+        If a file cannot be written, with ``target`` and the cause.
+    """
+    for left in abandoned(target):
+        shutil.rmtree(left, ignore_errors=True)
+    folder, lock = parts_of(target), None
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            lock = _lock(folder)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"expected no other process that writes {target}; got one; wait for it, or choose another "
+                "place"
+            ) from error
+        except OSError:  # a disk without locks
+            lock = None
+        yield folder
+    except OSError as error:
+        raise OSError(
+            f"expected to write {target}; got: {error}; what is done stays in {folder} and is gone on from; "
+            "make room"
+        ) from error
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def parts_of(target: Path) -> Path:
+    """Return the folder that unfinished work on ``target`` stays in."""
+    return target.with_name(f".{target.name}.parts")
+
+
+def finish(target: Path) -> None:
+    """Remove the folder of :func:`resumable`, whole or not at all in the eyes of a process after a kill."""
+    moved = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}{SUFFIX}")
+    os.rename(parts_of(target), moved)
+    _remove(moved)
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file and put it in its place in one step: after a kill it is there as a whole or not at all."""
+    draft = path.with_name(f"{path.name}.draft")
+    write(draft)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(draft, path)
 
 
 def abandoned(target: Path) -> Iterator[Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +57,10 @@ class SpectralFunction(ABC):
     @abstractmethod
     def __neg__(self) -> SpectralFunction:
         """Return −f, a function of the same kind: ``−λ_k(A) = λ_{d−1−k}(−A)``."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickles hold: the coefficients, without what is computed from them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     @cached_property
     def blocks(self) -> Blocks | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._common.arrays import FloatArray, weighted_median
-from .._common.messages import Notes, row_name, shown, truncated_list, with_counts
+from .._common.messages import Found, Notes, row_name, shown, truncated_list, with_counts
 from .._common.text import counted
 from ..view import Axis, DateAxis, LevelsAxis, NumberAxis
 from ..view.axes import MISSING
@@ -222,14 +222,14 @@ def _fit_levels(
     return DroppedColumn(axis.name, why, kind=IDENTIFIERS)
 
 
-def column_coordinates(axis: Axis, column: pd.Series, notes: list[str]) -> FloatArray:
+def column_coordinates(axis: Axis, column: pd.Series, notes: list[Found]) -> FloatArray:
     """Map a column (n,) to coordinates along its axis, (n,): NaN where a value is missing or unknown.
 
     Parameters
     ----------
     axis : Axis
     column : Series, shape (n,)
-    notes : list of str
+    notes : list of Found
         A sentence is added to it for every kind of value that the model does not know.
 
     Raises
@@ -276,26 +276,45 @@ def values_as_read(axis: Axis, values: Any) -> pd.Series:
     return pd.Series(axis.values(axis.coordinates(texts)[codes]))
 
 
-def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> FloatArray:
+def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[Found]) -> FloatArray:
     """Return the coordinates of a numeric column, (n,), NaN where missing."""
     values, texts = numbers_of(column, boolean=axis.boolean)
     gaps = np.isnan(values)
     if gaps.any() and axis.median is None:
         read = f" ({with_counts(texts)} read as missing)" if texts else ""
         notes.append(
-            f"column {shown(axis.name)} has {counted(int(gaps.sum()), 'missing value')}{read}, the first in "
-            f"{row_name(column.index, int(gaps.argmax()))}, but had none in training; they count as average"
+            Found(
+                f"column {shown(axis.name)} has {counted(int(gaps.sum()), 'missing value')}{read}, the first "
+                f"in {row_name(column.index, int(gaps.argmax()))}, but had none in training; they count as "
+                "average",
+                axis.name,
+                "missing values, of which training had none",
+                gaps.sum(),
+            )
         )
     elif texts:
-        notes.append(f"column {shown(axis.name)} has text that is read as missing: {with_counts(texts)}")
+        notes.append(
+            Found(
+                f"column {shown(axis.name)} has text that is read as missing: {with_counts(texts)}",
+                axis.name,
+                "text that is read as missing",
+                sum(texts.values()),
+            )
+        )
     _refuse_unusable(column, values)
     if axis.log and axis.floor is None:
         _refuse_without_logarithm(column, values)
     elif axis.floor is not None and (small := np.flatnonzero(values < axis.floor)).size:
         notes.append(
-            f"column {shown(axis.name)}, which enters by its logarithm, has {counted(small.size, 'value')} "
-            f"below the least of training, {axis.floor:.6g}, the first {values[small[0]]:.6g} in "
-            f"{row_name(column.index, small[0])}; they count as that least value"
+            Found(
+                f"column {shown(axis.name)}, which enters by its logarithm, has "
+                f"{counted(small.size, 'value')} below the least of training, {axis.floor:.6g}, the first "
+                f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}; they count as that least "
+                "value",
+                axis.name,
+                "values below the least of training, which enters by its logarithm",
+                small.size,
+            )
         )
     u = axis.coordinates(values)
     far = np.flatnonzero(np.abs(u) > FAR)
@@ -309,14 +328,19 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[str]) -> Floa
             f"range {axis.low:.6g} to {axis.high:.6g}" if axis.low is not None else f"mean {axis.mean:.6g}"
         )
         notes.append(
-            f"column {shown(axis.name)} has {counted(outside.size, 'value')} far outside the training "
-            f"{where}, the first {values[outside[0]]:.6g} in {row_name(column.index, outside[0])}; "
-            "predictions there are extrapolated"
+            Found(
+                f"column {shown(axis.name)} has {counted(outside.size, 'value')} far outside the training "
+                f"{where}, the first {values[outside[0]]:.6g} in {row_name(column.index, outside[0])}; "
+                "predictions there are extrapolated",
+                axis.name,
+                "values far outside of training",
+                outside.size,
+            )
         )
     return u
 
 
-def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[str]) -> FloatArray:
+def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[Found]) -> FloatArray:
     """Return the coordinates of a column of levels, (n,), NaN where unknown."""
     _refuse_numbers(axis, column)
     codes, texts = coded(column)
@@ -327,21 +351,38 @@ def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[str]) -> Float
     fate = 'count as "other"' if OTHER in axis.levels else "count as average"
     if missing := unknown.pop(MISSING, 0):
         gaps = counted(int(missing), "missing value")
-        notes.append(f"column {name} has {gaps}, but had none in training; they {fate}")
+        notes.append(
+            Found(
+                f"column {name} has {gaps}, but had none in training; they {fate}",
+                axis.name,
+                "missing values, of which training had none",
+                missing,
+            )
+        )
     if unknown:
         most = sorted(unknown, key=lambda text: (-unknown[text], text))[:NAMED]
         near = {text: nearest(text, axis.own) for text in most}
         hints = [f"is {shown(text)} {shown(level)}?" for text, level in near.items() if level]
         notes.append(
-            f"column {name} has values that are no level of the model: {with_counts(unknown, most=NAMED)}; "
-            f"they {fate}{'; ' if hints else ''}{' '.join(hints)}"
+            Found(
+                f"column {name} has values that are no level of the model: "
+                f"{with_counts(unknown, most=NAMED)}; they {fate}{'; ' if hints else ''}{' '.join(hints)}",
+                axis.name,
+                "values that are no level of the model",
+                sum(unknown.values()),
+            )
         )
     capitals = {text: counts[text] for text, way in ways.items() if way == CAPITALS}
     if capitals:
         known = [f"{shown(text)} as {shown(axis.levels[int(axis.find(text)[0])])}" for text in capitals]
         notes.append(
-            f"column {name} has values in other capitals than in training, {sum(capitals.values())} rows: "
-            f"read {truncated_list(known)}"
+            Found(
+                f"column {name} has values in other capitals than in training, {sum(capitals.values())} "
+                f"rows: read {truncated_list(known)}",
+                axis.name,
+                "values in other capitals than in training",
+                sum(capitals.values()),
+            )
         )
     return np.array([u for u, _ in found], dtype=np.float64)[codes]
 

@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api import types
 
 from .._common.arrays import FloatArray, IntArray, weighted_median
-from .._common.messages import Notes, row_name, shown, with_counts
+from .._common.messages import Found, Notes, row_name, shown, with_counts
 from .._common.text import counted
 from ..view import DateAxis
 from ..view.dates import CYCLES, FIRST_DAY, LAST_DAY, LEVELS, dates_of, days_of, parts_of
@@ -365,7 +365,7 @@ def _is_meaningless(part: str, days: FloatArray) -> bool:
     return part == "weekday" and bool((dates == dates.astype("datetime64[M]")).all())
 
 
-def read_coordinates(axis: DateAxis, column: pd.Series, notes: list[str]) -> FloatArray:
+def read_coordinates(axis: DateAxis, column: pd.Series, notes: list[Found]) -> FloatArray:
     """Return the coordinates of a column of dates, (n,), NaN where missing.
 
     One sentence is added to ``notes`` of all that training had not: gaps, levels of a part of the calendar,
@@ -384,7 +384,9 @@ def read_coordinates(axis: DateAxis, column: pd.Series, notes: list[str]) -> Flo
     """
     dates = _read(axis, column)
     if found := list(_unlike_training(axis, dates, column)):
-        notes.append(f"column {shown(axis.name)} has {'. It has '.join(found)}")
+        rows, parts = zip(*found, strict=True)
+        sentence = f"column {shown(axis.name)} has {'. It has '.join(parts)}"
+        notes.append(Found(sentence, axis.name, "dates unlike those of training", np.any(rows, axis=0).sum()))
     return (_counted_days(axis, dates) - axis.mean) / axis.scale
 
 
@@ -415,8 +417,10 @@ def _counted_days(axis: DateAxis, dates: Dates) -> FloatArray:
     return dates.days if axis.time else np.floor(dates.days)
 
 
-def _unlike_training(axis: DateAxis, dates: Dates, column: pd.Series) -> Iterator[str]:
-    """Yield what a column holds that training had not."""
+def _unlike_training(
+    axis: DateAxis, dates: Dates, column: pd.Series
+) -> Iterator[tuple[npt.NDArray[np.bool_], str]]:
+    """Yield what a column holds that training had not, and in which rows."""
     gaps = np.isnan(dates.days)
 
     def example(rows: npt.NDArray[np.bool_]) -> str:
@@ -427,37 +431,37 @@ def _unlike_training(axis: DateAxis, dates: Dates, column: pd.Series) -> Iterato
         where = row_name(column.index, int(gaps.argmax()))
         read = f" ({with_counts(dates.gaps)} read as missing)" if dates.gaps else ""
         yield (
+            gaps,
             f"{counted(int(gaps.sum()), 'missing date')}{read}, the first in {where}, where training had "
-            "none; they count as average"
+            "none; they count as average",
         )
     elif dates.gaps:
-        yield f"text that is read as missing: {with_counts(dates.gaps)}"
+        yield gaps, f"text that is read as missing: {with_counts(dates.gaps)}"
     days = _counted_days(axis, dates)
     if not axis.time and dates.time:
         timed = ~gaps & (days != dates.days)
         times = counted(int(timed.sum()), "time")
-        yield f"{times} of day, {example(timed)}; training had none; only the dates count"
+        yield timed, f"{times} of day, {example(timed)}; training had none; only the dates count"
     if axis.utc != dates.zones and not gaps.all():
-        yield (
-            "no time zone, unlike training; times count as UTC"
-            if axis.utc
-            else ("a time zone, unlike training; times count in UTC")
-        )
+        zone = "no time zone, unlike training; times count as UTC"
+        yield ~gaps, zone if axis.utc else "a time zone, unlike training; times count in UTC"
     slack = BEYOND * (axis.last - axis.first)
     outside = ~gaps & ((days < axis.first - slack) | (days > axis.last + slack))
     if outside.any():
         span = f"{_iso(axis.first, dates)} to {_iso(axis.last, dates)}"
         yield (
+            outside,
             f"{counted(int(outside.sum()), 'date')} outside of training ({span}), {example(outside)}; "
-            "elapsed time is extrapolated"
+            "elapsed time is extrapolated",
         )
     found = parts_of(np.where(gaps, axis.mean, days))
     for part, shares in axis.shares.items():
         new = ~gaps & (shares[found[part]] == 0)
         if new.any():
             yield (
+                new,
                 f"{counted(int(new.sum()), 'date')} of a {part} that training had not, {example(new)}; "
-                f"they count as the average {part}"
+                f"they count as the average {part}",
             )
 
 

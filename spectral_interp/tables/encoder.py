@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .._common.arrays import FloatArray
-from .._common.messages import Notes, meant, shown, truncated_list, warn_of
+from .._common.messages import Found, Notes, meant, shown, truncated_list, warn_of
 from ..view import Axis, DateAxis, HatsAxis, LevelsAxis, NumberAxis, Pair
 from ..view.hats import features
 from ..view.levels import text_of
@@ -179,7 +179,7 @@ class TableEncoder:
         return features(self.axes, self.pairs, self.coordinates(self.select(frame), quiet=quiet))
 
     def coordinates(
-        self, selected: pd.DataFrame, *, quiet: bool = False, notes: list[str] | None = None
+        self, selected: pd.DataFrame, *, quiet: bool = False, notes: list[Found] | None = None
     ) -> FloatArray:
         """Map rows that :meth:`select` returned to coordinates of the columns, shape (n, columns).
 

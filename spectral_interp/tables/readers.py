@@ -64,12 +64,12 @@ def _read_csv(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
     if _zipped(path):
         _check_unzipped(path)
     try:
-        separator, header = _read_header(path, decimal)
-        labels = 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
+        separator, header = read_header(path, decimal)
+        labels = label_column(header)
         check_names([name for place, name in enumerate(header) if place != labels])
         lines = _check_lines(path, separator, len(header))
     except ValueError:
-        _check_text(path)  # what is wrong with the bytes comes before what is wrong with their lines
+        check_text(path)  # what is wrong with the bytes comes before what is wrong with their lines
         raise
     options = {
         "sep": separator,
@@ -77,13 +77,13 @@ def _read_csv(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
         "index_col": labels,
         "dtype": {name: str for name in header if id_column and name.strip() == id_column},  # 007 is not 7
     }
-    with _open(path, "rb") as file:
+    with open_file(path, "rb") as file:
         frame = _parse(file, **options)
     if len(frame) != len(lines):  # a lone end of line of another kind joins two lines
-        with _open(path, newline=None) as file:
+        with open_file(path, newline=None) as file:
             frame = _parse(file, **options)
     if decimal == ",":
-        frame = frame.apply(_with_points)
+        frame = frame.apply(with_points)
     if labels is not None and not frame.index.hasnans:
         return frame.rename_axis(index=None)
     if labels is not None:
@@ -94,15 +94,27 @@ def _read_csv(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
     return frame.set_index(pd.Index(lines, name=LINE))
 
 
+def label_column(header: Sequence[str]) -> int | None:
+    """Return the place of the nameless column that pandas writes for row labels, None without one."""
+    return 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
+
+
 def _parse(file: IO[Any], **options: Any) -> pd.DataFrame:
-    try:
+    with parsing():
         return pd.read_csv(file, low_memory=False, skipinitialspace=True, **options)
+
+
+@contextmanager
+def parsing() -> Iterator[None]:
+    """Turn what pandas says of a CSV file that cannot be parsed into ValueError."""
+    try:
+        yield
     except pd.errors.ParserError as error:
         found = re.search(r"EOF inside string starting at row (\d+)", str(error))
         raise ValueError(_open_quote(int(found[1]) + 1) if found else str(error)) from error
 
 
-def _with_points(column: pd.Series) -> pd.Series:
+def with_points(column: pd.Series) -> pd.Series:
     """Return a column of text with a decimal point in every number that has a comma: other values stay."""
     if not isinstance(column.dtype, pd.StringDtype):
         return column
@@ -114,7 +126,7 @@ def _zipped(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def _open(path: Path, mode: str = "rt", newline: str | None = "") -> IO[Any]:
+def open_file(path: Path, mode: str = "rt", newline: str | None = "") -> IO[Any]:
     """Open a file of text, as lines or as bytes."""
     how: dict[str, Any] = {"encoding": "utf-8-sig", "newline": newline} if mode == "rt" else {}
     opened: Any = gzip.open if _zipped(path) else open
@@ -125,7 +137,7 @@ def _check_unzipped(path: Path) -> None:
     """Refuse a gzipped file that is damaged or too large when unzipped, holding one block at a time."""
     size = 0
     try:
-        with _open(path, "rb") as file:
+        with open_file(path, "rb") as file:
             while part := file.read(2**20):
                 size += len(part)
                 if size > MAX_TABLE_BYTES:
@@ -137,10 +149,10 @@ def _check_unzipped(path: Path) -> None:
         raise ValueError("a damaged gzip file, or none; write it again") from error
 
 
-def _check_text(path: Path) -> None:
+def check_text(path: Path) -> None:
     """Refuse a file that is blank, binary or in another encoding than UTF-8."""
     decode, blank, more = codecs.getincrementaldecoder("utf-8-sig")().decode, True, True
-    with _open(path, "rb") as file:
+    with open_file(path, "rb") as file:
         while more:
             part = file.read(2**24)
             more = bool(part)
@@ -157,7 +169,7 @@ def _check_text(path: Path) -> None:
         raise ValueError("an empty file")
 
 
-def _read_header(path: Path, decimal: str) -> tuple[str, list[str]]:
+def read_header(path: Path, decimal: str) -> tuple[str, list[str]]:
     """Return the separator and the fields of the first line.
 
     In a file named .tsv a tab that splits the names is the separator; a decimal comma is one only where
@@ -173,18 +185,24 @@ def _read_header(path: Path, decimal: str) -> tuple[str, list[str]]:
     agreeing = [separator for separator in splitting if len(set(tops[separator])) == 1]
     default = "," if decimal != "," else ";"
     separator = max(agreeing or splitting or [default], key=lambda separator: tops[separator][0])
-    with _open(path) as file:
+    with open_file(path) as file:
         return separator, next(fields for _, fields in _split(file, separator))
 
 
 def _check_lines(path: Path, separator: str, fields: int) -> npt.NDArray[np.int64]:
-    """Return the line on which each row below the names begins.
+    """Return the line on which each row below the names begins, checked by :func:`checked_starts`."""
+    return np.fromiter(checked_starts(path, separator, fields), dtype=np.int64)
+
+
+def checked_starts(path: Path, separator: str, fields: int) -> Iterator[int]:
+    """Yield the line on which each row below the names begins.
 
     Refuse a file with lines longer than the first, or with bytes of no text; warn of shorter lines.
     """
-    starts, short, first = array("q"), 0, 0
-    for number, count in _widths(path, separator):
-        starts.append(number)
+    short, first = 0, 0
+    for row, (number, count) in enumerate(_widths(path, separator)):
+        if row:
+            yield number
         if count == fields:
             continue
         if count > fields:
@@ -199,7 +217,6 @@ def _check_lines(path: Path, separator: str, fields: int) -> npt.NDArray[np.int6
             f"line {first}{more} of {path}: fewer fields than in the first line; those left out are missing"
         )
         warnings.warn(text, stacklevel=2)
-    return np.array(starts, dtype=np.int64)[1:]
 
 
 def _widths(path: Path, separator: str) -> Iterator[tuple[int, int]]:
@@ -207,7 +224,7 @@ def _widths(path: Path, separator: str) -> Iterator[tuple[int, int]]:
 
     Up to the first quote separators are counted, which is several times faster than splitting the lines.
     """
-    with _open(path) as file:
+    with open_file(path) as file:
         lines = _without_zeros(file)
         for number, line in enumerate(lines, start=1):
             if '"' in line:
@@ -255,7 +272,7 @@ def _open_quote(number: int) -> str:
 
 def _read_parquet(path: Path, *_: Any) -> pd.DataFrame:
     """Read a file whose metadata promise a size and names that can be used."""
-    with _decoding("Parquet"), pq.ParquetFile(path) as file:
+    with decoding("Parquet"), pq.ParquetFile(path) as file:
         schema, found = file.schema_arrow, file.metadata
         groups = sum(found.row_group(i).total_byte_size for i in range(found.num_row_groups))
     check_names(schema.names)
@@ -265,10 +282,10 @@ def _read_parquet(path: Path, *_: Any) -> pd.DataFrame:
 
 def _read_feather(path: Path, *_: Any) -> pd.DataFrame:
     """Read a file whose batches promise a size and names that can be used."""
-    with _decoding("Feather"), pa.OSFile(str(path)) as file:
+    with decoding("Feather"), pa.OSFile(str(path)) as file:
         schema = pa.ipc.open_file(file).schema
     check_names(schema.names)
-    with _decoding("Feather"):
+    with decoding("Feather"):
         rows, size = pa.dataset.dataset(path, format="feather").count_rows(), unpacked_size(path)
     check_size(max(8 * rows * len(schema), size))
     return _read_arrow(_valid_feather, path, "Feather", schema)
@@ -285,7 +302,7 @@ def _valid_feather(path: Path) -> pd.DataFrame:
 
 def _read_arrow(read: Callable[[Path], pd.DataFrame], path: Path, kind: str, schema: Any) -> pd.DataFrame:
     """Read a table of typed columns; decimals become float64, nested row labels text."""
-    with _decoding(kind):
+    with decoding(kind):
         frame = read(path)
         if frame.index.nlevels > 1:
             name = ", ".join(str(name) for name in frame.index.names)
@@ -301,7 +318,7 @@ def floats_for_decimals(frame: pd.DataFrame, schema: Any) -> pd.DataFrame:
 
 
 @contextmanager
-def _decoding(kind: str) -> Iterator[None]:
+def decoding(kind: str) -> Iterator[None]:
     """Turn what damaged files provoke into ValueError, with the reason if it is one for people."""
     try:
         yield

@@ -13,7 +13,7 @@ import torch
 from scipy.special import expit, log_softmax
 from torch import nn
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 from .run import Epoch, Run, TrainingRows
 
 
@@ -73,22 +73,36 @@ def epochs(run: Run, train: TrainingRows, validation: TrainingRows) -> Iterator[
     """
     options = run.options
     for epoch in range(len(run.history) + 1, options.n_epochs + 1):
-        start, total, weight = time.perf_counter(), 0.0, 0.0
+        start = time.perf_counter()
         order = torch.randperm(len(train.z), generator=run.generator).numpy()
-        shuffled = TrainingRows(*(column[order] for column in train))
-        for batch, first in enumerate(range(0, len(order), options.batch_size), 1):
-            rows = TrainingRows(*(column[first : first + options.batch_size] for column in shuffled))
-            batch_weight = float(rows.weight.sum())
-            loss = _step(run, rows, batch_weight)
-            _check_finite(loss, rows, f"epoch {epoch}, batch {batch}")
-            total, weight = total + loss * batch_weight, weight + batch_weight
+        total = visit(run, train, order, f"epoch {epoch}")
         with run.averaged() as module:
             validation_loss = mean_loss(module, validation, options.loss)
         _check_finite(validation_loss, validation, f"epoch {epoch}, validation")
         rate = float(run.rates[run.steps - 1])
-        event = Epoch(epoch, total / weight, validation_loss, rate, time.perf_counter() - start)
+        event = Epoch(
+            epoch, total / float(train.weight.sum()), validation_loss, rate, time.perf_counter() - start
+        )
         run.record(event)
         yield event
+
+
+def visit(run: Run, train: TrainingRows, order: IntArray, where: str) -> float:
+    """Take the steps of one pass over rows in an order, and return the sum of their losses before them.
+
+    Raises
+    ------
+    FloatingPointError
+        If a loss is not finite; ``where``, the batch and the likely cause are named.
+    """
+    size, total = run.options.batch_size, 0.0
+    for batch, first in enumerate(range(0, len(order), size), 1):
+        rows = TrainingRows(*(column[order[first : first + size]] for column in train))
+        weight = float(rows.weight.sum())
+        loss = _step(run, rows, weight)
+        _check_finite(loss, rows, f"{where}, batch {batch}")
+        total += loss * weight
+    return total
 
 
 def best_start(runs: Sequence[Run], train: TrainingRows, validation: TrainingRows) -> Run:

@@ -53,6 +53,8 @@ class Partition:
         Row numbers, in random order.
     center, scale : float
         What the targets were standardised with: target = center + scale · y.
+    whole : object, optional
+        All rows, where the table is a sample of them: a :class:`~spectral_interp.streams.blocks.Blocks`.
     """
 
     table: TrainingRows
@@ -60,6 +62,7 @@ class Partition:
     validated: Places
     center: float
     scale: float
+    whole: Any = None
 
     @property
     def train(self) -> TrainingRows:
@@ -132,6 +135,21 @@ def distinct(
     ValueError
         If a column holds anything but numbers, dates, text and booleans; it is named.
     """
+    keys = np.where(weight > 0, row_keys(frame, targets), 0)
+    keys, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    total = np.bincount(group, weights=weight).astype(np.float64)
+    kept = total > 0
+    return frame.iloc[first[kept]], targets[first[kept]], total[kept]
+
+
+def row_keys(frame: pd.DataFrame, targets: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """Return a hash of every row and its target, (n,): it depends on nothing but their content.
+
+    Raises
+    ------
+    ValueError
+        If a column holds anything but numbers, dates, text and booleans; it is named.
+    """
     columns = [comparable(frame.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)]
     numeric = [pd.api.types.is_numeric_dtype(column.dtype) for column in columns]
     content = pd.DataFrame(
@@ -140,11 +158,8 @@ def distinct(
             for i, (column, number) in enumerate(zip(columns, numeric, strict=True))
         }
     ).assign(target=targets)
-    keys = pd.util.hash_pandas_object(content, index=False).to_numpy()
-    keys, first, group = np.unique(np.where(weight > 0, keys, 0), return_index=True, return_inverse=True)
-    total = np.bincount(group, weights=weight).astype(np.float64)
-    kept = total > 0
-    return frame.iloc[first[kept]], targets[first[kept]], total[kept]
+    keys: npt.NDArray[Any] = pd.util.hash_pandas_object(content, index=False).to_numpy()
+    return keys
 
 
 def hold_out(

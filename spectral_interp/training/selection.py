@@ -60,6 +60,8 @@ last one comes first."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
+Trainer = Callable[[Inputs, SumOptions, Sequence[int]], Sequence[SumRun]]
+
 LINEAR, HATS, ALL = "linear", "hats", "all"
 RUNGS = LINEAR, HATS, ALL
 """Inputs of a form, the simplest first: as the axes have them, with knots, and with finer ones and pairs."""
@@ -250,6 +252,7 @@ def fit_sum(
     decay: float = 1.0,
     promises: Sequence[Promise] = (),
     tape: Tape | None = None,
+    trainer: Trainer | None = None,
 ) -> SumFit:
     """Fit a model of the sum form, and choose its inputs and its epochs on held-out rows.
 
@@ -289,6 +292,9 @@ def fit_sum(
         What every fit keeps of some columns: see :mod:`.chains`.
     tape : Tape, optional
         What earlier plays of the same recipe came to, and where this one is recorded.
+    trainer : callable, optional
+        Called with the inputs, the settings and the seed of every member for the members, where the rows are
+        a sample of those that these train on.
 
     Raises
     ------
@@ -319,10 +325,12 @@ def fit_sum(
         table.append({"rung": name, **own, "decay": decay})
     chosen = table[_simplest({place: row["loss"] for place, row in enumerate(table)}, start)]
     inputs = candidates.get(chosen["rung"], Inputs(recipe.axes))
-    runs = _members(recipe, inputs, chosen, members if chosen["rung"] in candidates else 0)
+    runs = _members(recipe, inputs, chosen, members, trainer) if chosen["rung"] in candidates else []
     entries = [inputs.folded(run.average) for run in runs]
     shape = (len(runs), inputs.n_features, outputs * options.neurons, 2 * dim - 1)
     history = curves[chosen["rung"]][chosen["decay"]] if runs else []
+    if runs and trainer is not None:
+        history = runs[0].history
     stacked = np.reshape(entries, shape)
     parts = inputs.axes, inputs.pairs, inputs.promises
     return SumFit(*parts, stacked, options.k, chosen["rung"], table, history)
@@ -449,11 +457,14 @@ def _mean_curve(histories: list[list[Epoch]], share: FloatArray) -> list[Epoch]:
     return curve
 
 
-def _members(recipe: Recipe, inputs: Inputs, chosen: dict[str, Any], members: int) -> list[SumRun]:
+def _members(
+    recipe: Recipe, inputs: Inputs, chosen: dict[str, Any], members: int, trainer: Trainer | None
+) -> Sequence[SumRun]:
     """Return finished fits on all rows, different in their starting weights and the order of the rows."""
-    if not members:
-        return []
-    table, options = recipe.table(inputs), replace(recipe.decaying(chosen["decay"]), stop=chosen["epochs"])
+    options = replace(recipe.decaying(chosen["decay"]), stop=chosen["epochs"])
+    if trainer is not None:
+        return trainer(inputs, options, [recipe.seed_of(number) for number in range(members)])
+    table = recipe.table(inputs)
 
     def fit(number: int) -> SumRun:
         run = SumRun.start(inputs, options, table, recipe.seed_of(number))

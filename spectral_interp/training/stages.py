@@ -66,20 +66,20 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
     """
     state = identified(path, identity, "run")
     try:
-        run.load_state(state)
+        run.load_state(state["run"])
     except (ValueError, RuntimeError) as error:  # torch's, of the generator
         raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
     return run
 
 
-def identified(path: Path, identity: dict[str, Any], part: str) -> dict[str, Any]:
-    """Return the part "run" or "tape" of a checkpoint.
+def identified(path: Path, identity: dict[str, Any], *parts: str) -> dict[str, Any]:
+    """Return the state in a checkpoint that holds one of the parts "run", "tape" and "stream".
 
     Raises
     ------
     ValueError
         If the file is no checkpoint, or one of another table, other options or another seed (named), or holds
-        no such part.
+        none of the parts.
     """
     state = artifact.read(path, kind=artifact.CHECKPOINT)
     for key, value in identity.items():
@@ -88,10 +88,9 @@ def identified(path: Path, identity: dict[str, Any], part: str) -> dict[str, Any
                 f"expected a checkpoint of the same run in {path}; got another {key}: "
                 f"{reprlib.repr(state['identity'].get(key))} instead of {value!r}; start without it"
             )
-    if part not in state:
+    if not state.keys() & set(parts):
         raise ValueError(f"expected a checkpoint of the same form in {path}; got another; start without it")
-    found: dict[str, Any] = state[part]
-    return found
+    return state
 
 
 def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:

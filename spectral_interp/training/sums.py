@@ -105,7 +105,7 @@ class SumOptions:
 SCORED_ROWS, LEAST_SCORED = 30_000, 3_000
 """Rows of a score test, at most, of all outputs together, but :data:`LEAST_SCORED`."""
 
-ARRAYS = "weights", "average", "mean", "square", "warm"
+ARRAYS = "weights", "average", "mean", "square"
 FACTORS = "factors"
 
 
@@ -146,8 +146,7 @@ class SumRun:
         weights = _initial(inputs, options, rng)
         factors = _linked(inputs, options, rng, weights)
         room = [_aligned(weights.shape) for _ in range(4)]
-        warm = _aligned((len(table.y), len(weights), LANES))
-        warm[:] = UNKNOWN
+        warm = _unknown(len(table.y), len(weights))
         mean, square, gradient, average = room
         for array in (mean, square, gradient):
             array[:] = 0
@@ -168,17 +167,13 @@ class SumRun:
         FloatingPointError
             If a loss is not finite.
         """
-        options, n = self.options, len(self.table.y)
+        options, n, weight = self.options, len(self.table.y), self.row_weights
         batches = math.ceil(n / options.batch_size)
         rates = one_cycle(options.n_epochs * batches, options.learning_rate * options.scale)
-        ends = np.arange(batches + 1) * n // batches
-        y, weight = self.table.y.astype(np.float32), self.row_weights
-        out = _aligned((int(np.diff(ends).max()), *self.weights.shape[:1], *self.weights.shape[2:]))
         for epoch in range(len(self.history) + 1, options.stop + 1):
-            begun, loss = time.perf_counter(), 0.0
+            begun = time.perf_counter()
             order = np.random.default_rng([self.seed, epoch]).permutation(n)
-            for a, b in pairwise(ends):
-                loss += self._step(order[a:b], y, weight, out, float(rates[self.steps]))
+            loss = self.visit(order, rates[self.steps : self.steps + batches], weight)
             train = _finite(loss / float(weight.sum(dtype=np.float64)), f"epoch {epoch}")
             validation = math.nan
             if held is not None:
@@ -187,6 +182,26 @@ class SumRun:
             event = Epoch(epoch, train, validation, float(rates[self.steps - 1]), time.perf_counter() - begun)
             self.history.append(event)
             yield event
+
+    def visit(self, order: IntArray, rates: FloatArray, weight: npt.NDArray[np.float32]) -> float:
+        """Take a step for every rate, in one pass over the rows, and return the sum of their losses before.
+
+        Parameters
+        ----------
+        order, weight : ndarray, shape (n,)
+            Order and weights of the rows.
+        rates : ndarray, shape (steps,)
+        """
+        ends = np.arange(len(rates) + 1) * len(order) // len(rates)
+        y, loss = self.table.y.astype(np.float32), 0.0
+        out = _aligned((int(np.diff(ends).max()), *self.weights.shape[:1], *self.weights.shape[2:]))
+        for (a, b), rate in zip(pairwise(ends), rates, strict=True):
+            loss += self._step(order[a:b], y, weight, out, float(rate))
+        return loss
+
+    def turn_to(self, table: SparseTable) -> None:
+        """Go on with other rows."""
+        self.table, self.warm = table, _unknown(len(table.y), len(self.weights))
 
     @property
     def row_weights(self) -> npt.NDArray[np.float32]:
@@ -306,8 +321,7 @@ class SumRun:
         """Return the derivatives of the weighted losses in the matrices, (n, blocks, 2 d - 1, LANES)."""
         n, options = len(self.table.y), self.options
         out = _aligned((n, *self.average.shape[:1], *self.average.shape[2:]))
-        warm = _aligned((n, len(self.average), LANES))
-        warm[:] = UNKNOWN
+        warm = _unknown(n, len(self.average))
         y, order, loss = self.table.y.astype(np.float32), order_of(options.dim), CODES[options.loss]
         rows = np.arange(n)
         table = (*self.table.rows, rows, y, self.row_weights)
@@ -323,7 +337,7 @@ class SumRun:
         """Take the :meth:`result` of a fit like this one; ValueError if it is another's."""
         self.history = events_of(result["history"])
         if "average" in result:
-            self._set({"average": result["average"]})
+            self.put({"average": result["average"]})
 
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values from which :meth:`load_state` takes the fit up again."""
@@ -337,16 +351,22 @@ class SumRun:
         """Continue from a :meth:`state`; ValueError if it is none of this fit."""
         if missing := set(self._arrays) - state.keys():
             raise ValueError(f"expected {', '.join(sorted(missing))} in the state of a fit; got none")
-        self._set({name: state[name] for name in self._arrays})
+        self.put({name: state[name] for name in self._arrays})
         self.steps = state["steps"]
         self.history = events_of(state["history"])
 
     @property
-    def _arrays(self) -> tuple[str, ...]:
-        """Names of the arrays that a state holds."""
+    def between(self) -> tuple[str, ...]:
+        """Names of the arrays that a state between two tables holds."""
         return (*ARRAYS, FACTORS) if len(self.inputs.chains) else ARRAYS
 
-    def _set(self, arrays: dict[str, torch.Tensor]) -> None:
+    @property
+    def _arrays(self) -> tuple[str, ...]:
+        """Names of the arrays that a state holds."""
+        return (*self.between, "warm")
+
+    def put(self, arrays: dict[str, torch.Tensor]) -> None:
+        """Take arrays by their names; ValueError if they are another fit's."""
         for name, found in arrays.items():
             own = getattr(self, name)
             if own.shape != tuple(found.shape):
@@ -460,6 +480,13 @@ def _linked(inputs: Inputs, options: SumOptions, rng: np.random.Generator, weigh
     factors[0][:, chains.unused] = 0
     chains.set_nodes(weights, factors[0])
     return factors
+
+
+def _unknown(n: int, blocks: int) -> Weights:
+    """Return eigenvalues of n rows that have not been computed, (n, blocks, LANES)."""
+    warm = _aligned((n, blocks, LANES))
+    warm[:] = UNKNOWN
+    return warm
 
 
 def _aligned(shape: tuple[int, ...]) -> Weights:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray
 from .._common.caching import cached_property
+from .._common.messages import Found
 from ..pencil import SpectralFunction
 from .model import ModelView, view_of
 from .wrapped import transformed, unwrapped
@@ -48,7 +49,7 @@ class Rows:
     label_name : str
         What the labels are, such as "line" or the name of a column of ids; empty if the table does not name
         its index.
-    unknown : tuple of str
+    unknown : tuple of Found
         What their table holds that the model does not know, a sentence each.
 
     Examples
@@ -64,7 +65,7 @@ class Rows:
     data: npt.NDArray[Any]
     labels: npt.NDArray[Any]
     label_name: str = ""
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[Found, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.encoded) == len(self.data) == len(self.labels):

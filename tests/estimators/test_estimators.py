@@ -7,7 +7,7 @@ import torch
 from sklearn.base import clone
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, load
-from spectral_interp.estimators.choice import estimator_for
+from spectral_interp.estimators.classifier import estimator_for
 
 
 def test_predictions_are_in_the_targets_unit(regressor, diabetes):

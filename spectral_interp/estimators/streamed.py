@@ -1,0 +1,215 @@
+"""Fitting on tables that are larger than memory."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._common.messages import Found, Totals, warn_of
+from ..streams import Source
+from ..streams.blocks import Blocks, Encoded, rows_of_block, write_blocks
+from ..streams.sample import Drawn, Part, Roles, draw
+from ..tables.encoder import TableEncoder
+from ..training import TrainingRows
+from ..training.partition import Partition
+from ..view.hats import features
+from .forms import Saving
+from .validation import check_parameters, made_by
+
+STORED_ROWS = 1_000
+"""Held-out rows that a model keeps."""
+
+
+class FitsBatches:
+    """An estimator that can be fitted on a table it reads in batches."""
+
+    def fit_batches(
+        self: Any,
+        source: Any,
+        *,
+        target: str,
+        weight: str | None = None,
+        checkpoint: str | Path | None = None,
+        every: int = 10,
+        resume: str | Path | None = None,
+        scratch: str | Path | None = None,
+    ) -> Any:
+        """Fit encoder and model on a table that need not fit into memory.
+
+        The first pass draws 100,000 different rows by their hashes; on these the encoding, the form, knots,
+        pairs and starting weights are chosen. A tenth of all different rows, at most 50,000, is held out and
+        chooses nothing. The second pass encodes the other rows and writes them to files in ``scratch``, 8
+        bytes a column and 24 a row, dealt by their hashes. At least five passes over these files train the
+        model. The result depends on the content of the rows, not on their order or on the size of batches.
+        A table of at most 100,000 rows is fitted as :meth:`fit` does.
+
+        Parameters
+        ----------
+        source : str, Path, list of these, DataFrame, table, Dataset, iterable or callable
+            Path of a Parquet or CSV file, or of a folder of such; or batches, which must be readable twice:
+            see :meth:`spectral_interp.streams.Source.of`.
+        target : str
+            Column to predict.
+        weight : str, optional
+            Column of row weights.
+        checkpoint : str or Path, optional
+            File that training writes its state to.
+        every : int
+            Epochs on the sample, and files of at most 131,072 rows, between checkpoints.
+        resume : str or Path, optional
+            Checkpoint of the same fit to continue from; the result is the same to the bit.
+        scratch : str or Path, optional
+            Folder for the encoded rows, which is made, and stays. By default one beside ``checkpoint``, or
+            else in the system's folder for temporary files; it is removed after the fit.
+
+        Returns
+        -------
+        self
+            ``heldout_`` has up to 1,000 of the rows held out, and ``history_`` the losses of every pass.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in :meth:`fit`; or if files change while they are read, or batches can be read only once.
+        OSError
+            If files cannot be read or written.
+
+        Warns
+        -----
+        UserWarning
+            If rows have no target, or hold values that the sample does not.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from spectral_interp import SpectralRegressor
+        >>> table = pd.DataFrame({"x": np.arange(40.0), "y": np.arange(40.0) ** 2})
+        >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
+        >>> est.fit_batches(table, target="y").predict(table[["x"]]).shape
+        (40,)
+        """
+        check_parameters(self)
+        source, roles = Source.of(source), self.roles(target, weight)
+        return self.fit_drawn(
+            source,
+            roles,
+            draw_from(source, roles),
+            checkpoint=checkpoint,
+            every=every,
+            resume=resume,
+            scratch=scratch,
+        )
+
+    def roles(self: Any, target: str, weight: str | None = None) -> Roles:
+        """Return the roles of the columns of a table to fit."""
+        return Roles(target, weight, tuple(self.drop or ()), tuple(self.na_values or ()))
+
+    def fit_drawn(
+        self: Any,
+        source: Source,
+        roles: Roles,
+        drawn: Drawn | Part,
+        *,
+        checkpoint: str | Path | None = None,
+        every: int = 10,
+        resume: str | Path | None = None,
+        scratch: str | Path | None = None,
+    ) -> Any:
+        """Fit as :meth:`fit_batches` does, after the first pass over the source."""
+        if isinstance(drawn, Part):
+            weight = None if roles.weight is None else drawn.weight
+            saving = {"checkpoint": checkpoint, "every": every, "resume": resume}
+            return self.fit(drawn.frame, drawn.targets, weight, **saving)
+        self.target_name_ = roles.target
+        frame, y, names = self._checked(drawn.sample.frame, drawn.sample.targets)
+        table = frame, self._encode_targets(np.asarray(y)), drawn.sample.weight
+        with _folder(scratch, checkpoint) as folder:
+            blocks = partial(_blocks, self, source, roles, drawn, folder)
+            saved = partial(Saving, checkpoint, every, resume)
+            self._fit_distinct(*table, names, made_by(drawn.n_rows), saved, blocks)
+        held = drawn.held.take(slice(STORED_ROWS))
+        self.heldout_ = held.frame, held.targets
+        return self
+
+
+def draw_from(source: Source, roles: Roles) -> Drawn | Part:
+    """Return what a first pass over a source draws; ValueError if there could be no second."""
+    if source.one_pass:
+        raise ValueError(
+            f"expected rows that can be read twice; got {source.name}; pass a callable that returns a new "
+            "iterator"
+        )
+    return draw(source.frames(), roles, source.name)
+
+
+@contextmanager
+def _folder(scratch: Any, checkpoint: Any) -> Iterator[Path]:
+    """Lend out a folder for encoded rows."""
+    if scratch is not None:
+        yield Path(scratch)
+    elif checkpoint is not None:
+        folder = Path(f"{checkpoint}-rows")
+        yield folder
+        _remove(folder)
+    else:
+        with tempfile.TemporaryDirectory(prefix="spectral-interp-") as place:
+            yield Path(place) / "rows"
+
+
+def _remove(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+
+def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, data: Partition) -> Blocks:
+    """Return all rows but those held out, encoded in files of a folder."""
+    encoder: TableEncoder = est.encoder_.plain
+    size = rows_of_block(len(encoder.feature_names), len(encoder.axes))
+    n_blocks = math.ceil(drawn.n_rows / size)
+    what = source.identity(), roles, encoder.state(), n_blocks, int(drawn.first_held)
+    identity = hashlib.sha256(repr(what).encode()).hexdigest()
+    files = write_blocks(
+        folder, _encoded(est, encoder, source, roles, drawn), encoder.axes, n_blocks, identity
+    )
+    z, targets = _held(est, encoder, drawn.held)
+    return Blocks(
+        folder,
+        files["identity"],
+        axes=encoder.axes,
+        center=data.center,
+        scale=data.scale,
+        sizes=tuple(files["sizes"]),
+        weight=files["weight"],
+        held=TrainingRows(z, (targets - data.center) / data.scale, drawn.held.weight),
+        verbose=est.verbose,
+    )
+
+
+def _encoded(
+    est: Any, encoder: TableEncoder, source: Source, roles: Roles, drawn: Drawn
+) -> Iterator[Encoded]:
+    """Yield the rows that train, frame by frame; what the sample did not hold is said at the end."""
+    totals = Totals()
+    for frame in source.frames():
+        part = roles.part(frame, source.name)
+        part = part.take(np.flatnonzero(part.keys < drawn.first_held))
+        notes: list[Found] = []
+        u = encoder.coordinates(encoder.select(part.frame), quiet=True, notes=notes)
+        totals.add(notes)
+        yield part.keys, u, est.encode_targets(part.targets), part.weight
+    warn_of([f"beyond the sample, {sentence}" for sentence in totals.sentences()])
+
+
+def _held(est: Any, encoder: TableEncoder, held: Part) -> tuple[Any, Any]:
+    """Return the features and targets of rows held out."""
+    u = encoder.coordinates(encoder.select(held.frame), quiet=True)
+    return features(encoder.axes, (), u), est.encode_targets(held.targets)

@@ -1,0 +1,306 @@
+"""Passes over blocks of rows: fits that are trained side by side, and go on inside a pass after a kill.
+
+A block is read once a pass, for all fits. Each takes the rows of a block in an order of its own, and the
+blocks in an order that all share; the step size runs through one cycle over all passes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from .._common.arrays import FloatArray
+from ..eigen.engine import allowed_threads
+from ..training import Epoch, Run, TrainingRows
+from ..training.inputs import Inputs
+from ..training.loop import mean_loss, visit
+from ..training.run import one_cycle
+from ..training.sums import SparseTable, SumOptions, SumRun, events_of
+from ..training.sums import mean_loss as mean_loss_of_sum
+from .blocks import Blocks
+
+LEAST_PASSES, VISITS = 5, 20_000_000
+"""Passes of one neuron: at least five, and of fewer rows as many as make twenty million visits of a row."""
+
+STATE = "weights", "average", "moments"
+"""Arrays of a run of one neuron that a checkpoint holds."""
+
+
+def passes_of(n_rows: int, most: int) -> int:
+    """Return the number of passes of one neuron over n rows, at most ``most`` where that is above five.
+
+    Examples
+    --------
+    >>> passes_of(200_000, 300), passes_of(8_000_000, 300)
+    (100, 5)
+    """
+    return max(LEAST_PASSES, min(most, math.ceil(VISITS / n_rows)))
+
+
+class Learner(Protocol):
+    """What passes train, and how.
+
+    Attributes
+    ----------
+    seeds : sequence of int
+        Of every fit: the order of its rows.
+    """
+
+    seeds: Sequence[int]
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a step."""
+
+    @property
+    def rate(self) -> float:
+        """Peak of the step size."""
+
+    def start(self, rates: FloatArray) -> None:
+        """Take the step sizes of all passes."""
+
+    def block(self, rows: TrainingRows) -> Any:
+        """Return rows as the fits take them."""
+
+    def visit(self, fit: int, block: Any, order: Any, where: str) -> float:
+        """Take the steps of a pass over the rows of a block, and return the sum of their losses."""
+
+    def loss(self, fit: int, held: Any) -> float:
+        """Return the mean loss of a block of rows."""
+
+    def state(self, fit: int) -> dict[str, Any]:
+        """Return tensors and plain values to go on from."""
+
+    def load_state(self, fit: int, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state`."""
+
+
+@dataclass
+class Passes:
+    """Fits in training on blocks of rows.
+
+    Attributes
+    ----------
+    learner : Learner
+    blocks : Blocks
+    n_passes : int
+    seed : int
+        Of the order of the blocks.
+    every : int
+        Blocks between two calls of ``changed``.
+    changed : callable, optional
+        Called to write a checkpoint.
+    done : int
+        Blocks visited, in all passes together.
+    losses : list of float
+        Summed losses of every fit in the pass that has begun.
+    """
+
+    learner: Learner
+    blocks: Blocks
+    n_passes: int
+    seed: int
+    every: int = 10
+    changed: Callable[[], None] | None = None
+    done: int = 0
+    losses: list[float] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
+
+    def train(self) -> list[Epoch]:
+        """Train to the end, and return an event per pass, with losses that are means over the fits.
+
+        Raises
+        ------
+        FloatingPointError
+            If a loss is not finite.
+        """
+        held = self.learner.block(self.blocks.held)
+        steps = [math.ceil(size / self.learner.batch_size) for size in self.blocks.sizes]
+        rates = one_cycle(self.n_passes * sum(steps), self.learner.rate)
+        self.learner.start(rates)
+        count, total = len(self.blocks), self.n_passes * self.blocks.n_rows
+        quiet = None if self.blocks.verbose else True
+        with (
+            ThreadPoolExecutor(max(1, min(allowed_threads(), len(self.learner.seeds)))) as pool,
+            tqdm(total=total, unit="row", unit_scale=True, disable=quiet, leave=False) as bar,
+        ):
+            begun = time.perf_counter()
+            for place, block in self._order():
+                bar.update(self.blocks.sizes[block])
+                if place < self.done:
+                    continue
+                self._visit(pool, place, block)
+                if self.done % count == 0:
+                    number = self.done // count
+                    self._end_pass(number, held, float(rates[number * sum(steps) - 1]), begun)
+                    begun = time.perf_counter()
+                if self.changed is not None and self.done % self.every == 0:
+                    self.changed()
+        return self.history
+
+    def _order(self) -> Iterator[tuple[int, int]]:
+        """Yield the number of every visit and its block."""
+        for number in range(self.n_passes):
+            order = np.random.default_rng([self.seed, number]).permutation(len(self.blocks))
+            yield from enumerate(order.tolist(), number * len(self.blocks))
+
+    def _visit(self, pool: ThreadPoolExecutor, place: int, block: int) -> None:
+        """Train every fit on a block."""
+        size, where = self.blocks.sizes[block], f"pass {1 + place // len(self.blocks)}"
+        rows = self.learner.block(self.blocks.read(block))
+
+        def fit(number: int) -> float:
+            order = np.random.default_rng([self.learner.seeds[number], place]).permutation(size)
+            return self.learner.visit(number, rows, order, where)
+
+        found = list(pool.map(fit, range(len(self.learner.seeds)))) if size else []
+        if found:
+            before = self.losses or [0.0] * len(found)
+            self.losses = [own + more for own, more in zip(before, found, strict=True)]
+        self.done += 1
+
+    def _end_pass(self, number: int, held: Any, rate: float, begun: float) -> None:
+        """Note a pass."""
+        train = float(np.mean(self.losses)) / self.blocks.n_rows
+        validation = float(np.mean([self.learner.loss(fit, held) for fit in range(len(self.losses))]))
+        if not math.isfinite(train + validation):
+            raise FloatingPointError(
+                f"expected a finite loss; got {train} in pass {number}, {validation} of rows held out: the "
+                "weights have grown too large"
+            )
+        self.history.append(Epoch(number, train, validation, rate, time.perf_counter() - begun))
+        self.losses = []
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values from which :meth:`load_state` goes on."""
+        return {
+            "done": self.done,
+            "losses": list(self.losses),
+            "history": [asdict(event) for event in self.history],
+            "fits": [self.learner.state(fit) for fit in range(len(self.learner.seeds))],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from a :meth:`state`; ValueError if it is none of these fits."""
+        if len(state["fits"]) != len(self.learner.seeds):
+            raise ValueError(f"expected {len(self.learner.seeds)} fits; got {len(state['fits'])}")
+        if not 0 <= state["done"] <= self.n_passes * len(self.blocks):
+            raise ValueError(
+                f"expected at most {self.n_passes * len(self.blocks)} blocks; got {state['done']}"
+            )
+        for fit, own in enumerate(state["fits"]):
+            self.learner.load_state(fit, own)
+        self.done, self.losses = state["done"], list(state["losses"])
+        self.history = events_of(state["history"])
+
+
+@dataclass
+class Sums:
+    """Members of the sum form."""
+
+    inputs: Inputs
+    options: SumOptions
+    seeds: Sequence[int]
+    runs: list[SumRun] = field(default_factory=list)
+    rates: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        none = np.empty((0, sum(axis.plain.n_features for axis in self.inputs.axes)))
+        table = SparseTable(self.inputs.sparse(none), np.empty(0), np.empty(0))
+        self.runs = [SumRun.start(self.inputs, self.options, table, seed) for seed in self.seeds]
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a step."""
+        return self.options.batch_size
+
+    @property
+    def rate(self) -> float:
+        """Peak of the step size."""
+        return self.options.learning_rate * self.options.scale
+
+    def block(self, rows: TrainingRows) -> SparseTable:
+        """Return rows as the inputs see them."""
+        return SparseTable(self.inputs.sparse(rows.z), rows.y, rows.weight)
+
+    def start(self, rates: FloatArray) -> None:
+        """Take the step sizes of all passes."""
+        self.rates = rates
+
+    def visit(self, fit: int, block: SparseTable, order: Any, where: str) -> float:
+        """Train a member on a block."""
+        run = self.runs[fit]
+        run.turn_to(block)
+        ahead = self.rates[run.steps : run.steps + math.ceil(len(order) / self.batch_size)]
+        return run.visit(order, ahead, block.weight.astype(np.float32))
+
+    def loss(self, fit: int, held: SparseTable) -> float:
+        """Return the loss of the averaged weights."""
+        return mean_loss_of_sum(self.runs[fit].predict(held.rows), held, self.options.loss)
+
+    def state(self, fit: int) -> dict[str, Any]:
+        """Return the state of a member between two blocks."""
+        run = self.runs[fit]
+        return {name: torch.tensor(getattr(run, name)) for name in run.between} | {"steps": run.steps}
+
+    def load_state(self, fit: int, state: dict[str, Any]) -> None:
+        """Set a member to a state; ValueError if it is another's."""
+        run = self.runs[fit]
+        run.put({name: state[name] for name in run.between})
+        run.steps = state["steps"]
+
+
+@dataclass
+class Neuron:
+    """One neuron, which goes on from what a run on a sample has come to."""
+
+    run: Run
+    seeds: Sequence[int]
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a step."""
+        return self.run.options.batch_size
+
+    @property
+    def rate(self) -> float:
+        """Peak of the step size."""
+        return self.run.options.learning_rate
+
+    def block(self, rows: TrainingRows) -> TrainingRows:
+        """Return the rows as they are."""
+        return rows
+
+    def start(self, rates: FloatArray) -> None:
+        """Take the step sizes of all passes."""
+        self.run.rates = rates
+
+    def visit(self, fit: int, block: TrainingRows, order: Any, where: str) -> float:
+        """Train on a block."""
+        return visit(self.run, block, order, where)
+
+    def loss(self, fit: int, held: TrainingRows) -> float:
+        """Return the loss of the averaged weights."""
+        with self.run.averaged() as module:
+            return mean_loss(module, held, self.run.options.loss)
+
+    def state(self, fit: int) -> dict[str, Any]:
+        """Return the state between two blocks."""
+        return {name: torch.tensor(getattr(self.run, name)) for name in STATE} | {"steps": self.run.steps}
+
+    def load_state(self, fit: int, state: dict[str, Any]) -> None:
+        """Set the run to a state; ValueError if it is another's."""
+        for name in STATE:
+            own = getattr(self.run, name)
+            if own.shape != tuple(state[name].shape):
+                raise ValueError(f"expected {name} of shape {own.shape}; got {tuple(state[name].shape)}")
+            own[:] = state[name].numpy()
+        self.run.steps = state["steps"]

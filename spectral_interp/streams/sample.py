@@ -1,0 +1,216 @@
+"""One pass over a table: a sample to choose a model on and rows held out, both drawn by the hashes of rows.
+
+The different rows with the smallest hashes are a sample without replacement, and so are those with the
+largest. Neither depends on the order of the rows or on the frames they come in, and equal rows stay together.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .._common.arrays import FloatArray
+from .._common.messages import shown
+from ..tables.encoder import without_columns
+from ..tables.parsing import is_numeric
+from ..tables.reading import split_target, split_weight
+from ..training.partition import row_keys
+from ..view.levels import text_of
+
+SAMPLE_ROWS = 100_000
+"""Different rows on which a model is chosen; a table of no more rows is trained on in memory."""
+
+HELD_ROWS, HELD_SHARE = 50_000, 0.1
+"""Different rows held out, at most, and as a share of all."""
+
+KEYS = 2.0**64
+"""Number of hashes."""
+
+Keys = npt.NDArray[np.uint64]
+
+
+class Part(NamedTuple):
+    """Rows of a table: columns (n, c), targets, weights and hashes (n,)."""
+
+    frame: pd.DataFrame
+    targets: pd.Series
+    weight: FloatArray
+    keys: Keys
+
+    def take(self, places: Any) -> Part:
+        """Return some of the rows."""
+        return Part(
+            self.frame.iloc[places], self.targets.iloc[places], self.weight[places], self.keys[places]
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Part]) -> Part:
+        """Return the rows of several parts."""
+        frames, targets, weights, keys = zip(*parts, strict=True)
+        return cls(pd.concat(frames), pd.concat(targets), np.concatenate(weights), np.concatenate(keys))
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Roles of columns: the target, the weight, those not used; and texts that count as missing."""
+
+    target: str
+    weight: str | None = None
+    drop: Collection[str] = ()
+    na_values: Collection[str] = ()
+
+    def part(self, frame: pd.DataFrame, source: str) -> Part:
+        """Return the rows of a frame that have a target and a weight above zero.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing or cannot be used; it is named.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # rows without a target are counted over all frames
+            X, y = split_target(frame, self.target, source, na_values=self.na_values, keep=True)
+        weight = np.ones(len(X))
+        if self.weight is not None:
+            X, weight = split_weight(X, self.weight, source)
+        kept = y.notna().to_numpy(dtype=bool) & (weight > 0)
+        X, y = X[kept], y[kept]
+        return Part(X, y, weight[kept], row_keys(without_columns(X, self.drop), _comparable(y)))
+
+
+def _comparable(y: pd.Series) -> npt.NDArray[Any]:
+    """Return targets (n,) whose equality does not depend on the type of the column."""
+    if is_numeric(y.dtype) or pd.api.types.is_bool_dtype(y.dtype):
+        return y.to_numpy(dtype=np.float64)
+    codes, labels = pd.factorize(y)
+    return np.array([text_of(label) for label in labels], dtype=object)[codes]
+
+
+@dataclass
+class Extreme:
+    """The different rows with the smallest ranks of all that were added, equal ones with their weights added.
+
+    Attributes
+    ----------
+    most : int
+        Number of rows to keep.
+    rank : callable
+        Takes hashes (n,) to their ranks (n,), an order of the hashes.
+    """
+
+    most: int
+    rank: Callable[[Keys], Keys]
+    parts: list[Part] = field(default_factory=list)
+    last: int = int(KEYS) - 1
+    waiting: int = 0
+
+    def add(self, part: Part) -> None:
+        """Take in the rows that are among the first."""
+        first = self.rank(part.keys) <= np.uint64(self.last)
+        if not first.any():
+            return
+        self.parts.append(part.take(np.flatnonzero(first)))
+        self.waiting += int(first.sum())
+        if self.waiting > self.most:
+            self.settle()
+
+    def settle(self) -> Part:
+        """Merge equal rows, leave out those beyond :attr:`most`, and return the rows by ascending rank."""
+        whole = Part.joined(self.parts)
+        ranks, first, group = np.unique(self.rank(whole.keys), return_index=True, return_inverse=True)
+        weight = np.bincount(group, weights=whole.weight)[: self.most]
+        kept = whole.take(first[: self.most])._replace(weight=weight.astype(np.float64))
+        if len(ranks) >= self.most:
+            self.last = int(ranks[self.most - 1])
+        self.parts, self.waiting = [kept], 0
+        return kept
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What one pass over a large table drew.
+
+    Attributes
+    ----------
+    sample : Part
+        Rows to choose a model on, by ascending hash.
+    held : Part
+        Rows held out, by descending hash.
+    n_rows : int
+        Rows with a target and a weight.
+    """
+
+    sample: Part
+    held: Part
+    n_rows: int
+
+    @property
+    def first_held(self) -> np.uint64:
+        """Hash from which on rows are held out."""
+        last: np.uint64 = self.held.keys[-1]
+        return last
+
+
+def draw(frames: Iterable[pd.DataFrame], roles: Roles, source: str) -> Drawn | Part:
+    """Draw a sample and rows held out from a table, in one pass; of a small table return the rows.
+
+    Parameters
+    ----------
+    frames : iterable of DataFrame
+    roles : Roles
+    source : str
+        Name of the table, for messages.
+
+    Raises
+    ------
+    ValueError
+        If no row has a target, or a column is missing or cannot be used; it is named.
+
+    Warns
+    -----
+    UserWarning
+        If rows have no target.
+    """
+    smallest, largest = Extreme(SAMPLE_ROWS, _same), Extreme(HELD_ROWS, np.invert)
+    small: list[Part] | None = []
+    n_read = n_rows = 0
+    for frame in frames:
+        part = roles.part(frame, source)
+        n_read, n_rows = n_read + len(frame), n_rows + len(part.keys)
+        if small is not None:
+            small = [*small, part] if n_rows <= SAMPLE_ROWS else None
+        for drawn in (smallest, largest):
+            drawn.add(part)
+    if not n_rows:
+        raise ValueError(f"expected rows with a value of {shown(roles.target)} in {source}; got none")
+    if n_rows < n_read:
+        warnings.warn(
+            f"{n_read - n_rows:,} of {n_read:,} rows of {source} have no value of {shown(roles.target)} or "
+            "no weight; they are left out",
+            stacklevel=3,
+        )
+    if small is not None:
+        return Part.joined(small)
+    return _apart(smallest.settle(), largest.settle(), n_rows)
+
+
+def _apart(sample: Part, held: Part, n_rows: int) -> Drawn:
+    """Return a sample and at most a tenth of the different rows, held out, that are not in it.
+
+    The number of different rows is estimated from the largest of the smallest hashes (Bar-Yossef et al.,
+    *Counting distinct elements in a data stream*, 2002).
+    """
+    share = float(sample.keys[-1]) / KEYS
+    different = len(sample.keys) / share if len(sample.keys) == SAMPLE_ROWS else len(sample.keys)
+    held = held.take(slice(max(1, min(len(held.keys), round(HELD_SHARE * different)))))
+    return Drawn(sample.take(np.flatnonzero(sample.keys < held.keys[-1])), held, n_rows)
+
+
+def _same(keys: Keys) -> Keys:
+    return keys

@@ -1,0 +1,356 @@
+"""Fitting on tables that are read in batches, with small blocks and samples in place of large ones."""
+
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spectral_interp import SpectralClassifier, SpectralRegressor, certify, load
+from spectral_interp.streams import Source, blocks, passes, sample
+from spectral_interp.streams.sample import KEYS, Extreme, Roles
+from spectral_interp.training import selection
+from spectral_interp.training.partition import row_keys
+
+N = 1_500
+ROOT = Path(__file__).parents[2]
+
+
+def table(n=N, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.standard_normal((n, 3)).round(3), columns=["a", "b", "c"])
+    frame["town"] = np.array(["Oslo", "Bergen", "Trondheim"], dtype=object)[rng.integers(0, 3, n)]
+    frame.loc[rng.random(n) < 0.1, "c"] = np.nan
+    frame["y"] = np.sin(2 * frame.a) + frame.b * (frame.town == "Oslo") + 0.1 * rng.standard_normal(n)
+    return frame
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(sample, "SAMPLE_ROWS", 400)
+    monkeypatch.setattr(sample, "HELD_ROWS", 200)
+    monkeypatch.setattr(blocks, "LEAST_ROWS", 200)
+    monkeypatch.setattr(blocks, "MOST_ROWS", 300)
+    monkeypatch.setattr(passes, "VISITS", 10_000)
+    monkeypatch.setattr(selection, "LEAST_STEPS", 200)
+
+
+FORMS = {"single": {"form": "single", "dim": 4, "n_epochs": 8}, "sum": {"form": "sum", "members": 2}}
+
+
+def fitted(source, form="single", kind=SpectralRegressor, *, own=None, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        est = kind(random_state=0, **FORMS[form], **(own or {}))
+        return est.fit_batches(source, target="y", **options)
+
+
+def write(frame, path):
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+
+
+def weights(est):
+    return [tensor.numpy().tobytes() for tensor in est.module_.state_dict().values()]
+
+
+# ------------------------------------------------------------------------------------------- sample
+
+
+def test_extremes_are_those_of_all_rows_together():
+    frame = pd.concat([table(), table()[:50]], ignore_index=True)
+    part = Roles("y").part(frame, "t")
+    keys, counts = np.unique(part.keys, return_counts=True)
+    lowest, highest = Extreme(100, lambda keys: keys), Extreme(40, np.invert)
+    for start in range(0, len(frame), 77):
+        for drawn in (lowest, highest):
+            drawn.add(part.take(np.arange(start, min(start + 77, len(frame)))))
+    assert (lowest.settle().keys == keys[:100]).all()
+    assert (lowest.settle().weight == counts[:100]).all()
+    assert (highest.settle().keys == keys[::-1][:40]).all()
+
+
+def test_keys_do_not_depend_on_how_columns_are_stored():
+    frame = pd.DataFrame({"n": [1, 2], "t": ["x", "y"]})
+    other = frame.astype({"n": np.float32, "t": "category"})
+    targets = np.array([0.0, 1.0])
+    assert (row_keys(frame, targets) == row_keys(other, targets)).all()
+    assert (row_keys(frame, targets) != row_keys(frame[::-1], targets)).all()
+
+
+def test_rows_held_out_are_a_share_of_different_rows_and_in_no_sample():
+    frame = pd.concat([table()] * 3, ignore_index=True)
+    drawn = sample.draw([frame], Roles("y"), "t")
+    assert 0.07 * N < len(drawn.held.keys) < 0.13 * N
+    assert drawn.sample.keys[-1] < drawn.first_held
+    assert (drawn.sample.weight == 3).all()
+    assert drawn.n_rows == 3 * N
+    assert drawn.sample.keys[-1] == pytest.approx(KEYS * 400 / N, rel=0.2)
+
+
+def test_of_few_different_rows_all_are_drawn_or_held_out():
+    frame = pd.concat([table(100)] * 6, ignore_index=True)
+    drawn = sample.draw([frame], Roles("y"), "t")
+    assert len(drawn.sample.keys) == 90
+    assert len(drawn.held.keys) == 10
+
+
+# ------------------------------------------------------------------------------------------- blocks
+
+
+def test_blocks_are_the_different_rows_in_an_order_of_their_own(tmp_path):
+    frame = pd.concat([table(), table()[:30]], ignore_index=True)
+    found = {}
+    for name, rows in {"one": frame, "other": frame.sample(frac=1, random_state=1)}.items():
+        fitted(rows, scratch=tmp_path / name)
+        files = sorted((tmp_path / name).glob("0*.npy"))
+        assert len(files) > 3
+        found[name] = [np.load(file) for file in files]
+    for one, other in zip(*found.values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    rows = np.concatenate(found["one"])
+    drawn = sample.draw([frame], Roles("y"), "t")
+    part = Roles("y").part(frame, "t")
+    assert len(rows) == len(np.unique(part.keys)) - len(drawn.held.keys)
+    assert rows[:, -1].sum() == len(frame) - drawn.held.weight.sum()
+    assert np.isin(rows[:, -2], frame.y).all()
+    assert not np.isin(drawn.held.targets, rows[:, -2]).any()
+
+
+def test_a_block_is_a_random_part_of_a_sorted_table(tmp_path):
+    frame = table().sort_values("y")
+    fitted(frame, scratch=tmp_path / "rows")
+    means = [np.load(file)[:, -2].mean() for file in sorted((tmp_path / "rows").glob("0*.npy"))]
+    spread = frame.y.std() / np.sqrt(len(frame) / len(means))
+    assert np.ptp(means) < 6 * spread
+
+
+# ------------------------------------------------------------------------------------------- fits
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_small_table_is_fitted_in_memory(form):
+    frame = table(300)
+    own, whole = fitted(Source.of(frame, rows=70), form), SpectralRegressor(random_state=0, **FORMS[form])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        whole.fit(frame.drop(columns="y"), frame.y)
+    assert weights(own) == weights(whole)
+    assert own.background_.equals(whole.background_)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_fit_depends_on_the_content_of_the_rows_alone(form, tmp_path):
+    frame = table()
+    mixed = frame.sample(frac=1, random_state=2)
+    for number in range(3):
+        write(mixed[number::3], tmp_path / f"{number}.parquet")
+    one, other = fitted(frame, form), fitted(Source.of(tmp_path, rows=111), form)
+    assert weights(one) == weights(other)
+    assert (one.trained_on_ == other.trained_on_).all()
+    assert one.background_.equals(other.background_)
+    held, again = one.heldout_, other.heldout_
+    assert held[0].reset_index(drop=True).equals(again[0].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_rows_train(form, monkeypatch):
+    """A fit on a stream is as good as one in memory, and better than one on the sample."""
+    monkeypatch.setattr(passes, "VISITS", 160_000)
+    own = {"dim": 6, "n_epochs": 40} if form == "single" else {"members": 2}
+    frame, fresh = table(4_000), table(2_000, seed=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        est = SpectralRegressor(random_state=0, form=form, **own)
+        streamed = est.fit_batches(frame, target="y").evaluate(fresh.drop(columns="y"), fresh.y)["R²"]
+        whole = est.fit(frame.drop(columns="y"), frame.y).evaluate(fresh.drop(columns="y"), fresh.y)["R²"]
+        some = frame[:400]
+        few = est.fit(some.drop(columns="y"), some.y).evaluate(fresh.drop(columns="y"), fresh.y)["R²"]
+    assert streamed > whole - 0.01
+    assert streamed > few
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_classes_weights_and_promises(form):
+    frame = table()
+    frame["y"] = np.where(frame.y > 0.3, "high", "low")
+    frame["w"] = np.random.default_rng(0).integers(0, 3, len(frame))
+    est = fitted(frame, form, SpectralClassifier, own={"monotone": {"b": -1}}, weight="w")
+    assert est.classes_.tolist() == ["high", "low"]
+    assert est.encoder_.names == ("a", "b", "c", "town")
+    assert certify(est).column("b")["monotone"] == -1
+    assert est.evaluate(*est.heldout_)["AUC"] > 0.75
+    three = frame.drop(columns="w").assign(y=pd.cut(table().y, 3, labels=["x", "y", "z"]).astype(object))
+    many = fitted(three, form, SpectralClassifier)
+    assert many.predict_proba(three.drop(columns="y")[:5]).shape == (5, 3)
+
+
+def test_a_saved_model_is_the_fitted_one(tmp_path):
+    est = fitted(table())
+    est.save(tmp_path / "m.pt")
+    again = load(tmp_path / "m.pt")
+    X = table().drop(columns="y")
+    assert (again.predict(X) == est.predict(X)).all()
+    assert again.background_of_ == len(table()) - len(sample.draw([table()], Roles("y"), "t").held.keys)
+    assert again.count_trained_on(X[:100]) > 50
+
+
+# ------------------------------------------------------------------------------------------- going on
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_fit_goes_on_inside_a_pass(form, tmp_path, monkeypatch):
+    frame, path = table(), tmp_path / "state.pt"
+    whole = fitted(frame, form)
+    visit, left = passes.Passes._visit, [7]
+
+    def stopping(self, *given):
+        left[0] -= 1
+        if not left[0]:
+            raise StoppedError
+        visit(self, *given)
+
+    monkeypatch.setattr(passes.Passes, "_visit", stopping)
+    for more in (7, 1) if form == "sum" else (7, 1, 12):
+        left[0] = more
+        with pytest.raises(StoppedError):
+            fitted(frame, form, checkpoint=path, every=3, resume=path if path.exists() else None)
+    left[0] = -1
+    seen = []
+
+    def watching(self, *given):
+        seen.append(self.done)
+        visit(self, *given)
+
+    monkeypatch.setattr(passes.Passes, "_visit", watching)
+    again = fitted(frame, form, checkpoint=path, every=3, resume=path)
+    assert seen[0] >= 6
+    assert weights(again) == weights(whole)
+    assert not (tmp_path / "state.pt-rows").exists()
+
+
+def test_a_checkpoint_of_other_rows_is_refused(tmp_path):
+    path = tmp_path / "state.pt"
+    fitted(table(), checkpoint=path, every=1)
+    with pytest.raises(ValueError, match="got another table"):
+        fitted(table(seed=1), resume=path)
+    more = pd.concat([table(), table(50, seed=3).assign(a=0.0)])
+    with pytest.raises(ValueError, match=r"got another (table|rows)"):
+        fitted(more, resume=path)
+
+
+KILLED = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from spectral_interp import SpectralRegressor
+from spectral_interp.streams import blocks, passes, sample
+sample.SAMPLE_ROWS, sample.HELD_ROWS, blocks.LEAST_ROWS, blocks.MOST_ROWS = 400, 200, 200, 300
+passes.VISITS = 60_000
+from pathlib import Path
+source, state, out = sys.argv[1:]
+resume = state if Path(state).exists() else None
+est = SpectralRegressor(form="single", dim=4, n_epochs=40, random_state=0)
+print("begun", flush=True)
+est.fit_batches(source, target="y", checkpoint=state, every=5, resume=resume).save(out)
+"""
+
+
+def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path):
+    write(table(), tmp_path / "t.parquet")
+
+    def started(state, out):
+        places = [str(tmp_path / name) for name in ("t.parquet", state, out)]
+        command = [sys.executable, "-c", textwrap.dedent(KILLED), *places]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        return process
+
+    assert started("one", "one.pt").wait() == 0
+    for seconds in (0.3, 1.0):
+        process = started("two", "two.pt")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert started("two", "two.pt").wait() == 0
+    one, two = load(tmp_path / "one.pt"), load(tmp_path / "two.pt")
+    assert weights(one) == weights(two)
+    assert (one.trained_on_ == two.trained_on_).all()
+    losses = [[event["validation_loss"] for event in est.history_] for est in (one, two)]
+    assert losses[0] == losses[1]
+
+
+# ------------------------------------------------------------------------------------------- bad input
+
+
+def test_what_the_sample_did_not_hold_is_said_with_its_column(monkeypatch):
+    frame = table()
+    rare = int(np.argsort(Roles("y").part(frame, "t").keys)[600])
+    frame.loc[rare, "town"] = "Narvik"
+    frame.loc[rare, "a"] = np.nan
+    keys = Roles("y").part(frame, "t").keys
+    assert np.sort(keys)[400] < keys[rare] < np.sort(keys)[-200]  # neither in the sample nor held out
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        SpectralRegressor(random_state=0, **FORMS["single"]).fit_batches(frame, target="y")
+    messages = [str(warning.message) for warning in seen]
+    assert any(
+        re.search("beyond the sample, column 'town' has .* in 1 row of 1 batch.*'Narvik'", m)
+        for m in messages
+    )
+    assert any(
+        "beyond the sample, column 'a' has missing values, of which training had none, in 1 row of 1 batch"
+        in m
+        for m in messages
+    )
+
+
+def test_rows_without_a_target_are_left_out_and_counted():
+    frame = table()
+    frame.loc[::10, "y"] = np.nan
+    with pytest.warns(UserWarning, match=r"150 of 1,500 rows of the table have no value of 'y'"):
+        est = SpectralRegressor(random_state=0, **FORMS["single"]).fit_batches(frame, target="y")
+    assert est.made_by_["training rows"] == 1_350
+
+
+def test_unusable_sources():
+    est = SpectralRegressor(random_state=0, **FORMS["single"])
+    with pytest.raises(ValueError, match=r"expected rows that can be read twice; got .*callable"):
+        est.fit_batches(iter([table()]), target="y")
+    with pytest.raises(ValueError, match="expected the target column 'z' in the table"):
+        est.fit_batches(table(), target="z")
+    with pytest.raises(ValueError, match="expected rows with a value of 'y' in the table; got none"):
+        est.fit_batches(table().assign(y=np.nan), target="y")
+    with pytest.raises(ValueError, match="expected numbers in the target 'y'"):
+        est.fit_batches(table().assign(y="word"), target="y")
+    with pytest.raises(ValueError, match=r"a weight > 0|weights that are numbers"):
+        est.fit_batches(table().assign(w=-1.0), target="y", weight="w")
+
+
+def test_a_file_that_changes_meanwhile(tmp_path):
+    path = tmp_path / "t.parquet"
+    write(table(), path)
+    source = Source.of(path)
+    frames = source.frames
+    passed = []
+
+    def changing():
+        yield from frames()
+        passed.append(True)
+        write(table(N + 1), path)
+
+    source.frames = changing
+    with pytest.raises(ValueError, match=r"expected .*t.parquet as it was when reading began"):
+        fitted(source)
+    assert passed == [True]
