@@ -225,14 +225,14 @@ def _ours(method: str) -> Callable[..., Parts]:
             options = {"exact": None if affordable else False, "random_state": seed}
         if model.view is None:
             raise ValueError(f"expected a spectral function for {method}; got the {model.name} model")
-        parts = METHODS[method](*_seen_by(model.view, rows, reference), **options)
+        parts = METHODS[method](*seen_by(model.view, rows, reference), **options)
         model.evaluations += -(-parts.evaluations // len(model.view.function.neurons))
         return parts
 
     return run
 
 
-def _seen_by(view: ModelView, rows: Rows, reference: FloatArray) -> tuple[Rows, FloatArray]:
+def seen_by(view: ModelView, rows: Rows, reference: FloatArray) -> tuple[Rows, FloatArray]:
     """Return rows and reference rows as a view encodes them: as they are, or as inputs."""
     if (view.axes, view.pairs) == (rows.view.axes, rows.view.pairs):
         return replace(rows, view=view), reference

@@ -3,7 +3,7 @@
 With one indicator a column, ``A(s) = A + Σ_c s_c α_c + Σ_q s_c s_e β_q`` for pairs q of columns c and e. The
 kernel holds the changes of sixteen matrices in the fastest cache and takes one coalition after another. The
 sums over the columns l, l + 1, … of a coalition are kept, so that most of all 2^c cost two additions.
-Coalitions that grow along an order of the columns cost one addition each, and one a pair.
+Coalitions that grow along an order of the columns cost one addition a column, and one a pair.
 """
 
 from __future__ import annotations
@@ -113,24 +113,28 @@ def _plan(content: bytes, shape: tuple[int, int], pairs: tuple[tuple[int, int], 
 
 
 def _grows(masks: Masks) -> bool:
-    """Return whether every coalition has one column, or one more than the coalition before it."""
-    sizes = masks.sum(axis=1)
-    within = (masks[:-1] <= masks[1:]).all(axis=1) & (sizes[1:] == sizes[:-1] + 1)
-    return bool(sizes[0] == 1 and (within | (sizes[1:] == 1)).all())
+    """Return whether every coalition holds the one before it, or begins an order with at most one column."""
+    within = (masks[:-1] <= masks[1:]).all(axis=1) & (masks[:-1] < masks[1:]).any(axis=1)
+    begins = masks.sum(axis=1) <= 1
+    return bool(begins[0] and (within | begins[1:]).all())
 
 
 def _grown(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
-    """Return a plan that adds one column at a time: the running sum is at place 1, the guide is before."""
+    """Return a plan that adds the columns of an order: the running sum is at place 1, the guide is before."""
     s, c = masks.shape
     others = [[(sum(own) - i, c + q) for q, own in enumerate(pairs) if i in own] for i in range(c)]
-    first = masks.sum(axis=1) == 1
-    before = np.vstack([np.zeros_like(masks[:1]), masks[:-1]]) & ~first[:, None]
-    steps, terms = list[tuple[int, ...]](), list[int]()
-    for mask, column, is_first in zip(masks, (masks & ~before).argmax(axis=1).tolist(), first, strict=True):
-        begin = len(terms)
-        terms += [column, *(term for other, term in others[column] if mask[other])]
-        steps.append((0 if is_first else 1, 1, begin, len(terms)))
-    guides = np.where(first, -1, np.arange(s) - 1)
+    kept = np.concatenate([[False], (masks[:-1] <= masks[1:]).all(axis=1)])
+    before = np.vstack([np.zeros_like(masks[:1]), masks[:-1]]) & kept[:, None]
+    row, column = np.nonzero(masks & ~before)
+    added = np.split(column, np.searchsorted(row, np.arange(1, s)))
+    steps, terms, within = list[tuple[int, ...]](), list[int](), set[int]()
+    for new, goes_on in zip((own.tolist() for own in added), kept.tolist(), strict=True):
+        begin, within = len(terms), within if goes_on else set()
+        for i in new:
+            terms += [i, *(term for other, term in others[i] if other in within)]
+            within.add(i)
+        steps.append((int(goes_on), 1, begin, len(terms)))
+    guides = np.where(kept, np.arange(s) - 1, -1)
     return steps, terms, np.arange(1, s + 1), np.repeat(guides[:, None], 3, axis=1)
 
 
