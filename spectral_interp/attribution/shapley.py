@@ -185,7 +185,7 @@ def coalition_values(
 
 
 def mean_values(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Game) -> FloatArray:
-    """Return the mean over the background, less the base, of a row's coalitions (s, c) and members: (s, M)."""
+    """Return the mean over the background, less the base, of a row's coalitions, (s, c): shape (s, M)."""
     neurons, b = changes.neurons, len(changes.reference)
     found = np.zeros((len(masks), len(base)))
     pairs = np.array([pair.columns for pair in changes.view.pairs], dtype=np.intp).reshape(-1, 2)

@@ -319,7 +319,10 @@ def distinct(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.ob
     if column.dtype != object:
         codes, found = pd.factorize(column)
         return codes, np.array([*found, None], dtype=object)[:-1]
-    cells, (of_type, kinds) = column.to_numpy(), types_of(column)
+    cells = column.to_numpy()
+    if types.infer_dtype(cells, skipna=True) == "string":
+        return pd.factorize(cells)
+    of_type, kinds = types_of(column)
     codes, values = np.full(len(cells), -1, dtype=np.intp), list[Any]()
     for place, kind in enumerate(kinds):
         rows = np.flatnonzero(of_type == place)
@@ -334,11 +337,12 @@ def distinct(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.ob
 
 def types_of(column: pd.Series) -> tuple[npt.NDArray[np.intp], list[type]]:
     """Return codes (n,), -1 where a value is missing, and the different types of the values."""
-    cells = np.empty(len(column), dtype=object)
-    cells[:] = list(map(type, column.to_numpy(dtype=object)))
-    cells[column.isna().to_numpy(dtype=bool)] = None
-    codes, kinds = pd.factorize(cells)
-    return codes, list(kinds)
+    cells, present = column.to_numpy(dtype=object), column.notna().to_numpy(dtype=bool)
+    by_id = {id(kind): kind for kind in set(map(type, cells))}
+    ids = np.fromiter(map(id, map(type, cells)), dtype=np.int64, count=len(cells))
+    codes = np.full(len(cells), -1, dtype=np.intp)
+    codes[present], kinds = pd.factorize(ids[present])
+    return codes, [by_id[kind] for kind in kinds.tolist()]
 
 
 def refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:
