@@ -39,7 +39,7 @@ LINE = "line"
 BLANKS = " \t\r\n"
 """What a line holds that is no row."""
 
-FIRST_BLOCK, LARGEST_BLOCK = 2**14, 2**22
+FIRST_BLOCK, LARGEST_BLOCK = 2**14, 2**18
 """Bytes of a CSV file that are checked together: those that begin with the header, and the most."""
 
 TOGETHER = 2**14
