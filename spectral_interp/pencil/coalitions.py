@@ -141,15 +141,18 @@ def _grown(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
 def _nested(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
     """Return a plan for any coalitions: at place l + 1 is the sum over the columns from l on."""
     steps, terms, ends, level = list[tuple[int, ...]](), list[int](), list[int](), [0] * (masks.shape[1] + 1)
+    later = [
+        [(max(own), masks.shape[1] + q) for q, own in enumerate(pairs) if min(own) == i]
+        for i in range(masks.shape[1])
+    ]
     for s, mask in enumerate(masks):
         differs = np.flatnonzero(mask != masks[s - 1]) if s else np.array([masks.shape[1] - 1])
         top = max(differs.tolist(), default=-1)
         for column in range(top, -1, -1):
             level[column] = level[column + 1]
             if mask[column]:
-                with_later = (q for q, own in enumerate(pairs) if min(own) == column and mask[max(own)])
                 first, into = len(terms), column + 1 if column else 0
-                terms += [column, *(masks.shape[1] + q for q in with_later)]
+                terms += [column, *(term for other, term in later[column] if mask[other])]
                 steps.append((level[column], into, first, len(terms)))
                 level[column] = into
         if (top >= 0 or s == 0) and not mask[: top + 1].any():
@@ -164,15 +167,15 @@ def _guides(masks: Masks) -> IntArray:
     They are S − i, S − j and S − i − j for the first two columns that S has, or S − i for any column, three
     times. All come before S; where there are none, the row is -1.
     """
-    found, seen = np.full((len(masks), 3), -1), dict[frozenset[int], int]()
+    found, seen = np.full((len(masks), 3), -1), dict[int, int]()  # by the sum of 2^i
     for place, mask in enumerate(masks):
-        members = np.flatnonzero(mask).tolist()
-        whole = frozenset(members)
-        smaller = [whole.difference(some) for some in (members[:1], members[1:2], members[:2])]
+        members = [1 << i for i in np.flatnonzero(mask).tolist()]
+        whole = sum(members)
+        smaller = [whole - sum(some) for some in (members[:1], members[1:2], members[:2])]
         if len(members) > 1 and all(coalition in seen for coalition in smaller):
             found[place] = [seen[coalition] for coalition in smaller]
         else:
-            found[place] = max((seen.get(whole - {i}, -1) for i in members), default=-1)
+            found[place] = max((seen.get(whole - i, -1) for i in members), default=-1)
         seen[whole] = place
     return found
 
