@@ -179,13 +179,13 @@ def coalition_values(
             group = slice(start, min(start + at_once, n))
             table = np.empty((group.stop - start, total, members))
             for place, row in enumerate(range(start, group.stop)):
-                table[place] = _means(changes, row, masks, base, game)
+                table[place] = mean_values(changes, row, masks, base, game)
                 advance(b * total)
             yield group, table
 
 
-def _means(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Game) -> FloatArray:
-    """Return the mean over the background, less the base, of a row's coalitions and members: (s, M)."""
+def mean_values(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Game) -> FloatArray:
+    """Return the mean over the background, less the base, of a row's coalitions, (s, c): shape (s, M)."""
     neurons, b = changes.neurons, len(changes.reference)
     found = np.zeros((len(masks), len(base)))
     pairs = np.array([pair.columns for pair in changes.view.pairs], dtype=np.intp).reshape(-1, 2)

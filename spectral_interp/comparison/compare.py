@@ -15,6 +15,7 @@ from .._common.markup import block, sentences, table
 from .._common.text import counted
 from ..attribution.explain import METHODS
 from ..attribution.result import Attribution
+from ..attribution.shapley import MOST_PLAYERS
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor
 from ..models.network import LINEAR, MLP, Baseline
@@ -22,7 +23,7 @@ from ..view import Rows, output_rows, rows_of
 from .agreement import Key, agreement, agreement_table
 from .baselines import fit_baselines
 from .disputes import Dispute, disputes
-from .explainers import SPECTRAL, explained_models
+from .explainers import SPECTRAL, explained_models, orders_of
 from .study import OK, Study, affordable
 
 COMPARED_BACKGROUND = 25
@@ -61,7 +62,8 @@ class Comparison:
         is better for both. "status": "ok", "failed: reason" or "left out: reason"; then numbers are NaN.
     cost : DataFrame
         One line per (model, method): "gini" (concentration), "ms_per_row", "evaluations_per_row" (model
-        evaluations, with or without a gradient), "players" (what the method gives a number), "status".
+        evaluations, with or without a gradient), "rows" (explained), "players" (what the method gives a
+        number), "status".
     curves : DataFrame
         One line per (model, method, share of the columns): "deletion" and "insertion"; the method "random"
         is the mean over random orders.
@@ -332,6 +334,8 @@ def _note_columns(rows: Rows, notes: list[str]) -> None:
         notes.append("correlations and global ranking left out: there is a single column")
     if c <= 3:
         notes.append(f"overlap of the top three left out: there are {c} columns")
+    if c > MOST_PLAYERS:
+        notes.append(f"shapley sampled from {orders_of(c)} orders of the columns and their reverses")
     if not any(axis.continuous for axis in rows.view.axes):
         notes.append("sensitivity left out: there is no numeric column to move")
 

@@ -42,6 +42,9 @@ BUDGET = 2**25
 GRADIENT_SAMPLES, IG_STEPS = 200, 50  # the explainers' own defaults
 PERMUTATION_EVALUATIONS, KERNEL_SAMPLES = 500, 2048  # so are these
 
+SAMPLED, FEWEST_ORDERS = 6400, 4
+"""Coalitions that our Shapley values are sampled from, and least number of orders, beyond 14 columns."""
+
 MIXED = 2**20
 """Inputs of rows mixed with background rows that are held at a time."""
 
@@ -50,6 +53,10 @@ GRADIENT = 3
 
 PER_ENTRY, PER_CALL = 30, 2400
 """Multiplications that solving takes for every entry of a matrix, and that an evaluation takes besides."""
+
+
+PER_CHANGE = 64
+"""Multiplications that a change matrix takes for every entry, measured with 300 columns and 64 neurons."""
 
 
 @dataclass(eq=False)
@@ -103,6 +110,18 @@ class ExplainedModel:
             return PER_CALL + sum(weights.numel() for weights in self.module.parameters())
         terms = 2 * (len(self.view.axes) + len(self.view.pairs))
         return PER_CALL + self.solving + terms * self.view.function.neurons.entries[0].size
+
+    def switching(self, coalitions: int, joining: int) -> int:
+        """Return the multiplications, roughly, of coalitions of a row with a background row.
+
+        ``joining`` is how often a column joins a coalition. Of a spectral function a coalition costs what
+        solving does and what these columns add, once there are change matrices.
+        """
+        if self.view is None:
+            return coalitions * self.size
+        changes = len(self.view.axes) + len(self.view.pairs)
+        entries = self.view.function.neurons.entries[0].size
+        return (PER_CHANGE * changes + joining) * entries + coalitions * self.solving
 
     def values(self, x: FloatArray) -> FloatArray:
         """Return predictions (n,) at inputs ``x`` (n, g), counted."""
@@ -221,18 +240,20 @@ def _ours(method: str) -> Callable[..., Parts]:
     def run(model: ExplainedModel, rows: Rows, reference: FloatArray, seed: int) -> Parts:
         options: dict[str, Any] = {}
         if method == "shapley":
+            c = len(rows.view.axes)
             affordable = evaluations_of_all(rows, reference) * model.scores <= BUDGET
-            options = {"exact": None if affordable else False, "random_state": seed}
+            sampled = {} if c <= MOST_PLAYERS and affordable else {"orders": orders_of(c)}
+            options = {"random_state": seed} | sampled
         if model.view is None:
             raise ValueError(f"expected a spectral function for {method}; got the {model.name} model")
-        parts = METHODS[method](*_seen_by(model.view, rows, reference), **options)
+        parts = METHODS[method](*seen_by(model.view, rows, reference), **options)
         model.evaluations += -(-parts.evaluations // len(model.view.function.neurons))
         return parts
 
     return run
 
 
-def _seen_by(view: ModelView, rows: Rows, reference: FloatArray) -> tuple[Rows, FloatArray]:
+def seen_by(view: ModelView, rows: Rows, reference: FloatArray) -> tuple[Rows, FloatArray]:
     """Return rows and reference rows as a view encodes them: as they are, or as inputs."""
     if (view.axes, view.pairs) == (rows.view.axes, rows.view.pairs):
         return replace(rows, view=view), reference
@@ -375,8 +396,13 @@ def all_coalitions(c: int) -> int:
     return 2**c
 
 
+def orders_of(c: int) -> int:
+    """Return from how many orders of c columns, each with its reverse, our Shapley values are sampled."""
+    return max(FEWEST_ORDERS, min(ORDERS, SAMPLED // max(2 * (c - 1), 1)))
+
+
 def _ours_by_shapley(c: int) -> int:
-    return 2**c if c <= MOST_PLAYERS else 2 * (c - 1) * ORDERS
+    return 2**c if c <= MOST_PLAYERS else 2 * (c - 1) * orders_of(c)
 
 
 def _by_permutation(c: int) -> int:

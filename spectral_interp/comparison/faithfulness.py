@@ -8,6 +8,7 @@ other questions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -16,9 +17,11 @@ import torch
 from torch import Tensor
 
 from .._common.arrays import FloatArray
+from ..attribution.changes import Changes
 from ..attribution.result import Attribution
+from ..attribution.shapley import mean_values
 from ..view import Rows
-from .explainers import ExplainedModel, Explainer
+from .explainers import ExplainedModel, Explainer, seen_by
 
 RANDOM_ORDERS = 10
 MASKS = 20  # a row, for infidelity
@@ -28,13 +31,28 @@ SENSITIVE_ROWS, JITTERS, RADIUS = 10, 2, 0.1  # for sensitivity; the radius is i
 Masks = npt.NDArray[np.bool_]
 
 
-def coalition_means(model: ExplainedModel, rows: Rows, reference: FloatArray, masks: Masks) -> FloatArray:
-    """Return v(S) for s coalitions of every row, masks (n, s, c): shape (n, s)."""
-    n, s, _ = masks.shape
-    means, background = np.empty((n, s)), rows.view.inputs(reference)
-    for mean, x, from_row in zip(means, rows.inputs, masks[:, :, rows.view.input_column_of], strict=True):
-        mean[:] = model.means(x, background, from_row)
-    return means
+def coalition_means(
+    model: ExplainedModel, rows: Rows, reference: FloatArray, masks: Iterable[Masks]
+) -> FloatArray:
+    """Return v(S) for s coalitions of every row, masks (s, c) each: shape (n, s).
+
+    Of a spectral function they follow from the change matrices of the columns, at one addition a column that
+    joins a coalition, instead of from all inputs of every mix of a row with a background row.
+    """
+    if model.view is None:
+        background, column_of = rows.view.inputs(reference), rows.view.input_column_of
+        means = (
+            model.means(x, background, own[:, column_of]) for x, own in zip(rows.inputs, masks, strict=True)
+        )
+        return np.array(list(means))
+    seen, reference = seen_by(model.view, rows, reference)
+    changes = Changes(seen.view, seen.z, reference)
+    places = enumerate(masks)
+    return np.array([mean_values(changes, at, own, np.zeros(1), _total)[:, 0] for at, own in places])
+
+
+def _total(eigenvalues: FloatArray) -> FloatArray:
+    return eigenvalues.sum(axis=-1, keepdims=True)
 
 
 def curves(
@@ -57,18 +75,30 @@ def curves(
     >>> curves(model, rows_of(pencil, [[1.0, 1.0]]), np.zeros((1, 2)), np.array([[0, 1]]))
     (array([1.  , 0.25, 0.  ]), array([0.  , 0.75, 1.  ]))
     """
-    c = order.shape[1]
-    rank = order.argsort(axis=1)
-    steps = _steps(c)
-    inserted = rank[:, None, :] < steps[:, None]
-    climb = coalition_means(model, rows, reference, inserted)
-    fall = coalition_means(model, rows, reference, ~inserted)
-    none, whole = climb[:, :1], fall[:, :1]
+    return _mean_curves(model, rows, reference, order[None])
+
+
+def _mean_curves(
+    model: ExplainedModel, rows: Rows, reference: FloatArray, orders: npt.NDArray[np.intp]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the means of deletion and insertion over r orders of every row, (r, n, c)."""
+    steps = _steps(orders.shape[2])
+    v = coalition_means(model, rows, reference, map(_grown, orders.swapaxes(0, 1)))
+    climb, fall = np.moveaxis(v.reshape(len(rows), len(orders), 2, len(steps)), 2, 0)
+    none, whole = climb[..., :1], climb[..., -1:]
     toward, distance = np.sign(whole - none), float(np.abs(whole - none).mean())
     if distance == 0:
         return np.full(len(steps), np.nan), np.full(len(steps), np.nan)
-    deletion, insertion = (((v - none) * toward).mean(axis=0) / distance for v in (fall, climb))
+    deletion, insertion = (
+        ((v - none) * toward).mean(axis=(0, 1)) / distance for v in (fall[..., ::-1], climb)
+    )
     return deletion, insertion
+
+
+def _grown(orders: npt.NDArray[np.intp]) -> Masks:
+    """Return what orders (r, c) insert, and what deleting along them leaves, the fewest columns first."""
+    inserted = orders.argsort(axis=1)[:, None] < _steps(orders.shape[1])[:, None]
+    return np.stack([inserted, ~inserted[:, ::-1]], axis=1).reshape(-1, orders.shape[1])
 
 
 def shares(c: int) -> FloatArray:
@@ -101,8 +131,7 @@ def random_curves(
     """Return the mean of :func:`curves` over ten random orders of each row."""
     c = len(rows.view.axes)
     orders = [rng.permuted(np.tile(np.arange(c), (len(rows.z), 1)), axis=1) for _ in range(RANDOM_ORDERS)]
-    both = np.mean([curves(model, rows, reference, order) for order in orders], axis=0)
-    return both[0], both[1]
+    return _mean_curves(model, rows, reference, np.array(orders))
 
 
 def area(curve: FloatArray, c: int) -> float:
@@ -125,10 +154,9 @@ def infidelity(
     from captum.metrics import infidelity as captum_infidelity
 
     def forward(mask: Tensor, row: Tensor) -> Tensor:
-        explained = rows.take(row.numpy())
-        return torch.from_numpy(
-            coalition_means(model, explained, reference, mask.numpy()[:, None].astype(bool))[:, 0]
-        )
+        places, first = np.unique(row.numpy(), return_index=True)  # the masks of a row stand together
+        of_row = np.split(mask.numpy().astype(bool), first[1:])
+        return torch.from_numpy(coalition_means(model, rows.take(places), reference, of_row).ravel())
 
     def perturb(mask: Tensor) -> tuple[Tensor, Tensor]:
         kept = torch.from_numpy(rng.random(tuple(mask.shape)) < 0.5).to(mask.dtype)

@@ -29,6 +29,9 @@ An explainer that alone would need twice as many for the fewest rows is left out
 
 MOST_ROWS, FEWEST_ROWS = 200, 20
 
+MOST_TIMES = 10**6
+"""Largest multiple of ``WORK`` that is named."""
+
 Measure = Callable[[ExplainedModel, Explainer], dict[str, Any]]
 
 
@@ -74,7 +77,8 @@ class Study:
             status = self._left_out(model, explainer)
             cost, failure = ({}, status) if status != OK else _attempt(self._explain, model, explainer)
             status = failure or OK
-            self.cost.append(key | _COST | cost | {"players": explainer.players, "status": status})
+            counts = {"rows": 0 if status != OK else len(self.rows), "players": explainer.players}
+            self.cost.append(key | _COST | cost | counts | {"status": status})
             measured: dict[str, Any] = {}
             for name, measure in self._measures().items() if status == OK else ():
                 found, failure = _attempt(measure, model, explainer)
@@ -175,19 +179,28 @@ def affordable(models: list[ExplainedModel], c: int, b: int) -> tuple[int, dict[
     }
     besides = 1 + faithfulness.SENSITIVE_ROWS * (1 + faithfulness.JITTERS)  # rows explained to measure it
     too_dear = {
-        key: f"left out: even {FEWEST_ROWS} rows would take too long; max_rows or --compare-rows includes it"
+        key: _too_much((FEWEST_ROWS + besides) * work)
         for key, work in explaining.items()
         if key[1] not in METHODS and (FEWEST_ROWS + besides) * work > 2 * WORK
     }
     a_row = sum(work for key, work in explaining.items() if key not in too_dear)
-    curves, masks = 2 * len(faithfulness.shares(c)), faithfulness.MASKS
-    measuring = sum(b * model.size * curves * faithfulness.RANDOM_ORDERS for model in models) + sum(
-        b * model.size * (curves + masks)
+    curves, masks, orders = 2 * len(faithfulness.shares(c)), faithfulness.MASKS, faithfulness.RANDOM_ORDERS
+    measuring = sum(b * model.switching(orders * curves, orders * 2 * c) for model in models) + sum(
+        b * (model.switching(curves, 2 * c) + model.switching(masks, masks * c))
         for model, explainer in _cells(models)
         if (model.name, explainer.name) not in too_dear
     )
     rows = (WORK - besides * a_row) // (a_row + measuring)
     return min(max(rows, FEWEST_ROWS), MOST_ROWS), too_dear
+
+
+def _too_much(work: int) -> str:
+    """Return why an explainer is left out that would take so much work for the fewest rows."""
+    times = min(work // WORK, MOST_TIMES)
+    return (
+        f"left out: even {FEWEST_ROWS} rows would take at least {times:,} times the work that all explainers "
+        "together may take; max_rows or --compare-rows includes it"
+    )
 
 
 def _cells(models: list[ExplainedModel]) -> list[tuple[ExplainedModel, Explainer]]:

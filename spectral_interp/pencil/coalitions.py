@@ -3,7 +3,7 @@
 With one indicator a column, ``A(s) = A + Σ_c s_c α_c + Σ_q s_c s_e β_q`` for pairs q of columns c and e. The
 kernel holds the changes of sixteen matrices in the fastest cache and takes one coalition after another. The
 sums over the columns l, l + 1, … of a coalition are kept, so that most of all 2^c cost two additions.
-Coalitions that grow along an order of the columns cost one addition each, and one a pair.
+Coalitions that grow along an order of the columns cost one addition a column, and one a pair.
 """
 
 from __future__ import annotations
@@ -113,39 +113,46 @@ def _plan(content: bytes, shape: tuple[int, int], pairs: tuple[tuple[int, int], 
 
 
 def _grows(masks: Masks) -> bool:
-    """Return whether every coalition has one column, or one more than the coalition before it."""
-    sizes = masks.sum(axis=1)
-    within = (masks[:-1] <= masks[1:]).all(axis=1) & (sizes[1:] == sizes[:-1] + 1)
-    return bool(sizes[0] == 1 and (within | (sizes[1:] == 1)).all())
+    """Return whether every coalition holds the one before it, or begins an order with at most one column."""
+    within = (masks[:-1] <= masks[1:]).all(axis=1) & (masks[:-1] < masks[1:]).any(axis=1)
+    begins = masks.sum(axis=1) <= 1
+    return bool(begins[0] and (within | begins[1:]).all())
 
 
 def _grown(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
-    """Return a plan that adds one column at a time: the running sum is at place 1, the guide is before."""
+    """Return a plan that adds the columns of an order: the running sum is at place 1, the guide is before."""
     s, c = masks.shape
     others = [[(sum(own) - i, c + q) for q, own in enumerate(pairs) if i in own] for i in range(c)]
-    first = masks.sum(axis=1) == 1
-    before = np.vstack([np.zeros_like(masks[:1]), masks[:-1]]) & ~first[:, None]
-    steps, terms = list[tuple[int, ...]](), list[int]()
-    for mask, column, is_first in zip(masks, (masks & ~before).argmax(axis=1).tolist(), first, strict=True):
-        begin = len(terms)
-        terms += [column, *(term for other, term in others[column] if mask[other])]
-        steps.append((0 if is_first else 1, 1, begin, len(terms)))
-    guides = np.where(first, -1, np.arange(s) - 1)
+    kept = np.concatenate([[False], (masks[:-1] <= masks[1:]).all(axis=1)])
+    before = np.vstack([np.zeros_like(masks[:1]), masks[:-1]]) & kept[:, None]
+    row, column = np.nonzero(masks & ~before)
+    added = np.split(column, np.searchsorted(row, np.arange(1, s)))
+    steps, terms, within = list[tuple[int, ...]](), list[int](), set[int]()
+    for new, goes_on in zip((own.tolist() for own in added), kept.tolist(), strict=True):
+        begin, within = len(terms), within if goes_on else set()
+        for i in new:
+            terms += [i, *(term for other, term in others[i] if other in within)]
+            within.add(i)
+        steps.append((int(goes_on), 1, begin, len(terms)))
+    guides = np.where(kept, np.arange(s) - 1, -1)
     return steps, terms, np.arange(1, s + 1), np.repeat(guides[:, None], 3, axis=1)
 
 
 def _nested(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
     """Return a plan for any coalitions: at place l + 1 is the sum over the columns from l on."""
     steps, terms, ends, level = list[tuple[int, ...]](), list[int](), list[int](), [0] * (masks.shape[1] + 1)
+    later = [
+        [(max(own), masks.shape[1] + q) for q, own in enumerate(pairs) if min(own) == i]
+        for i in range(masks.shape[1])
+    ]
     for s, mask in enumerate(masks):
         differs = np.flatnonzero(mask != masks[s - 1]) if s else np.array([masks.shape[1] - 1])
         top = max(differs.tolist(), default=-1)
         for column in range(top, -1, -1):
             level[column] = level[column + 1]
             if mask[column]:
-                with_later = (q for q, own in enumerate(pairs) if min(own) == column and mask[max(own)])
                 first, into = len(terms), column + 1 if column else 0
-                terms += [column, *(masks.shape[1] + q for q in with_later)]
+                terms += [column, *(term for other, term in later[column] if mask[other])]
                 steps.append((level[column], into, first, len(terms)))
                 level[column] = into
         if (top >= 0 or s == 0) and not mask[: top + 1].any():
@@ -160,15 +167,15 @@ def _guides(masks: Masks) -> IntArray:
     They are S − i, S − j and S − i − j for the first two columns that S has, or S − i for any column, three
     times. All come before S; where there are none, the row is -1.
     """
-    found, seen = np.full((len(masks), 3), -1), dict[frozenset[int], int]()
+    found, seen = np.full((len(masks), 3), -1), dict[int, int]()  # by the sum of 2^i
     for place, mask in enumerate(masks):
-        members = np.flatnonzero(mask).tolist()
-        whole = frozenset(members)
-        smaller = [whole.difference(some) for some in (members[:1], members[1:2], members[:2])]
+        members = [1 << i for i in np.flatnonzero(mask).tolist()]
+        whole = sum(members)
+        smaller = [whole - sum(some) for some in (members[:1], members[1:2], members[:2])]
         if len(members) > 1 and all(coalition in seen for coalition in smaller):
             found[place] = [seen[coalition] for coalition in smaller]
         else:
-            found[place] = max((seen.get(whole - {i}, -1) for i in members), default=-1)
+            found[place] = max((seen.get(whole - i, -1) for i in members), default=-1)
         seen[whole] = place
     return found
 

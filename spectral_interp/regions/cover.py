@@ -12,6 +12,9 @@ from .._common.arrays import FloatArray, IntArray
 RUNGS, PER_OCTAVE = 64, 4
 """Number of tolerances at which covers are sought, and how many of them lie within a factor of two."""
 
+MOST_ROWS = 10_000
+"""Maximum number of rows: errors of every plane at every row, and copies of them, take 2.4 GB then."""
+
 FLAT = 1e-12
 """Errors of a tangent plane up to this fraction of the numbers that make it are rounding."""
 
@@ -39,7 +42,7 @@ def linear_cover(
     Parameters
     ----------
     z : array_like, shape (n, p)
-        Features, n >= 1. Memory grows as n²; 1,000 rows take a fraction of a second.
+        Features, 1 <= n <= 10,000. Memory grows as n²; 1,000 rows take a fraction of a second.
     values : array_like, shape (n,)
     gradients : array_like, shape (n, p)
     eps : float, >= 0
@@ -55,7 +58,7 @@ def linear_cover(
     Raises
     ------
     ValueError
-        If shapes do not match, there are no rows, or ``eps`` is negative or not a number.
+        If shapes do not match, there are no rows or too many, or ``eps`` is negative or not a number.
 
     Examples
     --------
@@ -73,6 +76,11 @@ def tangent_errors(z: npt.ArrayLike, values: npt.ArrayLike, gradients: npt.Array
         raise ValueError(
             "expected z (n, p), values (n,) and gradients (n, p), n >= 1; "
             f"got {z.shape}, {f.shape}, {g.shape}"
+        )
+    if len(z) > MOST_ROWS:
+        raise ValueError(
+            f"expected at most {MOST_ROWS:,} rows to count pieces at; got {len(z):,}, for which errors of "
+            f"every plane at every row take {8 * len(z) ** 2 / 2**30:,.3g} GiB; pass a sample of the rows"
         )
     slopes = z @ g.T
     errors = np.abs(f[:, None] - f - slopes + np.diagonal(slopes))

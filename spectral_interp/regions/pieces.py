@@ -184,6 +184,11 @@ class Regions:
         -------
         anchors, labels : ndarray of int, shapes (m,) and (n,)
             As of :func:`linear_cover`.
+
+        Raises
+        ------
+        ValueError
+            If ``eps`` is negative or not a number, or for more than 10,000 rows: memory grows as n².
         """
         return pick(self._ladder, eps)
 

@@ -71,7 +71,7 @@ class CsvFile:
     def _survey(self) -> tuple[dict[str, set[str]], bool]:
         """Kinds of values of every column, and whether ends of lines are to be translated."""
         with _readable(self.path):
-            lines = sum(1 for _ in checked_starts(self.path, self._separator, self._width))
+            lines = sum(map(len, checked_starts(self.path, self._separator, self._width)))
         kinds, rows = self._found(translated=False)
         if rows == lines:
             return kinds, False

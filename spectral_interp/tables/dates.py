@@ -19,7 +19,7 @@ from .._common.text import counted
 from ..view import DateAxis
 from ..view.dates import CYCLES, FIRST_DAY, LAST_DAY, LEVELS, dates_of, days_of, parts_of
 from ..view.spelling import Spelled, has_short_year, spelled
-from .parsing import DATE_SHARE, check_values, is_numeric, is_placeholder, refuse
+from .parsing import DATE_SHARE, check_values, distinct, is_numeric, is_placeholder, refuse, types_of
 
 NO_DATES = {"nat", "0000-00-00", "00.00.0000", "00/00/0000"}
 """Texts that stand for no date besides those that stand for no number."""
@@ -150,7 +150,8 @@ def dates_as_text(column: pd.Series) -> pd.Series:
     objects = types.is_object_dtype(column.dtype) or isinstance(column.dtype, pd.PeriodDtype | pd.ArrowDtype)
     if not objects and not types.is_datetime64_any_dtype(column.dtype):
         return column
-    date = column.map(lambda value: isinstance(value, _DATES), na_action="ignore").eq(True)
+    of_type, kinds = types_of(column)
+    date = np.array([issubclass(kind, _DATES) for kind in kinds] + [False])[of_type]
     if not date.any():
         return column
     with suppress(ValueError):
@@ -182,15 +183,15 @@ class _Values:
     @classmethod
     def of(cls, column: pd.Series) -> _Values:
         places: dict[Any, int] = {}
-        codes = np.full(len(column), -1, dtype=np.intp)
-        cells = column.to_numpy(dtype=object)
-        for row in np.flatnonzero(column.notna().to_numpy(dtype=bool)):
-            value = cells[row].strip() if isinstance(cells[row], str) else cells[row]
+        codes, cells = distinct(column)
+        found = np.full(len(cells) + 1, -1, dtype=np.intp)  # the last is that of a missing value
+        for at, cell in enumerate(cells):
+            value = cell.strip() if isinstance(cell, str) else cell
             if not isinstance(value, str) or value:
                 key = value if isinstance(value, (str, *_DATES)) else None
-                codes[row] = places.setdefault((type(key), key), len(places))
+                found[at] = places.setdefault((type(key), key), len(places))
         values = [value for _, value in places]
-        return cls(column, codes, values, [_date(value) for value in values])
+        return cls(column, found[codes], values, [_date(value) for value in values])
 
     @property
     def counts(self) -> IntArray:

@@ -48,6 +48,12 @@ _DATES = (
     pd.Period,
 )
 
+_VALUES = str, bool, np.bool_, numbers.Real, Decimal
+"""Types of values that a column of numbers, text or booleans may hold."""
+
+_PLAIN = str, bool, int, float, np.bool_, np.integer, np.floating
+"""Types whose values have one text if they are equal."""
+
 _DATE_TEXT = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([ T].*)?")
 
 MIDNIGHT = " 00:00:00"
@@ -77,13 +83,13 @@ def check_values(column: pd.Series, name: str) -> pd.Series:
         return column.mask(column.isin(blank)) if blank else column
     if is_numeric(dtype) or types.is_bool_dtype(dtype):
         return column
-    values = column.to_numpy(dtype=object)
     if not isinstance(dtype, pd.StringDtype):
-        known = [isinstance(value, str | bool | np.bool_ | numbers.Real | Decimal) for value in values]
-        odd = np.flatnonzero(~np.array(known, dtype=bool) & column.notna().to_numpy(dtype=bool))
-        if odd.size:
-            refuse(column, odd[0], "numbers, text or booleans", _advice(column.iloc[odd[0]]))
-    empty = np.array([isinstance(value, str) and not value.strip() for value in values], dtype=bool)
+        of_type, kinds = types_of(column)
+        odd = np.array([not issubclass(kind, _VALUES) for kind in kinds] + [False])[of_type]
+        if odd.any():
+            refuse(column, odd.argmax(), "numbers, text or booleans", _advice(column.iloc[odd.argmax()]))
+    codes, values = distinct(column)
+    empty = np.array([isinstance(value, str) and not value.strip() for value in values] + [False])[codes]
     return column.mask(empty) if empty.any() else column
 
 
@@ -111,9 +117,10 @@ def _parse(column: pd.Series) -> FloatArray:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     if types.is_bool_dtype(column.dtype):
         return np.full(len(column), np.nan)
-    column = column.astype(object)
-    boolean = column.map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
-    return to_numbers(column.mask(boolean))
+    codes, values = distinct(column)
+    plain = [np.nan if isinstance(value, bool | np.bool_) else value for value in values]
+    found = to_numbers(pd.Series(plain, dtype=object, name=column.name))
+    return np.append(found, np.nan)[codes]
 
 
 def to_numbers(column: pd.Series) -> FloatArray:
@@ -290,10 +297,52 @@ def without(column: pd.Series, gaps: Collection[str]) -> pd.Series:
 
 def coded(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.object_]]:
     """Return codes (n,) and their trimmed texts; the last is "missing", the code of a missing value -1."""
-    if column.dtype == object:
-        column = column.map(text_of, na_action="ignore")
-    codes, values = pd.factorize(column)
-    return codes, np.array([*(text_of(value).strip() for value in values), MISSING], dtype=object)
+    codes, values = distinct(column)
+    places: dict[str, int] = {}
+    place = [places.setdefault(text_of(value), len(places)) for value in values]
+    texts = np.array([*(text.strip() for text in places), MISSING], dtype=object)
+    return np.array([*place, -1])[codes], texts
+
+
+def distinct(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.object_]]:
+    """Return codes (n,), -1 where a value is missing, and the different values in the order they appear.
+
+    Values are the same if they are equal, of one type, and text, numbers or truth values; objects of other
+    types, whose texts may differ where they are equal, all count as different.
+
+    Examples
+    --------
+    >>> codes, values = distinct(pd.Series([1, True, None, "a", 1, "a"], dtype=object))
+    >>> codes.tolist(), values.tolist()
+    ([0, 1, -1, 2, 0, 2], [1, True, 'a'])
+    """
+    if column.dtype != object:
+        codes, found = pd.factorize(column)
+        return codes, np.array([*found, None], dtype=object)[:-1]
+    cells = column.to_numpy()
+    if types.infer_dtype(cells, skipna=True) == "string":
+        return pd.factorize(cells)
+    of_type, kinds = types_of(column)
+    codes, values = np.full(len(cells), -1, dtype=np.intp), list[Any]()
+    for place, kind in enumerate(kinds):
+        rows = np.flatnonzero(of_type == place)
+        own = cells[rows]
+        own_codes, own_values = pd.factorize(own) if issubclass(kind, _PLAIN) else (range(len(own)), own)
+        codes[rows] = len(values) + np.asarray(own_codes)
+        values.extend(own_values)
+    present = codes >= 0
+    codes[present], order = pd.factorize(codes[present])
+    return codes, np.array([*values, None], dtype=object)[order]
+
+
+def types_of(column: pd.Series) -> tuple[npt.NDArray[np.intp], list[type]]:
+    """Return codes (n,), -1 where a value is missing, and the different types of the values."""
+    cells, present = column.to_numpy(dtype=object), column.notna().to_numpy(dtype=bool)
+    by_id = {id(kind): kind for kind in set(map(type, cells))}
+    ids = np.fromiter(map(id, map(type, cells)), dtype=np.int64, count=len(cells))
+    codes = np.full(len(cells), -1, dtype=np.intp)
+    codes[present], kinds = pd.factorize(ids[present])
+    return codes, [by_id[kind] for kind in kinds.tolist()]
 
 
 def refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:

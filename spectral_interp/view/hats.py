@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -423,9 +423,10 @@ def features(axes: Sequence[Axis], pairs: Sequence[Pair], u: FloatArray) -> Floa
 
 def _put_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], z: FloatArray) -> None:
     """Write the features of pairs, zero before, behind those of the axes."""
+    firsts = [0, *accumulate(axis.n_features for axis in axes)]
     columns = sorted({place for pair in pairs for place in pair.columns})
-    along = {place: positions(axes, z, place) for place in columns}
-    first = sum(axis.n_features for axis in axes)
+    along = {place: axes[place].positions(z[:, firsts[place] : firsts[place + 1]]) for place in columns}
+    first = firsts[-1]
     for pair in pairs:
         u = pair.coordinates(*(along[place] for place in pair.columns))
         put_hats(u, pair.knots, z[:, first : first + len(pair.knots)])

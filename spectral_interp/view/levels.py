@@ -197,9 +197,18 @@ class LevelsAxis(Axis):
 
     @override
     def place(self, u: FloatArray) -> FloatArray:
-        z = (u[:, None] == np.arange(len(self.levels))) - np.array(self.shares)
-        z[np.isnan(u)] = 0.0
-        return z
+        found = np.empty((len(u), len(self.levels)))
+        self.put(u, found)
+        return found
+
+    @override
+    def put(self, u: FloatArray, into: FloatArray) -> None:
+        shares, missing = np.array(self.shares), np.isnan(u)
+        into[:] = 0.0 - shares
+        into[missing] = 0.0
+        known = np.flatnonzero(~missing)
+        level = u[known].astype(np.intp)
+        into[known, level] = 1.0 - shares[level]
 
     @property
     @override

@@ -165,7 +165,7 @@ def test_an_explainer_that_takes_too_much_is_left_out_unless_rows_are_asked_for(
     monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "shapley", "SHAP Kernel")))
     monkeypatch.setattr(study, "WORK", 10)
     status = compare(est, *rows).cost.set_index("method")["status"]
-    assert re.match("left out: even 20 rows .*max_rows", status["SHAP Kernel"])
+    assert re.match("left out: even 20 rows .* [0-9,]+ times .*max_rows", status["SHAP Kernel"])
     assert status.drop("SHAP Kernel").eq("ok").all()
     assert compare(est, *rows, max_rows=2).cost["status"].eq("ok").all()
 
@@ -307,6 +307,20 @@ def test_our_shapley_values_are_sampled_beyond_14_columns(monkeypatch, rng):
     ours = found.attributions["spectral", "shapley"]
     assert (ours.standard_error > 0).any()
     assert found.attributions["spectral", "path"].coupling is not None
+    assert "shapley sampled from 32 orders of the columns and their reverses" in found.notes
+    assert found.cost["rows"].tolist() == [2, 2]
+
+
+def test_sampled_shapley_values_take_fewer_orders_of_more_columns(monkeypatch, rng):
+    assert [explainers.orders_of(c) for c in (2, 15, 101, 301, 2000)] == [32, 32, 32, 10, 4]
+    monkeypatch.setattr(explainers, "SAMPLED", 2 * 15 * 5)
+    monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["shapley"],))
+    X = rng.normal(size=(60, 16))
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(X, X[:, 0])
+    found = compare(est, X, max_rows=2)
+    evaluations = found.cost["evaluations_per_row"].item()
+    assert evaluations == pytest.approx(25 * BY_NAME["shapley"].coalitions(16), rel=0.1)
+    assert BY_NAME["shapley"].coalitions(16) == 2 * 15 * 5
 
 
 def test_targets_with_gaps_may_be_a_list(rng):

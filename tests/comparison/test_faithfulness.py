@@ -128,3 +128,21 @@ def test_sensitivity_is_the_largest_relative_change(mixed):
     after = explainer(linear, replace(repeated, encoded=moved), reference, seed=0).values
     change = np.linalg.norm(after.reshape(4, faithfulness.JITTERS, -1) - before[:, None], axis=2)
     assert got == pytest.approx((change.max(axis=1) / np.linalg.norm(before, axis=1)).mean())
+
+
+@pytest.mark.parametrize("name", ["spectral", "linear"])
+def test_coalitions_by_change_matrices_are_those_of_mixed_inputs(est, rows, name):
+    model = {one.name: one for one in explained_models(est, est.baselines_)}[name]
+    inputs = est.rows(rows[0])
+    reference = inputs.view.background[:7]
+    masks = np.random.default_rng(3).random((len(inputs), 9, 5)) < 0.5
+    mixed = replace(model, view=None)
+    found, expected = (faithfulness.coalition_means(one, inputs, reference, masks) for one in (model, mixed))
+    np.testing.assert_allclose(found, expected, rtol=1e-5 if name == "linear" else 1e-9)
+    order = np.argsort(np.random.default_rng(4).random((len(inputs), 5)), axis=1)
+    for one, other in zip(
+        faithfulness.curves(model, inputs, reference, order),
+        faithfulness.curves(mixed, inputs, reference, order),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-5)

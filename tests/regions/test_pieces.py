@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from spectral_interp import DensePencil, Pencil, SpectralRegressor, linear_regions
+from spectral_interp.regions import cover
 from spectral_interp.regions.boundaries import line_boundaries, plane_boundaries
 from spectral_interp.regions.cover import Cover, counts, linear_cover, pick, tangent_errors
 from spectral_interp.regions.pieces import active_latents
@@ -286,3 +287,16 @@ def test_features_of_one_name_keep_their_slopes(rng, random_pencil):
     assert len(slopes) == len(set(slopes)) == 7
     np.testing.assert_array_equal(table[slopes].to_numpy(dtype=float).T, pencil.diag[1:, table["latent"]])
     assert {"slope of a missing (of a)", "slope of a missing (of a missing)", "slope of c = y"} <= set(slopes)
+
+
+def test_more_rows_than_memory_holds_are_refused_before_the_work(monkeypatch):
+    pencil = Pencil([[0.0], [2.0]], [[], []], k=0)
+    many = linear_regions(pencil, np.zeros((100_000, 1)))
+    for ask in (lambda: many.pieces(0.1), many.piece_counts):
+        with pytest.raises(ValueError, match=r"at most 10,000 rows .*100,000, .* 74\.5 GiB; pass a sample"):
+            ask()
+    monkeypatch.setattr(cover, "MOST_ROWS", 3)
+    z = np.arange(4.0)[:, None]
+    assert linear_regions(pencil, z[:3]).pieces(0.1)[1].tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match="at most 3 rows"):
+        linear_cover(z, 2 * z[:, 0], np.full((4, 1), 2.0), eps=0.1)
