@@ -7,6 +7,7 @@ import platform
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -39,14 +40,16 @@ from ..training.partition import (
 )
 from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import Coordinates, labels_of
-from .forms import FITS, SINGLE, Saving
+from .forms import FITS, SINGLE, Saving, fit_like
 from .persistence import Saved
 from .promises import check_certified, promised
 from .validation import (
+    check_like,
     check_parameters,
     check_rows,
     check_targets,
     check_training,
+    known_to,
     plain,
     plain_seed,
     seed_from,
@@ -117,6 +120,7 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         checkpoint: str | Path | None = None,
         every: int = 10,
         resume: str | Path | None = None,
+        like: SpectralEstimator | None = None,
     ) -> Self:
         """Fit encoder and model.
 
@@ -134,6 +138,9 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
             Epochs between checkpoints.
         resume : str or Path, optional
             Checkpoint of the same fit to continue from; the result is the same to the bit.
+        like : estimator, optional
+            A fitted sum whose columns, knots and pairs are taken over, so that both can be merged
+            (:func:`spectral_interp.merge`).
 
         Returns
         -------
@@ -143,9 +150,11 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         ------
         TypeError, ValueError
             If a parameter, a column, the targets or the weights cannot be used, fewer than 2 different rows
-            are left, ``resume`` is not a checkpoint of this fit, or a promise cannot be proven.
+            are left, ``resume`` is not a checkpoint of this fit, ``like`` cannot be merged with this fit, or
+            a promise cannot be proven.
         """
         check_parameters(self)
+        check_like(self, like)
         if not every >= 1:
             raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
         self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
@@ -162,19 +171,13 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
             )
         self.seed_ = seed_from(self.random_state)
-        encoder = TableEncoder.fit(
-            frame,
-            log=self.log,
-            categorical=self.categorical,
-            na_values=self.na_values,
-            weight=weight,
-            choose_logs=self.form != "single",
-        )
+        encoder = self._encoder(frame, weight) if like is None else known_to(self, like, frame)
         axes, self._promises = promised(self, encoder.axes)
         self.encoder_ = replace(encoder, axes=axes, table_names=names)
         data = self._partition(frame, targets, weight)
         saving = Saving(checkpoint, every, resume, self._identity(data.table))
-        fitted = FITS[self.form](self, data, saving)
+        fit = FITS[self.form] if like is None else partial(fit_like, like=like)
+        fitted = fit(self, data, saving)
         self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
         self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
         self.rungs_ = self._rungs(fitted.rungs, data)
@@ -187,6 +190,16 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.made_by_ = made_by
         check_certified(self.build_view(), self._promises)
         return self
+
+    def _encoder(self, frame: pd.DataFrame, weight: FloatArray) -> TableEncoder:
+        return TableEncoder.fit(
+            frame,
+            log=self.log,
+            categorical=self.categorical,
+            na_values=self.na_values,
+            weight=weight,
+            choose_logs=self.form != "single",
+        )
 
     def partition(self, X: Any, y: Any, sample_weight: Any = None) -> Partition:
         """Return a training table of the fitted estimator as :meth:`fit` encodes and splits it.

@@ -17,6 +17,7 @@ from ..models.constraints import lifted
 from ..models.sums import SumSpectral
 from ..pencil.structures import Tridiagonal
 from ..training import Run, TrainingRows
+from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition, fingerprints
 from ..training.selection import RUNGS, SumFit, fit_sum
@@ -103,6 +104,12 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
 def fit_sums(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit a sum of neurons, the simplest of its rungs that held-out rows allow."""
     return _of_sum(est, _summed(est, data, saving), data)
+
+
+def fit_like(est: Any, data: Partition, saving: Saving, like: Any) -> Fitted:
+    """Fit a sum of neurons on the columns, knots and pairs of another."""
+    inputs = Inputs(like.encoder_.axes, like.encoder_.pairs, est._promises)
+    return _of_sum(est, _summed(est, data, saving, inputs=inputs), data)
 
 
 def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
