@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .attribution.interactions import interactions
     from .attribution.result import Attribution
     from .batches.explaining import explain_batches, predict_batches
+    from .batches.merging import merge
     from .batches.portable import portable
     from .certificates.certify import certify
     from .comparison.compare import Comparison, compare
@@ -43,6 +44,7 @@ __all__ = [
     "interactions",
     "linear_regions",
     "load",
+    "merge",
     "portable",
     "predict_batches",
     "to_tridiagonal",
@@ -66,6 +68,7 @@ _HOMES = {
     "interactions": "attribution.interactions",
     "linear_regions": "regions.pieces",
     "load": "estimators.persistence",
+    "merge": "batches.merging",
     "portable": "batches.portable",
     "predict_batches": "batches.explaining",
     "to_tridiagonal": "conversion.reduction",

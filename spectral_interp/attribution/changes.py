@@ -15,9 +15,10 @@ between its two columns: ``Σ_c Δ_c = A(x) − A(r)``. They are the change matr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -257,7 +258,30 @@ def _add(
 
 def deviation_of(by_member: FloatArray) -> FloatArray | None:
     """Return the standard deviation over members, (n, c, M) to (n, c); None where there is only one."""
-    return deviation(by_member, axis=-1) if by_member.shape[-1] > 1 else None
+    if by_member.shape[-1] < 2:
+        return None
+    found = np.empty(by_member.shape[:2])
+    _put_deviation(np.ascontiguousarray(by_member), found)
+    return found
+
+
+@compiled
+def _put_deviation(samples: Any, into: Any) -> None:
+    """Write standard deviations as :func:`deviation` has them, a few samples each, (n, c, M) to (n, c)."""
+    n, columns, count = samples.shape
+    for i in range(n):
+        for c in range(columns):
+            largest, mean, square = 0.0, 0.0, 0.0
+            for m in range(count):
+                largest = max(largest, abs(samples[i, c, m]))
+            _, exponent = math.frexp(largest)
+            unit = math.ldexp(1.0, min(max(exponent, -1000), 1000))
+            for m in range(count):
+                mean += samples[i, c, m] / unit
+            mean /= count
+            for m in range(count):
+                square += (samples[i, c, m] / unit - mean) ** 2
+            into[i, c] = unit * math.sqrt(square / (count - 1))
 
 
 def deviation(samples: FloatArray, axis: int) -> FloatArray:

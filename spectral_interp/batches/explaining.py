@@ -213,7 +213,7 @@ class Explaining(Predicting):
         self.summary: Summary | None = None
         self._options, self._flip, self._linear = options, flip_radius, linear_radius
         if options["background"] is not None:
-            options["background"] = model.rows(options["background"])
+            options["background"] = rows_of(model, options["background"])
         nothing = self._explained(rows_of(model, None))  # raises for options that do not fit the model
         self.meaning = {"unit": nothing.unit, "method": nothing.method, "background": nothing.background}
         self.meaning["columns"] = list(nothing.columns)

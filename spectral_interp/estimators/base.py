@@ -38,15 +38,17 @@ from ..training.partition import (
 )
 from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import Coordinates, labels_of
-from .forms import FITS, Saving, identity_of, rungs_of
+from .forms import FITS, Saving, fit_like, identity_of, rungs_of
 from .persistence import Saved
 from .promises import check_certified, promised
 from .streamed import FitsBatches
 from .validation import (
+    check_like,
     check_parameters,
     check_rows,
     check_targets,
     check_training,
+    known_to,
     made_by,
     plain_seed,
     seed_from,
@@ -117,6 +119,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         checkpoint: str | Path | None = None,
         every: int = 10,
         resume: str | Path | None = None,
+        like: SpectralEstimator | None = None,
     ) -> Self:
         """Fit encoder and model.
 
@@ -134,6 +137,9 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
             Epochs between checkpoints.
         resume : str or Path, optional
             Checkpoint of the same fit to continue from; the result is the same to the bit.
+        like : estimator, optional
+            A fitted sum whose columns, knots and pairs are taken over, so that both can be merged
+            (:func:`spectral_interp.merge`).
 
         Returns
         -------
@@ -143,9 +149,11 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         ------
         TypeError, ValueError
             If a parameter, a column, the targets or the weights cannot be used, fewer than 2 different rows
-            are left, ``resume`` is not a checkpoint of this fit, or a promise cannot be proven.
+            are left, ``resume`` is not a checkpoint of this fit, ``like`` cannot be merged with this fit, or
+            a promise cannot be proven.
         """
         check_parameters(self)
+        check_like(self, like)
         if not every >= 1:
             raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
         self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
@@ -154,7 +162,8 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         frame, targets, weight = frame[weight > 0], targets[weight > 0], weight[weight > 0]
         how = made_by(count_of(weight))
         table = distinct(frame, self._encode_targets(targets), weight)
-        return self._fit_distinct(*table, names, how, partial(Saving, checkpoint, every, resume))
+        saving = partial(Saving, checkpoint, every, resume)
+        return self._fit_distinct(*table, names, how, saving, like=like)
 
     def _checked(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, tuple[str, ...]]:
         """Return the columns of a training table that the model may use, its targets, and all its columns."""
@@ -171,6 +180,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         how: dict[str, Any],
         saving: Callable[[dict[str, Any]], Saving],
         blocks: Callable[[Partition], Blocks] | None = None,
+        like: SpectralEstimator | None = None,
     ) -> Self:
         """Fit encoder and model on different rows, or a sample of those in the blocks that are made then."""
         if len(frame) < 2:
@@ -178,14 +188,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
             )
         self.seed_ = seed_from(self.random_state)
-        encoder = TableEncoder.fit(
-            frame,
-            log=self.log,
-            categorical=self.categorical,
-            na_values=self.na_values,
-            weight=weight,
-            choose_logs=self.form != "single",
-        )
+        encoder = self._encoder(frame, weight) if like is None else known_to(self, like, frame)
         axes, self._promises = promised(self, encoder.axes)
         self.encoder_ = replace(encoder, axes=axes, table_names=names)
         data = self._partition(frame, targets, weight)
@@ -193,7 +196,8 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         if blocks is not None:
             data = replace(data, whole=blocks(data))
             identity["rows"] = data.whole.identity
-        fitted = FITS[self.form](self, data, saving(identity))
+        fit = FITS[self.form] if like is None else partial(fit_like, like=like)
+        fitted = fit(self, data, saving(identity))
         self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
         self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
         self.rungs_ = rungs_of(self, fitted.rungs, data)
@@ -208,6 +212,16 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         self.made_by_ = how
         check_certified(self.build_view(), self._promises)
         return self
+
+    def _encoder(self, frame: pd.DataFrame, weight: FloatArray) -> TableEncoder:
+        return TableEncoder.fit(
+            frame,
+            log=self.log,
+            categorical=self.categorical,
+            na_values=self.na_values,
+            weight=weight,
+            choose_logs=self.form != "single",
+        )
 
     def partition(self, X: Any, y: Any, sample_weight: Any = None) -> Partition:
         """Return a training table of the fitted estimator as :meth:`fit` encodes and splits it.

@@ -147,6 +147,12 @@ def fit_sums(est: Any, data: Partition, saving: Saving) -> Fitted:
     return _of_sum(est, _summed(est, data, saving), data)
 
 
+def fit_like(est: Any, data: Partition, saving: Saving, like: Any) -> Fitted:
+    """Fit a sum of neurons on the columns, knots and pairs of another."""
+    inputs = Inputs(like.encoder_.axes, like.encoder_.pairs, est._promises)
+    return _of_sum(est, _summed(est, data, saving, inputs=inputs), data)
+
+
 def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit the simplest form, of one neuron or a sum, that held-out rows find as good as the best."""
 

@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from .._common.choices import FORMS
 from .._common.messages import row_name, shown, truncated_list
+from ..tables.encoder import TableEncoder
 from ..tables.frames import as_frame, holds_words, names_columns, refuse_series, with_names
 from ..tables.targets import refuse_dates
 from .promises import check_promises
@@ -67,6 +68,39 @@ def check_parameters(est: Any) -> None:
                 f"form={est.form!r}; it is an option of {other}"
             )
     check_promises(est)
+
+
+COLUMN_OPTIONS = "log", "drop", "categorical", "na_values", "monotone"
+"""Parameters that say how columns enter."""
+
+
+def check_like(est: Any, like: Any) -> None:
+    """Raise TypeError or ValueError unless a fit can take over the columns of ``like``, or it is None."""
+    if like is None:
+        return
+    if type(like) is not type(est) or not hasattr(like, "encoder_"):
+        raise TypeError(f"expected like as a fitted {type(est).__name__}; got {type(like).__name__}")
+    if (est.form, like.form_) != ("sum", "sum"):
+        raise ValueError(
+            f"expected form='sum' of both models with like; got {est.form!r} and a fitted {like.form_!r}"
+        )
+    for name in COLUMN_OPTIONS:
+        if plain(getattr(est, name)) != plain(like.fitted_params_[name]):
+            raise ValueError(
+                f"expected {name} as like has it, {like.fitted_params_[name]!r}; got {getattr(est, name)!r}"
+            )
+
+
+def known_to(est: Any, like: Any, frame: pd.DataFrame) -> TableEncoder:
+    """Return the encoder of ``like`` without knots and pairs, and warn of values that it does not know."""
+    if hasattr(est, "classes_") and not np.array_equal(est.classes_, like.classes_):
+        expected, found = (truncated_list(map(shown, one.classes_.tolist())) for one in (like, est))
+        raise ValueError(
+            f"expected the classes of like, {expected}; got {found}; divide rows at random, or by their hash"
+        )
+    encoder: TableEncoder = like.encoder_.plain
+    encoder.coordinates(encoder.select(frame))
+    return encoder
 
 
 def check_classes(labels: npt.NDArray[Any], name: str) -> None:

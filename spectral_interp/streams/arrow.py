@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -35,10 +36,13 @@ class ParquetFile:
 
 
 def dataset_batches(dataset: pa.dataset.Dataset, rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield batches of at most ``rows`` rows of a dataset, reading one ahead."""
-    options = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
-    pool = pa.system_memory_pool()
-    yield from dataset.to_batches(batch_size=rows, memory_pool=pool, **options)
+    """Yield batches of at most ``rows`` rows of a dataset, reading none ahead."""
+    options: dict[str, Any] = {"batch_readahead": 0, "fragment_readahead": 0, "use_threads": False}
+    if isinstance(getattr(dataset, "format", None), pa.dataset.ParquetFileFormat):
+        options["fragment_scan_options"] = pa.dataset.ParquetFragmentScanOptions(
+            use_buffered_stream=True, buffer_size=READ_AHEAD, pre_buffer=False
+        )
+    yield from dataset.to_batches(batch_size=rows, memory_pool=pa.system_memory_pool(), **options)
 
 
 def to_frame(table: pa.Table | pa.RecordBatch) -> pd.DataFrame:

@@ -66,6 +66,9 @@ LINEAR, HATS, ALL = "linear", "hats", "all"
 RUNGS = LINEAR, HATS, ALL
 """Inputs of a form, the simplest first: as the axes have them, with knots, and with finer ones and pairs."""
 
+GIVEN = "given"
+"""Inputs that are those of another model."""
+
 
 @dataclass(frozen=True, eq=False)
 class SumFit:
@@ -253,6 +256,7 @@ def fit_sum(
     promises: Sequence[Promise] = (),
     tape: Tape | None = None,
     trainer: Trainer | None = None,
+    inputs: Inputs | None = None,
 ) -> SumFit:
     """Fit a model of the sum form, and choose its inputs and its epochs on held-out rows.
 
@@ -295,6 +299,8 @@ def fit_sum(
     trainer : callable, optional
         Called with the inputs, the settings and the seed of every member for the members, where the rows are
         a sample of those that these train on.
+    inputs : Inputs, optional
+        Of these axes, with knots and pairs: the only ones that are fitted, in place of a choice.
 
     Raises
     ------
@@ -313,26 +319,26 @@ def fit_sum(
     recipe = Recipe(tuple(axes), data, options, decays, seed, tape, tuple(promises))
     found = splits(y, groups, loss=loss, seed=seed)
     table = [] if simpler is None else [*simpler(found)]
-    candidates = _candidates(recipe, rungs)
+    candidates = _candidates(recipe, rungs) if inputs is None else {GIVEN: inputs}
     curves = _held_out_curves(recipe, candidates, found)
     start = _start(data, loss)
-    for name, inputs in candidates.items():
-        size = members * inputs.n_features * outputs * options.neurons * (2 * dim - 1)
+    for name, candidate in candidates.items():
+        size = members * candidate.n_features * outputs * options.neurons * (2 * dim - 1)
         ends = {decay: _best(curve) for decay, curve in curves[name].items()}
         decay = _simplest({decay: end.validation_loss for decay, end in ends.items()}, start)
         best = ends[decay]
         own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
         table.append({"rung": name, **own, "decay": decay})
     chosen = table[_simplest({place: row["loss"] for place, row in enumerate(table)}, start)]
-    inputs = candidates.get(chosen["rung"], Inputs(recipe.axes))
-    runs = _members(recipe, inputs, chosen, members, trainer) if chosen["rung"] in candidates else []
-    entries = [inputs.folded(run.average) for run in runs]
-    shape = (len(runs), inputs.n_features, outputs * options.neurons, 2 * dim - 1)
+    kept = candidates.get(chosen["rung"], Inputs(recipe.axes))
+    runs = _members(recipe, kept, chosen, members, trainer) if chosen["rung"] in candidates else []
+    entries = [kept.folded(run.average) for run in runs]
+    shape = (len(runs), kept.n_features, outputs * options.neurons, 2 * dim - 1)
     history = curves[chosen["rung"]][chosen["decay"]] if runs else []
     if runs and trainer is not None:
         history = runs[0].history
     stacked = np.reshape(entries, shape)
-    parts = inputs.axes, inputs.pairs, inputs.promises
+    parts = kept.axes, kept.pairs, kept.promises
     return SumFit(*parts, stacked, options.k, chosen["rung"], table, history)
 
 

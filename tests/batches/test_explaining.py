@@ -1,5 +1,6 @@
 """Explanations of batches: those of the whole table, for any order and size of batches."""
 
+import io
 import pickle
 import subprocess
 import sys
@@ -92,6 +93,18 @@ def test_large_batches_are_analysed_in_parts(models, kind, monkeypatch):
     batches = list(explain_batches(model, [X]))
     assert [len(batch) for batch in batches] == [len(X)]
     check_same(whole(batches), explain(model, X))
+
+
+@pytest.mark.parametrize("kind", ["arrow", "csv"])
+def test_types_of_batches_of_one_row_do_not_matter(kind):
+    """Each batch has types of its own: a missing level is of none, a number may be whole, a date text."""
+    model, X = sum_model(), table(60)
+    alone = [X[at : at + 1].reset_index(drop=True) for at in range(len(X))]
+    if kind == "arrow":
+        batches = [pa.RecordBatch.from_pandas(row) for row in alone]
+    else:
+        batches = [pd.read_csv(io.StringIO(row.to_csv(index=False))) for row in alone]
+    check_same(whole(explain_batches(model, batches)), explain(model, X))
 
 
 def test_outputs_that_are_chosen(models, rng):

@@ -81,6 +81,20 @@ def test_every_source_gives_the_rows_of_the_table(tmp_path, rows):
         check_same(made, FRAME)
 
 
+def test_datasets_may_be_filtered_partitioned_or_of_csv(tmp_path):
+    for size, rooms in ((1, 3), (2, 4)):
+        (tmp_path / "parts" / f"size={size}").mkdir(parents=True)
+        pd.DataFrame({"rooms": [rooms]}).to_parquet(tmp_path / "parts" / f"size={size}" / "a.parquet")
+    dataset = pa.dataset.dataset(tmp_path / "parts", partitioning="hive")
+    check_same(Source.of(dataset), pd.DataFrame({"rooms": [3, 4], "size": [1, 2]}))
+    large = dataset.filter(pa.dataset.field("size") == 2)
+    check_same(Source.of(large), pd.DataFrame({"rooms": [4], "size": [2]}))
+    (tmp_path / "t.csv").write_text("a\n1\n2\n")
+    check_same(Source.of(pa.dataset.dataset(tmp_path / "t.csv", format="csv")), pd.DataFrame({"a": [1, 2]}))
+    with pytest.raises(ValueError, match=r"got the folder size=1 in .*partitioning='hive'"):
+        Source.of(tmp_path / "parts")
+
+
 def test_a_source_is_its_own_source():
     source = Source.of(FRAME)
     assert Source.of(source) is source

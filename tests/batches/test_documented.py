@@ -1,0 +1,93 @@
+"""The examples of docs/batches.md, and the functions in it for engines, called as the engines call them."""
+
+import importlib.util
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
+
+
+@pytest.fixture(scope="module")
+def documented():
+    """Run the examples, but for those whose engine is not installed; return their names."""
+    names = {"__name__": "documented"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S):
+            needed = re.match(r"# needs (\w+)", block)
+            if needed is None or importlib.util.find_spec(needed[1]) is not None:
+                exec(compile(block, str(PAGE), "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def expected(documented):
+    return documented["explain"](documented["est"], documented["X"]).values
+
+
+def check_same(found, expected):
+    np.testing.assert_allclose(found.filter(like="contribution_"), expected, rtol=1e-12, atol=1e-12)
+    assert found["id"].tolist() == list(range(400))
+
+
+def test_a_function_of_arrow_batches(documented, expected):
+    """As Spark's mapInArrow calls it: an iterator of batches, results of the schema that was promised."""
+    batches = pa.Table.from_pandas(documented["table"].drop(columns="risk")).to_batches(max_chunksize=70)
+    found = list(documented["explained_in_arrow"](iter(batches)))
+    assert all(batch.schema.equals(documented["schema"]) for batch in found)
+    check_same(pa.Table.from_batches(found).to_pandas(), expected)
+
+
+def test_a_function_of_frames(documented, expected):
+    """As Spark's mapInPandas calls it."""
+    rows = documented["table"].drop(columns="risk")
+    frames = (rows[at : at + 70].reset_index(drop=True) for at in range(0, 400, 70))
+    check_same(pd.concat(documented["explained_in_pandas"](frames)), expected)
+
+
+def test_a_function_of_a_table(documented, expected):
+    """As Ray's map_batches calls it."""
+    rows = pa.Table.from_pandas(documented["table"].drop(columns="risk"))
+    parts = [documented["explained_table"](rows.slice(at, 130)) for at in range(0, 400, 130)]
+    check_same(pa.concat_tables(parts).to_pandas(), expected)
+
+
+def test_two_processes_of_dask(documented, expected):
+    """Over a cluster the results are those of one process; the workers load no PyTorch to explain."""
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    dask.config.set({"distributed.worker.daemon": True})
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        rows, model = documented["rows"], documented["model"]
+        work = rows.map_partitions(explained, model, meta=explained(rows._meta, model))
+        check_same(work.compute(), expected)
+        assert not any(client.run(torch_is_loaded).values())
+
+
+def explained(frame, model):
+    """The function of the page, which processes can import here."""
+    from spectral_interp import explain_batches
+
+    (batch,) = explain_batches(model, [frame], keep=["id"])
+    return batch.to_pandas()
+
+
+def torch_is_loaded():
+    import sys
+
+    return "torch" in sys.modules
+
+
+def test_the_function_of_the_page_is_the_tested_one():
+    import inspect
+
+    source = inspect.getsource(explained).splitlines()
+    assert "\n".join([source[0], *source[4:]]) in PAGE.read_text(encoding="utf-8")
