@@ -17,7 +17,7 @@ from ..estimators.single import consume, going_on, options_of
 from ..models.network import LINEAR, MLP, Baseline, network
 from ..training.loop import epochs, mean_loss
 from ..training.partition import Partition
-from ..training.run import Run
+from ..training.run import Run, TrainingRows
 from ..training.stages import stop_early
 from ..view import rows_of
 
@@ -84,7 +84,7 @@ def evaluate_all(
 
 
 def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
-    train, classifier = data.train, is_classifier(est)
+    train, classifier = TrainingRows(*data.train), is_classifier(est)
     if classifier and len(np.unique(train.y)) < 2:
         raise ValueError(
             "expected rows of two classes or more to fit the baselines on; got one class; add rows of "

@@ -173,12 +173,14 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         self.encoder_ = replace(encoder, axes=axes, table_names=names)
         data = self._partition(frame, targets, weight)
         saving = Saving(checkpoint, every, resume, self._identity(data.table))
+        drawn, background_of = draw_background(data, self.seed_)
+        background = frame.iloc[drawn].reset_index(drop=True)
+        del frame
         fitted = FITS[self.form](self, data, saving)
         self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
         self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
         self.rungs_ = self._rungs(fitted.rungs, data)
-        drawn, self.background_of_ = draw_background(data, self.seed_)
-        self.background_ = frame.iloc[drawn].reset_index(drop=True)
+        self.background_, self.background_of_ = background, background_of
         self.trained_on_: Fingerprints | None = to_keep(data.table.z)
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
         self.baselines_: dict[str, Baseline] | None = None
@@ -223,8 +225,10 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         apart = {"random_state", "verbose"} | ({"form", "members"} if self.form == "single" else set())
         apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(self, name)}
         options = {k: plain(v) for k, v in self.get_params().items() if k not in apart}
-        digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
-        return {"task": self._task, "seed": self.seed_, "options": options, "table": digest}
+        digest = hashlib.sha256()
+        for column in table:
+            digest.update(np.ascontiguousarray(column).data)
+        return {"task": self._task, "seed": self.seed_, "options": options, "table": digest.hexdigest()}
 
     @property
     def _loss(self) -> str:

@@ -19,6 +19,7 @@ from ..pencil.structures import Tridiagonal
 from ..training import Run, TrainingRows
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition, fingerprints
+from ..training.run import SomeRows
 from ..training.selection import RUNGS, SumFit, fit_sum
 from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..view import Axis, Pair
@@ -140,8 +141,7 @@ def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> Run:
     """
     if len(kept) > TRIED_ROWS:
         kept = np.random.default_rng(est.seed_).choice(kept, TRIED_ROWS, replace=False)
-    train, validation = (TrainingRows(*(column[rows] for column in table)) for rows in (kept, held))
-    return single.trained(est, train, validation)
+    return single.trained(est, SomeRows(table, kept), SomeRows(table, held))
 
 
 def _losses(runs: list[Run]) -> FloatArray:

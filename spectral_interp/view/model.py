@@ -195,7 +195,7 @@ class ModelView:
 
     def placed(self, u: FloatArray) -> FloatArray:
         """Return the features (n, p) at coordinates (n, c) of the columns, NaN where there is none."""
-        return features(self.axes, self.pairs, u)
+        return features(self.axes, self.pairs, u.T, len(u))
 
     def with_pairs(self, own: FloatArray) -> FloatArray:
         """Return the features (n, p) of rows from those of the axes."""
