@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
 from .._common.arrays import FloatArray
+from ..eigen.engine import one_thread
 from ..estimators.base import SpectralEstimator
 from ..estimators.single import consume, going_on, options_of
 from ..models.network import LINEAR, MLP, Baseline, network
@@ -68,7 +69,8 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = N
     True
     """
     data = est.partition(X, y, sample_weight)
-    return {LINEAR: _fit_linear(est, data), MLP: _fit_mlp(est, data)}
+    with one_thread():
+        return {LINEAR: _fit_linear(est, data), MLP: _fit_mlp(est, data)}
 
 
 def evaluate_all(

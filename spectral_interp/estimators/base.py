@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
 from .._common.choices import ROWS
+from ..eigen.engine import one_thread
 from ..pencil import MatrixPencil, SpectralFunction
 from ..tables.encoder import TableEncoder, without_columns
 from ..tables.frames import with_names
@@ -38,7 +39,7 @@ from ..training.partition import (
 )
 from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import Coordinates, labels_of
-from .forms import FITS, SINGLE, Saving
+from .forms import FITS, SINGLE, Saving, check_room
 from .persistence import Saved
 from .promises import check_certified, promised
 from .validation import (
@@ -171,12 +172,14 @@ class SpectralEstimator(Saved, BaseEstimator, ABC):
         )
         axes, self._promises = promised(self, encoder.axes)
         self.encoder_ = replace(encoder, axes=axes, table_names=names)
+        check_room(self.form, len(frame), len(self.encoder_.plain.feature_names))
         data = self._partition(frame, targets, weight)
         saving = Saving(checkpoint, every, resume, self._identity(data.table))
         drawn, background_of = draw_background(data, self.seed_)
         background = frame.iloc[drawn].reset_index(drop=True)
         del frame
-        fitted = FITS[self.form](self, data, saving)
+        with one_thread():
+            fitted = FITS[self.form](self, data, saving)
         self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
         self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
         self.rungs_ = self._rungs(fitted.rungs, data)

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from .._common.arrays import FloatArray
+from .._common.memory import check_memory
 from ..files import artifact
 from ..models.constraints import lifted
 from ..models.sums import SumSpectral
@@ -121,6 +122,20 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     fitted = fit_single(est, data, Saving(None, saving.every, None, saving.identity))
     rungs = [{**rung, "chosen": rung["rung"] == SINGLE} for rung in fit.rungs]
     return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
+
+
+ROOM = {"single": 80, "sum": 420, "auto": 420}
+"""Bytes of a row in a fit, beside twice its features, as measured with 12 columns."""
+
+
+def check_room(form: str, n: int, p: int) -> None:
+    """Raise MemoryError if a fit of n rows and p features needs more memory than there is."""
+    needed = n * (2 * 8 * p + ROOM[form])
+    check_memory(
+        needed,
+        f"training on {n:,} rows × {p:,} features",
+        "train on fewer rows or columns, or with fit_batches",
+    )
 
 
 FITS: dict[str, Callable[[Any, Partition, Saving], Fitted]] = {

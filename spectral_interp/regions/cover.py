@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
+from .._common.memory import check_memory
 
 RUNGS, PER_OCTAVE = 64, 4
 """Number of tolerances at which covers are sought, and how many of them lie within a factor of two."""
@@ -74,6 +75,8 @@ def tangent_errors(z: npt.ArrayLike, values: npt.ArrayLike, gradients: npt.Array
             "expected z (n, p), values (n,) and gradients (n, p), n >= 1; "
             f"got {z.shape}, {f.shape}, {g.shape}"
         )
+    n = len(z)
+    check_memory(32 * n * n, f"the errors of {n:,} tangent planes at {n:,} rows", "take a sample of the rows")
     slopes = z @ g.T
     errors = np.abs(f[:, None] - f - slopes + np.diagonal(slopes))
     errors[errors <= FLAT * (np.abs(f).max() + np.abs(slopes).max())] = 0.0
