@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, threadpool_limits
 
 from . import kernel, small
 from .resolvent import resolvent as resolvent_kernel
@@ -173,12 +173,13 @@ class _Limit:
 
     def __init__(self) -> None:
         self.lock, self.blocks = threading.Lock(), 0
-        self.threads, self.blas = 1, None
+        self.threads, self.blas = 1, threadpool_limits(None)
 
     def begin(self) -> None:
         with self.lock:
             if not self.blocks:
                 self.threads, self.blas = allowed_threads(), threadpool_limits(1, user_api="blas")
+                _release()
             self.blocks += 1
 
     def end(self) -> int:
@@ -187,7 +188,14 @@ class _Limit:
             self.blocks -= 1
             if not self.blocks:
                 self.blas.restore_original_limits()
+                _release()
             return self.threads
+
+
+def _release() -> None:
+    """Let any thread set the limits of BLAS: threadpoolctl 3.7 or later lets only the first that did."""
+    if release := getattr(OpenBLASController, "clear_controlling_thread", None):
+        release()
 
 
 _limit = _Limit()
