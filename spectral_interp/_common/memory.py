@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-CHUNK = 50_000
+CHUNK = 2**14
 """Rows that are worked on at a time, so that memory does not grow with their number."""
 
 SMALL = 2**26

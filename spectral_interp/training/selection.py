@@ -193,8 +193,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
     """Return inputs with finer knots where the score test asks for them."""
     n, open_ = len(recipe.data.y), None
     for number in range(ROUNDS):
-        run = recipe.coarse(f"finer {number + 1}", inputs, 901 + number)
-        scores = Scores(run, recipe.seed)
+        scores = Scores(recipe.coarse(f"finer {number + 1}", inputs, 901 + number), recipe.seed)
         parts: list[Any] = [*inputs.axes, *inputs.pairs]
         asked = set()
         for q, part in enumerate(parts):
@@ -211,6 +210,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
             if new.sum() >= 3 and _asks(scores, u, fine, new, inputs.directions.get(q)):
                 asked.add(q)
                 parts[q] = replace(part, knots=tuple(fine.tolist()))
+        del scores  # before the next fit needs as much
         if not asked:
             break
         count = len(inputs.axes)
