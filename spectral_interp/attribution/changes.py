@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +52,9 @@ class Parts:
     def room(self, n: int) -> Parts:
         """Return empty arrays of the same kinds for n rows."""
         arrays = {name: own for name, own in vars(self).items() if isinstance(own, np.ndarray)}
-        room = {name: np.empty((n, *own.shape[1:]), own.dtype) for name, own in arrays.items()}
+        room: dict[str, Any] = {
+            name: np.empty((n, *own.shape[1:]), own.dtype) for name, own in arrays.items()
+        }
         return replace(self, **room)
 
     def put(self, some: slice, parts: Parts) -> None:
