@@ -1,4 +1,4 @@
-"""Types of arrays, checks of matrix arguments for NumPy and torch alike, and a weighted median."""
+"""Types of arrays, checks of matrix arguments for NumPy and torch alike, a weighted median, and places."""
 
 from __future__ import annotations
 
@@ -59,6 +59,17 @@ def weighted_median(values: FloatArray, weight: FloatArray) -> float:
     half, slack = below[-1] / 2, 1e-12 * below[-1]
     low, high = np.searchsorted(below, [half - slack, half + slack])
     return float((values[order[low]] + values[order[high]]) / 2)
+
+
+def spread(n: int, most: int) -> IntArray:
+    """Return the places of at most ``most`` of n rows, evenly spread.
+
+    Examples
+    --------
+    >>> spread(9, 3)
+    array([0, 4, 8])
+    """
+    return np.linspace(0, n - 1, min(most, n)).astype(np.intp)
 
 
 def padded(rows: Sequence[FloatArray]) -> FloatArray:

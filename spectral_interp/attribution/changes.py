@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -49,6 +49,20 @@ class Parts:
     by_entry: FloatArray | None = None
     weights: FloatArray | None = None
     evaluations: int = 0
+
+    def room(self, n: int) -> Parts:
+        """Return empty arrays of the same kinds for n rows."""
+        arrays = {name: own for name, own in vars(self).items() if isinstance(own, np.ndarray)}
+        room: dict[str, Any] = {
+            name: np.empty((n, *own.shape[1:]), own.dtype) for name, own in arrays.items()
+        }
+        return replace(self, **room)
+
+    def put(self, some: slice, parts: Parts) -> None:
+        """Write what was computed for some of the rows."""
+        for name, own in vars(parts).items():
+            if isinstance(own, np.ndarray) and (whole := getattr(self, name)) is not None:
+                whole[some] = own
 
 
 ENTRIES = 2**22

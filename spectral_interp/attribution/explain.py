@@ -13,6 +13,7 @@ from scipy.special import expit, softmax
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.choices import ATTRIBUTION_METHODS
+from .._common.memory import check_memory
 from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 from ..view.model import log_odds
 from ..view.rows import background_of
@@ -168,6 +169,7 @@ def _explained(
     if unit == "probability":
         rows, options["game"] = probabilities(raw, rows, output)
     reference, description = background_of(model, rows, background)
+    _check_memory(rows, method)
     parts = METHODS[method](rows, reference, **options)
     detail = partial(_detail, method, rows, reference, options)
     return Attribution.of(
@@ -249,6 +251,17 @@ def _check_unit(rows: Rows, method: str, unit: str, output: Any, against: Any) -
         raise ValueError(
             "expected all classes of a model with unit='probability'; got log-odds between two of more"
         )
+
+
+def _check_memory(rows: Rows, method: str) -> None:
+    """Raise MemoryError if contributions of rows, in their parts and by member, need more than there is."""
+    n, c = len(rows), len(rows.view.axes)
+    arrays = 4 + (0 if method == "local" else rows.view.function.neurons.n_members)
+    check_memory(
+        8 * n * c * arrays,
+        f"contributions to {n:,} rows × {c:,} columns",
+        "explain fewer rows at a time, or with explain_batches",
+    )
 
 
 def _shapley_plan(

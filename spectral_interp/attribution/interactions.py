@@ -7,8 +7,10 @@ from math import factorial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from .._common.memory import check_memory
 from ..view import Rows, output_rows
 from ..view.rows import background_of
 from .changes import ENTRIES
@@ -85,6 +87,9 @@ def interactions(
         )
     rows = output_rows(model, X, output, against)
     reference, _ = background_of(model, rows, background)
+    n, c = len(rows), len(rows.view.axes)
+    work = f"interactions in {n:,} rows × {c:,} columns"
+    check_memory(9 * n * c * c, work, "take fewer rows at a time")
     with np.errstate(over="ignore", invalid="ignore"):
         found = INTERACTIONS[method](rows, reference)
     overflow = ~np.isfinite(found).all(axis=(1, 2))
@@ -97,21 +102,21 @@ def interactions(
 
 
 def _hessian(rows: Rows, _: FloatArray) -> FloatArray:
-    function, view = rows.view.function, rows.view
-    degenerate = function.degenerate(rows.z)
+    function, view, c = rows.view.function, rows.view, len(rows.view.axes)
+
+    def bends(some: Rows) -> tuple[npt.NDArray[Any], ...]:
+        along = view.along(some.z)
+        slopes = function.neurons.steps(along.reshape(-1, along.shape[2]))
+        found = function.bend(some.z, slopes.reshape(-1, c, *slopes.shape[1:]))
+        return found, function.degenerate(some.z)
+
+    found, degenerate = rows.in_chunks(bends, max(1, ENTRIES // 4 // (c * function.neurons.entries[0].size)))
     if degenerate.any():
         warnings.warn(
             f"{int(degenerate.sum())} of {len(rows)} rows are degenerate: the eigenvalue is multiple "
             "there and has no second derivative",
             stacklevel=3,
         )
-    along = view.along(rows.z)
-    found = np.empty((len(rows), len(view.axes), len(view.axes)))
-    together = max(1, ENTRIES // (len(view.axes) * function.neurons.entries[0].size))
-    for start in range(0, len(rows), together):
-        some = slice(start, start + together)
-        slopes = function.neurons.steps(along[some].reshape(-1, along.shape[2]))
-        found[some] = function.bend(rows.z[some], slopes.reshape(-1, len(view.axes), *slopes.shape[1:]))
     return found
 
 

@@ -49,10 +49,7 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False, members:
 
     def put(some: slice) -> None:
         z = rows.features(some)
-        parts = _parts(changes, z, detailed=detailed) if kernel is None else kernel.parts(z)
-        for name, values in vars(parts).items():
-            if isinstance(values, np.ndarray) and getattr(found, name) is not None:
-                getattr(found, name)[some] = values
+        found.put(some, _parts(changes, z, detailed=detailed) if kernel is None else kernel.parts(z))
 
     in_chunks(put, n, changes.together if kernel is None else rows.view.rows_together, n * count)
     return found

@@ -13,11 +13,13 @@ between nodes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from .._common.arrays import FloatArray, IntArray
+from .._common.memory import chunks
 from .._common.progress import progress
 from ..pencil.paths import integrate, takes
 from ..view import Rows
@@ -65,38 +67,53 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
     """
     if not 1e-10 <= tol <= 1:
         raise ValueError(f"expected tol between 1e-10 and 1; got {tol!r}")
-    function, z = rows.view.function, rows.z
-    n, b = len(z), len(reference)
-    prediction, base = function.values(z), function.values(reference)
-    changes = Changes(rows.view, z, reference)
-    spread = float(np.ptp(np.concatenate([prediction, base])))
-    error = tol * _scale(changes, spread)
+    function, n, b = rows.view.function, len(rows), len(reference)
+    base, count = function.values(reference), len(function.neurons)
+    spread = float(np.ptp(np.concatenate([rows.prediction, base])))
+    error = tol * _scale(rows, reference, spread)
+    size = f"path: {n:,} rows × {b:,} background rows"
+    seconds = SECONDS_PER_PATH[takes(function.neurons.structure)] * n * b * count
+    parts: list[Parts] = []
+    evaluations, unsure = (n + b) * count, 0
+    with progress(n * b * count, seconds=seconds, size=size, unit="path") as advance:
+        for some in chunks(n, rows.view.rows_together):
+            part, doubted = _of_some(rows.take(some), reference, error, advance, detailed=detailed)
+            parts = parts or [part.room(n)]
+            parts[0].put(some, part)
+            evaluations, unsure = evaluations + part.evaluations, unsure + doubted
+    if unsure:
+        _warn(unsure, n)
+    known = {"base_values": np.full(n, base.mean()), "prediction": rows.prediction}
+    return replace(parts[0], **known, evaluations=evaluations)
+
+
+def _of_some(
+    rows: Rows, reference: FloatArray, error: float, advance: Callable[[int], object], *, detailed: bool
+) -> tuple[Parts, int]:
+    """Return the contributions to some rows, but for their base, and how many of the rows are in doubt."""
+    function, n = rows.view.function, len(rows)
+    changes = Changes(rows.view, rows.z, reference)
     integrals = _Integrals(changes, error, diagonal=function.structure == "diagonal")
     split = Split.zeros(n, changes.columns, changes.neurons, detailed=detailed)
-    size = f"path: {n:,} rows × {b:,} background rows"
-    paths = n * b * len(changes.neurons)
-    seconds = SECONDS_PER_PATH[takes(changes.neurons.structure)] * paths
-    with progress(paths, seconds=seconds, size=size, unit="path") as advance:
-        again = np.arange(n)
-        while len(again):
-            _add_paths(split, integrals, again, advance)
-            again = integrals.to_repeat()
-            split.clear(again)
+    again = np.arange(n)
+    while len(again):
+        _add_paths(split, integrals, again, advance)
+        again = integrals.to_repeat()
+        split.clear(again)
     unsure = integrals.doubt > error
-    if unsure.any():
-        _warn(int(unsure.sum()), n)
-    return Parts(
+    part = Parts(
         values=split.diagonal + split.coupling,
-        base_values=np.full(n, base.mean()),
-        prediction=prediction,
-        degenerate=function.degenerate(z) | unsure,
+        base_values=np.empty(n),
+        prediction=np.empty(n),
+        degenerate=function.degenerate(rows.z) | unsure,
         diagonal=split.diagonal,
         coupling=split.coupling,
         refit_deviation=split.refit_deviation,
         of_members=split.of_members,
         by_entry=split.by_entry,
-        evaluations=integrals.evaluations + (n + b) * len(changes.neurons),
+        evaluations=integrals.evaluations,
     )
+    return part, int(unsure.sum())
 
 
 def _add_paths(split: Split, integrals: _Integrals, rows: IntArray, advance: Callable[[int], object]) -> None:
@@ -112,22 +129,25 @@ def _add_paths(split: Split, integrals: _Integrals, rows: IntArray, advance: Cal
         advance(len(row) * neurons)
 
 
-def _scale(changes: Changes, spread: float) -> float:
+def _scale(rows: Rows, reference: FloatArray, spread: float) -> float:
     """Return the spread, but at least 1e-3 of the largest ``‖A(z) − A(r)‖₂``, summed over the neurons.
 
     It takes all pairs of rows and references only if distances from a matrix in between do not show that the
     spread is larger.
     """
-    neurons, ends = changes.neurons, changes.neurons.at(changes.z)
-    middle = changes.at_reference.mean(axis=0)
-    bound = sum(
-        neurons.norms(matrices - middle).sum(axis=1).max(initial=0.0)
-        for matrices in (ends, changes.at_reference)
-    )
-    if LEAST_SPREAD * bound <= spread:
+    neurons = rows.view.function.neurons
+    starts = neurons.at(reference)
+    middle = starts.mean(axis=0)
+
+    def farthest(matrices: FloatArray, start: FloatArray) -> float:
+        return float(neurons.norms(matrices - start).sum(axis=1).max(initial=0.0))
+
+    def ends() -> Iterator[FloatArray]:
+        return (neurons.at(rows.features(some)) for some in chunks(len(rows), rows.view.rows_together))
+
+    if LEAST_SPREAD * (max(farthest(part, middle) for part in ends()) + farthest(starts, middle)) <= spread:
         return spread
-    steps = (neurons.norms(ends - start).sum(axis=1) for start in changes.at_reference)
-    return max(spread, LEAST_SPREAD * max(float(step.max(initial=0.0)) for step in steps))
+    return max(spread, LEAST_SPREAD * max(farthest(part, start) for part in ends() for start in starts))
 
 
 class _Integrals:

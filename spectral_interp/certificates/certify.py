@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from .._common.memory import check_memory
 from ..pencil import SpectralFunction
 from ..view import Rows, output_rows
 from .bounds import Certificate
@@ -86,10 +87,17 @@ def _signs(function: SpectralFunction, low: FloatArray, high: FloatArray) -> npt
 
 
 def _margins(rows: Rows) -> Margins:
-    neurons = rows.view.function.neurons
-    prediction, gradient = rows.view.function.values_and_gradients(rows.z)
-    slopes = rows.view.input_slopes(rows.z, gradient)
-    return Margins(prediction, gradient, neurons.gaps(neurons.at(rows.z)), slopes)
+    view, neurons = rows.view, rows.view.function.neurons
+    n, numbers = len(rows), len(view.features) + len(view.input_column_of) + len(neurons)
+    work = f"gradients and gaps at {n:,} rows × {len(view.features):,} features"
+    check_memory(8 * n * numbers, work, "certify fewer rows at a time, or with explain_batches")
+
+    def of(some: Rows) -> tuple[FloatArray, ...]:
+        prediction, gradient = view.function.values_and_gradients(some.z)
+        slopes = view.input_slopes(some.z, gradient)
+        return prediction, gradient, neurons.gaps(neurons.at(some.z)), slopes
+
+    return Margins(*rows.in_chunks(of))
 
 
 def _curvature(function: SpectralFunction) -> str | None:

@@ -118,7 +118,15 @@ class Everywhere:
         if not 0 < eps < np.inf:
             raise ValueError(f"expected eps > 0, in the unit of the predictions; got {eps!r}")
         none = np.zeros(len(gaps))
-        return self._balls.radius(self.rows.z, gaps, none + eps, none)
+        return self._radius(gaps, none + eps, none)
+
+    def _radius(self, *of_rows: FloatArray) -> FloatArray:
+        """Return :meth:`.Balls.radius` of the rows, from their gaps, targets and slopes."""
+        balls, rows = self._balls, self.rows
+        (found,) = rows.view.in_chunks(
+            len(rows), lambda some: [balls.radius(rows.features(some), *(part[some] for part in of_rows))]
+        )
+        return found
 
     @property
     def flip_radius(self) -> FloatArray:
@@ -147,7 +155,7 @@ class Everywhere:
         margin, slope = np.abs(rows.prediction), np.hypot.reduce(rows.slopes, axis=1)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             everywhere = margin / self.lipschitz
-        local = self._balls.radius(self.rows.z, rows.gaps, np.where(margin > 0, margin, 1.0), slope)
+        local = self._radius(rows.gaps, np.where(margin > 0, margin, 1.0), slope)
         return np.where(margin > 0, np.fmax(everywhere, local), 0.0)
 
     @cached_property

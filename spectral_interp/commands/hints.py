@@ -12,9 +12,8 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, spread
 from .._common.messages import shown, truncated_list
-from .._common.sampling import spread
 from .._common.text import counted, listed
 from ..view import Axis
 

@@ -4,7 +4,8 @@
 status                meaning
 ====================  ====================================================================================
 0                     all is done
-2                     the input is wrong, or a file cannot be written; one line on stderr says which and why
+2                     the input is wrong, a file cannot be written, or memory does not suffice; one line on
+                      stderr says which and why
 129, 130, 143         stopped by SIGHUP, SIGINT (Ctrl-C) or SIGTERM; what was there before stays
 141                   the results are written, and nobody reads what is printed (``| head -1``)
 ====================  ====================================================================================
@@ -27,6 +28,9 @@ from typing import NoReturn, TextIO
 from .._common.text import visible
 
 STOPPING = [getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, name)]
+LACKS = "can't allocate memory", "not enough memory", "bad_alloc", "can't start new thread"
+"""What errors of torch and of threads say where they mean a lack of memory."""
+
 UNREAD = 141
 """Exit status where nobody reads the output: 128 + SIGPIPE, as a shell reports it for other tools."""
 
@@ -101,12 +105,40 @@ def _status(name: str, main: Callable[[], None]) -> int:
     except BrokenPipeError:
         return UNREAD
     except (ValueError, OSError, FloatingPointError) as error:
-        _tell(f"{name}: error: {' '.join(str(error).split())}")
-        return 2
+        return _fail(name, error)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return _fail(name, out_of_memory(error))
     except Stopped as stopped:
         _tell(f"{name}: interrupted")
         return 128 + stopped.number
     return 0
+
+
+def _fail(name: str, error: object) -> int:
+    """Say in one line what is wrong, and return the status of that."""
+    _tell(f"{name}: error: {' '.join(str(error).split())}")
+    return 2
+
+
+def out_of_memory(error: Exception) -> str:
+    """Return what to say of an error that means a lack of memory; empty for other errors.
+
+    Examples
+    --------
+    >>> out_of_memory(MemoryError("std::bad_alloc"))
+    'out of memory (std::bad_alloc); take fewer rows or columns, or a machine with more memory'
+    >>> out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    ''
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) and text.startswith("expected "):  # which says what to do
+        return text
+    if not isinstance(error, MemoryError) and not any(part in text for part in LACKS):
+        return ""
+    found = f" ({text})" if text else ""
+    return f"out of memory{found}; take fewer rows or columns, or a machine with more memory"
 
 
 @contextmanager

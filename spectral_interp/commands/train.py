@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, spread
 from .._common.choices import BUNDLED_TARGETS
 from .._common.messages import shown
-from .._common.sampling import spread
 from .._common.text import as_text, counted
 from ..comparison.baselines import evaluate_all, fit_baselines
 from ..estimators.classifier import SpectralClassifier, estimator_for

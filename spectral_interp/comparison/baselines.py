@@ -12,12 +12,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
 from .._common.arrays import FloatArray
+from ..eigen.engine import one_thread
 from ..estimators.base import SpectralEstimator
 from ..estimators.single import consume, going_on, options_of
 from ..models.network import LINEAR, MLP, Baseline, network
 from ..training.loop import epochs, mean_loss
 from ..training.partition import Partition
-from ..training.run import Run
+from ..training.run import Run, TrainingRows
 from ..training.stages import stop_early
 from ..view import rows_of
 
@@ -68,7 +69,8 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = N
     True
     """
     data = est.partition(X, y, sample_weight)
-    return {LINEAR: _fit_linear(est, data), MLP: _fit_mlp(est, data)}
+    with one_thread():
+        return {LINEAR: _fit_linear(est, data), MLP: _fit_mlp(est, data)}
 
 
 def evaluate_all(
@@ -84,7 +86,7 @@ def evaluate_all(
 
 
 def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
-    train, classifier = data.train, is_classifier(est)
+    train, classifier = TrainingRows(*data.train), is_classifier(est)
     if classifier and len(np.unique(train.y)) < 2:
         raise ValueError(
             "expected rows of two classes or more to fit the baselines on; got one class; add rows of "

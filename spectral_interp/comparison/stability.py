@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._common.arrays import FloatArray
-from .._common.sampling import spread
+from .._common.arrays import FloatArray, spread
 from ..attribution.explain import METHODS
 from ..estimators.classifier import SpectralClassifier
 from ..estimators.regressor import SpectralRegressor

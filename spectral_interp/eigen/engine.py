@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import OpenBLASController, threadpool_limits
 
 from . import kernel, small
 from .resolvent import resolvent as resolvent_kernel
@@ -147,8 +149,62 @@ def _alone(function: Callable[[int, int], int], first: int, last: int) -> int:
         _slice.runs = False
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let BLAS and torch compute in one thread: more of them make small products slower, never faster.
+
+    The kernels here use as many threads as before. The limit holds for the whole process, and is lifted when
+    the last of the blocks ends that run at the same time in several threads.
+    """
+    torch = sys.modules.get("torch")
+    _limit.begin()
+    if torch is not None:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        threads = _limit.end()
+        if torch is not None:
+            torch.set_num_threads(threads)
+
+
+class _Limit:
+    """The limit of :func:`one_thread`, and what it replaces."""
+
+    def __init__(self) -> None:
+        self.lock, self.blocks = threading.Lock(), 0
+        self.threads, self.blas = 1, threadpool_limits(None)
+
+    def begin(self) -> None:
+        with self.lock:
+            if not self.blocks:
+                self.threads, self.blas = allowed_threads(), threadpool_limits(1, user_api="blas")
+                _release()
+            self.blocks += 1
+
+    def end(self) -> int:
+        """Return the number of threads that were allowed before."""
+        with self.lock:
+            self.blocks -= 1
+            if not self.blocks:
+                self.blas.restore_original_limits()
+                _release()
+            return self.threads
+
+
+def _release() -> None:
+    """Let any thread set the limits of BLAS: threadpoolctl 3.7 or later lets only the first that did."""
+    if release := getattr(OpenBLASController, "clear_controlling_thread", None):
+        release()
+
+
+_limit = _Limit()
+
+
 def allowed_threads() -> int:
     """Return how many threads torch uses; where it is not loaded, how many OpenMP may use."""
+    if _limit.blocks:
+        return _limit.threads
     if set_by_torch := getattr(sys.modules.get("torch"), "get_num_threads", None):
         return int(set_by_torch())
     if _child:
@@ -167,8 +223,8 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _forget_threads() -> None:
-    global _pool, _child
-    _pool, _child = None, True
+    global _pool, _child, _limit
+    _pool, _child, _limit = None, True, _Limit()
     if limit_torch := getattr(sys.modules.get("torch"), "set_num_threads", None):
         limit_torch(1)
 

@@ -19,9 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._common.arrays import FloatArray
 from .._common.choices import ROWS
 from .._common.messages import Found
+from ..eigen.engine import one_thread
 from ..pencil import MatrixPencil, SpectralFunction
-from ..streams.blocks import Blocks
-from ..tables.encoder import TableEncoder, without_columns
+from ..tables.encoder import without_columns
 from ..tables.frames import with_names
 from ..training import TrainingRows
 from ..training.partition import (
@@ -38,7 +38,7 @@ from ..training.partition import (
 )
 from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import Coordinates, labels_of
-from .forms import FITS, Saving, fit_like, identity_of, rungs_of
+from .forms import FITS, Saving, check_room, fit_like, identity_of, rungs_of
 from .persistence import Saved
 from .promises import check_certified, promised
 from .streamed import FitsBatches
@@ -48,6 +48,7 @@ from .validation import (
     check_rows,
     check_targets,
     check_training,
+    encoder_of,
     known_to,
     made_by,
     plain_seed,
@@ -161,9 +162,9 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         weight = check_weights(sample_weight, len(frame))
         frame, targets, weight = frame[weight > 0], targets[weight > 0], weight[weight > 0]
         how = made_by(count_of(weight))
-        table = distinct(frame, self._encode_targets(targets), weight)
-        saving = partial(Saving, checkpoint, every, resume)
-        return self._fit_distinct(*table, names, how, saving, like=like)
+        data = self._prepared(*distinct(frame, self._encode_targets(targets), weight), names, like)
+        del frame  # training needs memory
+        return self._trained(data, how, partial(Saving, checkpoint, every, resume), like)
 
     def _checked(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, tuple[str, ...]]:
         """Return the columns of a training table that the model may use, its targets, and all its columns."""
@@ -171,38 +172,43 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         named = {"log": self.log, "categorical": self.categorical, "monotone": self.monotone}
         return without_columns(frame, self.drop, but=named), y, tuple(map(str, frame.columns))
 
-    def _fit_distinct(
+    def _prepared(
         self,
         frame: pd.DataFrame,
         targets: FloatArray,
         weight: FloatArray,
         names: tuple[str, ...],
-        how: dict[str, Any],
-        saving: Callable[[dict[str, Any]], Saving],
-        blocks: Callable[[Partition], Blocks] | None = None,
         like: SpectralEstimator | None = None,
-    ) -> Self:
-        """Fit encoder and model on different rows, or a sample of those in the blocks that are made then."""
+    ) -> Partition:
+        """Fit the encoder on different rows, draw the background, and return the rows encoded and split."""
         if len(frame) < 2:
             raise ValueError(
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
             )
         self.seed_ = seed_from(self.random_state)
-        encoder = self._encoder(frame, weight) if like is None else known_to(self, like, frame)
+        encoder = encoder_of(self, frame, weight) if like is None else known_to(self, like, frame)
         axes, self._promises = promised(self, encoder.axes)
         self.encoder_ = replace(encoder, axes=axes, table_names=names)
+        check_room(self.form, len(frame), len(self.encoder_.plain.feature_names))
         data = self._partition(frame, targets, weight)
-        identity = identity_of(self, data.table)
-        if blocks is not None:
-            data = replace(data, whole=blocks(data))
-            identity["rows"] = data.whole.identity
+        drawn, self.background_of_ = draw_background(data, self.seed_)
+        self.background_ = frame.iloc[drawn].reset_index(drop=True)
+        return data
+
+    def _trained(
+        self,
+        data: Partition,
+        how: dict[str, Any],
+        saving: Callable[[dict[str, Any]], Saving],
+        like: SpectralEstimator | None = None,
+    ) -> Self:
+        """Fit the model on rows that are encoded, or on those that they are a sample of."""
         fit = FITS[self.form] if like is None else partial(fit_like, like=like)
-        fitted = fit(self, data, saving(identity))
+        with one_thread():
+            fitted = fit(self, data, saving(identity_of(self, data)))
         self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
         self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
         self.rungs_ = rungs_of(self, fitted.rungs, data)
-        drawn, self.background_of_ = draw_background(data, self.seed_)
-        self.background_ = frame.iloc[drawn].reset_index(drop=True)
         self.trained_on_: Fingerprints | None = to_keep(data.table.z)
         if data.whole is not None:
             self.background_of_, self.trained_on_ = data.whole.n_rows, data.whole.trained_on
@@ -212,16 +218,6 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         self.made_by_ = how
         check_certified(self.build_view(), self._promises)
         return self
-
-    def _encoder(self, frame: pd.DataFrame, weight: FloatArray) -> TableEncoder:
-        return TableEncoder.fit(
-            frame,
-            log=self.log,
-            categorical=self.categorical,
-            na_values=self.na_values,
-            weight=weight,
-            choose_logs=self.form != "single",
-        )
 
     def partition(self, X: Any, y: Any, sample_weight: Any = None) -> Partition:
         """Return a training table of the fitted estimator as :meth:`fit` encodes and splits it.

@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from .._common.arrays import FloatArray
+from .._common.memory import check_memory
 from ..files import artifact
 from ..models.constraints import lifted
 from ..models.sums import SumSpectral
@@ -25,6 +26,7 @@ from ..training import Epoch, Run, TrainingRows
 from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition, fingerprints
+from ..training.run import SomeRows
 from ..training.selection import RUNGS, SumFit, fit_sum, options_for
 from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..training.sums import SumOptions, SumRun
@@ -89,13 +91,16 @@ class Fitted:
     rungs: list[dict[str, Any]] = field(default_factory=list)
 
 
-def identity_of(est: Any, table: TrainingRows) -> dict[str, Any]:
+def identity_of(est: Any, data: Partition) -> dict[str, Any]:
     """Return what a checkpoint must share with the fit that resumes from it."""
     apart = {"random_state", "verbose"} | ({"form", "members"} if est.form == "single" else set())
     apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(est, name)}
     options = {k: plain(v) for k, v in est.get_params().items() if k not in apart}
-    digest = hashlib.sha256(b"".join(column.tobytes() for column in table)).hexdigest()
-    return {"task": est._task, "seed": est.seed_, "options": options, "table": digest}
+    digest = hashlib.sha256()
+    for column in data.table:
+        digest.update(np.ascontiguousarray(column).data)
+    found = {"task": est._task, "seed": est.seed_, "options": options, "table": digest.hexdigest()}
+    return found if data.whole is None else {**found, "rows": data.whole.identity}
 
 
 def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
@@ -119,7 +124,7 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
 
 def _stream_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit one neuron on all blocks of rows, from what it comes to on the sample."""
-    blocks, train = data.whole, _rows(data.table, _few(est, data.trained))
+    blocks, train = data.whole, SomeRows(data.table, _few(est, data.trained))
     run = single.started(est, train, data.validation).again(1, n_rows=1)
     decay = single.decay_of(est, blocks.n_rows, blocks.weight, run.module)
     run.options = replace(run.options, weight_decay=decay)
@@ -171,6 +176,20 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
 
 
+ROOM = {"single": 80, "sum": 460, "auto": 460}
+"""Bytes of a row in a fit, beside twice its features, as measured with 12 columns."""
+
+
+def check_room(form: str, n: int, p: int) -> None:
+    """Raise MemoryError if a fit of n rows and p features needs more memory than there is."""
+    needed = n * (2 * 8 * p + ROOM[form])
+    check_memory(
+        needed,
+        f"training on {n:,} rows × {p:,} features",
+        "train on fewer rows or columns, or with fit_batches",
+    )
+
+
 FITS: dict[str, Callable[[Any, Partition, Saving], Fitted]] = {
     "auto": fit_any,
     "single": fit_single,
@@ -197,7 +216,7 @@ def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> Run:
 
     It is trained on at most :data:`TRIED_ROWS` rows: one neuron hardly gains from more.
     """
-    return single.trained(est, _rows(table, _few(est, kept)), _rows(table, held))
+    return single.trained(est, SomeRows(table, _few(est, kept)), SomeRows(table, held))
 
 
 def _few(est: Any, kept: Any) -> Any:
@@ -205,10 +224,6 @@ def _few(est: Any, kept: Any) -> Any:
     if len(kept) <= TRIED_ROWS:
         return kept
     return np.random.default_rng(est.seed_).choice(kept, TRIED_ROWS, replace=False)
-
-
-def _rows(table: TrainingRows, places: Any) -> TrainingRows:
-    return TrainingRows(*(column[places] for column in table))
 
 
 def _losses(runs: list[Run]) -> FloatArray:

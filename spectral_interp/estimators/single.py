@@ -11,9 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..models.constraints import Constrained, lift_
 from ..models.spectral import MODULES, PerClass
-from ..training import Epoch, Options, Run, TrainingRows
+from ..training import Epoch, Options, Run
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition
+from ..training.run import Rows
 from ..training.stages import join_validation, show_progress, stop_early
 from .promises import chains_of, index_of
 
@@ -41,14 +42,14 @@ def new_module(est: Any, n_features: int, seed: int) -> Any:
     return made[0] if est.n_outputs == 1 else PerClass(made)
 
 
-def options_of(est: Any, train: TrainingRows, module: Any) -> Options:
+def options_of(est: Any, train: Rows, module: Any) -> Options:
     """Return the settings of a training run of a module on the rows ``train``."""
     return Options(
         loss=est._loss,
         n_epochs=int(est.n_epochs),
         batch_size=int(est.batch_size),
         learning_rate=est.learning_rate,
-        weight_decay=decay_of(est, len(train.z), float(train.weight.sum()), module),
+        weight_decay=decay_of(est, train.shape[0], float(train.weight.sum()), module),
         norm_penalty=est.norm_penalty,
         provability=est.provability,
     )
@@ -59,9 +60,9 @@ def decay_of(est: Any, n_rows: int, weight: float, module: Any) -> float:
     return min(1.0, ROWS_PER_PARAMETER * parameters_of(module) / n_rows) * est.alpha / weight
 
 
-def begun(est: Any, train: TrainingRows) -> list[Run]:
+def begun(est: Any, train: Rows) -> list[Run]:
     """Return runs from different initial weights."""
-    (n, p), runs = train.z.shape, []
+    (n, p), runs = train.shape, []
     for seed in range(est.seed_, est.seed_ + STARTS):
         module = new_module(est, p, seed)
         module.scale_features_(min(1.0, n / (ROWS_PER_PARAMETER * parameters_of(module))))
@@ -72,14 +73,14 @@ def begun(est: Any, train: TrainingRows) -> list[Run]:
     return runs
 
 
-def trained(est: Any, train: TrainingRows, validation: TrainingRows) -> Run:
+def trained(est: Any, train: Rows, validation: Rows) -> Run:
     """Return a finished run on ``train``, its epoch chosen on ``validation``."""
     run = started(est, train, validation)
     run.finish()
     return run
 
 
-def started(est: Any, train: TrainingRows, validation: TrainingRows) -> Run:
+def started(est: Any, train: Rows, validation: Rows) -> Run:
     """Return the same run, not finished: another cycle may follow."""
     run = best_start(begun(est, train), train, validation)
     _run(est, stop_early(epochs(run, train, validation), run, patience=est.patience), run)

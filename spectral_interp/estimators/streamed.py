@@ -7,6 +7,7 @@ import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -132,9 +133,9 @@ class FitsBatches:
         frame, y, names = self._checked(drawn.sample.frame, drawn.sample.targets)
         table = frame, self._encode_targets(np.asarray(y)), drawn.sample.weight
         with _folder(scratch, checkpoint) as folder:
-            blocks = partial(_blocks, self, source, roles, drawn, folder)
-            saved = partial(Saving, checkpoint, every, resume)
-            self._fit_distinct(*table, names, made_by(drawn.n_rows), saved, blocks)
+            data = self._prepared(*table, names)
+            data = replace(data, whole=_blocks(self, source, roles, drawn, folder, data))
+            self._trained(data, made_by(drawn.n_rows), partial(Saving, checkpoint, every, resume))
         held = drawn.held.take(slice(STORED_ROWS))
         self.heldout_ = held.frame, held.targets
         return self
@@ -212,4 +213,4 @@ def _encoded(
 def _held(est: Any, encoder: TableEncoder, held: Part) -> tuple[Any, Any]:
     """Return the features and targets of rows held out."""
     u = encoder.coordinates(encoder.select(held.frame), quiet=True)
-    return features(encoder.axes, (), u), est.encode_targets(held.targets)
+    return features(encoder.axes, (), u.T, len(u)), est.encode_targets(held.targets)

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from sklearn.utils.validation import validate_data
 
+from .._common.arrays import FloatArray
 from .._common.choices import FORMS
 from .._common.messages import row_name, shown, truncated_list
 from ..tables.encoder import TableEncoder
@@ -198,3 +199,15 @@ def made_by(n_rows: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],
     }
+
+
+def encoder_of(est: Any, frame: pd.DataFrame, weight: FloatArray) -> TableEncoder:
+    """Return the encoder of a training table, as the parameters of the estimator ask for it."""
+    return TableEncoder.fit(
+        frame,
+        log=est.log,
+        categorical=est.categorical,
+        na_values=est.na_values,
+        weight=weight,
+        choose_logs=est.form != "single",
+    )

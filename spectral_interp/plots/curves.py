@@ -19,8 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from .._common.arrays import FloatArray
-from .._common.sampling import spread
+from .._common.arrays import FloatArray, spread
 from .._common.text import counted
 from ..certificates.bounds import Certificate
 from ..certificates.contributions import ranges_from

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .._common.arrays import FloatArray
-from .._common.sampling import spread
+from .._common.arrays import FloatArray, spread
 from .._common.text import at_least, at_most, listed, number
 from ..attribution.result import Attribution
 from ..certificates.bounds import Certificate

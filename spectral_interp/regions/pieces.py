@@ -83,7 +83,9 @@ class Regions:
     @cached_property
     def active_latent(self) -> IntArray:
         """Latent whose diagonal entry is the k-th smallest, (n,); ValueError for dense models and sums."""
-        return active_latents(self._banded("active_latent"), self.rows.z)
+        pencil = self._banded("active_latent")
+        (found,) = self.rows.in_chunks(lambda some: [active_latents(pencil, some.z)])
+        return found
 
     @cached_property
     def participation(self) -> FloatArray:
@@ -94,14 +96,16 @@ class Regions:
         ValueError
             For dense models: another basis of the latents would give another number. For sums.
         """
-        _, v = self._banded("participation").eigenpairs(self.rows.z)
-        return 1 / (v**4).sum(axis=1)
+        pencil = self._banded("participation")
+        (found,) = self.rows.in_chunks(lambda some: [1 / (pencil.eigenpairs(some.z)[1] ** 4).sum(axis=1)])
+        return found
 
     @cached_property
     def skeleton(self) -> FloatArray:
         """Value of the skeleton, shape (n,), in the prediction's unit; ValueError as for latents."""
-        diag, _ = self._banded("skeleton").bands(self.rows.z)
-        return np.take_along_axis(diag, self.active_latent[:, None], axis=1)[:, 0]
+        pencil = self._banded("skeleton")
+        (found,) = self.rows.in_chunks(lambda some: [np.sort(pencil.bands(some.z)[0], axis=1)[:, pencil.k]])
+        return found
 
     @cached_property
     def skeleton_gradient(self) -> FloatArray:
@@ -150,7 +154,8 @@ class Regions:
         function = self.rows.view.function
         if isinstance(function, MatrixPencil):
             return Leading(0, 1.0, self)
-        shares = variance_shares(function, self.rows.z)
+        neurons = function.neurons
+        shares = variance_shares(*self.rows.in_chunks(lambda some: [neurons.values(neurons.at(some.z))]))
         neuron = int(np.nan_to_num(shares).argmax())
         return Leading(neuron, float(shares[neuron]), _regions(of_neuron(self.rows, neuron)))
 
@@ -252,25 +257,23 @@ def linear_regions(model: Any, X: Any, *, output: Any = None, against: Any = Non
 
 
 def _regions(rows: Rows) -> Regions:
-    return Regions(rows, *rows.view.function.values_and_gradients(rows.z))
+    function = rows.view.function
+    return Regions(rows, *rows.in_chunks(lambda some: function.values_and_gradients(some.z)))
 
 
-def variance_shares(function: SpectralFunction, z: FloatArray) -> FloatArray:
-    """Return ``Cov(f_n, f) / Var(f)`` of every neuron over rows (n, p): shape (N,), NaN if f is constant.
+def variance_shares(own: FloatArray) -> FloatArray:
+    """Return ``Cov(f_n, f) / Var(f)`` of every neuron from its values at rows, (n, N): NaN if f is constant.
 
     Examples
     --------
-    >>> from spectral_interp.pencil import Total
-    >>> lines = [Pencil(diag=[[0.0], [slope]], off=[[], []], k=0) for slope in (3.0, 1.0)]
-    >>> variance_shares(Total(lines), np.array([[-1.0], [1.0]]))
+    >>> variance_shares(np.array([[-3.0, -1.0], [3.0, 1.0]]))
     array([0.75, 0.25])
     """
-    own = function.neurons.values(function.neurons.at(z))
     own = own / (float(np.abs(own).max()) or 1.0)  # whose square may overflow
     centred = own - own.mean(axis=0)
     total = centred.sum(axis=1)
     variance = float(total @ total)
-    if variance <= (FLAT * np.abs(own).sum(axis=1).max()) ** 2 * len(z):
+    if variance <= (FLAT * np.abs(own).sum(axis=1).max()) ** 2 * len(own):
         return np.full(own.shape[1], np.nan)
     shares: FloatArray = total @ centred / variance
     return shares

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .. import plots
-from .._common.arrays import FloatArray
-from .._common.sampling import spread
+from .._common.arrays import FloatArray, spread
 from .._common.text import counted, listed, row_text
 from ..plots import Exhibit, Figure
 from ..plots.central_slopes import candidates

@@ -17,9 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import plots
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, spread
 from .._common.caching import cached_property
-from .._common.sampling import spread
 from .._common.text import class_text, number, percent
 from ..attribution.explain import explain, explain_every_class
 from ..attribution.result import Attribution

@@ -84,7 +84,7 @@ class Blocks:
     def read(self, place: int) -> TrainingRows:
         """Return the rows of a block: features (n, p), standardised targets, and weights with a mean of 1."""
         rows = np.load(_file(self.folder, place))
-        z = features(self.axes, (), rows[:, :-2])
+        z = features(self.axes, (), rows[:, :-2].T, len(rows))
         y = (rows[:, -2] - self.center) / self.scale
         return TrainingRows(z, y, rows[:, -1] * self.n_rows / self.weight)
 
@@ -115,7 +115,7 @@ def write_blocks(
     folder.mkdir()
     known = _Smallest()
     for keys, u, targets, weight in encoded:
-        known.add(fingerprints(features(axes, (), u)))
+        known.add(fingerprints(features(axes, (), u.T, len(u))))
         rows = np.column_stack([keys.view(np.float64), u, targets, weight])
         places = keys % np.uint64(n_blocks)
         order = np.argsort(places, kind="stable")

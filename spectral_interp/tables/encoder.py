@@ -153,7 +153,7 @@ class TableEncoder:
             raise ValueError(
                 f"{'; '.join(problems)}; expected columns {truncated_list(map(shown, self.names))}"
             )
-        return frame[list(self.names)]
+        return frame if tuple(frame.columns) == self.names else frame[list(self.names)]
 
     def encode(self, frame: pd.DataFrame, *, quiet: bool = False) -> FloatArray:
         """Map rows of a table to features, shape (n, p).
@@ -176,7 +176,12 @@ class TableEncoder:
             Once a column of values that the model does not know: levels that training did not have, gaps
             where it had none, numbers far outside the training range.
         """
-        return features(self.axes, self.pairs, self.coordinates(self.select(frame), quiet=quiet))
+        selected, notes = self.select(frame), list[Found]()
+        own = (column_coordinates(axis, selected[axis.name], notes) for axis in self.axes)
+        z = features(self.axes, self.pairs, own, len(selected))
+        if not quiet:
+            warn_of(notes, stacklevel=3)
+        return z
 
     def coordinates(
         self, selected: pd.DataFrame, *, quiet: bool = False, notes: list[Found] | None = None

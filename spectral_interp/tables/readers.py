@@ -386,9 +386,14 @@ def decoding(kind: str) -> Iterator[None]:
     """Turn what damaged files provoke into ValueError, with the reason if it is one for people."""
     try:
         yield
+    except MemoryError as error:  # which damaged files provoke too
+        raise ValueError(
+            f"a {kind} file for which memory does not suffice, or a damaged one; write a sample of its rows "
+            "to a new file, or write it again"
+        ) from error
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error)) from error
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError, struct.error) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, struct.error) as error:
         raise ValueError(f"a damaged {kind} file; write it again") from error
 
 

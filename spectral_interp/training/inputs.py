@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
 from .._common.caching import cached_property
+from .._common.memory import chunks
 from ..view import Axis, HatsAxis, Pair, Promise
 from ..view.hats import segments
 from .chains import Chain, Chains
@@ -120,29 +122,51 @@ class Inputs:
             [*(axis.offset for axis in self.axes), *(np.zeros(len(p.knots)) for p in self.pairs)]
         )
 
-    def sparse(self, z: FloatArray) -> SparseRows:
-        """Return rows from the features of the plain axes, (n, p)."""
-        edges = np.cumsum([0, *(axis.plain.n_features for axis in self.axes)])
-        blocks = [z[:, a:b] for a, b in itertools.pairwise(edges)]
-        ours = list(zip(self.axes, self.starts, blocks, strict=False))
-        pieces = [
-            (start, segments(z[:, 0], axis.knots)) for axis, start, z in ours if isinstance(axis, HatsAxis)
-        ]
-        for pair, start in zip(self.pairs, self.starts[len(self.axes) :], strict=False):
-            u = pair.coordinates(blocks[pair.first][:, 0], blocks[pair.second][:, 0])
-            pieces.append((start, segments(u, pair.knots)))
-        columns = [(start + place, share) for start, (place, share) in pieces]
-        for axis, start, block in ours:
-            first = 1 if isinstance(axis, HatsAxis) else 0
-            added = block[:, first:] + axis.plain.offset[first:]
-            columns += _compressed(added, start + axis.n_features - added.shape[1])
-        places, shares = (
-            np.empty((len(z), len(columns)), np.int32),
-            np.empty((len(z), len(columns)), np.float32),
-        )
-        for q, (place, share) in enumerate(columns):
-            places[:, q], shares[:, q] = place, share
-        return SparseRows(places, shares, len(pieces))
+    def sparse(self, z: FloatArray, rows: IntArray | None = None) -> SparseRows:
+        """Return rows, by default all, from the features of the plain axes, (n, p): some at a time."""
+        n = len(z) if rows is None else len(rows)
+        parts = [some if rows is None else rows[some] for some in chunks(n)]
+        widths = np.max([self._widths(z[part]) for part in parts], axis=0)
+        segments = len(self.runs)
+        kind = np.uint16 if self.n_features < 2**16 else np.int32
+        shape = n, segments + int(widths.sum())
+        places, shares = np.empty(shape, dtype=kind), np.empty(shape, dtype=np.float32)
+        for some, part in zip(chunks(n), parts, strict=True):
+            own = z[part]
+            columns = chain(self._segments(own), self._entries(own, widths))
+            for q, (place, share) in enumerate(columns):
+                places[some, q], shares[some, q] = place, share
+        return SparseRows(places, shares, segments)
+
+    def _segments(self, z: FloatArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Yield place and share of the segments of numbers with knots, and of pairs."""
+        value = {q: z[:, first] for q, first in enumerate(self._edges[:-1])}
+        for q, axis in enumerate(self.axes):
+            if isinstance(axis, HatsAxis):
+                yield _moved(self.starts[q], segments(value[q], axis.knots))
+        for q, pair in enumerate(self.pairs, len(self.axes)):
+            u = pair.coordinates(value[pair.first], value[pair.second])
+            yield _moved(self.starts[q], segments(u, pair.knots))
+
+    def _entries(self, z: FloatArray, widths: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Yield places and values of the other features, as many of every axis as ``widths`` has."""
+        for (end, block), width in zip(self._blocks(z), widths, strict=True):
+            yield from _compressed(block, end - block.shape[1], width)
+
+    def _widths(self, z: FloatArray) -> list[int]:
+        """Return how many other features of every axis a row has, at most: those that are not zero."""
+        return [np.count_nonzero(block, axis=1).max(initial=0) for _, block in self._blocks(z)]
+
+    def _blocks(self, z: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+        """Yield the features of every axis that are no segments, without their means, and where they end."""
+        for q, (axis, (first, last)) in enumerate(zip(self.axes, pairwise(self._edges), strict=True)):
+            own = 1 if isinstance(axis, HatsAxis) else 0
+            yield self.starts[q + 1], z[:, first + own : last] + axis.plain.offset[own:]
+
+    @property
+    def _edges(self) -> list[int]:
+        """The first feature of every plain axis, and the number of them."""
+        return np.cumsum([0, *(axis.plain.n_features for axis in self.axes)]).tolist()
 
     def folded(self, weights: npt.NDArray[Any], *, rounded: bool = True) -> FloatArray:
         """Return trained weights as coefficients of the features: (features, neurons, 2 d - 1), float64.
@@ -157,19 +181,22 @@ class Inputs:
         return entries.astype(np.float32).astype(np.float64) if rounded else entries
 
 
-def _compressed(block: FloatArray, start: int) -> list[tuple[IntArray, FloatArray]]:
-    """Return the entries of a block (n, f) that are not zero, as columns of places and values."""
+def _moved(start: int, found: tuple[IntArray, FloatArray]) -> tuple[IntArray, FloatArray]:
+    """Return places and shares of segments, the places among all features."""
+    return start + found[0], found[1]
+
+
+def _compressed(block: FloatArray, start: int, width: int) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Yield the entries of a block (n, f) that are not zero, as ``width`` columns of places and values."""
     row, column = np.nonzero(block)
     counts = np.bincount(row, minlength=len(block))
     nth = np.arange(len(row)) - (np.cumsum(counts) - counts)[row]
-    found = []
-    for m in range(counts.max(initial=0)):
+    for m in range(width):
         chosen = nth == m
         place, value = np.full(len(block), start, dtype=np.intp), np.zeros(len(block))
         place[row[chosen]] = start + column[chosen]
         value[row[chosen]] = block[row[chosen], column[chosen]]
-        found.append((place, value))
-    return found
+        yield place, value
 
 
 def knots_of(u: FloatArray, weight: FloatArray, count: int) -> FloatArray:
@@ -206,7 +233,7 @@ def finer(knots: FloatArray, u: FloatArray) -> FloatArray:
     """Return knots with FACTOR times the segments: new ones at quantiles of the different values inside."""
     values = np.unique(u)
     parts = [knots]
-    for low, high in itertools.pairwise(knots):
+    for low, high in pairwise(knots):
         inside = values[(values > low) & (values < high)]
         if len(inside):
             parts.append(_quantiles(inside, np.ones(len(inside)), np.arange(1, FACTOR) / FACTOR))

@@ -14,7 +14,8 @@ from scipy.special import expit, log_softmax
 from torch import nn
 
 from .._common.arrays import FloatArray, IntArray
-from .run import Epoch, Run, TrainingRows
+from .._common.memory import chunks
+from .run import Epoch, Rows, Run, TrainingRows
 
 
 def _squared(prediction: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -43,13 +44,13 @@ LOSSES: dict[str, Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArra
 Softmax takes predictions (n, classes) and numbers of classes."""
 
 
-def epochs(run: Run, train: TrainingRows, validation: TrainingRows) -> Iterator[Epoch]:
+def epochs(run: Run, train: Rows, validation: Rows) -> Iterator[Epoch]:
     """Train the run's module in place, yielding an event per epoch that is left.
 
     Parameters
     ----------
     run : Run
-    train, validation : TrainingRows
+    train, validation : TrainingRows or SomeRows
 
     Yields
     ------
@@ -62,7 +63,7 @@ def epochs(run: Run, train: TrainingRows, validation: TrainingRows) -> Iterator[
 
     Examples
     --------
-    >>> from spectral_interp.training import Options, Run
+    >>> from spectral_interp.training import Options, Run, TrainingRows
     >>> z = np.linspace(-1, 1, 8)[:, None]
     >>> rows = TrainingRows(z, z[:, 0], np.ones(8))
     >>> options = Options(loss="squared", n_epochs=2, batch_size=8, learning_rate=0.1)
@@ -74,20 +75,19 @@ def epochs(run: Run, train: TrainingRows, validation: TrainingRows) -> Iterator[
     options = run.options
     for epoch in range(len(run.history) + 1, options.n_epochs + 1):
         start = time.perf_counter()
-        order = torch.randperm(len(train.z), generator=run.generator).numpy()
+        order = torch.randperm(train.shape[0], generator=run.generator).numpy()
         total = visit(run, train, order, f"epoch {epoch}")
         with run.averaged() as module:
             validation_loss = mean_loss(module, validation, options.loss)
         _check_finite(validation_loss, validation, f"epoch {epoch}, validation")
         rate = float(run.rates[run.steps - 1])
-        event = Epoch(
-            epoch, total / float(train.weight.sum()), validation_loss, rate, time.perf_counter() - start
-        )
+        mean = total / float(train.weight.sum())
+        event = Epoch(epoch, mean, validation_loss, rate, time.perf_counter() - start)
         run.record(event)
         yield event
 
 
-def visit(run: Run, train: TrainingRows, order: IntArray, where: str) -> float:
+def visit(run: Run, train: Rows, order: IntArray, where: str) -> float:
     """Take the steps of one pass over rows in an order, and return the sum of their losses before them.
 
     Raises
@@ -97,7 +97,7 @@ def visit(run: Run, train: TrainingRows, order: IntArray, where: str) -> float:
     """
     size, total = run.options.batch_size, 0.0
     for batch, first in enumerate(range(0, len(order), size), 1):
-        rows = TrainingRows(*(column[order[first : first + size]] for column in train))
+        rows = train.take(order[first : first + size])
         weight = float(rows.weight.sum())
         loss = _step(run, rows, weight)
         _check_finite(loss, rows, f"{where}, batch {batch}")
@@ -105,7 +105,7 @@ def visit(run: Run, train: TrainingRows, order: IntArray, where: str) -> float:
     return total
 
 
-def best_start(runs: Sequence[Run], train: TrainingRows, validation: TrainingRows) -> Run:
+def best_start(runs: Sequence[Run], train: Rows, validation: Rows) -> Run:
     """Train every run for the first tenth of its epochs and return the one that validates best.
 
     Which valley a run ends in is decided early: this costs little and narrows the spread over seeds. A run
@@ -143,13 +143,15 @@ def _with_pullback(module: nn.Module, z: FloatArray) -> tuple[FloatArray, Callab
 
 @torch.no_grad()
 @np.errstate(over="ignore", invalid="ignore")
-def mean_loss(module: nn.Module, rows: TrainingRows, loss: str) -> float:
+def mean_loss(module: nn.Module, rows: Rows, loss: str) -> float:
     """Return the weighted mean loss of the rows."""
-    losses, _ = LOSSES[loss](module(torch.from_numpy(rows.z)).numpy(), rows.y)
-    return float(losses @ rows.weight / rows.weight.sum())
+    parts = (module(torch.from_numpy(rows.take(some).z)).numpy() for some in chunks(rows.shape[0]))
+    losses, _ = LOSSES[loss](np.concatenate(list(parts)), rows.y)
+    weight = rows.weight
+    return float(losses @ weight / weight.sum())
 
 
-def _check_finite(loss: float, rows: TrainingRows, where: str) -> None:
+def _check_finite(loss: float, rows: Rows, where: str) -> None:
     if math.isfinite(loss):
         return
     given = all(np.isfinite(column).all() for column in rows)

@@ -46,7 +46,7 @@ UNKNOWN = 1e30
 class SparseRows(NamedTuple):
     """Places of features and their shares, (n, m) each; the first ``segments`` columns are segments."""
 
-    places: npt.NDArray[np.int32]
+    places: npt.NDArray[np.uint16 | np.int32]
     shares: npt.NDArray[np.float32]
     segments: int
 

@@ -13,9 +13,10 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from .._common.arrays import FloatArray
+from .._common.memory import chunks
 from ..files.schema import MOST_FINGERPRINTS
 from ..tables.dates import comparable
-from .run import TrainingRows
+from .run import SomeRows, TrainingRows
 
 BACKGROUND_ROWS = 100
 
@@ -65,14 +66,14 @@ class Partition:
     whole: Any = None
 
     @property
-    def train(self) -> TrainingRows:
+    def train(self) -> SomeRows:
         """The rows to train on."""
-        return TrainingRows(*(column[self.trained] for column in self.table))
+        return SomeRows(self.table, self.trained)
 
     @property
-    def validation(self) -> TrainingRows:
+    def validation(self) -> SomeRows:
         """The rows that choose the epoch; the last cycle of training takes them in."""
-        return TrainingRows(*(column[self.validated] for column in self.table))
+        return SomeRows(self.table, self.validated)
 
 
 def check_weights(sample_weight: Any, n: int) -> FloatArray:
@@ -267,14 +268,21 @@ def fingerprints(z: FloatArray) -> Fingerprints:
     >>> bool(one == again), bool(one == two)
     (True, False)
     """
-    cells = (np.rint(np.ldexp(z, GRID)) + 0.0).view(np.uint64)
     found = np.zeros(len(z), dtype=np.uint64)
-    for column in cells.T:
+    for some in chunks(len(z)):
+        found[some] = _mixed(np.rint(np.ldexp(z[some], GRID)) + 0.0)
+    return found.view(np.int64)
+
+
+def _mixed(cells: FloatArray) -> npt.NDArray[np.uint64]:
+    """Return the hash of every row of numbers (n, p), shape (n,)."""
+    found = np.zeros(len(cells), dtype=np.uint64)
+    for column in cells.view(np.uint64).T:
         found = (found ^ column) + np.uint64(0x9E3779B97F4A7C15)
         found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         found ^= found >> np.uint64(31)
-    return found.view(np.int64)
+    return found
 
 
 def to_keep(z: FloatArray) -> Fingerprints:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from .._common.arrays import FloatArray
+from .._common.arrays import FloatArray, IntArray
 from ..eigen.compiling import compiled
 
 FIRST, LAST = 0.04, 0.05  # step sizes at the two ends, in units of the peak
@@ -29,6 +29,67 @@ class TrainingRows(NamedTuple):
     z: FloatArray
     y: FloatArray
     weight: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and of features."""
+        return self.z.shape
+
+    def take(self, places: Any) -> TrainingRows:
+        """Return some of the rows."""
+        return TrainingRows(*(column[places] for column in self))
+
+
+@dataclass(frozen=True, eq=False)
+class SomeRows:
+    """Some rows of a table, which are gathered where they are asked for: no copy of them is kept.
+
+    Attributes
+    ----------
+    table : TrainingRows
+    places : ndarray of int, shape (n,)
+
+    Examples
+    --------
+    >>> table = TrainingRows(np.eye(3), np.arange(3.0), np.ones(3))
+    >>> rows = SomeRows(table, np.array([2, 0]))
+    >>> rows.shape, rows.y, rows.take(slice(1)).z
+    ((2, 3), array([2., 0.]), array([[0., 0., 1.]]))
+    """
+
+    table: TrainingRows
+    places: IntArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and of features."""
+        return len(self.places), self.table.shape[1]
+
+    @property
+    def z(self) -> FloatArray:
+        """Their features, (n, p)."""
+        return self.table.z[self.places]
+
+    @property
+    def y(self) -> FloatArray:
+        """Their targets, (n,)."""
+        return self.table.y[self.places]
+
+    @property
+    def weight(self) -> FloatArray:
+        """Their weights, (n,)."""
+        return self.table.weight[self.places]
+
+    def take(self, places: Any) -> TrainingRows:
+        """Return some of the rows."""
+        return self.table.take(self.places[places])
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        """Yield features, targets and weights, as :class:`TrainingRows` does."""
+        yield from self.take(slice(None))
+
+
+Rows = TrainingRows | SomeRows
 
 
 @dataclass(frozen=True)

@@ -133,9 +133,10 @@ class Recipe:
         start = sum(axis.n_features for axis in self.axes[:axis])
         return self.data.z[:, start]
 
-    def table(self, inputs: Inputs) -> SparseTable:
-        """Return the rows as the inputs see them."""
-        return SparseTable(inputs.sparse(self.data.z), self.data.y, self.data.weight)
+    def table(self, inputs: Inputs, rows: IntArray | None = None) -> SparseTable:
+        """Return rows, by default all, as the inputs see them."""
+        y, weight = (own if rows is None else own[rows] for own in (self.data.y, self.data.weight))
+        return SparseTable(inputs.sparse(self.data.z, rows), y, weight)
 
     def coarse(self, name: str, inputs: Inputs, number: int) -> SumRun:
         """Return a fit on all rows, of half the epochs."""
@@ -195,8 +196,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
     """Return inputs with finer knots where the score test asks for them."""
     n, open_ = len(recipe.data.y), None
     for number in range(ROUNDS):
-        run = recipe.coarse(f"finer {number + 1}", inputs, 901 + number)
-        scores = Scores(run, recipe.seed)
+        scores = Scores(recipe.coarse(f"finer {number + 1}", inputs, 901 + number), recipe.seed)
         parts: list[Any] = [*inputs.axes, *inputs.pairs]
         asked = set()
         for q, part in enumerate(parts):
@@ -213,6 +213,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
             if new.sum() >= 3 and _asks(scores, u, fine, new, inputs.directions.get(q)):
                 asked.add(q)
                 parts[q] = replace(part, knots=tuple(fine.tolist()))
+        del scores  # before the next fit needs as much
         if not asked:
             break
         count = len(inputs.axes)
@@ -438,10 +439,10 @@ def _held_out_curves(
 
     def fit(job: tuple[str, float, int]) -> list[Epoch]:
         name, decay, number = job
-        table, (kept, held) = recipe.table(candidates[name]), splits[number]
-        seed = recipe.seed_of(800 + number)
-        run = SumRun.start(candidates[name], recipe.decaying(decay), table.take(kept), seed)
-        return recipe.tape.play(f"{name}, decay {decay:g}, {number + 1}", run, table.take(held)).history
+        inputs, seed = candidates[name], recipe.seed_of(800 + number)
+        kept, held = (recipe.table(inputs, rows) for rows in splits[number])
+        run = SumRun.start(inputs, recipe.decaying(decay), kept, seed)
+        return recipe.tape.play(f"{name}, decay {decay:g}, {number + 1}", run, held).history
 
     jobs = itertools.product(candidates, recipe.decays, range(len(splits)))
     found = iter(recipe.tape.side_by_side(fit, jobs))

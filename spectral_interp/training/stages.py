@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..eigen.engine import allowed_threads
 from ..files import artifact
 from .loop import epochs, mean_loss
-from .run import Epoch, Options, Run, TrainingRows
+from .run import Epoch, Options, Rows, Run
 
 LAST_CYCLE = 0.5
 """Length of the cycle that takes in all rows, in units of the epochs that led to the best weights."""
@@ -31,13 +31,13 @@ def stop_early(events: Iterable[Epoch], run: Run, *, patience: int) -> Iterator[
         yield event
 
 
-def join_validation(events: Iterable[Epoch], run: Run, rows: TrainingRows) -> Iterator[Epoch]:
+def join_validation(events: Iterable[Epoch], run: Run, rows: Rows) -> Iterator[Epoch]:
     """Pass events on, then train the best weights for one more cycle on all rows, and pass on its events.
 
     The rows that have chosen the epoch are worth more as training rows. The history stays that of the choice.
     """
     yield from events
-    last = run.again(math.ceil(LAST_CYCLE * run.best_epoch), n_rows=len(rows.z))
+    last = run.again(math.ceil(LAST_CYCLE * run.best_epoch), n_rows=rows.shape[0])
     yield from epochs(last, rows, rows)
     run.best_weights = last.best_weights
 
@@ -103,7 +103,7 @@ def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
             yield event
 
 
-def prune(module: nn.Module, rows: TrainingRows, options: Options) -> None:
+def prune(module: nn.Module, rows: Rows, options: Options) -> None:
     """Set features to zero, weakest first, wherever that does not raise ``mean loss + α Σ ‖A_i‖₂``.
 
     Gradient steps shrink the norms of useless features but leave them jittering around zero; this last step

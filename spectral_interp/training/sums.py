@@ -18,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .._common.arrays import FloatArray, IntArray
+from .._common.arrays import FloatArray, IntArray, spread
 from .._common.caching import cached_property
-from .._common.sampling import spread
 from ..eigen.lanes import LANES
 from ..view.hats import segments
 from .chains import advance_chains
@@ -385,7 +384,7 @@ class Scores:
         n = len(run.table.y)
         most = max(SCORED_ROWS // run.options.outputs, LEAST_SCORED)
         self.rows = np.sort(np.random.default_rng([seed, n]).permutation(n)[:most])
-        self.run = replace(run, table=run.table.take(self.rows))
+        self.run = replace(run, table=run.table.take(self.rows), warm=run.warm[self.rows])
         self.weight = self.run.row_weights
         self.slopes = self.run.derivatives()
 

@@ -7,7 +7,7 @@ two end segments go on. Everywhere ``Σ_m B_m(u) = 1`` and ``Σ_m B_m(u) g_m = u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 from typing import Any
@@ -409,12 +409,12 @@ def with_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], own: FloatArray) -> 
     return z
 
 
-def features(axes: Sequence[Axis], pairs: Sequence[Pair], u: FloatArray) -> FloatArray:
-    """Return the features of axes and pairs, (n, p), at coordinates (n, c) of the columns."""
+def features(axes: Sequence[Axis], pairs: Sequence[Pair], u: Iterable[FloatArray], n: int) -> FloatArray:
+    """Return the features of axes and pairs, (n, p), at coordinates (n,) of every column, one by one."""
     own = sum(axis.n_features for axis in axes)
-    z = np.zeros((len(u), own + sum(len(pair.knots) for pair in pairs)))
+    z = np.zeros((n, own + sum(len(pair.knots) for pair in pairs)))
     first = 0
-    for axis, coordinates in zip(axes, u.T, strict=True):
+    for axis, coordinates in zip(axes, u, strict=True):
         axis.put(coordinates, z[:, first : first + axis.n_features])
         first += axis.n_features
     _put_pairs(axes, pairs, z)

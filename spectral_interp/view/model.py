@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from typing_extensions import override
 
 from .._common.arrays import FloatArray, IntArray
@@ -195,7 +196,7 @@ class ModelView:
 
     def placed(self, u: FloatArray) -> FloatArray:
         """Return the features (n, p) at coordinates (n, c) of the columns, NaN where there is none."""
-        return features(self.axes, self.pairs, u)
+        return features(self.axes, self.pairs, u.T, len(u))
 
     def with_pairs(self, own: FloatArray) -> FloatArray:
         """Return the features (n, p) of rows from those of the axes."""
@@ -244,12 +245,31 @@ class ModelView:
 
     def values_in_chunks(self, n: int, features: Callable[[slice], FloatArray]) -> FloatArray:
         """Return f at n rows, (n,) or (n, classes), of which ``features`` encodes some at a time."""
-        found = np.empty((n, *self.values(np.empty((0, len(self.features)))).shape[1:]))
+        (found,) = self.in_chunks(n, lambda some: (self.values(features(some)),))
+        return found
 
-        def part(some: slice) -> None:
-            found[some] = self.values(features(some))
+    def in_chunks(
+        self, n: int, function: Callable[[slice], Sequence[npt.NDArray[Any]]], together: int | None = None
+    ) -> list[npt.NDArray[Any]]:
+        """Return arrays of n rows, (n, …) each, of which a function computes those of some rows at a time.
 
-        in_chunks(part, n, self.rows_together, n * self._entries)
+        So analyses need memory for their results, and for ``together`` rows of a thread, by default
+        :attr:`rows_together`, whatever the number of rows.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil
+        >>> view = view_of(Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0))
+        >>> view.in_chunks(3, lambda some: [np.arange(3)[some] ** 2], together=2)
+        [array([0, 1, 4])]
+        """
+        found = [np.empty((n, *part.shape[1:]), part.dtype) for part in function(slice(0, 0))]
+
+        def put(some: slice) -> None:
+            for whole, part in zip(found, function(some), strict=True):
+                whole[some] = part
+
+        in_chunks(put, n, together or self.rows_together, n * self._entries)
         return found
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -80,6 +80,20 @@ class Rows:
         own = self.encoded[some]
         return self.view.placed(own.u) if isinstance(own, Coordinates) else own
 
+    def in_chunks(
+        self, function: Callable[[Self], Sequence[npt.NDArray[Any]]], together: int | None = None
+    ) -> list[npt.NDArray[Any]]:
+        """Return arrays (n, …) that a function computes of some of the rows: see :meth:`ModelView.in_chunks`.
+
+        Examples
+        --------
+        >>> from spectral_interp import Pencil
+        >>> rows = rows_of(Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0), [[1.0], [3.0]])
+        >>> rows.in_chunks(lambda some: [some.z.sum(axis=1)])
+        [array([1., 3.])]
+        """
+        return self.view.in_chunks(len(self), lambda some: function(self.take(some)), together)
+
     @cached_property
     def z(self) -> FloatArray:
         """The features of all rows, shape (n, p), which stay in memory: for analyses of few rows."""
@@ -93,9 +107,8 @@ class Rows:
     @cached_property
     def inputs(self) -> FloatArray:
         """What columns become before they are made piecewise linear: see :meth:`ModelView.inputs`."""
-        together = self.view.rows_together
-        starts = range(0, max(len(self), 1), together)
-        return np.concatenate([self.view.inputs(self.features(slice(at, at + together))) for at in starts])
+        (found,) = self.in_chunks(lambda some: [self.view.inputs(some.z)])
+        return found
 
     def values_with(self, settings: Mapping[str, FloatArray]) -> FloatArray:
         """Return f at every row with columns put to each of m coordinates, the others as they are: (n, m).

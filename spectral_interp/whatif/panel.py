@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._common.arrays import FloatArray
-from .._common.sampling import spread
+from .._common.arrays import FloatArray, spread
 from .._common.text import class_text, counted, row_text, visible
 from ..certificates.contributions import Move
 from ..nearest.allowed import has_whole_values

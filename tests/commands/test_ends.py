@@ -112,6 +112,52 @@ def test_characters_that_the_terminal_does_not_know(environment):
     assert (status, out, err) == (0, "R\\xb2 of \\u03bb\n", "prog: warning: \\u03bb\n")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("MemoryError()", "out of memory; take fewer rows or columns"),
+        ("MemoryError('std::bad_alloc')", "out of memory (std::bad_alloc); take fewer rows"),
+        (
+            "MemoryError('expected 9 GiB; got 2 GiB; use fit_batches')",
+            "expected 9 GiB; got 2 GiB; use fit_batches",
+        ),
+        (
+            "__import__('pyarrow').lib.ArrowMemoryError('malloc of size 64 failed')",
+            "malloc of size 64 failed",
+        ),
+        (
+            "RuntimeError('[enforce] DefaultCPUAllocator: can\\'t allocate memory: 8')",
+            "out of memory ([enforce]",
+        ),
+    ],
+)
+def test_a_lack_of_memory_ends_in_one_line(error, said):
+    status, out, err = ends(f"def main():\n    raise {error}")
+    assert (status, out) == (2, "")
+    assert err.startswith("prog: error: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_other_errors_of_the_program_keep_their_traceback():
+    status, _, err = ends("def main():\n    raise RuntimeError('a bug')")
+    assert status == 1
+    assert "Traceback" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep to the limit")
+def test_a_process_that_may_have_no_more_memory():
+    text = """
+import resource
+def main():
+    resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
+    bytearray(2**30)
+"""
+    status, out, err = ends(text)
+    assert (status, out) == (2, "")
+    assert err == ("prog: error: out of memory; take fewer rows or columns, or a machine with more memory\n")
+
+
 def test_a_file_name_that_is_no_text():
     assert ends("main = lambda: print(os.fsdecode(b'm\\xff.pt'))") == (0, "m\\udcff.pt\n", "")
 

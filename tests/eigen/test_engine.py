@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
 from numba.core.compiler_lock import global_compiler_lock
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from spectral_interp.eigen import eigenpairs, engine
 
@@ -79,6 +81,43 @@ def test_an_error_in_a_thread_surfaces(two_threads, monkeypatch):
 
     with pytest.raises(RuntimeError, match="second slice"):
         engine._run(fail, (), (np.arange(100)[:, None],))
+
+
+def blas_threads():
+    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+
+
+def test_products_have_one_thread_and_kernels_as_many_as_before(two_threads):
+    with threadpool_limits(2, user_api="blas"):
+        with suppress(RuntimeError), engine.one_thread():
+            assert blas_threads() == {1}
+            assert (torch.get_num_threads(), engine.allowed_threads()) == (1, 2)
+            raise RuntimeError
+        assert blas_threads() == {2}
+    assert (torch.get_num_threads(), engine.allowed_threads()) == (2, 2)
+
+
+def test_the_limit_lasts_until_the_last_of_several_fits_ends(two_threads):
+    def fit(begun, may_end):
+        with engine.one_thread():
+            begun.set()
+            may_end.wait(60)
+
+    before = threadpool_limits(2, user_api="blas")
+    engine._release()
+    with ThreadPoolExecutor(2) as pool:
+        events = [(threading.Event(), threading.Event()) for _ in range(2)]
+        fits = [pool.submit(fit, *pair) for pair in events]
+        for (begun, may_end), done in zip(events, fits, strict=True):
+            assert begun.wait(60)
+            assert blas_threads() == {1}, "within"
+            assert engine.allowed_threads() == 2
+            may_end.set()
+            done.result()
+        assert blas_threads() == {2}
+    before.restore_original_limits()
+    engine._release()
+    assert engine.allowed_threads() == 2
 
 
 def test_many_python_threads_at_once(batch, two_threads):

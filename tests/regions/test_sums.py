@@ -70,7 +70,9 @@ def test_the_leading_neuron_has_the_largest_share_of_the_variance():
     view, _, rows = case(3)
     own = np.array([term.values(rows.z) for term in view.function.terms])
     shares = np.array([np.cov(one, own.sum(axis=0))[0, 1] for one in own]) / np.var(own.sum(axis=0), ddof=1)
-    np.testing.assert_allclose(variance_shares(view.function, rows.z), shares, rtol=1e-9)
+    np.testing.assert_allclose(
+        variance_shares(view.function.neurons.values(view.function.neurons.at(rows.z))), shares, rtol=1e-9
+    )
     assert shares.sum() == pytest.approx(1)
     leading = linear_regions(view, rows).leading
     assert leading.neuron == shares.argmax()

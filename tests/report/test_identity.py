@@ -18,7 +18,7 @@ from spectral_interp import (
     plots,
     report,
 )
-from spectral_interp._common.sampling import spread
+from spectral_interp._common.arrays import spread
 from spectral_interp._common.text import row_text
 from spectral_interp.comparison import study
 from spectral_interp.report.page import table_cells

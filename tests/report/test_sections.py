@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from spectral_interp import SpectralRegressor, certify, explain, linear_regions, report
-from spectral_interp._common.sampling import spread
+from spectral_interp._common.arrays import spread
 from spectral_interp.commands.printing import summary_lines
 from spectral_interp.comparison.stability import REDRAWS, stability_table
 
