@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray, IntArray
+from .._common.memory import check_memory
 
 RUNGS, PER_OCTAVE = 64, 4
 """Number of tolerances at which covers are sought, and how many of them lie within a factor of two."""
@@ -82,6 +83,11 @@ def tangent_errors(z: npt.ArrayLike, values: npt.ArrayLike, gradients: npt.Array
             f"expected at most {MOST_ROWS:,} rows to count pieces at; got {len(z):,}, for which errors of "
             f"every plane at every row take {8 * len(z) ** 2 / 2**30:,.3g} GiB; pass a sample of the rows"
         )
+    check_memory(
+        32 * len(z) ** 2,
+        f"the errors of {len(z):,} tangent planes at {len(z):,} rows",
+        "take a sample of the rows",
+    )
     slopes = z @ g.T
     errors = np.abs(f[:, None] - f - slopes + np.diagonal(slopes))
     errors[errors <= FLAT * (np.abs(f).max() + np.abs(slopes).max())] = 0.0

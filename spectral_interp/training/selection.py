@@ -475,6 +475,8 @@ def _members(
 
     def fit(number: int) -> SumRun:
         run = SumRun.start(inputs, options, table, recipe.seed_of(number))
-        return recipe.tape.play(f"member {number + 1}", run)
+        recipe.tape.play(f"member {number + 1}", run)
+        run.turn_to(table.take(slice(0)))  # its starts of eigenvalues are no longer needed
+        return run
 
     return recipe.tape.side_by_side(fit, range(members))
