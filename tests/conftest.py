@@ -60,7 +60,7 @@ def regressor(diabetes):
     from spectral_interp import SpectralRegressor
 
     X, y = diabetes
-    return SpectralRegressor(dim=6, n_epochs=40, random_state=0, form="single").fit(X, y)
+    return SpectralRegressor(dim=5, n_epochs=40, random_state=0, form="single").fit(X, y)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def classifier(breast_cancer):
     from spectral_interp import SpectralClassifier
 
     X, y = breast_cancer
-    return SpectralClassifier(dim=4, n_epochs=30, random_state=0, form="single").fit(X, y)
+    return SpectralClassifier(dim=5, n_epochs=30, random_state=0, form="single").fit(X, y)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def florist(flowers):
     from spectral_interp.comparison.baselines import fit_baselines
 
     X, y = flowers
-    est = SpectralClassifier(dim=4, n_epochs=40, random_state=0, form="single").fit(X, y)
+    est = SpectralClassifier(dim=5, n_epochs=40, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     return est
 

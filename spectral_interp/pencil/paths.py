@@ -100,7 +100,8 @@ def integrate(
     found, estimate = np.zeros((*shape, structure.n_entries)), np.full(shape, np.inf)
     if not takes(structure) or not np.isfinite(start).all() or not np.isfinite(change).all():
         return found, estimate, 0
-    start, change, order = np.ascontiguousarray(start), np.ascontiguousarray(change), order_of(structure.dim)
+    start, change, error = (np.ascontiguousarray(array) for array in (start, change, error))
+    order = order_of(structure.dim)
 
     def part(first: int, last: int) -> int:
         return int(_integrate(k, order, own, start, change, error, first, last, found, estimate))

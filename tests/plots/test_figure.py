@@ -18,7 +18,7 @@ def analysis(diabetes):
     from spectral_interp.comparison.baselines import fit_baselines
 
     X, y = diabetes
-    est = SpectralRegressor(dim=4, n_epochs=5, random_state=0, form="single").fit(X, y)
+    est = SpectralRegressor(dim=5, n_epochs=5, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     return report.analyze(est, X[:9], y[:9], methods=["local"], compare_rows=3, seed=0)
 

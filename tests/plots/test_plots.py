@@ -164,7 +164,7 @@ def test_levels_and_logarithms(rng):
     frame = pd.DataFrame(
         {"city $_1": rng.choice(["Oslo", "Rome"], 80), "income": np.exp(rng.normal(size=80))}
     )
-    est = SpectralRegressor(dim=4, n_epochs=3, random_state=0, log=["income"], form="single")
+    est = SpectralRegressor(dim=5, n_epochs=3, random_state=0, log=["income"], form="single")
     est.fit(frame, np.log(frame["income"]) + (frame["city $_1"] == "Rome"))
     figure = Figure()
     with plots.style():

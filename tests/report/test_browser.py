@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     X = pd.DataFrame(rng.normal(size=(80, len(NAMES))), columns=NAMES)
     y = (X[SCRIPT] + X[IMAGE] * X["_hidden"]).rename("<i>target</i> & $y$")
     X["<script>city</script>"] = np.where(X["k"] > 0, "<u>Oslo</u>", "Rome & $a$")
-    est = SpectralRegressor(dim=4, n_epochs=5, random_state=0, form="single").fit(X, y)
+    est = SpectralRegressor(dim=5, n_epochs=5, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     X.loc[3, "Größe"] = np.nan
     few = [one for one in EXPLAINERS if one.name in ("local", "shapley", "SHAP Linear", "SHAP Deep")]

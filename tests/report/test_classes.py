@@ -174,7 +174,7 @@ def test_only_the_most_frequent_of_many_classes_can_be_picked():
     rng, n = np.random.default_rng(0), 340
     X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n)})
     y = pd.Series([f"c{at % 17:02}" for at in range(n)], name="kind")
-    est = SpectralClassifier(dim=2, n_epochs=2, random_state=0, form="single").fit(X, y)
+    est = SpectralClassifier(dim=3, n_epochs=2, random_state=0, form="single").fit(X, y)
     data = class_data(subject_of(est, X[:14], y[:14]))
     assert data["names"] == [f"c{at:02}" for at in range(12)]
     assert data["left"] == 5

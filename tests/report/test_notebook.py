@@ -64,7 +64,7 @@ def hostile():
     X["<script>city</script>"] = np.where(X["k"] > 0, "<u>Oslo</u>", "Rome")
     X.index = [f"<b>row {i}</b>" for i in range(80)]
     y.index = X.index
-    return SpectralRegressor(dim=4, n_epochs=5, random_state=0, form="single").fit(X, y), X, y
+    return SpectralRegressor(dim=5, n_epochs=5, random_state=0, form="single").fit(X, y), X, y
 
 
 @pytest.fixture(scope="module")
