@@ -145,7 +145,7 @@ def test_shap_draws_the_explanations(regressor, diabetes, method, monkeypatch):
 def test_standard_errors_of_very_small_and_very_large_values(exponent):
     """Squares vanish below 1e-162, where a standard error of zero would say that values are exact."""
     rng = np.random.default_rng(0)
-    diag, off, z = rng.normal(size=(16, 4)), rng.normal(size=(16, 3)), np.ones((2, 15))
+    diag, off, z = rng.normal(size=(16, 5)), rng.normal(size=(16, 4)), np.ones((2, 15))
     errors = [
         explain(Pencil(np.ldexp(diag, e), np.ldexp(off, e), 2), z, method="shapley").standard_error
         for e in (0, exponent)

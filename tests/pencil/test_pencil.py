@@ -98,7 +98,7 @@ def test_bad_matrices_and_features(random_pencil):
 def test_empty_rows(random_pencil):
     pencil = random_pencil(3, 5)
     assert pencil.values(np.empty((0, 3))).shape == (0,)
-    assert pencil.eigenpairs(np.empty((0, 3)))[1].shape == (0, 4)
+    assert pencil.eigenpairs(np.empty((0, 3)))[1].shape == (0, 5)
 
 
 def test_values_and_gradients(random_pencil, rng):
