@@ -117,6 +117,19 @@ def random_pencil(rng):
     )
 
 
+@pytest.fixture
+def few_kernels(monkeypatch):
+    """Unroll the kernels of paths and coalitions for orders 3 and 5 alone, as each takes seconds to compile.
+
+    All other orders get the kernel of large ones.
+    """
+    from spectral_interp.eigen.small import order_of
+    from spectral_interp.pencil import coalitions, paths
+
+    for module in (coalitions, paths):
+        monkeypatch.setattr(module, "order_of", lambda d: order_of(d) if d in (3, 5) else d)
+
+
 def undrawn(draw, height, formats):
     """Stand in for ``spectral_interp.report.writing.draw_figure``."""
     return dict.fromkeys(formats, bytes(24))

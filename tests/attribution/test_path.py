@@ -16,6 +16,8 @@ from spectral_interp.models.spectral import TridiagonalSpectral
 from tests.attribution.references import dense, path_by_quadrature
 from tests.views import grouped_rows
 
+pytestmark = pytest.mark.usefixtures("few_kernels")
+
 
 def decoupled(rng, p, blocks):
     """Return a tridiagonal pencil of blocks without couplings between them: λ_k has exact crossings."""
@@ -36,12 +38,12 @@ def spread(pencil, z, r):
     return max(np.ptp(pencil.values(np.vstack([z, r]))), 1e-3 * np.maximum(-low, high).max())
 
 
-@pytest.mark.parametrize("seed", [0, 1, 8])  # 8 has a neighbour that turns the vector just beyond a node
+@pytest.mark.parametrize("seed", [0, 1, 5])  # 5 has a neighbour that turns the vector just beyond a node
 def test_within_tolerance_of_adaptive_quadrature(seed):
     """25 pencils a seed, their couplings from strong to 1e-4: crossings from wide to sharp."""
     rng = np.random.default_rng(seed)
     for _ in range(25):
-        d = int(rng.choice([3, 5, 9, 12]))
+        d = int(rng.integers(2, 13))
         coupling = 10.0 ** rng.uniform(-4, 0)
         pencil = Pencil(
             rng.normal(size=(4, d)), coupling * rng.normal(size=(4, d - 1)), int(rng.integers(0, d))
@@ -55,13 +57,13 @@ def test_within_tolerance_of_adaptive_quadrature(seed):
             np.testing.assert_allclose([att.diagonal[0], att.coupling[0]], expected, rtol=0, atol=allowed)
 
 
-@pytest.mark.parametrize("d", [1, 3, 5, 12])
+@pytest.mark.parametrize("d", [1, 2, 5, 12])
 @pytest.mark.parametrize("kind", ["tridiagonal", "diagonal", "weak", "decoupled", "dense"])
 def test_contributions_add_up_at_any_tolerance(rng, d, kind):
     scale = {"diagonal": 0.0, "weak": 1e-9}.get(kind, 1.0)
     pencil = Pencil(rng.normal(size=(4, d)), scale * rng.normal(size=(4, d - 1)), d // 2)
     if kind == "decoupled":
-        pencil = decoupled(rng, 3, [1, max(d - 1, 1)])
+        pencil = decoupled(rng, 3, [1, d])
     pencil = as_dense(pencil) if kind == "dense" else pencil
     z, background = rng.normal(size=(10, 3)), rng.normal(size=(6, 3))
     for tol in (1.0, 1e-2, 1e-4):
@@ -73,14 +75,14 @@ def test_contributions_add_up_at_any_tolerance(rng, d, kind):
 
 def test_exact_crossings(rng):
     """Decoupled blocks against quadrature, and a diagonal pencil against the same one with dense matrices."""
-    pencil = decoupled(rng, 3, [2, 2, 1])
+    pencil = decoupled(rng, 3, [2, 3, 1])
     for z, r in rng.normal(size=(5, 2, 1, 3)):
         expected = path_by_quadrature(pencil, z[0], r[0])
         att = explain(pencil, z, method="path", background=r)
         atol = 1e-4 * spread(pencil, z, r)
         np.testing.assert_allclose([att.diagonal[0], att.coupling[0]], expected, rtol=0, atol=atol)
-    for k in range(5):
-        diagonal = Pencil(rng.normal(size=(4, 5)), np.zeros((4, 4)), k)
+    for k in range(6):
+        diagonal = Pencil(rng.normal(size=(4, 6)), np.zeros((4, 5)), k)
         z, r = rng.normal(size=(2, 4, 3))
         fast = explain(diagonal, z, method="path", background=r)
         slow = explain(as_dense(diagonal), z, method="path", background=r, tol=1e-6)
@@ -121,10 +123,10 @@ def test_a_level_that_comes_and_goes_between_nodes_is_found(half, coupling):
 
 
 def test_within_delta_of_captum(rng):
-    model = TridiagonalSpectral(4, 5, dtype=torch.float64)
+    model = TridiagonalSpectral(4, 7, dtype=torch.float64)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.normal_(generator=torch.Generator().manual_seed(3))
+            parameter.normal_(generator=torch.Generator().manual_seed(1))
     z, r = rng.normal(size=(2, 6, 4))
     captum, delta = IntegratedGradients(model).attribute(
         torch.tensor(z), torch.tensor(r), n_steps=2000, return_convergence_delta=True
@@ -145,8 +147,8 @@ def test_linear_pencils_give_weights_times_steps(rng):
 
 
 def test_split_ignores_signs_and_order_of_latents(random_pencil, rng):
-    pencil, z, r = random_pencil(4, 5), rng.normal(size=(10, 4)), rng.normal(size=(5, 4))
-    signs = np.array([1, -1, -1, 1, -1])
+    pencil, z, r = random_pencil(4, 6), rng.normal(size=(10, 4)), rng.normal(size=(5, 4))
+    signs = np.array([1, -1, -1, 1, -1, 1])
     flipped = Pencil(pencil.diag, pencil.off * signs[:-1] * signs[1:], pencil.k)
     reversed_ = Pencil(pencil.diag[:, ::-1], pencil.off[:, ::-1], pencil.k)
     att = explain(pencil, z, method="path", background=r)
@@ -167,7 +169,7 @@ def test_dense_matrices_agree_with_bands(random_pencil, rng):
 
 
 def test_background_is_averaged_and_features_of_a_column_are_summed(random_pencil, rng):
-    pencil, z, r = random_pencil(3, 5), rng.normal(size=(6, 3)), rng.normal(size=(3, 3))
+    pencil, z, r = random_pencil(3, 4), rng.normal(size=(6, 3)), rng.normal(size=(3, 3))
     whole = explain(pencil, z, method="path", background=r, tol=1e-6)
     single = [explain(pencil, z, method="path", background=row[None], tol=1e-6).values for row in r]
     np.testing.assert_allclose(whole.values, np.mean(single, axis=0), atol=1e-5)
@@ -178,7 +180,7 @@ def test_background_is_averaged_and_features_of_a_column_are_summed(random_penci
 
 
 def test_a_batch_equals_its_rows(random_pencil, rng, monkeypatch):
-    pencil, z, r = random_pencil(3, 5), rng.normal(size=(20, 3)), rng.normal(size=(5, 3))
+    pencil, z, r = random_pencil(3, 7), rng.normal(size=(20, 3)), rng.normal(size=(5, 3))
     whole = explain(pencil, z, method="path", background=r)
     monkeypatch.setattr(sys.modules[path.__module__], "ENTRIES", 300)
     np.testing.assert_allclose(
@@ -187,7 +189,7 @@ def test_a_batch_equals_its_rows(random_pencil, rng, monkeypatch):
 
 
 def test_rows_at_and_beside_the_reference(random_pencil):
-    pencil, r = random_pencil(3, 5), np.ones((1, 3))
+    pencil, r = random_pencil(3, 4), np.ones((1, 3))
     att = explain(pencil, np.vstack([r, r + 1e-13]), method="path", background=r)
     np.testing.assert_allclose(att.values, 0, atol=1e-11)
     assert att.completeness_gap.max() <= 1e-13
@@ -215,7 +217,7 @@ def test_kink_at_a_row_is_flagged_without_a_warning(recwarn):
 
 
 def test_cost_and_background_are_stated(random_pencil, regressor, diabetes, rng):
-    pencil, z = random_pencil(2, 5), rng.normal(size=(3, 2))
+    pencil, z = random_pencil(2, 4), rng.normal(size=(3, 2))
     assert "2 " in explain(pencil, z, method="path", background=z[:2]).background
     assert "origin" in explain(pencil, z).background
     att = explain(regressor, diabetes[0][:2], method="path")
@@ -252,8 +254,7 @@ def test_many_avoided_crossings_are_no_multiple_eigenvalue():
 
 def test_columns_that_cancel():
     """Opposite matrices and equal steps: A(z) = A(r), so that there is no spread to take a fraction of."""
-    diag, off = [[0.0, 1.0, 9.0], [1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]], [[1.0, 0.0], [2.0, 0.0], [-2.0, 0.0]]
-    pencil = Pencil(diag, off, 1)
+    pencil = Pencil([[0.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], [[1.0], [2.0], [-2.0]], 1)
     att = explain(pencil, [[1.0, 1.0]], method="path")
     np.testing.assert_allclose(att.values, [[3 / 5**0.5, -3 / 5**0.5]])
     assert att.completeness_gap.max() <= 1e-15
@@ -263,7 +264,7 @@ def test_columns_that_cancel():
 def test_a_close_neighbour_all_along_the_path_does_not_cost_millions_of_cells(distance):
     """Two copies of one matrix, decoupled and a distance apart: λ_3 has a neighbour close by everywhere."""
     rng = np.random.default_rng(0)
-    diag, off = rng.normal(size=(3, 5)), rng.normal(size=(3, 4))
+    diag, off = rng.normal(size=(3, 4)), rng.normal(size=(3, 3))
     near = distance * np.array([[0.0], [1.0], [0.3]])
     twins = Pencil(np.hstack([diag, diag + near]), np.hstack([off, np.zeros((3, 1)), off]), 3)
     single = explain(Pencil(diag, off, 1), [[1.0, 1.0]], method="path", tol=1e-6)
@@ -278,7 +279,7 @@ def test_a_close_neighbour_all_along_the_path_does_not_cost_millions_of_cells(di
 
 def test_a_kink_at_the_row_itself_costs_no_completeness():
     """A(t) = (1 − t) A_0 vanishes at the row: any vector is an eigenvector there."""
-    pencil = Pencil([[6.0, -6.0, 0.0], [2.0, -2.0, 0.0]], [[-3.0, 0.0], [-1.0, 0.0]], 2)
+    pencil = Pencil([[6.0, -6.0], [2.0, -2.0]], [[-3.0], [-1.0]], 1)
     att = explain(pencil, [[-3.0]], method="path")
     np.testing.assert_allclose(att.values, -(45**0.5), rtol=1e-15)
     assert att.completeness_gap.max() <= 4e-15

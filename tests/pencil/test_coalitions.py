@@ -5,16 +5,11 @@ import pytest
 
 from spectral_interp.attribution.shapley import all_masks
 from spectral_interp.eigen import engine
-from spectral_interp.eigen.small import order_of
-from spectral_interp.pencil import Neurons, coalitions
+from spectral_interp.pencil import Neurons
 from spectral_interp.pencil.coalitions import _plan, coalition_values
 from spectral_interp.pencil.structures import Dense, Tridiagonal
 
-
-@pytest.fixture(autouse=True)
-def few_kernels(monkeypatch):
-    """Unroll orders 3 and 5 alone, as each takes seconds to compile; others get the kernel of large ones."""
-    monkeypatch.setattr(coalitions, "order_of", lambda d: order_of(d) if d in (3, 5) else d)
+pytestmark = pytest.mark.usefixtures("few_kernels")
 
 
 def game(structure, *, k, m=3, c=5, pairs=((0, 2), (4, 1), (2, 4)), seed=0):

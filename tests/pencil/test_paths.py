@@ -5,16 +5,10 @@ import pytest
 
 from spectral_interp.attribution.secants import Paths
 from spectral_interp.eigen import engine
-from spectral_interp.eigen.small import order_of
-from spectral_interp.pencil import paths as kernel
 from spectral_interp.pencil.paths import integrate
 from spectral_interp.pencil.structures import Dense, Tridiagonal
 
-
-@pytest.fixture(autouse=True)
-def few_kernels(monkeypatch):
-    """Unroll orders 3 and 5 alone, as each takes seconds to compile; others get the kernel of large ones."""
-    monkeypatch.setattr(kernel, "order_of", lambda d: order_of(d) if d in (3, 5) else d)
+pytestmark = pytest.mark.usefixtures("few_kernels")
 
 
 def paths(d, *, m=6, count=5, c=3, coupling=1.0, seed=0):
