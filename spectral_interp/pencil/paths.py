@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit
 
 from .._common.arrays import FloatArray, IntArray
-from ..eigen.compiling import CALLED, HELPER, compiled
+from ..eigen.compiling import HELPER, compiled
 from ..eigen.engine import spread
 from ..eigen.kernel import BIAS, EXPONENT_BITS, MAGNITUDE, bits, power
 from ..eigen.lanes import (
@@ -113,7 +113,7 @@ def integrate(
 # ------------------------------------------------------------------------------------- nodes of sixteen paths
 
 
-@njit(**CALLED)
+@njit(**HELPER)
 def _node(
     k: int, order: Any, lines: Any, t: Any, guess: Any, node: int, nodes: Any, vectors: Any, rooms: Any
 ) -> None:
@@ -206,7 +206,7 @@ def _isolated(first: int, stride: int, width: Any, facts: Any, nodes: Any) -> An
     return times
 
 
-@njit(**CALLED)
+@njit(**HELPER)
 def _judge(order: Any, columns: int, first: int, stride: int, width: Any, path: Any, cells: Any) -> Any:
     """Write the integrals over a cell of every lane; return how wrong they may be, infinite if not final."""
     lines, own, facts = path
