@@ -118,11 +118,13 @@ def random_pencil(rng):
 
 
 @pytest.fixture
-def few_kernels(monkeypatch):
+def few_kernels(request, monkeypatch):
     """Unroll the kernels of paths and coalitions for orders 3 and 5 alone, as each takes seconds to compile.
 
-    All other orders get the kernel of large ones.
+    All other orders get the kernel of large ones; the long form has those of all orders.
     """
+    if request.config.getoption("--long"):
+        return
     from spectral_interp.eigen.small import order_of
     from spectral_interp.pencil import coalitions, paths
 

@@ -23,5 +23,5 @@ def mixed():
     )
     y = frame["age"] + 5 * np.log(frame["income"]) + frame["dose"].fillna(0) + 9 * frame["smoker"]
     y += frame["city"].map({"Oslo": 0.0, "Bergen": 4.0, "Rome": -7.0})
-    est = SpectralRegressor(dim=3, n_epochs=300, random_state=0, log=["income"], form="single")
+    est = SpectralRegressor(dim=2, n_epochs=300, random_state=0, log=["income"], form="single")
     return est.fit(frame, y.rename("risk")), frame

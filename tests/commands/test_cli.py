@@ -471,7 +471,7 @@ def test_a_weight_of_two_is_the_row_twice(tmp_path, run):
     weighted, plain = load(tmp_path / "w.pt"), load(tmp_path / "o.pt")
     assert weighted.encoder_.table_names == ("a",)
     rows = frame.drop(index=weighted.heldout_[0].index - 2)  # lines of the file
-    expected = SpectralRegressor(2, n_epochs=2, random_state=0, form="single").fit(
+    expected = SpectralRegressor(3, n_epochs=2, random_state=0, form="single").fit(
         rows[["a"]], rows["y"], rows["w"]
     )
     np.testing.assert_array_equal(weighted.predict(frame[["a"]]), expected.predict(frame[["a"]]))

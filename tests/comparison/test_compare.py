@@ -280,7 +280,7 @@ def test_other_structures(structure, rows):
 
 
 def test_a_bare_state_dict(tmp_path):
-    torch.save(TridiagonalSpectral(3, 4, dtype=torch.float64).state_dict(), tmp_path / "bare.pt")
+    torch.save(TridiagonalSpectral(3, 5, dtype=torch.float64).state_dict(), tmp_path / "bare.pt")
     found = compare(load(tmp_path / "bare.pt"), np.eye(3))
     assert found.cost["status"].eq("ok").all()
     assert found.accuracy.empty

@@ -88,7 +88,7 @@ def test_spectrum_marks_the_prediction_and_the_closest_approaches(regressor, dia
     ax = axes()
     assert plots.spectrum(table, ax) is ax
     lines = {line.get_label(): line for line in ax.lines}
-    chosen = lines[f"prediction: number {found.k} of 0–5"]
+    chosen = lines[f"prediction: number {found.k} of 0–4"]
     np.testing.assert_allclose(chosen.get_ydata(), found.spectra[:, found.k])
     np.testing.assert_allclose(lines["value of the row"].get_xdata(), found.here)
     assert found.crossing.any()
