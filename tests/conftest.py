@@ -60,7 +60,7 @@ def regressor(diabetes):
     from spectral_interp import SpectralRegressor
 
     X, y = diabetes
-    return SpectralRegressor(dim=6, n_epochs=40, random_state=0, form="single").fit(X, y)
+    return SpectralRegressor(dim=5, n_epochs=40, random_state=0, form="single").fit(X, y)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def classifier(breast_cancer):
     from spectral_interp import SpectralClassifier
 
     X, y = breast_cancer
-    return SpectralClassifier(dim=4, n_epochs=30, random_state=0, form="single").fit(X, y)
+    return SpectralClassifier(dim=5, n_epochs=30, random_state=0, form="single").fit(X, y)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def florist(flowers):
     from spectral_interp.comparison.baselines import fit_baselines
 
     X, y = flowers
-    est = SpectralClassifier(dim=4, n_epochs=40, random_state=0, form="single").fit(X, y)
+    est = SpectralClassifier(dim=5, n_epochs=40, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     return est
 
@@ -115,6 +115,21 @@ def random_pencil(rng):
     return lambda p, d, k=None: Pencil(
         rng.normal(size=(p + 1, d)), rng.normal(size=(p + 1, d - 1)), d // 2 if k is None else k
     )
+
+
+@pytest.fixture
+def few_kernels(request, monkeypatch):
+    """Unroll the kernels of paths and coalitions for orders 3 and 5 alone, as each takes seconds to compile.
+
+    All other orders get the kernel of large ones; the long form has those of all orders.
+    """
+    if request.config.getoption("--long"):
+        return
+    from spectral_interp.eigen.small import order_of
+    from spectral_interp.pencil import coalitions, paths
+
+    for module in (coalitions, paths):
+        monkeypatch.setattr(module, "order_of", lambda d: order_of(d) if d in (3, 5) else d)
 
 
 def undrawn(draw, height, formats):

@@ -9,7 +9,7 @@ from spectral_interp.view import DateAxis, HatsAxis, LevelsAxis, ModelView, Numb
 DAYS = DateAxis("day", 19000.0, 400.0, 18000.0, 20000.0, month=(1 / 12,) * 12, median=19100.0, missing=0.1)
 
 
-def random_sum(rng, *, neurons=3, members=2, dim=4, diagonal=False, pairs=True):
+def random_sum(rng, *, neurons=3, members=2, dim=5, diagonal=False, pairs=True):
     """Return the view of a total on a linear number, hats with and without gaps, levels, a date, pairs."""
     axes = (
         NumberAxis("plain", 1.0, 2.0, median=0.5, missing=0.2),

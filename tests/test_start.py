@@ -41,7 +41,7 @@ def test_analyses_of_pencils_need_neither_torch_nor_pandas_nor_matplotlib():
 import numpy as np
 from spectral_interp import Pencil, certify, explain, interactions, linear_regions
 rng = np.random.default_rng(0)
-pencil, z = Pencil(rng.normal(size=(3, 4)), rng.normal(size=(3, 3)), 2), rng.normal(size=(20, 2))
+pencil, z = Pencil(rng.normal(size=(3, 5)), rng.normal(size=(3, 4)), 2), rng.normal(size=(20, 2))
 for method in ("local", "path", "shapley"):
     att = explain(pencil, z, method=method)
     np.testing.assert_allclose(att.base_values + att.values.sum(axis=1), pencil.values(z), atol=1e-9)

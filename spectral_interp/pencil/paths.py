@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit
 
 from .._common.arrays import FloatArray, IntArray
-from ..eigen.compiling import CALLED, HELPER, compiled
+from ..eigen.compiling import HELPER, compiled
 from ..eigen.engine import spread
 from ..eigen.kernel import BIAS, EXPONENT_BITS, MAGNITUDE, bits, power
 from ..eigen.lanes import (
@@ -100,7 +100,8 @@ def integrate(
     found, estimate = np.zeros((*shape, structure.n_entries)), np.full(shape, np.inf)
     if not takes(structure) or not np.isfinite(start).all() or not np.isfinite(change).all():
         return found, estimate, 0
-    start, change, order = np.ascontiguousarray(start), np.ascontiguousarray(change), order_of(structure.dim)
+    start, change, error = (np.ascontiguousarray(array) for array in (start, change, error))
+    order = order_of(structure.dim)
 
     def part(first: int, last: int) -> int:
         return int(_integrate(k, order, own, start, change, error, first, last, found, estimate))
@@ -112,7 +113,7 @@ def integrate(
 # ------------------------------------------------------------------------------------- nodes of sixteen paths
 
 
-@njit(**CALLED)
+@njit(**HELPER)
 def _node(
     k: int, order: Any, lines: Any, t: Any, guess: Any, node: int, nodes: Any, vectors: Any, rooms: Any
 ) -> None:
@@ -205,7 +206,7 @@ def _isolated(first: int, stride: int, width: Any, facts: Any, nodes: Any) -> An
     return times
 
 
-@njit(**CALLED)
+@njit(**HELPER)
 def _judge(order: Any, columns: int, first: int, stride: int, width: Any, path: Any, cells: Any) -> Any:
     """Write the integrals over a cell of every lane; return how wrong they may be, infinite if not final."""
     lines, own, facts = path

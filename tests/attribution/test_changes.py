@@ -8,7 +8,7 @@ from tests.sums import random_sum, random_table, rows_of_table
 
 
 def test_pairs_are_shared_in_halves(rng):
-    view = random_sum(rng, neurons=7, dim=4)
+    view = random_sum(rng, neurons=7, dim=5)
     z, reference = (rows_of_table(view, random_table(rng, n)).z for n in (6, 5))
     changes, row, ref = Changes(view, z, reference), np.repeat(np.arange(1, 6), 5), np.tile(np.arange(5), 5)
     assert len(view.pairs) > 0

@@ -12,7 +12,7 @@ from tests.views import grouped_rows
 
 
 def test_hessian_against_torch(random_pencil, rng):
-    for d in (1, 2, 6):
+    for d in (1, 3, 5):
         pencil, z = random_pencil(3, d), rng.normal(size=(8, 3))
         diag, off = torch.tensor(pencil.diag), torch.tensor(pencil.off)
 
@@ -42,7 +42,7 @@ def test_hessian_against_finite_differences(random_pencil, rng):
 
 
 def test_features_of_a_column_are_summed(random_pencil, rng):
-    pencil, z = random_pencil(3, 4), rng.normal(size=(6, 3))
+    pencil, z = random_pencil(3, 5), rng.normal(size=(6, 3))
     rows = grouped_rows(pencil, z, ("a", "b"), np.array([0, 1, 1]), np.zeros((1, 3)))
     single, grouped = interactions(pencil, z), _hessian(rows, rows.view.background)
     np.testing.assert_allclose(grouped[:, 0, 1], single[:, 0, 1] + single[:, 0, 2])
@@ -74,7 +74,7 @@ def test_shapley_interactions_against_sums_over_subsets(random_pencil, rng, c):
 
 
 def test_shapley_interactions_add_up_to_shapley_values(random_pencil, rng):
-    pencil, z, r = random_pencil(5, 4), rng.normal(size=(6, 5)), rng.normal(size=(7, 5))
+    pencil, z, r = random_pencil(5, 5), rng.normal(size=(6, 5)), rng.normal(size=(7, 5))
     found = interactions(pencil, z, method="shapley", background=r)
     values = explain(pencil, z, method="shapley", background=r).values
     np.testing.assert_allclose(found.sum(axis=2), values, atol=1e-12)
@@ -90,7 +90,7 @@ def test_estimators_answer_per_column(regressor, diabetes):
 
 
 def test_bad_arguments(random_pencil):
-    pencil = random_pencil(15, 2)
+    pencil = random_pencil(15, 3)
     with pytest.raises(ValueError, match="one of hessian, shapley; got 'magic'"):
         interactions(pencil, np.zeros((1, 15)), method="magic")
     with pytest.raises(ValueError, match="at most 14 columns for Shapley interactions; got 15"):

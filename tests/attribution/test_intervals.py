@@ -80,7 +80,7 @@ def test_two_by_two_in_closed_form():
 
 def test_other_rows_have_their_values(random_pencil, rng):
     z = rng.normal(size=(20, 3))
-    att = explain(random_pencil(3, 6), z)
+    att = explain(random_pencil(3, 5), z)
     for end in att.intervals():
         np.testing.assert_array_equal(end, att.values)
         assert end is not att.values
@@ -96,7 +96,7 @@ def test_other_rows_have_their_values(random_pencil, rng):
 
 def test_totals_add_up_the_intervals_of_their_neurons(rng):
     """Each neuron may choose its own eigenvector: the sum reaches the sums of the ends."""
-    p, d = 2, 4
+    p, d = 2, 5
     pencils = [
         Pencil(rng.normal(size=(p + 1, d)) * scale, rng.normal(size=(p + 1, d - 1)) * scale, k)
         for scale, k in ((np.array([[0], [1], [1]]), 1), (np.ones((3, 1)), 2), (np.array([[0], [1], [1]]), 2))

@@ -19,7 +19,7 @@ def test_contributions_add_up(random_pencil, rng, p, d):
 
 
 def test_contributions_are_step_times_gradient(random_pencil, rng):
-    pencil, z, r, h = random_pencil(3, 6), rng.normal(size=(10, 3)), rng.normal(size=(1, 3)), 1e-6
+    pencil, z, r, h = random_pencil(3, 5), rng.normal(size=(10, 3)), rng.normal(size=(1, 3)), 1e-6
     att = explain(pencil, z, background=r)
     for i in range(3):
         step = h * np.eye(3)[i]
@@ -39,8 +39,8 @@ def test_split_counts_diagonals_and_couplings(random_pencil, rng):
 
 
 def test_split_ignores_signs_and_order_of_latents(random_pencil, rng):
-    pencil, z = random_pencil(4, 6), rng.normal(size=(30, 4))
-    signs = np.array([1, -1, -1, 1, -1, 1])
+    pencil, z = random_pencil(4, 5), rng.normal(size=(30, 4))
+    signs = np.array([1, -1, -1, 1, -1])
     flipped = Pencil(pencil.diag, pencil.off * signs[:-1] * signs[1:], pencil.k)
     reversed_ = Pencil(pencil.diag[:, ::-1], pencil.off[:, ::-1], pencil.k)
     att = explain(pencil, z)
@@ -67,14 +67,14 @@ def test_dense_pencil_adds_up(rng):
 
 
 def test_features_of_a_column_are_summed(random_pencil, rng):
-    pencil, z = random_pencil(3, 4), rng.normal(size=(6, 3))
+    pencil, z = random_pencil(3, 5), rng.normal(size=(6, 3))
     rows = grouped_rows(pencil, z, ("a", "b"), np.array([0, 1, 1]), np.zeros((1, 3)))
     single, grouped = explain(pencil, z).values, local(rows, rows.view.background).values
     np.testing.assert_allclose(grouped, np.column_stack([single[:, 0], single[:, 1] + single[:, 2]]))
 
 
 def test_a_batch_equals_its_rows(random_pencil, rng):
-    pencil, z = random_pencil(3, 7), rng.normal(size=(40, 3))
+    pencil, z = random_pencil(3, 5), rng.normal(size=(40, 3))
     whole = explain(pencil, z)
     for i in range(40):
         np.testing.assert_allclose(explain(pencil, z[[i]]).values[0], whole.values[i], atol=1e-13)

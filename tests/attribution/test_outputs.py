@@ -144,7 +144,7 @@ def test_a_contrast_keeps_the_likelier_of_two_classes_and_not_the_class():
         _ = certify(view, rows, output="a").flip_radius
 
 
-def numeric(rng, p=4, d=4):
+def numeric(rng, p=4, d=5):
     """Return a view of three pencils on p numbers."""
     functions = tuple(
         Pencil(rng.normal(size=(p + 1, d)), rng.normal(size=(p + 1, d - 1)), 1) for _ in CLASSES

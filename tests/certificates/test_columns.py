@@ -58,7 +58,7 @@ def test_a_pair_of_levels_is_turned_to_where_it_rises(rng):
 
 def test_the_range_of_a_level_is_that_of_its_step_from_every_background_row(rng):
     X = pd.DataFrame({"city": rng.choice(["Oslo", "Rome", "Bern"], 90), "x": rng.normal(size=90)})
-    est = SpectralRegressor(dim=4, n_epochs=10, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=5, n_epochs=10, random_state=0, form="single").fit(
         X, (X["city"] == "Oslo") * X["x"]
     )
     cert, matrices = certify(est), est.pencil_.matrices

@@ -51,7 +51,7 @@ def model(tmp_path_factory, regressor, diabetes):
 
 def test_train_then_analyze(tmp_path, run):
     out = tmp_path / "model.pt"
-    status, text, _ = run(train, "diabetes", "--out", out, "--form", "single", "--dim", 4, "--epochs", 10)
+    status, text, _ = run(train, "diabetes", "--out", out, "--form", "single", "--dim", 5, "--epochs", 10)
     assert status == 0
     assert re.search(r"\b89 held out.*R²", text)
     status, text, err = run(analyze, out, "--compare-rows", 4)
@@ -216,7 +216,7 @@ def test_a_rare_class_is_both_held_out_and_trained_on(tmp_path, run):
     rare = [2, 4]  # a split that knows nothing of classes holds both of these out
     frame = pd.DataFrame({"a": np.arange(60.0) / 7, "y": ["b" if i in rare else "a" for i in range(60)]})
     frame.to_csv(tmp_path / "t.csv", index=False)
-    options = ("--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1, "--form", "single", "--dim", 2)
+    options = ("--target", "y", "--out", tmp_path / "m.pt", "--epochs", 1, "--form", "single", "--dim", 3)
     status, _, err = run(train, tmp_path / "t.csv", *options)
     assert status == 0
     assert re.fullmatch(
@@ -361,7 +361,7 @@ def test_file_names_and_arguments_that_are_not_text(tmp_path, no_figures, run):
         "--form",
         "single",
         "--dim",
-        2,
+        3,
         "--epochs",
         2,
         "--no-baselines",
@@ -431,7 +431,7 @@ def test_options_of_columns(tmp_path, run, no_figures):
         "--form",
         "single",
         "--dim",
-        2,
+        3,
         "--epochs",
         3,
         "--no-baselines",
@@ -465,13 +465,13 @@ def test_a_weight_of_two_is_the_row_twice(tmp_path, run):
         y=lambda d: d["a"] ** 2
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
-    options = ["--target", "y", "--form", "single", "--dim", 2, "--epochs", 2, "--no-baselines"]
+    options = ["--target", "y", "--form", "single", "--dim", 3, "--epochs", 2, "--no-baselines"]
     assert run(train, tmp_path / "t.csv", "--out", tmp_path / "w.pt", "--weight", "w", *options)[0] == 0
     assert run(train, tmp_path / "t.csv", "--out", tmp_path / "o.pt", "--drop", "w", *options)[0] == 0
     weighted, plain = load(tmp_path / "w.pt"), load(tmp_path / "o.pt")
     assert weighted.encoder_.table_names == ("a",)
     rows = frame.drop(index=weighted.heldout_[0].index - 2)  # lines of the file
-    expected = SpectralRegressor(2, n_epochs=2, random_state=0, form="single").fit(
+    expected = SpectralRegressor(3, n_epochs=2, random_state=0, form="single").fit(
         rows[["a"]], rows["y"], rows["w"]
     )
     np.testing.assert_array_equal(weighted.predict(frame[["a"]]), expected.predict(frame[["a"]]))
@@ -497,7 +497,7 @@ def test_every_kind_of_file_trains_the_same_model(tmp_path, run):
             "--form",
             "single",
             "--dim",
-            2,
+            3,
             "--epochs",
             1,
             "--no-baselines",

@@ -55,7 +55,7 @@ def test_tables_without_repeats_say_nothing(tmp_path, run):
         "--form",
         "single",
         "--dim",
-        2,
+        3,
         "--epochs",
         2,
         "--no-baselines",

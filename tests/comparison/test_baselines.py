@@ -14,7 +14,7 @@ from spectral_interp.models.network import Baseline, network
 @pytest.fixture(scope="module")
 def with_baselines(diabetes):
     X, y = diabetes
-    est = SpectralRegressor(dim=4, n_epochs=150, random_state=0, form="single").fit(X, y)
+    est = SpectralRegressor(dim=5, n_epochs=150, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     return est
 
@@ -38,7 +38,7 @@ def test_the_mlp_learns_and_predicts_in_the_target_s_unit(with_baselines, diabet
 def test_the_mlp_bends(rng):
     X = rng.uniform(-1, 1, size=(600, 2))
     y = np.abs(X[:, 0])
-    est = SpectralRegressor(dim=2, n_epochs=150, batch_size=64, alpha=1.0, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=3, n_epochs=150, batch_size=64, alpha=1.0, random_state=0, form="single").fit(
         X, y
     )
     est.baselines_ = fit_baselines(est, X, y)
@@ -49,7 +49,7 @@ def test_the_mlp_bends(rng):
 
 def test_classifiers_give_log_odds(breast_cancer):
     X, y = breast_cancer
-    est = SpectralClassifier(dim=2, n_epochs=60, random_state=0, form="single").fit(X, y)
+    est = SpectralClassifier(dim=3, n_epochs=60, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     data = est.partition(X, y)
     values = est.baselines_["linear"].values(data.validation.z)
@@ -136,8 +136,8 @@ def test_rows_in_pieces_equal_rows_at_once(rng):
 def test_baselines_see_the_split_of_the_fit_without_dropped_columns():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=60), " id ": np.arange(60) / 7, "b": rng.normal(size=60)})
-    est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, drop=["id"], form="single").fit(X, X["a"])
-    without = SpectralRegressor(dim=2, n_epochs=1, random_state=0, form="single").fit(X[["a", "b"]], X["a"])
+    est = SpectralRegressor(dim=3, n_epochs=1, random_state=0, drop=["id"], form="single").fit(X, X["a"])
+    without = SpectralRegressor(dim=3, n_epochs=1, random_state=0, form="single").fit(X[["a", "b"]], X["a"])
     for one, other in zip(
         est.partition(X, X["a"]).train, without.partition(X[["a", "b"]], X["a"]).train, strict=True
     ):

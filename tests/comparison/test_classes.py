@@ -55,7 +55,7 @@ def test_a_class_without_rows_to_fit_on_is_unlikely_and_finite():
     X = pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(size=60)})
     y = pd.Series(["x", "y"] * 30)
     y[:1] = "z"
-    est = SpectralClassifier(dim=2, n_epochs=3, random_state=0, form="single").fit(X, y)
+    est = SpectralClassifier(dim=3, n_epochs=3, random_state=0, form="single").fit(X, y)
     data = est.partition(X, y)
     linear = fit_baselines(est, X, y)["linear"].values(est.rows(X).inputs)
     assert np.isfinite(linear).all()

@@ -98,7 +98,7 @@ def test_a_metric_that_raises_costs_one_cell(monkeypatch, est, rows):
 
 def test_what_cannot_be_computed_is_named(monkeypatch, diabetes):
     X, y = diabetes
-    est = SpectralRegressor(dim=2, n_epochs=20, random_state=0, form="single").fit(X[["bmi"]], y)
+    est = SpectralRegressor(dim=3, n_epochs=20, random_state=0, form="single").fit(X[["bmi"]], y)
     found = compare(est, X[["bmi"]][:5])
     assert found.accuracy.empty
     text = "; ".join(found.notes)
@@ -181,7 +181,7 @@ def test_levels_only_and_training_tables(monkeypatch):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.choice(["x", "y"], 80), "b": rng.choice(["u", "v", "w"], 80)})
     y = (X["a"] == "x") + 0.1 * rng.normal(size=80)
-    est = SpectralRegressor(dim=2, n_epochs=10, random_state=0, form="single").fit(X, y)
+    est = SpectralRegressor(dim=3, n_epochs=10, random_state=0, form="single").fit(X, y)
     monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["local"], BY_NAME["SHAP Linear"]))
     found = compare(est, X, y, train=(X, y), max_rows=10)
     assert found.accuracy["model"].tolist() == ["spectral", "linear", "MLP"]
@@ -280,7 +280,7 @@ def test_other_structures(structure, rows):
 
 
 def test_a_bare_state_dict(tmp_path):
-    torch.save(TridiagonalSpectral(3, 4, dtype=torch.float64).state_dict(), tmp_path / "bare.pt")
+    torch.save(TridiagonalSpectral(3, 5, dtype=torch.float64).state_dict(), tmp_path / "bare.pt")
     found = compare(load(tmp_path / "bare.pt"), np.eye(3))
     assert found.cost["status"].eq("ok").all()
     assert found.accuracy.empty
@@ -288,7 +288,7 @@ def test_a_bare_state_dict(tmp_path):
 
 def test_a_constant_model(monkeypatch, rows):
     monkeypatch.setattr(study, "EXPLAINERS", tuple(BY_NAME[n] for n in ("local", "SHAP Exact")))
-    flat = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(*rows)
+    flat = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(*rows)
     flat.module_.rescale_(1e-300, 1.0)
     found = compare(flat, *rows)
     assert found.faithfulness[["deletion", "infidelity"]].isna().all(axis=None)

@@ -55,7 +55,7 @@ def test_deletion_by_path_is_never_worse_than_random(request, table):
 
     if table == "two_or_five":
         X, y = split_target(read_table("two_or_five"), "two_or_five", "two_or_five")
-        est = SpectralClassifier(dim=4, n_epochs=20, random_state=0, form="single").fit(X, y)
+        est = SpectralClassifier(dim=5, n_epochs=20, random_state=0, form="single").fit(X, y)
     else:
         est = request.getfixturevalue(table)
         X, _ = request.getfixturevalue("diabetes" if table == "regressor" else "breast_cancer")

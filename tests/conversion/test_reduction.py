@@ -168,7 +168,7 @@ def test_the_same_input_gives_the_same_bits(rng):
 def test_bad_input(rng, random_pencil):
     dense, z = random_dense(rng, 2, 4, 1), rng.normal(size=(10, 2))
     with pytest.raises(TypeError, match="a DensePencil; got Pencil"):
-        to_tridiagonal(random_pencil(2, 4), z)
+        to_tridiagonal(random_pencil(2, 5), z)
     for rows, options, message in (
         (np.empty((0, 2)), {}, "at least one row in z"),
         (z[:, :1], {}, r"shape \(n, 2\); got \(10, 1\)"),

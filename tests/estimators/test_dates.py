@@ -28,7 +28,7 @@ def sales(rng, n=800):
 @pytest.fixture(scope="module")
 def model():
     X, y = sales(np.random.default_rng(0))
-    est = SpectralRegressor(dim=4, n_epochs=80, random_state=0, form="single").fit(X[::2], y[::2])
+    est = SpectralRegressor(dim=5, n_epochs=80, random_state=0, form="single").fit(X[::2], y[::2])
     return est, X[1::2], y[1::2]
 
 
@@ -37,7 +37,7 @@ def test_month_and_weekday_are_learnt(model):
     there = X["day"].notna()
     days = pd.to_datetime(X["day"], dayfirst=True)
     elapsed = X.assign(day=(days - days.min()) / pd.Timedelta("1D"))
-    straight = SpectralRegressor(dim=4, n_epochs=80, random_state=0, form="single").fit(elapsed[::2], y[::2])
+    straight = SpectralRegressor(dim=5, n_epochs=80, random_state=0, form="single").fit(elapsed[::2], y[::2])
     assert isinstance(straight.view().axes[0], NumberAxis)
     error = np.std(est.predict(X)[there] - y[there])
     assert error < 0.4 * np.std(straight.predict(elapsed)[there] - y[there])
@@ -174,6 +174,6 @@ def test_arrays_of_dates_are_dates():
     days = np.arange("2024-01-01", "2024-02-10", dtype="datetime64[D]")[:, None]
     objects = np.column_stack([days.astype("datetime64[s]").astype(object), np.arange(40)])
     for X, kinds in ((days.astype("datetime64[ns]"), ["date"]), (objects, ["date", "number"])):
-        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, form="single").fit(X, np.arange(40.0))
+        est = SpectralRegressor(dim=3, n_epochs=1, random_state=0, form="single").fit(X, np.arange(40.0))
         assert [axis.kind for axis in est.view().axes] == kinds
         assert est.predict(X[:3]).shape == (3,)

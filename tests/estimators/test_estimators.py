@@ -60,7 +60,7 @@ def test_arrays_and_tables_give_the_same_model(diabetes):
 @pytest.mark.parametrize("structure", ["tridiagonal", "diagonal", "dense"])
 def test_saving_and_loading_change_nothing(tmp_path, diabetes, structure):
     X, y = diabetes
-    est = SpectralRegressor(dim=4, structure=structure, k=-1, n_epochs=3, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=5, structure=structure, k=-1, n_epochs=3, random_state=0, form="single").fit(
         X, y
     )
     est.save(tmp_path / "m.pt", heldout=(X[:5], y[:5]))
@@ -87,7 +87,7 @@ def test_classifier_round_trip(tmp_path, classifier, breast_cancer):
 def test_background_is_seeded_training_rows(diabetes):
     X, y = diabetes
     one, two = (
-        SpectralRegressor(dim=2, n_epochs=1, random_state=1, form="single").fit(X, y).background_
+        SpectralRegressor(dim=3, n_epochs=1, random_state=1, form="single").fit(X, y).background_
         for _ in range(2)
     )
     pd.testing.assert_frame_equal(one, two)
@@ -156,7 +156,7 @@ def test_bad_fits(estimator, X, y, message):
 def test_an_empty_label_is_a_class_like_others(tmp_path):
     X = pd.DataFrame({"a": np.arange(40.0)})
     y = np.where(X["a"] > 20, "", "churned")
-    est = SpectralClassifier(dim=2, n_epochs=5, random_state=0, form="single").fit(
+    est = SpectralClassifier(dim=3, n_epochs=5, random_state=0, form="single").fit(
         X, pd.Series(y, name="state")
     )
     est.save(tmp_path / "model.pt", heldout=(X, y))
@@ -164,11 +164,11 @@ def test_an_empty_label_is_a_class_like_others(tmp_path):
     assert loaded.classes_.tolist() == ["", "churned"]
     np.testing.assert_array_equal(loaded.predict(X), est.predict(X))
     assert loaded.heldout_[1].tolist() == y.tolist()
-    other = SpectralClassifier(dim=2, n_epochs=1, random_state=0, form="single").fit(
+    other = SpectralClassifier(dim=3, n_epochs=1, random_state=0, form="single").fit(
         X, np.where(X["a"] > 20, "", "!")
     )
     assert other.unit_ == "log-odds of target = !"
-    blank = SpectralClassifier(dim=2, n_epochs=1, random_state=0, form="single").fit(
+    blank = SpectralClassifier(dim=3, n_epochs=1, random_state=0, form="single").fit(
         X, np.where(X["a"] > 20, "", "  ")
     )
     assert blank.unit_ == "log-odds of target = '  '"

@@ -158,7 +158,7 @@ def test_auto_prefers_a_single_neuron_where_it_is_as_good():
     rng = np.random.default_rng(1)
     X = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"])
     y = X["a"] + 0.5 * X["b"] + 0.1 * rng.normal(size=300)
-    est = SpectralRegressor(dim=2, n_epochs=150, members=1, random_state=0).fit(X, y)
+    est = SpectralRegressor(dim=3, n_epochs=150, members=1, random_state=0).fit(X, y)
     assert est.rungs_["inputs"][0] == "single neuron"
     assert est.rungs_["chosen"].sum() == 1
     assert est.form_ == est.rungs_[est.rungs_["chosen"]]["form"].item()

@@ -208,7 +208,7 @@ def test_files_that_claim_more_than_they_keep_are_refused(tmp_path, table):
 def test_curvature_is_kept_and_certified(tmp_path, table, curvature, sign):
     X, y = table
     est = SpectralRegressor(
-        form="single", dim=4, n_epochs=40, curvature=curvature, log=["skewed"], random_state=0
+        form="single", dim=5, n_epochs=40, curvature=curvature, log=["skewed"], random_state=0
     )
     est.fit(X[["a", "skewed", "flag"]], y)
     cert = certify(est)

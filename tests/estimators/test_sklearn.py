@@ -143,7 +143,7 @@ def test_checkpoint_and_resume_through_fit(tmp_path, diabetes, monkeypatch):
     resumed = quick(SpectralRegressor).fit(X, y, resume=path)
     np.testing.assert_array_equal(resumed.predict(X), whole.predict(X))
     with pytest.raises(ValueError, match="another options"):
-        SpectralRegressor(dim=4, n_epochs=5, random_state=0, form="single").fit(X, y, resume=path)
+        SpectralRegressor(dim=5, n_epochs=5, random_state=0, form="single").fit(X, y, resume=path)
     with pytest.raises(ValueError, match="another table"):
         quick(SpectralRegressor).fit(X, y + 1, resume=path)
 
@@ -196,7 +196,7 @@ def test_missing_values_and_words_in_tables():
 def test_alpha_shrinks_the_weights(diabetes):
     norms = [
         np.linalg.norm(
-            SpectralRegressor(dim=4, alpha=alpha, patience=300, random_state=0, form="single")
+            SpectralRegressor(dim=5, alpha=alpha, patience=300, random_state=0, form="single")
             .fit(*diabetes)
             .pencil_.diag[1:]
         )

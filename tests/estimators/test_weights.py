@@ -163,7 +163,7 @@ def test_levels_do_not_get_rare_because_weights_are_small():
 def test_weights_that_are_no_counts(rng):
     X = pd.DataFrame({"a": rng.normal(size=400)})
     weight = np.where(X["a"] > 0, 1000.0, 1e-3)
-    est = SpectralRegressor(dim=2, n_epochs=5, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single").fit(
         X, X["a"], sample_weight=weight
     )
     assert est.encoder_.axes[0].mean == pytest.approx(np.average(X["a"], weights=weight))
@@ -177,7 +177,7 @@ def test_metrics_and_baselines_take_weights(rng):
     weight = rng.integers(0, 4, 80)
     repeated = np.repeat(np.arange(80), weight)
     for kind, y in ((SpectralRegressor, X["a"] + X["b"] ** 2), (SpectralClassifier, X["a"] > 0.3)):
-        est = kind(dim=2, n_epochs=3, random_state=0, form="single").fit(X, y, sample_weight=weight)
+        est = kind(dim=3, n_epochs=3, random_state=0, form="single").fit(X, y, sample_weight=weight)
         est.baselines_ = fit_baselines(est, X, y, weight)
         again = fit_baselines(est, X.iloc[repeated], y.iloc[repeated])
         for name, baseline in again.items():
@@ -191,7 +191,7 @@ def test_metrics_and_baselines_take_weights(rng):
 
 def test_equal_features_with_other_targets_validate_together(rng):
     X = pd.DataFrame(np.repeat(rng.normal(size=(60, 2)), 10, axis=0), columns=["a", "b"])
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(
         X, y := rng.normal(size=600)
     )
     data = est.partition(X, y)
@@ -204,7 +204,7 @@ def test_a_model_knows_the_rows_it_was_trained_on(tmp_path, rng):
     X, y = random_table(rng, 120)
     new, _ = random_table(rng, 50)
     new["skewed"] += 0.05
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(X, y)
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(X, y)
     est.save(tmp_path / "m.pt")
     for model in (est, load(tmp_path / "m.pt")):
         assert model.count_trained_on(X) == 120

@@ -128,7 +128,7 @@ def test_values_of_other_types_are_kept_as_text(tmp_path, rng):
             ),
         }
     )
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(frame, rng.normal(size=40))
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(frame, rng.normal(size=40))
     est.save(tmp_path / "m.pt", heldout=(frame[:9], np.zeros(9)))
     back = load(tmp_path / "m.pt")
     np.testing.assert_array_equal(back.encode(back.heldout_[0]), est.encode(frame[:9]))
@@ -203,7 +203,7 @@ def test_checkpoints_of_every_version():
 )
 def test_columns_of_objects_are_saved(tmp_path, values):
     X = pd.DataFrame({"x": pd.Series(values, dtype=object)})
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(X, np.arange(40.0))
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(X, np.arange(40.0))
     est.save(tmp_path / "m.pt", heldout=(X, np.arange(40.0)))
     loaded = load(tmp_path / "m.pt")
     np.testing.assert_array_equal(loaded.predict(X), est.predict(X))
@@ -221,7 +221,7 @@ def test_held_out_targets_that_do_not_fit_are_not_saved(tmp_path, classifier, br
 
 def test_loading_keeps_whether_columns_had_names(tmp_path, diabetes):
     X, y = diabetes
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(X.to_numpy(), y)
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(X.to_numpy(), y)
     est.save(tmp_path / "m.pt")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -230,7 +230,7 @@ def test_loading_keeps_whether_columns_had_names(tmp_path, diabetes):
 
 def test_what_is_saved_are_the_parameters_of_the_fit(tmp_path, rng):
     X = rng.normal(size=(60, 2))
-    est = SpectralRegressor(dim=4, n_epochs=3, random_state=0, form="single").fit(X, X[:, 0])
+    est = SpectralRegressor(dim=5, n_epochs=3, random_state=0, form="single").fit(X, X[:, 0])
     before = est.predict(X)
     est.set_params(k=0, dim=7, structure="dense").save(tmp_path / "m.pt")
     np.testing.assert_array_equal(load(tmp_path / "m.pt").predict(X), before)

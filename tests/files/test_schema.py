@@ -168,7 +168,7 @@ def mixed(diabetes):
     """Return a regressor on a numeric and a categorical column, and its table."""
     X, y = diabetes
     X = X[["age"]].assign(sex=X["sex"].map({1: "one", 2: "two"}))
-    return SpectralRegressor(dim=6, n_epochs=3, random_state=0, form="single").fit(X, y), X, y
+    return SpectralRegressor(dim=5, n_epochs=3, random_state=0, form="single").fit(X, y), X, y
 
 
 @pytest.mark.parametrize(

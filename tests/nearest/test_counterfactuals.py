@@ -212,7 +212,7 @@ def test_a_target_that_only_the_end_of_the_limits_gives_is_reached():
 
 
 def test_what_cannot_be_reached_is_proven(random_pencil):
-    pencil = random_pencil(2, 4)
+    pencil = random_pencil(2, 5)
     limits = {"z0": (-1.0, 1.0), "z1": (-1.0, 1.0)}
     grid = np.column_stack([end.ravel() for end in np.meshgrid(*[np.linspace(-1, 1, 200)] * 2)])
     f = pencil.values(grid)

@@ -117,7 +117,7 @@ def test_any_order_and_no_couplings(random_pencil, rng, d, row):
 
 
 def test_columns_that_do_nothing(random_pencil):
-    pencil = random_pencil(2, 4)
+    pencil = random_pencil(2, 5)
     table = plots.chain_table(explain(pencil, [[0.0, 0.0]]), 0)
     assert plots.chain.finding(table).endswith("no column adds anything.")
     assert not any(bar.get_height() for bar in drawn(table).patches)

@@ -8,8 +8,16 @@ from matplotlib.figure import Figure as Canvas
 from spectral_interp import plots, report
 from spectral_interp.plots import Figure
 from spectral_interp.report.sections import SECTIONS
+from tests.conftest import with_few_boxes
 
 FIGURES = [thing for thing in vars(plots).values() if isinstance(thing, Figure)]
+
+
+def quick(est, X, y):
+    """Return an analysis whose proofs end after few boxes."""
+    with pytest.MonkeyPatch.context() as patch:
+        with_few_boxes(patch)
+        return report.analyze(est, X, y, methods=["local"], compare_rows=3, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +26,9 @@ def analysis(diabetes):
     from spectral_interp.comparison.baselines import fit_baselines
 
     X, y = diabetes
-    est = SpectralRegressor(dim=4, n_epochs=5, random_state=0, form="single").fit(X, y)
+    est = SpectralRegressor(dim=5, n_epochs=5, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
-    return report.analyze(est, X[:9], y[:9], methods=["local"], compare_rows=3, seed=0)
+    return quick(est, X[:9], y[:9])
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
@@ -38,7 +46,7 @@ def test_a_figure_has_words_and_stands_in_one_section(figure):
 @pytest.fixture(scope="module")
 def analysis_of_classes(florist, flowers):
     X, y = flowers
-    return report.analyze(florist, X[:30], y[:30], methods=["local"], compare_rows=3, seed=0)
+    return quick(florist, X[:30], y[:30])
 
 
 OF_SUMS, OF_CLASSES = {"segments"}, {"confusion", "class_importance", "class_contrasts"}

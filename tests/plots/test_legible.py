@@ -138,7 +138,7 @@ def test_booleans_are_levels_and_gaps_have_no_rank():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=60), "flag": rng.random(60) > 0.5})
     X.loc[:9, "a"] = np.nan
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(X, X["a"].fillna(3))
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(X, X["a"].fillna(3))
     table = plots.beeswarm_table(explain(est, X))
     assert table["nominal"].tolist() == [False, True] * 60
     np.testing.assert_array_equal(table["level"].isna()[::2], X["a"].isna())

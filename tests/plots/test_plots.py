@@ -88,7 +88,7 @@ def test_spectrum_marks_the_prediction_and_the_closest_approaches(regressor, dia
     ax = axes()
     assert plots.spectrum(table, ax) is ax
     lines = {line.get_label(): line for line in ax.lines}
-    chosen = lines[f"prediction: number {found.k} of 0–5"]
+    chosen = lines[f"prediction: number {found.k} of 0–4"]
     np.testing.assert_allclose(chosen.get_ydata(), found.spectra[:, found.k])
     np.testing.assert_allclose(lines["value of the row"].get_xdata(), found.here)
     assert found.crossing.any()
@@ -164,7 +164,7 @@ def test_levels_and_logarithms(rng):
     frame = pd.DataFrame(
         {"city $_1": rng.choice(["Oslo", "Rome"], 80), "income": np.exp(rng.normal(size=80))}
     )
-    est = SpectralRegressor(dim=4, n_epochs=3, random_state=0, log=["income"], form="single")
+    est = SpectralRegressor(dim=5, n_epochs=3, random_state=0, log=["income"], form="single")
     est.fit(frame, np.log(frame["income"]) + (frame["city $_1"] == "Rome"))
     figure = Figure()
     with plots.style():

@@ -123,7 +123,7 @@ def test_without_parts_the_bars_are_plain(regressor, diabetes):
 
 
 def test_without_couplings_there_is_one_part(diabetes):
-    est = SpectralRegressor(dim=4, structure="diagonal", n_epochs=5, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=5, structure="diagonal", n_epochs=5, random_state=0, form="single").fit(
         *diabetes
     )
     table = plots.waterfall_table(explain(est, diabetes[0][:3]), 0)

@@ -19,7 +19,7 @@ document.getElementById('wi-find').click(); setTimeout(arguments[0], 1500)"""
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, table):
     X, y = table
-    est = SpectralRegressor(form="single", dim=4, n_epochs=20, random_state=0).fit(X, y)
+    est = SpectralRegressor(form="single", dim=5, n_epochs=20, random_state=0).fit(X, y)
     path = tmp_path_factory.mktemp("axe") / "page.html"
     est.report(X[:30], y[:30], path, methods=["local"])
     return path

@@ -67,7 +67,7 @@ def test_a_column_named_like_the_target_is_a_column(tmp_path):
 
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"target": rng.normal(size=60), "b": rng.normal(size=60)})
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(X, X["b"].to_numpy())
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(X, X["b"].to_numpy())
     rows, y = report.choose_rows(est, X, limit=10, seed=0)
     assert list(rows) == ["target", "b"]
     assert y is None

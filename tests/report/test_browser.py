@@ -11,6 +11,7 @@ from spectral_interp import SpectralRegressor, report
 from spectral_interp.comparison import study
 from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
+from tests.conftest import with_few_boxes
 from tests.report.test_page import picked_rows
 
 SCRIPT, IMAGE, LONG = (
@@ -40,12 +41,13 @@ def folder(tmp_path_factory):
     X = pd.DataFrame(rng.normal(size=(80, len(NAMES))), columns=NAMES)
     y = (X[SCRIPT] + X[IMAGE] * X["_hidden"]).rename("<i>target</i> & $y$")
     X["<script>city</script>"] = np.where(X["k"] > 0, "<u>Oslo</u>", "Rome & $a$")
-    est = SpectralRegressor(dim=4, n_epochs=5, random_state=0, form="single").fit(X, y)
+    est = SpectralRegressor(dim=5, n_epochs=5, random_state=0, form="single").fit(X, y)
     est.baselines_ = fit_baselines(est, X, y)
     X.loc[3, "Größe"] = np.nan
     few = [one for one in EXPLAINERS if one.name in ("local", "shapley", "SHAP Linear", "SHAP Deep")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study, "EXPLAINERS", tuple(few))
+        with_few_boxes(patch)
         analysis = report.analyze(
             est, X[:30], y[:30], methods=["local", "shapley"], most=3, compare_rows=2, seed=0
         )

@@ -201,7 +201,7 @@ def hostile(tmp_path, no_figures):
     X = pd.DataFrame(rng.normal(size=(N, len(HOSTILE))), columns=HOSTILE)
     X["level"] = rng.choice([*FORMULAS, "plain"], N)
     X.index = [f"=row{i}\x1b" for i in range(N)]
-    est = SpectralRegressor(dim=2, n_epochs=3, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(
         X, X[HOSTILE[0]].rename("y\u202e\x1b")
     )
     analysis = report.analyze(est, X[:12], X[HOSTILE[0]][:12], methods=["local"], seed=0)

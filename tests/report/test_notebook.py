@@ -25,6 +25,7 @@ from spectral_interp._common.markup import CELL, LINES
 from spectral_interp._common.text import at_least, at_most, number, row_text, signed
 from spectral_interp.comparison import study
 from spectral_interp.comparison.explainers import EXPLAINERS
+from tests.conftest import with_few_boxes
 
 SCRIPT = "</iframe></script><script>window.broken = parent.broken = 1</script>"
 NAMES = [SCRIPT, "<img src=x onerror='window.broken = 2'>", "n" * 2000, "\x1b[2J\u202ea", "\"'&lt;", "k"]
@@ -64,7 +65,7 @@ def hostile():
     X["<script>city</script>"] = np.where(X["k"] > 0, "<u>Oslo</u>", "Rome")
     X.index = [f"<b>row {i}</b>" for i in range(80)]
     y.index = X.index
-    return SpectralRegressor(dim=4, n_epochs=5, random_state=0, form="single").fit(X, y), X, y
+    return SpectralRegressor(dim=3, n_epochs=5, random_state=0, form="single").fit(X, y), X, y
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +205,9 @@ def test_the_nearest_change_is_a_table(results):
 @pytest.fixture(scope="module")
 def reported(hostile):
     est, X, y = hostile
-    return est.report(X[:20], y[:20], methods=["local"])
+    with pytest.MonkeyPatch.context() as patch:
+        with_few_boxes(patch)
+        return est.report(X[:20], y[:20], methods=["local"])
 
 
 def test_the_frame_is_one_element_and_holds_the_page(reported):

@@ -17,6 +17,7 @@ from spectral_interp.report.page import render, table_cells
 from spectral_interp.report.rows import picker_rows
 from spectral_interp.report.subject import Subject
 from spectral_interp.whatif import model
+from tests.conftest import with_few_boxes
 
 
 class Reader(HTMLParser):
@@ -45,9 +46,11 @@ def picked_rows(method):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, regressor, diabetes):
     X, y = diabetes
-    analysis = report.analyze(regressor, X[:40], y[:40], methods=["local", "path"], most=5, seed=0)
     folder = tmp_path_factory.mktemp("page") / "out"
-    report.write(analysis, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        with_few_boxes(patch)
+        analysis = report.analyze(regressor, X[:40], y[:40], methods=["local", "path"], most=5, seed=0)
+        report.write(analysis, folder)
     return folder, (folder / "report.html").read_text(encoding="utf-8"), analysis
 
 
@@ -140,7 +143,7 @@ def test_the_first_screen_compares_with_what_needs_no_model(written, classifier,
 def test_words_of_the_glossary_that_are_names_are_left_alone(diabetes):
     X, y = diabetes
     named = X.rename(columns={"age": "my background", "bmi": "<b>latent</b>"})
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(named, y)
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(named, y)
     analysis = report.analyze(est, named[:5], y[:5], methods=["local"], seed=0)
     text = render(analysis.exhibits, {}, analysis.subject, analysis.summary)
     buttons = {button.get("popovertarget") for button in Reader(text).all("button")} - {None}
@@ -176,7 +179,7 @@ def test_a_single_column_is_not_called_others(diabetes):
     X, y = diabetes
     for more, others in ((1, 0), (2, 2)):
         wide = pd.concat([X, X.iloc[:, :more].add_prefix("_")], axis=1)
-        est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(wide, y)
+        est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(wide, y)
         subject = Subject.explained(est, wide[:2], None, ["local"], most=None, compare_rows=0, seed=0)
         found = picker_rows(subject)["methods"]["local"]
         assert (found["others"], len(picked_rows(found)[0]["steps"])) == (others, 11)
@@ -255,7 +258,7 @@ def test_limits_say_standard_errors_and_degenerate_rows(classifier, breast_cance
 
 def test_limits_say_where_the_split_depends_on_the_basis(rng):
     X = pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(size=60)})
-    for dim, said in ((2, True), (4, False)):
+    for dim, said in ((2, True), (5, False)):
         est = SpectralRegressor(dim=dim, n_epochs=3, random_state=0, form="single").fit(X, X["a"])
         subject = Subject.explained(est, X[:9], None, ["local"], most=None, compare_rows=0, seed=0)
         summary = report.analyze(est, X[:9], None, methods=["local"], seed=0).summary

@@ -261,7 +261,7 @@ passes.VISITS = 60_000
 from pathlib import Path
 source, state, out = sys.argv[1:]
 resume = state if Path(state).exists() else None
-est = SpectralRegressor(form="single", dim=4, n_epochs=40, random_state=0)
+est = SpectralRegressor(form="single", dim=5, n_epochs=40, random_state=0)
 print("begun", flush=True)
 est.fit_batches(source, target="y", checkpoint=state, every=5, resume=resume).save(out)
 """

@@ -209,7 +209,7 @@ def test_options_of_a_fit_come_before_dates():
     assert np.isnat(encoder.axes[0].decode(encode(encoder, values))[-1])
     X = pd.DataFrame({"a": values, "b": ambiguous[:1] * 15 + ambiguous[1:2] * 16})
     est = SpectralRegressor(
-        dim=2, n_epochs=1, random_state=0, na_values=["ongoing"], categorical=["b"], form="single"
+        dim=3, n_epochs=1, random_state=0, na_values=["ongoing"], categorical=["b"], form="single"
     )
     assert [axis.kind for axis in est.fit(X, range(31)).view().axes] == ["date with gaps", "levels"]
 
@@ -310,6 +310,6 @@ def test_rows_with_dates_of_every_type_are_compared():
     same = [datetime.date(2024, 1, 31), None, datetime.date(2024, 2, 1)]
     for values in (same, pd.Series(same, dtype="date32[pyarrow]"), pd.PeriodIndex(same, freq="D")):
         X = pd.DataFrame({"day": pd.Series(values).repeat(5), "x": 1.0})
-        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, form="single")
+        est = SpectralRegressor(dim=3, n_epochs=1, random_state=0, form="single")
         with pytest.warns(UserWarning, match="'x'"):
             assert len(est.fit(X, np.repeat([1.0, 2.0, 4.0], 5)).background_) < 4

@@ -105,18 +105,18 @@ def test_arrays_and_lists_of_numbers_and_words(table, fitted, form):
 def test_targets_of_other_libraries(table, rng):
     X, y = table
     polars = pytest.importorskip("polars")
-    est = SpectralRegressor(dim=2, n_epochs=2, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(
         _polars(X), polars.Series(" price ", y.tolist())
     )
     assert est.unit_ == "price"
     labels = rng.choice(["no", "yes"], 60)
     for given in (pa.array(labels), polars.Series("sold", labels, dtype=polars.Categorical)):
-        assert SpectralClassifier(dim=2, n_epochs=1, form="single").fit(X, given).classes_.tolist() == [
+        assert SpectralClassifier(dim=3, n_epochs=1, form="single").fit(X, given).classes_.tolist() == [
             "no",
             "yes",
         ]
     assert (
-        SpectralClassifier(dim=2, n_epochs=1, form="single")
+        SpectralClassifier(dim=3, n_epochs=1, form="single")
         .fit(X, polars.Series("sold", labels))
         .target_name_
         == "sold"

@@ -115,7 +115,7 @@ def test_metrics_take_targets_in_every_form(classifier, breast_cancer):
     X, y = breast_cancer
     expected = classifier.evaluate(X, y)
     assert classifier.evaluate(X, y.astype("category")) == expected
-    codes = SpectralClassifier(dim=2, n_epochs=2, random_state=0, form="single").fit(
+    codes = SpectralClassifier(dim=3, n_epochs=2, random_state=0, form="single").fit(
         X, (y == "malignant").astype(int)
     )
     assert codes.evaluate(
@@ -162,7 +162,7 @@ def test_dates_and_complex_numbers_are_no_targets_anywhere(y, advice, estimator)
     X = pd.DataFrame({"a": np.arange(40.0) % 13})
     for table in (X, X.to_numpy()):
         with pytest.raises(ValueError, match=rf"the target '.*'; got .* in row 0\. {advice}"):
-            estimator(dim=2, n_epochs=1, form="single").fit(table, y)
+            estimator(dim=3, n_epochs=1, form="single").fit(table, y)
     with pytest.raises(ValueError, match=advice):
         target_numbers(y, "y")
     if isinstance(y, pd.Series):

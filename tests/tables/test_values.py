@@ -335,6 +335,6 @@ def test_bad_lists_of_columns(options, error, message):
     with pytest.raises(error, match=message):
         TableEncoder.fit(pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 3.0]}), **options)
     with pytest.raises(error, match=message):
-        SpectralRegressor(dim=2, n_epochs=1, **options, form="single").fit(
+        SpectralRegressor(dim=3, n_epochs=1, **options, form="single").fit(
             pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 3.0]}), [1, 2]
         )

@@ -86,7 +86,7 @@ def test_few_rows_and_constants_have_no_association(n, rng):
 def test_a_view_finds_coordinates_in_features(rng, random_pencil):
     axes = NumberAxis("a", median=0.5, missing=0.2), LevelsAxis("b", ("x", "y"), (0.3, 0.7))
     a, b = np.array([1.0, np.nan, 2.0, 3.0, 5.0]), np.array(["x", "y", "x", "y", "?"])
-    view = ModelView(random_pencil(4, 2), axes, Output("u"), np.zeros((1, 4)))
+    view = ModelView(random_pencil(4, 3), axes, Output("u"), np.zeros((1, 4)))
     z = np.hstack([axis.encode(values) for axis, values in zip(axes, (a, b), strict=True)])
     u = np.column_stack([a, [0, 1, 0, 1, np.nan]])
     np.testing.assert_allclose(view.association(z).values, association(axes, u).values)

@@ -28,7 +28,7 @@ def table():
         index=[f"row {i}" for i in range(n)],
     )
     with pytest.warns(UserWarning, match="'constant'"):
-        est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, log=["b"], form="single").fit(
+        est = SpectralRegressor(dim=3, n_epochs=1, random_state=0, log=["b"], form="single").fit(
             frame, rng.normal(size=n)
         )
     return est, frame
@@ -36,7 +36,7 @@ def table():
 
 def test_axes_of_a_pencil_are_its_features(random_pencil, rng):
     z = rng.normal(size=(4, 3))
-    pencil = random_pencil(3, 2)
+    pencil = random_pencil(3, 3)
     rows = rows_of(pencil, z)
     assert rows.view.features == rows.view.columns == ("z0", "z1", "z2")
     axis = rows.view.axis("z1")
@@ -135,7 +135,7 @@ def test_rows_are_explained_like_their_table(table):
 def test_rows_of_another_model_are_refused(table, random_pencil):
     est, frame = table
     with pytest.raises(ValueError, match="encoded as the model's are; got rows of another"):
-        explain(random_pencil(3, 2), est.rows(frame))
+        explain(random_pencil(3, 3), est.rows(frame))
     with pytest.raises(TypeError, match="expected Rows to go with a ModelView; got DataFrame"):
         explain(est.view(), frame)
     for model in ("model", frame, frame.to_numpy(), torch.ones(2), SpectralRegressor, LevelsAxis):
@@ -162,7 +162,7 @@ def test_outputs(classifier):
 
 def test_the_view_follows_the_model(table):
     _, frame = table
-    est = SpectralRegressor(dim=2, n_epochs=1, random_state=0, form="single").fit(
+    est = SpectralRegressor(dim=3, n_epochs=1, random_state=0, form="single").fit(
         frame[["a", "b"]], frame["a"]
     )
     before, view = est.predict(frame[["a", "b"]]), est.view()

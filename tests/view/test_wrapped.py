@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from spectral_interp import SpectralClassifier, SpectralRegressor, certify, explain, interactions
 from spectral_interp.view import rows_of, view_of
 
-SMALL = {"dim": 2, "n_epochs": 2, "random_state": 0}
+SMALL = {"dim": 3, "n_epochs": 2, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
