@@ -19,7 +19,7 @@ from ..eigen.engine import in_chunks
 from ..pencil import MatrixPencil, SpectralFunction, Total
 from .association import Association, association
 from .axes import Axis, NumberAxis
-from .hats import Pair, features, positions, slopes, with_pairs
+from .hats import Pair, features, slopes, with_pairs
 from .levels import class_place
 from .wrapped import renamed, unwrapped
 
@@ -203,7 +203,8 @@ class ModelView:
 
     def positions(self, z: FloatArray, place: int) -> FloatArray:
         """Return the coordinates (n,) at rows z of a number, given by its place among the axes."""
-        return positions(self.axes, z, place)
+        first, axis = self.firsts[place], self.axes[place]
+        return axis.positions(z[:, first : first + axis.n_features])
 
     def coordinates(self, z: FloatArray) -> FloatArray:
         """Return the coordinates of all columns at rows (n, p): (n, c), NaN where missing or unknown."""
