@@ -182,10 +182,14 @@ class ModelView:
         return slice(int(self.firsts[place]), int(self.firsts[place]) + self.axes[place].n_features)
 
     def _place(self, name: str) -> int:
-        if name in self.columns:
-            return self.columns.index(name)
+        if name in self._places:
+            return self._places[name]
         near = difflib.get_close_matches(str(name), self.columns, n=1, cutoff=0.0)
         raise ValueError(f"expected one of the {len(self.columns)} columns; got {name!r}; is it {near[0]!r}?")
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.columns)}
 
     @cached_property
     def pair_own(self) -> tuple[slice, ...]:
