@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from .._common.arrays import FloatArray
@@ -48,7 +49,7 @@ class Study:
     faithfulness: list[dict[str, Any]] = field(default_factory=list)
     cost: list[dict[str, Any]] = field(default_factory=list)
     curves: list[dict[str, Any]] = field(default_factory=list)
-    removals: dict[str, tuple[faithfulness.Masks, FloatArray]] = field(default_factory=dict)
+    removals: dict[str, tuple[npt.NDArray[np.bool_], FloatArray]] = field(default_factory=dict)
 
     def run(self, models: list[ExplainedModel]) -> None:
         """Run them all under a progress bar that names the one at work."""
