@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from ..boxes.about import About, differs
 from ..boxes.limits import YEAR, Free, FreeDate, FreeLevels
-from .about import About
-from .moves import FreeWhole, Norm, differs, legal
+from .moves import FreeWhole, Norm, legal
 from .stars import Stars
 
 STEPS = 25

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from spectral_interp import Pencil
+from spectral_interp.boxes.about import About
 from spectral_interp.boxes.limits import Region, free_columns
 from spectral_interp.boxes.ranges import coordinates
-from spectral_interp.nearest.about import About
 from spectral_interp.nearest.allowed import allowed_columns
 from spectral_interp.nearest.descent import TOGETHER, Descent
 from spectral_interp.nearest.goals import goal_of

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from .._common.arrays import FloatArray
-from ..boxes.limits import Region
-from .moves import differs
+from .limits import Region
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,3 +76,8 @@ class About:
                 z[:, own] = pair.place(*(view.positions(z, place) for place in pair.columns))
                 neurons.add_steps(z[:, own] - self.z[:, own], own, found, 0)
         return z, found[:, 0]
+
+
+def differs(u: FloatArray, start: FloatArray | float) -> npt.NDArray[np.bool_]:
+    """Return which coordinates are not those of the start, where a gap, NaN, is the same as a gap."""
+    return (u != start) & ~(np.isnan(u) & np.isnan(start))
