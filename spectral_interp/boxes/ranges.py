@@ -24,6 +24,7 @@ from .._common.progress import progress
 from .._common.text import at_least, at_most, counted, number
 from ..view import LevelsAxis, ModelView, Rows
 from ..view.levels import is_missing
+from .about import About
 from .bounds import ROUNDING, Bounds, bounds_in
 from .limits import Box, Region, free_columns
 
@@ -310,7 +311,11 @@ class Search:
 
     def _try(self, u: FloatArray) -> bool:
         """Evaluate f at points (m, free); return whether an end moved."""
-        values, moved = self.values(u), False
+        return self._keep(u, self.values(u))
+
+    def _keep(self, u: FloatArray, values: FloatArray) -> bool:
+        """Keep the points (m, free) with the least and the largest value; return whether an end moved."""
+        moved = False
         for end, at, sign in ((0, int(values.argmin()), -1), (1, int(values.argmax()), 1)):
             if sign * values[at] > sign * self.attained[end]:
                 self.attained[end], self.found[end], moved = values[at], u[at], True
@@ -318,13 +323,24 @@ class Search:
 
     def _climb(self) -> None:
         """Search by columns from the points found, in ever smaller steps."""
+        of_f = self.values == self.region.values
+        near = [About.at(self.region, point) for point in self.found] if of_f else []
         for reach in (1.0, 0.1, 0.01):
             sweeps = 4
-            while sweeps and any([self._sweep(at, reach) for at in range(len(self.region.free))]):
+            while sweeps and any([self._sweep(near, at, reach) for at in range(len(self.region.free))]):
                 sweeps -= 1
+        if near:
+            self.attained[:] = self.values(self.found)
 
-    def _sweep(self, at: int, reach: float) -> bool:
+    def _sweep(self, near: list[About], at: int, reach: float) -> bool:
+        """Try values of a column, at points that ``near`` is about; return whether an end moved."""
         tried = [self.region.free[at].near(float(point[at]), reach) for point in self.found]
         u = np.repeat(self.found, [len(some) for some in tried], axis=0)
         u[:, at] = np.concatenate(tried)
-        return self._try(u)
+        if not near:
+            return self._keep(u, self.values(u))
+        parts = np.split(u, [len(tried[0])])
+        moved = self._keep(u, np.concatenate([about.values(v) for about, v in zip(near, parts, strict=True)]))
+        if moved:
+            near[:] = [about.to(point) for about, point in zip(near, self.found, strict=True)]
+        return moved

@@ -246,8 +246,9 @@ def cell_radii(neurons: Neurons, slopes: FloatArray) -> FloatArray:
     centred = slopes / size
     centred[..., :d] -= centred[..., :d].mean(axis=-1, keepdims=True)
     rows = centred.swapaxes(1, 2).copy()
-    full = structure.full(rows)
-    squares = np.einsum("nkgij,nkgjl->nkil", full, full, optimize=True)
+    full = structure.full(rows)  # symmetric: the sum of squares is that of one product
+    stacked = full.reshape(*full.shape[:2], -1, d)
+    squares = stacked.swapaxes(2, 3) @ stacked
     rows[..., d:] *= np.sqrt(2)
     grams = rows.swapaxes(2, 3) @ rows
     found = [np.linalg.eigvalsh(part)[..., -1] for part in (squares, grams)]

@@ -254,7 +254,7 @@ def compare(
         most, too_dear = max_rows, {}
     rows = whole.take(np.sort(np.random.default_rng(random_state).permutation(len(whole))[:most]))
     _note_rows(len(rows), len(whole), max_rows, notes)
-    _note_columns(rows, notes)
+    _note_columns(rows, orders_of(models[0], len(whole.view.axes), len(reference)), notes)
     study = Study(rows, reference, random_state, notes, too_dear)
     with threadpool_limits(1):  # the models are small: threads cost more than they give, and vary the times
         study.run(models)
@@ -328,14 +328,14 @@ def _note_rows(n: int, available: int, max_rows: int | None, notes: list[str]) -
         notes.append(f"{n} rows explained: there are no more, of {max_rows} asked for")
 
 
-def _note_columns(rows: Rows, notes: list[str]) -> None:
+def _note_columns(rows: Rows, orders: int, notes: list[str]) -> None:
     c = len(rows.view.axes)
     if c == 1:
         notes.append("correlations and global ranking left out: there is a single column")
     if c <= 3:
         notes.append(f"overlap of the top three left out: there are {c} columns")
     if c > MOST_PLAYERS:
-        notes.append(f"shapley sampled from {orders_of(c)} orders of the columns and their reverses")
+        notes.append(f"shapley sampled from {orders} orders of the columns and their reverses")
     if not any(axis.continuous for axis in rows.view.axes):
         notes.append("sensitivity left out: there is no numeric column to move")
 

@@ -34,7 +34,7 @@ from ..pencil.structures import Tridiagonal
 from ..view import ModelView, Rows
 from .inputs import FromInputs
 
-SPECTRAL = "spectral"
+SPECTRAL, EXACT = "spectral", "SHAP Exact"
 SUMMED, INPUTS, PLAYER = "features, summed", "inputs, summed", "columns"
 BUDGET = 2**25
 """Most model evaluations for exact Shapley values; beyond, ours are sampled and SHAP's left out."""
@@ -42,18 +42,20 @@ BUDGET = 2**25
 GRADIENT_SAMPLES, IG_STEPS = 200, 50  # the explainers' own defaults
 PERMUTATION_EVALUATIONS, KERNEL_SAMPLES = 500, 2048  # so are these
 
-SAMPLED, FEWEST_ORDERS = 6400, 4
-"""Coalitions that our Shapley values are sampled from, and least number of orders, beyond 14 columns."""
+SAMPLED, FEWEST_ORDERS = 4 * 10**8, 4
+"""Multiplications a row that our Shapley values are sampled with beyond 14 columns, and fewest orders."""
+
+STEPS_OF_PATH = 20
+"""Eigenpairs that a path takes to a background row, roughly."""
 
 MIXED = 2**20
 """Inputs of rows mixed with background rows that are held at a time."""
 
-GRADIENT = 3
+GRADIENT = 4
 """An evaluation with a gradient costs as much as this many without."""
 
-PER_ENTRY, PER_CALL = 30, 2400
+PER_ENTRY, PER_CALL = 30, 1000
 """Multiplications that solving takes for every entry of a matrix, and that an evaluation takes besides."""
-
 
 PER_CHANGE = 64
 """Multiplications that a change matrix takes for every entry, measured with 300 columns and 64 neurons."""
@@ -193,15 +195,15 @@ def _line(module: Any) -> tuple[FloatArray, FloatArray]:
 class Explainer:
     """A method under its name in tables, the models it runs on, and what its players are.
 
-    A row takes ``coalitions(c)`` coalitions of c columns, each evaluated with every background row, or what
-    costs as much. ``run(model, rows, reference, seed)``, with reference rows encoded as the rows are, returns
+    ``work(model, c, b)`` is how many multiplications a row of c columns takes against b background rows,
+    roughly. ``run(model, rows, reference, seed)``, with reference rows encoded as the rows are, returns
     contributions (n, c) and base values (n,), or Parts with what else is known.
     """
 
     name: str
     models: tuple[str, ...]
     players: str
-    coalitions: Callable[[int], int]
+    work: Callable[[ExplainedModel, int, int], int]
     run: Callable[[ExplainedModel, Rows, FloatArray, int], tuple[FloatArray, FloatArray] | Parts]
 
     def __call__(self, model: ExplainedModel, rows: Rows, reference: FloatArray, *, seed: int) -> Attribution:
@@ -242,7 +244,8 @@ def _ours(method: str) -> Callable[..., Parts]:
         if method == "shapley":
             c = len(rows.view.axes)
             affordable = evaluations_of_all(rows, reference) * model.scores <= BUDGET
-            sampled = {} if c <= MOST_PLAYERS and affordable else {"orders": orders_of(c)}
+            exact = c <= MOST_PLAYERS and affordable
+            sampled = {} if exact else {"orders": orders_of(model, c, len(reference))}
             options = {"random_state": seed} | sampled
         if model.view is None:
             raise ValueError(f"expected a spectral function for {method}; got the {model.name} model")
@@ -396,13 +399,14 @@ def all_coalitions(c: int) -> int:
     return 2**c
 
 
-def orders_of(c: int) -> int:
-    """Return from how many orders of c columns, each with its reverse, our Shapley values are sampled."""
-    return max(FEWEST_ORDERS, min(ORDERS, SAMPLED // max(2 * (c - 1), 1)))
+def orders_of(model: ExplainedModel, c: int, b: int) -> int:
+    """Return from how many orders of c columns, each with its reverse, our Shapley values are sampled.
 
-
-def _ours_by_shapley(c: int) -> int:
-    return 2**c if c <= MOST_PLAYERS else 2 * (c - 1) * orders_of(c)
+    They are as many as a row may take against b background rows.
+    """
+    coalitions = 2 * (c - 1)
+    each = b * (model.switching(coalitions, coalitions) - model.switching(0, 0))
+    return max(FEWEST_ORDERS, min(ORDERS, SAMPLED // max(each, 1)))
 
 
 def _by_permutation(c: int) -> int:
@@ -414,25 +418,48 @@ def _by_kernel(c: int) -> int:
     return min(2**c, 2 * c + KERNEL_SAMPLES) * (100 + c) // 100
 
 
-def _passes(count: int) -> Callable[[int], int]:
-    return lambda _: count
+def _work_of_shapley(model: ExplainedModel, c: int, b: int) -> int:
+    coalitions = 2**c if c <= MOST_PLAYERS else 2 * (c - 1) * orders_of(model, c, b)
+    return b * model.switching(coalitions, coalitions)
+
+
+def _work_of_path(model: ExplainedModel, _: int, b: int) -> int:
+    return b * model.switching(STEPS_OF_PATH, 0)
+
+
+def _work_of_local(model: ExplainedModel, _: int, b: int) -> int:
+    return model.switching(1, 0)
+
+
+def _work_of(coalitions: Callable[[int], int]) -> Callable[[ExplainedModel, int, int], int]:
+    """Return the work of evaluating coalitions of c columns, each with every background row."""
+    return lambda model, c, b: b * coalitions(c) * model.size
+
+
+def _passes(count: int) -> Callable[[ExplainedModel, int, int], int]:
+    """Return the work of as many evaluations with every background row."""
+    return _work_of(lambda _: count)
 
 
 EXPLAINERS = (
-    Explainer("path", (SPECTRAL,), SUMMED, _passes(20), _ours("path")),
-    Explainer("local", (SPECTRAL,), SUMMED, _passes(1), _ours("local")),
-    Explainer("shapley", (SPECTRAL,), PLAYER, _ours_by_shapley, _ours("shapley")),
+    Explainer("path", (SPECTRAL,), SUMMED, _work_of_path, _ours("path")),
+    Explainer("local", (SPECTRAL,), SUMMED, _work_of_local, _ours("local")),
+    Explainer("shapley", (SPECTRAL,), PLAYER, _work_of_shapley, _ours("shapley")),
     Explainer(
-        "SHAP Exact", (SPECTRAL, MLP), PLAYER, all_coalitions, _by_masking("ExactExplainer", all_coalitions)
+        EXACT,
+        (SPECTRAL, MLP),
+        PLAYER,
+        _work_of(all_coalitions),
+        _by_masking("ExactExplainer", all_coalitions),
     ),
     Explainer(
         "SHAP Permutation",
         (SPECTRAL, MLP),
         PLAYER,
-        _by_permutation,
+        _work_of(_by_permutation),
         _by_masking("PermutationExplainer", _by_permutation),
     ),
-    Explainer("SHAP Kernel", (SPECTRAL,), PLAYER, _by_kernel, _kernel),
+    Explainer("SHAP Kernel", (SPECTRAL,), PLAYER, _work_of(_by_kernel), _kernel),
     Explainer("Captum IG", (SPECTRAL,), INPUTS, _passes(GRADIENT * IG_STEPS), _captum),
     Explainer("SHAP Linear", (LINEAR,), INPUTS, _passes(1), _linear),
     Explainer("SHAP Deep", (MLP,), INPUTS, _passes(GRADIENT), _deep),

@@ -139,42 +139,26 @@ def area(curve: FloatArray, c: int) -> float:
     return float(np.trapezoid(curve, shares(c)))
 
 
-def infidelity(
-    model: ExplainedModel,
-    rows: Rows,
-    reference: FloatArray,
-    attribution: Attribution,
-    rng: np.random.Generator,
-) -> float:
-    """Return Captum's infidelity (Yeh et al. 2019) of columns put to the background at random.
+def removals(
+    model: ExplainedModel, rows: Rows, reference: FloatArray, rng: np.random.Generator
+) -> tuple[Masks, FloatArray]:
+    """Return random sets S of columns of every row, (n, s, c), and v(not S), (n, s)."""
+    removed = rng.random((len(rows), MASKS, len(rows.view.axes))) < 0.5
+    return removed, coalition_means(model, rows, reference, ~removed)
 
-    The mean over rows and random sets S of columns of ``(Σ_{i ∈ S} φ_i − (f(x) − v(not S)))²``, as a share of
-    the variance of the predictions; NaN where these do not vary.
+
+def infidelity(attribution: Attribution, removed: Masks, left: FloatArray) -> float:
+    """Return the infidelity (Yeh et al. 2019) of columns put to the background: see :func:`removals`.
+
+    The mean over rows and sets S of columns of ``(Σ_{i ∈ S} φ_i − (f(x) − v(not S)))²``, as a share of the
+    variance of the predictions; NaN where these do not vary.
     """
-    from captum.metrics import infidelity as captum_infidelity
-
-    def forward(mask: Tensor, row: Tensor) -> Tensor:
-        places, first = np.unique(row.numpy(), return_index=True)  # the masks of a row stand together
-        of_row = np.split(mask.numpy().astype(bool), first[1:])
-        return torch.from_numpy(coalition_means(model, rows.take(places), reference, of_row).ravel())
-
-    def perturb(mask: Tensor) -> tuple[Tensor, Tensor]:
-        kept = torch.from_numpy(rng.random(tuple(mask.shape)) < 0.5).to(mask.dtype)
-        return mask - kept, kept
-
     variance = float(attribution.prediction.var())
     if variance == 0:
         return float("nan")
-    everything = torch.ones(attribution.values.shape, dtype=torch.float64)
-    per_row = captum_infidelity(
-        forward,
-        perturb,
-        everything,
-        torch.from_numpy(attribution.values),
-        additional_forward_args=torch.arange(len(everything)),
-        n_perturb_samples=MASKS,
-    )
-    return float(per_row.mean()) / variance
+    claimed = np.einsum("nsc,nc->ns", removed, attribution.values)
+    lost = attribution.prediction[:, None] - left
+    return float(((claimed - lost) ** 2).mean()) / variance
 
 
 def sensitivity(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from .._common.arrays import FloatArray
@@ -17,7 +18,7 @@ from ..attribution.result import Attribution
 from ..view import Rows
 from . import faithfulness
 from .agreement import Key
-from .explainers import BUDGET, EXPLAINERS, ExplainedModel, Explainer, all_coalitions, evaluations_of_all
+from .explainers import BUDGET, EXACT, EXPLAINERS, ExplainedModel, Explainer, evaluations_of_all
 
 OK = "ok"
 
@@ -48,6 +49,7 @@ class Study:
     faithfulness: list[dict[str, Any]] = field(default_factory=list)
     cost: list[dict[str, Any]] = field(default_factory=list)
     curves: list[dict[str, Any]] = field(default_factory=list)
+    removals: dict[str, tuple[npt.NDArray[np.bool_], FloatArray]] = field(default_factory=dict)
 
     def run(self, models: list[ExplainedModel]) -> None:
         """Run them all under a progress bar that names the one at work."""
@@ -96,7 +98,7 @@ class Study:
 
     def _left_out(self, model: ExplainedModel, explainer: Explainer) -> str:
         needed = evaluations_of_all(self.rows, self.reference) * model.scores
-        if explainer.coalitions is all_coalitions and needed > BUDGET:
+        if explainer.name == EXACT and needed > BUDGET:
             c = len(self.rows.view.axes)
             return f"left out: all coalitions of {c} columns would take {needed:.1e} evaluations"
         return self.too_dear.get((model.name, explainer.name), OK)
@@ -144,8 +146,10 @@ class Study:
 
     def _infidelity(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         attribution = self.attributions[model.name, explainer.name]
-        value = faithfulness.infidelity(model, self.rows, self.reference, attribution, self._rng())
-        return {"infidelity": value}
+        if model.name not in self.removals:
+            found = faithfulness.removals(model, self.rows, self.reference, self._rng())
+            self.removals[model.name] = found
+        return {"infidelity": faithfulness.infidelity(attribution, *self.removals[model.name])}
 
     def _sensitivity(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
         value = faithfulness.sensitivity(
@@ -174,8 +178,7 @@ def affordable(models: list[ExplainedModel], c: int, b: int) -> tuple[int, dict[
     The work is counted, not timed: the same models, c columns and b background rows give the same answer.
     """
     explaining = {
-        (model.name, explainer.name): b * explainer.coalitions(c) * _each(model, explainer)
-        for model, explainer in _cells(models)
+        (model.name, explainer.name): explainer.work(model, c, b) for model, explainer in _cells(models)
     }
     besides = 1 + faithfulness.SENSITIVE_ROWS * (1 + faithfulness.JITTERS)  # rows explained to measure it
     too_dear = {
@@ -185,8 +188,11 @@ def affordable(models: list[ExplainedModel], c: int, b: int) -> tuple[int, dict[
     }
     a_row = sum(work for key, work in explaining.items() if key not in too_dear)
     curves, masks, orders = 2 * len(faithfulness.shares(c)), faithfulness.MASKS, faithfulness.RANDOM_ORDERS
-    measuring = sum(b * model.switching(orders * curves, orders * 2 * c) for model in models) + sum(
-        b * (model.switching(curves, 2 * c) + model.switching(masks, masks * c))
+    measuring = sum(
+        b * (model.switching(orders * curves, orders * 2 * c) + model.switching(masks, masks * c))
+        for model in models
+    ) + sum(
+        b * model.switching(curves, 2 * c)
         for model, explainer in _cells(models)
         if (model.name, explainer.name) not in too_dear
     )
@@ -208,11 +214,6 @@ def _cells(models: list[ExplainedModel]) -> list[tuple[ExplainedModel, Explainer
     return [
         (model, explainer) for model in models for explainer in EXPLAINERS if model.name in explainer.models
     ]
-
-
-def _each(model: ExplainedModel, explainer: Explainer) -> int:
-    """Return the work of an evaluation: our own methods add up matrices and solve them."""
-    return model.solving if explainer.name in METHODS else model.size
 
 
 _COST = dict.fromkeys(("gini", "ms_per_row", "evaluations_per_row"), np.nan)

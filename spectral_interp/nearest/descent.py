@@ -14,12 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .._common.arrays import FloatArray
+from ..boxes.about import About, differs
 from ..boxes.limits import YEAR, Free, FreeDate, FreeLevels
-from .moves import FreeWhole, Norm, differs, legal
+from .moves import FreeWhole, Norm, legal
 from .stars import Stars
 
 STEPS = 25
 """Maximum number of linear steps."""
+
+TOGETHER = 32
+"""Columns that go back together, as long as the target stays reached."""
+
+SLACK = 1e-2
+"""Share of the rounding of bounds that columns leave beyond the target, for points to reach it unrounded."""
 
 POLISHED = 1e-3
 """Fraction of the cost that a round must save for another one to follow."""
@@ -44,6 +51,7 @@ class Descent:
         self, conditions: Sequence[Stars], free: Sequence[Free], start: FloatArray, norm: Norm, most: int
     ) -> None:
         self.conditions, self.free, self.start, self.norm, self.most = conditions, free, start, norm, most
+        self.slack = SLACK * max(stars.size for stars in conditions)
         self.missing = -np.minimum(self.values(start[None])[0], 0.0)
         self.numbers = np.array(
             [
@@ -68,7 +76,14 @@ class Descent:
 
     def reached(self, u: FloatArray) -> FloatArray:
         """Return by how much all functions are beyond the target at points (m, free): shape (m,)."""
-        return (self.values(u) - self.margin * self.missing).min(axis=1)
+        return self._least(self.values(u))
+
+    def _beyond(self, near: Sequence[About], u: FloatArray) -> FloatArray:
+        """Return the same of points (m, free) that differ in few columns from that of ``near``."""
+        return self._least(np.column_stack([about.values(u) for about in near]))
+
+    def _least(self, values: FloatArray) -> FloatArray:
+        return (values - self.margin * self.missing).min(axis=1)
 
     def costs(self, u: FloatArray) -> FloatArray:
         """Return the costs of points (m, free); with "columns", distances break ties."""
@@ -138,7 +153,7 @@ class Descent:
         if not len(u):
             return
         u = u[np.argsort(self.costs(u), kind="stable")[:4]]
-        u = self._back(u)
+        u = np.array([self._back(point) for point in u])
         costs = self.costs(u)
         at = int(np.argmin(costs))
         if costs[at] < self.cost:
@@ -236,35 +251,47 @@ class Descent:
         return np.clip(here + most[:, None] * slopes, low, high)
 
     def _back(self, u: FloatArray) -> FloatArray:
-        """Return points that reach the target after columns, one by one, have gone back as far as it does."""
-        u = u.copy()
-        costs = self.norm.costs(self.free, self.start, u)
-        for row in range(len(u)):
-            for at in np.argsort(costs[row], kind="stable"):
-                if costs[row, at] > 0:
-                    self._return(u[row], int(at))
+        """Return a point (free,) that reaches the target after columns, one by one, have gone back as far.
+
+        As long as they go back entirely, several do so together.
+        """
+        u, near = u.copy(), [About.at(stars.region, u) for stars in self.conditions]
+        costs = self.norm.costs(self.free, self.start, u[None])[0]
+        order = np.argsort(costs, kind="stable")
+        left = order[costs[order] > 0]
+        while len(left):
+            some = left[:TOGETHER]
+            whole = self._count_back(near, u, some)
+            u[some[:whole]] = self.start[some[:whole]]
+            near = [about.to(u) for about in near]
+            if whole < len(some):
+                u = self._as_far(near, u, int(some[whole]))
+                near = [about.to(u) for about in near]
+            left = left[whole + 1 :] if whole < len(some) else left[whole:]
         return u
 
-    def _return(self, u: FloatArray, at: int) -> None:
-        """Move a column of a point (free,) back as far as the target stays reached."""
-        there, tried = u[at], u.copy()
-        tried[at] = self.start[at]
-        if self.reached(tried[None])[0] >= 0:
-            u[at] = self.start[at]
-            return
+    def _count_back(self, near: Sequence[About], u: FloatArray, order: npt.NDArray[np.intp]) -> int:
+        """Return how many columns of a point (free,), in order, can all go back to where they were."""
+        points = np.repeat(u[None], len(order) + 1, axis=0)
+        points[1:, order] = np.where(np.tri(len(order), dtype=bool), self.start[order], u[order])
+        beyond = self._beyond(near, points)
+        stays = beyond[1:] >= min(self.slack, beyond[0])
+        return len(order) if stays.all() else int(stays.argmin())
+
+    def _as_far(self, near: Sequence[About], u: FloatArray, at: int) -> FloatArray:
+        """Return a point (free,) with a column of numbers back as far as the target stays reached."""
+        there, low, high = u[at], 0.0, 1.0
         if not self.numbers[at] or np.isnan(there):
-            return
-        low, high = 0.0, 1.0
+            return u
         while high - low > 1e-12:
             shares = low + (high - low) * np.arange(1, 16) / 16
-            points = np.repeat(u[None], 15, axis=0)
-            points[:, at] = legal(self.free[at], self.start[at] + shares * (there - self.start[at]))
-            good = np.flatnonzero(self.reached(points) >= 0)
+            moved = legal(self.free[at], self.start[at] + shares * (there - self.start[at]))
+            good = np.flatnonzero(self._beyond(near, _with(u, at, moved)) >= self.slack)
             first = int(good[0]) if len(good) else 15
             low, high = (low if first == 0 else shares[first - 1]), (high if first == 15 else shares[first])
-        tried[at] = legal(self.free[at], np.array([self.start[at] + high * (there - self.start[at])]))[0]
-        if self.reached(tried[None])[0] >= 0:
-            u[at] = tried[at]
+        moved = legal(self.free[at], np.array([self.start[at] + high * (there - self.start[at])]))
+        back = _with(u, at, moved)
+        return back[0] if self._beyond(near, back)[0] >= self.slack else u
 
     def _round(self, u: FloatArray, way: np.ufunc) -> None:
         """Keep points whose whole columns are rounded, by their distances, while the others move again."""
@@ -295,3 +322,10 @@ class Descent:
             found.append(points)
         points = np.concatenate(found)
         return points[self.changed(points).any(axis=1)]
+
+
+def _with(u: FloatArray, at: int, values: FloatArray) -> FloatArray:
+    """Return a point (free,) with a column at each of the values (m,): shape (m, free)."""
+    points = np.repeat(u[None], len(values), axis=0)
+    points[:, at] = values
+    return points

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from typing_extensions import override
 
 from .._common.arrays import FloatArray
+from ..boxes.about import differs
 from ..boxes.limits import Free, FreeDate, FreeLevels, FreeNumber, Span
 from ..view import DateAxis
 
@@ -105,11 +105,6 @@ def contains(part: Span | tuple[float, ...], u: float) -> bool:
     if isinstance(part, Span):
         return part.gap if np.isnan(u) else part.value and part.low <= u <= part.high
     return not differs(np.array(part, dtype=np.float64), u).all()
-
-
-def differs(u: FloatArray, start: FloatArray | float) -> npt.NDArray[np.bool_]:
-    """Return which coordinates are not those of the start, where a gap, NaN, is the same as a gap."""
-    return (u != start) & ~(np.isnan(u) & np.isnan(start))
 
 
 def clipped(part: Span | tuple[float, ...], u: float) -> float:

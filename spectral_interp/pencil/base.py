@@ -124,8 +124,11 @@ class SpectralFunction(ABC):
         >>> Pencil(diag=[[0.0], [2.0]], off=[[], []], k=0).values_and_gradients([[3.0]])
         (array([6.]), array([[2.]]))
         """
-        values, diagonal, coupling = self.gradients(z)
-        return values, diagonal + coupling
+        neurons = self.neurons
+        values, v = neurons.pairs(neurons.at(self.check_features(z)))
+        return values.sum(axis=1), np.tensordot(
+            neurons.products(v), neurons.entries[1:], axes=((1, 2), (1, 2))
+        )
 
     def hessian(self, z: npt.ArrayLike) -> FloatArray:
         """Return ``∂²f/∂z_i∂z_l = Σ 2 (A_i v)ᵀ (λI − A)⁺ (A_l v)`` at every row: shape (n, p, p)."""

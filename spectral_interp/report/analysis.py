@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from threadpoolctl import threadpool_limits
 
 from .. import plots
 from .._common.choices import DEFAULT_METHODS
@@ -321,21 +322,22 @@ def analyze(
     >>> "importance_local" in analysis.figures
     True
     """
-    subject = Subject.explained(
-        est,
-        X,
-        y,
-        methods,
-        most=most,
-        compare_rows=compare_rows,
-        seed=seed,
-        output=output,
-        against=against,
-        fixed=fixed,
-        limits=limits,
-    )
-    built = build(subject)
-    return Analysis(subject, built.exhibits, _summary(subject, built, provenance or {}))
+    with threadpool_limits(1, user_api="blas"):  # the matrices are small: threads cost more than they give
+        subject = Subject.explained(
+            est,
+            X,
+            y,
+            methods,
+            most=most,
+            compare_rows=compare_rows,
+            seed=seed,
+            output=output,
+            against=against,
+            fixed=fixed,
+            limits=limits,
+        )
+        built = build(subject)
+        return Analysis(subject, built.exhibits, _summary(subject, built, provenance or {}))
 
 
 def _form(subject: Subject) -> dict[str, Any]:

@@ -7,6 +7,7 @@ two end segments go on. Everywhere ``Σ_m B_m(u) = 1`` and ``Σ_m B_m(u) g_m = u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
@@ -77,6 +78,18 @@ def _segment(u: float, knots: Any) -> Any:
         else:
             place = middle
     return place, (u - knots[place]) / (knots[place + 1] - knots[place])
+
+
+@compiled
+def _put_slopes(u: Any, knots: Any, per_feature: Any, into: Any) -> None:
+    """Write the slope of hats from those of their features, (n, r, f), and those of features behind them."""
+    for i in range(len(into)):
+        place, _ = _segment(u[i], knots)
+        width = knots[place + 1] - knots[place]
+        for r in range(into.shape[1]):
+            into[i, r, 0] = (per_feature[i, r, place + 1] - per_feature[i, r, place]) / width
+            for rest in range(1, into.shape[2]):
+                into[i, r, rest] = per_feature[i, r, len(knots) + rest - 1]
 
 
 @compiled
@@ -266,9 +279,11 @@ class HatsAxis(NumberAxis):
 
     @override
     def input_slopes(self, z: FloatArray, per_feature: FloatArray) -> FloatArray:
-        along = slopes(self.positions(z), self.knots)
-        value = np.einsum("nm,n...m->n...", along, per_feature[..., : len(self.knots)])
-        return np.concatenate([value[..., None], per_feature[..., len(self.knots) :]], axis=-1)
+        shape, K = per_feature.shape, len(self.knots)
+        between = per_feature.reshape(len(z), math.prod(shape[1:-1]), shape[-1])
+        found = np.empty((*between.shape[:2], 1 + shape[-1] - K))
+        _put_slopes(self.positions(z), np.array(self.knots), between, found)
+        return found.reshape(*shape[:-1], found.shape[-1])
 
     @override
     def along(self, z: FloatArray) -> FloatArray:
@@ -391,12 +406,6 @@ def _put_shares(u: Any, shifts: Any, sums: Any, knots: Any, into: Any) -> None:
         for side in range(2):
             into[i, place, side] += 0.5 * (1 - share)
             into[i, place + 1, side] += 0.5 * share
-
-
-def positions(axes: Sequence[Axis], z: FloatArray, place: int) -> FloatArray:
-    """Return the coordinates (n,) of a number, given by its place among the axes, at features z (n, …)."""
-    first = sum(axis.n_features for axis in axes[:place])
-    return axes[place].positions(z[:, first : first + axes[place].n_features])
 
 
 def with_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], own: FloatArray) -> FloatArray:

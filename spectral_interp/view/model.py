@@ -20,7 +20,7 @@ from ..eigen.engine import in_chunks
 from ..pencil import MatrixPencil, SpectralFunction, Total
 from .association import Association, association
 from .axes import Axis, NumberAxis
-from .hats import Pair, features, positions, slopes, with_pairs
+from .hats import Pair, features, slopes, with_pairs
 from .levels import class_place
 from .wrapped import renamed, unwrapped
 
@@ -183,10 +183,14 @@ class ModelView:
         return slice(int(self.firsts[place]), int(self.firsts[place]) + self.axes[place].n_features)
 
     def _place(self, name: str) -> int:
-        if name in self.columns:
-            return self.columns.index(name)
+        if name in self._places:
+            return self._places[name]
         near = difflib.get_close_matches(str(name), self.columns, n=1, cutoff=0.0)
         raise ValueError(f"expected one of the {len(self.columns)} columns; got {name!r}; is it {near[0]!r}?")
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.columns)}
 
     @cached_property
     def pair_own(self) -> tuple[slice, ...]:
@@ -204,7 +208,8 @@ class ModelView:
 
     def positions(self, z: FloatArray, place: int) -> FloatArray:
         """Return the coordinates (n,) at rows z of a number, given by its place among the axes."""
-        return positions(self.axes, z, place)
+        first, axis = self.firsts[place], self.axes[place]
+        return axis.positions(z[:, first : first + axis.n_features])
 
     def coordinates(self, z: FloatArray) -> FloatArray:
         """Return the coordinates of all columns at rows (n, p): (n, c), NaN where missing or unknown."""

@@ -170,11 +170,15 @@ def test_an_explainer_that_takes_too_much_is_left_out_unless_rows_are_asked_for(
     assert compare(est, *rows, max_rows=2).cost["status"].eq("ok").all()
 
 
-def test_the_work_counted_is_what_explainers_evaluate(found):
+def test_the_work_counted_is_what_explainers_evaluate(found, est):
     """Where an evaluation costs as much as any other; the others count gradients or loops besides."""
-    cost = found.cost.set_index(["model", "method"])["evaluations_per_row"] / 25
-    for name in ("shapley", "SHAP Exact", "SHAP Permutation"):
-        assert cost["spectral", name] == pytest.approx(BY_NAME[name].coalitions(5), rel=0.2)
+    evaluations = found.cost.set_index(["model", "method"])["evaluations_per_row"]
+    spectral = explainers.explained_models(est, None)[0]
+    for name in ("SHAP Exact", "SHAP Permutation"):
+        work = BY_NAME[name].work(spectral, 5, 25)
+        assert evaluations["spectral", name] == pytest.approx(work / spectral.size, rel=0.2)
+    assert BY_NAME["shapley"].work(spectral, 5, 25) == 25 * spectral.switching(32, 32)
+    assert evaluations["spectral", "shapley"] == pytest.approx(25 * 32, rel=0.2)
 
 
 def test_levels_only_and_training_tables(monkeypatch):
@@ -311,16 +315,20 @@ def test_our_shapley_values_are_sampled_beyond_14_columns(monkeypatch, rng):
     assert found.cost["rows"].tolist() == [2, 2]
 
 
-def test_sampled_shapley_values_take_fewer_orders_of_more_columns(monkeypatch, rng):
-    assert [explainers.orders_of(c) for c in (2, 15, 101, 301, 2000)] == [32, 32, 32, 10, 4]
-    monkeypatch.setattr(explainers, "SAMPLED", 2 * 15 * 5)
-    monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["shapley"],))
+def test_sampled_shapley_values_take_fewer_orders_where_a_row_takes_more_work(monkeypatch, rng):
     X = rng.normal(size=(60, 16))
     est = SpectralRegressor(dim=3, n_epochs=3, random_state=0, form="single").fit(X, X[:, 0])
+    spectral = explainers.explained_models(est, None)[0]
+    assert explainers.orders_of(spectral, 16, 25) == 32
+    assert explainers.orders_of(spectral, 2000, 10**4) == 4
+    of_five = 25 * 2 * 15 * 5 * (spectral.solving + 5)  # a matrix of order 3 has 5 entries
+    monkeypatch.setattr(explainers, "SAMPLED", of_five)
+    assert [explainers.orders_of(spectral, 16, b) for b in (20, 25, 26, 50)] == [6, 5, 4, 4]
+    assert [explainers.orders_of(spectral, c, 25) for c in (13, 17)] == [6, 4]
+    monkeypatch.setattr(study, "EXPLAINERS", (BY_NAME["shapley"],))
     found = compare(est, X, max_rows=2)
-    evaluations = found.cost["evaluations_per_row"].item()
-    assert evaluations == pytest.approx(25 * BY_NAME["shapley"].coalitions(16), rel=0.1)
-    assert BY_NAME["shapley"].coalitions(16) == 2 * 15 * 5
+    assert found.cost["evaluations_per_row"].item() == pytest.approx(25 * 2 * 15 * 5, rel=0.1)
+    assert "shapley sampled from 5 orders of the columns and their reverses" in found.notes
 
 
 def test_targets_with_gaps_may_be_a_list(rng):

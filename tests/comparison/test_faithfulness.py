@@ -25,9 +25,8 @@ def test_deletion_by_our_path_beats_random_and_breaking_it_does_not(est, rows):
         base = float(spectral.values(reference).mean())
         order = faithfulness.attributed_order(attribution, base)
         deletion, insertion = faithfulness.curves(spectral, inputs, reference, order)
-        infidelity = faithfulness.infidelity(
-            spectral, inputs, reference, attribution, np.random.default_rng(1)
-        )
+        removed = faithfulness.removals(spectral, inputs, reference, np.random.default_rng(1))
+        infidelity = faithfulness.infidelity(attribution, *removed)
         return faithfulness.area(deletion, 5), faithfulness.area(insertion, 5), infidelity
 
     deletion, insertion, infidelity = scores(att)
@@ -93,10 +92,39 @@ def test_infidelity_of_an_additive_model_is_zero_and_counts_squares(rng):
     att = explain(pencil, inputs.z)
     exact = replace(att, columns=("a", "b"))
     zero = np.zeros((1, 2))
-    assert faithfulness.infidelity(model, inputs, zero, exact, rng) < 1e-25
+    removed = faithfulness.removals(model, inputs, zero, rng)
+    assert faithfulness.infidelity(exact, *removed) < 1e-25
     off = replace(exact, values=exact.values + np.array([2.0, 0.0]))
-    got = faithfulness.infidelity(model, inputs, zero, off, rng) * exact.prediction.var()
+    got = faithfulness.infidelity(off, *removed) * exact.prediction.var()
     assert got == pytest.approx(2.0, rel=0.15)  # 4 wherever the first column is put away: half of the time
+
+
+def test_infidelity_is_that_of_captum(mixed, rng):
+    from captum.metrics import infidelity
+
+    est, X, _ = mixed
+    spectral, inputs = explained_models(est, None)[0], est.rows(X[:6])
+    reference = inputs.view.background[:4]
+    removed, left = faithfulness.removals(spectral, inputs, reference, rng)
+    values = torch.from_numpy(rng.normal(size=(6, 3)))
+
+    def forward(kept, row):
+        each = zip(row.tolist(), kept.numpy() > 0, strict=True)
+        means = (
+            faithfulness.coalition_means(spectral, inputs.take([i]), reference, [own[None]])
+            for i, own in each
+        )
+        return torch.from_numpy(np.concatenate(list(means))[:, 0])
+
+    def perturb(kept):
+        away = torch.from_numpy(removed.reshape(-1, 3)).to(kept.dtype)
+        return away, kept - away
+
+    everything, n = torch.ones_like(values), faithfulness.MASKS
+    got = infidelity(forward, perturb, everything, values, None, torch.arange(6), n_perturb_samples=n)
+    ours = replace(explain(est, X[:6]), values=values.numpy())
+    expected = float(got.mean()) / inputs.prediction.var()
+    assert faithfulness.infidelity(ours, removed, left) == pytest.approx(expected, rel=1e-9)
 
 
 def test_coalitions_switch_whole_columns(mixed, rng):

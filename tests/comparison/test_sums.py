@@ -169,11 +169,9 @@ def test_infidelity_counts_pairs(summed):
     spectral, rows = explained_models(est, None)[0], est.rows(X[:10])
     reference = rows.view.background[:5]
     shapley = BY_NAME["shapley"](spectral, rows, reference, seed=0)
-
-    def measured(att):
-        return faithfulness.infidelity(spectral, rows, reference, att, np.random.default_rng(1))
-
-    assert 0 < measured(shapley) < measured(replace(shapley, values=shapley.values[:, [1, 0, 2, 3]]))
+    removed = faithfulness.removals(spectral, rows, reference, np.random.default_rng(1))
+    swapped = replace(shapley, values=shapley.values[:, [1, 0, 2, 3]])
+    assert 0 < faithfulness.infidelity(shapley, *removed) < faithfulness.infidelity(swapped, *removed)
 
 
 @pytest.mark.parametrize("method", ["local", "shapley"])
