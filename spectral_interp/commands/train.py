@@ -19,6 +19,7 @@ from .._common.messages import shown
 from .._common.text import as_text, counted
 from ..comparison.baselines import evaluate_all, fit_baselines
 from ..estimators.classifier import SpectralClassifier, estimator_for
+from ..estimators.forms import check_saving
 from ..estimators.regressor import SpectralRegressor
 from ..estimators.streamed import draw_from
 from ..files.artifact import check_writable
@@ -46,6 +47,7 @@ def main(args: argparse.Namespace) -> None:
         check_writable(path)
     target = _target(args)
     if args.stream or Path(args.data).is_dir():
+        check_saving(args.every, args.resume)
         source = Source.of(args.data, decimal=args.decimal)
         roles = Roles(target, args.weight, args.drop or (), args.na_values or ())
         drawn = draw_from(source, roles)
@@ -91,8 +93,8 @@ def _fit_stream(args: argparse.Namespace, source: Source, roles: Roles, drawn: D
     _note_roles(est, args)
     found = evaluate_all(est, held.frame, held.targets, held.weight)
     est.save(args.out)
-    trained = drawn.n_rows - int(held.weight.sum()) if args.weight is None else drawn.n_rows
-    _print_fit(est, found, f"{trained} rows trained on, {_trained(est)}; {len(held.frame)} held out")
+    trained = est.made_by_["training rows"]
+    _print_fit(est, found, f"{trained} rows trained on, {_trained(est)}; {drawn.n_rows - trained} held out")
     say(f"model: {args.out}")
 
 

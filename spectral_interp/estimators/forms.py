@@ -79,6 +79,14 @@ class Saving:
         artifact.write(Path(self.checkpoint), {**state, "identity": self.identity}, kind=artifact.CHECKPOINT)
 
 
+def check_saving(every: int, resume: Any) -> None:
+    """Raise ValueError, before any work, if checkpoints cannot be written that often, or one is none."""
+    if not every >= 1:
+        raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
+    if resume is not None:
+        artifact.read(Path(resume), kind=artifact.CHECKPOINT)
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A fitted module, the columns as it sees them, and how it came about."""
@@ -100,7 +108,7 @@ def identity_of(est: Any, data: Partition) -> dict[str, Any]:
     for column in data.table:
         digest.update(np.ascontiguousarray(column).data)
     found = {"task": est._task, "seed": est.seed_, "options": options, "table": digest.hexdigest()}
-    return found if data.whole is None else {**found, "rows": data.whole.identity}
+    return found if data.whole is None else {**found, "whole table": data.whole.identity}
 
 
 def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
