@@ -88,7 +88,8 @@ def _fit_stream(args: argparse.Namespace, source: Source, roles: Roles, drawn: D
     sample, held = drawn.sample, drawn.held
     _check_table(args, sample.frame, roles.target)
     est = _estimator(args, sample.targets)
-    _give_hints(args, (sample.frame, held.frame), (sample.targets, held.targets), sample.targets)
+    among = f" in a sample of {counted(len(sample.frame), 'row')}"
+    _give_hints(args, (sample.frame, held.frame), (sample.targets, held.targets), sample.targets, among)
     est.fit_drawn(source, roles, drawn, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
     _note_roles(est, args)
     found = evaluate_all(est, held.frame, held.targets, held.weight)
@@ -236,7 +237,11 @@ def _column_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _give_hints(
-    args: argparse.Namespace, parts: Sequence[pd.DataFrame], targets: Sequence[pd.Series], target: pd.Series
+    args: argparse.Namespace,
+    parts: Sequence[pd.DataFrame],
+    targets: Sequence[pd.Series],
+    target: pd.Series,
+    among: str = "",
 ) -> None:
     """Tell before training what cannot be read, what is too good to be true, and what is too little."""
     X_train, X_test = parts
@@ -250,7 +255,7 @@ def _give_hints(
     classes = {} if holds_numbers(target) else labels.value_counts().to_dict()
     numbers = class_codes(y, [*classes], str(y.name)) if classes else target_numbers(y, str(y.name))
     warn_of_leaks(encoder.axes, z, numbers, str(y.name), classes=len(classes))
-    warn_of_few_rows(len(X_train), len(X_test), z.shape[1], classes)
+    warn_of_few_rows(len(X_train), len(X_test), z.shape[1], classes, among=among)
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:
