@@ -22,6 +22,7 @@ from ..models.sums import SumSpectral
 from ..pencil.structures import Tridiagonal
 from ..streams.blocks import Blocks
 from ..streams.passes import Neuron, Passes, Sums, passes_of
+from ..streams.sample import SAMPLE_ROWS
 from ..training import Epoch, Run, TrainingRows
 from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
@@ -191,10 +192,11 @@ ROOM = {"single": 80, "sum": 460, "auto": 460}
 def check_room(form: str, n: int, p: int) -> None:
     """Raise MemoryError if a fit of n rows and p features needs more memory than there is."""
     needed = n * (2 * 8 * p + ROOM[form])
+    instead = ", or with fit_batches" if n > SAMPLE_ROWS else ""
     check_memory(
         needed,
         f"training on {n:,} rows × {p:,} features",
-        "train on fewer rows or columns, or with fit_batches",
+        f"train on fewer rows or columns{instead}",
     )
 
 

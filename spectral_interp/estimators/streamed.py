@@ -226,6 +226,8 @@ def _targets(est: Any, part: Part, drawn: Drawn) -> Any:
     try:
         return est.encode_targets(part.targets)
     except ValueError as error:
+        if not hasattr(est, "classes_"):
+            raise
         raise ValueError(
             f"{error}; the model is chosen on a sample of {len(drawn.sample.keys):,} rows, which has none "
             "such: leave those rows out"
