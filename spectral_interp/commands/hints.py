@@ -113,7 +113,9 @@ def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> floa
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
 
 
-def warn_of_few_rows(n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int]) -> None:
+def warn_of_few_rows(
+    n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int], *, among: str = ""
+) -> None:
     """Warn where there are few rows to train on, or to measure with, and say what follows.
 
     Parameters
@@ -121,8 +123,10 @@ def warn_of_few_rows(n_trained: int, n_held: int, n_features: int, classes: Mapp
     n_trained, n_held, n_features : int
     classes : mapping of int
         Rows of each class; empty for numbers.
+    among : str
+        Where these were counted, if not in the whole table.
     """
-    few = list(_few(n_trained, n_held, n_features, classes))
+    few = list(_few(n_trained, n_held, n_features, classes, among))
     if few:
         warnings.warn(
             f"{listed(few)}: contributions may be accidents of these rows, and another split may give quite "
@@ -131,7 +135,9 @@ def warn_of_few_rows(n_trained: int, n_held: int, n_features: int, classes: Mapp
         )
 
 
-def _few(n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int]) -> Iterator[str]:
+def _few(
+    n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int], among: str
+) -> Iterator[str]:
     if n_trained + n_held < FEW_ROWS:
         yield f"there are only {counted(n_trained, 'row')} to train on and {n_held} to measure with"
     elif n_trained < FEW_ROWS_PER_FEATURE * n_features:
@@ -139,4 +145,4 @@ def _few(n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int
     rarest = min(classes, key=lambda label: classes[label], default=None)
     if rarest is not None and classes[rarest] < FEW_CLASS_ROWS:
         rows = counted(classes[rarest], "row is", "rows are")
-        yield f"only {rows} of the class {shown(rarest)}"
+        yield f"only {rows} of the class {shown(rarest)}{among}"

@@ -19,6 +19,7 @@ from .._common.messages import shown
 from .._common.text import as_text, counted
 from ..comparison.baselines import evaluate_all, fit_baselines
 from ..estimators.classifier import SpectralClassifier, estimator_for
+from ..estimators.forms import check_saving
 from ..estimators.regressor import SpectralRegressor
 from ..estimators.streamed import draw_from
 from ..files.artifact import check_writable
@@ -46,6 +47,7 @@ def main(args: argparse.Namespace) -> None:
         check_writable(path)
     target = _target(args)
     if args.stream or Path(args.data).is_dir():
+        check_saving(args.every, args.resume)
         source = Source.of(args.data, decimal=args.decimal)
         roles = Roles(target, args.weight, args.drop or (), args.na_values or ())
         drawn = draw_from(source, roles)
@@ -86,13 +88,14 @@ def _fit_stream(args: argparse.Namespace, source: Source, roles: Roles, drawn: D
     sample, held = drawn.sample, drawn.held
     _check_table(args, sample.frame, roles.target)
     est = _estimator(args, sample.targets)
-    _give_hints(args, (sample.frame, held.frame), (sample.targets, held.targets), sample.targets)
+    among = f" in a sample of {counted(len(sample.frame), 'row')}"
+    _give_hints(args, (sample.frame, held.frame), (sample.targets, held.targets), sample.targets, among)
     est.fit_drawn(source, roles, drawn, checkpoint=args.checkpoint, every=args.every, resume=args.resume)
     _note_roles(est, args)
     found = evaluate_all(est, held.frame, held.targets, held.weight)
     est.save(args.out)
-    trained = drawn.n_rows - int(held.weight.sum()) if args.weight is None else drawn.n_rows
-    _print_fit(est, found, f"{trained} rows trained on, {_trained(est)}; {len(held.frame)} held out")
+    trained = est.made_by_["training rows"]
+    _print_fit(est, found, f"{trained} rows trained on, {_trained(est)}; {drawn.n_rows - trained} held out")
     say(f"model: {args.out}")
 
 
@@ -234,7 +237,11 @@ def _column_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _give_hints(
-    args: argparse.Namespace, parts: Sequence[pd.DataFrame], targets: Sequence[pd.Series], target: pd.Series
+    args: argparse.Namespace,
+    parts: Sequence[pd.DataFrame],
+    targets: Sequence[pd.Series],
+    target: pd.Series,
+    among: str = "",
 ) -> None:
     """Tell before training what cannot be read, what is too good to be true, and what is too little."""
     X_train, X_test = parts
@@ -248,7 +255,7 @@ def _give_hints(
     classes = {} if holds_numbers(target) else labels.value_counts().to_dict()
     numbers = class_codes(y, [*classes], str(y.name)) if classes else target_numbers(y, str(y.name))
     warn_of_leaks(encoder.axes, z, numbers, str(y.name), classes=len(classes))
-    warn_of_few_rows(len(X_train), len(X_test), z.shape[1], classes)
+    warn_of_few_rows(len(X_train), len(X_test), z.shape[1], classes, among=among)
 
 
 def _metrics_text(metrics: dict[str, float]) -> str:

@@ -38,7 +38,7 @@ from ..training.partition import (
 )
 from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import Coordinates, labels_of
-from .forms import FITS, Saving, check_room, fit_like, identity_of, rungs_of
+from .forms import FITS, Saving, check_room, check_saving, fit_like, identity_of, rungs_of
 from .persistence import Saved
 from .promises import check_certified, promised
 from .streamed import FitsBatches
@@ -155,8 +155,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         """
         check_parameters(self)
         check_like(self, like)
-        if not every >= 1:
-            raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
+        check_saving(every, resume)
         self.target_name_ = str(getattr(y, "name", None) or "").strip() or "target"
         frame, targets, names = self._checked(X, y)
         weight = check_weights(sample_weight, len(frame))

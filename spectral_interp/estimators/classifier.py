@@ -204,6 +204,8 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         return labels[::-1] if self.n_outputs == 1 and self.positive_ != self.classes_[1] else labels
 
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
+        if pd.api.types.infer_dtype(y, skipna=False) == "boolean":  # of a column that had gaps
+            y = y.astype(bool)
         if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
             raise ValueError(
                 f"Unknown label type: expected class labels in y; got {type_of_target(y)} values"

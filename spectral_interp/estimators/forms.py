@@ -22,6 +22,7 @@ from ..models.sums import SumSpectral
 from ..pencil.structures import Tridiagonal
 from ..streams.blocks import Blocks
 from ..streams.passes import Neuron, Passes, Sums, passes_of
+from ..streams.sample import SAMPLE_ROWS
 from ..training import Epoch, Run, TrainingRows
 from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
@@ -79,6 +80,14 @@ class Saving:
         artifact.write(Path(self.checkpoint), {**state, "identity": self.identity}, kind=artifact.CHECKPOINT)
 
 
+def check_saving(every: int, resume: Any) -> None:
+    """Raise ValueError, before any work, if checkpoints cannot be written that often, or one is none."""
+    if not every >= 1:
+        raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
+    if resume is not None:
+        artifact.read(Path(resume), kind=artifact.CHECKPOINT)
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A fitted module, the columns as it sees them, and how it came about."""
@@ -100,7 +109,7 @@ def identity_of(est: Any, data: Partition) -> dict[str, Any]:
     for column in data.table:
         digest.update(np.ascontiguousarray(column).data)
     found = {"task": est._task, "seed": est.seed_, "options": options, "table": digest.hexdigest()}
-    return found if data.whole is None else {**found, "rows": data.whole.identity}
+    return found if data.whole is None else {**found, "whole table": data.whole.identity}
 
 
 def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
@@ -183,10 +192,11 @@ ROOM = {"single": 80, "sum": 460, "auto": 460}
 def check_room(form: str, n: int, p: int) -> None:
     """Raise MemoryError if a fit of n rows and p features needs more memory than there is."""
     needed = n * (2 * 8 * p + ROOM[form])
+    instead = ", or with fit_batches" if n > SAMPLE_ROWS else ""
     check_memory(
         needed,
         f"training on {n:,} rows × {p:,} features",
-        "train on fewer rows or columns, or with fit_batches",
+        f"train on fewer rows or columns{instead}",
     )
 
 

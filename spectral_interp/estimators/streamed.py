@@ -6,7 +6,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,13 @@ import numpy as np
 
 from .._common.messages import Found, Totals, warn_of
 from ..streams import Source
-from ..streams.blocks import Blocks, Encoded, rows_of_block, write_blocks
+from ..streams.blocks import Blocks, Encoded, check_own, own_folder, rows_of_block, write_blocks
 from ..streams.sample import Drawn, Part, Roles, draw
 from ..tables.encoder import TableEncoder
 from ..training import TrainingRows
 from ..training.partition import Partition
 from ..view.hats import features
-from .forms import Saving
+from .forms import Saving, check_saving
 from .validation import check_parameters, made_by
 
 STORED_ROWS = 1_000
@@ -49,7 +49,8 @@ class FitsBatches:
         pairs and starting weights are chosen. A tenth of all different rows, at most 50,000, is held out and
         chooses nothing. The second pass encodes the other rows and writes them to files in ``scratch``, 8
         bytes a column and 24 a row, dealt by their hashes. At least five passes over these files train the
-        model. The result depends on the content of the rows, not on their order or on the size of batches.
+        model. The result depends on the content of the rows, not on their order or on the size of batches;
+        only sums of weights that are not whole, of rows that repeat, are rounded in the order they come in.
         A table of at most 100,000 rows is fitted as :meth:`fit` does.
 
         Parameters
@@ -68,8 +69,8 @@ class FitsBatches:
         resume : str or Path, optional
             Checkpoint of the same fit to continue from; the result is the same to the bit.
         scratch : str or Path, optional
-            Folder for the encoded rows, which is made, and stays. By default one beside ``checkpoint``, or
-            else in the system's folder for temporary files; it is removed after the fit.
+            Folder for the encoded rows, which is made if it is not there, and stays. By default one beside
+            ``checkpoint``, or else in the system's folder for temporary files; it is removed after the fit.
 
         Returns
         -------
@@ -79,7 +80,8 @@ class FitsBatches:
         Raises
         ------
         TypeError, ValueError
-            As in :meth:`fit`; or if files change while they are read, or batches can be read only once.
+            As in :meth:`fit`; or if files or batches change while they are read, batches can be read only
+            once, the sample lacks a class, or ``scratch`` holds anything else.
         OSError
             If files cannot be read or written.
 
@@ -98,6 +100,9 @@ class FitsBatches:
         (40,)
         """
         check_parameters(self)
+        check_saving(every, resume)
+        if scratch is not None:
+            check_own(Path(scratch))
         source, roles = Source.of(source), self.roles(target, weight)
         return self.fit_drawn(
             source,
@@ -135,7 +140,7 @@ class FitsBatches:
         with _folder(scratch, checkpoint) as folder:
             data = self._prepared(*table, names)
             data = replace(data, whole=_blocks(self, source, roles, drawn, folder, data))
-            self._trained(data, made_by(drawn.n_rows), partial(Saving, checkpoint, every, resume))
+            self._trained(data, made_by(data.whole.n_dealt), partial(Saving, checkpoint, every, resume))
         held = drawn.held.take(slice(STORED_ROWS))
         self.heldout_ = held.frame, held.targets
         return self
@@ -154,21 +159,14 @@ def draw_from(source: Source, roles: Roles) -> Drawn | Part:
 @contextmanager
 def _folder(scratch: Any, checkpoint: Any) -> Iterator[Path]:
     """Lend out a folder for encoded rows."""
-    if scratch is not None:
-        yield Path(scratch)
-    elif checkpoint is not None:
-        folder = Path(f"{checkpoint}-rows")
-        yield folder
-        _remove(folder)
-    else:
-        with tempfile.TemporaryDirectory(prefix="spectral-interp-") as place:
-            yield Path(place) / "rows"
-
-
-def _remove(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    with ExitStack() as stack:
+        if scratch is not None or checkpoint is not None:
+            folder = Path(f"{checkpoint}-rows" if scratch is None else scratch)
+        else:
+            folder = (
+                Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spectral-interp-"))) / "rows"
+            )
+        yield stack.enter_context(own_folder(folder, stays=scratch is not None))
 
 
 def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, data: Partition) -> Blocks:
@@ -176,12 +174,12 @@ def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, 
     encoder: TableEncoder = est.encoder_.plain
     size = rows_of_block(len(encoder.feature_names), len(encoder.axes))
     n_blocks = math.ceil(drawn.n_rows / size)
-    what = source.identity(), roles, encoder.state(), n_blocks, int(drawn.first_held)
+    what = drawn.digest, roles, encoder.state(), n_blocks, int(drawn.first_held)
     identity = hashlib.sha256(repr(what).encode()).hexdigest()
     files = write_blocks(
         folder, _encoded(est, encoder, source, roles, drawn), encoder.axes, n_blocks, identity
     )
-    z, targets = _held(est, encoder, drawn.held)
+    z, targets = _held(est, encoder, drawn)
     return Blocks(
         folder,
         files["identity"],
@@ -190,6 +188,7 @@ def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, 
         scale=data.scale,
         sizes=tuple(files["sizes"]),
         weight=files["weight"],
+        n_dealt=files["n_dealt"],
         held=TrainingRows(z, (targets - data.center) / data.scale, drawn.held.weight),
         verbose=est.verbose,
     )
@@ -199,18 +198,37 @@ def _encoded(
     est: Any, encoder: TableEncoder, source: Source, roles: Roles, drawn: Drawn
 ) -> Iterator[Encoded]:
     """Yield the rows that train, frame by frame; what the sample did not hold is said at the end."""
-    totals = Totals()
+    totals, digest = Totals(), 0
     for frame in source.frames():
         part = roles.part(frame, source.name)
+        digest += part.digest
         part = part.take(np.flatnonzero(part.keys < drawn.first_held))
         notes: list[Found] = []
         u = encoder.coordinates(encoder.select(part.frame), quiet=True, notes=notes)
         totals.add(notes)
-        yield part.keys, u, est.encode_targets(part.targets), part.weight
+        yield part.keys, u, _targets(est, part, drawn), part.weight
+    if digest % 2**64 != drawn.digest:
+        raise ValueError(
+            f"expected the same rows in every pass over {source.name}; got others; pass batches that do not "
+            "change"
+        )
     warn_of([f"beyond the sample, {sentence}" for sentence in totals.sentences()])
 
 
-def _held(est: Any, encoder: TableEncoder, held: Part) -> tuple[Any, Any]:
+def _held(est: Any, encoder: TableEncoder, drawn: Drawn) -> tuple[Any, Any]:
     """Return the features and targets of rows held out."""
-    u = encoder.coordinates(encoder.select(held.frame), quiet=True)
-    return features(encoder.axes, (), u.T, len(u)), est.encode_targets(held.targets)
+    u = encoder.coordinates(encoder.select(drawn.held.frame), quiet=True)
+    return features(encoder.axes, (), u.T, len(u)), _targets(est, drawn.held, drawn)
+
+
+def _targets(est: Any, part: Part, drawn: Drawn) -> Any:
+    """Return the targets of some rows; ValueError for classes that the sample does not have."""
+    try:
+        return est.encode_targets(part.targets)
+    except ValueError as error:
+        if not hasattr(est, "classes_"):
+            raise
+        raise ValueError(
+            f"{error}; the model is chosen on a sample of {len(drawn.sample.keys):,} rows, which has none "
+            "such: leave those rows out"
+        ) from error

@@ -76,24 +76,32 @@ def resumable(target: Path) -> Iterator[Path]:
     """
     for left in abandoned(target):
         shutil.rmtree(left, ignore_errors=True)
-    folder, lock = parts_of(target), None
+    folder = parts_of(target)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        try:
-            lock = _lock(folder)
-        except BlockingIOError as error:
-            raise ValueError(
-                f"expected no other process that writes {target}; got one; wait for it, or choose another "
-                "place"
-            ) from error
-        except OSError:  # a disk without locks
-            lock = None
-        yield folder
+        with locked(folder, target):
+            yield folder
     except OSError as error:
         raise OSError(
             f"expected to write {target}; got: {error}; what is done stays in {folder} and is gone on from; "
             "make room"
         ) from error
+
+
+@contextmanager
+def locked(folder: Path, target: Path) -> Iterator[None]:
+    """Keep other processes out of a folder in which ``target`` is made; ValueError if one has it."""
+    lock = None
+    try:
+        lock = _lock(folder)
+    except BlockingIOError as error:
+        raise ValueError(
+            f"expected no other process that writes {target}; got one; wait for it, or choose another place"
+        ) from error
+    except OSError:  # a disk without locks
+        pass
+    try:
+        yield
     finally:
         if lock is not None:
             os.close(lock)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._common.arrays import FloatArray
+from .._common.messages import shown
 from ..files.schema import MOST_FINGERPRINTS
+from ..files.staging import check_place, locked, replace_file
 from ..training import TrainingRows
 from ..training.partition import Fingerprints, fingerprints
 from ..view import Axis
@@ -27,8 +30,10 @@ LEAST_ROWS, MOST_ROWS = 2**12, 2**17
 
 KNOWN = "known.npy"
 
-CONTENTS = "contents.json"
-"""File that is written last: without it the others are not complete."""
+CONTENTS = "encoded-rows.json"
+"""File that is made first, without content, and written last, once the others are complete."""
+
+_OURS = re.compile(rf"\d{{5,}}\.(dealt|npy)|{re.escape(KNOWN)}|{re.escape(CONTENTS)}(\.draft)?")
 
 Encoded = tuple[Any, FloatArray, FloatArray, FloatArray]
 """Hashes (n,), coordinates (n, c), targets and weights (n,) of rows."""
@@ -51,6 +56,8 @@ class Blocks:
         Different rows of every block.
     weight : float
         Sum of the weights.
+    n_dealt : int
+        Number of rows, those that repeat included.
     held : TrainingRows
         Features of the axes, standardised targets and weights of the rows held out.
     verbose : bool
@@ -64,6 +71,7 @@ class Blocks:
     scale: float
     sizes: tuple[int, ...]
     weight: float
+    n_dealt: int
     held: TrainingRows
     verbose: bool = False
 
@@ -99,7 +107,7 @@ def write_blocks(
 ) -> dict[str, Any]:
     """Deal encoded rows to files by their hashes, merge equal rows, and return what the files hold.
 
-    That is the attributes ``identity``, ``sizes`` and ``weight`` of :class:`Blocks`.
+    That is the attributes ``identity``, ``sizes``, ``weight`` and ``n_dealt`` of :class:`Blocks`.
 
     Files of the same identity that are complete stay as they are; others are removed. The blocks depend on
     the content of the rows alone, not on their order.
@@ -109,12 +117,25 @@ def write_blocks(
     OSError
         If a file cannot be written.
     """
-    if (contents := _contents(folder)) is not None and contents["identity"] == identity:
+    contents = _contents(folder)
+    if contents.get("identity") == identity and all(path.is_file() for path in _files(folder, n_blocks)):
         return contents
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    known = _Smallest()
+    clear(folder)
+    try:
+        return _write(folder, encoded, axes, n_blocks, identity)
+    except OSError as error:
+        raise OSError(
+            f"expected to write encoded rows to {folder}; got: {error}; make room, or choose another place: "
+            "that of the checkpoint, or scratch"
+        ) from error
+
+
+def _write(
+    folder: Path, encoded: Iterable[Encoded], axes: tuple[Axis, ...], n_blocks: int, identity: str
+) -> dict[str, Any]:
+    known, n_dealt = _Smallest(), 0
     for keys, u, targets, weight in encoded:
+        n_dealt += len(keys)
         known.add(fingerprints(features(axes, (), u.T, len(u))))
         rows = np.column_stack([keys.view(np.float64), u, targets, weight])
         places = keys % np.uint64(n_blocks)
@@ -124,11 +145,63 @@ def write_blocks(
                 file.write(part.tobytes())
     sizes, weights = zip(*(_settle(folder, place, len(axes)) for place in range(n_blocks)), strict=True)
     np.save(folder / KNOWN, known.settle())
-    found = {"identity": identity, "sizes": sizes, "weight": sum(weights)}
-    written = folder / f"{CONTENTS}.part"
-    written.write_text(json.dumps(found))
-    os.replace(written, folder / CONTENTS)
+    found = {"identity": identity, "sizes": sizes, "weight": sum(weights), "n_dealt": n_dealt}
+    replace_file(folder / CONTENTS, partial(_write_text, json.dumps(found)))
     return found
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text)
+
+
+@contextmanager
+def own_folder(folder: Path, *, stays: bool) -> Iterator[Path]:
+    """Lend out a folder for encoded rows, which no other process has meanwhile.
+
+    Unless it ``stays``, it is removed at the end; after an error only if its rows are not complete.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else, or another process has it.
+    OSError
+        If it cannot be made.
+    """
+    check_own(folder)
+    folder.mkdir(exist_ok=True)
+    done = False
+    with locked(folder, folder):
+        (folder / CONTENTS).touch()
+        try:
+            yield folder
+            done = True
+        finally:
+            if not stays and (done or not _contents(folder)):
+                clear(folder)
+                (folder / CONTENTS).unlink()
+                folder.rmdir()
+
+
+def check_own(folder: Path) -> None:
+    """Raise ValueError unless a folder holds encoded rows, nothing, or can be made."""
+    check_place(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"expected a folder for encoded rows; got the file {folder}; choose another place")
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    foreign = [name for name in names if not _OURS.fullmatch(name)]
+    if foreign or (names and CONTENTS not in names):
+        raise ValueError(
+            f"expected a folder for encoded rows that is empty or holds those of an earlier fit; got "
+            f"{folder}, which holds {shown((foreign or names)[0])}; choose another place"
+        )
+
+
+def clear(folder: Path) -> None:
+    """Remove encoded rows from a folder; a file that says that it is one for them stays."""
+    (folder / CONTENTS).write_text("")
+    for path in folder.iterdir():
+        if path.name != CONTENTS and _OURS.fullmatch(path.name):
+            path.unlink()
 
 
 class _Smallest:
@@ -151,18 +224,24 @@ class _Smallest:
         return self.known
 
 
-def _contents(folder: Path) -> dict[str, Any] | None:
-    path = folder / CONTENTS
-    if not path.is_file():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text())
+def _contents(folder: Path) -> dict[str, Any]:
+    """Return what the files of a folder hold, nothing if they are not complete."""
+    try:
+        found: dict[str, Any] = json.loads((folder / CONTENTS).read_text())
+    except ValueError:
+        return {}
     return found
+
+
+def _files(folder: Path, n_blocks: int) -> list[Path]:
+    return [folder / KNOWN, *(_file(folder, place) for place in range(n_blocks))]
 
 
 def _runs(places: Any, rows: FloatArray) -> Iterator[tuple[int, FloatArray]]:
     """Yield the rows of every place, of ascending places (n,)."""
     different, first = np.unique(places, return_index=True)
-    yield from zip(different.tolist(), np.split(rows, first[1:]), strict=True)
+    for place, start, end in zip(different.tolist(), first, [*first[1:], len(rows)], strict=False):
+        yield place, rows[start:end]
 
 
 def _settle(folder: Path, place: int, n_columns: int) -> tuple[int, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,11 @@ import pandas as pd
 
 from .._common.arrays import FloatArray
 from .._common.messages import shown
+from ..tables.dates import alone
 from ..tables.encoder import without_columns
-from ..tables.parsing import is_numeric
+from ..tables.parsing import distinct, is_numeric
 from ..tables.reading import split_target, split_weight
-from ..training.partition import row_keys
-from ..view.levels import text_of
+from ..training.partition import check_total, mixed
 
 SAMPLE_ROWS = 100_000
 """Different rows on which a model is chosen; a table of no more rows is trained on in memory."""
@@ -31,6 +32,9 @@ HELD_ROWS, HELD_SHARE = 50_000, 0.1
 
 KEYS = 2.0**64
 """Number of hashes."""
+
+GAP = np.uint64(0)
+"""Hash of a missing value."""
 
 Keys = npt.NDArray[np.uint64]
 
@@ -55,6 +59,12 @@ class Part(NamedTuple):
         frames, targets, weights, keys = zip(*parts, strict=True)
         return cls(pd.concat(frames), pd.concat(targets), np.concatenate(weights), np.concatenate(keys))
 
+    @property
+    def digest(self) -> int:
+        """Sum of the hashes of the rows with their weights: it tells tables apart, whatever their order."""
+        cells = np.column_stack([self.keys, self.weight.view(np.uint64)])
+        return int(mixed(cells).sum(dtype=np.uint64))
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -78,18 +88,44 @@ class Roles:
             X, y = split_target(frame, self.target, source, na_values=self.na_values, keep=True)
         weight = np.ones(len(X))
         if self.weight is not None:
-            X, weight = split_weight(X, self.weight, source)
+            X, weight = split_weight(X, self.weight, source, part=True)
         kept = y.notna().to_numpy(dtype=bool) & (weight > 0)
         X, y = X[kept], y[kept]
-        return Part(X, y, weight[kept], row_keys(without_columns(X, self.drop), _comparable(y)))
+        return Part(X, y, weight[kept], keys_of(without_columns(X, self.drop), y))
 
 
-def _comparable(y: pd.Series) -> npt.NDArray[Any]:
-    """Return targets (n,) whose equality does not depend on the type of the column."""
-    if is_numeric(y.dtype) or pd.api.types.is_bool_dtype(y.dtype):
-        return y.to_numpy(dtype=np.float64)
-    codes, labels = pd.factorize(y)
-    return np.array([text_of(label) for label in labels], dtype=object)[codes]
+def keys_of(frame: pd.DataFrame, targets: pd.Series) -> Keys:
+    """Return a hash of every row and its target, (n,), from its values alone.
+
+    Neither the other rows of the frame nor the types that it stores values in matter.
+
+    Raises
+    ------
+    ValueError
+        If a column holds anything but numbers, dates, text and booleans; it is named.
+
+    Examples
+    --------
+    >>> rows, y = pd.DataFrame({"day": ["1/2/2024", "31/1/2024", None]}), pd.Series([1, 0, 0])
+    >>> bool((keys_of(rows, y)[:1] == keys_of(rows[:1], y[:1])).all())
+    True
+    """
+    columns = [alone(frame.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)]
+    return mixed(np.column_stack([_hashes(column) for column in [*columns, targets]]))
+
+
+def _hashes(column: pd.Series) -> Keys:
+    """Return a hash of every value, (n,)."""
+    if is_numeric(column.dtype):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(np.isnan(numbers), GAP, pd.util.hash_array(numbers))
+    codes, values = distinct(column)
+    number = np.array([isinstance(value, Real) and not isinstance(value, bool) for value in values], bool)
+    found = np.full(len(values) + 1, GAP)
+    found[:-1][number] = pd.util.hash_array(values[number].astype(np.float64))
+    texts = np.array([str(value) for value in values[~number]], dtype=object)
+    found[:-1][~number] = pd.util.hash_array(texts, categorize=False)
+    return found[codes]
 
 
 @dataclass
@@ -144,11 +180,14 @@ class Drawn:
         Rows held out, by descending hash.
     n_rows : int
         Rows with a target and a weight.
+    digest : int
+        What tells the table from others: see :attr:`Part.digest`.
     """
 
     sample: Part
     held: Part
     n_rows: int
+    digest: int
 
     @property
     def first_held(self) -> np.uint64:
@@ -170,25 +209,29 @@ def draw(frames: Iterable[pd.DataFrame], roles: Roles, source: str) -> Drawn | P
     Raises
     ------
     ValueError
-        If no row has a target, or a column is missing or cannot be used; it is named.
+        If no row has a target and a weight, the weights have a sum that is of no use, or a column is missing
+        or cannot be used; it is named.
 
     Warns
     -----
     UserWarning
-        If rows have no target.
+        If rows have no target, or weights are small.
     """
     smallest, largest = Extreme(SAMPLE_ROWS, _same), Extreme(HELD_ROWS, np.invert)
     small: list[Part] | None = []
-    n_read = n_rows = 0
+    n_read = n_rows = digest = 0
+    total = 0.0
     for frame in frames:
         part = roles.part(frame, source)
         n_read, n_rows = n_read + len(frame), n_rows + len(part.keys)
+        digest, total = digest + part.digest, total + float(part.weight.sum())
         if small is not None:
             small = [*small, part] if n_rows <= SAMPLE_ROWS else None
         for drawn in (smallest, largest):
             drawn.add(part)
     if not n_rows:
-        raise ValueError(f"expected rows with a value of {shown(roles.target)} in {source}; got none")
+        weight = "" if roles.weight is None else f" and a weight in {shown(roles.weight)}"
+        raise ValueError(f"expected rows with a value of {shown(roles.target)}{weight} in {source}; got none")
     if n_rows < n_read:
         warnings.warn(
             f"{n_read - n_rows:,} of {n_read:,} rows of {source} have no value of {shown(roles.target)} or "
@@ -197,10 +240,12 @@ def draw(frames: Iterable[pd.DataFrame], roles: Roles, source: str) -> Drawn | P
         )
     if small is not None:
         return Part.joined(small)
-    return _apart(smallest.settle(), largest.settle(), n_rows)
+    check_total(total, n_rows)
+    sample, held = _apart(smallest.settle(), largest.settle())
+    return Drawn(sample, held, n_rows, digest % 2**64)
 
 
-def _apart(sample: Part, held: Part, n_rows: int) -> Drawn:
+def _apart(sample: Part, held: Part) -> tuple[Part, Part]:
     """Return a sample and at most a tenth of the different rows, held out, that are not in it.
 
     The number of different rows is estimated from the largest of the smallest hashes (Bar-Yossef et al.,
@@ -209,7 +254,7 @@ def _apart(sample: Part, held: Part, n_rows: int) -> Drawn:
     share = float(sample.keys[-1]) / KEYS
     different = len(sample.keys) / share if len(sample.keys) == SAMPLE_ROWS else len(sample.keys)
     held = held.take(slice(max(1, min(len(held.keys), round(HELD_SHARE * different)))))
-    return Drawn(sample.take(np.flatnonzero(sample.keys < held.keys[-1])), held, n_rows)
+    return sample.take(np.flatnonzero(sample.keys < held.keys[-1])), held
 
 
 def _same(keys: Keys) -> Keys:

@@ -139,6 +139,30 @@ def comparable(column: pd.Series, name: str) -> pd.Series:
     return check_values(dates_as_text(column), name)
 
 
+def alone(column: pd.Series, name: str) -> pd.Series:
+    """Return a part of a training column as values that do not depend on the other rows of the part.
+
+    Text stays as it is spelled: it takes the whole column to tell which of it are dates.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything but numbers, dates, text and booleans; it is named.
+
+    Examples
+    --------
+    >>> alone(pd.Series([datetime.date(2024, 1, 31), "1/2/2024", None]), "day").tolist()
+    ['2024-01-31', '1/2/2024', None]
+    """
+    if types.is_datetime64_any_dtype(column.dtype):
+        return comparable(column, name)
+    if column.dtype == object or isinstance(column.dtype, pd.PeriodDtype):
+        codes, values = distinct(column)
+        texts = [str(value) if isinstance(value, _DATES) else value for value in values]
+        column = pd.Series(np.array([*texts, None], dtype=object)[codes], index=column.index, dtype=object)
+    return check_values(column, name)
+
+
 def dates_as_text(column: pd.Series) -> pd.Series:
     """Return a column in which dates are ISO text, whatever their type; other values stay.
 

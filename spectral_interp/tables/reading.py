@@ -222,13 +222,16 @@ def _trimmed(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-def split_weight(frame: pd.DataFrame, column: str, source: str | Path) -> tuple[pd.DataFrame, FloatArray]:
+def split_weight(
+    frame: pd.DataFrame, column: str, source: str | Path, *, part: bool = False
+) -> tuple[pd.DataFrame, FloatArray]:
     """Return the table without its column of weights, and the weights (n,).
 
     Raises
     ------
     ValueError
-        If the column is missing, a value in it is missing, negative, infinite or no number, or all are zero.
+        If the column is missing, a value in it is missing, negative, infinite or no number, or all are zero,
+        which those of a part of a table may be.
 
     Examples
     --------
@@ -244,6 +247,6 @@ def split_weight(frame: pd.DataFrame, column: str, source: str | Path) -> tuple[
             f"expected weights that are numbers >= 0 in {shown(column)} in {source}; got "
             f"{shown(weight.iloc[bad[0]])} in {row_name(weight.index, bad[0])}; correct it"
         )
-    if not values.any():
+    if not values.any() and not part:
         raise ValueError(f"expected a weight > 0 in {shown(column)} in {source}; got only zeros")
     return frame.drop(columns=column), values

@@ -95,23 +95,26 @@ def check_weights(sample_weight: Any, n: int) -> FloatArray:
             f"expected sample_weight of shape ({n},), finite, non-negative and not all zero; "
             f"got shape {weight.shape}"
         )
-    low, high = TOTAL_WEIGHT
     with np.errstate(over="ignore"):
-        total = weight.sum()
+        check_total(float(weight.sum()), int(np.count_nonzero(weight)))
+    return weight
+
+
+def check_total(total: float, n_rows: int) -> None:
+    """Raise ValueError if the sum of the weights of n rows is of no use, and warn if it is small."""
+    low, high = TOTAL_WEIGHT
     if not low <= total <= high:
         raise ValueError(
             f"expected sample_weight with a sum from {low:.0e} to {high:.0e}; got {total:.3g}; a weight of 1 "
             "is one row: divide all weights by their mean"
         )
-    n_rows = int(np.count_nonzero(weight))
     if total < n_rows / 10:
         warnings.warn(
             f"sample_weight sums to {total:.3g} for {n_rows} rows; a weight of 1 is one row, so the model is "
             f"regularised as one of {total:.3g} rows; divide all weights by their mean, "
             f"{total / n_rows:.3g}, unless this is meant",
-            stacklevel=3,
+            stacklevel=4,
         )
-    return weight
 
 
 def whole(weight: FloatArray) -> bool:
@@ -138,7 +141,8 @@ def distinct(
     """
     keys = np.where(weight > 0, row_keys(frame, targets), 0)
     keys, first, group = np.unique(keys, return_index=True, return_inverse=True)
-    total = np.bincount(group, weights=weight).astype(np.float64)
+    order = np.argsort(weight, kind="stable")  # sums do not depend on that of the rows
+    total = np.bincount(group[order], weights=weight[order]).astype(np.float64)
     kept = total > 0
     return frame.iloc[first[kept]], targets[first[kept]], total[kept]
 
@@ -270,14 +274,14 @@ def fingerprints(z: FloatArray) -> Fingerprints:
     """
     found = np.zeros(len(z), dtype=np.uint64)
     for some in chunks(len(z)):
-        found[some] = _mixed(np.rint(np.ldexp(z[some], GRID)) + 0.0)
+        found[some] = mixed((np.rint(np.ldexp(z[some], GRID)) + 0.0).view(np.uint64))
     return found.view(np.int64)
 
 
-def _mixed(cells: FloatArray) -> npt.NDArray[np.uint64]:
-    """Return the hash of every row of numbers (n, p), shape (n,)."""
+def mixed(cells: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return a hash of every row of cells (n, p), shape (n,), as :func:`fingerprints` describes it."""
     found = np.zeros(len(cells), dtype=np.uint64)
-    for column in cells.view(np.uint64).T:
+    for column in cells.T:
         found = (found ^ column) + np.uint64(0x9E3779B97F4A7C15)
         found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -5,7 +5,9 @@ import pytest
 
 from spectral_interp import Pencil, explain, interactions
 from spectral_interp._common import memory
+from spectral_interp.estimators.forms import check_room
 from spectral_interp.regions.cover import tangent_errors
+from spectral_interp.streams.sample import SAMPLE_ROWS
 
 GIB = 2**30
 
@@ -95,3 +97,11 @@ def test_chunks_are_all_rows_once():
         parts = list(memory.chunks(n, 7))
         assert [i for part in parts for i in range(n)[part]] == list(range(n))
         assert len(parts) == max(1, -(-n // 7))
+
+
+def test_fits_that_lack_memory_are_sent_to_batches_only_if_these_would_help(root):
+    write(root, {"proc/meminfo": "MemAvailable: 100 kB\n"})
+    with pytest.raises(MemoryError, match=r"fewer rows or columns, or with fit_batches$"):
+        check_room("sum", SAMPLE_ROWS + 1, 200)
+    with pytest.raises(MemoryError, match=r"fewer rows or columns$"):
+        check_room("sum", SAMPLE_ROWS, 200)

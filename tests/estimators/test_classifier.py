@@ -55,6 +55,14 @@ def test_scikit_learns_scorers_hold_for_either_class(rows):
         assert get_scorer("accuracy")(est, X, y) == est.score(X, y) == found["accuracy"]
 
 
+def test_booleans_of_a_column_that_had_gaps(rows):
+    X, y = rows
+    plain, objects = y == "benign", (y == "benign").astype(object)
+    one, other = quick().fit(X, plain), quick().fit(X, objects)
+    assert other.classes_.tolist() == [False, True]
+    assert (one.predict_proba(X) == other.predict_proba(X)).all()
+
+
 def test_metrics(rows, classifier, breast_cancer):
     X, y = breast_cancer
     found, malignant = classifier.evaluate(X, y), y == "malignant"

@@ -9,6 +9,7 @@ from spectral_interp import SpectralClassifier, SpectralRegressor, explain, load
 from spectral_interp.comparison.baselines import evaluate_all, fit_baselines
 from spectral_interp.estimators.persistence import _state
 from spectral_interp.tables.columns import fit_column
+from spectral_interp.training.partition import distinct
 
 
 def random_table(rng, n):
@@ -89,6 +90,17 @@ def test_a_column_learns_from_weights_what_it_learns_from_repeats(seed):
     for level, share in zip(levels.levels, levels.shares, strict=True):
         assert level == "other" or share == shares[level]
     assert sum(levels.shares) == pytest.approx(1, abs=1e-12)
+
+
+def test_rows_that_repeat_with_other_weights_may_come_in_any_order():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(np.tile(rng.normal(size=(40, 2)), (5, 1)))
+    weight = rng.random(200)
+    totals = []
+    for order in (np.arange(200), rng.permutation(200)):
+        _, _, total = distinct(frame.iloc[order], np.zeros(200), weight[order])
+        totals.append(total.tobytes())
+    assert totals[0] == totals[1]
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,33 @@ def test_extremes_are_those_of_all_rows_together():
 
 
 def test_keys_do_not_depend_on_how_columns_are_stored():
-    frame = pd.DataFrame({"n": [1, 2], "t": ["x", "y"]})
-    other = frame.astype({"n": np.float32, "t": "category"})
-    targets = np.array([0.0, 1.0])
-    assert (row_keys(frame, targets) == row_keys(other, targets)).all()
-    assert (row_keys(frame, targets) != row_keys(frame[::-1], targets)).all()
+    frame = pd.DataFrame({"n": [1, 2], "t": ["x", "y"], "b": [True, False]})
+    other = frame.astype({"n": np.float32, "t": "category", "b": object})
+    targets = pd.Series([0.0, 1.0])
+    for keys_of in (row_keys, sample.keys_of):
+        assert (keys_of(frame, targets) != keys_of(frame[::-1], targets)).all()
+        plain = keys_of(frame[["n", "t"]], targets)
+        assert (plain == keys_of(other[["n", "t"]], targets)).all()
+    assert (sample.keys_of(frame, targets) == sample.keys_of(other, targets.astype(int))).all()
+
+
+def test_keys_do_not_depend_on_the_other_rows_of_a_frame():
+    rng = np.random.default_rng(1)
+    days = pd.Series(pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 60), "D"))
+    gap = rng.random(60) < 0.3
+    frame = pd.DataFrame({"day": days.mask(gap), "zone": days.dt.tz_localize("Europe/Oslo")})
+    frame["iso"] = days.dt.strftime("%Y-%m-%d").mask(gap, None)
+    frame["text"] = days.dt.strftime("%d/%m/%Y").mask(days.index == 7, "unknown")
+    frame["date"] = days.dt.date.mask(gap, None)
+    frame["yes"] = pd.Series(rng.random(60) < 0.5, dtype=object).mask(gap, None)
+    frame["mixed"] = pd.Series(rng.choice(np.array([1, 2.5, "x", None], dtype=object), 60))
+    targets = pd.Series(rng.choice(["a", "b"], 60))
+    keys = sample.keys_of(frame, targets)
+    assert len(np.unique(keys)) == len(frame.assign(target=targets).drop_duplicates())
+    for size in (1, 7):
+        parts = [slice(start, start + size) for start in range(0, 60, size)]
+        parts = [sample.keys_of(frame[part].infer_objects(), targets[part]) for part in parts]
+        assert (np.concatenate(parts) == keys).all()
 
 
 def test_rows_held_out_are_a_share_of_different_rows_and_in_no_sample():
@@ -321,7 +343,111 @@ def test_rows_without_a_target_are_left_out_and_counted():
     frame.loc[::10, "y"] = np.nan
     with pytest.warns(UserWarning, match=r"150 of 1,500 rows of the table have no value of 'y'"):
         est = SpectralRegressor(random_state=0, **FORMS["single"]).fit_batches(frame, target="y")
-    assert est.made_by_["training rows"] == 1_350
+    held = sample.draw([frame[frame.y.notna()]], Roles("y"), "t").held.weight.sum()
+    assert est.made_by_["training rows"] == 1_350 - held
+
+
+def test_frames_in_which_all_weights_are_zero():
+    frame = table().assign(w=np.where(np.arange(N) < 500, 0.0, 1.0))
+    est = fitted(Source.of(frame, rows=100), weight="w")
+    assert weights(est) == weights(fitted(frame[500:], weight="w"))
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_weights_whose_sum_is_of_no_use(size):
+    with pytest.raises(ValueError, match="a sum from 1e-100 to 1e"):
+        fitted(table().assign(w=size), weight="w")
+
+
+def test_a_class_that_the_sample_lacks():
+    frame = table().assign(y=np.where(table().y > 0.3, "high", "low"))
+    for row in range(N):
+        rare = frame.assign(y=frame.y.mask(frame.index == row, "rare"))
+        if not sample.draw([rare], Roles("y"), "t").sample.targets.eq("rare").any():
+            break
+    with pytest.raises(ValueError, match=r"got 'rare'.*a sample of 400 rows, which has none such"):
+        fitted(rare, kind=SpectralClassifier)
+
+
+def test_options_that_cannot_be_used_are_refused_before_the_table_is_read(tmp_path):
+    def unread():
+        raise AssertionError
+
+    for options, message in (
+        ({"checkpoint": tmp_path / "c.pt", "every": 0}, "expected every >= 1"),
+        ({"resume": tmp_path / "c.pt"}, "expected a checkpoint file"),
+        ({"scratch": tmp_path / "no" / "rows"}, "expected an existing folder"),
+    ):
+        with pytest.raises((ValueError, OSError), match=message):
+            fitted(unread, **options)
+
+
+def test_rows_that_are_others_in_the_second_pass():
+    frames = iter([table(), table().assign(a=0.0)])
+    with pytest.raises(ValueError, match="expected the same rows in every pass"):
+        fitted(lambda: [next(frames)])
+
+
+# ------------------------------------------------------------------------------------------- folders
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    for name, options in (
+        ("own", {"scratch": tmp_path / "own"}),
+        ("c.pt-rows", {"checkpoint": tmp_path / "c.pt"}),
+    ):
+        thesis = tmp_path / name / "thesis.txt"
+        thesis.parent.mkdir()
+        thesis.touch()
+        with pytest.raises(ValueError, match=r"earlier fit; got .* which holds 'thesis.txt'"):
+            fitted(table(), **options)
+        assert thesis.is_file()
+
+
+def test_rows_of_another_table_or_incomplete_ones_are_written_again(tmp_path):
+    frame = table()
+    other = frame.copy()
+    keys = Roles("y").part(frame, "t").keys
+    other.loc[np.argsort(keys)[600:900], "y"] += 5
+    fitted([frame], scratch=tmp_path / "rows")
+    found = fitted([other], scratch=tmp_path / "rows")
+    assert weights(found) == weights(fitted([other]))
+    (tmp_path / "rows" / "00001.npy").unlink()
+    assert weights(fitted([other], scratch=tmp_path / "rows")) == weights(found)
+    (tmp_path / "rows" / blocks.CONTENTS).write_text("{")
+    assert weights(fitted([other], scratch=tmp_path / "rows")) == weights(found)
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
+    save = np.save
+
+    def full(path, *given):
+        if path.name == "00002.npy":
+            raise OSError(28, "No space left on device")
+        save(path, *given)
+
+    monkeypatch.setattr(blocks.np, "save", full)
+    with pytest.raises(OSError, match=r"encoded rows to .*c.pt-rows; got: .*No space left.*; make room"):
+        fitted(table(), checkpoint=tmp_path / "c.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_fits_do_not_share_a_folder(tmp_path):
+    with (
+        blocks.own_folder(tmp_path / "c.pt-rows", stays=True),
+        pytest.raises(ValueError, match="expected no other process"),
+    ):
+        fitted(table(), checkpoint=tmp_path / "c.pt")
+
+
+def test_a_checkpoint_serves_the_rows_in_any_order(tmp_path):
+    whole = fitted(table(), checkpoint=tmp_path / "c.pt", every=1)
+    again = fitted([table()[::-1]], resume=tmp_path / "c.pt")
+    assert weights(again) == weights(whole)
+    assert again.history_ == whole.history_
+
+
+# ------------------------------------------------------------------------------------------- sources
 
 
 def test_unusable_sources():
