@@ -42,7 +42,7 @@ HOUSING ?=
 TABLES ?=
 
 figures: .venv/installed-peers
-	for study in solver_speed ground_truth two_or_five demo; do \
+	for study in solver_speed ground_truth two_or_five demo scale; do \
 	    $(BIN)/python analyses/$$study.py || exit 1; done
 	for study in training_speed explanation_speed boxes nearest california_housing diagonal_collapse explainers; do \
 	    $(BIN)/python analyses/$$study.py $(HOUSING) || exit 1; done

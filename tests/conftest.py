@@ -149,11 +149,16 @@ def with_few_boxes(patch):
 
 
 @pytest.fixture
-def no_figures(monkeypatch):
-    """Write analyses without their figures and with short proofs, which take most of the time."""
+def no_drawings(monkeypatch):
+    """Write analyses without their figures, which take most of the time."""
     from spectral_interp.report import writing
 
     monkeypatch.setattr(writing, "draw_figure", undrawn)
+
+
+@pytest.fixture
+def no_figures(monkeypatch, no_drawings):
+    """Write analyses without their figures and with short proofs."""
     with_few_boxes(monkeypatch)
 
 

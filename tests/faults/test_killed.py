@@ -57,7 +57,7 @@ def test_a_killed_training_is_resumed_to_the_same_bit(work, size, tally, run, wh
 @everywhere
 def test_a_killed_analysis_leaves_the_old_results_or_the_new(work, size, tally, request, where):
     if where == "at every step" or not size(False, True):
-        request.getfixturevalue("no_figures")
+        request.getfixturevalue("no_drawings")
     out = work.folder / "out"
     with tally(f"analyze, killed {where}") as counts:
         steps = size([3, 20, 30], count(1))

@@ -17,7 +17,7 @@ from .disks import disk, filled, read_only
 
 NOT_WRITTEN = "expected to write .*; got: .*{}.*; what was there before stays; make room"
 
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = pytest.mark.usefixtures("no_drawings")
 
 
 def commands(work):

@@ -134,12 +134,17 @@ def test_an_analysis_encodes_every_table_once(classifier, breast_cancer, tmp_pat
     """The rows, the background and the pencil of a model from a file: once each, whatever looks at them."""
     classifier.save(tmp_path / "model.pt", heldout=tuple(part[:12] for part in breast_cancer))
     encoded, built = [], []
-    coordinates, pencil = TableEncoder.coordinates, TridiagonalSpectral.pencil
-    monkeypatch.setattr(
-        TableEncoder,
-        "coordinates",
-        lambda self, frame, **how: encoded.append(len(frame)) or coordinates(self, frame, **how),
-    )
+
+    def counting(own):
+        def counted(self, frame, **how):
+            encoded.append(len(frame))
+            return own(self, frame, **how)
+
+        return counted
+
+    for name in ("encode", "coordinates"):
+        monkeypatch.setattr(TableEncoder, name, counting(getattr(TableEncoder, name)))
+    pencil = TridiagonalSpectral.pencil
     monkeypatch.setattr(TridiagonalSpectral, "pencil", lambda self: built.append(1) or pencil(self))
     est = load(tmp_path / "model.pt")
     X, y = report.choose_rows(est, None, limit=12, seed=0)
