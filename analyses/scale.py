@@ -3,14 +3,13 @@
 Tables are made up batch by batch: numbers, two columns of text, and a target of curved, joint and plain
 effects with noise of 0.3. Every measurement has a process of its own, so that its peak memory, above that of
 the interpreter with all libraries loaded and kernels compiled, is its own. The sweep over rows trains in
-memory and streams from a Parquet file, and explains every row; peers are gradient boosting of scikit-learn
-with SHAP's TreeExplainer, and the EBM where it is installed. R² is of 20,000 fresh rows. ``--quick`` takes
+memory and streams from a Parquet file, and explains every row; the peer is gradient boosting of scikit-learn
+with SHAP's TreeExplainer (glass_boxes has times of the EBM). R² is of 20,000 fresh rows. ``--quick`` takes
 small tables, in this process.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import tempfile
 import time
@@ -45,7 +44,6 @@ MOST = {
     ("explain", "sum, streamed"): 10**6,
     ("train", "gradient boosting"): 10**6,
     ("explain", "gradient boosting"): 10**6,
-    ("train", "EBM"): 10**5,
 }
 """Rows up to which contestants are measured; those that stream have no limit."""
 
@@ -165,24 +163,12 @@ def explain_trees(job: Job, path: Path, seed: int) -> tuple[float, None]:
     return (time.perf_counter() - start) * job.rows / len(some), None
 
 
-def train_ebm(job: Job, path: Path, seed: int) -> tuple[float, Predictor]:
-    """Return the seconds of a fit of an EBM and its predictor."""
-    from interpret.glassbox import ExplainableBoostingRegressor
-
-    frame = pd.read_parquet(path)
-    y = frame.pop("y")
-    start = time.perf_counter()
-    model = ExplainableBoostingRegressor(random_state=seed, n_jobs=-1).fit(frame, y)
-    return time.perf_counter() - start, model.predict
-
-
 CONTESTANTS: dict[tuple[str, str], Callable[..., tuple[float, Any]]] = {
     ("train", "single, in memory"): partial(train_in_memory, form="single"),
     ("train", "sum, in memory"): partial(train_in_memory, form="sum"),
     ("train", "single, streamed"): partial(train_streamed, form="single"),
     ("train", "sum, streamed"): partial(train_streamed, form="sum"),
     ("train", "gradient boosting"): train_trees,
-    ("train", "EBM"): train_ebm,
     ("explain", "single, streamed"): partial(explain_streamed, form="single"),
     ("explain", "sum, streamed"): partial(explain_streamed, form="sum"),
     ("explain", "gradient boosting"): explain_trees,
@@ -224,12 +210,12 @@ def jobs(*, quick: bool) -> list[Job]:
         many = [Job("rows", *key, rows, epochs=2) for key in CONTESTANTS for rows in (300, 600)]
         wide = [Job("columns", "train", "single, in memory", 300, columns, epochs=2) for columns in (6, 12)]
         high = [Job("order", "train", "single, in memory", 300, order=order, epochs=2) for order in (3, 6)]
-        slow = {("train", "EBM"), ("train", "sum, in memory"), ("train", "sum, streamed")}
+        slow = {("train", "sum, in memory"), ("train", "sum, streamed")}
         return [job for job in many if (job.task, job.contestant) not in slow] + wide + high
     found = []
     for rows in (10**4, 10**5, 10**6, 10**7):
         for key in CONTESTANTS:
-            if rows <= MOST.get(key, 10**7) and (key[1] != "EBM" or importlib.util.find_spec("interpret")):
+            if rows <= MOST.get(key, 10**7):
                 found.append(Job("rows", *key, rows))
     for columns in (10, 30, 100, 300, 1000):
         for contestant in ("single, in memory", "sum, in memory", "gradient boosting"):

@@ -27,8 +27,8 @@ from ..training.sums import SparseTable, SumOptions, SumRun, events_of
 from ..training.sums import mean_loss as mean_loss_of_sum
 from .blocks import Blocks
 
-LEAST_PASSES, VISITS = 5, 20_000_000
-"""Passes of one neuron: at least five, and of fewer rows as many as make twenty million visits of a row."""
+LEAST_PASSES, VISITS = 5, 40_000_000
+"""Passes of one neuron: at least five, and of fewer rows as many as make forty million visits of a row."""
 
 STATE = "weights", "average", "moments"
 """Arrays of a run of one neuron that a checkpoint holds."""
@@ -40,7 +40,7 @@ def passes_of(n_rows: int, most: int) -> int:
     Examples
     --------
     >>> passes_of(200_000, 300), passes_of(8_000_000, 300)
-    (100, 5)
+    (200, 5)
     """
     return max(LEAST_PASSES, min(most, math.ceil(VISITS / n_rows)))
 
