@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 import shap
 import study
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import EngFormatter, NullFormatter
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import OrdinalEncoder
@@ -246,14 +246,14 @@ def exponents(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw seconds and memory against rows, and seconds against columns and the order."""
+    """Draw seconds and memory against rows, and seconds against columns."""
     ax.figure.set_layout_engine("constrained")
     axes = study.panels(ax, 2, 2)
     panels = [
         ("rows", "train", "seconds", "rows", "training, seconds"),
         ("rows", "train", "peak_mb", "rows", "training, peak memory, MB"),
         ("rows", "explain", "seconds", "rows", "explaining all rows, seconds"),
-        ("columns", "train", "seconds", "columns", "training, 10,000 rows, seconds"),
+        ("columns", "train", "seconds", "columns", "training 10k rows, seconds"),
     ]
     names = list(dict.fromkeys(table["contestant"]))
     colours = dict(zip(names, plots.COLOURS, strict=False))
@@ -262,8 +262,9 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
         for name, own in some.groupby("contestant", sort=False):
             panel.plot(own[axis], own[value], "o-", ms=3, lw=1.2, color=colours[name], label=name)
         panel.set(xscale="log", yscale="log", xlabel=axis, title=label)
+        panel.xaxis.set_major_formatter(EngFormatter(sep=""))
+        panel.yaxis.set_major_formatter(lambda x, _: f"{x:,g}")
         for scale in (panel.xaxis, panel.yaxis):
-            scale.set_major_formatter(lambda x, _: f"{x:,g}")
             scale.set_minor_formatter(NullFormatter())
     handles = {
         text: line
