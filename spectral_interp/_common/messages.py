@@ -140,7 +140,7 @@ class Totals:
     def sentences(self) -> list[str]:
         """Return a sentence for every column and kind of value."""
         return [
-            f"column {shown(first.column)} has {first.what}{',' if ',' in first.what else ''} in "
+            f"column {shown(first.column)} has {first.what} in "
             f"{counted(rows, 'row')} of {counted(batches, 'batch', 'batches')}; in the first of them: {first}"
             for first, rows, batches in self.found.values()
         ]

@@ -80,7 +80,7 @@ def explain_batches(
         Columns to copy to the results, such as an identifier or the target. Columns that the model does not
         know are refused otherwise.
     summary : Summary, optional
-        Takes in every batch before it is yielded: ``Summary.of(model)``, or one that has taken in others.
+        ``Summary.of(model)``, or one of earlier batches: every batch is added to it before it is yielded.
 
     Yields
     ------

@@ -48,7 +48,7 @@ def write_batches(
     source : Source
         One that can be read again.
     target : Path
-        Parquet file to write; one that is there stays until all is done.
+        Parquet file to write. An existing file stays until the new one is complete.
     identity : mapping
         Plain values that tell the model and the options apart.
     keep : sequence of str
@@ -74,7 +74,10 @@ def write_batches(
     """
     check_place(target)
     if source.one_pass:
-        raise ValueError("expected a source that can be read again, to resume from; got one that cannot")
+        raise ValueError(
+            f"expected a source that can be read again, so that writing can resume; got {source.name}; pass "
+            "a path, or a callable that returns a new iterator"
+        )
     known = {"identity": dict(identity), "source": source.identity(), "rows": source.rows, "keep": list(keep)}
     with resumable(target) as folder:
         _check_journal(folder, target, known)

@@ -48,7 +48,7 @@ from .limits import Box, Part, Region
 from .segments import bounds_of, covered, pair_slopes, slope_matrices
 
 PIECES = 4
-"""Parts of the way between two levels, each of which is bounded."""
+"""Number of parts of the way between two levels; slopes are bounded on each."""
 
 SHAPES = ((0.6, 4.0, np.inf, 1.0), (1.5, 4.0, np.inf, 1.0), (1.5, 0.5, 0.5, 3.0), (3.0, 0.0, 0.0, 3.0))
 """t in the spread of S, τ and τ_k in units of γ, and the least κ: first for large boxes, last for small."""

@@ -16,7 +16,7 @@ BETWEEN = ".."
 
 
 def read_fixed(view: ModelView, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns that must not change; ValueError names one that the model does not have."""
+    """Return the columns that must not change; ValueError for a column unknown to the model."""
     for name in names:
         _check_column(view, name, "--fixed")
     return tuple(dict.fromkeys(names))

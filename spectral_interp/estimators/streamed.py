@@ -197,7 +197,7 @@ def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, 
 def _encoded(
     est: Any, encoder: TableEncoder, source: Source, roles: Roles, drawn: Drawn
 ) -> Iterator[Encoded]:
-    """Yield the rows that train, frame by frame; what the sample did not hold is said at the end."""
+    """Yield the training rows frame by frame, and warn at the end of values that the sample lacks."""
     totals, digest = Totals(), 0
     for frame in source.frames():
         part = roles.part(frame, source.name)

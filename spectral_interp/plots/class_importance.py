@@ -197,7 +197,7 @@ def reading(table: pd.DataFrame) -> str:
     text = (
         "The darker, the more a column moves the log-odds of the class against the mean of all classes. "
         "An upward arrow: high values of the column raise them; a downward arrow: low values do. Without one "
-        "there is no single direction; of levels, the one that raises them most is named where there is room."
+        "there is no single direction. For levels, the one that raises them most is named where it fits."
     )
     if "refit_deviation" not in table or len(_drawn(table)) > WITH_DEVIATIONS:
         return text

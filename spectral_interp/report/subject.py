@@ -92,7 +92,7 @@ class Subject:
     whole : Rows
         The same rows as the model sees them, with the predictions of all classes.
     output, against : label, optional
-        The class that is explained, and the one that its log-odds are against.
+        The explained class, and the class that its log-odds are against.
     singled : dict
         Contributions of every method to single predictions: where no output was asked for, of the predicted
         class against the runner-up.

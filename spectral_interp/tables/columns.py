@@ -288,7 +288,7 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[Found]) -> Fl
                 f"in {row_name(column.index, int(gaps.argmax()))}, but had none in training; they count as "
                 "average",
                 axis.name,
-                "missing values, of which training had none",
+                "missing values (none in training)",
                 gaps.sum(),
             )
         )
@@ -312,7 +312,7 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[Found]) -> Fl
                 f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}; they count as that least "
                 "value",
                 axis.name,
-                "values below the least of training, which enters by its logarithm",
+                "values below the least of training (the column enters by its logarithm)",
                 small.size,
             )
         )
@@ -355,7 +355,7 @@ def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[Found]) -> Flo
             Found(
                 f"column {name} has {gaps}, but had none in training; they {fate}",
                 axis.name,
-                "missing values, of which training had none",
+                "missing values (none in training)",
                 missing,
             )
         )

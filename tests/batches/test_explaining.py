@@ -22,13 +22,6 @@ from tests.batches.models import divided, sum_model, table
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
 def whole(batches):
     """Return all batches as one table, after checking that they share a schema."""
     batches = list(batches)

@@ -12,13 +12,6 @@ from spectral_interp.training.partition import fingerprints
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
 def rows(n, seed):
     rng = np.random.default_rng(seed)
     X = pd.DataFrame(

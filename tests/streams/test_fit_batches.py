@@ -332,8 +332,7 @@ def test_what_the_sample_did_not_hold_is_said_with_its_column(monkeypatch):
         for m in messages
     )
     assert any(
-        "beyond the sample, column 'a' has missing values, of which training had none, in 1 row of 1 batch"
-        in m
+        "beyond the sample, column 'a' has missing values (none in training) in 1 row of 1 batch" in m
         for m in messages
     )
 
