@@ -17,7 +17,7 @@ from .._common.memory import check_memory
 from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 from ..view.model import log_odds
 from ..view.rows import background_of
-from .changes import Parts
+from .changes import Parts, deviation_of
 from .interactions import interactions
 from .local import intervals, local
 from .path import path
@@ -186,8 +186,7 @@ def _explained(
 def explain_every_class(model: Any, X: Any) -> dict[Any, Attribution]:
     """Return, for every class, the local contributions to its log-odds against the mean of all classes.
 
-    They equal ``explain(model, X, output=label)``, at the cost of one explanation of each score; without
-    refit deviations.
+    They equal ``explain(model, X, output=label)``, at the cost of one explanation of each score.
 
     Parameters
     ----------
@@ -214,21 +213,27 @@ def explain_every_class(model: Any, X: Any) -> dict[Any, Attribution]:
         )
         for label, function in zip(labels, view.functions, strict=True)
     ]
-    scores = [local(replace(raw, view=own), view.background) for own in views]
-    names = ("values", "base_values", "prediction", "diagonal", "coupling")
+    scores = [local(replace(raw, view=own), view.background, members=True) for own in views]
+    names = ["values", "base_values", "prediction", "diagonal", "coupling"]
+    if scores[0].of_members is not None:
+        names.append("of_members")
     means = {name: np.mean([getattr(score, name) for score in scores], axis=0) for name in names}
-    shared: dict[str, Any] = dict.fromkeys(("base_diagonal", "base_coupling", "refit_deviation"))
+    shared: dict[str, Any] = dict.fromkeys(("base_diagonal", "base_coupling"))
     shared["degenerate"] = np.any([score.degenerate for score in scores], axis=0)
+    contrasts = [
+        replace(score, **{name: getattr(score, name) - means[name] for name in names}, **shared)
+        for score in scores
+    ]
     return {
         label: Attribution.of(
-            replace(score, **{name: getattr(score, name) - means[name] for name in names}, **shared),
+            replace(part, refit_deviation=None if part.of_members is None else deviation_of(part.of_members)),
             replace(raw, view=own),
             method="local",
             background=view.background_name,
             **_classes(raw, label, None),
             **_probability(raw, raw, label, None),
         )
-        for label, own, score in zip(labels, views, scores, strict=True)
+        for label, own, part in zip(labels, views, contrasts, strict=True)
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectral_interp import explain
+from spectral_interp import SpectralClassifier, explain
 from spectral_interp.attribution.explain import explain_every_class
 
 
@@ -21,6 +21,16 @@ def test_all_classes_at_once_are_each_class_by_itself(florist, flowers):
         assert att.completeness_gap.max() < 1e-12
         assert (att.output == label).all()
     np.testing.assert_allclose(sum(att.values for att in found.values()), 0, atol=1e-12)
+
+
+def test_refit_deviations_of_all_classes_are_those_of_each(flowers):
+    X, y = flowers
+    est = SpectralClassifier(form="sum", members=3, random_state=0).fit(X[:60], y[:60])
+    for label, att in explain_every_class(est, X[:20]).items():
+        own = explain(est, X[:20], output=label)
+        np.testing.assert_allclose(att.refit_deviation, own.refit_deviation, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(att.by_member(), own.by_member(), atol=1e-12)
+        assert att.refit_deviation.max() > 1e-3
 
 
 def test_only_models_of_more_than_two_classes_have_them(classifier, breast_cancer, regressor, diabetes):
