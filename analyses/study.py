@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import gc
 import os
 import platform
@@ -166,13 +167,14 @@ def print_table(table: pd.DataFrame) -> None:
 
 
 def stamp(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Return the table with seed, versions and number of cores in every line."""
+    """Return the table with seed, versions, number of cores and the day in every line."""
     versions = f"python {platform.python_version()} numpy {np.__version__} torch {torch.__version__}"
-    return table.assign(seed=seed, versions=versions, cores=os.cpu_count())
+    day = datetime.date.today().isoformat()
+    return table.assign(seed=seed, versions=versions, cores=os.cpu_count(), date=day)
 
 
 def write_table(name: str, table: pd.DataFrame, *, out: Path, seed: int) -> None:
-    """Write a table as ``NAME.csv`` into ``out``, stamped with seed, versions and number of cores."""
+    """Write a table as ``NAME.csv`` into ``out``, with the stamps of :func:`stamp`."""
     out.mkdir(parents=True, exist_ok=True)
     stamp(table, seed=seed).to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
     print(f"written: {out / name}.csv")

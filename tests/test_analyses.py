@@ -28,7 +28,7 @@ def assert_whole(folder, name):
     for path in folder.glob("*.csv"):
         table = pd.read_csv(path)
         assert len(table) > 0
-        assert {"seed", "versions"} <= set(table.columns)
+        assert {"seed", "versions", "date"} <= set(table.columns)
     figures = list(folder.glob("*.png"))
     assert figures
     assert min(path.stat().st_size for path in figures) > 10_000
