@@ -49,6 +49,7 @@ figures: .venv/installed-peers
 	for study in glass_boxes classes; do $(BIN)/python analyses/$$study.py $(TABLES) || exit 1; done
 	for study in promises provability; do \
 	    $(BIN)/python analyses/$$study.py $(HOUSING) $(TABLES) || exit 1; done
+	$(BIN)/python analyses/benchmarks.py
 
 clean:
 	rm -rf .venv model.pt model-analysis

@@ -1,7 +1,7 @@
-"""Write docs/benchmarks.md, docs/cost.md and the evidence in the README from the tables of the studies in figures/.
+"""Write docs/benchmarks.md, docs/cost.md and the README's evidence from the studies' tables in figures/.
 
-Every number of these texts is computed here from a committed table, so a study that runs again changes them with its
-table, and no sentence keeps a figure of before. The tests compare the files with what this script would write.
+Every number of these texts is computed here from a committed table, so a study that runs again changes them,
+and no sentence keeps an old figure. The tests compare the files with what this script would write.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def california() -> pd.DataFrame:
 
 
 def ground_truth() -> pd.DataFrame:
-    """Return the distance of explanations from the Shapley values of the truth, with noise, a row per training size."""
+    """Return how far explanations are from the truth's Shapley values, with noise, by training rows."""
     found = table("ground_truth")
     noisy = found[found["noise"] > 0]
     return noisy.pivot(index="rows", columns="method", values="error")
@@ -81,7 +81,7 @@ def scale() -> dict[tuple[str, str, int], dict[str, float]]:
 
 
 def solvers() -> pd.DataFrame:
-    """Return microseconds for one eigenpair of every matrix, a row per batch and order and a column per solver."""
+    """Return microseconds for a batch of eigenpairs, a row per batch and order and a column per solver."""
     found = table("solver_speed").query("threads == 1 and task == 'pair'")
     return found.pivot(index=["batch", "order"], columns="contestant", values="us")
 
@@ -101,7 +101,7 @@ def classes() -> pd.DataFrame:
 
 
 def promises() -> dict[tuple[str, str, str], dict[str, float]]:
-    """Return the ratio of test errors with and without promises, falls and pairs, by table, promises and model."""
+    """Return error with promises over error without, falls and pairs, by table, promises and model."""
     found = table("promises").set_index(["table", "promises", "model", "kept"]).sort_index()
     kept, free = (found.xs(kept, level="kept") for kept in (True, False))
     found = kept.assign(ratio=kept["error"] / free["error"], broken=free["broken"], free_falls=free["falls"])
@@ -109,7 +109,7 @@ def promises() -> dict[tuple[str, str, str], dict[str, float]]:
 
 
 def provability() -> dict[tuple[str, float], dict[str, float]]:
-    """Return mean error and width against no penalty, and the share of directions proven, by table and strength."""
+    """Return error and width relative to no penalty, and directions proven, by table and strength."""
     found = table("provability").query("penalty == 'provability'")
     means = found.groupby(["table", "strength"])[["error", "width", "directions"]].mean()
     free = means.xs(0.0, level="strength").reindex(means.index.get_level_values("table"))
@@ -179,7 +179,7 @@ def rendered(template: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701
+        autoescape=False,
     )
     environment.filters |= {"number": number, "percent": percent}
     values: dict[str, Any] = {study.__name__: study() for study in STUDIES}

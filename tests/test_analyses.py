@@ -18,7 +18,7 @@ import torch
 from spectral_interp.commands import train
 
 FOLDER = Path(__file__).parents[1] / "analyses"
-SHARED = ("peers", "published", "study")
+SHARED = ("benchmarks", "peers", "published", "study")
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 
 
