@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md, docs/cost.md and the README's evidence from the studies' tables in figures/.
+"""Write docs/benchmarks.md, docs/cost.md and blocks of other pages from the studies' tables in figures/.
 
 Every number of these texts is computed here from a committed table, so a study that runs again changes them,
 and no sentence keeps an old figure. The tests compare the files with what this script would write.
@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = Path(__file__).parent / "templates"
-BLOCK = re.compile(r"(?<=<!-- evidence: written by analyses/benchmarks.py -->\n).*?(?=<!-- end -->)", re.S)
+BLOCK = re.compile(r"(<!-- (\w+): written by analyses/benchmarks.py -->\n).*?(<!-- end -->)", re.S)
 
 
 def table(name: str) -> pd.DataFrame:
@@ -78,6 +78,15 @@ def scale() -> dict[tuple[str, str, int], dict[str, float]]:
     """Return what rows cost, by task, contestant and rows."""
     found = table("scale").query("sweep == 'rows'").set_index(["task", "contestant", "rows"])
     return found[["seconds", "peak_mb", "r2"]].to_dict("index")
+
+
+def sizes() -> pd.DataFrame:
+    """Return seconds and memory by task and contestant, with a column for every number of rows."""
+    found = table("scale").query("sweep == 'rows'")
+    wide = found.pivot(index=["task", "contestant"], columns="rows", values=["seconds", "peak_mb"])
+    return wide.loc[found.set_index(["task", "contestant"]).index.unique()].sort_index(
+        level=0, ascending=False, sort_remaining=False
+    )
 
 
 def solvers() -> pd.DataFrame:
@@ -151,7 +160,18 @@ def training_speed() -> dict[str, dict[str, float]]:
 
 
 STUDIES = (
-    *(california, ground_truth, explainers, explanation_speed, large, scale, solvers, glass_boxes, classes),
+    *(
+        california,
+        ground_truth,
+        explainers,
+        explanation_speed,
+        large,
+        scale,
+        sizes,
+        solvers,
+        glass_boxes,
+        classes,
+    ),
     *(promises, provability, boxes, nearest, collapse, toy, training_speed),
 )
 
@@ -186,14 +206,16 @@ def rendered(template: str) -> str:
     return environment.get_template(template).render(measured=measured, table=table, **values)
 
 
+def filled(text: str) -> str:
+    """Return a text with its blocks, each written by the template of its name."""
+    return BLOCK.sub(lambda block: block[1] + rendered(f"{block[2]}.md.jinja") + block[3], text)
+
+
 def texts() -> dict[Path, str]:
     """Return the files as they should be."""
-    readme = ROOT / "README.md"
-    evidence = rendered("evidence.md.jinja")
     pages = {ROOT / "docs" / page: rendered(f"{page}.jinja") for page in ("benchmarks.md", "cost.md")}
-    return pages | {
-        readme: BLOCK.sub(lambda _: evidence, readme.read_text(encoding="utf-8")),
-    }
+    blocks = (ROOT / "README.md", ROOT / "docs" / "batches.md")
+    return pages | {path: filled(path.read_text(encoding="utf-8")) for path in blocks}
 
 
 def main() -> None:
