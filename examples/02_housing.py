@@ -47,7 +47,5 @@ with plots.style():
         X_test["longitude"], X_test["latitude"], c=adds, s=9, cmap="RdBu_r", vmin=-most, vmax=most
     )
     figure.colorbar(dots, label=f"contribution of the location ({target})", format="{x:,.6g}")
-    ax.set(
-        xlabel="longitude (degrees)", ylabel="latitude (degrees)", title="What a location adds", aspect=1.2
-    )
+    ax.set(xlabel="longitude (degrees)", ylabel="latitude (degrees)", title="What a location adds")
     save(args)

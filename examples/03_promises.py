@@ -2,8 +2,8 @@
 
 In this made-up table only well-kept cars are still for sale after 120,000 km, and no column holds how well a
 car was kept. A free model therefore learns that driving on makes a car dearer. The promise rules that out for
-every input, and is proven from the numbers of the fitted model. The picture shows predicted prices as the
-mileage of a car changes and nothing else.
+every input, and is proven from the numbers of the fitted model. The picture shows the predicted prices of
+twenty cars as their mileage changes and nothing else; thick lines rise.
 """
 
 import numpy as np
@@ -42,6 +42,9 @@ with plots.style():
         ax.plot(mileage, prices.T, color=plots.COLOURS[0], alpha=0.5, linewidth=1)
         rising = np.where(np.pad(rises, ((0, 0), (1, 0))) | np.pad(rises, ((0, 0), (0, 1))), prices, np.nan)
         ax.plot(mileage, rising.T, color=plots.COLOURS[1], linewidth=2)
-        ax.set(title=name, xlabel="mileage (thousand km)")
+        ax.set(
+            title=f"{name}: rises for {rises.any(axis=1).sum()} of {len(shown)}",
+            xlabel="mileage (thousand km)",
+        )
     axes[0].set_ylabel("predicted price (thousand €)")
     save(args)

@@ -46,5 +46,5 @@ with plots.style():
         ax.set_title(name)
     axes[0].set_ylabel("effect on rentals (bicycles)")
     axes[0].xaxis.set_major_formatter(ConciseDateFormatter(axes[0].xaxis.get_major_locator()))
-    axes[1].legend()
+    axes[1].legend(loc="lower right")
     save(args)

@@ -46,5 +46,6 @@ with plots.style():
     )
     ax.plot(np.repeat(off, 200), np.ravel(sampled), ".", color=plots.COLOURS[1], markersize=3, label="random")
     ax.set(xlabel="measurements off by up to (percent)", ylabel="prediction (progression)")
+    ax.set_title(f"All {len(measured)} measurements off at once")
     ax.legend(loc="upper left")
     save(args)

@@ -43,12 +43,12 @@ with tempfile.TemporaryDirectory() as folder:
 print(f"Explained {summary.n_rows:,} rows in {len(sizes)} batches of at most {max(sizes):,}.")
 print(summary.importance()[["column", "mean_absolute", "mean"]].to_string(index=False))
 
-dependence = summary.dependence()
+dependence, units = summary.dependence(), {"speed": "revolutions per second", "heat": "°C", "site": ""}
 with plots.style():
     figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.6), sharey=True)
     for ax, column in zip(axes, summary.columns, strict=True):
         bins = dependence[dependence["column"] == column]
         ax.plot(bins["value"].tolist(), bins["mean_contribution"], "o", color=plots.COLOURS[0])
-        ax.set(title=column)
+        ax.set(title=column, xlabel=units[column])
     axes[0].set_ylabel(f"mean contribution ({summary.unit})")
     save(args)

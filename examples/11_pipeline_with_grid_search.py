@@ -2,7 +2,7 @@
 
 The pipeline keeps the columns with the highest F score and fits a neuron on them; the search chooses how many
 columns, and whether neighbouring latents are coupled. ``explain`` takes the fitted search, and names the
-columns that the model sees. The picture is the cross-validated R² of every combination.
+columns that the model sees. The picture shows the cross-validated R² of every combination.
 """
 
 import pandas as pd

@@ -1,39 +1,46 @@
-"""Inside a neuron: read its matrices, and see which latents and bonds make a prediction.
+"""Inside a neuron: read its matrices, latents and bonds, where physics says what they mean.
 
-A bill is the highest of three tariffs, each linear in the energy used and in the peak load. The largest
-eigenvalue of a diagonal matrix is also a maximum of linear functions, so a neuron with three latents can hold
-one tariff in each. The picture is the chain at one customer: the weight of every latent and bond in the
-eigenvector, and what each column adds there.
+Five equal masses hang in a row between six springs. The squared frequencies of their vibrations are the
+eigenvalues of a tridiagonal matrix that is linear in the stiffness of the springs: a spectral neuron whose
+latents are masses and whose bonds are springs. A fitted neuron, ``est.pencil_``, is read in the same way. In
+the picture of the slowest vibration the weight of a latent is how much its mass moves, and each line is what a
+spring adds.
 """
 
 import numpy as np
 import pandas as pd
 from _gallery import arguments, save
 
-from spectral_interp import SpectralRegressor, explain, linear_regions, plots
+from spectral_interp import Pencil, certify, explain, plots
 
 args = arguments(__doc__).parse_args()
 
-rng = np.random.default_rng(0)
-use = pd.DataFrame({"energy": rng.uniform(0, 100, 800), "peak": rng.uniform(0, 10, 800)})
-tariffs = {"base": (40, 0.2, 0), "energy": (5, 0.9, 1), "peak": (10, 0.3, 6)}  # fixed, per kWh, per kW
-bills = pd.DataFrame({name: a + b * use["energy"] + c * use["peak"] for name, (a, b, c) in tariffs.items()})
-y = (bills.max(axis=1) + rng.normal(0, 1, len(use))).rename("bill")
+masses = 5
+springs = masses + 1  # spring s lies between masses s - 1 and s; the first and the last end at a wall
+diag, off = np.zeros((1 + springs, masses)), np.zeros((1 + springs, masses - 1))  # row 0 is the intercept
+for s in range(springs):
+    diag[1 + s, max(s - 1, 0) : s + 1] = 1
+    if 0 < s < masses:
+        off[1 + s, s - 1] = -1
+slowest = Pencil(diag, off, k=0)
+names = ["intercept", *(f"spring {s}" for s in range(springs))]
+print("Diagonals, one column a mass, and off-diagonals, one column a bond:")
+print(pd.concat([pd.DataFrame(diag, names), pd.DataFrame(off, names)], axis=1).to_string(float_format="%.0f"))
 
-est = SpectralRegressor(
-    form="single", dim=3, curvature="convex", n_epochs=40 if args.quick else 300, random_state=0
-).fit(use, y)
-print(f"R²: {est.score(use, y):.4f}; the largest of {est.dim} eigenvalues (k = {est.pencil_.k})")
-print("Diagonals of the intercept and of both columns (standardised), in €:")
-print(pd.DataFrame(est.pencil_.diag, ["intercept", *est.view().features]).round(1).to_string())
-print("Off-diagonals, the bonds between neighbouring latents:")
-print(pd.DataFrame(est.pencil_.off, ["intercept", *est.view().features]).round(1).to_string())
+stiffness = np.array([[4.0, 4, 1, 4, 4, 4]])  # N/m; spring 2 is soft
+found = explain(slowest, stiffness)
+print("Share of every mass in the motion:", found.latent_weights()[0, 0].round(2))
 
-regions = linear_regions(est, use)
-active = pd.Series(regions.active_latent).map("latent {}".format).rename("leading latent")
-print("Customers by their tariff and by the latent that leads the diagonal part:")
-print(pd.crosstab(bills.idxmax(axis=1).rename("tariff"), active).to_string())
+bonds = np.diag((stiffness @ off[1:])[0], 1)
+motion = np.linalg.eigh(np.diag((stiffness @ diag[1:])[0]) + bonds + bonds.T).eigenvectors[:, 0]
+stretched = np.diff(motion, prepend=0, append=0)
+difference = abs(found.values[0] - stiffness[0] * stretched**2).max()
+print(
+    f"Largest difference of a contribution from the energy in its spring (twice, by LAPACK): {difference:.0e}"
+)
+print(
+    "\n".join(words for words in certify(slowest).sentences() if "never fall" in words or "concave" in words)
+)
 
-between = regions.participation.argmax()  # the customer whose eigenvector is spread over most latents
-plots.chain(explain(est, use), between)
+plots.chain(found, 0)
 save(args)

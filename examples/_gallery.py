@@ -23,5 +23,5 @@ def save(args: argparse.Namespace) -> None:
     """Write the current figure to a PNG file that has the name of the example, and print its path."""
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / f"{Path(sys.argv[0]).stem}.png"
-    plt.savefig(path, dpi=110, metadata={"Software": None})
+    plt.savefig(path, dpi=100, metadata={"Software": None})
     print(f"Picture: {path}")
