@@ -32,12 +32,12 @@ est = SpectralRegressor(form="sum", members=1 if args.quick else 4, random_state
 boosting = HistGradientBoostingRegressor(random_state=0).fit(X_train, y_train)
 for name, model in {"sum of neurons": est, "gradient boosting": boosting}.items():
     error = root_mean_squared_error(y_test, model.predict(X_test))
-    print(f"Error of {name} at {len(X_test):,} held-out districts (RMSE of {target}): {error:,.4g}")
+    print(f"Error of {name} at {len(X_test):,} held-out districts (RMSE of {target}): {error:,.5g}")
 
 found = explain(est, X_test)
 location = [found.columns.index("longitude"), found.columns.index("latitude")]
 adds = found.values[:, location].sum(axis=1)
-print(f"The location adds from {adds.min():,.4g} to {adds.max():,.4g} to a prediction.")
+print(f"The location adds from {adds.min():,.6g} to {adds.max():,.6g} to a prediction.")
 print(f"Largest difference of a prediction from its parts: {found.completeness_gap.max():.0e}")
 
 with plots.style():

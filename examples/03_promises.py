@@ -37,8 +37,8 @@ with plots.style():
         prices = est.predict(driven).reshape(len(shown), -1)
         rises = np.diff(prices) > 0
         print(f"{name}: rises somewhere for {rises.any(axis=1).sum()} of {len(shown)} cars")
-        proven = [words for words in certify(est).sentences() if "never rise when mileage rises" in words]
-        print(f"{name}: proven: {proven[0] if proven else 'no direction of mileage'}")
+        proven = certify(est).column("mileage")["monotone"]
+        print(f"{name}: {'proven that no prediction rises' if proven == -1 else 'no direction is proven'}")
         ax.plot(mileage, prices.T, color=plots.COLOURS[0], alpha=0.5, linewidth=1)
         rising = np.where(np.pad(rises, ((0, 0), (1, 0))) | np.pad(rises, ((0, 0), (0, 1))), prices, np.nan)
         ax.plot(mileage, rising.T, color=plots.COLOURS[1], linewidth=2)

@@ -26,10 +26,9 @@ print(
     f"The closest call is wine {closest.rows[wine]}: {closest.output[wine]} rather than "
     f"{closest.against[wine]}, by log-odds of {closest.prediction[wine]:.2f}"
 )
-for name in sorted(closest.columns, key=lambda name: -abs(closest.values[wine, closest.columns.index(name)]))[
-    :3
-]:
-    print(f"  {name}: {closest.values[wine, closest.columns.index(name)]:+.2f}")
+parts = closest[wine].to_frame().set_index("column")["contribution"]
+for name in parts.abs().nlargest(3).index:
+    print(f"  {name}: {parts[name]:+.2f}")
 
 plots.class_importance({name: explain(est, X_test, output=name) for name in est.classes_})
 save(args)

@@ -28,10 +28,8 @@ found = explain(est, days, method="shapley", background=days)
 contributions = pd.DataFrame(found.values, columns=found.columns)
 truth = pd.DataFrame({"day": of_day - of_day.mean(), "weather": of_weather - of_weather.mean()})
 for name in found.columns:
-    error = np.sqrt(((contributions[name] - truth[name]) ** 2).mean())
-    print(
-        f"{name}: contributions are {error:.1f} rentals off a truth that spreads by {truth[name].std():.0f}"
-    )
+    error, spread = (contributions[name] - truth[name]).std(), truth[name].std()
+    print(f"{name}: error of the contributions {error:.1f} rentals, spread of the truth {spread:.1f}")
 
 month = day.dt.to_period("M").dt.start_time
 with plots.style():
@@ -39,9 +37,7 @@ with plots.style():
     for ax, name, group in zip(axes, found.columns, (month, weather), strict=True):
         true, ours = truth[name].groupby(group).mean(), contributions[name].groupby(group).mean()
         order = true.index if name == "day" else true.sort_values().index
-        ax.plot(
-            order, true[order], "o", color=plots.COLOURS[4], fillstyle="none", markersize=10, label="truth"
-        )
+        ax.plot(order, true[order], "o", color="black", fillstyle="none", markersize=10, label="truth")
         ax.plot(order, ours[order], "o", color=plots.COLOURS[0], markersize=5, label="contribution")
         ax.set_title(name)
     axes[0].set_ylabel("effect on rentals (bicycles)")

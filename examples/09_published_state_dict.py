@@ -49,5 +49,5 @@ print(f"Largest difference from the module, which computes in single precision: 
 print("\n".join(certify(pencil).sentences()))
 
 ax = plots.spectrum(slice_spectrum(pencil, z.numpy(), "z0"))
-ax.plot(z[:, 0], target, ".", color="#D55E00", markersize=4, zorder=0)
+ax.plot(z[:, 0], target, ".", color=plots.COLOURS[1], markersize=4, zorder=0)
 save(args)

@@ -3,8 +3,8 @@
 Five equal masses hang in a row between six springs. The squared frequencies of their vibrations are the
 eigenvalues of a tridiagonal matrix that is linear in the stiffness of the springs: a spectral neuron whose
 latents are masses and whose bonds are springs. A fitted neuron, ``est.pencil_``, is read in the same way. In
-the picture of the slowest vibration the weight of a latent is how much its mass moves, and each line is what a
-spring adds.
+the picture of the slowest vibration the weight of a latent is how much its mass moves, and each line shows
+what a spring adds.
 """
 
 import numpy as np

@@ -33,16 +33,13 @@ reached = (slopes.max() - slopes.min()) / (proven["high"] - proven["low"])
 print(f"{beyond.to_numpy().sum()} of {slopes.size:,} slopes are outside of what is proven.")
 print(f"The attack reached from {reached.min():.0%} to {reached.max():.0%} of the width of the intervals.")
 
-order = proven["norm"].sort_values().index
+lines = proven.assign(least=slopes.min(), largest=slopes.max()).sort_values("norm")
 with plots.style():
-    figure, ax = plt.subplots(figsize=(7.2, plots.height(len(order))))
-    ax.hlines(
-        order, proven["low"][order], proven["high"][order], color="#C9D6DF", linewidth=11, label="proven"
-    )
-    ax.hlines(
-        order, slopes.min()[order], slopes.max()[order], color=plots.COLOURS[0], linewidth=4, label="found"
-    )
+    figure, ax = plt.subplots(figsize=(7.2, plots.height(len(lines))))
+    ax.hlines(lines.index, lines["low"], lines["high"], color="lightgrey", linewidth=11, label="proven")
+    found = lines["least"], lines["largest"]
+    ax.hlines(lines.index, *found, color=plots.COLOURS[0], linewidth=4, label="found")
     ax.axvline(0, color=plots.COLOURS[4], linewidth=0.8)
-    ax.set(xlabel="slope (progression per standard deviation)", ylabel="column")
+    ax.set_xlabel("slope (progression per standard deviation)")
     ax.legend(loc="lower right")
     save(args)

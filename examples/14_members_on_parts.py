@@ -39,14 +39,9 @@ print(f"Contributions deviate over the members by {deviation.mean():.2f} (mean o
 
 with plots.style():
     figure, ax = plt.subplots(figsize=(7.2, 3.6))
-    ax.plot(errors, np.arange(parts), "o", color=plots.COLOURS[0], label="a member, on its part")
+    ax.plot(errors, np.arange(parts) + 1, "o", color=plots.COLOURS[0], label="a member, on its part")
     ax.axvline(merged, color=plots.COLOURS[2], label="all merged")
     ax.axvline(1.0, color=plots.COLOURS[4], linestyle="--", label="noise of the target")
-    ax.set(
-        xlabel="error at held-out rows (RMSE)",
-        ylabel="part",
-        yticks=range(parts),
-        yticklabels=range(1, parts + 1),
-    )
+    ax.set(xlabel="error at held-out rows (RMSE)", ylabel="part")
     ax.legend()
     save(args)
