@@ -26,7 +26,7 @@ patient = explanation.prediction.argmax()
 strongest = abs(explanation.values[patient]).argmax()
 print(
     f"Patient {explanation.rows[patient]}: predicted {explanation.prediction[patient]:.1f}, "
-    f"most of it by {explanation.columns[strongest]} ({explanation.values[patient, strongest]:+.1f})"
+    f"most strongly moved by {explanation.columns[strongest]} ({explanation.values[patient, strongest]:+.1f})"
 )
 print(f"Largest difference of a prediction from its parts: {explanation.completeness_gap.max():.0e}")
 

@@ -36,8 +36,9 @@ for percent in off:
     sampled.append(est.predict(inside))
 low, attained_low, attained_high, high = np.array(lines).T
 print(f"Measurements off by up to {off[-1]:.0f} %: {found}")
-outside = ((np.array(sampled).T < low) | (np.array(sampled).T > high)).sum()
-print(f"Of {200 * len(off):,} random patients in the boxes, {outside} are outside of the proven range.")
+values = np.array(sampled).T
+outside = ((values < low) | (values > high)).sum()
+print(f"Of {values.size:,} random patients in the boxes, {outside} are outside of the proven range.")
 print(f"In the largest box they span {np.ptp(sampled[-1]) / (high[-1] - low[-1]):.0%} of the proven range.")
 
 with plots.style():
