@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from _gallery import arguments, save
 from matplotlib import pyplot as plt
-from matplotlib.dates import ConciseDateFormatter
+from matplotlib.dates import ConciseDateFormatter, MonthLocator
 
 from spectral_interp import SpectralRegressor, explain, plots
 
@@ -41,6 +41,7 @@ with plots.style():
         ax.plot(order, ours[order], "o", color=plots.COLOURS[0], markersize=5, label="contribution")
         ax.set_title(name)
     axes[0].set_ylabel("effect on rentals (bicycles)")
+    axes[0].xaxis.set_major_locator(MonthLocator([1, 7]))
     axes[0].xaxis.set_major_formatter(ConciseDateFormatter(axes[0].xaxis.get_major_locator()))
     axes[1].legend(loc="lower right")
     save(args)

@@ -2,8 +2,8 @@
 
 The module below is that of the articles *Eigenvalues as models*: two linear layers make a tridiagonal
 matrix, and the prediction is one of its eigenvalues. ``from_state_dict`` reads its weights. The picture shows
-all eigenvalues along the input: the predicted one bends where it comes close to another. Dots are
-the training rows.
+all eigenvalues along the input: the predicted one bends where it comes close to another.
+Dots are the training rows.
 """
 
 import numpy as np

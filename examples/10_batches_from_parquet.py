@@ -1,8 +1,8 @@
 """Explain a table that does not fit into memory: Parquet in, Arrow batches out, one summary.
 
-A file of made-up machine readings is explained group by group; no more than one group is in memory. Every
-batch of results could be written or sent on. A ``Summary`` adds up what all rows show together. The picture
-is drawn from the summary alone: mean contributions along each column.
+A file of made-up machine readings is read and explained 50,000 rows at a time, so that memory does not grow
+with the file. Every batch of results could be written or sent on. A ``Summary`` adds up what all rows show
+together. The picture is drawn from the summary alone: mean contributions along each column.
 """
 
 import tempfile

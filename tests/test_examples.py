@@ -142,9 +142,11 @@ def test_example(tmp_path, monkeypatch, capsys, districts, name):
     monkeypatch.syspath_prepend(FOLDER)
     options = ["--data", str(districts)] if name == "02_housing" else []
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(tmp_path / "out"), *options])
+    state = np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         left = runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    np.random.set_state(state)  # noqa: NPY002
     plt.close("all")
     assert len(capsys.readouterr().out.splitlines()) >= 3
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{name}.png"]
