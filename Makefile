@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test faults lint figures clean
+.PHONY: demo test faults lint figures gallery clean
 
 demo: .venv/installed
 	$(BIN)/python -m spectral_interp.train diabetes --form single --out model.pt
@@ -50,6 +50,14 @@ figures: .venv/installed-peers
 	for study in promises provability; do \
 	    $(BIN)/python analyses/$$study.py $(HOUSING) $(TABLES) || exit 1; done
 	$(BIN)/python analyses/benchmarks.py
+
+# 02_housing downloads California housing; without a network: make gallery DISTRICTS="--data A.csv"
+DISTRICTS ?=
+
+gallery: .venv/installed
+	for example in examples/[0-9]*.py; do \
+	    case $$example in *housing*) data="$(DISTRICTS)";; *) data=;; esac; \
+	    $(BIN)/python $$example $$data --out examples/images || exit 1; done
 
 clean:
 	rm -rf .venv model.pt model-analysis
