@@ -158,9 +158,11 @@ def begun(table):
         states.append(state)
         raise StoppedError
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(StoppedError):
+    est = SpectralRegressor(form="sum", members=1, random_state=0)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(artifact, "write", stop)
-        SpectralRegressor(form="sum", members=1, random_state=0).fit(X, y, checkpoint="run.pt", every=2)
+        with pytest.raises(StoppedError):
+            est.fit(X, y, checkpoint="run.pt", every=2)
     return X, y, states[0]
 
 
