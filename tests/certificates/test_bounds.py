@@ -247,7 +247,7 @@ def test_the_range_of_contributions_is_attained_by_one_latent():
 
 
 def test_contributions_of_a_method_without_a_proof_have_no_range(random_pencil):
-    with pytest.raises(ValueError, match="expected method to be one of .*; got 'lime'"):
+    with pytest.raises(ValueError, match=r"expected method to be one of .*; got 'lime'"):
         certify(random_pencil(2, 3)).contribution_range("z0", [0.0], method="lime")
 
 
