@@ -204,7 +204,7 @@ def attempt_all(make_trials, folder):
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
-    """Return the originals, each loaded once: Numba loads kernels from pickles of its own at the first use."""
+    """Return the originals, each loaded once: Numba loads kernels from pickles of its own when first used."""
     folder = tmp_path_factory.mktemp("originals")
     found = hostile.originals(folder)
     for original in found:
