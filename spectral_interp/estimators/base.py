@@ -203,8 +203,9 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
     ) -> Self:
         """Fit the model on rows that are encoded, or on those that they are a sample of."""
         fit = FITS[self.form] if like is None else partial(fit_like, like=like)
-        with one_thread():
-            fitted = fit(self, data, saving(identity_of(self, data)))
+        saved = saving(identity_of(self, data))
+        with one_thread(), saved.naming_the_checkpoint():
+            fitted = fit(self, data, saved)
         self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
         self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
         self.rungs_ = rungs_of(self, fitted.rungs, data)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from ..training.loop import best_start, epochs
 from ..training.partition import Partition, fingerprints
 from ..training.run import SomeRows
 from ..training.selection import RUNGS, SumFit, fit_sum, options_for
-from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
+from ..training.stages import StateError, Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..training.sums import SumOptions, SumRun
 from ..view import Axis, Pair
 from . import single
@@ -74,6 +75,26 @@ class Saving:
         if self.checkpoint is not None:
             self.parts[name], part.changed = part, self._write
         return part
+
+    @contextmanager
+    def naming_the_checkpoint(self) -> Iterator[None]:
+        """Name the checkpoint that a fit goes on from in errors that it may have caused.
+
+        Raises
+        ------
+        ValueError
+            In place of :class:`StateError` and of FloatingPointError, where there is a checkpoint.
+        """
+        try:
+            yield
+        except (StateError, FloatingPointError) as error:
+            if self.resume is None:
+                raise
+            if isinstance(error, StateError):
+                raise artifact.damaged(self.resume, artifact.CHECKPOINT, error) from error
+            raise ValueError(
+                f"{error}, or the checkpoint {self.resume} is damaged: start without it"
+            ) from error
 
     def _write(self) -> None:
         state = {name: part.state() for name, part in self.parts.items()}

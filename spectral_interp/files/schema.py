@@ -41,6 +41,9 @@ MOST_FINGERPRINTS = 2**20
 MAX_WEIGHT = 1e150
 """Magnitude of a weight or a target; the squares of larger ones, in certificates and errors, overflow."""
 
+MAX_STANDARDISED = 1e12
+"""Magnitude of a weight of a sum in training, whose targets are standardised: in any unit it fits float32."""
+
 SUM_SLACK = 1e-9
 """How far shares may miss 1: rounding, and no more, or what is proven of a change of level would not hold."""
 
@@ -268,10 +271,11 @@ _RUN = record(
     }
 )
 
-_LANES = tensor(float32, axes=(4,), most=FINITE)
+_LANES = tensor(float32, axes=(4,), most=MAX_STANDARDISED)
+_MOMENTS = tensor(float32, axes=(4,), most=FINITE)
 _MEMBER_EPOCHS = list_of(record(_EPOCH | {"validation_loss": _NUMBER_OR_NAN}))
 
-_MEMBER = {name: _LANES for name in ("weights", "average", "mean", "square")} | {"steps": integer(0)}
+_MEMBER = {"weights": _LANES, "average": _LANES, "mean": _MOMENTS, "square": _MOMENTS, "steps": integer(0)}
 _FACTORS = {"factors": tensor(float32, axes=(5,), most=FINITE)}
 _NEURON = {"weights": _STATE, "average": _STATE, "moments": tensor(float64, axes=(2,)), "steps": integer(0)}
 

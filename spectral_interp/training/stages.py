@@ -127,6 +127,10 @@ def prune(module: nn.Module, rows: Rows, options: Options) -> None:
             module.load_state_dict(before)
 
 
+class StateError(ValueError):
+    """A recorded state is none of the fit that it is recorded of."""
+
+
 class _StoppedError(Exception):
     """A fit ends because one beside it has failed."""
 
@@ -156,16 +160,27 @@ class Tape:
     _stopped: bool = False
 
     def play(self, name: str, run: Any, held: Any = None) -> Any:
-        """Train a fit to its end, or set it to what the tape has of it, and return it."""
+        """Train a fit to its end, or set it to what the tape has of it, and return it.
+
+        Raises
+        ------
+        StateError
+            If that is of another fit.
+        FloatingPointError
+            If a loss is not finite.
+        """
         with self._lock:
             result, state = self.finished.get(name), self.running.get(name)
-        if result is not None:
-            if held is None and "average" not in result:
-                raise ValueError(f"expected the weights of the fit {name!r}; got none")
-            run.finish(result)
-            return run
-        if state is not None:
-            run.load_state(state)
+        if result is not None and held is None and "average" not in result:
+            raise StateError(f"expected the weights of the fit {name!r}; got none")
+        try:
+            if result is not None:
+                run.finish(result)
+                return run
+            if state is not None:
+                run.load_state(state)
+        except ValueError as error:
+            raise StateError(f"fit {name!r}: {error}") from error
         for event in run.epochs(held):
             self._note(name, run, event)
         if run.options.norm_penalty:

@@ -246,6 +246,11 @@ def test_the_range_of_contributions_is_attained_by_one_latent():
             np.testing.assert_allclose(end, slope * values, rtol=1e-14)
 
 
+def test_contributions_of_a_method_without_a_proof_have_no_range(random_pencil):
+    with pytest.raises(ValueError, match=r"expected method to be one of .*; got 'lime'"):
+        certify(random_pencil(2, 3)).contribution_range("z0", [0.0], method="lime")
+
+
 def test_rows_one_by_one(random_pencil, rng):
     pencil, z = random_pencil(3, 5), rng.normal(size=(10, 3))
     whole = certify(pencil, z)
