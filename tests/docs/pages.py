@@ -1,0 +1,111 @@
+"""The pages of the documentation: their blocks, headings and links, and how their examples run."""
+
+import importlib.util
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from spectral_interp._common.caching import cached_property
+from spectral_interp.commands import start
+
+ROOT = Path(__file__).parents[2]
+NOT_RUN = ("cd ", "git ", "make ", "pip ", "python -m pip ", "python -m venv ")
+"""Commands of a newcomer that the tests do not run."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text, and the line of the page where the text begins."""
+
+    language: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of Markdown."""
+
+    path: Path
+
+    @property
+    def name(self):
+        return self.path.relative_to(ROOT).as_posix()
+
+    @cached_property
+    def text(self):
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def blocks(self):
+        found = re.finditer(r"^```(\w*)\n(.*?)^```$", self.text, re.M | re.S)
+        return [Block(one[1], one[2], self.text[: one.start(2)].count("\n") + 1) for one in found]
+
+    @cached_property
+    def prose(self):
+        """The text without its fenced blocks."""
+        return re.sub(r"^```.*?^```$", "", self.text, flags=re.M | re.S)
+
+    @cached_property
+    def anchors(self):
+        """The anchors of the headings, as GitHub makes them."""
+        found = []
+        for heading in re.findall(r"^#+ (.+)$", self.prose, re.M):
+            shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+            slug = re.sub(r"[^\w\- ]", "", shown.strip().lower()).replace(" ", "-")
+            found.append(f"{slug}-{found.count(slug)}" if slug in found else slug)
+        return found
+
+    @cached_property
+    def links(self):
+        """The targets of links and pictures that are no addresses."""
+        prose = re.sub(r"`[^`\n]+`", "", self.prose)
+        found = re.findall(r"\]\(\s*([^)\s]+)[^)]*\)", prose)
+        return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+def run_page(page, folder):
+    """Run the examples of a page in an empty folder, in order, and return the names they define."""
+    names = {"__name__": "documented"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(start, "prepare", lambda: None)
+        for block in page.blocks:
+            if block.language == "python":
+                run_python(block, page, names)
+            elif block.language == "sh":
+                for command in commands(block):
+                    run_command(command, page, patch)
+    return names
+
+
+def run_python(block, page, names):
+    """Run a block of Python; one that begins with ``# needs NAME`` only where that is installed."""
+    needed = re.match(r"# needs (\w+)", block.text)
+    if needed is None or importlib.util.find_spec(needed[1]) is not None:
+        lines = "\n" * (block.line - 1) + block.text  # so that tracebacks name the line of the page
+        exec(compile(lines, str(page.path), "exec"), names)
+
+
+def commands(block):
+    """Return the commands of a block, each on one line."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+
+
+def run_command(command, page, patch):
+    """Run a command line in this process; ``# status N`` says which status other than 0 it ends with."""
+    if f"{command} ".startswith(NOT_RUN):
+        return
+    words = shlex.split(command, comments=True)
+    module = re.fullmatch(r"python -m spectral_interp\.(train|analyze)", " ".join(words[:3]))
+    assert module or words[0] == "spectral-interp", f"{page.name}: expected a command of ours; got {command}"
+    patch.setattr(sys, "argv", words[2:] if module else words)
+    with pytest.raises(SystemExit) as stop:
+        start.module(module[1]) if module else start.script()
+    expected = re.search(r"# status (\d+)$", command)
+    assert stop.value.code == (int(expected[1]) if expected else 0), f"{page.name}: {command}"
