@@ -4,13 +4,17 @@ import importlib.util
 import re
 import shlex
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from spectral_interp._common.caching import cached_property
 from spectral_interp.commands import start
+from spectral_interp.report import writing
+from tests.conftest import undrawn, with_few_boxes
 
 ROOT = Path(__file__).parents[2]
 NOT_RUN = ("cd ", "git ", "make ", "pip ", "python -m pip ", "python -m venv ")
@@ -69,17 +73,27 @@ class Page:
 
 
 def run_page(page, folder):
-    """Run the examples of a page in an empty folder, in order, and return the names they define."""
-    names = {"__name__": "documented"}
+    """Run the examples of a page in an empty folder, in order, and return the names they define.
+
+    Figures are not drawn and proofs are short, as these take most of the time of an analysis. A block of
+    text below an example has lines of what the example printed, but for its numbers.
+    """
+    names, printed = {"__name__": "documented"}, ""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(start, "prepare", lambda: None)
+        patch.setattr(writing, "draw_figure", undrawn)
+        with_few_boxes(patch)
         for block in page.blocks:
-            if block.language == "python":
-                run_python(block, page, names)
-            elif block.language == "sh":
-                for command in commands(block):
-                    run_command(command, page, patch)
+            if block.language == "text":
+                check_printed(block, printed, page)
+            with redirect_stdout(StringIO()) as output, redirect_stderr(output):
+                if block.language == "python":
+                    run_python(block, page, names)
+                elif block.language == "sh":
+                    for command in commands(block):
+                        run_command(command, page, patch)
+            printed = output.getvalue()
     return names
 
 
@@ -99,7 +113,7 @@ def commands(block):
 
 def run_command(command, page, patch):
     """Run a command line in this process; ``# status N`` says which status other than 0 it ends with."""
-    if f"{command} ".startswith(NOT_RUN):
+    if command.startswith(NOT_RUN):
         return
     words = shlex.split(command, comments=True)
     module = re.fullmatch(r"python -m spectral_interp\.(train|analyze)", " ".join(words[:3]))
@@ -109,3 +123,15 @@ def run_command(command, page, patch):
         start.module(module[1]) if module else start.script()
     expected = re.search(r"# status (\d+)$", command)
     assert stop.value.code == (int(expected[1]) if expected else 0), f"{page.name}: {command}"
+
+
+def check_printed(block, printed, page):
+    """Compare lines of a block with what was printed, if anything was; … stands for what is left out."""
+    found = without_numbers(printed)
+    for line in block.text.splitlines() if printed else ():
+        for part in without_numbers(line).split("…"):
+            assert part in found, f"{page.name}: expected {line!r} in what the example prints; got\n{printed}"
+
+
+def without_numbers(text):
+    return " ".join(re.sub(r"[-−]?\d[\d,.]*(e[-−]?\d+)?", "0", text).split())
