@@ -14,7 +14,7 @@ import pytest
 from spectral_interp._common.caching import cached_property
 from spectral_interp.commands import start
 from spectral_interp.report import writing
-from tests.conftest import undrawn, with_few_boxes
+from tests.conftest import undrawn, with_few_boxes, with_few_kernels
 
 ROOT = Path(__file__).parents[2]
 NOT_RUN = ("cd ", "git ", "make ", "pip ", "python -m pip ", "python -m venv ")
@@ -75,7 +75,7 @@ class Page:
 def run_page(page, folder):
     """Run the examples of a page in an empty folder, in order, and return the names they define.
 
-    Figures are not drawn and proofs are short, as these take most of the time of an analysis. A block of
+    Figures of analyses are not drawn, proofs are short and few kernels compiled, as these take most of the time. A block of
     text below an example has lines of what the example printed, but for its numbers.
     """
     names, printed = {"__name__": "documented"}, ""
@@ -84,6 +84,7 @@ def run_page(page, folder):
         patch.setattr(start, "prepare", lambda: None)
         patch.setattr(writing, "draw_figure", undrawn)
         with_few_boxes(patch)
+        with_few_kernels(patch)
         for block in page.blocks:
             if block.language == "text":
                 check_printed(block, printed, page)
