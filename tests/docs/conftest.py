@@ -2,7 +2,7 @@ from functools import cache
 
 import pytest
 
-from tests.docs.pages import run_page
+from tests.docs.running import run_page
 
 
 @pytest.fixture(scope="session")
