@@ -123,13 +123,16 @@ def few_kernels(request, monkeypatch):
 
     All other orders get the kernel of large ones; the long form has those of all orders.
     """
-    if request.config.getoption("--long"):
-        return
+    if not request.config.getoption("--long"):
+        with_few_kernels(monkeypatch)
+
+
+def with_few_kernels(patch):
     from spectral_interp.eigen.small import order_of
     from spectral_interp.pencil import coalitions, paths
 
     for module in (coalitions, paths):
-        monkeypatch.setattr(module, "order_of", lambda d: order_of(d) if d in (3, 5) else d)
+        patch.setattr(module, "order_of", lambda d: order_of(d) if d in (3, 5) else d)
 
 
 def undrawn(draw, height, formats):

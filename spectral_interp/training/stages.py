@@ -83,14 +83,22 @@ def identified(path: Path, identity: dict[str, Any], *parts: str) -> dict[str, A
     """
     state = artifact.read(path, kind=artifact.CHECKPOINT)
     for key, value in identity.items():
-        if state["identity"].get(key) != value:
+        if (found := state["identity"].get(key)) != value:
             raise ValueError(
                 f"expected a checkpoint of the same run in {path}; got another {key}: "
-                f"{reprlib.repr(state['identity'].get(key))} instead of {value!r}; start without it"
+                f"{_difference(found, value)}; start without it"
             )
     if not state.keys() & set(parts):
         raise ValueError(f"expected a checkpoint of the same form in {path}; got another; start without it")
     return state
+
+
+def _difference(found: Any, value: Any) -> str:
+    """Return in words where what a checkpoint holds differs: of options, those that do."""
+    if not (isinstance(found, dict) and isinstance(value, dict)):
+        return f"{reprlib.repr(found)} instead of {value!r}"
+    names = sorted(name for name in found.keys() | value.keys() if found.get(name) != value.get(name))
+    return ", ".join(f"{name} {found.get(name)!r} instead of {value.get(name)!r}" for name in names)
 
 
 def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
