@@ -12,37 +12,22 @@ README = Page(ROOT / "README.md")
 PAGES = [README, *map(Page, sorted((ROOT / "docs").glob("*.md")))]
 LINKING = sorted({*PAGES, *map(Page, ROOT.glob("*.md")), *map(Page, ROOT.glob("examples/*.md"))}, key=str)
 
-README_IS_LONG = True
-"""Until README.md is the short one, it may have any length, and of its Python only the imports run."""
-
 MAX_LINES = {"README.md": 150}
 """Maximum number of lines of a page; of others 300."""
-
-AWAITED = {f"docs/{name}.md" for name in ("benchmarks", "certificates", "figures")}
-"""Pages that others refer to and that are still to come."""
 
 
 def of_pages(pages):
     return pytest.mark.parametrize("page", pages, ids=lambda page: page.name)
 
 
-@of_pages([page for page in PAGES if not (page == README and README_IS_LONG)])
+@of_pages(PAGES)
 def test_examples_run(page, ran):
     ran(page)
 
 
-@pytest.mark.skipif(not README_IS_LONG, reason="its examples run")
-def test_imports_of_the_readme():
-    lines = re.findall(r"^(?:from spectral_interp|import spectral_interp).*", README.text, re.M)
-    assert lines
-    for line in lines:
-        exec(line, {})
-
-
 @of_pages(PAGES)
 def test_length(page):
-    if not (page == README and README_IS_LONG):
-        assert page.text.count("\n") <= MAX_LINES.get(page.name, 300)
+    assert page.text.count("\n") <= MAX_LINES.get(page.name, 300)
 
 
 @of_pages(LINKING)
@@ -50,8 +35,6 @@ def test_links_lead_to_files_and_headings(page):
     for link in page.links:
         file, _, anchor = link.partition("#")
         path = (page.path.parent / file).resolve() if file else page.path
-        if path.is_relative_to(ROOT) and path.relative_to(ROOT).as_posix() in AWAITED and not path.exists():
-            continue
         assert path.is_relative_to(ROOT), f"{link} leads out of the repository"
         assert path.exists(), f"{link} leads to no file"
         if anchor:
