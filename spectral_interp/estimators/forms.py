@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from .._common.arrays import FloatArray
-from .._common.memory import check_memory
+from .._common.memory import check_memory, chunks
 from ..files import artifact
 from ..models.constraints import lifted
 from ..models.sums import SumSpectral
@@ -23,11 +23,11 @@ from ..pencil.structures import Tridiagonal
 from ..streams.blocks import Blocks
 from ..streams.passes import Neuron, Passes, Sums, passes_of
 from ..streams.sample import SAMPLE_ROWS
-from ..training import Epoch, Run, TrainingRows
+from ..training import Epoch, Run
 from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
-from ..training.partition import Partition, fingerprints
-from ..training.run import SomeRows
+from ..training.partition import Partition
+from ..training.run import EncodedRows, SomeRows
 from ..training.selection import RUNGS, SumFit, fit_sum, options_for
 from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..training.sums import SumOptions, SumRun
@@ -106,14 +106,17 @@ def identity_of(est: Any, data: Partition) -> dict[str, Any]:
     apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(est, name)}
     options = {k: plain(v) for k, v in est.get_params().items() if k not in apart}
     digest = hashlib.sha256()
-    for column in data.table:
-        digest.update(np.ascontiguousarray(column).data)
+    for some in chunks(data.table.shape[0]):
+        digest.update(data.table.take(some).z.data)
+    digest.update(data.table.y.data)
+    digest.update(data.table.weight.data)
     found = {"task": est._task, "seed": est.seed_, "options": options, "table": digest.hexdigest()}
     return found if data.whole is None else {**found, "whole table": data.whole.identity}
 
 
 def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit one neuron."""
+    data = data.with_features()
     if data.whole is not None:
         return _stream_single(est, data, saving)
     runs = single.begun(est, data.train)
@@ -221,12 +224,12 @@ def _rung(loss: float, parameters: int, last: int) -> dict[str, Any]:
     return {"rung": SINGLE, "loss": loss, "parameters": parameters, "epochs": last}
 
 
-def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> Run:
+def _held_out(est: Any, table: EncodedRows, kept: Any, held: Any) -> Run:
     """Return a run of one neuron, validated on held-out rows.
 
     It is trained on at most :data:`TRIED_ROWS` rows: one neuron hardly gains from more.
     """
-    return single.trained(est, SomeRows(table, _few(est, kept)), SomeRows(table, held))
+    return single.trained(est, table.take(_few(est, kept)), table.take(held))
 
 
 def _few(est: Any, kept: Any) -> Any:
@@ -254,10 +257,9 @@ def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit
 
         tape.progress = show
         return fit_sum(
-            est.encoder_.axes,
-            *data.table,
+            data.table,
             loss=est._loss,
-            groups=fingerprints(data.table.z),
+            groups=data.groups,
             seed=est.seed_,
             rungs=RUNGS,
             members=est.members,

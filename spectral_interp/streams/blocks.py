@@ -19,6 +19,7 @@ from ..files.schema import MOST_FINGERPRINTS
 from ..files.staging import check_place, locked, replace_file
 from ..training import TrainingRows
 from ..training.partition import Fingerprints, fingerprints
+from ..training.run import EncodedRows
 from ..view import Axis
 from ..view.hats import features
 
@@ -92,9 +93,8 @@ class Blocks:
     def read(self, place: int) -> TrainingRows:
         """Return the rows of a block: features (n, p), standardised targets, and weights with a mean of 1."""
         rows = np.load(_file(self.folder, place))
-        z = features(self.axes, (), rows[:, :-2].T, len(rows))
-        y = (rows[:, -2] - self.center) / self.scale
-        return TrainingRows(z, y, rows[:, -1] * self.n_rows / self.weight)
+        y, weight = (rows[:, -2] - self.center) / self.scale, rows[:, -1] * self.n_rows / self.weight
+        return EncodedRows(self.axes, rows[:, :-2], y, weight).take(slice(None))
 
 
 def rows_of_block(n_features: int, n_columns: int) -> int:

@@ -22,7 +22,7 @@ from ..eigen.engine import allowed_threads
 from ..training import Epoch, Run, TrainingRows
 from ..training.inputs import Inputs
 from ..training.loop import mean_loss, visit
-from ..training.run import one_cycle
+from ..training.run import EncodedRows, one_cycle
 from ..training.sums import SparseTable, SumOptions, SumRun, events_of
 from ..training.sums import mean_loss as mean_loss_of_sum
 from .blocks import Blocks
@@ -213,8 +213,8 @@ class Sums:
     rates: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        none = np.empty((0, sum(axis.plain.n_features for axis in self.inputs.axes)))
-        table = SparseTable(self.inputs.sparse(none), np.empty(0), np.empty(0))
+        axes, none = tuple(axis.plain for axis in self.inputs.axes), np.empty(0)
+        table = SparseTable.of(self.inputs, EncodedRows(axes, np.empty((0, len(axes))), none, none))
         self.runs = [SumRun.start(self.inputs, self.options, table, seed) for seed in self.seeds]
 
     @property
@@ -229,7 +229,7 @@ class Sums:
 
     def block(self, rows: TrainingRows) -> SparseTable:
         """Return rows as the inputs see them."""
-        return SparseTable(self.inputs.sparse(rows.z), rows.y, rows.weight)
+        return SparseTable.of(self.inputs, rows)
 
     def start(self, rates: FloatArray) -> None:
         """Take the step sizes of all passes."""

@@ -17,6 +17,7 @@ from ..view import Axis, HatsAxis, Pair, Promise
 from ..view.hats import segments
 from .chains import Chain, Chains
 from .neurons import SparseRows
+from .run import Rows
 
 LEAST_DISTANCE = 1e-3
 """Of two knots, in standard deviations."""
@@ -122,17 +123,16 @@ class Inputs:
             [*(axis.offset for axis in self.axes), *(np.zeros(len(p.knots)) for p in self.pairs)]
         )
 
-    def sparse(self, z: FloatArray, rows: IntArray | None = None) -> SparseRows:
-        """Return rows, by default all, from the features of the plain axes, (n, p): some at a time."""
-        n = len(z) if rows is None else len(rows)
-        parts = [some if rows is None else rows[some] for some in chunks(n)]
-        widths = np.max([self._widths(z[part]) for part in parts], axis=0)
+    def sparse(self, rows: Rows) -> SparseRows:
+        """Return rows that have the features of the plain axes, some at a time."""
+        n = rows.shape[0]
+        widths = np.max([self._widths(rows.take(some).z) for some in chunks(n)], axis=0)
         segments = len(self.runs)
         kind = np.uint16 if self.n_features < 2**16 else np.int32
         shape = n, segments + int(widths.sum())
         places, shares = np.empty(shape, dtype=kind), np.empty(shape, dtype=np.float32)
-        for some, part in zip(chunks(n), parts, strict=True):
-            own = z[part]
+        for some in chunks(n):
+            own = rows.take(some).z
             columns = chain(self._segments(own), self._entries(own, widths))
             for q, (place, share) in enumerate(columns):
                 places[some, q], shares[some, q] = place, share

@@ -39,7 +39,7 @@ from .neurons import (
     scatter,
     slopes,
 )
-from .run import RECENCY, Epoch, one_cycle
+from .run import RECENCY, Epoch, Rows, one_cycle
 
 LEAST_WEIGHT = 1e-30
 """Of a row, in units of the mean: smaller ones would vanish in float32."""
@@ -60,6 +60,11 @@ class SparseTable(NamedTuple):
     rows: SparseRows
     y: FloatArray
     weight: FloatArray
+
+    @classmethod
+    def of(cls, inputs: Inputs, rows: Rows) -> SparseTable:
+        """Return rows that have the features of the plain axes, as the inputs see them."""
+        return cls(inputs.sparse(rows), rows.y, rows.weight)
 
     def take(self, places: Any) -> SparseTable:
         """Return some of the rows."""
