@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -163,7 +164,8 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         frame, targets, weight = frame[weight > 0], targets[weight > 0], weight[weight > 0]
         how = made_by(count_of(weight))
         data = self._prepared(*distinct(frame, self._encode_targets(targets), weight), names, like)
-        del frame  # training needs memory
+        del frame, targets, weight  # training needs memory
+        pa.default_memory_pool().release_unused()
         return self._trained(data, how, partial(Saving, checkpoint, every, resume), like)
 
     def _checked(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, tuple[str, ...]]:

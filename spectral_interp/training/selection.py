@@ -59,6 +59,9 @@ DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
 """With more rows, or more than two classes, only the first decay is tried; with fewer rows of two classes the
 last one comes first."""
 
+SIDE_BY_SIDE_ROWS = 300_000
+"""With more rows, the form with the most inputs is tried after the others: their rows would be held at once."""
+
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
 Trainer = Callable[[Inputs, SumOptions, Sequence[int]], Sequence[SumRun]]
@@ -151,6 +154,7 @@ def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]
         sizes = np.bincount(inputs.owners, weights=np.abs(run.average[:, 1:]).mean(axis=(0, 2, 3)))
         numbers = sorted(sorted(numbers, key=lambda i: -sizes[i])[:MOST_PAIRED])
     scores, found = Scores(run, recipe.seed), []
+    del run  # with its rows
     for i, j in itertools.combinations(numbers, 2):
         for sign in (-1.0, 1.0):
             asked, (pair, u) = inputs.signs(i, j, sign), _pair(recipe, i, j, sign, count)
@@ -418,8 +422,13 @@ def _held_out_curves(
         run = SumRun.start(inputs, recipe.decaying(decay), kept, seed)
         return recipe.tape.play(f"{name}, decay {decay:g}, {number + 1}", run, held).history
 
-    jobs = itertools.product(candidates, recipe.decays, range(len(splits)))
-    found = iter(recipe.tape.side_by_side(fit, jobs))
+    names = list(candidates)
+    last = len(names) - (len(weight) > SIDE_BY_SIDE_ROWS)
+    results: list[list[Epoch]] = []
+    for some in (names[:last], names[last:]):
+        jobs = itertools.product(some, recipe.decays, range(len(splits)))
+        results += recipe.tape.side_by_side(fit, jobs)
+    found = iter(results)
     share = np.array([weight[held].sum() for _, held in splits])
     return {
         name: {decay: _mean_curve([next(found) for _ in splits], share) for decay in recipe.decays}

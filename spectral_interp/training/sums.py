@@ -327,8 +327,7 @@ class SumRun:
         out = _aligned((n, *self.average.shape[:1], *self.average.shape[2:]))
         warm = _unknown(n, len(self.average))
         y, order, loss = self.table.y.astype(np.float32), order_of(options.dim), CODES[options.loss]
-        rows = np.arange(n)
-        table = (*self.table.rows, rows, y, self.row_weights)
+        table = (*self.table.rows, np.arange(n), y, self.row_weights)
         slopes(self.average, *table, options.k, order, warm, loss, options.outputs, out)
         return out
 
