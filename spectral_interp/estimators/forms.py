@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from .._common.arrays import FloatArray
 from .._common.memory import check_memory, chunks
+from ..eigen.lanes import LANES
 from ..files import artifact
 from ..models.constraints import lifted
 from ..models.sums import SumSpectral
@@ -188,17 +189,24 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
 
 
-ROOM = {"single": 80, "sum": 460, "auto": 460}
-"""Bytes of a row in a fit, beside twice its features, as measured with 12 columns."""
+def bytes_of_row(form: str, axes: Sequence[Axis], outputs: int) -> int:
+    """Return the bytes of a row in a fit, as measured with 10⁶ rows of 12 columns and two threads.
+
+    One neuron holds coordinates and features. A sum holds coordinates, places and shares of inputs, and for
+    two fits side by side the eigenvalues that they start from.
+    """
+    single = 16 * len(axes) + 8 * sum(axis.n_features for axis in axes) + 50
+    together = 16 * len(axes) + 2 * 4 * LANES * outputs + 170
+    return {"single": single, "sum": together, "auto": max(single, together)}[form]
 
 
-def check_room(form: str, n: int, p: int) -> None:
-    """Raise MemoryError if a fit of n rows and p features needs more memory than there is."""
-    needed = n * (2 * 8 * p + ROOM[form])
+def check_room(form: str, n: int, axes: Sequence[Axis], outputs: int) -> None:
+    """Raise MemoryError if a fit of n rows with these columns needs more memory than there is."""
+    features = sum(axis.n_features for axis in axes)
     instead = ", or with fit_batches" if n > SAMPLE_ROWS else ""
     check_memory(
-        needed,
-        f"training on {n:,} rows × {p:,} features",
+        n * bytes_of_row(form, axes, outputs),
+        f"training on {n:,} rows × {features:,} features",
         f"train on fewer rows or columns{instead}",
     )
 

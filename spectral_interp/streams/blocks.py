@@ -59,8 +59,8 @@ class Blocks:
         Sum of the weights.
     n_dealt : int
         Number of rows, those that repeat included.
-    held : TrainingRows
-        Features of the axes, standardised targets and weights of the rows held out.
+    held : EncodedRows
+        The rows held out, their targets standardised.
     verbose : bool
         Whether passes show a progress bar (on a terminal only).
     """
@@ -73,7 +73,7 @@ class Blocks:
     sizes: tuple[int, ...]
     weight: float
     n_dealt: int
-    held: TrainingRows
+    held: EncodedRows
     verbose: bool = False
 
     def __len__(self) -> int:

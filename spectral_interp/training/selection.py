@@ -60,7 +60,7 @@ DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
 last one comes first."""
 
 SIDE_BY_SIDE_ROWS = 300_000
-"""With more rows, the form with the most inputs is tried after the others: their rows would be held at once."""
+"""With more rows, the form with the most inputs is tried after the others, so that its rows are held alone."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
