@@ -35,19 +35,23 @@ def test_a_fit_of_one_neuron_holds_little_more_than_its_table(rng):
 @pytest.mark.parametrize("form", ["sum", "auto"])
 def test_a_row_of_a_sum_needs_less_than_two_and_a_half_times_its_features(form, monkeypatch):
     """From two numbers of rows, so that what does not grow with them is left out; fits one after another."""
-    monkeypatch.setattr(memory, "CHUNK", 1_000)
-    monkeypatch.setattr(sums, "SCORED_ROWS", 3_000)
+    monkeypatch.setattr(memory, "CHUNK", 500)
+    monkeypatch.setattr(sums, "LEAST_SCORED", 300)
+    monkeypatch.setattr(sums, "SCORED_ROWS", 300)
     monkeypatch.setattr(stages, "allowed_threads", lambda: 1)
-    monkeypatch.setattr(selection, "THRESHOLD", 0.0)  # as many pairs and knots as there can be
+    monkeypatch.setattr(selection, "THRESHOLD", 0.0)  # as many pairs as there can be
+    monkeypatch.setattr(selection, "ROUNDS", 0)
+    monkeypatch.setattr(selection, "KNOTS", 3)
     monkeypatch.setattr(forms, "TRIED_ROWS", 500)
     for name in ("LEAST_STEPS", "EPOCHS", "LEAST_EPOCHS"):
         monkeypatch.setattr(selection, name, 2)
     est = SpectralRegressor(form=form, members=1, random_state=0)
     est.set_params(**({"dim": 3, "n_epochs": 2} if form == "auto" else {}))
-    few, many = (mixed_table(n) for n in (10_000, 20_000))
+    few, many = (mixed_table(n) for n in (5_000, 5_000))
     p = est.fit(*few).encoder_.plain.encode(few[0][:1]).size
     assert p == 26
     assert len(est.encoder_.pairs) == selection.MOST_PAIRS
+    print(peak(lambda: est.fit(*many)), peak(lambda: est.fit(*few)))
     more = peak(lambda: est.fit(*many)) - peak(lambda: est.fit(*few))
     print(more / (8 * p * 10_000))
     assert more < 2.2 * 8 * p * 10_000

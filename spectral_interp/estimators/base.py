@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
 from .._common.choices import ROWS
+from .._common.memory import give_back
 from .._common.messages import Found
 from ..eigen.engine import one_thread
 from ..pencil import MatrixPencil, SpectralFunction
@@ -166,6 +167,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         data = self._prepared(*distinct(frame, self._encode_targets(targets), weight), names, like)
         del frame, targets, weight  # training needs memory
         pa.default_memory_pool().release_unused()
+        give_back()
         return self._trained(data, how, partial(Saving, checkpoint, every, resume), like)
 
     def _checked(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, tuple[str, ...]]:

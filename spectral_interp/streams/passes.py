@@ -20,10 +20,10 @@ from tqdm import tqdm
 from .._common.arrays import FloatArray
 from ..eigen.engine import allowed_threads
 from ..training import Epoch, Run
-from ..training.inputs import Inputs
+from ..training.inputs import Inputs, SparseTable
 from ..training.loop import mean_loss, visit
 from ..training.run import EncodedRows, Rows, one_cycle
-from ..training.sums import SparseTable, SumOptions, SumRun, events_of
+from ..training.sums import SumOptions, SumRun, events_of
 from ..training.sums import mean_loss as mean_loss_of_sum
 from .blocks import Blocks
 

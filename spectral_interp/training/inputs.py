@@ -25,6 +25,9 @@ LEAST_DISTANCE = 1e-3
 FACTOR = 4
 """How much finer knots become."""
 
+LEAST_WEIGHT = 1e-30
+"""Of a row, in units of the mean: smaller ones would vanish in float32."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -179,6 +182,34 @@ class Inputs:
         entries = entries.transpose(1, 0, 2).copy()
         entries[0] += np.tensordot(self.offsets, entries[1:], axes=1)
         return entries.astype(np.float32).astype(np.float64) if rounded else entries
+
+
+@dataclass(frozen=True, eq=False)
+class SparseTable:
+    """Rows to train or to validate on: sparse features, targets (n,), weights (n,)."""
+
+    rows: SparseRows
+    y: FloatArray
+    weight: FloatArray
+
+    @classmethod
+    def of(cls, inputs: Inputs, rows: Rows) -> SparseTable:
+        """Return rows that have the features of the plain axes, as the inputs see them."""
+        return cls(inputs.sparse(rows), rows.y, rows.weight)
+
+    def take(self, places: Any) -> SparseTable:
+        """Return some of the rows."""
+        return SparseTable(self.rows.take(places), self.y[places], self.weight[places])
+
+    @cached_property
+    def targets(self) -> npt.NDArray[np.float32]:
+        """The targets as the kernels take them, for all fits on these rows."""
+        return self.y.astype(np.float32)
+
+    @cached_property
+    def row_weights(self) -> npt.NDArray[np.float32]:
+        """The weights with a mean of 1, as the kernels take them."""
+        return np.maximum(self.weight / self.weight.mean(), LEAST_WEIGHT).astype(np.float32)
 
 
 def _moved(start: int, found: tuple[IntArray, FloatArray]) -> tuple[IntArray, FloatArray]:

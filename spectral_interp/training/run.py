@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from .._common.arrays import FloatArray, IntArray
+from .._common.caching import cached_property
 from ..eigen.compiling import compiled
 from ..view import Axis
 from ..view.hats import features
@@ -104,7 +105,7 @@ class EncodedRows:
 
 @dataclass(frozen=True, eq=False)
 class SomeRows:
-    """Some rows of a table, which are gathered where they are asked for: no copy of them is kept.
+    """Some rows of a table, whose features are gathered where they are asked for: no copy of them is kept.
 
     Attributes
     ----------
@@ -132,12 +133,12 @@ class SomeRows:
         """Their features, (n, p)."""
         return self.take(slice(None)).z
 
-    @property
+    @cached_property
     def y(self) -> FloatArray:
         """Their targets, (n,)."""
         return self.table.y[self.places]
 
-    @property
+    @cached_property
     def weight(self) -> FloatArray:
         """Their weights, (n,)."""
         return self.table.weight[self.places]

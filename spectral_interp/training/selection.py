@@ -17,14 +17,14 @@ from scipy.special import xlogy
 
 from .._common.arrays import FloatArray, IntArray, check_finite
 from .._common.choices import FORM_TOLERANCE
-from .._common.memory import chunks
+from .._common.memory import chunks, give_back
 from ..view import Axis, HatsAxis, NumberAxis, Pair, Promise
-from .inputs import FACTOR, Inputs, finer, knots_of
+from .inputs import FACTOR, Inputs, SparseTable, finer, knots_of
 from .neurons import CODES
 from .partition import splits
 from .run import EncodedRows, Epoch, SomeRows, TrainingRows
 from .stages import Tape
-from .sums import Scores, SparseTable, SumOptions, SumRun
+from .sums import Scores, SumOptions, SumRun
 
 KNOTS = 8
 """Knots of a number before any test."""
@@ -60,7 +60,7 @@ DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
 last one comes first."""
 
 SIDE_BY_SIDE_ROWS = 300_000
-"""With more rows, the form with the most inputs is tried after the others, so that its rows are held alone."""
+"""With more rows, the form with the most inputs is tried after the others: its rows are held alone."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
@@ -298,6 +298,7 @@ def fit_sum(
     table = [] if simpler is None else [*simpler(found)]
     candidates = _candidates(recipe, rungs) if inputs is None else {GIVEN: inputs}
     curves = _held_out_curves(recipe, candidates, found)
+    del found
     start = _start(data, loss)
     for name, candidate in candidates.items():
         size = members * candidate.n_features * outputs * options.neurons * (2 * dim - 1)
@@ -414,11 +415,12 @@ def _held_out_curves(
 ) -> dict[str, dict[float, list[Epoch]]]:
     """Return the losses of every form and decay after every epoch, the weighted means over the splits."""
     weight = recipe.data.weight
+    parts = [[SomeRows(recipe.data, rows) for rows in split] for split in splits]
 
     def fit(job: tuple[str, float, int]) -> list[Epoch]:
         name, decay, number = job
         inputs, seed = candidates[name], recipe.seed_of(800 + number)
-        kept, held = (SparseTable.of(inputs, SomeRows(recipe.data, rows)) for rows in splits[number])
+        kept, held = (SparseTable.of(inputs, rows) for rows in parts[number])
         run = SumRun.start(inputs, recipe.decaying(decay), kept, seed)
         return recipe.tape.play(f"{name}, decay {decay:g}, {number + 1}", run, held).history
 
@@ -426,6 +428,7 @@ def _held_out_curves(
     last = len(names) - (len(weight) > SIDE_BY_SIDE_ROWS)
     results: list[list[Epoch]] = []
     for some in (names[:last], names[last:]):
+        give_back()
         jobs = itertools.product(some, recipe.decays, range(len(splits)))
         results += recipe.tape.side_by_side(fit, jobs)
     found = iter(results)
@@ -455,6 +458,7 @@ def _members(
     if trainer is not None:
         return trainer(inputs, options, [recipe.seed_of(number) for number in range(members)])
     table = SparseTable.of(inputs, recipe.data)
+    give_back()
 
     def fit(number: int) -> SumRun:
         run = SumRun.start(inputs, options, table, recipe.seed_of(number))

@@ -12,10 +12,10 @@ from spectral_interp.models.constraints import lifted
 from spectral_interp.pencil.structures import Dense, Tridiagonal
 from spectral_interp.tables.encoder import TableEncoder
 from spectral_interp.training.chains import Chain, Chains, advance_chains, squared
-from spectral_interp.training.inputs import Inputs
+from spectral_interp.training.inputs import Inputs, SparseTable
 from spectral_interp.training.neurons import EPSILON, order_of
 from spectral_interp.training.run import TrainingRows
-from spectral_interp.training.sums import SparseTable, SumOptions, SumRun
+from spectral_interp.training.sums import SumOptions, SumRun
 from spectral_interp.view import HatsAxis, Pair, Promise
 
 CHAINS = Chains(

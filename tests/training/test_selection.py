@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from spectral_interp.training import selection
-from spectral_interp.training.inputs import Inputs, finer, knots_of
+from spectral_interp.training.inputs import Inputs, SparseTable, finer, knots_of
 from spectral_interp.training.partition import splits
 from spectral_interp.training.run import EncodedRows, TrainingRows
 from spectral_interp.training.selection import Tape, fit_sum
-from spectral_interp.training.sums import SparseTable, SumOptions, SumRun
+from spectral_interp.training.sums import SumOptions, SumRun
 from spectral_interp.view import HatsAxis, LevelsAxis, NumberAxis
 from tests.training.test_sums import features, total
 

@@ -9,9 +9,9 @@ import pytest
 
 from spectral_interp.eigen import eigenvalues
 from spectral_interp.tables.encoder import TableEncoder
-from spectral_interp.training.inputs import Inputs
+from spectral_interp.training.inputs import Inputs, SparseTable
 from spectral_interp.training.run import EncodedRows, TrainingRows
-from spectral_interp.training.sums import SparseTable, SumOptions, SumRun
+from spectral_interp.training.sums import SumOptions, SumRun
 from spectral_interp.view import HatsAxis, NumberAxis, Pair
 
 
@@ -162,7 +162,7 @@ def test_only_the_proportions_of_weights_count():
 
 
 def replace_weight(data, weight):
-    return data._replace(weight=weight)
+    return replace(data, weight=weight)
 
 
 def test_weights_of_very_different_size():
