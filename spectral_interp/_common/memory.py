@@ -13,6 +13,9 @@ CHUNK = 2**14
 SMALL = 2**26
 """Bytes that work may take without a look at what there is."""
 
+MANY = 2**17
+"""Rows of which memory is worth the milliseconds that it takes to give it back."""
+
 ROOT = Path("/")
 """Where the files lie with which Linux tells its memory; other systems have none, and no check."""
 
@@ -57,11 +60,10 @@ def check_memory(needed: float, work: str, advice: str) -> None:
         raise MemoryError(f"expected {size} of free memory for {work}; got {left}; {advice}")
 
 
-def give_back() -> None:
-    """Give the system the memory that the process has freed: the C library of Linux keeps much of it.
-
-    Work that is about to hold as much as :data:`SMALL` is worth the milliseconds.
-    """
+def give_back(rows: int) -> None:
+    """Give freed memory back to the system before work on many rows: the C library of Linux keeps much."""
+    if rows < MANY:
+        return
     with suppress(AttributeError, OSError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -167,7 +167,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         data = self._prepared(*distinct(frame, self._encode_targets(targets), weight), names, like)
         del frame, targets, weight  # training needs memory
         pa.default_memory_pool().release_unused()
-        give_back()
+        give_back(len(data.groups))
         return self._trained(data, how, partial(Saving, checkpoint, every, resume), like)
 
     def _checked(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, tuple[str, ...]]:

@@ -17,12 +17,12 @@ from scipy.special import xlogy
 
 from .._common.arrays import FloatArray, IntArray, check_finite
 from .._common.choices import FORM_TOLERANCE
-from .._common.memory import chunks, give_back
+from .._common.memory import give_back
 from ..view import Axis, HatsAxis, NumberAxis, Pair, Promise
 from .inputs import FACTOR, Inputs, SparseTable, finer, knots_of
 from .neurons import CODES
 from .partition import splits
-from .run import EncodedRows, Epoch, SomeRows, TrainingRows
+from .run import EncodedRows, Epoch, SomeRows
 from .stages import Tape
 from .sums import Scores, SumOptions, SumRun
 
@@ -248,7 +248,8 @@ def fit_sum(
     ----------
     data : EncodedRows
         Equal rows with equal targets are merged, in an order that their content determines. Targets are
-        standardised numbers, 0 and 1, or numbers of classes. Weights are positive: two is the row twice.
+        standardised numbers, 0 and 1, or numbers of classes. Weights are positive; one of two is the row
+        twice.
     loss : str
         "squared", "logistic" or, for more than two classes, "softmax".
     groups : ndarray, shape (n,)
@@ -333,9 +334,9 @@ def _check(data: EncodedRows, groups: npt.NDArray[Any], loss: str, rungs: Sequen
         raise ValueError(f"expected loss to be one of {', '.join(CODES)}; got {loss!r}")
     if not rungs or not set(rungs) <= set(RUNGS):
         raise ValueError(f"expected rungs of {', '.join(RUNGS)}; got {tuple(rungs)}")
-    for some in chunks(n):
-        for name, column in zip(TrainingRows._fields, data.take(some), strict=True):
-            check_finite(name, column)
+    check_finite("u", np.where(np.isnan(data.u), 0.0, data.u))
+    check_finite("y", data.y)
+    check_finite("weight", data.weight)
 
 
 def _decays(n: int, loss: str) -> list[tuple[float, float]]:
@@ -428,7 +429,7 @@ def _held_out_curves(
     last = len(names) - (len(weight) > SIDE_BY_SIDE_ROWS)
     results: list[list[Epoch]] = []
     for some in (names[:last], names[last:]):
-        give_back()
+        give_back(len(weight))
         jobs = itertools.product(some, recipe.decays, range(len(splits)))
         results += recipe.tape.side_by_side(fit, jobs)
     found = iter(results)
@@ -458,7 +459,7 @@ def _members(
     if trainer is not None:
         return trainer(inputs, options, [recipe.seed_of(number) for number in range(members)])
     table = SparseTable.of(inputs, recipe.data)
-    give_back()
+    give_back(len(table.y))
 
     def fit(number: int) -> SumRun:
         run = SumRun.start(inputs, options, table, recipe.seed_of(number))

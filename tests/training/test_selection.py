@@ -207,7 +207,7 @@ def test_what_cannot_be_used(change, message):
 def test_numbers_that_are_not_finite():
     z, y = data(n=20)
     z[3, 1] = np.inf
-    with pytest.raises(ValueError, match="expected finite numbers in z"):
+    with pytest.raises(ValueError, match="expected finite numbers in u; got inf in row 3"):
         fit(numbers(3), z, y)
 
 
