@@ -209,7 +209,8 @@ class SparseTable:
     @cached_property
     def row_weights(self) -> npt.NDArray[np.float32]:
         """The weights with a mean of 1, as the kernels take them."""
-        return np.maximum(self.weight / self.weight.mean(), LEAST_WEIGHT).astype(np.float32)
+        share = self.weight / self.weight.mean()
+        return np.maximum(share, LEAST_WEIGHT, out=share).astype(np.float32)
 
 
 def _moved(start: int, found: tuple[IntArray, FloatArray]) -> tuple[IntArray, FloatArray]:

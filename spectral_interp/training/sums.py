@@ -156,8 +156,8 @@ class SumRun:
         rates = one_cycle(options.n_epochs * batches, options.learning_rate * options.scale)
         for epoch in range(len(self.history) + 1, options.stop + 1):
             begun = time.perf_counter()
-            order = np.random.default_rng([self.seed, epoch]).permutation(n)
-            loss = self.visit(order, rates[self.steps : self.steps + batches], weight)
+            rng, ahead = np.random.default_rng([self.seed, epoch]), rates[self.steps : self.steps + batches]
+            loss = self.visit(rng.permutation(n), ahead, weight)
             train = _finite(loss / float(weight.sum(dtype=np.float64)), f"epoch {epoch}")
             validation = math.nan
             if held is not None:
