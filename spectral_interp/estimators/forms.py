@@ -196,7 +196,7 @@ def bytes_of_row(form: str, axes: Sequence[Axis], outputs: int) -> int:
     two fits side by side the eigenvalues that they start from.
     """
     single = 16 * len(axes) + 8 * sum(axis.n_features for axis in axes) + 50
-    together = 16 * len(axes) + 2 * 4 * LANES * outputs + 170
+    together = 16 * len(axes) + 2 * 4 * LANES * outputs + 220
     return {"single": single, "sum": together, "auto": max(single, together)}[form]
 
 
