@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,9 @@ CHUNK = 2**14
 
 SMALL = 2**26
 """Bytes that work may take without a look at what there is."""
+
+MANY = 2**17
+"""Rows of which memory is worth the milliseconds that it takes to give it back."""
 
 ROOT = Path("/")
 """Where the files lie with which Linux tells its memory; other systems have none, and no check."""
@@ -54,6 +58,14 @@ def check_memory(needed: float, work: str, advice: str) -> None:
     if free is not None and needed > free:
         size, left = (f"{amount / 2**30:.3g} GiB" for amount in (needed, free))
         raise MemoryError(f"expected {size} of free memory for {work}; got {left}; {advice}")
+
+
+def give_back(rows: int) -> None:
+    """Give freed memory back to the system before work on many rows: the C library of Linux keeps much."""
+    if rows < MANY:
+        return
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def available() -> int | None:

@@ -16,7 +16,8 @@ import torch
 from tqdm import tqdm
 
 from .._common.arrays import FloatArray
-from .._common.memory import check_memory
+from .._common.memory import check_memory, chunks
+from ..eigen.lanes import LANES
 from ..files import artifact
 from ..models.constraints import lifted
 from ..models.sums import SumSpectral
@@ -24,11 +25,11 @@ from ..pencil.structures import Tridiagonal
 from ..streams.blocks import Blocks
 from ..streams.passes import Neuron, Passes, Sums, passes_of
 from ..streams.sample import SAMPLE_ROWS
-from ..training import Epoch, Run, TrainingRows
+from ..training import Epoch, Run
 from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
-from ..training.partition import Partition, fingerprints
-from ..training.run import SomeRows
+from ..training.partition import Partition
+from ..training.run import EncodedRows, SomeRows
 from ..training.selection import RUNGS, SumFit, fit_sum, options_for
 from ..training.stages import StateError, Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..training.sums import SumOptions, SumRun
@@ -127,14 +128,17 @@ def identity_of(est: Any, data: Partition) -> dict[str, Any]:
     apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(est, name)}
     options = {k: plain(v) for k, v in est.get_params().items() if k not in apart}
     digest = hashlib.sha256()
-    for column in data.table:
-        digest.update(np.ascontiguousarray(column).data)
+    for some in chunks(data.table.shape[0]):
+        digest.update(data.table.take(some).z.data)
+    digest.update(data.table.y.data)
+    digest.update(data.table.weight.data)
     found = {"task": est._task, "seed": est.seed_, "options": options, "table": digest.hexdigest()}
     return found if data.whole is None else {**found, "whole table": data.whole.identity}
 
 
 def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit one neuron."""
+    data = data.with_features()
     if data.whole is not None:
         return _stream_single(est, data, saving)
     runs = single.begun(est, data.train)
@@ -206,17 +210,24 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
 
 
-ROOM = {"single": 80, "sum": 460, "auto": 460}
-"""Bytes of a row in a fit, beside twice its features, as measured with 12 columns."""
+def bytes_of_row(form: str, axes: Sequence[Axis], outputs: int) -> int:
+    """Return the bytes of a row in a fit, as measured with 10⁶ rows of 12 columns and two threads.
+
+    One neuron holds coordinates and features. A sum holds coordinates, places and shares of inputs, and for
+    two fits side by side the eigenvalues that they start from.
+    """
+    single = 16 * len(axes) + 8 * sum(axis.n_features for axis in axes) + 50
+    together = 16 * len(axes) + 2 * 4 * LANES * outputs + 220
+    return {"single": single, "sum": together, "auto": max(single, together)}[form]
 
 
-def check_room(form: str, n: int, p: int) -> None:
-    """Raise MemoryError if a fit of n rows and p features needs more memory than there is."""
-    needed = n * (2 * 8 * p + ROOM[form])
+def check_room(form: str, n: int, axes: Sequence[Axis], outputs: int) -> None:
+    """Raise MemoryError if a fit of n rows with these columns needs more memory than there is."""
+    features = sum(axis.n_features for axis in axes)
     instead = ", or with fit_batches" if n > SAMPLE_ROWS else ""
     check_memory(
-        needed,
-        f"training on {n:,} rows × {p:,} features",
+        n * bytes_of_row(form, axes, outputs),
+        f"training on {n:,} rows × {features:,} features",
         f"train on fewer rows or columns{instead}",
     )
 
@@ -242,12 +253,12 @@ def _rung(loss: float, parameters: int, last: int) -> dict[str, Any]:
     return {"rung": SINGLE, "loss": loss, "parameters": parameters, "epochs": last}
 
 
-def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> Run:
+def _held_out(est: Any, table: EncodedRows, kept: Any, held: Any) -> Run:
     """Return a run of one neuron, validated on held-out rows.
 
     It is trained on at most :data:`TRIED_ROWS` rows: one neuron hardly gains from more.
     """
-    return single.trained(est, SomeRows(table, _few(est, kept)), SomeRows(table, held))
+    return single.trained(est, table.take(_few(est, kept)), table.take(held))
 
 
 def _few(est: Any, kept: Any) -> Any:
@@ -275,10 +286,9 @@ def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit
 
         tape.progress = show
         return fit_sum(
-            est.encoder_.axes,
-            *data.table,
+            data.table,
             loss=est._loss,
-            groups=fingerprints(data.table.z),
+            groups=data.groups,
             seed=est.seed_,
             rungs=RUNGS,
             members=est.members,

@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from .._common.arrays import FloatArray
 from ..eigen.engine import allowed_threads
-from ..training import Epoch, Run, TrainingRows
-from ..training.inputs import Inputs
+from ..training import Epoch, Run
+from ..training.inputs import Inputs, SparseTable
 from ..training.loop import mean_loss, visit
-from ..training.run import one_cycle
-from ..training.sums import SparseTable, SumOptions, SumRun, events_of
+from ..training.run import EncodedRows, Rows, one_cycle
+from ..training.sums import SumOptions, SumRun, events_of
 from ..training.sums import mean_loss as mean_loss_of_sum
 from .blocks import Blocks
 
@@ -67,7 +67,7 @@ class Learner(Protocol):
     def start(self, rates: FloatArray) -> None:
         """Take the step sizes of all passes."""
 
-    def block(self, rows: TrainingRows) -> Any:
+    def block(self, rows: Rows) -> Any:
         """Return rows as the fits take them."""
 
     def visit(self, fit: int, block: Any, order: Any, where: str) -> float:
@@ -213,8 +213,8 @@ class Sums:
     rates: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        none = np.empty((0, sum(axis.plain.n_features for axis in self.inputs.axes)))
-        table = SparseTable(self.inputs.sparse(none), np.empty(0), np.empty(0))
+        axes, none = tuple(axis.plain for axis in self.inputs.axes), np.empty(0)
+        table = SparseTable.of(self.inputs, EncodedRows(axes, np.empty((0, len(axes))), none, none))
         self.runs = [SumRun.start(self.inputs, self.options, table, seed) for seed in self.seeds]
 
     @property
@@ -227,9 +227,9 @@ class Sums:
         """Peak of the step size."""
         return self.options.learning_rate * self.options.scale
 
-    def block(self, rows: TrainingRows) -> SparseTable:
+    def block(self, rows: Rows) -> SparseTable:
         """Return rows as the inputs see them."""
-        return SparseTable(self.inputs.sparse(rows.z), rows.y, rows.weight)
+        return SparseTable.of(self.inputs, rows)
 
     def start(self, rates: FloatArray) -> None:
         """Take the step sizes of all passes."""
@@ -275,7 +275,7 @@ class Neuron:
         """Peak of the step size."""
         return self.run.options.learning_rate
 
-    def block(self, rows: TrainingRows) -> TrainingRows:
+    def block(self, rows: Rows) -> Rows:
         """Return the rows as they are."""
         return rows
 
@@ -283,11 +283,11 @@ class Neuron:
         """Take the step sizes of all passes."""
         self.run.rates = rates
 
-    def visit(self, fit: int, block: TrainingRows, order: Any, where: str) -> float:
+    def visit(self, fit: int, block: Rows, order: Any, where: str) -> float:
         """Train on a block."""
         return visit(self.run, block, order, where)
 
-    def loss(self, fit: int, held: TrainingRows) -> float:
+    def loss(self, fit: int, held: Rows) -> float:
         """Return the loss of the averaged weights."""
         with self.run.averaged() as module:
             return mean_loss(module, held, self.run.options.loss)

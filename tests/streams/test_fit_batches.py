@@ -263,6 +263,24 @@ def test_a_fit_goes_on_inside_a_pass(form, tmp_path, monkeypatch):
     assert not (tmp_path / "state.pt-rows").exists()
 
 
+def test_a_fit_that_goes_on_without_a_checkpoint_takes_up_the_rows_and_removes_them(tmp_path, monkeypatch):
+    frame, path, rows = table(), tmp_path / "state.pt", tmp_path / "state.pt-rows"
+
+    def stopping(self, *given):
+        raise StoppedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passes.Passes, "_end_pass", stopping)
+        with pytest.raises(StoppedError):
+            fitted(frame, checkpoint=path, every=1)
+    assert rows.is_dir()
+    with monkeypatch.context() as patched:
+        patched.setattr(blocks, "_write", stopping)
+        again = fitted(frame, resume=path)
+    assert not rows.exists()
+    assert weights(again) == weights(fitted(frame))
+
+
 def test_a_checkpoint_of_other_rows_is_refused(tmp_path):
     path = tmp_path / "state.pt"
     fitted(table(), checkpoint=path, every=1)
