@@ -241,8 +241,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
 
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
         plain = self.encoder_.plain
-        u = plain.coordinates(plain.select(frame), quiet=True)
-        table = EncodedRows(plain.axes, u, targets, weight)
+        table = EncodedRows(plain.axes, plain.coordinates(plain.select(frame), quiet=True), targets, weight)
         groups = fingerprints_of(table)
         rows, held = self._split(groups, targets)
         center, scale = self._target_scale(targets[rows], weight[rows])

@@ -23,13 +23,13 @@ from ..models.constraints import lifted
 from ..models.sums import SumSpectral
 from ..pencil.structures import Tridiagonal
 from ..streams.blocks import Blocks
-from ..streams.passes import Neuron, Passes, Sums, passes_of
+from ..streams.passes import Neurons, Passes, Sums, passes_of
 from ..streams.sample import SAMPLE_ROWS
 from ..training import Epoch, Run
 from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
 from ..training.partition import Partition
-from ..training.run import EncodedRows, SomeRows
+from ..training.run import EncodedRows
 from ..training.selection import RUNGS, SumFit, fit_sum, options_for
 from ..training.stages import StateError, Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..training.sums import SumOptions, SumRun
@@ -64,10 +64,10 @@ class Saving:
     parts: dict[str, Any] = field(default_factory=dict)
 
     def follow(self, name: str, part: Any) -> Any:
-        """Return a tape ("tape") or passes ("stream") that go on from the checkpoint, and write to it."""
+        """Return a tape or passes ("starts", "stream") that go on from the checkpoint, and write to it."""
         if self.resume is not None:
             path = Path(self.resume)
-            state = identified(path, self.identity, "tape", "stream")
+            state = identified(path, self.identity, "tape", "starts", "stream")
             try:
                 if name in state:  # passes may not have begun
                     part.load_state(state[name])
@@ -157,19 +157,34 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
 
 
 def _stream_single(est: Any, data: Partition, saving: Saving) -> Fitted:
-    """Fit one neuron on all blocks of rows, from what it comes to on the sample."""
-    blocks, train = data.whole, SomeRows(data.table, _few(est, data.trained))
-    run = single.started(est, train, data.validation).again(1, n_rows=1)
-    decay = single.decay_of(est, blocks.n_rows, blocks.weight, run.module)
-    run.options = replace(run.options, weight_decay=decay)
+    """Fit one neuron on all blocks of rows; as in memory, the best of the starts after a tenth goes on."""
+    blocks, fits = data.whole, range(single.STARTS)
     count = passes_of(blocks.n_rows, est.n_epochs)
-    passes = Passes(Neuron(run, [est.seed_]), blocks, count, est.seed_, saving.every)
+    neurons = _neurons(est, data, fits)
+    starts = Passes(neurons, blocks, count, est.seed_, saving.every)
+    starts.last = starts.total // 10
+    saving.follow("starts", starts).train()
+    best = min(fits, key=lambda fit: neurons.loss(fit, data.validation))
+    neuron = _neurons(est, data, [best])
+    passes = Passes(neuron, blocks, count, est.seed_, saving.every)
+    passes.load_state(starts.state_of(best))  # fresh arrays: a checkpoint keeps what the choice was made from
     history = saving.follow("stream", passes).train()
+    (run,) = neuron.runs
     run.best_weights = run.average.copy()
     run.finish()
     if est.norm_penalty:
         prune(run.module, data.train, run.options)
     return _of_single(est, run, data, history, history[-1].validation_loss, len(history))
+
+
+def _neurons(est: Any, data: Partition, fits: Sequence[int]) -> Neurons:
+    """Return some of the starts of one neuron, with the settings for all rows."""
+    begun = single.begun(est, data.train)
+    runs = [begun[fit] for fit in fits]
+    decay = single.decay_of(est, data.whole.n_rows, data.whole.weight, runs[0].module)
+    for run in runs:
+        run.options = replace(run.options, weight_decay=decay)
+    return Neurons(runs, [est.seed_ + fit for fit in fits])
 
 
 def _of_single(

@@ -44,13 +44,14 @@ class FitsBatches:
     ) -> Any:
         """Fit encoder and model on a table that need not fit into memory.
 
-        The first pass draws 100,000 different rows by their hashes; on these the encoding, the form, knots,
-        pairs and starting weights are chosen. A tenth of all different rows, at most 50,000, is held out and
-        chooses nothing. The second pass encodes the other rows and writes them to files in ``scratch``, 8
-        bytes a column and 24 a row, dealt by their hashes. At least five passes over these files train the
-        model. The result depends on the content of the rows, not on their order or on the size of batches;
-        only sums of weights that are not whole, of rows that repeat, are rounded in the order they come in.
-        A table of at most 100,000 rows is fitted as :meth:`fit` does.
+        The first pass draws 100,000 different rows by their hashes; on these the encoding, the form, knots
+        and pairs are chosen. A tenth of all different rows, at most 50,000, is held out and chooses nothing.
+        The second pass encodes the other rows and writes them to files in ``scratch``, 8 bytes a column and
+        24 a row, dealt by their hashes. At least five passes over these files train the model: of one neuron
+        three starts, of which the best after a tenth goes on. The result depends on the content of the rows,
+        not on their order or on the size of batches; only sums of weights that are not whole, of rows that
+        repeat, are rounded in the order they come in. A table of at most 100,000 rows is fitted as
+        :meth:`fit` does.
 
         Parameters
         ----------

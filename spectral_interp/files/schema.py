@@ -308,7 +308,7 @@ _STREAM = record(
 CHECKPOINT_STATE = all_of(
     record(
         {"identity": dict_of(_NAME, by_type({dict: dict_of(_NAME, _PARAMETER)}, _ATOM))},
-        {"run": _RUN, "tape": _TAPE, "stream": _STREAM},
+        {"run": _RUN, "tape": _TAPE, "starts": _STREAM, "stream": _STREAM},
     ),
-    rule("a run, a tape or passes over a stream", lambda v: v.keys() & {"run", "tape", "stream"}),
+    rule("a run, a tape or passes over a stream", lambda v: v.keys() & {"run", "tape", "starts", "stream"}),
 )

@@ -73,7 +73,7 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
 
 
 def identified(path: Path, identity: dict[str, Any], *parts: str) -> dict[str, Any]:
-    """Return the state in a checkpoint that holds one of the parts "run", "tape" and "stream".
+    """Return the state in a checkpoint that holds one of some parts, such as "run".
 
     Raises
     ------

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, certify, load
+from spectral_interp.estimators import single
 from spectral_interp.streams import Source, blocks, passes, sample
 from spectral_interp.streams.sample import KEYS, Extreme, Roles
 from spectral_interp.training import selection
@@ -200,6 +201,31 @@ def test_all_rows_train(form, monkeypatch):
     assert streamed > few
 
 
+def test_the_best_start_of_one_neuron_goes_on_alone(monkeypatch):
+    begun, train, seen = single.begun, passes.Passes.train, []
+
+    def spoilt(est, rows):
+        runs = begun(est, rows)
+        for run in (runs[0], runs[2]):
+            run.module.scale_features_(1e3)
+        return runs
+
+    def watching(self):
+        before = self.state()
+        seen.append((before, train(self), self.state()))
+        return seen[-1][1]
+
+    monkeypatch.setattr(single, "begun", spoilt)
+    monkeypatch.setattr(passes.Passes, "train", watching)
+    est = fitted(table())
+    (_, _, starts), (begun_again, history, end) = seen
+    assert begun_again["done"] == starts["done"] == end["done"] // 10 > 0
+    assert begun_again["losses"] == starts["losses"][1:2]
+    for name in passes.STATE:
+        assert begun_again["fits"][0][name].equal(starts["fits"][1][name])
+    assert len(est.history_) == len(history)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_classes_weights_and_promises(form):
     frame = table()
@@ -245,7 +271,7 @@ def test_a_fit_goes_on_inside_a_pass(form, tmp_path, monkeypatch):
         visit(self, *given)
 
     monkeypatch.setattr(passes.Passes, "_visit", stopping)
-    for more in (7, 1) if form == "sum" else (7, 1, 12):
+    for more in (7, 1) if form == "sum" else (4, 7, 1, 12):  # one neuron: the fourth block ends the starts
         left[0] = more
         with pytest.raises(StoppedError):
             fitted(frame, form, checkpoint=path, every=3, resume=path if path.exists() else None)
