@@ -9,8 +9,6 @@ from spectral_interp.pencil import Neurons
 from spectral_interp.pencil.coalitions import _plan, coalition_values
 from spectral_interp.pencil.structures import Dense, Tridiagonal
 
-pytestmark = pytest.mark.usefixtures("few_kernels")
-
 
 def game(structure, *, k, m=3, c=5, pairs=((0, 2), (4, 1), (2, 4)), seed=0):
     rng, pairs = np.random.default_rng(seed), np.array(pairs, dtype=np.intp).reshape(-1, 2)
