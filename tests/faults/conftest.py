@@ -10,7 +10,6 @@ import pytest
 
 pytest.register_assert_rewrite("tests.faults.work")
 
-from ..conftest import with_few_boxes  # noqa: E402
 from .work import Work  # noqa: E402
 
 TALLY = "tally"
@@ -36,15 +35,6 @@ class Tally:
         """Count trials that were made elsewhere, in a batch or another process."""
         self.tried += tried
         self.failures += failures
-
-
-@pytest.fixture(scope="package", autouse=True)
-def few_boxes(request):
-    """Let the proofs of analyses be short in the quick form."""
-    with pytest.MonkeyPatch.context() as patch:
-        if not request.config.getoption("--long"):
-            with_few_boxes(patch)
-        yield
 
 
 @pytest.fixture
