@@ -390,8 +390,8 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         --------
         >>> from spectral_interp import SpectralRegressor
         >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
-        >>> est = est.fit(np.eye(20, 2), np.arange(20.0))
-        >>> report = est.report(np.eye(5, 2), methods=["local"])  # the last line of a cell shows it
+        >>> est = est.fit(np.eye(20, 3), np.arange(20.0))
+        >>> report = est.report(np.eye(5, 3), methods=["local"])  # the last line of a cell shows it
         >>> report.analysis.tables["importance_local"].columns[:2].tolist()
         ['column', 'mean_abs_contribution']
         """

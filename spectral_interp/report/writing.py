@@ -190,8 +190,8 @@ def report_of(
     >>> import numpy as np
     >>> from spectral_interp import SpectralRegressor
     >>> est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0)
-    >>> est = est.fit(np.eye(20, 2), np.arange(20.0))
-    >>> report = report_of(est, np.eye(5, 2), methods=["local"])
+    >>> est = est.fit(np.eye(20, 3), np.arange(20.0))
+    >>> report = report_of(est, np.eye(5, 3), methods=["local"])
     >>> report.summary.rows, report.page().startswith("<!doctype html>")
     (5, True)
     """
