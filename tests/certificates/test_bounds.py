@@ -224,7 +224,6 @@ def test_degenerate_rows_have_radii(rng):
     np.testing.assert_allclose(cert.linear_radius(0.5), 0.5 / 2 / cert.bend)
 
 
-@pytest.mark.usefixtures("few_kernels")
 @pytest.mark.parametrize("method", ["local", "path", "shapley"])
 def test_contributions_to_random_pencils_stay_in_their_range(method):
     for seed in range(0, 60):

@@ -11,7 +11,7 @@ import pytest
 
 from spectral_interp.commands import start
 from spectral_interp.report import writing
-from tests.conftest import undrawn, with_few_boxes, with_few_kernels
+from tests.conftest import undrawn, with_few_boxes
 
 NOT_RUN = ("cd ", "git ", "make ", "pip ", "python -m pip ", "python -m venv ")
 """Commands of a newcomer that the tests do not run."""
@@ -29,7 +29,6 @@ def run_page(page, folder):
         patch.setattr(start, "prepare", lambda: None)
         patch.setattr(writing, "draw_figure", undrawn)
         with_few_boxes(patch)
-        with_few_kernels(patch)
         for block in page.blocks:
             if block.language == "text":
                 check_printed(block, printed, page)

@@ -24,7 +24,7 @@ from tests.training.small import start
 
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(
-    [SpectralRegressor(random_state=0, form="single"), SpectralClassifier(random_state=0, form="single")]
+    [kind(n_epochs=50, random_state=0, form="single") for kind in (SpectralRegressor, SpectralClassifier)]
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

@@ -2,12 +2,8 @@
 
 import re
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,9 +17,9 @@ from spectral_interp.streams import Source, blocks, passes, sample
 from spectral_interp.streams.sample import KEYS, Extreme, Roles
 from spectral_interp.training import selection
 from spectral_interp.training.partition import row_keys
+from tests.faults.children import fork
 
 N = 1_500
-ROOT = Path(__file__).parents[2]
 
 
 def table(n=N, seed=0):
@@ -317,40 +313,27 @@ def test_a_checkpoint_of_other_rows_is_refused(tmp_path):
         fitted(more, resume=path)
 
 
-KILLED = """
-import sys, warnings
-warnings.simplefilter("ignore")
-from spectral_interp import SpectralRegressor
-from spectral_interp.streams import blocks, passes, sample
-sample.SAMPLE_ROWS, sample.HELD_ROWS, blocks.LEAST_ROWS, blocks.MOST_ROWS = 400, 200, 200, 300
-passes.VISITS = 60_000
-from pathlib import Path
-source, state, out = sys.argv[1:]
-resume = state if Path(state).exists() else None
-est = SpectralRegressor(form="single", dim=5, n_epochs=40, random_state=0)
-print("begun", flush=True)
-est.fit_batches(source, target="y", checkpoint=state, every=5, resume=resume).save(out)
-"""
-
-
-def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path):
+def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
+    """Killed in a forked process after its first checkpoint."""
+    monkeypatch.setattr(passes, "VISITS", 60_000)
     write(table(), tmp_path / "t.parquet")
 
-    def started(state, out):
-        places = [str(tmp_path / name) for name in ("t.parquet", state, out)]
-        command = [sys.executable, "-c", textwrap.dedent(KILLED), *places]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-        process.stdout.readline()
-        return process
+    def fit(name):
+        state = tmp_path / name
+        est = SpectralRegressor(form="single", dim=5, n_epochs=40, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            resume = state if state.exists() else None
+            return est.fit_batches(
+                tmp_path / "t.parquet", target="y", checkpoint=state, every=5, resume=resume
+            )
 
-    assert started("one", "one.pt").wait() == 0
-    for seconds in (0.6,):
-        process = started("two", "two.pt")
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert started("two", "two.pt").wait() == 0
-    one, two = load(tmp_path / "one.pt"), load(tmp_path / "two.pt")
+    one, child = fit("one"), fork(lambda: fit("two"), tmp_path)
+    while not (tmp_path / "two").exists() and time.perf_counter() < child.start + 60:
+        time.sleep(0.01)
+    assert child.signal_after(0.0)[0] == 128 + signal.SIGKILL
+    assert (tmp_path / "two").exists()
+    two = fit("two")
     assert weights(one) == weights(two)
     assert (one.trained_on_ == two.trained_on_).all()
     losses = [[event["validation_loss"] for event in est.history_] for est in (one, two)]
