@@ -26,8 +26,12 @@ def shown(value: Any) -> str:
     --------
     >>> shown("Oslo"), shown(np.float64(1.5)), shown(np.datetime64("2024-01-31"))
     ("'Oslo'", '1.5', "'2024-01-31'")
+    >>> shown(np.datetime64("2024-01-31T06:30", "ns"))
+    "'2024-01-31 06:30:00'"
     """
-    value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    if isinstance(value, np.generic | np.ndarray):
+        in_ns = value.dtype == "datetime64[ns]"  # Python's dates end at microseconds
+        value = (value.astype("datetime64[us]") if in_ns else value).tolist()
     text = repr(str(value) if isinstance(value, datetime.date) else value)
     text = " ".join(map(str.strip, text.splitlines()))
     return text if len(text) <= 60 else f"{text[:57]}..."
