@@ -107,3 +107,36 @@ def test_fits_that_lack_memory_are_sent_to_batches_only_if_these_would_help(root
         check_room("sum", SAMPLE_ROWS + 1, axes, 1)
     with pytest.raises(MemoryError, match=r"fewer rows or columns$"):
         check_room("sum", SAMPLE_ROWS, axes, 1)
+
+
+class Library:
+    """Stand in for the C library."""
+
+    def __init__(self):
+        self.asked = []
+
+    def malloc_trim(self, pad):
+        self.asked.append(pad)
+
+
+def test_memory_goes_back_before_work_on_many_rows(monkeypatch):
+    library = Library()
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
+    memory.give_back(memory.MANY - 1)
+    assert not library.asked
+    memory.give_back(memory.MANY)
+    assert library.asked == [0]
+
+
+@pytest.mark.parametrize("error", [AttributeError, OSError, TypeError])
+def test_other_c_libraries_keep_their_memory(monkeypatch, error):
+    """That of macOS has no such function, and Windows no library without a name."""
+    asked = []
+
+    def refuse(name):
+        asked.append(name)
+        raise error
+
+    monkeypatch.setattr(memory.ctypes, "CDLL", refuse)
+    memory.give_back(memory.MANY)
+    assert asked == [None]
