@@ -150,7 +150,7 @@ class Tape:
     Attributes
     ----------
     every : int
-        Epochs after which the state of a running fit is recorded.
+        Epochs after which the state of a running fit is recorded, if there is anyone to write it to a file.
     changed : callable, optional
         Called after every recording, by one thread at a time: to write :meth:`state` to a file.
     progress : callable, optional
@@ -204,7 +204,8 @@ class Tape:
             self._check()
             if self.progress is not None:
                 self.progress(name, event.epoch, run.options.stop)
-            if event.epoch % self.every == 0 and event.epoch < run.options.stop:
+            recorded = self.changed is not None and event.epoch % self.every == 0
+            if recorded and event.epoch < run.options.stop:
                 self.running[name] = run.state()
                 self._tell()
 
