@@ -131,8 +131,7 @@ class Passes:
         FloatingPointError
             If a loss is not finite.
         """
-        held = self.learner.block(self.blocks.held)
-        steps = [math.ceil(size / self.learner.batch_size) for size in self.blocks.sizes]
+        held, steps = self.learner.block(self.blocks.held), self._steps
         rates = one_cycle(self.n_passes * sum(steps), self.learner.rate)
         self.learner.start(rates)
         count, total = len(self.blocks), self.n_passes * self.blocks.n_rows
@@ -154,6 +153,11 @@ class Passes:
                 if self.changed is not None and self.done % self.every == 0:
                     self.changed()
         return self.history
+
+    @property
+    def _steps(self) -> list[int]:
+        """Numbers of steps on the blocks."""
+        return [math.ceil(size / self.learner.batch_size) for size in self.blocks.sizes]
 
     def _order(self) -> Iterator[tuple[int, int]]:
         """Yield the number of every visit and its block."""
@@ -204,14 +208,28 @@ class Passes:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state`; ValueError if it is none of these fits."""
-        if len(state["fits"]) != len(self.learner.seeds):
-            raise ValueError(f"expected {len(self.learner.seeds)} fits; got {len(state['fits'])}")
-        if not 0 <= state["done"] <= self.total:
-            raise ValueError(f"expected at most {self.total} blocks; got {state['done']}")
+        self._check(state)
         for fit, own in enumerate(state["fits"]):
             self.learner.load_state(fit, own)
         self.done, self.losses = state["done"], list(state["losses"])
         self.history = events_of(state["history"])
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Raise ValueError unless the parts of a state fit these passes and one another."""
+        done, fits, losses = state["done"], state["fits"], state["losses"]
+        if len(fits) != len(self.learner.seeds):
+            raise ValueError(f"expected {len(self.learner.seeds)} fits; got {len(fits)}")
+        if not 0 <= done <= self.total:
+            raise ValueError(f"expected at most {self.total} blocks; got {done}")
+        passes = done // len(self.blocks)
+        if [event["epoch"] for event in state["history"]] != list(range(1, passes + 1)):
+            raise ValueError(f"expected a history of {passes} passes in turn; got another")
+        if len(losses) not in (0, len(fits)):
+            raise ValueError(f"expected {len(fits)} losses; got {len(losses)}")
+        steps = self._steps
+        taken = sum(steps[block] for _, block in islice(self._order(), done))
+        if others := {own["steps"] for own in fits} - {taken}:
+            raise ValueError(f"expected {taken} steps on {done} blocks; got {min(others)}")
 
 
 @dataclass

@@ -314,6 +314,8 @@ class SumRun:
     def finish(self, result: dict[str, Any]) -> None:
         """Take the :meth:`result` of a fit like this one; ValueError if it is another's."""
         self.history = events_of(result["history"])
+        if len(self.history) != self.options.stop:
+            raise ValueError(f"expected {self.options.stop} epochs; got {len(self.history)}")
         if "average" in result:
             self.put({"average": result["average"]})
 
@@ -329,9 +331,12 @@ class SumRun:
         """Continue from a :meth:`state`; ValueError if it is none of this fit."""
         if missing := set(self._arrays) - state.keys():
             raise ValueError(f"expected {', '.join(sorted(missing))} in the state of a fit; got none")
+        history = events_of(state["history"])
+        per_epoch, done = math.ceil(len(self.table.y) / self.options.batch_size), len(history)
+        if state["steps"] != done * per_epoch or done > self.options.stop:
+            raise ValueError(f"expected {per_epoch} steps an epoch; got {state['steps']} in {done} epochs")
         self.put({name: state[name] for name in self._arrays})
-        self.steps = state["steps"]
-        self.history = events_of(state["history"])
+        self.steps, self.history = state["steps"], history
 
     @property
     def between(self) -> tuple[str, ...]:

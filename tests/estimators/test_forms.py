@@ -166,26 +166,45 @@ def begun(table):
     return X, y, states[0]
 
 
+def running(fit, **parts):
+    return {"running": {"coarse": fit | parts}}
+
+
+def finished(fit, *, epochs=50, **parts):
+    history = [fit["history"][0] | {"epoch": epoch} for epoch in range(1, epochs + 1)]
+    own = {name: tensor.clone() for name, tensor in parts.items()}  # a file holds a tensor in one place only
+    return {"finished": {"coarse": {"history": history, **own}}}
+
+
 DAMAGES = {
-    "cut": lambda fit: {"running": {"coarse": fit | {"weights": fit["weights"][:-1]}}},
-    "finished, another fit's": lambda fit: {
-        "finished": {"coarse": {"history": fit["history"], "average": fit["average"][:, :-1]}}
-    },
-    "finished, without weights": lambda fit: {"finished": {"coarse": {"history": fit["history"]}}},
-    "large weights": lambda fit: {"running": {"coarse": fit | {"weights": fit["weights"] + 3e38}}},
-    "large moments": lambda fit: {"running": {"coarse": fit | {"mean": fit["mean"] + 1e30}}},
-    "negative squares": lambda fit: {"running": {"coarse": fit | {"square": -1 - fit["square"]}}},
+    "cut": (lambda fit: running(fit, weights=fit["weights"][:-1]), "expected weights of shape"),
+    "fewer epochs": (lambda fit: running(fit, history=fit["history"][:1]), "got 8 in 1 epochs"),
+    "more steps": (lambda fit: running(fit, steps=9), "expected 4 steps an epoch; got 9 in 2 epochs"),
+    "finished, another fit's": (
+        lambda fit: finished(fit, average=fit["average"][:, :-1]),
+        "expected average of shape",
+    ),
+    "finished early": (
+        lambda fit: finished(fit, epochs=2, average=fit["average"]),
+        "expected 50 epochs; got 2",
+    ),
+    "finished, without weights": (finished, "expected the weights of the fit 'coarse'"),
+    "large weights": (lambda fit: running(fit, weights=fit["weights"] + 3e38), "weights"),
+    "large moments": (lambda fit: running(fit, mean=fit["mean"] + 1e30), "damaged"),
+    "negative squares": (lambda fit: running(fit, square=-1 - fit["square"]), "damaged"),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_named(tmp_path, begun, damage):
     X, y, state = begun
-    tape = state["tape"] | DAMAGES[damage](state["tape"]["running"]["coarse"])
+    damaged, reason = DAMAGES[damage]
+    tape = state["tape"] | damaged(state["tape"]["running"]["coarse"])
     found = {"format": artifact.FORMAT, "kind": artifact.CHECKPOINT, "version": artifact.VERSION}
     torch.save(found | state | {"tape": tape}, tmp_path / "run.pt")
-    with pytest.raises(ValueError, match=r"checkpoint .*run\.pt"):
+    with pytest.raises(ValueError, match=r"checkpoint .*run\.pt") as refused:
         SpectralRegressor(form="sum", members=1, random_state=0).fit(X, y, resume=tmp_path / "run.pt")
+    assert reason in str(refused.value)
 
 
 def test_a_fit_that_diverges_without_a_checkpoint_blames_none(table):
