@@ -13,6 +13,7 @@ import pytest
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, certify, load
 from spectral_interp.estimators import single
+from spectral_interp.files import artifact
 from spectral_interp.streams import Source, blocks, passes, sample
 from spectral_interp.streams.sample import KEYS, Extreme, Roles
 from spectral_interp.training import selection
@@ -223,6 +224,15 @@ def test_the_best_start_of_one_neuron_goes_on_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_a_penalty_removes_a_column_that_is_noise(form):
+    est = fitted(table(), form, own={"norm_penalty": 0.02 if form == "single" else 0.1})
+    columns = [name.split()[0] for name in est.encoder_.feature_names]
+    left = {column for column, size in zip(columns, est.feature_importances_, strict=True) if size}
+    assert left == {"a", "b", "town"}
+    assert est.evaluate(*est.heldout_)["R²"] > 0.5
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_classes_weights_and_promises(form):
     frame = table()
     frame["y"] = np.where(frame.y > 0.3, "high", "low")
@@ -301,6 +311,38 @@ def test_a_fit_that_goes_on_without_a_checkpoint_takes_up_the_rows_and_removes_t
         again = fitted(frame, resume=path)
     assert not rows.exists()
     assert weights(again) == weights(fitted(frame))
+
+
+DAMAGES = {
+    "a block more": (lambda passes: {"done": passes["done"] + 1}, r"expected \d+ steps on \d+ blocks"),
+    "other steps": (
+        lambda passes: {"fits": [fit | {"steps": fit["steps"] + 1} for fit in passes["fits"]]},
+        r"expected \d+ steps on \d+ blocks",
+    ),
+    "a pass less": (lambda passes: {"history": passes["history"][1:]}, "expected a history of 1 passes"),
+    "other losses": (lambda passes: {"losses": [1.0] * (len(passes["fits"]) + 1)}, "expected . losses; got"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_checkpoint_whose_parts_do_not_fit_together_is_refused(form, tmp_path, monkeypatch):
+    states = []
+
+    def stop(path, state, **kind):
+        if len(state.get("stream", {"history": ()})["history"]) == 1:
+            states.append(state)
+            raise StoppedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(artifact, "write", stop)
+        with pytest.raises(StoppedError):
+            fitted(table(), form, checkpoint=tmp_path / "none.pt", every=1, scratch=tmp_path / "rows")
+    for damage, reason in DAMAGES.values():
+        passes = states[0]["stream"]
+        damaged = states[0] | {"stream": passes | damage(passes)}
+        artifact.write(tmp_path / "state.pt", damaged, kind=artifact.CHECKPOINT)
+        with pytest.raises(ValueError, match=rf"checkpoint in .*state\.pt.* damaged one: {reason}"):
+            fitted(table(), form, resume=tmp_path / "state.pt", scratch=tmp_path / "rows")
 
 
 def test_a_checkpoint_of_other_rows_is_refused(tmp_path):

@@ -143,6 +143,25 @@ def test_a_resumed_recipe_is_the_same_to_the_bit(after, short):
     assert not seen
 
 
+def test_a_tape_that_nobody_writes_to_a_file_holds_no_state_of_a_running_fit(short):
+    z, y = data(n=300)
+    tape, held = Tape(every=1), []
+    tape.progress = lambda name, epoch, last: held.extend(tape.running)
+    fit(numbers(3), z, y, tape=tape)
+    assert not held
+    assert tape.finished
+
+
+def test_forms_tried_one_after_another_come_to_the_same(short, monkeypatch):
+    z, y = data(n=300)
+    together = fit(numbers(3), z, y)
+    monkeypatch.setattr(selection, "SIDE_BY_SIDE_ROWS", 0)
+    apart = fit(numbers(3), z, y)
+    assert len(apart.rungs) > 1
+    assert apart.rungs == together.rungs
+    assert apart.entries.tobytes() == together.entries.tobytes()
+
+
 def plain(state):
     """Return a state, of which every leaf is a tensor or a plain value."""
     if isinstance(state, dict):
