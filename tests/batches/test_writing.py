@@ -198,7 +198,7 @@ def test_earlier_results_stay_until_all_is_done(place):
 
 def test_two_processes_do_not_write_the_same_file(place):
     def other(rows):
-        with pytest.raises(ValueError, match=r"no other process that writes .*; got one"):
+        with pytest.raises(ValueError, match=r"only one process to write .*; got another"):
             write(place)
 
     write(place, advance=other)
