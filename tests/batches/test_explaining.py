@@ -227,7 +227,7 @@ def test_unknown_values_are_warned_of_once():
         list(explain_batches(model, [X[:90], X[90:], X[:0]]))
     said = [str(one.message) for one in caught]
     (of_city,) = [text for text in said if text.startswith("column 'city'")]
-    assert f"values that are no level of the model in {unknown} rows of 2 batches" in of_city
+    assert f"values that are not levels of the model in {unknown} rows of 2 batches" in of_city
     assert len({text.split(" in ")[0] for text in said}) == len(said)
 
 

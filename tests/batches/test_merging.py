@@ -114,5 +114,5 @@ def test_what_like_cannot_be(fits, regressor):
 def test_values_that_like_does_not_know_are_warned_of(fits):
     X, y = rows(60, 4)
     X.loc[:20, "city"] = "Paris"
-    with pytest.warns(UserWarning, match="no level of the model: 'Paris' in 21 rows"):
+    with pytest.warns(UserWarning, match="not levels of the model: 'Paris' in 21 rows"):
         SpectralRegressor(form="sum", members=1, random_state=3).fit(X, y, like=fits[0])

@@ -217,4 +217,4 @@ def test_values_unknown_to_the_model_are_counted_over_all_runs(place):
         write(place)
     unknown = int((table(640)["city"] == "Atlantis").sum())
     (of_city,) = [str(one.message) for one in caught if "'city'" in str(one.message)]
-    assert f"no level of the model in {unknown} rows of {640 // ROWS} batches" in of_city
+    assert f"not levels of the model in {unknown} rows of {640 // ROWS} batches" in of_city

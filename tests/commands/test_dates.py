@@ -41,7 +41,7 @@ def test_dates_in_a_csv_file(tmp_path, run, rng, no_figures):
         analyze, tmp_path / "m.pt", "--data", tmp_path / "late.csv", "--no-compare", "--out", tmp_path / "b"
     )
     assert status == 0
-    assert "120 dates outside of training" in err
+    assert "120 dates outside the training dates" in err
     assert "such as 2023-12-31 in " in err
 
 
