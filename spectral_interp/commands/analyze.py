@@ -28,7 +28,7 @@ from .process import say
 
 
 def main(args: argparse.Namespace) -> None:
-    """Analyze, write, print."""
+    """Analyze the model, write the report and print its summary."""
     if args.batch_out is not None or args.predict_out is not None:
         batches.main(args)
         return

@@ -32,7 +32,7 @@ FOREIGN = "methods", "rows", "compare_rows", "fixed", "limits", "out"
 
 
 def main(args: argparse.Namespace) -> None:
-    """Explain or predict every row, write, print."""
+    """Explain or predict every row, write the results and print a summary."""
     target = _target(args)
     source = Source.of(args.data, decimal=args.decimal)
     est = load(args.model, k=args.k, couplings=args.couplings)

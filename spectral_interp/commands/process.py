@@ -39,7 +39,7 @@ _loading = False
 
 
 class Stopped(BaseException):
-    """A signal asked to stop; no ``except Exception`` and no ``except KeyboardInterrupt`` catches it."""
+    """Raised on a stop signal; neither ``except Exception`` nor ``except KeyboardInterrupt`` catches it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

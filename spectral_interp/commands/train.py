@@ -42,7 +42,7 @@ MIN_ROWS = 10
 
 
 def main(args: argparse.Namespace) -> None:
-    """Fit, save, print."""
+    """Fit and save a model, and print its metrics."""
     for path in filter(None, (args.out, args.checkpoint)):
         check_writable(path)
     target = _target(args)
