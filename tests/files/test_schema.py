@@ -144,8 +144,8 @@ DAMAGES = [
     (at("trained_on"), torch.zeros(1, 1, dtype=torch.int64), "1 axes"),
     (at("trained_on"), torch.tensor([1, 1]), "ascending numbers"),
     (at("trained_on"), torch.arange(2**20 + 1), "at most 1,048,576 numbers"),
-    (at("encoder", 0), LOGARITHM | {"mean": 800.0}, "under a logarithm"),
-    (at("encoder", 0), LOGARITHM | {"median": -1.0}, "under a logarithm"),
+    (at("encoder", 0), LOGARITHM | {"mean": 800.0}, "for a logarithm"),
+    (at("encoder", 0), LOGARITHM | {"median": -1.0}, "for a logarithm"),
     (at("baselines"), {"MLP": {"0.weight": NUMBERS[None]}}, "layers of the shapes"),
     (at("baselines"), {"MLP": HUGE_LAYERS}, "finite predictions of the baseline"),
 ]
