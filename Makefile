@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test faults lint figures gallery clean
+.PHONY: demo test faults lint wheel versions figures gallery clean
 
 demo: .venv/installed
 	$(BIN)/python -m spectral_interp.train diabetes --form single --out model.pt
@@ -17,6 +17,14 @@ lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+wheel: .venv/installed-test
+	rm -rf dist build
+	$(BIN)/uv build --quiet --out-dir dist
+	$(BIN)/python .ci/check_dist.py
+
+versions: wheel
+	.ci/versions
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer; got " + sys.version.split()[0] + "; run make with PYTHON=...")'
@@ -60,4 +68,4 @@ gallery: .venv/installed
 	    $(BIN)/python $$example $$data --out examples/images || exit 1; done
 
 clean:
-	rm -rf .venv model.pt model-analysis
+	rm -rf .venv .versions dist model.pt model-analysis

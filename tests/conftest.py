@@ -4,6 +4,7 @@ The package is imported by the fixtures, not above: the process that starts the 
 and needs nothing of it.
 """
 
+import gc
 import sys
 from functools import partial
 from importlib import import_module
@@ -24,6 +25,12 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in left_out]
 
 
+def pytest_collection_finish():
+    """Spare the garbage collector what is here to stay: compiling makes it look through all of it, often."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """Print what the long form of tests/faults tried."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]
@@ -34,6 +41,22 @@ def pytest_terminal_summary(terminalreporter, config):
         for what, tried, failed, seconds in sorted(lines):
             line = f"{tried:>10,} {tried - failed:>10,} {failed:>7,} {seconds:>8.0f}  {what}"
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_kernels(request):
+    """Unroll the kernels of explanations for orders 3 and 5 alone: those of an order take seconds to compile.
+
+    Order 5 is that of sums. Others get the kernels of large orders; the long form has those of all orders.
+    """
+    from spectral_interp.eigen import small
+    from spectral_interp.pencil import coalitions, paths
+
+    order_of = small.order_of
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (small, coalitions, paths) if not request.config.getoption("--long") else ():
+            patch.setattr(module, "order_of", lambda d: order_of(d) if d in (3, 5) else d)
+        yield
 
 
 @pytest.fixture
@@ -115,21 +138,6 @@ def random_pencil(rng):
     return lambda p, d, k=None: Pencil(
         rng.normal(size=(p + 1, d)), rng.normal(size=(p + 1, d - 1)), d // 2 if k is None else k
     )
-
-
-@pytest.fixture
-def few_kernels(request, monkeypatch):
-    """Unroll the kernels of paths and coalitions for orders 3 and 5 alone, as each takes seconds to compile.
-
-    All other orders get the kernel of large ones; the long form has those of all orders.
-    """
-    if request.config.getoption("--long"):
-        return
-    from spectral_interp.eigen.small import order_of
-    from spectral_interp.pencil import coalitions, paths
-
-    for module in (coalitions, paths):
-        monkeypatch.setattr(module, "order_of", lambda d: order_of(d) if d in (3, 5) else d)
 
 
 def undrawn(draw, height, formats):

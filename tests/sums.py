@@ -43,7 +43,7 @@ def random_table(rng, n):
         rng.normal(size=n) * 1.5,
         rng.choice(np.array(["Oslo", "Rome", None, "Atlantis"], dtype=object), n),
         np.where(gaps[1], np.nan, rng.normal(3, 0.5, n)),
-        np.where(rng.random(n) < 0.2, np.datetime64("NaT"), days),
+        np.where(rng.random(n) < 0.2, np.datetime64("NaT", "D"), days),
         np.exp(rng.normal(size=n)),
     ]
 

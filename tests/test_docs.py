@@ -1,8 +1,6 @@
 """Every public name documents its arguments, results and errors, with an example that the doctests run."""
 
 import inspect
-import re
-from pathlib import Path
 
 import pytest
 
@@ -38,13 +36,3 @@ def test_docstring(thing):
 def test_exported_names_exist(module):
     assert sorted(module.__all__) == sorted(set(module.__all__))
     assert all(hasattr(module, name) for name in module.__all__)
-
-
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    "line", re.findall(r"^(?:from spectral_interp|import spectral_interp).*", README, re.M)
-)
-def test_imports_of_the_readme(line):
-    exec(line, {})

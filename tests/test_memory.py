@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 
 from spectral_interp import SpectralRegressor, certify, explain, interactions, linear_regions
+from spectral_interp._common import memory
+from spectral_interp.estimators import forms
+from spectral_interp.training import selection, stages, sums
 from spectral_interp.view import model as view_model
 from tests.sums import random_sum, random_table, rows_of_table
 
@@ -27,6 +30,41 @@ def test_a_fit_of_one_neuron_holds_little_more_than_its_table(rng):
     est = SpectralRegressor(form="single", dim=3, n_epochs=1, batch_size=4096, random_state=0)
     est.fit(X[:100], X["x0"][:100])
     assert peak(lambda: est.fit(X, X["x0"])) < 2.5 * 8 * n * p + 2**24
+
+
+@pytest.mark.parametrize("form", ["sum", "auto"])
+def test_a_row_of_a_sum_needs_about_twice_its_features(form, monkeypatch):
+    """From two numbers of rows, so that what does not grow with them is left out; fits one after another.
+
+    All features at once would be half as much again, eigenvalues that a finished fit keeps a third.
+    """
+    monkeypatch.setattr(memory, "CHUNK", 500)
+    monkeypatch.setattr(sums, "LEAST_SCORED", 300)
+    monkeypatch.setattr(sums, "SCORED_ROWS", 300)
+    monkeypatch.setattr(stages, "allowed_threads", lambda: 1)
+    monkeypatch.setattr(selection, "THRESHOLD", 0.0)  # as many pairs as there can be
+    monkeypatch.setattr(selection, "ROUNDS", 0)
+    monkeypatch.setattr(selection, "KNOTS", 3)
+    monkeypatch.setattr(forms, "TRIED_ROWS", 500)
+    for name in ("LEAST_STEPS", "EPOCHS", "LEAST_EPOCHS"):
+        monkeypatch.setattr(selection, name, 2)
+    est = SpectralRegressor(form=form, members=1, random_state=0)
+    est.set_params(**({"dim": 3, "n_epochs": 2} if form == "auto" else {}))
+    few, many = (mixed_table(n) for n in (10_000, 20_000))
+    p = est.fit(*few).encoder_.plain.encode(few[0][:1]).size
+    assert p == 26
+    assert len(est.encoder_.pairs) == selection.MOST_PAIRS
+    more = peak(lambda: est.fit(*many)) - peak(lambda: est.fit(*few))
+    assert more < 2.05 * 8 * p * 10_000
+
+
+def mixed_table(n):
+    """Return ten numbers and sixteen levels of two columns, and a target that is no sum over the columns."""
+    rng = np.random.default_rng(n)
+    X = pd.DataFrame(rng.normal(size=(n, 10)), columns=[f"x{i}" for i in range(10)])
+    for name, count in (("kind", 6), ("town", 10)):
+        X[name] = np.array([f"{name} {i}" for i in range(count)])[rng.integers(0, count, n)]
+    return X, np.sin(3 * X["x0"]) + X["x1"] * X["x2"] + (X["kind"] == "kind 1")
 
 
 PRODUCTS = "hessian", "gradient", "radius", "planes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,9 @@ CHUNK = 2**14
 
 SMALL = 2**26
 """Number of bytes up to which free memory is not checked."""
+
+MANY = 2**17
+"""Minimum number of rows for which freed memory is returned, which takes milliseconds."""
 
 ROOT = Path("/")
 """Root of the files in which Linux reports its memory. Other systems lack them and have no check."""
@@ -54,6 +58,14 @@ def check_memory(needed: float, work: str, advice: str) -> None:
     if free is not None and needed > free:
         size, left = (f"{amount / 2**30:.3g} GiB" for amount in (needed, free))
         raise MemoryError(f"expected {size} of free memory for {work}; got {left}; {advice}")
+
+
+def give_back(rows: int) -> None:
+    """Return freed memory to the system before work on many rows; the C library of Linux retains it."""
+    if rows < MANY:
+        return
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def available() -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +20,15 @@ MOST_WARNINGS = 20
 
 
 def shown(value: Any) -> str:
-    """Return a value or name for a message, on one line and cut to 60 characters."""
-    text = repr(value.tolist() if isinstance(value, np.generic | np.ndarray) else value)
+    """Return a value or name for a message, on one line and cut to 60 characters.
+
+    Examples
+    --------
+    >>> shown("Oslo"), shown(np.float64(1.5)), shown(np.datetime64("2024-01-31"))
+    ("'Oslo'", '1.5', "'2024-01-31'")
+    """
+    value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    text = repr(str(value) if isinstance(value, datetime.date) else value)
     text = " ".join(map(str.strip, text.splitlines()))
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -46,8 +46,8 @@ NODES = 65
 ENTRIES = 2**22
 """Entries of matrices that are held at a time."""
 
-HALVED = ("local", "path")
-"""Methods that share every pair half and half."""
+HALVED = {"local": True, "path": True, "shapley": False}
+"""Methods whose contributions are bounded here, and whether they share every pair half and half."""
 
 
 class Move:
@@ -133,8 +133,11 @@ def contribution_range(
 ) -> tuple[FloatArray, FloatArray]:
     """Return between what the contribution of a column must lie at features (m, f): arrays of shape (m,).
 
-    Nodes are coordinates, ascending; spread over those of the features if not given.
+    Nodes are coordinates, ascending; spread over those of the features if not given. ValueError for a method
+    whose contributions nothing is proven of.
     """
+    if method not in HALVED:
+        raise ValueError(f"expected method to be one of {', '.join(HALVED)}; got {method!r}")
     axis = view.axis(column)
     u = axis.locate(there)
     values = np.unique(u[~np.isnan(u)])
@@ -156,7 +159,7 @@ def contribution_range(
 
 
 def _exact(view: ModelView, column: str, there: FloatArray, method: str) -> tuple[FloatArray, FloatArray]:
-    halved = method in HALVED
+    halved = HALVED[method]
     if method == "local":
         return Move(view, column, view.background, halved=halved).ranges(there)
     ends = [Move(view, column, row[None], halved=halved).ranges(there) for row in view.background]

@@ -340,7 +340,7 @@ class Everywhere:
         Raises
         ------
         ValueError
-            If there is no such column or level.
+            If there is no such column, level or method.
 
         Examples
         --------

@@ -70,7 +70,7 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = N
     >>> bool(np.abs(est.baselines_["linear"].values(est.rows(X).inputs) - X[:, 0]).max() < 0.01)
     True
     """
-    data = est.partition(X, y, sample_weight)
+    data = est.partition(X, y, sample_weight).with_features()
     with one_thread():
         return {LINEAR: _fit_linear(est, data), MLP: _fit_mlp(est, data)}
 
@@ -125,7 +125,7 @@ def _lines(model: Any, outputs: int, rows: int) -> tuple[FloatArray, FloatArray]
 
 
 def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
-    module = network([data.table.z.shape[1], *HIDDEN], est.n_outputs, seed=est.seed_)
+    module = network([data.table.shape[1], *HIDDEN], est.n_outputs, seed=est.seed_)
     options = replace(
         options_of(est, data.train, module),
         learning_rate=MLP_LEARNING_RATE,

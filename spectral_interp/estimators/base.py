@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._common.arrays import FloatArray
 from .._common.choices import ROWS
+from .._common.memory import give_back
 from .._common.messages import Found
 from ..eigen.engine import one_thread
 from ..pencil import MatrixPencil, SpectralFunction
 from ..tables.encoder import without_columns
 from ..tables.frames import with_names
-from ..training import TrainingRows
 from ..training.partition import (
     Fingerprints,
     Partition,
@@ -33,9 +34,11 @@ from ..training.partition import (
     distinct,
     draw_background,
     fingerprints,
+    fingerprints_of,
     hold_out,
     to_keep,
 )
+from ..training.run import EncodedRows
 from ..view import ClassesView, ModelView, Output, Rows, rows_of
 from ..view.rows import Coordinates, labels_of
 from .forms import FITS, Saving, check_room, check_saving, fit_like, identity_of, rungs_of
@@ -162,7 +165,9 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         frame, targets, weight = frame[weight > 0], targets[weight > 0], weight[weight > 0]
         how = made_by(count_of(weight))
         data = self._prepared(*distinct(frame, self._encode_targets(targets), weight), names, like)
-        del frame  # training needs memory
+        del frame, targets, weight  # training needs memory
+        pa.default_memory_pool().release_unused()
+        give_back(len(data.groups))
         return self._trained(data, how, partial(Saving, checkpoint, every, resume), like)
 
     def _checked(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, tuple[str, ...]]:
@@ -188,7 +193,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         encoder = encoder_of(self, frame, weight) if like is None else known_to(self, like, frame)
         axes, self._promises = promised(self, encoder.axes)
         self.encoder_ = replace(encoder, axes=axes, table_names=names)
-        check_room(self.form, len(frame), len(self.encoder_.plain.feature_names))
+        check_room(self.form, len(frame), self.encoder_.plain.axes, self.n_outputs)
         data = self._partition(frame, targets, weight)
         drawn, self.background_of_ = draw_background(data, self.seed_)
         self.background_ = frame.iloc[drawn].reset_index(drop=True)
@@ -203,12 +208,13 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
     ) -> Self:
         """Fit the model on rows that are encoded, or on those that they are a sample of."""
         fit = FITS[self.form] if like is None else partial(fit_like, like=like)
-        with one_thread():
-            fitted = fit(self, data, saving(identity_of(self, data)))
+        saved = saving(identity_of(self, data))
+        with one_thread(), saved.naming_the_checkpoint():
+            fitted = fit(self, data, saved)
         self.module_, self.history_, self.form_ = fitted.module, fitted.history, fitted.form
         self.encoder_ = replace(self.encoder_, axes=fitted.axes, pairs=fitted.pairs)
         self.rungs_ = rungs_of(self, fitted.rungs, data)
-        self.trained_on_: Fingerprints | None = to_keep(data.table.z)
+        self.trained_on_: Fingerprints | None = to_keep(data.groups)
         if data.whole is not None:
             self.background_of_, self.trained_on_ = data.whole.n_rows, data.whole.trained_on
         self.heldout_: tuple[pd.DataFrame, pd.Series] | None = None
@@ -234,11 +240,12 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         return self._partition(*distinct(frame, targets, check_weights(sample_weight, len(frame))))
 
     def _partition(self, frame: pd.DataFrame, targets: FloatArray, weight: FloatArray) -> Partition:
-        z = self.encoder_.plain.encode(frame, quiet=True)
-        rows, held = self._split(z, targets)
+        plain = self.encoder_.plain
+        table = EncodedRows(plain.axes, plain.coordinates(plain.select(frame), quiet=True), targets, weight)
+        groups = fingerprints_of(table)
+        rows, held = self._split(groups, targets)
         center, scale = self._target_scale(targets[rows], weight[rows])
-        table = TrainingRows(z, (targets - center) / scale, weight)
-        return Partition(table, rows, held, center, scale)
+        return Partition(replace(table, y=(targets - center) / scale), groups, rows, held, center, scale)
 
     @property
     def _loss(self) -> str:
@@ -431,12 +438,12 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         chosen = "at random" if seed is None else f"with seed {seed}"
         return f"{len(self.background_)} training rows kept by the model, chosen {chosen}"
 
-    def _split(self, z: FloatArray, targets: FloatArray) -> tuple[Places, Places]:
+    def _split(self, groups: Fingerprints, targets: FloatArray) -> tuple[Places, Places]:
         """Return the rows to train on and those to validate on, with all classes in each where possible."""
         n = len(targets)
         smallest = np.unique(targets, return_counts=True)[1].min() if self._loss != "squared" else 0
         return hold_out(
-            fingerprints(z),
+            groups,
             max(round(self.validation_fraction * n), 2 if smallest > 1 else 1),
             self.seed_,
             classes=targets if smallest > 1 else None,

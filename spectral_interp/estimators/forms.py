@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,21 +16,22 @@ import torch
 from tqdm import tqdm
 
 from .._common.arrays import FloatArray
-from .._common.memory import check_memory
+from .._common.memory import check_memory, chunks
+from ..eigen.lanes import LANES
 from ..files import artifact
 from ..models.constraints import lifted
 from ..models.sums import SumSpectral
 from ..pencil.structures import Tridiagonal
 from ..streams.blocks import Blocks
-from ..streams.passes import Neuron, Passes, Sums, passes_of
+from ..streams.passes import Neurons, Passes, Sums, passes_of
 from ..streams.sample import SAMPLE_ROWS
-from ..training import Epoch, Run, TrainingRows
+from ..training import Epoch, Run
 from ..training.inputs import Inputs
 from ..training.loop import best_start, epochs
-from ..training.partition import Partition, fingerprints
-from ..training.run import SomeRows
+from ..training.partition import Partition
+from ..training.run import EncodedRows
 from ..training.selection import RUNGS, SumFit, fit_sum, options_for
-from ..training.stages import Tape, identified, prune, resume, save_checkpoints, stop_early
+from ..training.stages import StateError, Tape, identified, prune, resume, save_checkpoints, stop_early
 from ..training.sums import SumOptions, SumRun
 from ..view import Axis, Pair
 from . import single
@@ -62,10 +64,10 @@ class Saving:
     parts: dict[str, Any] = field(default_factory=dict)
 
     def follow(self, name: str, part: Any) -> Any:
-        """Return a tape ("tape") or passes ("stream") that go on from the checkpoint, and write to it."""
+        """Return a tape or passes ("starts", "stream") that go on from the checkpoint, and write to it."""
         if self.resume is not None:
             path = Path(self.resume)
-            state = identified(path, self.identity, "tape", "stream")
+            state = identified(path, self.identity, "tape", "starts", "stream")
             try:
                 if name in state:  # passes may not have begun
                     part.load_state(state[name])
@@ -74,6 +76,26 @@ class Saving:
         if self.checkpoint is not None:
             self.parts[name], part.changed = part, self._write
         return part
+
+    @contextmanager
+    def naming_the_checkpoint(self) -> Iterator[None]:
+        """Name the checkpoint that a fit goes on from in errors that it may have caused.
+
+        Raises
+        ------
+        ValueError
+            In place of :class:`StateError` and of FloatingPointError, where there is a checkpoint.
+        """
+        try:
+            yield
+        except (StateError, FloatingPointError) as error:
+            if self.resume is None:
+                raise
+            if isinstance(error, StateError):
+                raise artifact.damaged(self.resume, artifact.CHECKPOINT, error) from error
+            raise ValueError(
+                f"{error}, or the checkpoint {self.resume} is damaged: start without it"
+            ) from error
 
     def _write(self) -> None:
         state = {name: part.state() for name, part in self.parts.items()}
@@ -106,14 +128,17 @@ def identity_of(est: Any, data: Partition) -> dict[str, Any]:
     apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(est, name)}
     options = {k: plain(v) for k, v in est.get_params().items() if k not in apart}
     digest = hashlib.sha256()
-    for column in data.table:
-        digest.update(np.ascontiguousarray(column).data)
+    for some in chunks(data.table.shape[0]):
+        digest.update(data.table.take(some).z.data)
+    digest.update(data.table.y.data)
+    digest.update(data.table.weight.data)
     found = {"task": est._task, "seed": est.seed_, "options": options, "table": digest.hexdigest()}
     return found if data.whole is None else {**found, "whole table": data.whole.identity}
 
 
 def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     """Fit one neuron."""
+    data = data.with_features()
     if data.whole is not None:
         return _stream_single(est, data, saving)
     runs = single.begun(est, data.train)
@@ -132,19 +157,34 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
 
 
 def _stream_single(est: Any, data: Partition, saving: Saving) -> Fitted:
-    """Fit one neuron on all blocks of rows, from what it comes to on the sample."""
-    blocks, train = data.whole, SomeRows(data.table, _few(est, data.trained))
-    run = single.started(est, train, data.validation).again(1, n_rows=1)
-    decay = single.decay_of(est, blocks.n_rows, blocks.weight, run.module)
-    run.options = replace(run.options, weight_decay=decay)
+    """Fit one neuron on all blocks of rows; as in memory, the best of the starts after a tenth goes on."""
+    blocks, fits = data.whole, range(single.STARTS)
     count = passes_of(blocks.n_rows, est.n_epochs)
-    passes = Passes(Neuron(run, [est.seed_]), blocks, count, est.seed_, saving.every)
+    neurons = _neurons(est, data, fits)
+    starts = Passes(neurons, blocks, count, est.seed_, saving.every)
+    starts.last = starts.total // 10
+    saving.follow("starts", starts).train()
+    best = min(fits, key=lambda fit: neurons.loss(fit, data.validation))
+    neuron = _neurons(est, data, [best])
+    passes = Passes(neuron, blocks, count, est.seed_, saving.every)
+    passes.load_state(starts.state_of(best))  # fresh arrays: a checkpoint keeps what the choice was made from
     history = saving.follow("stream", passes).train()
+    (run,) = neuron.runs
     run.best_weights = run.average.copy()
     run.finish()
     if est.norm_penalty:
         prune(run.module, data.train, run.options)
     return _of_single(est, run, data, history, history[-1].validation_loss, len(history))
+
+
+def _neurons(est: Any, data: Partition, fits: Sequence[int]) -> Neurons:
+    """Return some of the starts of one neuron, with the settings for all rows."""
+    begun = single.begun(est, data.train)
+    runs = [begun[fit] for fit in fits]
+    decay = single.decay_of(est, data.whole.n_rows, data.whole.weight, runs[0].module)
+    for run in runs:
+        run.options = replace(run.options, weight_decay=decay)
+    return Neurons(runs, [est.seed_ + fit for fit in fits])
 
 
 def _of_single(
@@ -185,17 +225,24 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
 
 
-ROOM = {"single": 80, "sum": 460, "auto": 460}
-"""Bytes of a row in a fit, beside twice its features, as measured with 12 columns."""
+def bytes_of_row(form: str, axes: Sequence[Axis], outputs: int) -> int:
+    """Return the bytes of a row in a fit, as measured with 10⁶ rows of 12 columns and two threads.
+
+    One neuron holds coordinates and features. A sum holds coordinates, places and shares of inputs, and for
+    two fits side by side the eigenvalues that they start from.
+    """
+    single = 16 * len(axes) + 8 * sum(axis.n_features for axis in axes) + 50
+    together = 16 * len(axes) + 2 * 4 * LANES * outputs + 220
+    return {"single": single, "sum": together, "auto": max(single, together)}[form]
 
 
-def check_room(form: str, n: int, p: int) -> None:
-    """Raise MemoryError if a fit of n rows and p features needs more memory than there is."""
-    needed = n * (2 * 8 * p + ROOM[form])
+def check_room(form: str, n: int, axes: Sequence[Axis], outputs: int) -> None:
+    """Raise MemoryError if a fit of n rows with these columns needs more memory than there is."""
+    features = sum(axis.n_features for axis in axes)
     instead = ", or with fit_batches" if n > SAMPLE_ROWS else ""
     check_memory(
-        needed,
-        f"training on {n:,} rows × {p:,} features",
+        n * bytes_of_row(form, axes, outputs),
+        f"training on {n:,} rows × {features:,} features",
         f"train on fewer rows or columns{instead}",
     )
 
@@ -221,12 +268,12 @@ def _rung(loss: float, parameters: int, last: int) -> dict[str, Any]:
     return {"rung": SINGLE, "loss": loss, "parameters": parameters, "epochs": last}
 
 
-def _held_out(est: Any, table: TrainingRows, kept: Any, held: Any) -> Run:
+def _held_out(est: Any, table: EncodedRows, kept: Any, held: Any) -> Run:
     """Return a run of one neuron, validated on held-out rows.
 
     It is trained on at most :data:`TRIED_ROWS` rows: one neuron hardly gains from more.
     """
-    return single.trained(est, SomeRows(table, _few(est, kept)), SomeRows(table, held))
+    return single.trained(est, table.take(_few(est, kept)), table.take(held))
 
 
 def _few(est: Any, kept: Any) -> Any:
@@ -254,10 +301,9 @@ def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit
 
         tape.progress = show
         return fit_sum(
-            est.encoder_.axes,
-            *data.table,
+            data.table,
             loss=est._loss,
-            groups=fingerprints(data.table.z),
+            groups=data.groups,
             seed=est.seed_,
             rungs=RUNGS,
             members=est.members,

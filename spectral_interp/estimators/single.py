@@ -75,15 +75,8 @@ def begun(est: Any, train: Rows) -> list[Run]:
 
 def trained(est: Any, train: Rows, validation: Rows) -> Run:
     """Return a finished run on ``train``, its epoch chosen on ``validation``."""
-    run = started(est, train, validation)
-    run.finish()
-    return run
-
-
-def started(est: Any, train: Rows, validation: Rows) -> Run:
-    """Return the same run, not finished: another cycle may follow."""
     run = best_start(begun(est, train), train, validation)
-    _run(est, stop_early(epochs(run, train, validation), run, patience=est.patience), run)
+    consume(est, stop_early(epochs(run, train, validation), run, patience=est.patience), run)
     return run
 
 
@@ -95,11 +88,6 @@ def going_on(events: Iterable[Epoch], run: Run, data: Partition) -> Iterable[Epo
 
 def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:
     """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
-    _run(est, events, run)
-    run.finish()
-
-
-def _run(est: Any, events: Iterable[Epoch], run: Run) -> None:
     try:
         for _ in show_progress(events, run) if est.verbose else events:
             pass
@@ -107,8 +95,9 @@ def _run(est: Any, events: Iterable[Epoch], run: Run) -> None:
         if not run.history:
             raise
         warnings.warn(
-            f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=4
+            f"{error}; the weights of epoch {run.best_epoch} are kept", ConvergenceWarning, stacklevel=3
         )
+    run.finish()
 
 
 def in_unit(est: Any, module: Any, scale: float, shift: float) -> Any:

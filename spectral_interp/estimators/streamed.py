@@ -19,9 +19,8 @@ from ..streams import Source
 from ..streams.blocks import Blocks, Encoded, check_own, own_folder, rows_of_block, write_blocks
 from ..streams.sample import Drawn, Part, Roles, draw
 from ..tables.encoder import TableEncoder
-from ..training import TrainingRows
 from ..training.partition import Partition
-from ..view.hats import features
+from ..training.run import EncodedRows
 from .forms import Saving, check_saving
 from .validation import check_parameters, made_by
 
@@ -45,13 +44,14 @@ class FitsBatches:
     ) -> Any:
         """Fit encoder and model on a table that need not fit into memory.
 
-        The first pass draws 100,000 different rows by their hashes; on these the encoding, the form, knots,
-        pairs and starting weights are chosen. A tenth of all different rows, at most 50,000, is held out and
-        chooses nothing. The second pass encodes the other rows and writes them to files in ``scratch``, 8
-        bytes a column and 24 a row, dealt by their hashes. At least five passes over these files train the
-        model. The result depends on the content of the rows, not on their order or on the size of batches;
-        only sums of weights that are not whole, of rows that repeat, are rounded in the order they come in.
-        A table of at most 100,000 rows is fitted as :meth:`fit` does.
+        The first pass draws 100,000 different rows by their hashes; on these the encoding, the form, knots
+        and pairs are chosen. A tenth of all different rows, at most 50,000, is held out and chooses nothing.
+        The second pass encodes the other rows and writes them to files in ``scratch``, 8 bytes a column and
+        24 a row, dealt by their hashes. At least five passes over these files train the model: of one neuron
+        three starts, of which the best after a tenth goes on. The result depends on the content of the rows,
+        not on their order or on the size of batches; only sums of weights that are not whole, of rows that
+        repeat, are rounded in the order they come in. A table of at most 100,000 rows is fitted as
+        :meth:`fit` does.
 
         Parameters
         ----------
@@ -70,7 +70,8 @@ class FitsBatches:
             Checkpoint of the same fit to continue from; the result is the same to the bit.
         scratch : str or Path, optional
             Folder for the encoded rows, which is made if it is not there, and stays. By default one beside
-            ``checkpoint``, or else in the system's folder for temporary files; it is removed after the fit.
+            ``checkpoint``, or that of the fit to ``resume``, or else one in the system's folder for temporary
+            files; it is removed after the fit.
 
         Returns
         -------
@@ -137,7 +138,7 @@ class FitsBatches:
         self.target_name_ = roles.target
         frame, y, names = self._checked(drawn.sample.frame, drawn.sample.targets)
         table = frame, self._encode_targets(np.asarray(y)), drawn.sample.weight
-        with _folder(scratch, checkpoint) as folder:
+        with _folder(scratch, checkpoint, resume) as folder:
             data = self._prepared(*table, names)
             data = replace(data, whole=_blocks(self, source, roles, drawn, folder, data))
             self._trained(data, made_by(data.whole.n_dealt), partial(Saving, checkpoint, every, resume))
@@ -157,11 +158,15 @@ def draw_from(source: Source, roles: Roles) -> Drawn | Part:
 
 
 @contextmanager
-def _folder(scratch: Any, checkpoint: Any) -> Iterator[Path]:
+def _folder(scratch: Any, checkpoint: Any, resume: Any) -> Iterator[Path]:
     """Lend out a folder for encoded rows."""
     with ExitStack() as stack:
-        if scratch is not None or checkpoint is not None:
-            folder = Path(f"{checkpoint}-rows" if scratch is None else scratch)
+        if scratch is not None:
+            folder = Path(scratch)
+        elif checkpoint is not None:
+            folder = Path(f"{checkpoint}-rows")
+        elif resume is not None and Path(f"{resume}-rows").is_dir():
+            folder = Path(f"{resume}-rows")
         else:
             folder = (
                 Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spectral-interp-"))) / "rows"
@@ -179,7 +184,6 @@ def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, 
     files = write_blocks(
         folder, _encoded(est, encoder, source, roles, drawn), encoder.axes, n_blocks, identity
     )
-    z, targets = _held(est, encoder, drawn)
     return Blocks(
         folder,
         files["identity"],
@@ -189,7 +193,7 @@ def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, 
         sizes=tuple(files["sizes"]),
         weight=files["weight"],
         n_dealt=files["n_dealt"],
-        held=TrainingRows(z, (targets - data.center) / data.scale, drawn.held.weight),
+        held=_held(est, encoder, drawn, data),
         verbose=est.verbose,
     )
 
@@ -215,10 +219,11 @@ def _encoded(
     warn_of([f"beyond the sample, {sentence}" for sentence in totals.sentences()])
 
 
-def _held(est: Any, encoder: TableEncoder, drawn: Drawn) -> tuple[Any, Any]:
-    """Return the features and targets of rows held out."""
+def _held(est: Any, encoder: TableEncoder, drawn: Drawn, data: Partition) -> EncodedRows:
+    """Return the rows held out, encoded."""
     u = encoder.coordinates(encoder.select(drawn.held.frame), quiet=True)
-    return features(encoder.axes, (), u.T, len(u)), _targets(est, drawn.held, drawn)
+    y = (_targets(est, drawn.held, drawn) - data.center) / data.scale
+    return EncodedRows(encoder.axes, u, y, drawn.held.weight)
 
 
 def _targets(est: Any, part: Part, drawn: Drawn) -> Any:

@@ -41,6 +41,9 @@ MOST_FINGERPRINTS = 2**20
 MAX_WEIGHT = 1e150
 """Maximum magnitude of a weight or target; in certificates and errors the squares of larger ones overflow."""
 
+MAX_STANDARDISED = 1e12
+"""Maximum magnitude of a weight of a sum in training with standardised targets; float32 holds it in any unit."""
+
 SUM_SLACK = 1e-9
 """Tolerance for a sum of shares around 1. It covers rounding only: a larger error would make certificates for
 changes of level invalid."""
@@ -269,10 +272,11 @@ _RUN = record(
     }
 )
 
-_LANES = tensor(float32, axes=(4,), most=FINITE)
+_LANES = tensor(float32, axes=(4,), most=MAX_STANDARDISED)
+_MOMENTS = tensor(float32, axes=(4,), most=FINITE)
 _MEMBER_EPOCHS = list_of(record(_EPOCH | {"validation_loss": _NUMBER_OR_NAN}))
 
-_MEMBER = {name: _LANES for name in ("weights", "average", "mean", "square")} | {"steps": integer(0)}
+_MEMBER = {"weights": _LANES, "average": _LANES, "mean": _MOMENTS, "square": _MOMENTS, "steps": integer(0)}
 _FACTORS = {"factors": tensor(float32, axes=(5,), most=FINITE)}
 _NEURON = {"weights": _STATE, "average": _STATE, "moments": tensor(float64, axes=(2,)), "steps": integer(0)}
 
@@ -305,7 +309,7 @@ _STREAM = record(
 CHECKPOINT_STATE = all_of(
     record(
         {"identity": dict_of(_NAME, by_type({dict: dict_of(_NAME, _PARAMETER)}, _ATOM))},
-        {"run": _RUN, "tape": _TAPE, "stream": _STREAM},
+        {"run": _RUN, "tape": _TAPE, "starts": _STREAM, "stream": _STREAM},
     ),
-    rule("a run, a tape or passes over a stream", lambda v: v.keys() & {"run", "tape", "stream"}),
+    rule("a run, a tape or passes over a stream", lambda v: v.keys() & {"run", "tape", "starts", "stream"}),
 )

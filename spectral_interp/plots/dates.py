@@ -7,13 +7,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axis import Axis
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import (
+    DAILY,
+    HOURLY,
+    MINUTELY,
+    MONTHLY,
+    SECONDLY,
+    AutoDateLocator,
+    ConciseDateFormatter,
+)
 
 from .._common.arrays import FloatArray
 from ..view.dates import as_dates, days_of
 
 TICKS, FEW_TICKS = 7, 4
 """Most dates beside an axis, and beside a narrow one."""
+
+WHOLE = {MONTHLY: 12, DAILY: 31, HOURLY: 24, MINUTELY: 60, SECONDLY: 60}
+"""Steps of a year, a month, a day, an hour and a minute, which Matplotlib lacks between few dates."""
 
 
 def holds_dates(values: pd.Series) -> bool:
@@ -42,5 +53,7 @@ def drawn(values: Any) -> FloatArray:
 def label_dates(axis: Axis, *, narrow: bool = False) -> None:
     """Label an axis of days since 1970-01-01 with a few dates."""
     locator = AutoDateLocator(minticks=2, maxticks=FEW_TICKS) if narrow else AutoDateLocator(maxticks=TICKS)
+    for part, whole in WHOLE.items():
+        locator.intervald[part] = [*locator.intervald[part], whole]
     axis.set_major_locator(locator)
     axis.set_major_formatter(ConciseDateFormatter(locator))

@@ -19,6 +19,7 @@ from ..files.schema import MOST_FINGERPRINTS
 from ..files.staging import check_place, locked, replace_file
 from ..training import TrainingRows
 from ..training.partition import Fingerprints, fingerprints
+from ..training.run import EncodedRows
 from ..view import Axis
 from ..view.hats import features
 
@@ -58,8 +59,8 @@ class Blocks:
         Sum of the weights.
     n_dealt : int
         Number of rows, those that repeat included.
-    held : TrainingRows
-        Features of the axes, standardised targets and weights of the rows held out.
+    held : EncodedRows
+        The rows held out, their targets standardised.
     verbose : bool
         Whether passes show a progress bar (on a terminal only).
     """
@@ -72,7 +73,7 @@ class Blocks:
     sizes: tuple[int, ...]
     weight: float
     n_dealt: int
-    held: TrainingRows
+    held: EncodedRows
     verbose: bool = False
 
     def __len__(self) -> int:
@@ -92,9 +93,8 @@ class Blocks:
     def read(self, place: int) -> TrainingRows:
         """Return the rows of a block: features (n, p), standardised targets, and weights with a mean of 1."""
         rows = np.load(_file(self.folder, place))
-        z = features(self.axes, (), rows[:, :-2].T, len(rows))
-        y = (rows[:, -2] - self.center) / self.scale
-        return TrainingRows(z, y, rows[:, -1] * self.n_rows / self.weight)
+        y, weight = (rows[:, -2] - self.center) / self.scale, rows[:, -1] * self.n_rows / self.weight
+        return EncodedRows(self.axes, rows[:, :-2], y, weight).take(slice(None))
 
 
 def rows_of_block(n_features: int, n_columns: int) -> int:

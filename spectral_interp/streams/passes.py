@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,11 +20,11 @@ from tqdm import tqdm
 
 from .._common.arrays import FloatArray
 from ..eigen.engine import allowed_threads
-from ..training import Epoch, Run, TrainingRows
-from ..training.inputs import Inputs
+from ..training import Epoch, Run
+from ..training.inputs import Inputs, SparseTable
 from ..training.loop import mean_loss, visit
-from ..training.run import one_cycle
-from ..training.sums import SparseTable, SumOptions, SumRun, events_of
+from ..training.run import EncodedRows, Rows, one_cycle
+from ..training.sums import SumOptions, SumRun, events_of
 from ..training.sums import mean_loss as mean_loss_of_sum
 from .blocks import Blocks
 
@@ -67,7 +68,7 @@ class Learner(Protocol):
     def start(self, rates: FloatArray) -> None:
         """Take the step sizes of all passes."""
 
-    def block(self, rows: TrainingRows) -> Any:
+    def block(self, rows: Rows) -> Any:
         """Return rows as the fits take them."""
 
     def visit(self, fit: int, block: Any, order: Any, where: str) -> float:
@@ -98,6 +99,8 @@ class Passes:
         Blocks between two calls of ``changed``.
     changed : callable, optional
         Called to write a checkpoint.
+    last : int, optional
+        Blocks to visit, in all passes together, where it is not all of them.
     done : int
         Blocks visited, in all passes together.
     losses : list of float
@@ -110,9 +113,15 @@ class Passes:
     seed: int
     every: int = 10
     changed: Callable[[], None] | None = None
+    last: int | None = None
     done: int = 0
     losses: list[float] = field(default_factory=list)
     history: list[Epoch] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Number of blocks in all passes together."""
+        return self.n_passes * len(self.blocks)
 
     def train(self) -> list[Epoch]:
         """Train to the end, and return an event per pass, with losses that are means over the fits.
@@ -133,7 +142,7 @@ class Passes:
             tqdm(total=total, unit="row", unit_scale=True, disable=quiet, leave=False) as bar,
         ):
             begun = time.perf_counter()
-            for place, block in self._order():
+            for place, block in islice(self._order(), self.last):
                 bar.update(self.blocks.sizes[block])
                 if place < self.done:
                     continue
@@ -188,14 +197,17 @@ class Passes:
             "fits": [self.learner.state(fit) for fit in range(len(self.learner.seeds))],
         }
 
+    def state_of(self, fit: int) -> dict[str, Any]:
+        """Return the state of passes of one of the fits, which has come as far."""
+        state, own = self.state(), slice(fit, fit + 1)
+        return state | {"losses": state["losses"][own], "fits": state["fits"][own]}
+
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state`; ValueError if it is none of these fits."""
         if len(state["fits"]) != len(self.learner.seeds):
             raise ValueError(f"expected {len(self.learner.seeds)} fits; got {len(state['fits'])}")
-        if not 0 <= state["done"] <= self.n_passes * len(self.blocks):
-            raise ValueError(
-                f"expected at most {self.n_passes * len(self.blocks)} blocks; got {state['done']}"
-            )
+        if not 0 <= state["done"] <= self.total:
+            raise ValueError(f"expected at most {self.total} blocks; got {state['done']}")
         for fit, own in enumerate(state["fits"]):
             self.learner.load_state(fit, own)
         self.done, self.losses = state["done"], list(state["losses"])
@@ -213,8 +225,8 @@ class Sums:
     rates: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        none = np.empty((0, sum(axis.plain.n_features for axis in self.inputs.axes)))
-        table = SparseTable(self.inputs.sparse(none), np.empty(0), np.empty(0))
+        axes, none = tuple(axis.plain for axis in self.inputs.axes), np.empty(0)
+        table = SparseTable.of(self.inputs, EncodedRows(axes, np.empty((0, len(axes))), none, none))
         self.runs = [SumRun.start(self.inputs, self.options, table, seed) for seed in self.seeds]
 
     @property
@@ -227,9 +239,9 @@ class Sums:
         """Peak of the step size."""
         return self.options.learning_rate * self.options.scale
 
-    def block(self, rows: TrainingRows) -> SparseTable:
+    def block(self, rows: Rows) -> SparseTable:
         """Return rows as the inputs see them."""
-        return SparseTable(self.inputs.sparse(rows.z), rows.y, rows.weight)
+        return SparseTable.of(self.inputs, rows)
 
     def start(self, rates: FloatArray) -> None:
         """Take the step sizes of all passes."""
@@ -259,48 +271,52 @@ class Sums:
 
 
 @dataclass
-class Neuron:
-    """One neuron, which goes on from what a run on a sample has come to."""
+class Neurons:
+    """Fits of one neuron, from different starts."""
 
-    run: Run
+    runs: Sequence[Run]
     seeds: Sequence[int]
 
     @property
     def batch_size(self) -> int:
         """Rows of a step."""
-        return self.run.options.batch_size
+        return self.runs[0].options.batch_size
 
     @property
     def rate(self) -> float:
         """Peak of the step size."""
-        return self.run.options.learning_rate
+        return self.runs[0].options.learning_rate
 
-    def block(self, rows: TrainingRows) -> TrainingRows:
+    def block(self, rows: Rows) -> Rows:
         """Return the rows as they are."""
         return rows
 
     def start(self, rates: FloatArray) -> None:
         """Take the step sizes of all passes."""
-        self.run.rates = rates
+        for run in self.runs:
+            run.rates = rates
 
-    def visit(self, fit: int, block: TrainingRows, order: Any, where: str) -> float:
-        """Train on a block."""
-        return visit(self.run, block, order, where)
+    def visit(self, fit: int, block: Rows, order: Any, where: str) -> float:
+        """Train a fit on a block."""
+        return visit(self.runs[fit], block, order, where)
 
-    def loss(self, fit: int, held: TrainingRows) -> float:
+    def loss(self, fit: int, held: Rows) -> float:
         """Return the loss of the averaged weights."""
-        with self.run.averaged() as module:
-            return mean_loss(module, held, self.run.options.loss)
+        run = self.runs[fit]
+        with run.averaged() as module:
+            return mean_loss(module, held, run.options.loss)
 
     def state(self, fit: int) -> dict[str, Any]:
-        """Return the state between two blocks."""
-        return {name: torch.tensor(getattr(self.run, name)) for name in STATE} | {"steps": self.run.steps}
+        """Return the state of a fit between two blocks."""
+        run = self.runs[fit]
+        return {name: torch.tensor(getattr(run, name)) for name in STATE} | {"steps": run.steps}
 
     def load_state(self, fit: int, state: dict[str, Any]) -> None:
-        """Set the run to a state; ValueError if it is another's."""
+        """Set a fit to a state; ValueError if it is another's."""
+        run = self.runs[fit]
         for name in STATE:
-            own = getattr(self.run, name)
+            own = getattr(run, name)
             if own.shape != tuple(state[name].shape):
                 raise ValueError(f"expected {name} of shape {own.shape}; got {tuple(state[name].shape)}")
             own[:] = state[name].numpy()
-        self.run.steps = state["steps"]
+        run.steps = state["steps"]

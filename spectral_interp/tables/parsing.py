@@ -61,6 +61,8 @@ MIDNIGHT = " 00:00:00"
 
 _SIGNS_IN_NUMBERS = re.compile(r"[\s,%$€£']")
 
+_COMMA_IN_NUMBER = re.compile(r"\s*[+-]?[0-9]*,[0-9]+\s*")
+
 _CENSORED = re.compile(r"([<>≤≥~≈]=?\s*[+-]?[0-9][0-9.,]*|[+-]?[0-9][0-9.,]*\s*\+)\s*")
 
 _WITH_UNIT = re.compile(r"[+-]?[0-9][0-9.,]*\s*([^\W\d_][^\d]*)")
@@ -235,6 +237,8 @@ def numbers_or_none(column: pd.Series, *, advice: str = "") -> Numbers | None:
     if is_hidden_number(values, others):
         first = rows[np.isin(codes, np.flatnonzero([text in others for text in texts]))][0]
         plainly = "write every number of the column plainly, such as 1234.5, or leave it empty"
+        if all(map(_COMMA_IN_NUMBER.fullmatch, others)):
+            plainly += "; if its commas are decimal marks, read the file with --decimal ,"
         share = f"{sum(others.values()):,} of {int(column.notna().sum()):,} values are not plain numbers"
         refuse(column, first, "numbers", f"{plainly}{advice}; {share}: {with_counts(others)}")
     return None

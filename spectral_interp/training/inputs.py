@@ -17,12 +17,16 @@ from ..view import Axis, HatsAxis, Pair, Promise
 from ..view.hats import segments
 from .chains import Chain, Chains
 from .neurons import SparseRows
+from .run import Rows
 
 LEAST_DISTANCE = 1e-3
 """Of two knots, in standard deviations."""
 
 FACTOR = 4
 """How much finer knots become."""
+
+LEAST_WEIGHT = 1e-30
+"""Of a row, in units of the mean: smaller ones would vanish in float32."""
 
 
 @dataclass(frozen=True)
@@ -122,17 +126,16 @@ class Inputs:
             [*(axis.offset for axis in self.axes), *(np.zeros(len(p.knots)) for p in self.pairs)]
         )
 
-    def sparse(self, z: FloatArray, rows: IntArray | None = None) -> SparseRows:
-        """Return rows, by default all, from the features of the plain axes, (n, p): some at a time."""
-        n = len(z) if rows is None else len(rows)
-        parts = [some if rows is None else rows[some] for some in chunks(n)]
-        widths = np.max([self._widths(z[part]) for part in parts], axis=0)
+    def sparse(self, rows: Rows) -> SparseRows:
+        """Return rows that have the features of the plain axes, some at a time."""
+        n = rows.shape[0]
+        widths = np.max([self._widths(rows.take(some).z) for some in chunks(n)], axis=0)
         segments = len(self.runs)
         kind = np.uint16 if self.n_features < 2**16 else np.int32
         shape = n, segments + int(widths.sum())
         places, shares = np.empty(shape, dtype=kind), np.empty(shape, dtype=np.float32)
-        for some, part in zip(chunks(n), parts, strict=True):
-            own = z[part]
+        for some in chunks(n):
+            own = rows.take(some).z
             columns = chain(self._segments(own), self._entries(own, widths))
             for q, (place, share) in enumerate(columns):
                 places[some, q], shares[some, q] = place, share
@@ -179,6 +182,35 @@ class Inputs:
         entries = entries.transpose(1, 0, 2).copy()
         entries[0] += np.tensordot(self.offsets, entries[1:], axes=1)
         return entries.astype(np.float32).astype(np.float64) if rounded else entries
+
+
+@dataclass(frozen=True, eq=False)
+class SparseTable:
+    """Rows to train or to validate on: sparse features, targets (n,), weights (n,)."""
+
+    rows: SparseRows
+    y: FloatArray
+    weight: FloatArray
+
+    @classmethod
+    def of(cls, inputs: Inputs, rows: Rows) -> SparseTable:
+        """Return rows that have the features of the plain axes, as the inputs see them."""
+        return cls(inputs.sparse(rows), rows.y, rows.weight)
+
+    def take(self, places: Any) -> SparseTable:
+        """Return some of the rows."""
+        return SparseTable(self.rows.take(places), self.y[places], self.weight[places])
+
+    @cached_property
+    def targets(self) -> npt.NDArray[np.float32]:
+        """The targets as the kernels take them, for all fits on these rows."""
+        return self.y.astype(np.float32)
+
+    @cached_property
+    def row_weights(self) -> npt.NDArray[np.float32]:
+        """The weights with a mean of 1, as the kernels take them."""
+        share = self.weight / self.weight.mean()
+        return np.maximum(share, LEAST_WEIGHT, out=share).astype(np.float32)
 
 
 def _moved(start: int, found: tuple[IntArray, FloatArray]) -> tuple[IntArray, FloatArray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from .._common.arrays import FloatArray
 from .._common.memory import chunks
 from ..files.schema import MOST_FINGERPRINTS
 from ..tables.dates import comparable
-from .run import SomeRows, TrainingRows
+from .run import EncodedRows, Rows, SomeRows
 
 BACKGROUND_ROWS = 100
 
@@ -49,7 +49,9 @@ class Partition:
 
     Attributes
     ----------
-    table : TrainingRows
+    table : EncodedRows
+    groups : ndarray of int, shape (n,)
+        The :func:`fingerprints` of its rows.
     trained, validated : ndarray of int
         Row numbers, in random order.
     center, scale : float
@@ -58,12 +60,17 @@ class Partition:
         All rows, where the table is a sample of them: a :class:`~spectral_interp.streams.blocks.Blocks`.
     """
 
-    table: TrainingRows
+    table: EncodedRows
+    groups: Fingerprints
     trained: Places
     validated: Places
     center: float
     scale: float
     whole: Any = None
+
+    def with_features(self) -> Partition:
+        """Return the same table with its features made once, for training that reads them many times."""
+        return replace(self, table=self.table.with_features())
 
     @property
     def train(self) -> SomeRows:
@@ -278,6 +285,11 @@ def fingerprints(z: FloatArray) -> Fingerprints:
     return found.view(np.int64)
 
 
+def fingerprints_of(rows: Rows) -> Fingerprints:
+    """Return the :func:`fingerprints` of rows, (n,), whose features are made some at a time."""
+    return np.concatenate([fingerprints(rows.take(some).z) for some in chunks(rows.shape[0])])
+
+
 def mixed(cells: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Return a hash of every row of cells (n, p), shape (n,), as :func:`fingerprints` describes it."""
     found = np.zeros(len(cells), dtype=np.uint64)
@@ -289,10 +301,10 @@ def mixed(cells: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return found
 
 
-def to_keep(z: FloatArray) -> Fingerprints:
-    """Return the different fingerprints of a training table (n, p), ascending.
+def to_keep(found: Fingerprints) -> Fingerprints:
+    """Return the different ones of the fingerprints (n,) of a training table, ascending.
 
     At most :data:`~spectral_interp.files.schema.MOST_FINGERPRINTS`: of a larger table the smallest, which
     are a random part.
     """
-    return np.unique(fingerprints(z))[:MOST_FINGERPRINTS]
+    return np.unique(found)[:MOST_FINGERPRINTS]

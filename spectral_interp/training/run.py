@@ -14,7 +14,10 @@ from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from .._common.arrays import FloatArray, IntArray
+from .._common.caching import cached_property
 from ..eigen.compiling import compiled
+from ..view import Axis
+from ..view.hats import features
 
 FIRST, LAST = 0.04, 0.05  # step sizes at the two ends, in units of the peak
 
@@ -41,12 +44,72 @@ class TrainingRows(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class SomeRows:
-    """Some rows of a table, which are gathered where they are asked for: no copy of them is kept.
+class EncodedRows:
+    """Rows as coordinates: their features are made where they are asked for, since a column may have many.
 
     Attributes
     ----------
-    table : TrainingRows
+    axes : tuple of Axis
+        The columns, without knots.
+    u : ndarray, shape (n, columns)
+        Coordinates, NaN where a value is missing.
+    y, weight : ndarray, shape (n,)
+    made : ndarray, shape (n, p), optional
+        The features of all rows: see :meth:`with_features`.
+
+    Examples
+    --------
+    >>> from spectral_interp.view import LevelsAxis
+    >>> city = LevelsAxis("city", ("Bern", "Rome"), (0.5, 0.5))
+    >>> rows = EncodedRows((city,), np.array([[0.0], [1.0], [1.0]]), np.zeros(3), np.ones(3))
+    >>> rows.shape, rows.take([0, 2]).z
+    ((3, 2), array([[ 0.5, -0.5],
+           [-0.5,  0.5]]))
+    """
+
+    axes: tuple[Axis, ...]
+    u: FloatArray
+    y: FloatArray
+    weight: FloatArray
+    made: FloatArray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and of features."""
+        return len(self.u), sum(axis.n_features for axis in self.axes)
+
+    @property
+    def z(self) -> FloatArray:
+        """The features, (n, p)."""
+        return self.take(slice(None)).z
+
+    def take(self, places: Any) -> TrainingRows:
+        """Return some of the rows, with features."""
+        u = self.u[places]
+        z = features(self.axes, (), u.T, len(u)) if self.made is None else self.made[places]
+        return TrainingRows(z, self.y[places], self.weight[places])
+
+    def with_features(self) -> EncodedRows:
+        """Return the rows with their features made once, for training that reads them many times."""
+        return replace(self, made=self.z)
+
+    def positions(self, place: int) -> FloatArray:
+        """Return the coordinates of a number, (n,), a missing value at its replacement."""
+        axis = self.axes[place]
+        return axis.positions(axis.place(self.u[:, place]))
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        """Yield features, targets and weights, as :class:`TrainingRows` does."""
+        yield from self.take(slice(None))
+
+
+@dataclass(frozen=True, eq=False)
+class SomeRows:
+    """Some rows of a table, whose features are gathered where they are asked for: no copy of them is kept.
+
+    Attributes
+    ----------
+    table : TrainingRows or EncodedRows
     places : ndarray of int, shape (n,)
 
     Examples
@@ -57,7 +120,7 @@ class SomeRows:
     ((2, 3), array([2., 0.]), array([[0., 0., 1.]]))
     """
 
-    table: TrainingRows
+    table: TrainingRows | EncodedRows
     places: IntArray
 
     @property
@@ -68,14 +131,14 @@ class SomeRows:
     @property
     def z(self) -> FloatArray:
         """Their features, (n, p)."""
-        return self.table.z[self.places]
+        return self.take(slice(None)).z
 
-    @property
+    @cached_property
     def y(self) -> FloatArray:
         """Their targets, (n,)."""
         return self.table.y[self.places]
 
-    @property
+    @cached_property
     def weight(self) -> FloatArray:
         """Their weights, (n,)."""
         return self.table.weight[self.places]
@@ -89,7 +152,7 @@ class SomeRows:
         yield from self.take(slice(None))
 
 
-Rows = TrainingRows | SomeRows
+Rows = TrainingRows | EncodedRows | SomeRows
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,14 @@ from scipy.special import xlogy
 
 from .._common.arrays import FloatArray, IntArray, check_finite
 from .._common.choices import FORM_TOLERANCE
+from .._common.memory import give_back
 from ..view import Axis, HatsAxis, NumberAxis, Pair, Promise
-from .inputs import FACTOR, Inputs, finer, knots_of
+from .inputs import FACTOR, Inputs, SparseTable, finer, knots_of
 from .neurons import CODES
 from .partition import splits
-from .run import Epoch
+from .run import EncodedRows, Epoch, SomeRows
 from .stages import Tape
-from .sums import Scores, SparseTable, SumOptions, SumRun
+from .sums import Scores, SumOptions, SumRun
 
 KNOTS = 8
 """Knots of a number before any test."""
@@ -57,6 +58,9 @@ DECAYS = {1.0: 3.0, 10.0: 10.0}
 DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
 """With more rows, or more than two classes, only the first decay is tried; with fewer rows of two classes the
 last one comes first."""
+
+SIDE_BY_SIDE_ROWS = 300_000
+"""With more rows, the form with the most inputs is tried after the others: its rows are held alone."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
@@ -107,42 +111,23 @@ class SumFit:
         return Inputs(self.axes, self.pairs, self.promises)
 
 
-class Data(NamedTuple):
-    """A training table: features of the axes (n, p), targets, weights and groups (n,)."""
-
-    z: FloatArray
-    y: FloatArray
-    weight: FloatArray
-    groups: npt.NDArray[Any]
-
-
 @dataclass(frozen=True)
 class Recipe:
     """What all steps of the recipe know."""
 
-    axes: tuple[Axis, ...]
-    data: Data
+    data: EncodedRows
     options: SumOptions
     decays: dict[float, float]
     seed: int
     tape: Tape
     promises: tuple[Promise, ...] = ()
 
-    def position(self, axis: int) -> FloatArray:
-        """Return the coordinates of a number, (n,)."""
-        start = sum(axis.n_features for axis in self.axes[:axis])
-        return self.data.z[:, start]
-
-    def table(self, inputs: Inputs, rows: IntArray | None = None) -> SparseTable:
-        """Return rows, by default all, as the inputs see them."""
-        y, weight = (own if rows is None else own[rows] for own in (self.data.y, self.data.weight))
-        return SparseTable(inputs.sparse(self.data.z, rows), y, weight)
-
     def coarse(self, name: str, inputs: Inputs, number: int) -> SumRun:
         """Return a fit on all rows, of half the epochs."""
         epochs = self.options.n_epochs // 2
         options = replace(self.options, n_epochs=epochs, stop=epochs)
-        return self.tape.play(name, SumRun.start(inputs, options, self.table(inputs), self.seed_of(number)))
+        table = SparseTable.of(inputs, self.data)
+        return self.tape.play(name, SumRun.start(inputs, options, table, self.seed_of(number)))
 
     def decaying(self, weight_decay: float) -> SumOptions:
         """Return the settings with one of the decays."""
@@ -169,6 +154,7 @@ def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]
         sizes = np.bincount(inputs.owners, weights=np.abs(run.average[:, 1:]).mean(axis=(0, 2, 3)))
         numbers = sorted(sorted(numbers, key=lambda i: -sizes[i])[:MOST_PAIRED])
     scores, found = Scores(run, recipe.seed), []
+    del run  # with its rows
     for i, j in itertools.combinations(numbers, 2):
         for sign in (-1.0, 1.0):
             asked, (pair, u) = inputs.signs(i, j, sign), _pair(recipe, i, j, sign, count)
@@ -182,7 +168,7 @@ def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]
 
 def _pair(recipe: Recipe, i: int, j: int, sign: float, count: int) -> tuple[Pair | None, FloatArray]:
     """Return a pair with its knots and its coordinates (n,); None if it hardly varies."""
-    u = recipe.position(i) + sign * recipe.position(j)
+    u = recipe.data.positions(i) + sign * recipe.data.positions(j)
     mean = float(np.average(u, weights=recipe.data.weight))
     scale = math.sqrt(float(np.average((u - mean) ** 2, weights=recipe.data.weight)))
     if not scale > 1e-2:
@@ -207,7 +193,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
                 or FACTOR * len(knots) * ROWS_PER_KNOT[1] > n
             ):
                 continue
-            u = _coordinates(recipe, part, q)
+            u = _coordinates(recipe.data, part, q)
             fine = finer(knots, u)
             new = ~np.isin(fine, knots)
             if new.sum() >= 3 and _asks(scores, u, fine, new, inputs.directions.get(q)):
@@ -229,20 +215,17 @@ def _asks(scores: Scores, u: FloatArray, knots: FloatArray, new: Any, sign: int 
     return bool(scores.rising(u, knots, sign)[new[1:] | new[:-1]].mean() > THRESHOLD)
 
 
-def _coordinates(recipe: Recipe, part: Axis | Pair, place: int) -> FloatArray:
+def _coordinates(data: EncodedRows, part: Axis | Pair, place: int) -> FloatArray:
     if isinstance(part, Pair):
-        return part.coordinates(recipe.position(part.first), recipe.position(part.second))
-    return recipe.position(place)
+        return part.coordinates(data.positions(part.first), data.positions(part.second))
+    return data.positions(place)
 
 
 # ------------------------------------------------------------------------------------------------- recipe
 
 
 def fit_sum(
-    axes: Sequence[Axis],
-    z: FloatArray,
-    y: FloatArray,
-    weight: FloatArray,
+    data: EncodedRows,
     *,
     loss: str,
     groups: npt.NDArray[Any],
@@ -263,14 +246,10 @@ def fit_sum(
 
     Parameters
     ----------
-    axes : sequence of Axis
-        Numbers, levels and dates, without knots.
-    z : ndarray, shape (n, p)
-        Their features. Equal rows with equal targets are merged, in an order that their content determines.
-    y : ndarray, shape (n,)
-        Targets: standardised numbers, 0 and 1, or numbers of classes.
-    weight : ndarray, shape (n,)
-        Positive. A weight of two is the row twice.
+    data : EncodedRows
+        Equal rows with equal targets are merged, in an order that their content determines. Targets are
+        standardised numbers, 0 and 1, or numbers of classes. Weights are positive; one of two is the row
+        twice.
     loss : str
         "squared", "logistic" or, for more than two classes, "softmax".
     groups : ndarray, shape (n,)
@@ -310,18 +289,17 @@ def fit_sum(
     FloatingPointError
         If a loss is not finite.
     """
-    data = Data(z, y, weight, groups)
-    _check(axes, data, loss, rungs)
-    decays = {decay * own: decay * hats for own, hats in _decays(len(y), loss)}
-    options = options_for(
-        len(y), loss=loss, dim=dim, outputs=outputs, norm_penalty=norm_penalty, decays=decays
-    )
+    _check(data, groups, loss, rungs)
+    n = len(data.u)
+    decays = {decay * own: decay * hats for own, hats in _decays(n, loss)}
+    options = options_for(n, loss=loss, dim=dim, outputs=outputs, norm_penalty=norm_penalty, decays=decays)
     tape = Tape() if tape is None else tape
-    recipe = Recipe(tuple(axes), data, options, decays, seed, tape, tuple(promises))
-    found = splits(y, groups, loss=loss, seed=seed)
+    recipe = Recipe(data, options, decays, seed, tape, tuple(promises))
+    found = splits(data.y, groups, loss=loss, seed=seed)
     table = [] if simpler is None else [*simpler(found)]
     candidates = _candidates(recipe, rungs) if inputs is None else {GIVEN: inputs}
     curves = _held_out_curves(recipe, candidates, found)
+    del found
     start = _start(data, loss)
     for name, candidate in candidates.items():
         size = members * candidate.n_features * outputs * options.neurons * (2 * dim - 1)
@@ -331,7 +309,7 @@ def fit_sum(
         own = {"loss": best.validation_loss, "parameters": size, "epochs": best.epoch}
         table.append({"rung": name, **own, "decay": decay})
     chosen = table[_simplest({place: row["loss"] for place, row in enumerate(table)}, start)]
-    kept = candidates.get(chosen["rung"], Inputs(recipe.axes))
+    kept = candidates.get(chosen["rung"], Inputs(data.axes))
     runs = _members(recipe, kept, chosen, members, trainer) if chosen["rung"] in candidates else []
     entries = [kept.folded(run.average) for run in runs]
     shape = (len(runs), kept.n_features, outputs * options.neurons, 2 * dim - 1)
@@ -343,20 +321,22 @@ def fit_sum(
     return SumFit(*parts, stacked, options.k, chosen["rung"], table, history)
 
 
-def _check(axes: Sequence[Axis], data: Data, loss: str, rungs: Sequence[str]) -> None:
-    n, p = data.z.shape
+def _check(data: EncodedRows, groups: npt.NDArray[Any], loss: str, rungs: Sequence[str]) -> None:
+    n, columns = data.u.shape
     if n < 2:
         raise ValueError(f"expected at least 2 different rows; got {n}")
-    if p != sum(axis.n_features for axis in axes):
-        raise ValueError(f"expected z with the features of the axes; got {p} columns")
-    if not all(len(column) == n for column in data):
-        raise ValueError(f"expected y, weight and groups of {n} rows; got {[len(c) for c in data[1:]]}")
+    if columns != len(data.axes):
+        raise ValueError(f"expected coordinates of {len(data.axes)} columns; got {columns}")
+    sizes = [len(data.y), len(data.weight), len(groups)]
+    if sizes != [n, n, n]:
+        raise ValueError(f"expected y, weight and groups of {n} rows; got {sizes}")
     if loss not in CODES:
         raise ValueError(f"expected loss to be one of {', '.join(CODES)}; got {loss!r}")
     if not rungs or not set(rungs) <= set(RUNGS):
         raise ValueError(f"expected rungs of {', '.join(RUNGS)}; got {tuple(rungs)}")
-    for name, column in zip(data._fields[:3], data[:3], strict=True):
-        check_finite(name, column)
+    check_finite("u", np.where(np.isnan(data.u), 0.0, data.u))
+    check_finite("y", data.y)
+    check_finite("weight", data.weight)
 
 
 def _decays(n: int, loss: str) -> list[tuple[float, float]]:
@@ -397,7 +377,7 @@ def _best(curve: list[Epoch]) -> Epoch:
     return min(curve, key=lambda event: event.validation_loss)
 
 
-def _start(data: Data, loss: str) -> float:
+def _start(data: EncodedRows, loss: str) -> float:
     """Return the loss that FORM_TOLERANCE counts from: none of a squared error, chance of a log loss."""
     if loss == "squared":
         return 0.0
@@ -413,13 +393,13 @@ def _simplest(losses: dict[Any, float], start: float) -> Any:
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
     """Return the inputs of every form, the simplest first, but of forms that come to the same only one."""
-    plain = Inputs(recipe.axes, promises=recipe.promises)
-    found, axes, weight = {LINEAR: plain}, list(recipe.axes), recipe.data.weight
+    data = recipe.data
+    plain = Inputs(data.axes, promises=recipe.promises)
+    found, axes, n = {LINEAR: plain}, list(data.axes), len(data.u)
     numbers = {i: axis for i, axis in enumerate(axes) if isinstance(axis, NumberAxis)}
-    n = len(weight)
     count = min(int(np.clip(n // ROWS_PER_KNOT[0], 4, KNOTS)), n // max(len(numbers), 1))
     for i, axis in numbers.items() if count > 2 else ():
-        knots = knots_of(recipe.position(i), weight, count)
+        knots = knots_of(data.positions(i), data.weight, count)
         if len(knots) > 2:
             axes[i] = HatsAxis.of(axis, knots.tolist())
     found[HATS] = hats = replace(plain, axes=tuple(axes))
@@ -436,16 +416,23 @@ def _held_out_curves(
 ) -> dict[str, dict[float, list[Epoch]]]:
     """Return the losses of every form and decay after every epoch, the weighted means over the splits."""
     weight = recipe.data.weight
+    parts = [[SomeRows(recipe.data, rows) for rows in split] for split in splits]
 
     def fit(job: tuple[str, float, int]) -> list[Epoch]:
         name, decay, number = job
         inputs, seed = candidates[name], recipe.seed_of(800 + number)
-        kept, held = (recipe.table(inputs, rows) for rows in splits[number])
+        kept, held = (SparseTable.of(inputs, rows) for rows in parts[number])
         run = SumRun.start(inputs, recipe.decaying(decay), kept, seed)
         return recipe.tape.play(f"{name}, decay {decay:g}, {number + 1}", run, held).history
 
-    jobs = itertools.product(candidates, recipe.decays, range(len(splits)))
-    found = iter(recipe.tape.side_by_side(fit, jobs))
+    names = list(candidates)
+    last = len(names) - (len(weight) > SIDE_BY_SIDE_ROWS)
+    results: list[list[Epoch]] = []
+    for some in (names[:last], names[last:]):
+        give_back(len(weight))
+        jobs = itertools.product(some, recipe.decays, range(len(splits)))
+        results += recipe.tape.side_by_side(fit, jobs)
+    found = iter(results)
     share = np.array([weight[held].sum() for _, held in splits])
     return {
         name: {decay: _mean_curve([next(found) for _ in splits], share) for decay in recipe.decays}
@@ -471,7 +458,8 @@ def _members(
     options = replace(recipe.decaying(chosen["decay"]), stop=chosen["epochs"])
     if trainer is not None:
         return trainer(inputs, options, [recipe.seed_of(number) for number in range(members)])
-    table = recipe.table(inputs)
+    table = SparseTable.of(inputs, recipe.data)
+    give_back(len(table.y))
 
     def fit(number: int) -> SumRun:
         run = SumRun.start(inputs, options, table, recipe.seed_of(number))

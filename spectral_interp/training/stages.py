@@ -73,7 +73,7 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
 
 
 def identified(path: Path, identity: dict[str, Any], *parts: str) -> dict[str, Any]:
-    """Return the state in a checkpoint that holds one of the parts "run", "tape" and "stream".
+    """Return the state in a checkpoint that holds one of some parts, such as "run".
 
     Raises
     ------
@@ -83,14 +83,22 @@ def identified(path: Path, identity: dict[str, Any], *parts: str) -> dict[str, A
     """
     state = artifact.read(path, kind=artifact.CHECKPOINT)
     for key, value in identity.items():
-        if state["identity"].get(key) != value:
+        if (found := state["identity"].get(key)) != value:
             raise ValueError(
                 f"expected a checkpoint of the same run in {path}; got another {key}: "
-                f"{reprlib.repr(state['identity'].get(key))} instead of {value!r}; start without it"
+                f"{_difference(found, value)}; start without it"
             )
     if not state.keys() & set(parts):
         raise ValueError(f"expected a checkpoint of the same form in {path}; got another; start without it")
     return state
+
+
+def _difference(found: Any, value: Any) -> str:
+    """Return in words where what a checkpoint holds differs: of options, those that do."""
+    if not (isinstance(found, dict) and isinstance(value, dict)):
+        return f"{reprlib.repr(found)} instead of {value!r}"
+    names = sorted(name for name in found.keys() | value.keys() if found.get(name) != value.get(name))
+    return ", ".join(f"{name} {found.get(name)!r} instead of {value.get(name)!r}" for name in names)
 
 
 def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
@@ -127,6 +135,10 @@ def prune(module: nn.Module, rows: Rows, options: Options) -> None:
             module.load_state_dict(before)
 
 
+class StateError(ValueError):
+    """A recorded state is none of the fit that it is recorded of."""
+
+
 class _StoppedError(Exception):
     """A fit ends because one beside it has failed."""
 
@@ -156,16 +168,27 @@ class Tape:
     _stopped: bool = False
 
     def play(self, name: str, run: Any, held: Any = None) -> Any:
-        """Train a fit to its end, or set it to what the tape has of it, and return it."""
+        """Train a fit to its end, or set it to what the tape has of it, and return it.
+
+        Raises
+        ------
+        StateError
+            If that is of another fit.
+        FloatingPointError
+            If a loss is not finite.
+        """
         with self._lock:
             result, state = self.finished.get(name), self.running.get(name)
-        if result is not None:
-            if held is None and "average" not in result:
-                raise ValueError(f"expected the weights of the fit {name!r}; got none")
-            run.finish(result)
-            return run
-        if state is not None:
-            run.load_state(state)
+        if result is not None and held is None and "average" not in result:
+            raise StateError(f"expected the weights of the fit {name!r}; got none")
+        try:
+            if result is not None:
+                run.finish(result)
+                return run
+            if state is not None:
+                run.load_state(state)
+        except ValueError as error:
+            raise StateError(f"fit {name!r}: {error}") from error
         for event in run.epochs(held):
             self._note(name, run, event)
         if run.options.norm_penalty:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from .._common.caching import cached_property
 from ..eigen.lanes import LANES
 from ..view.hats import segments
 from .chains import advance_chains
-from .inputs import Inputs
+from .inputs import Inputs, SparseTable
 from .loop import LOSSES
 from .neurons import (
     CODES,
@@ -41,9 +41,6 @@ from .neurons import (
 )
 from .run import RECENCY, Epoch, one_cycle
 
-LEAST_WEIGHT = 1e-30
-"""Of a row, in units of the mean: smaller ones would vanish in float32."""
-
 PRUNING_ROWS = 20_000
 """Rows on which inputs are tried without, at most."""
 
@@ -52,18 +49,6 @@ START = 0.1
 
 BENT = 0.3
 """Size of the factors of increments at the start, in units of those of straight lines: none would stay."""
-
-
-class SparseTable(NamedTuple):
-    """Rows to train or to validate on: sparse features, targets (n,), weights (n,)."""
-
-    rows: SparseRows
-    y: FloatArray
-    weight: FloatArray
-
-    def take(self, places: Any) -> SparseTable:
-        """Return some of the rows."""
-        return SparseTable(self.rows.take(places), self.y[places], self.weight[places])
 
 
 @dataclass(frozen=True)
@@ -166,13 +151,13 @@ class SumRun:
         FloatingPointError
             If a loss is not finite.
         """
-        options, n, weight = self.options, len(self.table.y), self.row_weights
+        options, n, weight = self.options, len(self.table.y), self.table.row_weights
         batches = math.ceil(n / options.batch_size)
         rates = one_cycle(options.n_epochs * batches, options.learning_rate * options.scale)
         for epoch in range(len(self.history) + 1, options.stop + 1):
             begun = time.perf_counter()
-            order = np.random.default_rng([self.seed, epoch]).permutation(n)
-            loss = self.visit(order, rates[self.steps : self.steps + batches], weight)
+            rng, ahead = np.random.default_rng([self.seed, epoch]), rates[self.steps : self.steps + batches]
+            loss = self.visit(rng.permutation(n), ahead, weight)
             train = _finite(loss / float(weight.sum(dtype=np.float64)), f"epoch {epoch}")
             validation = math.nan
             if held is not None:
@@ -192,7 +177,7 @@ class SumRun:
         rates : ndarray, shape (steps,)
         """
         ends = np.arange(len(rates) + 1) * len(order) // len(rates)
-        y, loss = self.table.y.astype(np.float32), 0.0
+        y, loss = self.table.targets, 0.0
         out = _aligned((int(np.diff(ends).max()), *self.weights.shape[:1], *self.weights.shape[2:]))
         for (a, b), rate in zip(pairwise(ends), rates, strict=True):
             loss += self._step(order[a:b], y, weight, out, float(rate))
@@ -201,11 +186,6 @@ class SumRun:
     def turn_to(self, table: SparseTable) -> None:
         """Go on with other rows."""
         self.table, self.warm = table, _unknown(len(table.y), len(self.weights))
-
-    @property
-    def row_weights(self) -> npt.NDArray[np.float32]:
-        """The weights of the rows, with a mean of 1."""
-        return np.maximum(self.table.weight / self.table.weight.mean(), LEAST_WEIGHT).astype(np.float32)
 
     def _step(self, rows: IntArray, y: Any, weight: Any, out: Weights, rate: float) -> float:
         """Take one step on a batch, and return its summed loss before the step."""
@@ -321,9 +301,8 @@ class SumRun:
         n, options = len(self.table.y), self.options
         out = _aligned((n, *self.average.shape[:1], *self.average.shape[2:]))
         warm = _unknown(n, len(self.average))
-        y, order, loss = self.table.y.astype(np.float32), order_of(options.dim), CODES[options.loss]
-        rows = np.arange(n)
-        table = (*self.table.rows, rows, y, self.row_weights)
+        order, loss = order_of(options.dim), CODES[options.loss]
+        table = (*self.table.rows, np.arange(n), self.table.targets, self.table.row_weights)
         slopes(self.average, *table, options.k, order, warm, loss, options.outputs, out)
         return out
 
@@ -385,7 +364,7 @@ class Scores:
         most = max(SCORED_ROWS // run.options.outputs, LEAST_SCORED)
         self.rows = np.sort(np.random.default_rng([seed, n]).permutation(n)[:most])
         self.run = replace(run, table=run.table.take(self.rows), warm=run.warm[self.rows])
-        self.weight = self.run.row_weights
+        self.weight = self.run.table.row_weights
         self.slopes = self.run.derivatives()
 
     def of(self, u: FloatArray, knots: FloatArray) -> FloatArray:

@@ -312,7 +312,7 @@ def dates_of(days: FloatArray, *, time: bool) -> npt.NDArray[np.datetime64]:
         dates = _seconds(there).astype("datetime64[s]")
     else:
         dates = np.rint(there).astype(np.int64).astype("datetime64[D]")
-    dates[gaps] = np.datetime64("NaT")
+    dates[gaps] = np.datetime64("NaT", "D")
     return dates
 
 

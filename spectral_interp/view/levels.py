@@ -236,7 +236,7 @@ def is_missing(value: Any) -> bool:
 
     Examples
     --------
-    >>> is_missing(None), is_missing(float("nan")), is_missing(np.datetime64("NaT")), is_missing(0.0)
+    >>> is_missing(None), is_missing(float("nan")), is_missing(np.datetime64("NaT", "D")), is_missing(0.0)
     (True, True, True, False)
     """
     try:

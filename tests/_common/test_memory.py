@@ -8,6 +8,7 @@ from spectral_interp._common import memory
 from spectral_interp.estimators.forms import check_room
 from spectral_interp.regions.cover import tangent_errors
 from spectral_interp.streams.sample import SAMPLE_ROWS
+from spectral_interp.view import NumberAxis
 
 GIB = 2**30
 
@@ -101,7 +102,8 @@ def test_chunks_are_all_rows_once():
 
 def test_fits_that_lack_memory_are_sent_to_batches_only_if_these_would_help(root):
     write(root, {"proc/meminfo": "MemAvailable: 100 kB\n"})
+    axes = [NumberAxis("x")] * 200
     with pytest.raises(MemoryError, match=r"fewer rows or columns, or with fit_batches$"):
-        check_room("sum", SAMPLE_ROWS + 1, 200)
+        check_room("sum", SAMPLE_ROWS + 1, axes, 1)
     with pytest.raises(MemoryError, match=r"fewer rows or columns$"):
-        check_room("sum", SAMPLE_ROWS, 200)
+        check_room("sum", SAMPLE_ROWS, axes, 1)

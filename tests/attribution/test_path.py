@@ -16,8 +16,6 @@ from spectral_interp.models.spectral import TridiagonalSpectral
 from tests.attribution.references import dense, path_by_quadrature
 from tests.views import grouped_rows
 
-pytestmark = pytest.mark.usefixtures("few_kernels")
-
 
 def decoupled(rng, p, blocks):
     """Return a tridiagonal pencil of blocks without couplings between them: λ_k has exact crossings."""

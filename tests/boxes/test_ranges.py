@@ -48,7 +48,7 @@ def random_values(limit, rng, n):
     share = np.where(rng.random(n) < 0.3, rng.integers(0, 2, n), rng.random(n))
     if isinstance(low, np.datetime64):
         days = low + np.rint(share * (high - low).astype(int)).astype(int)
-        return np.where((rng.random(n) < 0.2) & (len(limit) > 2), np.datetime64("NaT"), days)
+        return np.where((rng.random(n) < 0.2) & (len(limit) > 2), np.datetime64("NaT", "D"), days)
     values = np.clip(low + share * (high - low), low, high)
     return np.where((rng.random(n) < 0.2) & (len(limit) > 2), np.nan, values)
 

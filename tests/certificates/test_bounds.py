@@ -224,7 +224,6 @@ def test_degenerate_rows_have_radii(rng):
     np.testing.assert_allclose(cert.linear_radius(0.5), 0.5 / 2 / cert.bend)
 
 
-@pytest.mark.usefixtures("few_kernels")
 @pytest.mark.parametrize("method", ["local", "path", "shapley"])
 def test_contributions_to_random_pencils_stay_in_their_range(method):
     for seed in range(0, 60):
@@ -244,6 +243,11 @@ def test_the_range_of_contributions_is_attained_by_one_latent():
     for column, slope in (("z0", 3.0), ("z1", -2.0)):
         for end in cert.contribution_range(column, values):
             np.testing.assert_allclose(end, slope * values, rtol=1e-14)
+
+
+def test_contributions_of_a_method_without_a_proof_have_no_range(random_pencil):
+    with pytest.raises(ValueError, match=r"expected method to be one of .*; got 'lime'"):
+        certify(random_pencil(2, 3)).contribution_range("z0", [0.0], method="lime")
 
 
 def test_rows_one_by_one(random_pencil, rng):

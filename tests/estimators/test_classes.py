@@ -112,7 +112,7 @@ def test_a_class_of_one_row(form, wine):
 def test_as_many_classes_as_are_allowed(rng):
     y = np.repeat(np.arange(100), 4)
     X = np.column_stack([y % 10, y // 10]) + 0.05 * rng.normal(size=(400, 2))
-    est = SpectralClassifier(form="single", dim=3, n_epochs=200, random_state=0).fit(X, y)
+    est = SpectralClassifier(form="single", dim=3, n_epochs=30, random_state=0).fit(X, y)
     assert est.predict_proba(X).shape == (400, 100)
     assert est.score(X, y) > 0.3
 

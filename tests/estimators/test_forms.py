@@ -144,6 +144,56 @@ def test_a_fit_resumes_to_the_bit(tmp_path, table, fitted):
         SpectralRegressor(form="single", random_state=0).fit(X, y, resume=path)
 
 
+class StoppedError(Exception):
+    """A fit was stopped as it wrote a checkpoint."""
+
+
+@pytest.fixture(scope="module")
+def begun(table):
+    """Return the first rows of the table, and the state in the first checkpoint of a fit on them."""
+    X, y = (part[:60] for part in table)
+    states = []
+
+    def stop(where, state, **options):
+        states.append(state)
+        raise StoppedError
+
+    est = SpectralRegressor(form="sum", members=1, random_state=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(artifact, "write", stop)
+        with pytest.raises(StoppedError):
+            est.fit(X, y, checkpoint="run.pt", every=2)
+    return X, y, states[0]
+
+
+DAMAGES = {
+    "cut": lambda fit: {"running": {"coarse": fit | {"weights": fit["weights"][:-1]}}},
+    "finished, another fit's": lambda fit: {
+        "finished": {"coarse": {"history": fit["history"], "average": fit["average"][:, :-1]}}
+    },
+    "finished, without weights": lambda fit: {"finished": {"coarse": {"history": fit["history"]}}},
+    "large weights": lambda fit: {"running": {"coarse": fit | {"weights": fit["weights"] + 3e38}}},
+    "large moments": lambda fit: {"running": {"coarse": fit | {"mean": fit["mean"] + 1e30}}},
+    "negative squares": lambda fit: {"running": {"coarse": fit | {"square": -1 - fit["square"]}}},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_named(tmp_path, begun, damage):
+    X, y, state = begun
+    tape = state["tape"] | DAMAGES[damage](state["tape"]["running"]["coarse"])
+    found = {"format": artifact.FORMAT, "kind": artifact.CHECKPOINT, "version": artifact.VERSION}
+    torch.save(found | state | {"tape": tape}, tmp_path / "run.pt")
+    with pytest.raises(ValueError, match=r"checkpoint .*run\.pt"):
+        SpectralRegressor(form="sum", members=1, random_state=0).fit(X, y, resume=tmp_path / "run.pt")
+
+
+def test_a_fit_that_diverges_without_a_checkpoint_blames_none(table):
+    X, y = (part[:60] for part in table)
+    with pytest.raises(FloatingPointError, match="lower learning_rate"):
+        SpectralRegressor(form="single", learning_rate=1e200, random_state=0).fit(X, y)
+
+
 def test_a_weight_of_two_is_the_row_twice(table):
     X, y = table
     weight = np.where(np.arange(N) % 3, 1, 2)

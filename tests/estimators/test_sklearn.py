@@ -24,7 +24,7 @@ from tests.training.small import start
 
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(
-    [SpectralRegressor(random_state=0, form="single"), SpectralClassifier(random_state=0, form="single")]
+    [kind(n_epochs=50, random_state=0, form="single") for kind in (SpectralRegressor, SpectralClassifier)]
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
@@ -142,7 +142,7 @@ def test_checkpoint_and_resume_through_fit(tmp_path, diabetes, monkeypatch):
     monkeypatch.setattr(loop, "_step", step)
     resumed = quick(SpectralRegressor).fit(X, y, resume=path)
     np.testing.assert_array_equal(resumed.predict(X), whole.predict(X))
-    with pytest.raises(ValueError, match="another options"):
+    with pytest.raises(ValueError, match="another options: dim 3 instead of 5;"):
         SpectralRegressor(dim=5, n_epochs=5, random_state=0, form="single").fit(X, y, resume=path)
     with pytest.raises(ValueError, match="another table"):
         quick(SpectralRegressor).fit(X, y + 1, resume=path)

@@ -204,7 +204,13 @@ def attempt_all(make_trials, folder):
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
-    return hostile.originals(tmp_path_factory.mktemp("originals"))
+    """Return the originals, each loaded once: Numba loads kernels from pickles of its own when first used."""
+    folder = tmp_path_factory.mktemp("originals")
+    found = hostile.originals(folder)
+    for original in found:
+        if not original.is_checkpoint:
+            load(folder / f"{original.name}.pt")
+    return found
 
 
 def test_mutations(originals, tmp_path, size, tally):

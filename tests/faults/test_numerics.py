@@ -18,8 +18,6 @@ from spectral_interp.pencil.neurons import DEGENERATE
 from .deadline import deadline
 from .pencils import EPS, TINY, blocks
 
-pytestmark = pytest.mark.usefixtures("few_kernels")
-
 GAP = 16  # units that a sum of contributions may be off; times √nodes along a path, whose cells all round
 VALUE = 32  # units that an eigenvalue may be off
 SECONDS = 60  # for one explanation, on a busy machine

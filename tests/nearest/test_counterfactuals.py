@@ -102,7 +102,7 @@ def typed(axis, column):
     if isinstance(axis, LevelsAxis):
         return column
     if isinstance(axis, DateAxis):
-        return np.array([np.datetime64("NaT") if v is None else v for v in column], dtype="datetime64[us]")
+        return np.array(["NaT" if v is None else v for v in column], dtype="datetime64[us]")
     return column.astype(float)
 
 

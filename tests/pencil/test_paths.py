@@ -8,8 +8,6 @@ from spectral_interp.eigen import engine
 from spectral_interp.pencil.paths import integrate
 from spectral_interp.pencil.structures import Dense, Tridiagonal
 
-pytestmark = pytest.mark.usefixtures("few_kernels")
-
 
 def paths(d, *, m=6, count=5, c=3, coupling=1.0, seed=0):
     """Return starts (m, N, E) and changes (m, c, N, E) of random tridiagonal matrices."""

@@ -1,5 +1,7 @@
 """Figures of columns of dates: dates beside the axes, and ranges that hold every dot."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from spectral_interp import SpectralRegressor, certify, explain, plots
+from spectral_interp.plots.dates import label_dates
 from spectral_interp.regions.slices import slice_plane, slice_spectrum
 
 
@@ -70,6 +73,18 @@ def test_other_figures_name_dates(model):
     bars = drawn(plots.certified, plots.certified.table(cert))
     labels = [label.get_text() for label in bars.get_yticklabels()]
     assert any(label.startswith(("day: weekday ", "day: hour ")) for label in labels)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_few_dates_beside_an_axis_of_any_length(narrow):
+    for days in np.geomspace(0.01, 20_000, 60):
+        ax = Figure().subplots()
+        ax.set_xlim(19_000, 19_000 + days)
+        label_dates(ax.xaxis, narrow=narrow)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of Matplotlib, which found no dates that are few enough
+            dates = ax.get_xticks()
+        assert 1 <= np.sum((dates >= 19_000) & (dates <= 19_000 + days)) <= (4 if narrow else 7)
 
 
 def test_region_map_over_elapsed_time(rng):

@@ -101,7 +101,7 @@ def test_degenerate_counts_the_norm_of_negative_matrices_too():
     np.testing.assert_array_equal(pencil.degenerate([[1.0], [1e3]]), [True, False])
 
 
-def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_figures, regressor, diabetes):
+def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_drawings, regressor, diabetes):
     X, y = diabetes
     with pytest.warns(UserWarning, match="R.2 score is not well-defined"):
         analysis = report.analyze(regressor, X[:1], y[:1], methods=["local"], seed=0)
@@ -111,7 +111,7 @@ def test_metrics_of_a_single_row_are_none_not_nan(tmp_path, no_figures, regresso
     assert "R² undefined" in summary_lines(analysis.summary)[0]
 
 
-def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor, diabetes):
+def test_other_peoples_files_are_never_replaced(tmp_path, no_drawings, regressor, diabetes):
     analysis = report.analyze(regressor, diabetes[0][:20], None, methods=["local"], seed=0)
     folder = tmp_path / "thesis"
     folder.mkdir()
@@ -130,7 +130,7 @@ def test_other_peoples_files_are_never_replaced(tmp_path, no_figures, regressor,
         report.write(analysis, link)
 
 
-def test_an_analysis_encodes_every_table_once(classifier, breast_cancer, tmp_path, monkeypatch, no_figures):
+def test_an_analysis_encodes_every_table_once(classifier, breast_cancer, tmp_path, monkeypatch, no_drawings):
     """The rows, the background and the pencil of a model from a file: once each, whatever looks at them."""
     classifier.save(tmp_path / "model.pt", heldout=tuple(part[:12] for part in breast_cancer))
     encoded, built = [], []

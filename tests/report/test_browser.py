@@ -11,7 +11,6 @@ from spectral_interp import SpectralRegressor, report
 from spectral_interp.comparison import study
 from spectral_interp.comparison.baselines import fit_baselines
 from spectral_interp.comparison.explainers import EXPLAINERS
-from tests.conftest import with_few_boxes
 from tests.report.test_page import picked_rows
 
 SCRIPT, IMAGE, LONG = (
@@ -47,7 +46,6 @@ def folder(tmp_path_factory):
     few = [one for one in EXPLAINERS if one.name in ("local", "shapley", "SHAP Linear", "SHAP Deep")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study, "EXPLAINERS", tuple(few))
-        with_few_boxes(patch)
         analysis = report.analyze(
             est, X[:30], y[:30], methods=["local", "shapley"], most=3, compare_rows=2, seed=0
         )

@@ -13,7 +13,7 @@ from spectral_interp.comparison.explainers import EXPLAINERS
 from spectral_interp.report import writing
 from spectral_interp.report.rows import class_data, picker_rows
 from spectral_interp.report.subject import Subject
-from tests.conftest import undrawn, with_few_boxes
+from tests.conftest import undrawn
 from tests.report.test_page import Reader, picked_rows
 
 HOSTILE = ["</script><script>window.broken = 1</script>", "", "n" * 200, "twin", "twin ", "<b>&amp;</b>"]
@@ -30,7 +30,6 @@ def analysis(florist, flowers):
     X, y = flowers
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study, "EXPLAINERS", tuple(one for one in EXPLAINERS if one.name in QUICK))
-        with_few_boxes(patch)
         return report.analyze(
             florist, X[:90], y[:90], methods=["local", "path"], most=4, compare_rows=3, seed=0
         )
@@ -192,7 +191,6 @@ def written(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study, "EXPLAINERS", tuple(one for one in EXPLAINERS if one.name in QUICK))
         patch.setattr(writing, "draw_figure", undrawn)
-        with_few_boxes(patch)
         found = report.analyze(est, X[:60], y[:60], methods=["local"], compare_rows=2, seed=0)
         folder = tmp_path_factory.mktemp("classes") / "out"
         report.write(found, folder)

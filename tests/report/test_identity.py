@@ -195,7 +195,7 @@ FORMULAS = ['=HYPERLINK("http://e","x")', "+1", "-1", "@SUM(A1)", " =1", "\uff1d
 
 
 @pytest.fixture
-def hostile(tmp_path, no_figures):
+def hostile(tmp_path, no_drawings):
     """Return what an analysis of a stranger's names writes, its summary and the analysis."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(N, len(HOSTILE))), columns=HOSTILE)

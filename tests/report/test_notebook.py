@@ -25,7 +25,6 @@ from spectral_interp._common.markup import CELL, LINES
 from spectral_interp._common.text import at_least, at_most, number, row_text, signed
 from spectral_interp.comparison import study
 from spectral_interp.comparison.explainers import EXPLAINERS
-from tests.conftest import with_few_boxes
 
 SCRIPT = "</iframe></script><script>window.broken = parent.broken = 1</script>"
 NAMES = [SCRIPT, "<img src=x onerror='window.broken = 2'>", "n" * 2000, "\x1b[2J\u202ea", "\"'&lt;", "k"]
@@ -205,9 +204,7 @@ def test_the_nearest_change_is_a_table(results):
 @pytest.fixture(scope="module")
 def reported(hostile):
     est, X, y = hostile
-    with pytest.MonkeyPatch.context() as patch:
-        with_few_boxes(patch)
-        return est.report(X[:20], y[:20], methods=["local"])
+    return est.report(X[:20], y[:20], methods=["local"])
 
 
 def test_the_frame_is_one_element_and_holds_the_page(reported):
@@ -250,7 +247,7 @@ def test_the_frame_works_and_reaches_nothing_outside(chromium, tmp_path, reporte
     assert [entry for entry in chromium.get_log("browser") if "favicon" not in entry["message"]] == []
 
 
-def test_a_written_page_is_that_of_analyze(tmp_path, monkeypatch, no_figures, hostile):
+def test_a_written_page_is_that_of_analyze(tmp_path, monkeypatch, no_drawings, hostile):
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
     est, X, y = hostile
     found = est.report(X[:20], y[:20], tmp_path / "one", methods=["local"])
@@ -271,7 +268,7 @@ def test_a_written_page_is_that_of_analyze(tmp_path, monkeypatch, no_figures, ho
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other", "page.html"]
 
 
-def test_rows_may_be_an_array_some_of_many_and_without_targets(no_figures, rng):
+def test_rows_may_be_an_array_some_of_many_and_without_targets(no_drawings, rng):
     X = rng.normal(size=(40, 3))
     y = X[:, 0].copy()
     est = SpectralRegressor(dim=3, n_epochs=2, random_state=0, form="single").fit(X, y)
@@ -284,7 +281,7 @@ def test_rows_may_be_an_array_some_of_many_and_without_targets(no_figures, rng):
     assert est.baselines_ is None
 
 
-def test_nearest_changes_keep_columns_and_limits(no_figures, rng):
+def test_nearest_changes_keep_columns_and_limits(no_drawings, rng):
     X = pd.DataFrame(rng.normal(size=(60, 3)), columns=["age", "bmi", "bp"])
     y = X["age"] + 2 * X["bmi"] + X["bp"]
     est = SpectralRegressor(dim=3, n_epochs=20, random_state=0, form="single").fit(X, y.rename("y"))

@@ -17,7 +17,6 @@ from spectral_interp.report.page import render, table_cells
 from spectral_interp.report.rows import picker_rows
 from spectral_interp.report.subject import Subject
 from spectral_interp.whatif import model
-from tests.conftest import with_few_boxes
 
 
 class Reader(HTMLParser):
@@ -47,10 +46,8 @@ def picked_rows(method):
 def written(tmp_path_factory, regressor, diabetes):
     X, y = diabetes
     folder = tmp_path_factory.mktemp("page") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        with_few_boxes(patch)
-        analysis = report.analyze(regressor, X[:40], y[:40], methods=["local", "path"], most=5, seed=0)
-        report.write(analysis, folder)
+    analysis = report.analyze(regressor, X[:40], y[:40], methods=["local", "path"], most=5, seed=0)
+    report.write(analysis, folder)
     return folder, (folder / "report.html").read_text(encoding="utf-8"), analysis
 
 

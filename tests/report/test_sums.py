@@ -180,7 +180,7 @@ def test_page_and_summary_know_what_the_model_is(analysis, est):
     assert "in inputs" in gaps
 
 
-def test_analyze_from_a_file(est, table, tmp_path, run, no_figures):
+def test_analyze_from_a_file(est, table, tmp_path, run, no_drawings):
     X, y = (part[250:] for part in table)
     est.save(tmp_path / "model.pt", heldout=(X, y))
     arguments = (tmp_path / "model.pt", "--rows", 12, "--methods", "local", "--no-compare")

@@ -2,12 +2,8 @@
 
 import re
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,13 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, certify, load
+from spectral_interp.estimators import single
 from spectral_interp.streams import Source, blocks, passes, sample
 from spectral_interp.streams.sample import KEYS, Extreme, Roles
 from spectral_interp.training import selection
 from spectral_interp.training.partition import row_keys
+from tests.faults.children import fork
 
 N = 1_500
-ROOT = Path(__file__).parents[2]
 
 
 def table(n=N, seed=0):
@@ -200,6 +197,31 @@ def test_all_rows_train(form, monkeypatch):
     assert streamed > few
 
 
+def test_the_best_start_of_one_neuron_goes_on_alone(monkeypatch):
+    begun, train, seen = single.begun, passes.Passes.train, []
+
+    def spoilt(est, rows):
+        runs = begun(est, rows)
+        for run in (runs[0], runs[2]):
+            run.module.scale_features_(1e3)
+        return runs
+
+    def watching(self):
+        before = self.state()
+        seen.append((before, train(self), self.state()))
+        return seen[-1][1]
+
+    monkeypatch.setattr(single, "begun", spoilt)
+    monkeypatch.setattr(passes.Passes, "train", watching)
+    est = fitted(table())
+    (_, _, starts), (begun_again, history, end) = seen
+    assert begun_again["done"] == starts["done"] == end["done"] // 10 > 0
+    assert begun_again["losses"] == starts["losses"][1:2]
+    for name in passes.STATE:
+        assert begun_again["fits"][0][name].equal(starts["fits"][1][name])
+    assert len(est.history_) == len(history)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_classes_weights_and_promises(form):
     frame = table()
@@ -245,7 +267,7 @@ def test_a_fit_goes_on_inside_a_pass(form, tmp_path, monkeypatch):
         visit(self, *given)
 
     monkeypatch.setattr(passes.Passes, "_visit", stopping)
-    for more in (7, 1) if form == "sum" else (7, 1, 12):
+    for more in (7, 1) if form == "sum" else (4, 7, 1, 12):  # one neuron: the fourth block ends the starts
         left[0] = more
         with pytest.raises(StoppedError):
             fitted(frame, form, checkpoint=path, every=3, resume=path if path.exists() else None)
@@ -263,6 +285,24 @@ def test_a_fit_goes_on_inside_a_pass(form, tmp_path, monkeypatch):
     assert not (tmp_path / "state.pt-rows").exists()
 
 
+def test_a_fit_that_goes_on_without_a_checkpoint_takes_up_the_rows_and_removes_them(tmp_path, monkeypatch):
+    frame, path, rows = table(), tmp_path / "state.pt", tmp_path / "state.pt-rows"
+
+    def stopping(self, *given):
+        raise StoppedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passes.Passes, "_end_pass", stopping)
+        with pytest.raises(StoppedError):
+            fitted(frame, checkpoint=path, every=1)
+    assert rows.is_dir()
+    with monkeypatch.context() as patched:
+        patched.setattr(blocks, "_write", stopping)
+        again = fitted(frame, resume=path)
+    assert not rows.exists()
+    assert weights(again) == weights(fitted(frame))
+
+
 def test_a_checkpoint_of_other_rows_is_refused(tmp_path):
     path = tmp_path / "state.pt"
     fitted(table(), checkpoint=path, every=1)
@@ -273,40 +313,27 @@ def test_a_checkpoint_of_other_rows_is_refused(tmp_path):
         fitted(more, resume=path)
 
 
-KILLED = """
-import sys, warnings
-warnings.simplefilter("ignore")
-from spectral_interp import SpectralRegressor
-from spectral_interp.streams import blocks, passes, sample
-sample.SAMPLE_ROWS, sample.HELD_ROWS, blocks.LEAST_ROWS, blocks.MOST_ROWS = 400, 200, 200, 300
-passes.VISITS = 60_000
-from pathlib import Path
-source, state, out = sys.argv[1:]
-resume = state if Path(state).exists() else None
-est = SpectralRegressor(form="single", dim=5, n_epochs=40, random_state=0)
-print("begun", flush=True)
-est.fit_batches(source, target="y", checkpoint=state, every=5, resume=resume).save(out)
-"""
-
-
-def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path):
+def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
+    """Killed in a forked process after its first checkpoint."""
+    monkeypatch.setattr(passes, "VISITS", 60_000)
     write(table(), tmp_path / "t.parquet")
 
-    def started(state, out):
-        places = [str(tmp_path / name) for name in ("t.parquet", state, out)]
-        command = [sys.executable, "-c", textwrap.dedent(KILLED), *places]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-        process.stdout.readline()
-        return process
+    def fit(name):
+        state = tmp_path / name
+        est = SpectralRegressor(form="single", dim=5, n_epochs=40, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            resume = state if state.exists() else None
+            return est.fit_batches(
+                tmp_path / "t.parquet", target="y", checkpoint=state, every=5, resume=resume
+            )
 
-    assert started("one", "one.pt").wait() == 0
-    for seconds in (0.6,):
-        process = started("two", "two.pt")
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert started("two", "two.pt").wait() == 0
-    one, two = load(tmp_path / "one.pt"), load(tmp_path / "two.pt")
+    one, child = fit("one"), fork(lambda: fit("two"), tmp_path)
+    while not (tmp_path / "two").exists() and time.perf_counter() < child.start + 60:
+        time.sleep(0.01)
+    assert child.signal_after(0.0)[0] == 128 + signal.SIGKILL
+    assert (tmp_path / "two").exists()
+    two = fit("two")
     assert weights(one) == weights(two)
     assert (one.trained_on_ == two.trained_on_).all()
     losses = [[event["validation_loss"] for event in est.history_] for est in (one, two)]

@@ -227,3 +227,11 @@ def test_unit_scale_is_the_change_per_unit():
     encoder = fit([1.0, 4.0, 9.0])
     z = encode(encoder, [5.0, 6.0])[:, 0]
     assert encoder.axes[0].directions().per_own == pytest.approx(z[1] - z[0])
+
+
+def test_commas_in_numbers_may_be_decimal_marks():
+    with pytest.raises(ValueError, match=r"got '1,5' in row 0.*with --decimal ,"):
+        fit(["1,5", "-0,25", "12,0"] * 5)
+    with pytest.raises(ValueError, match=r"got '\$1,200'") as refused:
+        fit(["$1,200", "3", "4"] * 5)
+    assert "--decimal" not in str(refused.value)

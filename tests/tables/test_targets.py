@@ -52,7 +52,7 @@ def test_targets_of_neither_kind(values, message):
     ("values", "message"),
     [
         ([1.0, np.inf, 2.0], r"without infinite values in t\.csv; got 1 in 'y', the first in row 1"),
-        ([datetime.date(2024, 1, 3)] * 3, "in the target 'y'; got datetime.date.* in row 0. Turn dates"),
+        ([datetime.date(2024, 1, 3)] * 3, "in the target 'y'; got '2024-01-03' in row 0. Turn dates"),
         ([[1], [2], [3]], r"in column 'y'; got \[1\] in row 0; turn list values"),
     ],
 )

@@ -12,9 +12,10 @@ from spectral_interp.models.constraints import lifted
 from spectral_interp.pencil.structures import Dense, Tridiagonal
 from spectral_interp.tables.encoder import TableEncoder
 from spectral_interp.training.chains import Chain, Chains, advance_chains, squared
-from spectral_interp.training.inputs import Inputs
+from spectral_interp.training.inputs import Inputs, SparseTable
 from spectral_interp.training.neurons import EPSILON, order_of
-from spectral_interp.training.sums import SparseTable, SumOptions, SumRun
+from spectral_interp.training.run import TrainingRows
+from spectral_interp.training.sums import SumOptions, SumRun
 from spectral_interp.view import HatsAxis, Pair, Promise
 
 CHAINS = Chains(
@@ -158,7 +159,7 @@ def run_of(norm_penalty=0.0, **options):
     inputs = Inputs(axes, (Pair(0, 1, -1.0, 0.1, 1.3, (-1.0, 0.0, 2.0)),), promises)
     z = encoder.encode(frame, quiet=True)
     y = z[:, 0] - np.abs(z[:, 1]) - z[:, -1] + np.random.default_rng(1).standard_normal(len(z))
-    data = SparseTable(inputs.sparse(z), y, np.ones(len(z)))
+    data = SparseTable.of(inputs, TrainingRows(z, y, np.ones(len(z))))
     settings = {"n_epochs": 8, "stop": 8, "batch_size": 32, "norm_penalty": norm_penalty} | options
     return SumRun.start(inputs, SumOptions(loss="squared", **settings), data, seed=0), data
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from spectral_interp.training import selection
-from spectral_interp.training.inputs import Inputs, finer, knots_of
+from spectral_interp.training.inputs import Inputs, SparseTable, finer, knots_of
 from spectral_interp.training.partition import splits
+from spectral_interp.training.run import EncodedRows, TrainingRows
 from spectral_interp.training.selection import Tape, fit_sum
-from spectral_interp.training.sums import SparseTable, SumOptions, SumRun
+from spectral_interp.training.sums import SumOptions, SumRun
 from spectral_interp.view import HatsAxis, LevelsAxis, NumberAxis
 from tests.training.test_sums import features, total
 
@@ -26,10 +27,17 @@ def data(n=400, p=3, seed=0, target=lambda z: z[:, 0] - 0.5 * z[:, 1], noise=0.3
     return z, (y - y.mean()) / y.std()
 
 
+def coordinates(axes, z):
+    """Return the coordinates of features (n, p)."""
+    ends = np.cumsum([axis.n_features for axis in axes])[:-1]
+    blocks = np.split(z, ends, axis=1)
+    return np.column_stack([axis.locate(block) for axis, block in zip(axes, blocks, strict=True)])
+
+
 def fit(axes, z, y, weight=None, **kwargs):
     weight = np.ones(len(y)) if weight is None else weight
     settings = {"loss": "squared", "groups": np.arange(len(y)), "seed": 0, "members": 2} | kwargs
-    return fit_sum(axes, z, y, weight, **settings)
+    return fit_sum(EncodedRows(axes, coordinates(axes, z), y, weight), **settings)
 
 
 def predictions(found, z):
@@ -199,7 +207,7 @@ def test_what_cannot_be_used(change, message):
 def test_numbers_that_are_not_finite():
     z, y = data(n=20)
     z[3, 1] = np.inf
-    with pytest.raises(ValueError, match="expected finite numbers in z"):
+    with pytest.raises(ValueError, match="expected finite numbers in u; got inf in row 3"):
         fit(numbers(3), z, y)
 
 
@@ -264,7 +272,7 @@ def test_scores_of_an_input_with_a_promise_count_what_it_can_gain(sign, low, hig
     """At most 1 by chance; large where the data ask for a rise that was promised, and near 0 for a fall."""
     z, y = data(n=2000, target=lambda z: 2 * z[:, 0] + z[:, 1])
     inputs = Inputs(numbers(3))
-    rows = SparseTable(inputs.sparse(np.where([False, True, True], z, 0)), y, np.ones(len(y)))
+    rows = SparseTable.of(inputs, TrainingRows(np.where([False, True, True], z, 0), y, np.ones(len(y))))
     options = SumOptions(loss="squared", n_epochs=10, stop=10, batch_size=32)
     scores = selection.Scores(Tape().play("", SumRun.start(inputs, options, rows, 0)), 0)
     assert scores.rows.size == 2000

@@ -9,8 +9,9 @@ import pytest
 
 from spectral_interp.eigen import eigenvalues
 from spectral_interp.tables.encoder import TableEncoder
-from spectral_interp.training.inputs import Inputs
-from spectral_interp.training.sums import SparseTable, SumOptions, SumRun
+from spectral_interp.training.inputs import Inputs, SparseTable
+from spectral_interp.training.run import EncodedRows, TrainingRows
+from spectral_interp.training.sums import SumOptions, SumRun
 from spectral_interp.view import HatsAxis, NumberAxis, Pair
 
 
@@ -59,7 +60,7 @@ def rows(n=200, p=3, seed=0, target=lambda z: np.abs(z[:, 0]) + z[:, 1]):
     z = rng.standard_normal((n, p))
     inputs = Inputs(tuple(HatsAxis(f"x{i}", knots=(-1.0, 0.0, 1.0)) for i in range(p)))
     y = target(z)
-    return inputs, SparseTable(inputs.sparse(z), (y - y.mean()) / y.std(), np.ones(n))
+    return inputs, SparseTable.of(inputs, TrainingRows(z, (y - y.mean()) / y.std(), np.ones(n)))
 
 
 def start(inputs, data, **options):
@@ -76,7 +77,7 @@ def trained(run, held=None):
 def test_sparse_rows_are_the_features_without_their_means():
     encoder = TableEncoder.fit(table())
     inputs, z = inputs_of(encoder), encoder.encode(table(50, seed=1), quiet=True)
-    sparse = inputs.sparse(z)
+    sparse = inputs.sparse(TrainingRows(z, z[:, 0], z[:, 0]))
     dense, every = np.zeros((50, inputs.n_features)), np.arange(50)[:, None]
     m = sparse.segments
     np.add.at(dense, (every, sparse.places[:, :m]), 1 - sparse.shares[:, :m])
@@ -87,15 +88,15 @@ def test_sparse_rows_are_the_features_without_their_means():
 
 def test_a_level_takes_one_entry():
     encoder = TableEncoder.fit(table()[["city"]])
-    inputs = Inputs(encoder.axes)
-    assert inputs.sparse(encoder.encode(table()[["city"]])).places.shape == (120, 1)
+    u, none = encoder.coordinates(table()[["city"]]), np.zeros(120)
+    assert Inputs(encoder.axes).sparse(EncodedRows(encoder.axes, u, none, none)).places.shape == (120, 1)
 
 
 def test_folded_coefficients_are_the_trained_function():
     encoder = TableEncoder.fit(table())
     inputs, z = inputs_of(encoder), encoder.encode(table(), quiet=True)
     y = np.random.default_rng(0).standard_normal(120)
-    run = trained(start(inputs, SparseTable(inputs.sparse(z), y, np.ones(120)), blocks=2))
+    run = trained(start(inputs, SparseTable.of(inputs, TrainingRows(z, y, np.ones(120))), blocks=2))
     entries = inputs.folded(run.average)
     assert entries.shape == (inputs.n_features, 32, 9)
     assert np.array_equal(entries, entries.astype(np.float32))
@@ -161,7 +162,7 @@ def test_only_the_proportions_of_weights_count():
 
 
 def replace_weight(data, weight):
-    return data._replace(weight=weight)
+    return replace(data, weight=weight)
 
 
 def test_weights_of_very_different_size():
@@ -193,7 +194,7 @@ def test_a_fit_that_diverges_says_so():
 def test_axes_without_knots_have_no_runs():
     inputs = Inputs((NumberAxis("x"),))
     assert inputs.runs.shape == (0, 2)
-    data = SparseTable(inputs.sparse(np.ones((5, 1))), np.zeros(5), np.ones(5))
+    data = SparseTable.of(inputs, TrainingRows(np.ones((5, 1)), np.zeros(5), np.ones(5)))
     assert trained(start(inputs, data, dim=1)).average.shape == (1, 2, 1, 16)
 
 

@@ -225,7 +225,7 @@ def test_every_part_of_a_date(browser, rng, time):
     moments = rng.integers(-9000 * 86400, 9000 * 86400, 300)
     moments[::2] -= moments[::2] % 3600
     seconds = moments.astype("datetime64[s]")
-    seconds[::9] = np.datetime64("NaT")
+    seconds[::9] = np.datetime64("NaT", "D")
     z = axis.encode(seconds)
     view = ModelView(pencil, (axis,), Output("y"), z[:20])
     check(browser, Rows(view, z, seconds[:, None].astype(object), np.arange(300)), [1.0])

@@ -1,29 +1,21 @@
-"""The examples of docs/batches.md, and the functions in it for engines, called as the engines call them."""
+"""The functions of docs/batches.md for engines, called as the engines call them."""
 
-import importlib.util
-import re
-import warnings
-from pathlib import Path
+import inspect
+import sys
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
+from tests.docs.pages import ROOT, Page
+
+PAGE = Page(ROOT / "docs" / "batches.md")
 
 
 @pytest.fixture(scope="module")
-def documented():
-    """Run the examples, but for those whose engine is not installed; return their names."""
-    names = {"__name__": "documented"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S):
-            needed = re.match(r"# needs (\w+)", block)
-            if needed is None or importlib.util.find_spec(needed[1]) is not None:
-                exec(compile(block, str(PAGE), "exec"), names)
-    return names
+def documented(ran):
+    return ran(PAGE)
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +73,9 @@ def explained(frame, model):
 
 
 def torch_is_loaded():
-    import sys
-
     return "torch" in sys.modules
 
 
 def test_the_function_of_the_page_is_the_tested_one():
-    import inspect
-
     source = inspect.getsource(explained).splitlines()
-    assert "\n".join([source[0], *source[4:]]) in PAGE.read_text(encoding="utf-8")
+    assert "\n".join([source[0], *source[4:]]) in PAGE.text
