@@ -42,7 +42,7 @@ MAX_WEIGHT = 1e150
 """Maximum magnitude of a weight or target; in certificates and errors the squares of larger ones overflow."""
 
 MAX_STANDARDISED = 1e12
-"""Maximum magnitude of a weight of a sum in training with standardised targets; float32 holds it in any unit."""
+"""Maximum weight magnitude of a sum in training on standardised targets; it fits float32 in any unit."""
 
 SUM_SLACK = 1e-9
 """Tolerance for a sum of shares around 1. It covers rounding only: a larger error would make certificates for
