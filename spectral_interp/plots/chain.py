@@ -151,7 +151,7 @@ def _is_single(table: pd.DataFrame) -> bool:
 
 
 def _text(table: pd.DataFrame, value: float) -> str:
-    """Return a contribution with its sign, or a mean size."""
+    """Return a contribution with its sign, or a mean |contribution|."""
     return signed(value) if _is_single(table) else number(value)
 
 
@@ -257,7 +257,7 @@ def _heading(table: pd.DataFrame) -> str:
     if _is_single(table):
         return f"{neuron}{'r' if neuron else 'R'}ow {row_name(table['row'].iloc[0])} by latent and bond"
     rows = counted(int(table["rows"].iloc[0]), "row")
-    return f"{neuron}{'m' if neuron else 'M'}ean sizes by latent and bond, {rows}"
+    return f"{neuron}{'m' if neuron else 'M'}ean |contribution| by latent and bond, {rows}"
 
 
 def finding(table: pd.DataFrame) -> str:

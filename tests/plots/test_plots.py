@@ -156,7 +156,7 @@ def test_linear_models_and_levels_draw_too(rng, n):
         plots.margins(plots.margins_table(certify(pencil, z), 1.0), panels[2])
         plots.spectrum(plots.spectrum_table(slice_spectrum(pencil, z, "z0")), panels[3])
         figure.canvas.draw()
-    assert [text.get_text() for text in panels[1].texts] == ["one piece at any tolerance"]
+    assert [text.get_text() for text in panels[1].texts] == ["one piece for any tolerance"]
     assert (panels[0].get_yticklabels()[-1].get_text() == "5 others") == (n == 25)
 
 

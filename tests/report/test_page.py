@@ -240,7 +240,7 @@ def test_limits_name_associated_columns_sampling_and_classes(rng):
     said = dict(headlines.limits(subject, summary))
     assert "a and twin (r = −0.9" in said["Associated columns"]
     assert "Diagonal and coupling" not in said
-    assert "above 0 the model decides for yes, below for no" in said["Unit"]
+    assert "yes above 0 and no below 0" in said["Unit"]
     assert said["Sampling error"] == "None: local contributions are computed, not sampled."
 
 
@@ -248,12 +248,10 @@ def test_limits_say_standard_errors_and_degenerate_rows(classifier, breast_cance
     X = breast_cancer[0][:2]
     subject = Subject.explained(classifier, X, None, ["shapley"], most=None, compare_rows=0, seed=0)
     summary = report.analyze(classifier, X, None, methods=["shapley"], seed=0).summary
-    assert dict(headlines.limits(subject, summary))["Sampling error"].startswith(
-        "Sampled, with standard errors"
-    )
+    assert "standard errors: shapley up to" in dict(headlines.limits(subject, summary))["Sampling error"]
     shapley = replace(summary.methods["shapley"], degenerate_rows=2)
     summary = replace(summary, methods={"shapley": shapley})
-    assert dict(headlines.limits(subject, summary))["Degenerate rows"].startswith("2 by shapley")
+    assert dict(headlines.limits(subject, summary))["Degenerate rows"].startswith("2 for shapley")
 
 
 def test_limits_say_where_the_split_depends_on_the_basis(rng):

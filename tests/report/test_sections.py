@@ -182,7 +182,7 @@ NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
             9,
             [
                 ONE,
-                "proven ranges: expected a number in the row that may be off; got none",
+                "proven ranges: expected a number in the row that may change; got none",
                 "region map: it needs two numeric columns and the model has 0",
             ],
         ),
