@@ -44,7 +44,7 @@ WIDE = 14
 GLOSSARY = {
     "background": "The rows against which a prediction is measured: by default a sample of the training "
     "rows. A different background gives different contributions.",
-    "base value": "The starting point of the contributions of a row: the model's prediction for the background.",
+    "base value": "The starting point of the contributions of a row: the prediction for the background.",
     "contribution": "The amount by which one column raises or lowers one prediction, in the unit of the "
     "prediction. The base value and all contributions of a row add up to its prediction.",
     "coupling": "A link between two neighbouring latents. The coupling part of a contribution is the effect "
