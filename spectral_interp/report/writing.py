@@ -60,7 +60,7 @@ def write(analysis: Analysis, folder: Path, *, format: str = "png") -> Summary:
     Returns
     -------
     Summary
-        As it was written, with the seconds that the files took.
+        The summary as written, with the seconds for the files.
 
     Raises
     ------

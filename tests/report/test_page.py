@@ -81,7 +81,7 @@ def test_models_that_are_too_large_have_no_what_if(written, monkeypatch):
     found = Reader(text)
     assert {"whatif", "whatif-data"}.isdisjoint(attributes.get("id") for _, attributes in found.elements)
     assert "#whatif" not in [a["href"] for a in found.all("a")]
-    assert "what-if panel: its matrices take" in "".join(found.text)
+    assert "what-if panel: expected matrices up to" in "".join(found.text)
 
 
 def test_every_figure_has_words_and_its_table(written):
