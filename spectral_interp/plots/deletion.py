@@ -55,7 +55,7 @@ def finding(table: pd.DataFrame) -> str:
     methods = ours.drop("random", errors="ignore").sort_values()
     if methods.empty:
         return "No explainer succeeded on the spectral model."
-    text = f"On the spectral model, predictions approach the mean fastest in the order of {methods.index[0]}"
+    text = f"On the spectral model, the order of {methods.index[0]} brings predictions to the mean fastest"
     if "random" not in ours:
         return f"{text}."
     return (

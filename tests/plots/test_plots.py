@@ -88,11 +88,11 @@ def test_spectrum_marks_the_prediction_and_the_closest_approaches(regressor, dia
     ax = axes()
     assert plots.spectrum(table, ax) is ax
     lines = {line.get_label(): line for line in ax.lines}
-    chosen = lines[f"prediction: number {found.k} of 0–4"]
+    chosen = lines[f"prediction: eigenvalue {found.k} of 0–4"]
     np.testing.assert_allclose(chosen.get_ydata(), found.spectra[:, found.k])
     np.testing.assert_allclose(lines["value of the row"].get_xdata(), found.here)
     assert found.crossing.any()
-    closest = lines["gap to a neighbour is smallest"]
+    closest = lines["smallest gap to a neighbour"]
     np.testing.assert_allclose(closest.get_xdata(), found.x[found.crossing])
     assert ax.get_title(loc="left") == "Eigenvalue flow along bmi at row 3"
 
