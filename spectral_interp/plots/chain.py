@@ -27,7 +27,7 @@ _BAR = 0.42
 """Width of a bar. The distance between a latent and a bond is 0.5."""
 
 _NAMED = 0.1
-"""Minimum weight of a latent that is written above it."""
+"""Minimum weight for which the weight of a latent is written above it."""
 
 _CHAIN = -1
 """Height of the chain, above the lines of the columns."""

@@ -292,7 +292,7 @@ class Subject:
         return next(iter(self.attributions.values()))
 
     def places(self, attribution: Attribution) -> npt.NDArray[np.intp]:
-        """Return the positions in the rows of the rows of an attribution."""
+        """Return the positions of the rows of an attribution among all rows."""
         return spread(len(self.rows), len(attribution.values))
 
     @cached_property
