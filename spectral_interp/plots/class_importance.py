@@ -196,10 +196,10 @@ def finding(table: pd.DataFrame) -> str:
 def reading(table: pd.DataFrame) -> str:
     """Return how to read the figure."""
     text = (
-        "Darker cells mean a larger effect of the column on the log-odds of the class against the mean of all "
-        "classes. An upward arrow means that high values of the column raise them; a downward arrow means that "
-        "low values raise them. Without an arrow there is no single direction. For a column of levels, the "
-        "level that raises them most is named if there is room."
+        "Darker cells mean a larger effect of the column on the log-odds of the class against the mean of "
+        "all classes. An upward arrow means that high values of the column raise them; a downward arrow "
+        "means that low values raise them. Without an arrow there is no single direction. For a column of "
+        "levels, the level that raises them most is named if there is room."
     )
     if "refit_deviation" not in table or len(_drawn(table)) > WITH_DEVIATIONS:
         return text

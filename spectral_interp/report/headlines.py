@@ -403,5 +403,5 @@ def _degenerate(summary: Summary) -> str:
         for method in summary.methods.values()
         if method.widest_interval
     ]
-    text = f"{listed(counts)}. The eigenvalue is multiple at these rows, so the slope is not unique."
+    text = f"{listed(counts)}. The eigenvalue is multiple at these rows, so the slope may not be unique."
     return " ".join([text, *widest])
