@@ -70,7 +70,7 @@ def test_analyze_says_which_rows_were_trained_on(tmp_path, run, regressor, diabe
     new = X[:5] * 1.01
     options = ("--methods", "local", "--no-compare")
     for rows, count, said in (
-        (X[:12], 12, "Every one of the 12 rows equals a training row"),
+        (X[:12], 12, "All 12 rows equal training rows"),
         (pd.concat([X[:3], new]), 3, "3 of the 8 rows equal training rows"),
         (new, 0, None),
     ):

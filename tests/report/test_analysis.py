@@ -53,7 +53,7 @@ def test_rows_without_a_target_are_explained_and_not_measured(regressor, diabete
 
 def test_unknown_columns_are_left_out_unless_others_are_missing(regressor, diabetes):
     X, y = diabetes
-    with pytest.warns(UserWarning, match="that the model does not know are left out: 'id', 'note'"):
+    with pytest.warns(UserWarning, match="unknown to the model are dropped: 'id', 'note'"):
         rows, _ = report.choose_rows(regressor, X.assign(id=1, note="x"), limit=9, seed=0)
     assert list(rows) == list(X)
     with pytest.raises(
