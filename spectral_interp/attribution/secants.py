@@ -69,7 +69,7 @@ class Paths:
     whose eigenvalues can meet λ_k there, so ``vᵀΔ_c v`` is between the extreme eigenvalues of ``VᵀΔ_c V``.
     The doubt is small if the neighbours move f as λ_k does. It is not refined once it exceeds ``enough``.
     ``estimate``, shape (m,), estimates the error of the other cells: the last correction of each, or the
-    error that a cell is too narrow to resolve.
+    bound that follows from its width.
     """
 
     def __init__(
