@@ -165,7 +165,8 @@ def coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
 def unknown_gap(rows: Rows, place: int) -> bool:
     """Return whether a row has a gap in a column of numbers or dates that had no gaps in training.
 
-    The model reads it as the median."""
+    The model reads it as the median.
+    """
     axis = rows.view.axes[place]
     return is_missing(rows.data[0][place]) and axis.gap() is None and not isinstance(axis, LevelsAxis)
 

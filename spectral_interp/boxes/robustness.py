@@ -124,7 +124,7 @@ class _Growing:
         return Region(self.view, free_columns(self.view, limits, self.rows), self.u)
 
     def nearest(self, point: FloatArray, breaks: Callable[[FloatArray], bool]) -> tuple[float, FloatArray]:
-        """Return the factor of the nearest point (free,) that breaks, from the row to ``point``, and the point."""
+        """Return the factor of the nearest point (free,) towards ``point`` that breaks, and that point."""
         region = self.region(1.0)
         start = self.u[[column.place for column in region.free]]
         near, far = 0.0, 1.0
