@@ -64,8 +64,8 @@ SCALE, REST, ERROR, SLOWEST, SPEED, RANGE, MEAN, SQUARES, GAIN = range(9)
 """Properties of a path: its scale in two factors, the permitted error, and the following.
 
 The lowest speed of eigenvalues, the difference to the highest one, and the largest range of a change's
-eigenvalues; with ``D' = D − (tr D / d) I``, the values ``tr D / d``, the sum of the squared entries of D', and
-the largest correction of a part of a contribution, as a multiple of the rule's error in the sum.
+eigenvalues; with ``D' = D − (tr D / d) I``, the values ``tr D / d``, the sum of the squared entries
+of D', and the largest correction of a part of a contribution, as a multiple of the rule's error in the sum.
 """
 
 
