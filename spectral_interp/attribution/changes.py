@@ -117,7 +117,7 @@ class Changes:
     ) -> tuple[FloatArray, IntArray, FloatArray]:
         """Return the part of z with the rows, their places in it, and changes (m, places, N, E).
 
-        These are the columns' own changes, without pairs; they are zero in further places.
+        These are the columns' own changes, without pairs; they are zero in the remaining places.
         """
         found = np.zeros((len(row), places, *self.neurons.entries.shape[1:]))
         first = int(row.min(initial=0))

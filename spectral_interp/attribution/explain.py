@@ -61,7 +61,7 @@ def explain(
         (integrated and expected gradients); their sum is exact.
 
         "shapley": interventional Shapley values. The players are columns. The value of a column with several
-        features differs from the sum of the values that these features would have as separate players.
+        features is in general not the sum of the values that these features would have as separate players.
     background : DataFrame or array_like, shape (b, columns), optional
         Rows that contributions are measured against ("local" uses the mean of their features). By default the
         estimator's ``background_``; the origin for a pencil.
