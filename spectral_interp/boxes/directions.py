@@ -274,7 +274,7 @@ def direction_in(
     Raises
     ------
     ValueError
-        As :func:`slopes_in`, or if the column has no numbers or ``sign`` is neither 1 nor −1.
+        As for :func:`slopes_in`; also if the column has no numbers or ``sign`` is neither 1 nor −1.
     """
     check_effort(1.0, max_evaluations)
     if sign not in (1, -1):

@@ -47,7 +47,7 @@ Box = tuple[Any, ...]
 class Span(NamedTuple):
     """Coordinates from low to high, unless ``value`` is false, plus the gap if ``gap`` is true.
 
-    For dates, ``kind`` is the coordinate of one of them, if the month, weekday and hour of all are its own.
+    For dates, ``kind`` is the coordinate of one of them, if all of them have its month, weekday and hour.
     """
 
     low: float

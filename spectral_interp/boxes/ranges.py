@@ -35,7 +35,7 @@ TOGETHER = 24
 """Number of boxes halved together."""
 
 NUMBERS = 2**23
-"""Matrix entries held at a time when boxes are bounded together."""
+"""Maximum number of matrix entries held at a time when boxes are bounded together."""
 
 KNOTS, PIECES = 8, 64
 """Maximum number of nodes of a number in the first boxes, and of these boxes (takes precedence)."""

@@ -207,7 +207,8 @@ class Certificate(Everywhere):
     def usual(self, share: float = 0.98) -> dict[str, Any]:
         """Return limits that contain most of the data, by column: the central share of the background.
 
-        They are a natural ``within`` for the other methods. Few rows are within the limits of all columns.
+        They are a natural ``within`` for the other methods. Often, few rows are within the limits of all
+        columns.
 
         Parameters
         ----------

@@ -1,10 +1,10 @@
 """The proven sign of a change of f: beyond the rounding of its bounds, or else in exact arithmetic.
 
-If the matrix of every term changes by a D, f changes by at least ``Σ λ_min(D)`` and at most ``Σ λ_max(D)``
-(Weyl). The errors of these bounds are a few units of 1e-16 of the norms, so the sign of a bound of that size
-is uncertain. D is then tested in exact rational arithmetic, since floats are rational numbers. f never falls
-if every D is positive semidefinite, that is, if the elimination ``D = L diag(q) Lᵀ`` meets no negative pivot
-q, and every zero pivot has only zeros in its row.
+If D is the change of the matrix of every term, f changes by at least ``Σ λ_min(D)`` and at most
+``Σ λ_max(D)`` (Weyl). The errors of these bounds are a few units of 1e-16 of the norms, so the sign of a
+bound of that size is uncertain. D is then tested in exact rational arithmetic, since floats are rational
+numbers. f never falls if every D is positive semidefinite, that is, if the elimination ``D = L diag(q) Lᵀ``
+meets no negative pivot q, and every zero pivot has only zeros in its row.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def integrate(
 def _node(
     k: int, order: Any, lines: Any, t: Any, guess: Any, node: int, nodes: Any, vectors: Any, rooms: Any
 ) -> None:
-    """Solve at t: write λ, the gaps above and below into ``nodes``, (3, 9, LANES), and the vectors."""
+    """Solve at t: write λ and the gaps above and below into ``nodes``, (3, 9, LANES), and the vectors."""
     d, count = dim(order), 2 * dim(order) - 1
     bands, above, below = rooms
     for e in range(count):

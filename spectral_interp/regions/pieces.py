@@ -65,7 +65,7 @@ class Regions:
     rows : Rows
     prediction : ndarray, shape (n,)
     gradient : ndarray, shape (n, p)
-        Per unit of every feature.
+        Gradient per unit of every feature.
 
     Examples
     --------
@@ -132,10 +132,10 @@ class Regions:
     def latents(self) -> pd.DataFrame:
         """Return one line per active latent, in descending order of rows: its rows and its affine function.
 
-        On these rows a diagonal model, or the skeleton of a tridiagonal one, is exactly this function. They
-        need not be connected: a latent may be active in several places. There is one slope per feature, in
-        the prediction's unit per unit of the feature. If two features have the same name, their columns are
-        added to it. Raises ValueError for dense models and sums.
+        On these rows, a diagonal model, or the skeleton of a tridiagonal one, is exactly this function. The
+        region need not be connected: a latent may be active in several places. There is one slope per
+        feature, in the prediction's unit per unit of the feature. If two features have the same name, the
+        names of their columns are appended. Raises ValueError for dense models and sums.
         """
         import pandas as pd  # pandas is needed only for tables
 
@@ -163,7 +163,7 @@ class Regions:
 
     def _repr_html_(self) -> str:
         rows, unit = counted(len(self.prediction), "row"), self.rows.view.output.unit
-        what = f"Where the model is linear, at {rows} ({unit})."
+        what = f"Linear regions of the model at {rows} ({unit})."
         own, which, against = self.leading, "", "the model"
         if not isinstance(own.regions.rows.view.function, Pencil):
             return block(sentences(what, "Its latents depend on the basis, as its matrices are dense."))
