@@ -30,9 +30,7 @@ SHOWN = 5
 """Number of columns in the table that notebooks show; the others are added up."""
 
 Detail = Callable[[str], FloatArray | None]
-"""Computes "by_entry", "weights", "intervals" or "of_members" for n rows: an array (n, …).
-
-None if the method does not have it."""
+"""Computes "by_entry", "weights", "intervals" or "of_members", an array (n, …); None if not available."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -225,8 +223,8 @@ class Attribution(Parts):
         """Return the contributions of every member of the model: shape (n, c, members).
 
         Members are the fits that the model averages. The mean of their contributions is ``values``, the
-        standard deviation ``refit_deviation``. For method "local" they are computed on demand, at the cost of
-        the method.
+        standard deviation ``refit_deviation``. For "local" they are computed on demand, at the cost of the
+        method.
 
         Raises
         ------
