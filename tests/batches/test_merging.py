@@ -87,14 +87,14 @@ def test_what_cannot_be_merged(fits, regressor):
     apart = SpectralRegressor(form="sum", members=1, random_state=5).fit(*rows(60, 3))
     with pytest.raises(ValueError, match=r"same encoders \(fit with like=models\[0\]\)"):
         merge([fits[0], apart])
-    with pytest.raises(ValueError, match="form 'sum' to merge; got 'single' at place 1"):
+    with pytest.raises(ValueError, match="form 'sum' to merge; got 'single' at index 1"):
         merge([fits[0], regressor])
     with pytest.raises(
-        ValueError, match="same numbers of members to merge; got 3 at place 1 and 1 at place 0"
+        ValueError, match="same numbers of members to merge; got 3 at index 1 and 1 at index 0"
     ):
         merge([fits[0], merge(fits)])
     with pytest.raises(
-        TypeError, match="expected fitted estimators to merge; got SpectralRegressor at place 0"
+        TypeError, match="expected fitted estimators to merge; got SpectralRegressor at index 0"
     ):
         merge([SpectralRegressor()])
     with pytest.raises(ValueError, match="got none"):
