@@ -193,7 +193,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         encoder = encoder_of(self, frame, weight) if like is None else known_to(self, like, frame)
         axes, self._promises = promised(self, encoder.axes)
         self.encoder_ = replace(encoder, axes=axes, table_names=names)
-        check_room(self.form, len(frame), self.encoder_.plain.axes, self.n_outputs)
+        check_room(self.form, len(frame), self.encoder_.plain.axes, self.n_outputs, self.members)
         data = self._partition(frame, targets, weight)
         drawn, self.background_of_ = draw_background(data, self.seed_)
         self.background_ = frame.iloc[drawn].reset_index(drop=True)

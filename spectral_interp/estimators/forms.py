@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from .._common.arrays import FloatArray
 from .._common.memory import check_memory, chunks
+from ..eigen.engine import allowed_threads
 from ..eigen.lanes import LANES
 from ..files import artifact
 from ..models.constraints import lifted
@@ -225,23 +226,24 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
     return Fitted(fitted.module, "single", fitted.axes, (), fitted.history, rungs)
 
 
-def bytes_of_row(form: str, axes: Sequence[Axis], outputs: int) -> int:
+def bytes_of_row(form: str, axes: Sequence[Axis], outputs: int, members: int) -> int:
     """Return the bytes of a row in a fit, as measured with 10⁶ rows of 12 columns and two threads.
 
     One neuron holds coordinates and features. A sum holds coordinates, places and shares of inputs, and for
-    two fits side by side the eigenvalues that they start from.
+    every fit side by side, of which each thread trains one, the eigenvalues that it starts from.
     """
+    side_by_side = max(2, min(allowed_threads(), members))
     single = 16 * len(axes) + 8 * sum(axis.n_features for axis in axes) + 50
-    together = 16 * len(axes) + 2 * 4 * LANES * outputs + 220
+    together = 16 * len(axes) + side_by_side * 4 * LANES * outputs + 220
     return {"single": single, "sum": together, "auto": max(single, together)}[form]
 
 
-def check_room(form: str, n: int, axes: Sequence[Axis], outputs: int) -> None:
+def check_room(form: str, n: int, axes: Sequence[Axis], outputs: int, members: int) -> None:
     """Raise MemoryError if a fit of n rows with these columns needs more memory than there is."""
     features = sum(axis.n_features for axis in axes)
     instead = ", or with fit_batches" if n > SAMPLE_ROWS else ""
     check_memory(
-        n * bytes_of_row(form, axes, outputs),
+        n * bytes_of_row(form, axes, outputs, members),
         f"training on {n:,} rows × {features:,} features",
         f"train on fewer rows or columns{instead}",
     )

@@ -5,6 +5,7 @@ import pytest
 
 from spectral_interp import Pencil, explain, interactions
 from spectral_interp._common import memory
+from spectral_interp.estimators import forms
 from spectral_interp.estimators.forms import check_room
 from spectral_interp.regions.cover import tangent_errors
 from spectral_interp.streams.sample import SAMPLE_ROWS
@@ -104,9 +105,18 @@ def test_fits_that_lack_memory_are_sent_to_batches_only_if_these_would_help(root
     write(root, {"proc/meminfo": "MemAvailable: 100 kB\n"})
     axes = [NumberAxis("x")] * 200
     with pytest.raises(MemoryError, match=r"fewer rows or columns, or with fit_batches$"):
-        check_room("sum", SAMPLE_ROWS + 1, axes, 1)
+        check_room("sum", SAMPLE_ROWS + 1, axes, 1, 4)
     with pytest.raises(MemoryError, match=r"fewer rows or columns$"):
-        check_room("sum", SAMPLE_ROWS, axes, 1)
+        check_room("sum", SAMPLE_ROWS, axes, 1, 4)
+
+
+def test_members_side_by_side_need_their_eigenvalues_each(monkeypatch):
+    axes, needed = [NumberAxis("x")] * 12, {}
+    for threads in (1, 2, 4, 64):
+        monkeypatch.setattr(forms, "allowed_threads", lambda threads=threads: threads)
+        needed[threads] = forms.bytes_of_row("sum", axes, 10, 4)
+    assert needed[1] == needed[2]
+    assert needed[4] == needed[64] == needed[2] + 2 * 10 * 16 * 4  # of ten classes, sixteen neurons, float32
 
 
 class Library:
