@@ -11,7 +11,7 @@ test: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 faults: .venv/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults tests/estimators/test_promises.py --long -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults tests/eigen tests/pencil tests/estimators/test_promises.py --long -n 2 --dist worksteal
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
