@@ -1,4 +1,4 @@
-"""Fitting one neuron: several random starts are tried, and training continues from the best."""
+"""Fitting one neuron: several random starts are tried, and training continues from the best one."""
 
 from __future__ import annotations
 

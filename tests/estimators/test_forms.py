@@ -138,9 +138,9 @@ def test_a_fit_resumes_to_the_bit(tmp_path, table, fitted):
         path.write_bytes(states[at])
         resumed = SpectralRegressor(form="sum", members=2, random_state=0).fit(X, y, resume=path)
         np.testing.assert_array_equal(resumed.predict(X), fitted.predict(X))
-    with pytest.raises(ValueError, match="another table"):
+    with pytest.raises(ValueError, match="the table of this run"):
         SpectralRegressor(form="sum", members=2, random_state=0).fit(X, y + 1, resume=path)
-    with pytest.raises(ValueError, match="another options"):
+    with pytest.raises(ValueError, match="the options of this run"):
         SpectralRegressor(form="single", random_state=0).fit(X, y, resume=path)
 
 

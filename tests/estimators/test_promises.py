@@ -80,7 +80,7 @@ def test_a_single_neuron_with_promises_resumes_to_the_bit(tmp_path, table):
     whole = SpectralRegressor(**options).fit(X, y, checkpoint=tmp_path / "run.pt", every=7)
     again = SpectralRegressor(**options).fit(X, y, resume=tmp_path / "run.pt")
     np.testing.assert_array_equal(whole.predict(X), again.predict(X))
-    with pytest.raises(ValueError, match="another options"):
+    with pytest.raises(ValueError, match="the options of this run"):
         SpectralRegressor(**options | {"monotone": {"a": 1}}).fit(X, y, resume=tmp_path / "run.pt")
 
 
