@@ -1,1 +1,1 @@
-"""What all rooms use: arrays and their checks, text, messages, progress, caching, sampling."""
+"""Helpers that all rooms use: arrays and their checks, text, messages, progress, caching, memory."""

@@ -1,4 +1,4 @@
-"""Types of arrays, checks of matrix arguments for NumPy and torch alike, a weighted median, and places."""
+"""Array types, checks of matrix arguments for NumPy and torch, a weighted median, and positions of rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_index(k: SupportsIndex, dim: int) -> int:
 
 
 def check_finite(name: str, values: npt.NDArray[np.floating]) -> None:
-    """Raise if any number is NaN or infinite, naming the first row (leading index) that holds one."""
+    """Raise ValueError with the first row (leading index) that holds NaN or an infinite number."""
     finite = np.isfinite(values)
     if finite.all():
         return
@@ -47,7 +47,8 @@ def check_finite(name: str, values: npt.NDArray[np.floating]) -> None:
 def weighted_median(values: FloatArray, weight: FloatArray) -> float:
     """Return the weighted median: the middle of the values with at most half of the weight on either side.
 
-    Whole weights are exact below 10¹¹ rows; of others, sums that equal half up to rounding are half.
+    Integer weights are exact below 10¹¹ rows. Sums of other weights count as half if they equal it up to
+    rounding.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def weighted_median(values: FloatArray, weight: FloatArray) -> float:
 
 
 def spread(n: int, most: int) -> IntArray:
-    """Return the places of at most ``most`` of n rows, evenly spread.
+    """Return the positions of at most ``most`` of n rows, evenly spread.
 
     Examples
     --------
@@ -73,7 +74,7 @@ def spread(n: int, most: int) -> IntArray:
 
 
 def padded(rows: Sequence[FloatArray]) -> FloatArray:
-    """Return arrays (a, …) of different lengths as one, (n, a, …), the last entry of each repeated.
+    """Stack arrays (a, …) of different lengths to (n, a, …); the last entry of a shorter array is repeated.
 
     Examples
     --------

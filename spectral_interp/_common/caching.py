@@ -1,4 +1,4 @@
-"""Properties that are computed once, and names of a package that are loaded when first used (PEP 562)."""
+"""Properties that are computed once, and names of a package that are loaded on first use (PEP 562)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if sys.version_info >= (3, 12):
 else:
 
     class cached_property(functools.cached_property[T]):  # noqa: TID251
-        """``functools.cached_property`` as it is from Python 3.12 on, without a lock around the computation.
+        """``functools.cached_property`` of Python 3.12, which has no lock around the computation.
 
-        Python 3.11 locks each property for all its instances. A process that forks while another thread
-        computes one leaves its child waiting for that lock for ever. This class can go when Python 3.11 does,
-        in October 2027.
+        Python 3.11 locks each property for all instances. If a process forks while another thread computes
+        a property, the child waits for that lock forever. Support for Python 3.11, and with it this class,
+        ends in October 2027.
 
         Examples
         --------
@@ -41,7 +41,7 @@ else:
         @overload
         def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
         def __get__(self, instance: object, owner: type[Any] | None = None) -> Self | T:
-            """Compute the value and keep it in the instance's dictionary, where it is looked for first."""
+            """Compute the value and store it in the instance's dictionary, which is looked up first."""
             if instance is None:
                 return self
             return vars(instance).setdefault(str(self.attrname), self.func(instance))
@@ -57,8 +57,8 @@ def lazy_names(
     package : str
         The package's ``__name__``.
     homes : mapping of str to str
-        For each name, the module that defines it, relative to the package. A module or subpackage that is
-        itself to be loaded on demand stands beside an empty text.
+        Name → the module that defines it, relative to the package. The value is empty for a module or
+        subpackage that is itself loaded on demand.
 
     Examples
     --------

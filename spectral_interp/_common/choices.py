@@ -1,4 +1,4 @@
-"""What users choose by name, in code and on the command lines; it is known before anything else is loaded."""
+"""Named choices and defaults, in code and on the command lines. This module loads no library."""
 
 ATTRIBUTION_METHODS = ("local", "path", "shapley")
 """Methods of attribution."""
@@ -7,7 +7,7 @@ DEFAULT_METHODS = ("local", "path")
 """Methods that an analysis uses by default; the first ranks the columns."""
 
 ROWS, COSTLY_ROWS = 1000, 50
-"""Rows explained by default, and by methods that go through the whole background for every row."""
+"""Default numbers of explained rows: in general, and for methods that use the whole background per row."""
 
 FORMS = ("auto", "single", "sum")
 """Forms of a model; the first is the default."""
@@ -16,14 +16,14 @@ STRUCTURES = ("tridiagonal", "diagonal", "dense")
 """Structures of the matrices of a model."""
 
 CURVATURES = {"convex": -1, "concave": 0}
-"""Curvatures of a single neuron, and the index of the eigenvalue that has each: the largest, the smallest."""
+"""Curvature of a single neuron → index of its eigenvalue: the largest or the smallest."""
 
 FORM_TOLERANCE = 0.01
-"""A simpler form wins if its held-out loss is larger by no more than this share of the least squared error,
-or of what the least log loss gains over the shares of the classes."""
+"""Tolerance for the choice of a simpler form: the share by which its held-out loss may exceed the lowest.
+It is relative to the lowest squared error, or to the gain of the lowest log loss over the class shares."""
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
-"""Formats of the figures' files."""
+"""File formats of figures."""
 
 BUNDLED_TARGETS = {
     "diabetes": "progression",

@@ -1,4 +1,4 @@
-"""Results as HTML that notebooks show: sentences and tables, their text escaped, cut to what can be read."""
+"""HTML of results for notebooks: sentences and tables with escaped text, cut to a readable length."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 from .text import number, signed, value_text, visible
 
 LINES = 10
-"""Lines of a table, and sentences, that are shown."""
+"""Maximum number of lines of a table, and of sentences."""
 
 CELL, SENTENCE = 40, 600
-"""Characters of a cell, and of a sentence."""
+"""Maximum number of characters of a cell, and of a sentence."""
 
 _RIGHT, _LEFT = ' style="text-align: right"', ' style="text-align: left"'
 
 _TRACK = "position: relative; width: 16em; height: 0.9em"
 _BAR = "position: absolute; left: {:.2f}%; width: {:.2f}%; height: 100%; background: {}"
 _RAISES, _LOWERS = "#a6adb4", "#5c646c"
-"""As in the report."""
+"""Colours of the report."""
 
 
 def escaped(words: str, most: int = CELL) -> str:
-    """Return text as it goes into HTML: every character visible, an ellipsis where it is cut.
+    """Return text escaped for HTML, with every character visible and an ellipsis where it is cut.
 
     Examples
     --------
@@ -37,12 +37,12 @@ def escaped(words: str, most: int = CELL) -> str:
 
 
 def block(*parts: str) -> str:
-    """Return parts that are HTML already as one."""
+    """Join parts of HTML to one block."""
     return f"<div>{''.join(parts)}</div>"
 
 
 def sentences(*texts: str) -> str:
-    """Return a paragraph for each of the first ten sentences, and how many more there are.
+    """Return a paragraph for each of the first ten sentences, and the number of further ones.
 
     Examples
     --------
@@ -54,17 +54,17 @@ def sentences(*texts: str) -> str:
 
 
 def table(headers: Sequence[str], lines: Iterable[Sequence[Any]], total: int, things: str = "rows") -> str:
-    """Return the first ten lines as a table, and how many more there are.
+    """Return the first ten lines as a table, and the number of further ones.
 
     Parameters
     ----------
     headers : sequence of str
     lines : iterable of sequence
-        Cells: numbers, which get four significant digits; text; None and NaN are empty.
+        Cells. Numbers get four significant digits; None and NaN are empty.
     total : int
-        Number of lines there are, which may be more than are given.
+        Total number of lines, which may exceed the number given.
     things : str
-        What a line is, in the plural.
+        Plural noun for the lines.
 
     Examples
     --------
@@ -81,13 +81,13 @@ def table(headers: Sequence[str], lines: Iterable[Sequence[Any]], total: int, th
 
 
 def waterfall(base: float, lines: Sequence[tuple[str, str, float]], prediction: float) -> str:
-    """Return the way from a base value to a prediction: a line with a bar for every contribution.
+    """Return a waterfall from a base value to a prediction, with a bar for every contribution.
 
     Parameters
     ----------
     base : float
     lines : sequence of (column, value, contribution)
-        In the order of their bars, the largest first. Beyond ten the smallest are summed in one line.
+        In the order of the bars, the largest first. With more than ten, the smallest are summed in one line.
     prediction : float
 
     Examples

@@ -1,4 +1,4 @@
-"""Memory: rows some at a time, and what a machine has left for work that is about to start."""
+"""Memory: rows in chunks, and a check of free memory before work starts."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from contextlib import suppress
 from pathlib import Path
 
 CHUNK = 2**14
-"""Rows that are worked on at a time, so that memory does not grow with their number."""
+"""Number of rows processed at a time, so that memory does not grow with the number of rows."""
 
 SMALL = 2**26
-"""Bytes that work may take without a look at what there is."""
+"""Number of bytes up to which free memory is not checked."""
 
 MANY = 2**17
-"""Rows of which memory is worth the milliseconds that it takes to give it back."""
+"""Minimum number of rows for which freed memory is returned, which takes milliseconds."""
 
 ROOT = Path("/")
-"""Where the files lie with which Linux tells its memory; other systems have none, and no check."""
+"""Root of the files in which Linux reports its memory. Other systems lack them and have no check."""
 
-_LIMITS = {  # by version of control groups: where they are mounted, limit, use, and caches within the use
+_LIMITS = {  # by version of control groups: mount point, limit, use, and caches within the use
     2: ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     1: ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 }
 
 
 def chunks(n: int, size: int | None = None) -> Iterator[slice]:
-    """Yield n rows as slices of at most ``size`` rows, by default :data:`CHUNK`; one empty one if n is 0.
+    """Yield n rows as slices of at most ``size`` rows, by default :data:`CHUNK`; one empty slice if n is 0.
 
     Examples
     --------
@@ -39,16 +39,16 @@ def chunks(n: int, size: int | None = None) -> Iterator[slice]:
 
 
 def check_memory(needed: float, work: str, advice: str) -> None:
-    """Raise MemoryError if work that is about to start needs more bytes than there are.
+    """Raise MemoryError if work needs more bytes than are free.
 
     Parameters
     ----------
     needed : float
-        Bytes.
+        Number of bytes.
     work : str
-        What needs them, with the numbers of its rows and columns.
+        The work, with its numbers of rows and columns.
     advice : str
-        What to do instead.
+        Advice to the user.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def check_memory(needed: float, work: str, advice: str) -> None:
 
 
 def give_back(rows: int) -> None:
-    """Give freed memory back to the system before work on many rows: the C library of Linux keeps much."""
+    """Return freed memory to the system before work on many rows; the C library of Linux retains it."""
     if rows < MANY:
         return
     with suppress(AttributeError, OSError, TypeError):  # another C library
@@ -69,9 +69,9 @@ def give_back(rows: int) -> None:
 
 
 def available() -> int | None:
-    """Return how many bytes are free: those of the machine, and of the control groups of the process.
+    """Return the number of free bytes, the least of the machine's and of the control groups of the process.
 
-    None where the system does not tell.
+    None if the system does not report it.
     """
     free = [left for version in _LIMITS for left in _left(version)]
     with suppress(OSError, ValueError):
@@ -80,16 +80,16 @@ def available() -> int | None:
 
 
 def _left(version: int) -> Iterator[int]:
-    """Yield what the control group of the process and those that it lies in have left."""
+    """Yield the free bytes of the process's control group and of its parents."""
     mount, limit, use, cache = _LIMITS[version]
     for folder in _groups(ROOT / mount, version):
-        with suppress(OSError, ValueError):  # no such group here, or one without a limit ("max")
+        with suppress(OSError, ValueError):  # no group of this version, or no limit ("max")
             most, used = (int((folder / name).read_text()) for name in (limit, use))
             yield max(0, most - used + _entry(folder / "memory.stat", cache))
 
 
 def _groups(mount: Path, version: int) -> list[Path]:
-    """Return the folders of the groups, the innermost first; a container may see its own as the outermost."""
+    """Return the folders of the groups, the innermost first. In a container its own may be the outermost."""
     with suppress(OSError):
         for line in (ROOT / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
@@ -100,6 +100,6 @@ def _groups(mount: Path, version: int) -> list[Path]:
 
 
 def _entry(path: Path, name: str) -> int:
-    """Return the number beside a name in a file of names and numbers; 0 if it is not there."""
+    """Return the number after a name in a file of names and numbers; 0 if the name is absent."""
     lines = (line.split() for line in path.read_text().splitlines())
     return next((int(line[1]) for line in lines if line and line[0] == name), 0)

@@ -1,4 +1,4 @@
-"""Values, names and lists in messages, cut to a length that can be read."""
+"""Values, names and lists in messages, cut to a readable length."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 from .text import counted
 
 LIST_LENGTH = 300
-"""Characters of a list in a message."""
+"""Maximum number of characters of a list in a message."""
 
 MOST_WARNINGS = 20
-"""Warnings of one table, at most one a column; the rest is counted."""
+"""Maximum number of warnings for one table; the rest is counted."""
 
 
 def shown(value: Any) -> str:
-    """Return a value or name as it goes into a message, on one line, cut to 60 characters.
+    """Return a value or name for a message, on one line and cut to 60 characters.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def shown(value: Any) -> str:
 
 
 def truncated_list(texts: Iterable[str]) -> str:
-    """Return as many texts as fit into a message, and how many more there are.
+    """Return the texts that fit into a message, and the number of further ones.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def truncated_list(texts: Iterable[str]) -> str:
 
 
 def row_name(index: Any, place: int | np.intp) -> str:
-    """Return what the user calls a row: the name of a table's index, and the row's label in it.
+    """Return the user's name of a row: the name of the table's index and the row's label.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def row_name(index: Any, place: int | np.intp) -> str:
 
 
 def row_names(index: Any, places: Iterable[int | np.intp]) -> str:
-    """Return what the user calls some rows, cut to a length that can be read.
+    """Return the user's names of rows, cut to a readable length.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def row_names(index: Any, places: Iterable[int | np.intp]) -> str:
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """Return a question that names the nearest of the known names, or nothing where none is near.
+    """Return a question with the most similar known name; empty if no name is similar.
 
     Examples
     --------
@@ -98,13 +98,14 @@ def with_counts(counts: Mapping[str, float], *, most: int = 3) -> str:
 
 
 class Found(str):
-    """A sentence on values of a column, and of how many rows they are.
+    """A sentence about values of a column, with the number of their rows.
 
     Attributes
     ----------
     column, what : str
-        Name of the column, and what its values are, in words.
+        Name of the column, and a description of the values.
     rows : int
+        Number of rows.
 
     Examples
     --------
@@ -125,7 +126,7 @@ class Found(str):
 
 
 class Totals:
-    """Sentences on the values of columns, with their rows added up over batches.
+    """Sentences about values of columns, with the numbers of rows added over batches.
 
     Examples
     --------
@@ -140,7 +141,7 @@ class Totals:
         self.found: dict[tuple[str, str], tuple[Found, int, int]] = {}
 
     def add(self, found: Iterable[Found]) -> None:
-        """Add what one batch holds."""
+        """Add the sentences of one batch."""
         for one in found:
             first, rows, batches = self.found.get((one.column, one.what), (one, 0, 0))
             self.found[one.column, one.what] = first, rows + one.rows, batches + 1
@@ -155,7 +156,7 @@ class Totals:
 
 
 def warn_of(sentences: Sequence[str], *, stacklevel: int = 3) -> None:
-    """Warn of what was found in columns, in one sentence each, up to :data:`MOST_WARNINGS` of them."""
+    """Give a warning for each sentence about a column, at most :data:`MOST_WARNINGS` of them."""
     for sentence in sentences[:MOST_WARNINGS]:
         warnings.warn(sentence, UserWarning, stacklevel=stacklevel)
     if len(sentences) > MOST_WARNINGS:
@@ -164,7 +165,7 @@ def warn_of(sentences: Sequence[str], *, stacklevel: int = 3) -> None:
 
 
 class Notes:
-    """What was found in columns of a table, by kind: one sentence says it of all of them.
+    """Notes about columns of a table, with one sentence for each kind of note.
 
     Examples
     --------
@@ -179,13 +180,13 @@ class Notes:
         self._found: dict[str, list[str]] = {}
 
     def add(self, kind: str, column: str, what: str) -> None:
-        """Note something of a kind about a column."""
+        """Add a note of a kind about a column."""
         self._found.setdefault(kind, []).append(f"{shown(column)} ({what})")
 
     def of(self, kind: str) -> list[str]:
-        """Return what was noted of one kind."""
+        """Return the notes of one kind."""
         return self._found.get(kind, [])
 
     def sentences(self) -> list[str]:
-        """Return a sentence for every kind that was noted."""
+        """Return a sentence for every kind of note."""
         return [f"{kind}: {truncated_list(columns)}" for kind, columns in self._found.items()]

@@ -1,4 +1,4 @@
-"""Dataclasses of plain values, as JSON holds them."""
+"""Dataclasses of plain values that JSON can hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long runs say how much there is to do."""
+"""Progress bars of long runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LONG = 2.0  # seconds
 
 @contextmanager
 def progress(total: int, *, seconds: float, size: str, unit: str) -> Iterator[Callable[[int], object]]:
-    """Yield a function that counts work done, on a bar that states the size of the run.
+    """Yield a function that counts completed work on a bar, which states the size of the run.
 
-    Runs expected to take less than 2 seconds show nothing, nor does a stderr that is no terminal. They do not
-    even make a disabled bar: it would take a lock, for which a process forked at that moment waits for ever.
+    Nothing is shown if the run is expected to take less than 2 seconds or stderr is not a terminal. Even a
+    disabled bar would take a lock, for which a process forked at that moment would wait forever.
     """
     if seconds < LONG or sys.stderr is None or not sys.stderr.isatty():
         yield lambda done: None

@@ -1,4 +1,4 @@
-"""Numbers, lists and labels as text in a sentence."""
+"""Text of numbers, lists and labels in sentences."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 
 
 def visible(text: str) -> str:
-    r"""Return text with every character that cannot be seen as its code point: for eyes, not for programs.
+    r"""Return text for display, with the code point in place of every invisible character.
 
-    A name may come from a stranger's table. Control characters would command a terminal, and bidirectional
-    ones would reorder what stands around it. The end of a line is ↵ and a tabulator ⇥.
+    A name may come from an untrusted table. Control characters in it could control a terminal, and
+    bidirectional ones could reorder the text around it. A line feed becomes ↵ and a tab ⇥.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def _seen(char: str) -> str:
 
 
 def row_text(label: Any) -> str:
-    """Return what the user calls a row as text, with all its digits.
+    """Return the user's label of a row as text, with all its digits.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def row_text(label: Any) -> str:
 
 
 def plain_label(label: Any) -> int | str:
-    """Return what the user calls a row as a value that every file can hold.
+    """Return the user's label of a row as a value that every file format can hold.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def plain_label(label: Any) -> int | str:
 
 
 def class_text(label: Any) -> str:
-    """Return a class as text; one of blanks only is quoted.
+    """Return a class as text, in quotes if it is blank.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def class_text(label: Any) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Return a number with ``digits`` significant digits, as people write it; "undefined" for None and NaN.
+    """Return a number as readable text with ``digits`` significant digits; "undefined" for None and NaN.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def _is_plain(size: float) -> bool:
-    """Return whether a number is written with all its digits; others get three."""
+    """Return whether a number is written without an exponent; numbers with an exponent get three digits."""
     return 1e-3 <= size < 1e9
 
 
@@ -112,7 +112,7 @@ def value_text(value: Any) -> str:
     >>> value_text(21.6), value_text(None), value_text("Oslo"), value_text(np.datetime64("2024-01-31"))
     ('21.6', 'missing', 'Oslo', '2024-01-31')
     """
-    if value is None or str(value == value) != "True":  # pandas.NA equals nothing and differs from nothing
+    if value is None or str(value == value) != "True":  # pandas.NA: == gives NA
         return "missing"
     if hasattr(value, "dtype") and value.dtype.kind == "M":
         return _moment(str(value.astype("datetime64[s]")))
@@ -124,7 +124,7 @@ def value_text(value: Any) -> str:
 
 
 def _moment(text: str) -> str:
-    """Return a moment without seconds that are zero, and without a time that is midnight."""
+    """Return a date and time without zero seconds, and without the time if it is midnight."""
     return text.removesuffix(":00").removesuffix("T00:00")
 
 
@@ -162,7 +162,7 @@ def at_least(value: float) -> str:
 
 
 def _rounded_up(value: float) -> float:
-    """Return the next value that :func:`number` writes whole; near the smallest floats the value itself."""
+    """Round up to a value that :func:`number` writes exactly; near the smallest floats return the value."""
     if not value or not math.isfinite(value):
         return value
     digits = 4 if _is_plain(abs(value)) else 3
@@ -174,7 +174,7 @@ def _rounded_up(value: float) -> float:
 
 
 def as_text(argument: str) -> str:
-    r"""Return a file name or an argument as text, also where the locale does not know its characters.
+    r"""Return a file name or an argument as text, even if the locale lacks its characters.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def as_text(argument: str) -> str:
 
 
 def listed(names: Sequence[str], joint: str = "and") -> str:
-    """Return names as they stand in a sentence.
+    """Join names for a sentence.
 
     Examples
     --------
@@ -196,7 +196,7 @@ def listed(names: Sequence[str], joint: str = "and") -> str:
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:
-    """Return a number of things in words.
+    """Return a number with its noun in the singular or plural.
 
     Examples
     --------
@@ -207,7 +207,7 @@ def counted(n: int, one: str, many: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent; a share above zero is never 0 %.
+    """Return a share in percent. A share above zero is never written as 0 %.
 
     Examples
     --------

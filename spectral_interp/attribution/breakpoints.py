@@ -12,14 +12,14 @@ from .._common.arrays import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Stretches:
-    """Parts of paths on which one line is the k-th smallest: all arrays have shape (q,).
+    """Parts of paths on which one line is the k-th smallest; all arrays have shape (q,).
 
     Attributes
     ----------
     path, active : ndarray of int
-        The path, and the line that is the k-th smallest there.
+        Indices of the path and of the line that is the k-th smallest there.
     start, length : ndarray
-        The stretches of a path follow each other from 0 to 1; some have no length.
+        The stretches of a path follow one another from 0 to 1; some have length zero.
     """
 
     path: IntArray
@@ -28,7 +28,7 @@ class Stretches:
     length: FloatArray
 
     def ties(self, values: FloatArray, speeds: FloatArray, rounding: FloatArray) -> tuple[IntArray, IntArray]:
-        """Return which stretches have which other lines on the active one all along, (ties,) each.
+        """Return stretches and the lines that equal the active line along all of them, (ties,) each.
 
         Lines of path i count as equal up to ``rounding[i]``.
         """
@@ -43,11 +43,11 @@ class Stretches:
 
 
 def active_stretches(values: FloatArray, speeds: FloatArray, k: int) -> Stretches:
-    """Return on which parts of 0 ≤ t ≤ 1 each of d lines is the k-th smallest.
+    """Return the parts of 0 ≤ t ≤ 1 on which each of d lines is the k-th smallest.
 
-    The active line is followed to the first line that meets it; that one takes over, and the two change
-    sides. Lines that meet at one point exchange places in steps of length zero. Each such step puts the
-    steeper of two lines above, so there are only finitely many.
+    The active line is followed to the first line that meets it. That line becomes active, and the two change
+    sides. Lines that meet at one point exchange places in steps of length zero. Each of these steps puts the
+    steeper of two lines above the other, so their number is finite.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def active_stretches(values: FloatArray, speeds: FloatArray, k: int) -> Stretche
     Returns
     -------
     Stretches
-        Of all paths. Where lines are equal all along, one of them is active.
+        The stretches of all paths. Where lines are equal along a whole stretch, one of them is active.
     """
     m, _ = values.shape
     order = np.argpartition(values, k, axis=1)
@@ -83,7 +83,7 @@ def active_stretches(values: FloatArray, speeds: FloatArray, k: int) -> Stretche
 def _meetings(
     values: FloatArray, speeds: FloatArray, side: FloatArray, active: npt.NDArray[np.intp]
 ) -> FloatArray:
-    """Return when each line meets the active one, (m, d); inf for lines that do not approach it."""
+    """Return the t at which each line meets the active one, (m, d); inf for lines that do not approach it."""
     column = active[:, None]
     distance = side * (values - np.take_along_axis(values, column, axis=1))
     closing = side * (np.take_along_axis(speeds, column, axis=1) - speeds)

@@ -1,16 +1,16 @@
-"""What columns add to the matrices, and how they change them from a reference to a row.
+"""Terms of the columns in the matrices, and their changes from a reference to a row.
 
-The matrix of a row is ``A = A_0 + Σ_c M_c(x_c) + Σ_q P_q(x_c, x_e)``: one term a column, and one a pair q of
-columns c and e. If some columns take the row's values x and the others those r of a reference, it is a
-polynomial of degree two in the indicators s of the columns that do,
+The matrix of a row is ``A = A_0 + Σ_c M_c(x_c) + Σ_q P_q(x_c, x_e)``: one term per column, and one per pair q
+of columns c and e. If some columns take the row's values x and the others the values r of a reference, A is a
+polynomial of degree two in the indicators s of the former,
 
     A(s) = A(r) + Σ_c s_c α_c + Σ_q s_c s_e β_q,
     α_c = M_c(x_c) − M_c(r_c) + Σ_{q of c} (P_q(x_c, r_e) − P_q(r_c, r_e)),
     β_q = P_q(x_c, x_e) − P_q(x_c, r_e) − P_q(r_c, x_e) + P_q(r_c, r_e).
 
 The Shapley values of this game of matrices, ``Δ_c = α_c + ½ Σ_{q of c} β_q``, share every pair exactly
-between its two columns: ``Σ_c Δ_c = A(x) − A(r)``. They are the change matrices that all methods see, and
-:class:`Split` adds up what eigenvectors make of them.
+between its two columns: ``Σ_c Δ_c = A(x) − A(r)``. All methods use these change matrices, and :class:`Split`
+adds up the contributions that they give.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ..view.hats import MeanPair
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Parts:
-    """What a method computes for n rows and c columns; see :class:`.Attribution`."""
+    """Results of a method for n rows and c columns; see :class:`.Attribution`."""
 
     values: FloatArray
     base_values: FloatArray
@@ -59,20 +59,20 @@ class Parts:
         return replace(self, **room)
 
     def put(self, some: slice, parts: Parts) -> None:
-        """Write what was computed for some of the rows."""
+        """Write the results for some of the rows."""
         for name, own in vars(parts).items():
             if isinstance(own, np.ndarray) and (whole := getattr(self, name)) is not None:
                 whole[some] = own
 
 
 ENTRIES = 2**22
-"""Entries of change matrices that are held at a time."""
+"""Maximum number of entries of change matrices held at a time."""
 
 
 class Changes:
     """Change matrices between rows z (n, p) and reference rows (b, p) of one model.
 
-    Matrices have the shape (N, E): one a neuron, as vectors of entries.
+    Matrices have the shape (N, E): one per neuron, as vectors of entries.
     """
 
     def __init__(self, view: ModelView, z: FloatArray, reference: FloatArray) -> None:
@@ -82,7 +82,7 @@ class Changes:
 
     @property
     def size(self) -> int:
-        """Entries of the change matrices of a row and a reference."""
+        """Number of entries of the change matrices of a row and a reference."""
         _, count, entries = self.neurons.entries.shape
         return (self.columns + self.pairs) * count * entries
 
@@ -115,9 +115,9 @@ class Changes:
     def _without_pairs(
         self, row: IntArray, ref: IntArray, places: int
     ) -> tuple[FloatArray, IntArray, FloatArray]:
-        """Return the part of z that holds the rows, their places in it, and changes (m, places, N, E).
+        """Return the part of z with the rows, their places in it, and changes (m, places, N, E).
 
-        They are what the columns change by themselves, and zero in further places.
+        These are the columns' own changes, without pairs; they are zero in the remaining places.
         """
         found = np.zeros((len(row), places, *self.neurons.entries.shape[1:]))
         first = int(row.min(initial=0))
@@ -128,9 +128,9 @@ class Changes:
         return z, row, found
 
     def _mixes(self, q: int, z: FloatArray, row: IntArray, ref: IntArray) -> tuple[FloatArray, ...]:
-        """Return the features of a pair, (m, K) each, where both columns, one, or none take the row's value.
+        """Return the features of a pair, (m, K) each, if both columns, one, or none take the row's value.
 
-        One is first the first column, then the second.
+        For one column, these are two arrays: for the first column and for the second.
         """
         pair, none = self.view.pairs[q], self._pairs_of_reference[q]
         x, r = (self._coordinates(rows, pair) for rows in (z, self.reference))
@@ -148,7 +148,7 @@ class Changes:
 
 
 class MeanChanges:
-    """Means over reference rows (b, p) of the change matrices of any rows of one model."""
+    """Means, over reference rows (b, p), of the change matrices of rows of one model."""
 
     def __init__(self, view: ModelView, reference: FloatArray) -> None:
         self.view, self.neurons = view, view.function.neurons
@@ -156,7 +156,7 @@ class MeanChanges:
 
     @property
     def together(self) -> int:
-        """Number of rows whose change matrices a thread holds at a time, with copies of them."""
+        """Number of rows whose change matrices and their copies a thread holds at a time."""
         return max(1, ENTRIES // 16 // (self.columns * self.neurons.entries[0].size))
 
     @cached_property
@@ -181,9 +181,9 @@ class MeanChanges:
         return self.reference.mean(axis=0)
 
     def shares(self, z: FloatArray) -> Iterator[tuple[Pair, slice, FloatArray]]:
-        """Yield every pair, its features, and what multiplies their matrices in the Δ of its two columns.
+        """Yield every pair, its features, and the factors of their matrices in the Δ of its two columns.
 
-        That is (n, K, 2), apart from half of the references' mean.
+        The factors, (n, K, 2), do not include half of the references' mean.
         """
         u = self._positions(z)
         for mean, own in zip(self._means, self.view.pair_own, strict=True):
@@ -201,7 +201,7 @@ class MeanChanges:
 
 
 class Split:
-    """Contributions of n rows and c columns, split as they are added up: see :class:`Attribution`."""
+    """Sums of contributions for n rows and c columns, with their split; see :class:`Attribution`."""
 
     neurons: Neurons
     diagonal: FloatArray
@@ -211,7 +211,7 @@ class Split:
 
     @classmethod
     def zeros(cls, n: int, c: int, neurons: Neurons, *, detailed: bool = False) -> Self:
-        """Return sums to add to; ``detailed`` ones keep the contribution of every entry, (n, c, N, E)."""
+        """Return sums of zero; ``detailed`` ones keep the contribution of every entry, (n, c, N, E)."""
         split = cls()
         split.neurons = neurons
         split.diagonal, split.coupling = np.zeros((n, c)), np.zeros((n, c))
@@ -234,12 +234,12 @@ class Split:
 
     @property
     def refit_deviation(self) -> FloatArray | None:
-        """Standard deviation of the contributions over the members, (n, c); None where there is only one."""
+        """Standard deviation of the contributions over the members, (n, c); None with one member."""
         return deviation_of(self.by_member)
 
     @property
     def of_members(self) -> FloatArray | None:
-        """Contributions of the members, (n, c, M); None where there is only one."""
+        """Contributions of the members, (n, c, M); None with one member."""
         return self.by_member if self.by_member.shape[2] > 1 else None
 
 
@@ -271,7 +271,7 @@ def _add(
 
 
 def deviation_of(by_member: FloatArray) -> FloatArray | None:
-    """Return the standard deviation over members, (n, c, M) to (n, c); None where there is only one."""
+    """Return the standard deviation over members, (n, c, M) to (n, c); None with one member."""
     if by_member.shape[-1] < 2:
         return None
     found = np.empty(by_member.shape[:2])
@@ -281,7 +281,7 @@ def deviation_of(by_member: FloatArray) -> FloatArray | None:
 
 @compiled
 def _put_deviation(samples: Any, into: Any) -> None:
-    """Write standard deviations as :func:`deviation` has them, a few samples each, (n, c, M) to (n, c)."""
+    """Write standard deviations over a few samples like :func:`deviation`, (n, c, M) to (n, c)."""
     n, columns, count = samples.shape
     for i in range(n):
         for c in range(columns):
@@ -299,7 +299,7 @@ def _put_deviation(samples: Any, into: Any) -> None:
 
 
 def deviation(samples: FloatArray, axis: int) -> FloatArray:
-    """Return the standard deviation along an axis, of samples whose squares may overflow or vanish."""
+    """Return the standard deviation along an axis, also for samples whose squares overflow or vanish."""
     _, exponent = np.frexp(np.abs(samples).max(axis=axis, keepdims=True, initial=0.0))
     scaled = np.ldexp(samples, -exponent).std(axis=axis, ddof=1, keepdims=True)
     return np.squeeze(np.ldexp(scaled, exponent), axis=axis)

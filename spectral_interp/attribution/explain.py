@@ -50,44 +50,45 @@ def explain(
     Parameters
     ----------
     model : SpectralRegressor, SpectralClassifier, Pencil or DensePencil, pipeline or search
-        A pipeline that ends with such an estimator is explained on the columns that its earlier steps make of
-        X; a fitted search by its best estimator.
+        A pipeline that ends with one of these estimators is explained in terms of the columns that its
+        earlier steps produce; a fitted search is explained through its best estimator.
     X : DataFrame or array_like, shape (n, columns), or Rows
     method : {"local", "path", "shapley"}
-        "local": eigenvector-weighted contributions, exact, one eigenpair a row; they add up to the prediction
-        from a base value of the row's own.
+        "local": exact, eigenvector-weighted contributions from one eigenpair per row; each row has its own
+        base value.
 
         "path": Aumann–Shapley contributions along straight lines from the background rows, averaged over them
-        (integrated and expected gradients), whose sum is exact.
+        (integrated and expected gradients); their sum is exact.
 
-        "shapley": interventional Shapley values. The players are columns: the value of a column of several
-        features is not the sum of what these would get as players of their own.
+        "shapley": interventional Shapley values. The players are columns. The value of a column with several
+        features is in general not the sum of the values that these features would have as separate players.
     background : DataFrame or array_like, shape (b, columns), optional
-        Rows that contributions are measured against ("local" takes their mean, in features). By default the
+        Rows that contributions are measured against ("local" uses the mean of their features). By default the
         estimator's ``background_``; the origin for a pencil.
     output : label, optional
-        Class whose log-odds are explained. Of two classes, by default the positive one. Of more classes, by
-        default the predicted class of every row, against its runner-up; :attr:`Attribution.output` and
-        ``against`` tell which these are.
+        Class whose log-odds are explained. With two classes, the default is the positive class. With more,
+        the default is the predicted class of every row against its runner-up; both are in
+        :attr:`Attribution.output` and ``against``.
     against : label, optional
-        Class that the log-odds of ``output`` are against. Of more than two classes, by default the mean of
-        all of them: the score of the class less the mean score.
+        Class that the log-odds of ``output`` are measured against. With more than two classes, the default is
+        the mean of all classes: the score of the class less the mean score.
     unit : {"log-odds", "probability"}, optional
-        Of classes, log-odds by default. "probability": the probability of ``output``, with method "shapley"
-        only. Shapley values share out any function exactly; a probability is no eigenvalue, so that
-        eigenvectors say nothing exact about it.
+        Unit of a classifier's contributions; log-odds by default. "probability": the probability of
+        ``output``, with method "shapley" only. Shapley values apply to any function; a probability is not an
+        eigenvalue, so eigenvectors give no exact contributions to it.
     tol : float, optional
         "path" only, 1e-4 by default: bound on the error of every contribution, as a fraction of the
-        predictions' spread (the largest less the smallest over rows and background, but at least 1e-3 of the
-        largest ``‖A(z) − A(r)‖₂``).
+        predictions' spread (the largest prediction less the smallest, over rows and background, but at least
+        1e-3 of the largest ``‖A(z) − A(r)‖₂``).
     exact : bool, optional
         "shapley" only. True: all 2^c coalitions of c ≤ 14 columns. False: sampled orders of the columns. By
         default exact up to 14 columns.
     max_evaluations : int, optional
-        "shapley" only: most eigenvalues to compute. Exact values that would need more become sampled ones,
-        with a warning; sampling uses the whole budget (without one, 32 orders and their reverses).
+        "shapley" only: maximum number of eigenvalues to compute. If exact values need more, they are replaced
+        with sampled ones, with a warning; sampling uses the whole budget (without one, 32 orders and their
+        reverses).
     random_state : int or numpy.random.Generator
-        "shapley" only: of the sampled orders.
+        "shapley" only: seed of the sampled orders.
 
     Returns
     -------
@@ -96,17 +97,17 @@ def explain(
     Raises
     ------
     TypeError
-        If ``model`` is none of these; the message says which object to pass where there is one inside.
+        If ``model`` is none of these; if it contains one of them, the message names it.
     ValueError
         If ``method`` is unknown, an option does not belong to it or is out of range, ``X`` or ``background``
-        do not fit the model, ``background`` has no rows, or ``exact=True`` with more than 14 columns; if
-        ``output`` or ``against`` is no class of the model.
+        does not fit the model, or ``background`` has no rows; if ``exact=True`` and there are more than 14
+        columns; if ``output`` or ``against`` is not a class of the model.
 
     Warns
     -----
     UserWarning
-        If contributions are one choice of several, because λ_k is multiple at a row ("local") or along a
-        path ("path"); if a budget cuts exact Shapley values to sampled ones.
+        If contributions may be one choice of several because λ_k is multiple at a row ("local") or along a
+        path ("path"); if a budget replaces exact Shapley values with sampled ones.
 
     Examples
     --------
@@ -146,8 +147,8 @@ def explain(
     if method == "local" and attribution.degenerate.any():
         warnings.warn(
             f"{int(attribution.degenerate.sum())} of {len(attribution)} rows are degenerate: the eigenvalue "
-            "is multiple there and contributions are one choice of several (see Attribution.degenerate; "
-            "Attribution.intervals() has the range of all choices)",
+            "is multiple there, and contributions may be one choice of several (see Attribution.degenerate; "
+            "Attribution.intervals() returns the range of all choices)",
             stacklevel=2,
         )
     return attribution
@@ -184,23 +185,23 @@ def _explained(
 
 
 def explain_every_class(model: Any, X: Any) -> dict[Any, Attribution]:
-    """Return, for every class, the local contributions to its log-odds against the mean of all classes.
+    """Return the local contributions to the log-odds of every class against the mean of all classes.
 
-    They equal ``explain(model, X, output=label)``, at the cost of one explanation of each score.
+    They equal ``explain(model, X, output=label)``. Each class's score is explained only once.
 
     Parameters
     ----------
-    model : fitted classifier of more than two classes
+    model : fitted classifier with more than two classes
     X : DataFrame or array_like, shape (n, columns), or Rows
 
     Raises
     ------
     ValueError
-        If ``X`` does not fit the model, or the model is none of more than two classes.
+        If ``X`` does not fit the model, or the model does not have more than two classes.
     """
     raw = rows_of(model, X)
     if not isinstance(raw.view, ClassesView):
-        raise ValueError(f"expected a model of more than two classes; got one of {raw.view.output.unit}")
+        raise ValueError(f"expected a model with more than two classes; got one for {raw.view.output.unit}")
     view, labels = raw.view, raw.view.output.classes
     views = [
         ModelView(
@@ -259,7 +260,7 @@ def _check_unit(rows: Rows, method: str, unit: str, output: Any, against: Any) -
 
 
 def _check_memory(rows: Rows, method: str) -> None:
-    """Raise MemoryError if contributions of rows, in their parts and by member, need more than there is."""
+    """Raise MemoryError if the contributions, their parts and those of members exceed the free memory."""
     n, c = len(rows), len(rows.view.axes)
     arrays = 4 + (0 if method == "local" else rows.view.function.neurons.n_members)
     check_memory(
@@ -272,7 +273,7 @@ def _check_memory(rows: Rows, method: str) -> None:
 def _shapley_plan(
     rows: Rows, background: Rows | None, *, exact: bool | None, max_evaluations: int | None, random_state: Any
 ) -> dict[str, Any]:
-    """Return options that treat all rows of several contrasts alike, within one budget."""
+    """Return options by which all rows of several contrasts are treated alike, within one budget."""
     view = rows.view.of(*rows.view.output.classes[:2])
     sizes = len(rows), len(view.background if background is None else background), len(view.axes)
     groups = len(np.unique(_likeliest(rows), axis=0))
@@ -283,7 +284,7 @@ def _shapley_plan(
 
 
 def _likeliest(rows: Rows) -> IntArray:
-    """Return the places of the predicted class and of the runner-up at rows of several classes, (n, 2)."""
+    """Return the indices of the predicted class and of the runner-up for every row, (n, 2)."""
     return np.argsort(-rows.prediction, axis=1, kind="stable")[:, :2]
 
 
@@ -302,7 +303,7 @@ def _of_predicted(rows: Rows, explain_rows: Callable[..., Attribution]) -> Attri
 
 
 def _classes(rows: Rows, output: Any, against: Any) -> dict[str, Any]:
-    """Return the class that rows are explained for and the one against it, where there are several."""
+    """Return the explained class and the class against it, for a model of several classes."""
     if not isinstance(rows.view, ClassesView):
         return {}
     classes = np.array([*rows.view.output.classes, None], dtype=object)
@@ -315,7 +316,7 @@ def _classes(rows: Rows, output: Any, against: Any) -> dict[str, Any]:
 
 
 def _probability(raw: Rows, rows: Rows, output: Any, unit: str | None) -> dict[str, Any]:
-    """Return the probability of the class whose log-odds are explained, where it is no explained number."""
+    """Return the probability of the class whose log-odds are explained; empty if there is none."""
     classes = raw.view.output.classes
     if unit == "probability" or not classes or raw.view.output.paired:
         return {}
@@ -328,7 +329,7 @@ def _probability(raw: Rows, rows: Rows, output: Any, unit: str | None) -> dict[s
 def _detail(
     method: str, rows: Rows, reference: FloatArray, options: dict[str, Any], name: str
 ) -> FloatArray | None:
-    """Return what :data:`~.result.Detail` names, without warnings; None where the method does not have it."""
+    """Return a :data:`~.result.Detail` without warnings; None if the method does not have it."""
     if name == "intervals":
         return intervals(rows, reference) if method == "local" else None
     if name == "of_members":
@@ -336,6 +337,6 @@ def _detail(
     if method == "shapley" or rows.view.function.structure == "dense":
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the method has given them already
+        warnings.simplefilter("ignore")  # the method has returned them already
         found: FloatArray | None = getattr(METHODS[method](rows, reference, **options, detailed=True), name)
         return found

@@ -26,7 +26,7 @@ def interactions(
     output: Any = None,
     against: Any = None,
 ) -> FloatArray:
-    """Return how the columns act together, for every row.
+    """Return the interactions between columns, for every row.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def interactions(
 
             I_ij = Σ_{S ∌ i, j} |S|! (c − |S| − 2)! / (c − 1)! · (v(S ∪ ij) − v(S ∪ i) − v(S ∪ j) + v(S))
 
-        of the game ``v(S) = mean over background rows b of f(z_S, b_{not S})`` is split in half, I_ij / 2
-        on either side of the diagonal, and the diagonal holds what is left of the Shapley value: rows add up
-        to the Shapley values, and all entries to the prediction less the base value (the convention of
+        of the game ``v(S) = mean over background rows b of f(z_S, b_{not S})`` is split in half, I_ij / 2 on
+        either side of the diagonal, and the diagonal holds the rest of the Shapley value: rows add up to the
+        Shapley values, and all entries to the prediction less the base value (the convention of
         ``shap.TreeExplainer``, Lundberg et al. 2020; ``shap.ExactExplainer`` has Shapley–Taylor values).
     background : DataFrame or array_like, shape (b, columns), optional
         For "shapley", as in :func:`explain`.
@@ -62,13 +62,14 @@ def interactions(
     TypeError
         If ``model`` is neither an estimator nor a pencil.
     ValueError
-        If ``method`` is unknown, there are more than 14 columns for "shapley", ``X`` or ``background`` do not
-        fit the model, ``background`` has no rows, or one is given for "hessian"; if a number exceeds 1.8e308.
+        If ``method`` is unknown, there are more than 14 columns for "shapley", ``X`` or ``background`` does
+        not fit the model, ``background`` has no rows, or a background is given for "hessian"; if a number
+        exceeds 1.8e308.
 
     Warns
     -----
     UserWarning
-        If rows are degenerate: f has a kink there, and no second derivative.
+        If rows are degenerate: f may have no unique slope there, and then no second derivative.
 
     Examples
     --------
@@ -114,7 +115,7 @@ def _hessian(rows: Rows, _: FloatArray) -> FloatArray:
     if degenerate.any():
         warnings.warn(
             f"{int(degenerate.sum())} of {len(rows)} rows are degenerate: the eigenvalue is multiple "
-            "there and has no second derivative",
+            "there and may have no second derivative",
             stacklevel=3,
         )
     return found
@@ -123,8 +124,8 @@ def _hessian(rows: Rows, _: FloatArray) -> FloatArray:
 def _shapley(rows: Rows, reference: FloatArray) -> FloatArray:
     """Return the interaction index as a weighted sum over all coalitions S.
 
-    S, with ``s`` players besides i and j, counts ``± s! (c − s − 2)! / (c − 1)!``, positive if it holds both
-    or neither of them. The Shapley values are read off the same table.
+    With ``s`` players besides i and j, S has the weight ``± s! (c − s − 2)! / (c − 1)!``, positive if it
+    holds both or neither of them. The Shapley values come from the same table.
     """
     n, c = len(rows), len(rows.view.axes)
     if c > MOST_PLAYERS:

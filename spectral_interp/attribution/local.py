@@ -1,4 +1,4 @@
-"""Local, eigenvector-weighted contributions: one eigenpair a row and neuron, exact sum, exact split."""
+"""Local, eigenvector-weighted contributions: one eigenpair per row and neuron, exact sum, exact split."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .changes import MeanChanges, Parts, Split, deviation_of
 
 
 def local(rows: Rows, reference: FloatArray, *, detailed: bool = False, members: bool = False) -> Parts:
-    """Return ``vᵀ Δ_c v`` per column, v the eigenvector at the row.
+    """Return ``vᵀ Δ_c v`` for every column, with v the eigenvector at the row.
 
-    ``Σ_c Δ_c = A(z) − A(r)`` (see :mod:`.changes`); so, between v on both sides,
+    Multiplying ``Σ_c Δ_c = A(z) − A(r)`` (see :mod:`.changes`) by v from both sides gives
 
         f(z) = vᵀA(z)v = vᵀA(r)v + Σ_c vᵀΔ_c v,
 
     and for a column of one feature ``vᵀΔ_c v = (z_i − r_i) ∂f/∂z_i`` (Hellmann–Feynman). Every quadratic form
-    is a sum of terms with a diagonal and terms with an off-diagonal entry, hence the split. A sum of
-    eigenvalues adds up neuron by neuron.
+    is the sum of its diagonal and its off-diagonal terms, hence the split. For a sum of eigenvalues, the
+    contributions of its neurons are added.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def local(rows: Rows, reference: FloatArray, *, detailed: bool = False, members:
         Whether to keep the contributions of every entry of the matrices, and its weight: ``v_j²`` of a
         diagonal entry, ``2 v_j v_{j+1}`` of a coupling.
     members : bool
-        Whether to keep the contributions of every member, where there are several.
+        Whether to keep the contributions of every member, if there are several.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def intervals(rows: Rows, reference: FloatArray) -> FloatArray:
 
 
 def _empty(n: int, c: int, neurons: Neurons, *, detailed: bool, members: bool) -> Parts:
-    """Return room for the contributions of n rows and c columns."""
+    """Return empty arrays for the contributions of n rows and c columns."""
     several = neurons.n_members > 1
     return Parts(
         **{name: np.empty((n, c)) for name in ("values", "diagonal", "coupling")},
@@ -117,20 +117,20 @@ def _parts(changes: MeanChanges, z: FloatArray, *, detailed: bool) -> Parts:
 
 @dataclass(frozen=True, eq=False)
 class InLanes:
-    """The same for many small neurons, without change matrices: see :mod:`..pencil.forms`.
+    """Local contributions of many small neurons, without change matrices; see :mod:`..pencil.forms`.
 
     Attributes
     ----------
     changes : MeanChanges
     origin : ndarray, shape (p,)
-        What features count from, so that most are zero: indicators from 0, plain numbers from their mean
-        over the reference rows.
+        Values that are subtracted from the features, so that most become zero: 0 for indicators, the mean
+        over the reference rows for plain numbers.
     blocks : Blocks
-        The neurons, of such features.
+        The neurons as functions of the shifted features.
     firsts : ndarray of int, shape (c + 2,)
-        The first feature of every column, and twice the one after the last: the base has none.
+        The first feature of every column, followed twice by the number of features: the base has none.
     less : ndarray, shape (B, c + 1, E, LANES)
-        What the references have: the mean matrix of every column; and −A(r), for the base.
+        Matrices of the references: the mean matrix of every column, and −A(r) for the base.
     """
 
     changes: MeanChanges
@@ -141,7 +141,7 @@ class InLanes:
 
     @classmethod
     def of(cls, changes: MeanChanges) -> Self | None:
-        """Return what the kernel takes; None if there is none for the neurons."""
+        """Return the input of the kernel; None if there is no kernel for these neurons."""
         view, neurons, blocks = changes.view, changes.neurons, changes.view.function.blocks
         if blocks is None:
             return None

@@ -1,13 +1,13 @@
-"""Path (Aumann–Shapley) contributions: exact sums, each number to a tolerance.
+"""Path (Aumann–Shapley) contributions, with exact sums and a tolerance for each contribution.
 
-All changes of the columns are switched on together: with v(t) the eigenvector of ``A(r) + t Σ_c Δ_c`` (see
-:mod:`.changes`), the contribution of column c is ``∫ v(t)ᵀ Δ_c v(t) dt``. For columns of one feature each
-this is the segment from r to z in features, and the integral ``(z_i − r_i) ∫ ∂f/∂z_i dt``. A quadrature rule
-for it misses the prediction. The rules here do not, since ``Σ_c v(t)ᵀ Δ_c v(t)`` is the derivative of λ_k
-along the path (Hellmann–Feynman), whose integral over any part of it is known: tridiagonal matrices of order
-2 to 32 go to :mod:`..pencil.paths`, which corrects Boole's rule by what it misses, the others, and paths that
-it leaves, to :mod:`.secants`. Parts of a path are bisected until two rules agree *and* no crossing can hide
-between nodes.
+The changes of all columns are switched on together. With v(t) the eigenvector of ``A(r) + t Σ_c Δ_c`` (see
+:mod:`.changes`), the contribution of column c is ``∫ v(t)ᵀ Δ_c v(t) dt``. If each column has one feature, the
+path is the segment from r to z, and the integral is ``(z_i − r_i) ∫ ∂f/∂z_i dt``. The sum of contributions by
+an ordinary quadrature rule differs from the prediction. The sum by the rules here does not: ``Σ_c v(t)ᵀ Δ_c
+v(t)`` is the derivative of λ_k along the path (Hellmann–Feynman), and its integral over any part of the path
+is known. Tridiagonal matrices of order 2 to 32 go to :mod:`..pencil.paths`, which corrects Boole's rule by
+its known error; all other matrices, and the paths that it leaves unsettled, go to :mod:`.secants`. Parts of a
+path are bisected until two rules agree *and* no crossing can hide between nodes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .breakpoints import active_stretches
 from .changes import ENTRIES, Changes, Parts, Split
 from .secants import Paths, rounding
 
-SECONDS_PER_PATH = 1e-4, 1e-5  # without and with the kernel, roughly: whether progress is shown
+SECONDS_PER_PATH = 1e-4, 1e-5  # without and with the kernel, roughly: decides whether to show progress
 LEAST_SPREAD = 1e-3
 REPEATS = 2
 
@@ -42,9 +42,9 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
         Background rows. One row gives integrated gradients, several expected gradients.
     tol : float
         Bound on the error of every single contribution and of its parts, as a fraction of the spread of the
-        predictions: the largest less the smallest over the rows and the background together, but at least
-        1e-3 of the largest ``‖A(z) − A(r)‖₂``; rounding, 4e-15 of the terms of A(z), is not undercut. The
-        sum is exact whatever the tolerance.
+        predictions. The spread is the largest prediction less the smallest, over rows and background
+        together, but at least 1e-3 of the largest ``‖A(z) − A(r)‖₂``. The bound is never below the rounding
+        errors, 4e-15 of the terms of A(z). The sum is exact for any tolerance.
     detailed : bool
         Whether to keep the contributions of every entry of the matrices.
 
@@ -61,9 +61,9 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
     Warns
     -----
     UserWarning
-        If the eigenvalue is multiple along a stretch of a path and contributions are one choice of several
-        there that differ by more than the tolerance; or nearly so, and a crossing that was missed may cost as
-        much. The row is flagged degenerate.
+        If the eigenvalue is multiple along a stretch of a path, and the contributions by different choices of
+        eigenvectors differ by more than the tolerance; or if it is nearly multiple, and a missed crossing may
+        cause an error of that size. The row is flagged degenerate.
     """
     if not 1e-10 <= tol <= 1:
         raise ValueError(f"expected tol between 1e-10 and 1; got {tol!r}")
@@ -90,7 +90,7 @@ def path(rows: Rows, reference: FloatArray, *, tol: float = 1e-4, detailed: bool
 def _of_some(
     rows: Rows, reference: FloatArray, error: float, advance: Callable[[int], object], *, detailed: bool
 ) -> tuple[Parts, int]:
-    """Return the contributions to some rows, but for their base, and how many of the rows are in doubt."""
+    """Return the contributions to some rows, without their base values, and the number of rows in doubt."""
     function, n = rows.view.function, len(rows)
     changes = Changes(rows.view, rows.z, reference)
     integrals = _Integrals(changes, error, diagonal=function.structure == "diagonal")
@@ -132,7 +132,7 @@ def _add_paths(split: Split, integrals: _Integrals, rows: IntArray, advance: Cal
 def _scale(rows: Rows, reference: FloatArray, spread: float) -> float:
     """Return the spread, but at least 1e-3 of the largest ``‖A(z) − A(r)‖₂``, summed over the neurons.
 
-    It takes all pairs of rows and references only if distances from a matrix in between do not show that the
+    All pairs of rows and references are compared only if distances from a central matrix do not show that the
     spread is larger.
     """
     neurons = rows.view.function.neurons
@@ -151,13 +151,13 @@ def _scale(rows: Rows, reference: FloatArray, spread: float) -> float:
 
 
 class _Integrals:
-    """Integrals along paths of matrices, with what they cost and how sure they are.
+    """Integrals along paths of matrices, their cost and their error estimates.
 
-    Each of N neurons may at first miss ``error / (3 √N)``. ``estimate``, shape (n,), is what contributions to
-    a row may be wrong by, added up over its neurons and averaged over the references as if no errors
-    cancelled; a row whose estimate is above half the error is repeated with a quarter of the share. (Attacks
-    found errors of up to 2.3 estimates in single paths.) ``doubt``, shape (n,), estimates how much
-    contributions may differ by the choice of eigenvectors.
+    At first, each of N neurons may have an error of ``error / (3 √N)``. ``estimate``, shape (n,), estimates
+    the error of the contributions to a row; it is summed over the neurons and averaged over the references as
+    if no errors cancelled. A row whose estimate is above half the error is repeated with a quarter of the
+    share. (Adversarial tests found errors of up to 2.3 estimates in single paths.) ``doubt``, shape (n,),
+    estimates how much contributions may depend on the choice of eigenvectors.
     """
 
     def __init__(self, changes: Changes, error: float, *, diagonal: bool) -> None:
@@ -170,7 +170,7 @@ class _Integrals:
         self.noise = self.rounding[0].sum(axis=1) + self.rounding[1].sum(axis=1).mean()
 
     def of(self, row: IntArray, ref: IntArray, change: FloatArray) -> FloatArray:
-        """Return what multiplies the entries of the change matrices (m, c, N, E): shape (m, N, E)."""
+        """Return the factors of the entries of the change matrices (m, c, N, E): shape (m, N, E)."""
         neurons = self.changes.neurons
         start, found = self.changes.at_reference[ref], np.empty(change[:, 0].shape)
         noise = self.rounding[0][row] + self.rounding[1][ref]
@@ -192,9 +192,9 @@ class _Integrals:
         return found
 
     def to_repeat(self) -> IntArray:
-        """Return the rows whose contributions may miss the tolerance, and forget them, twice at most.
+        """Return the rows whose contributions may miss the tolerance, and reset their sums; at most twice.
 
-        After that the estimate counts as doubt.
+        After that, the estimate counts as doubt.
         """
         wrong = np.flatnonzero(self.estimate > self.error / 2 + self.noise)
         if self.repeats == REPEATS:
@@ -219,9 +219,10 @@ class _Integrals:
 def _follow(
     start: FloatArray, change: FloatArray, noise: FloatArray, d: int, k: int
 ) -> tuple[FloatArray, FloatArray, int]:
-    """Return the same of diagonal matrices, exactly, from their active lines.
+    """Return the same for diagonal matrices, exactly, from their active lines.
 
-    Where two lines are equal all along, either may count. The doubt is how much that matters.
+    Where two lines are equal along a whole stretch, either may be the active one. The doubt is the difference
+    that this choice makes.
     """
     values, speeds = start[:, :d], change[:, :, :d].sum(axis=1)
     found = active_stretches(values, speeds, k)
@@ -241,6 +242,6 @@ def _follow(
 def _warn(unsure: int, n: int) -> None:
     warnings.warn(
         f"the eigenvalue is multiple, or nearly so, along stretches of the paths to {unsure} of {n} rows: "
-        "contributions are one choice of several there (see Attribution.degenerate) or miss the tolerance",
+        "contributions may be one choice of several there (see Attribution.degenerate) or miss the tolerance",
         stacklevel=4,
     )

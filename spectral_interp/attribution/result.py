@@ -1,4 +1,4 @@
-"""What every attribution method returns, and what :func:`explain` makes of it."""
+"""The result of every attribution method, and of :func:`explain`."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ SHOWN = 5
 """Number of columns in the table that notebooks show; the others are added up."""
 
 Detail = Callable[[str], FloatArray | None]
-"""Computes "by_entry", "weights", "intervals" or "of_members" of n rows, an array (n, …), or None where the
-method does not have it."""
+"""Computes "by_entry", "weights", "intervals" or "of_members", an array (n, …); None if not available."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,7 +43,7 @@ class Attribution(Parts):
         Contribution of every column, in ``unit``.
     base_values : ndarray, shape (n,)
     prediction : ndarray, shape (n,)
-        f at the rows, computed apart from the contributions.
+        f at the rows, computed independently of the contributions.
     diagonal, coupling : ndarray, shape (n, c), or None
         The parts of ``values`` that come from the diagonals and from the couplings of the matrices. Where
         ``pencil.split_depends_on_basis`` (two latents; three and one feature; dense matrices) another basis
@@ -52,38 +51,39 @@ class Attribution(Parts):
     base_diagonal, base_coupling : ndarray, shape (n,), or None
         The same parts of ``base_values`` (method "local" only).
     standard_error : ndarray, shape (n, c), or None
-        Of sampled values; None where values are exact.
+        Standard errors of sampled values; None if values are exact.
     degenerate : ndarray of bool, shape (n,)
-        Rows whose eigenvalue is multiple to 1e-8: f has a kink there. Local contributions are then one choice
-        of several, see :meth:`intervals`; path contributions only if a stretch of a path is degenerate and
-        the choice matters by more than the tolerance. Such a row is flagged as well, and warned of.
+        Rows whose eigenvalue is multiple to 1e-8: f may have no unique slope there. Local contributions may
+        then be one choice of several; see :meth:`intervals`. Path contributions are one choice of several
+        only if a stretch of a path is degenerate and the choice matters by more than the tolerance; these
+        rows are flagged too, with a warning.
     columns : tuple of str, length c
     data : ndarray, shape (n, c)
         The rows in the user's units.
     rows : ndarray, shape (n,)
-        What the user calls the rows: the index of their table, or places.
+        Row labels: the index of the table, or row numbers.
     method, unit : str
     evaluations : int
-        Eigenvalues or eigenpairs that were computed: the cost.
+        Number of eigenvalues or eigenpairs computed.
     background : str
-        What the contributions are measured against, in words.
+        Description of the background that contributions are measured against.
     refit_deviation : ndarray, shape (n, c), or None
-        Standard deviation of every contribution over the members of the model, several fits whose average it
-        is: how much of a contribution depends on the fit. None for models of one fit.
+        Standard deviation of every contribution over the members of the model, the fits that it averages. It
+        shows how much a contribution depends on the fit. None for models of one fit.
     of_members : ndarray, shape (n, c, members), or None
-        The contributions of every member, where the method keeps them: see :meth:`by_member`.
+        Contributions of every member, if the method keeps them; see :meth:`by_member`.
     output, against : ndarray, shape (n,), or None
         For a model of several classes: the class explained in each row, and the class that its log-odds are
-        measured against, None for the mean of all classes.
+        measured against (None: the mean of all classes).
     probability : ndarray, shape (n,), or None
-        Where log-odds are explained, the predicted probability of their class among all classes.
+        If log-odds are explained: the predicted probability of their class among all classes.
     target : str
         Name of the target of a model of several classes.
     axes : tuple of Axis, length c
         The columns as the model sees them; empty if not known.
     detail : callable or None
-        Computes what is only there when asked for, by its name: see :meth:`by_latent`,
-        :meth:`latent_weights`, :meth:`intervals` and :meth:`by_member`.
+        Computes further results by name, on demand; see :meth:`by_latent`, :meth:`latent_weights`,
+        :meth:`intervals` and :meth:`by_member`.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class Attribution(Parts):
         detail: Detail | None = None,
         **classes: Any,
     ) -> Self:
-        """Return the parts with what is known of the rows, and of their classes."""
+        """Return the attribution of some rows from the parts that a method computed."""
         return cls(
             **vars(parts),
             columns=rows.view.columns,
@@ -135,7 +135,7 @@ class Attribution(Parts):
 
     @classmethod
     def joined(cls, parts: Sequence[Self], places: Sequence[IntArray], unit: str) -> Self:
-        """Return the attributions of rows that were explained apart, each at its places, as one."""
+        """Return one attribution from attributions of separately explained rows, each with its places."""
         order = np.argsort(np.concatenate(places), kind="stable")
         first = parts[0]
         arrays: dict[str, Any] = {
@@ -152,7 +152,7 @@ class Attribution(Parts):
         return len(self.values)
 
     def __getitem__(self, rows: Any) -> Self:
-        """Return the attribution of some rows: a place, a slice, places or a mask of them."""
+        """Return the attribution of some rows, given by an index, a slice, an array of indices or a mask."""
         chosen = np.atleast_1d(np.arange(len(self))[rows])
         n = len(self)
         parts = {
@@ -166,13 +166,13 @@ class Attribution(Parts):
     def by_latent(self) -> FloatArray:
         """Return the diagonal contributions of every latent: shape (n, c, neurons, d).
 
-        Methods "local" and "path". They are computed when asked for, at the cost of the method, and add up to
-        ``diagonal``. Where ``split_depends_on_basis`` they are one choice of several.
+        Methods "local" and "path". They are computed on demand, at the cost of the method, and add up to
+        ``diagonal``. They are one choice of several if ``split_depends_on_basis``.
 
         Raises
         ------
         ValueError
-            For contributions that are no sum over latents: Shapley values, and those of other explainers.
+            For contributions that are not sums over latents: Shapley values, and those by other explainers.
 
         Examples
         --------
@@ -186,20 +186,20 @@ class Attribution(Parts):
     def by_bond(self) -> FloatArray:
         """Return the coupling contributions of every bond (j, j + 1): shape (n, c, neurons, d − 1).
 
-        As :meth:`by_latent`; they add up to ``coupling``.
+        Like :meth:`by_latent`; they add up to ``coupling``.
         """
         return self._bonds(self._by_entry)
 
     def latent_weights(self) -> FloatArray:
-        """Return ``v_j²``, which the diagonals count with at every row: shape (n, neurons, d).
+        """Return ``v_j²``, the weights of the diagonals at every row: shape (n, neurons, d).
 
         Method "local". They add up to 1 over the latents of a neuron; contributions by latent are the changes
-        of the diagonals times these.
+        of the diagonals times these weights.
 
         Raises
         ------
         ValueError
-            For contributions that do not come from one eigenvector a row.
+            For contributions that do not come from one eigenvector per row.
 
         Examples
         --------
@@ -212,18 +212,19 @@ class Attribution(Parts):
         return self._latents(self._weights)
 
     def bond_weights(self) -> FloatArray:
-        """Return ``2 v_j v_{j+1}``, which the couplings count with at every row: (n, neurons, d − 1).
+        """Return ``2 v_j v_{j+1}``, the weights of the couplings at every row: (n, neurons, d − 1).
 
-        As :meth:`latent_weights`. A latent may change its sign together with the couplings on both sides of
-        it, which leaves predictions and contributions as they are: only the size of a weight has a meaning.
+        Like :meth:`latent_weights`. Changing the sign of a latent and of the couplings on both sides of it
+        changes neither predictions nor contributions, so only the size of a weight is meaningful.
         """
         return self._bonds(self._weights)
 
     def by_member(self) -> FloatArray:
         """Return the contributions of every member of the model: shape (n, c, members).
 
-        Members are the fits whose average the model is: their mean is ``values``, their standard deviation
-        ``refit_deviation``. Those of method "local" are computed when asked for, at the cost of the method.
+        Members are the fits that the model averages. The mean of their contributions is ``values``, the
+        standard deviation ``refit_deviation``. For "local" they are computed on demand, at the cost of the
+        method.
 
         Raises
         ------
@@ -243,27 +244,27 @@ class Attribution(Parts):
         if found is None and self.refit_deviation is not None and self.detail is not None:
             found = self.detail("of_members")
         if found is None:
-            raise ValueError("expected a model that averages several fits, which form='sum' has; got another")
+            raise ValueError("expected a model that averages several fits (form='sum'); got another model")
         return found
 
     def intervals(self) -> tuple[FloatArray, FloatArray]:
         """Return the least and the largest contributions over all eigenvectors: two arrays of shape (n, c).
 
-        Method "local". Both are ``values`` except at degenerate rows. There any unit vector v of the
-        eigenspace gives contributions ``vᵀ Δ_c v`` that add up; with V an orthonormal basis of the space they
-        range from λ_min to λ_max of ``Vᵀ Δ_c V``, in a sum of neurons from the sum of the former to that of
-        the latter. For a column of one feature these bound the slopes of f to both sides, times the distance
-        from the background: slopes to a side are eigenvalues of ``Vᵀ A_i V``. Every interval is for a column
-        by itself: the columns need not reach their ends together.
+        Method "local". Both equal ``values`` except at degenerate rows. There, any unit vector v of the
+        eigenspace gives contributions ``vᵀ Δ_c v`` with the same sum. Let V be an orthonormal basis of the
+        eigenspace; then they range from λ_min to λ_max of ``Vᵀ Δ_c V``, and for a sum of neurons, from the
+        sum of the λ_min to the sum of the λ_max. For a column of one feature, the interval bounds the
+        one-sided slopes of f times the distance from the background, since these slopes are eigenvalues of
+        ``Vᵀ A_i V``. Every interval is for one column: the columns need not reach their ends together.
 
         Raises
         ------
         ValueError
-            For contributions that do not come from one eigenvector a row.
+            For contributions that do not come from one eigenvector per row.
 
         Examples
         --------
-        The larger of z and −z has a kink at 0, where its slope is anything from −1 to 1:
+        The larger of z and −z has a kink at 0, where its slope can be any number from −1 to 1:
 
         >>> import warnings
         >>> from spectral_interp import Pencil, explain
@@ -280,8 +281,8 @@ class Attribution(Parts):
         found = self.detail("intervals") if tied and self.detail is not None else None
         if self.method != "local" or (tied and found is None):
             raise ValueError(
-                "expected contributions by explain(…, method='local'), which come from one eigenvector a "
-                f"row; got those by {self.method!r}"
+                "expected contributions by explain(…, method='local'), which come from one eigenvector per "
+                f"row; got contributions by {self.method!r}"
             )
         if found is not None:
             np.fmin(low, found[..., 0], out=low)
@@ -294,14 +295,14 @@ class Attribution(Parts):
 
     @cached_property
     def _weights(self) -> FloatArray:
-        return self._asked("weights", "'local', which come from one eigenvector a row")
+        return self._asked("weights", "'local', which come from one eigenvector per row")
 
     def _asked(self, name: str, methods: str) -> FloatArray:
         found = None if self.detail is None else self.detail(name)
         if found is None:
             raise ValueError(
-                f"expected contributions of a tridiagonal or diagonal model by {methods}; got those by "
-                f"{self.method!r}"
+                f"expected contributions of a tridiagonal or diagonal model by {methods}; got contributions "
+                f"by {self.method!r}"
             )
         return found
 
@@ -312,7 +313,7 @@ class Attribution(Parts):
         return by_entry[..., (by_entry.shape[-1] + 1) // 2 :]
 
     def unit_of(self, row: int) -> str:
-        """Return the unit of one row: both classes where each row has two of its own, else ``unit``.
+        """Return the unit of one row: its two classes if they differ from row to row, else ``unit``.
 
         Examples
         --------
@@ -329,17 +330,18 @@ class Attribution(Parts):
         """``|base_values + Σ values − prediction|`` of every row, shape (n,).
 
         Rounding errors, for any pencil: at most ``16 ε S`` for "local" and "shapley", where ε = 2.2e-16 and
-        ``S = ‖A_0‖ + Σ max(|z_i|, |r_i|) ‖A_i‖`` is the size of the terms of A(z); for "path" that times the
-        square root of the number of eigenpairs on the way. (Tested on a million pencils, not proven.)
+        ``S = ‖A_0‖ + Σ max(|z_i|, |r_i|) ‖A_i‖`` is the size of the terms of A(z); for "path", that bound
+        times the square root of the number of eigenpairs along the path. (Tested on a million pencils, not
+        proven.)
         """
         return np.abs(self.base_values + self.values.sum(axis=1) - self.prediction)
 
     def to_shap(self) -> shap.Explanation:
         """Return the contributions as a ``shap.Explanation``, for SHAP's own plots and arithmetic.
 
-        Its ``data`` are numbers, as SHAP wants them: levels are codes, in the order of the model, then those
-        that it does not know; dates are days since 1970-01-01. ``display_data`` holds the values as they are
-        where a column has levels or dates.
+        Its ``data`` are numbers, as SHAP requires. Levels are codes in the order of the model, followed by
+        levels unknown to it; dates are days since 1970-01-01. If a column has levels or dates,
+        ``display_data`` holds the original values.
 
         Warns
         -----
@@ -352,14 +354,14 @@ class Attribution(Parts):
         low, high = (float(f(self.base_values)) if len(self.base_values) else 0.0 for f in (np.min, np.max))
         if high - low > 1e-9 * max(abs(low), abs(high), float(np.abs(self.values).max(initial=0.0))):
             warnings.warn(
-                f"every row has a base value of its own (from {number(low)} to {number(high)}) by method "
-                f"{self.method!r}, and SHAP's force, decision and heatmap plots of several rows draw one for "
-                "all, with wrong predictions; plot single rows there, or explain by 'path' or 'shapley'",
+                f"base values of method {self.method!r} differ from row to row (from {number(low)} to "
+                f"{number(high)}), but SHAP's force, decision and heatmap plots draw one base value for all "
+                "rows, with wrong predictions; plot single rows there, or explain by 'path' or 'shapley'",
                 stacklevel=2,
             )
             base = self.base_values.copy()
         else:
-            base = np.full(len(self.base_values), low)  # SHAP asks whether they are the same to the bit
+            base = np.full(len(self.base_values), low)  # SHAP requires equality to the bit
         named = any(self.leveled) or any(isinstance(axis, DateAxis) for axis in self._axes)
         return shap.Explanation(
             values=self.values.copy(),
@@ -370,7 +372,7 @@ class Attribution(Parts):
         )
 
     def _displayed(self) -> npt.NDArray[Any]:
-        """Return the values as SHAP writes them into plots, (n, c): dates as ISO text."""
+        """Return the values that SHAP writes into plots, (n, c), with dates as ISO text."""
         shown = self.data.copy()
         for at, axis in enumerate(self._axes):
             if isinstance(axis, DateAxis):
@@ -380,7 +382,7 @@ class Attribution(Parts):
 
     @property
     def leveled(self) -> list[bool]:
-        """Whether each column holds levels, length c: by its axis or, where there is none, by its values."""
+        """Whether each column holds levels, length c: from its axis or, without one, from its values."""
         return [
             any(isinstance(value, str | bool | np.bool_) for value in values.tolist())
             if axis is None
@@ -389,7 +391,7 @@ class Attribution(Parts):
         ]
 
     def numbers(self, at: int) -> FloatArray:
-        """Return the values of a column (n,) as numbers, NaN where one is missing.
+        """Return the values of a column (n,) as numbers; NaN for missing ones.
 
         Levels are codes, in the order of the model; dates are days since 1970-01-01.
 
@@ -426,15 +428,15 @@ class Attribution(Parts):
         return block(sentences(f"{what} ({self.method}, {self.unit}){against}."), found)
 
     def _line(self, row: int, top: list[int], others: list[int]) -> list[Any]:
-        """Return a line of the table that notebooks show."""
+        """Return a row of the table that notebooks show."""
         own = [] if self.output is None else [class_text(self.output[row])]
         rest = [self.values[row, others].sum()] if others else []
         start = [row_text(self.rows[row]), *own, self.base_values[row]]
         return [*start, *self.values[row, top], *rest, self.prediction[row]]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a tidy table: one line per (row, column), with the parts where the method has them."""
-        import pandas as pd  # only here do arrays become a table
+        """Return a tidy table: one line per (row, column), with the parts if the method has them."""
+        import pandas as pd  # pandas is needed only for tables
 
         n, c = self.values.shape
         parts = {
@@ -463,20 +465,20 @@ class Attribution(Parts):
 
 
 def _joined(details: Sequence[Detail], order: IntArray, name: str) -> FloatArray | None:
-    """Return what is asked for of rows that were explained apart, in their order."""
+    """Return a detail of separately explained rows, in their order."""
     found = [detail(name) for detail in details]
     known = [part for part in found if part is not None]
     return np.concatenate(known)[order] if known else None
 
 
 def _some(detail: Detail, chosen: IntArray, name: str) -> FloatArray | None:
-    """Return what is asked for of some rows."""
+    """Return a detail of some rows."""
     found = detail(name)
     return None if found is None else found[chosen]
 
 
 def _numbers(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
-    """Return the values of a numeric column (n,) as the model reads them, NaN where one is missing."""
+    """Return the values of a numeric column (n,) as the model reads them; NaN for missing ones."""
     if axis is None:
         return values.astype(np.float64)
     from ..tables.columns import values_as_read
@@ -485,7 +487,7 @@ def _numbers(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
 
 
 def _codes(values: npt.NDArray[Any], axis: Axis | None) -> FloatArray:
-    """Return the levels of a column (n,) as numbers, NaN where missing."""
+    """Return the levels of a column (n,) as numbers; NaN for missing ones."""
     missing = np.array([value is None or value != value for value in values], dtype=bool)
     if all(isinstance(value, bool | np.bool_) for value in values[~missing]):
         return np.where(missing, np.nan, values == True)  # noqa: E712 -- of objects

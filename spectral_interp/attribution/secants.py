@@ -1,6 +1,6 @@
 """Adaptive integration of ``v(t)ᵀ A_i v(t)`` along straight paths, by secants whose sum is exact.
 
-Nodes of all paths advance together: each round solves for the eigenpairs of every unsettled cell at once.
+All paths are refined together: each round computes the eigenpairs of all unsettled cells at once.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ SHARES = np.array([1, 1 / 2, 1 / 2, 1 / 4, 1 / 4, 1 / 4, 1 / 4])
 SUM = SHARES * np.repeat([1 / 45, -20 / 45, 64 / 45], [1, 2, 4])
 """Romberg's weights of the chords, sixth order in the width; they add up to one."""
 DIFFERENCE = SHARES * np.repeat([1 / 3, -5 / 3, 4 / 3], [1, 2, 4])
-"""Between the fourth-order sums of 2 and 4 parts: 15 times the correction that the last step makes."""
+"""Difference of the fourth-order sums of 4 and 2 parts: 15 times the correction of the last step."""
 
 OVERLAP = 0.7  # least product of the eigenvectors of a chord's ends
 NARROWEST = 2.0**-48
-RESOLUTION = 2.0**-48  # of the terms of A(z): what the eigenvalues and their differences cannot resolve
-CHECKED = 64  # largest order whose cells with a close neighbour are looked at with all eigenvectors
-LOOKED_AT = 24  # cells of a path at a time, evenly spread, of those with a close neighbour
-TOGETHER = 2**20  # entries of the matrices that are looked at together
+RESOLUTION = 2.0**-48  # of the terms of A(z): resolution of the eigenvalues and their differences
+CHECKED = 64  # largest order at which all eigenvectors of cells with a close neighbour are computed
+LOOKED_AT = 24  # maximum number of a path's cells with a close neighbour at a time, evenly spread
+TOGETHER = 2**20  # maximum number of entries of these matrices at a time
 SUBNORMAL = np.finfo(np.float64).smallest_subnormal
 CROWDED, CROSSINGS = (
     256,
     4,
-)  # maximum number of unsettled cells of a path at a time: the first, plus the second times d
+)  # maximum number of unsettled cells of a path at a time: first + second · d
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,18 @@ class Cells:
 
 
 class Paths:
-    """Straight paths of matrices from ``start`` (m, E), the change made of one part a column (m, c, E).
+    """Straight paths of matrices from ``start`` (m, E); the change has one part per column (m, c, E).
 
-    All are of one structure and index k. ``error`` bounds the error of every contribution of every path,
-    unless it is less than ``rounding`` (m,).
-
-    Where λ_k has a neighbour close by along a stretch of a path, cells would be halved without end. Of such a
-    path, which is *hard* (``hard``, shape (m,)), converged cells are accepted although a crossing might hide
-    in them. It is *lost* (``lost``) if too many cells do not even converge, because the eigenvector changes
-    at random. ``doubt``, shape (m,), estimates what that may cost any contribution or part of one: in such a
-    cell v is nearly in the span V of the eigenvectors whose eigenvalues can meet λ_k there, so that
-    ``vᵀΔ_c v`` is between the extreme eigenvalues of ``VᵀΔ_c V``. It is small if the neighbours move f as λ_k
-    does. Of a path whose doubt exceeds ``enough`` no more is looked at. ``estimate``, shape (m,), is what the
-    cells that are sure may be wrong by: each by the last correction, or by as much as it is too narrow for.
+    All paths have the same structure and index k. ``error`` bounds the error of every contribution of every
+    path, unless it is less than ``rounding`` (m,). If λ_k has a close neighbour along a stretch of a path,
+    its cells would be halved without end. This path is *hard* (``hard``, shape (m,)): its converged cells are
+    accepted although a crossing might hide in them. It is *lost* (``lost``) if too many of its cells do not
+    converge because the eigenvector changes at random. ``doubt``, shape (m,), estimates the error that this
+    may cause in any contribution or part of one: in these cells v is nearly in the span V of the eigenvectors
+    whose eigenvalues can meet λ_k there, so ``vᵀΔ_c v`` is between the extreme eigenvalues of ``VᵀΔ_c V``.
+    The doubt is small if the neighbours move f as λ_k does. It is not refined once it exceeds ``enough``.
+    ``estimate``, shape (m,), estimates the error of the other cells: the last correction of each, or the
+    bound that follows from its width.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class Paths:
         self.evaluations = 0
 
     def integrate(self) -> FloatArray:
-        """Return the integrals of what ``vᵀ A v`` multiplies the entries of A with: shape (m, E).
+        """Return the integrals of the factors of A's entries in ``vᵀ A v``: shape (m, E).
 
         Their products with the entries of Δ_c add up to the contribution of column c.
         """
@@ -121,7 +120,7 @@ class Paths:
         return values.reshape(t.shape), gaps.reshape(t.shape), vectors.reshape(*t.shape, -1)
 
     def _settle(self, cells: Cells) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Return the integrals over the cells (m, E), and which of them are final (m,)."""
+        """Return the integrals over the cells (m, E), and a mask of the final ones (m,)."""
         parts, difference, overlap = self._extrapolate(cells)
         smooth, narrowest, error = overlap >= OVERLAP, cells.width <= NARROWEST, self.error[cells.pair]
         converged = smooth & (difference <= error / 2 * np.sqrt(cells.width))
@@ -147,7 +146,7 @@ class Paths:
         return parts, settled
 
     def _add_doubt(self, cells: Cells) -> None:
-        """Add to the doubt of the paths what crossings within the cells may cost, from some of them."""
+        """Add the possible effect of crossings within some of the cells to the doubt of the paths."""
         share = np.bincount(cells.pair, cells.width, minlength=len(self.step))
         if self.structure.dim > CHECKED:
             self.doubt += share * self.range
@@ -167,11 +166,12 @@ class Paths:
         self.doubt += share * np.divide(sums, widths, out=np.zeros_like(sums), where=widths > 0)
 
     def _disagreement(self, cells: Cells) -> FloatArray:
-        """Return the largest range of ``vᵀΔ_c v`` and its parts over unit v in V, in cells (m,).
+        """Return the largest range of ``vᵀΔ_c v`` and its parts over unit v in V, for cells (m,).
 
-        A crossing that five nodes do not show is between two of them. In the middle of such two, the next two
-        for every cell, with ``D = Σ_c Δ_c`` and h the distance of nodes, the pair of v_k and v_j may turn if
-        their gap is at most ``h · hypot(v_jᵀDv_j − v_kᵀDv_k, 2 v_jᵀDv_k)``: such v_j span V.
+        A crossing that five nodes do not show is between two neighbouring nodes. The middle of one interval
+        between nodes is tested, the next interval for each cell. Let ``D = Σ_c Δ_c`` and h be the distance
+        between nodes. In the middle, v_k and v_j may rotate into each other if their gap is at most
+        ``h · hypot(v_jᵀDv_j − v_kᵀDv_k, 2 v_jᵀDv_k)``; these v_j span V.
         """
         k, step = self.k, self.step[cells.pair]
         between = (2 * (np.arange(len(step)) % 4) + 1) / 8
@@ -198,21 +198,21 @@ class Paths:
         return found
 
     def _crowded(self, cells: Cells, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Return which paths (m,) have too many of the cells."""
+        """Return a mask of the paths (m,) that have too many of the cells."""
         return np.bincount(cells.pair[which], minlength=len(self.step)) > self.most
 
     def _extrapolate(self, cells: Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the Romberg sums of the secants (m, E), their error (m,) and the least overlap (m,)."""
         gram = cells.vectors @ cells.vectors.transpose(0, 2, 1)
         overlap = gram[:, CHORDS[:, 0], CHORDS[:, 1]]
-        inverse = 1 / np.where(np.abs(overlap) < OVERLAP, OVERLAP, overlap)  # smaller ones are not used
+        inverse = 1 / np.where(np.abs(overlap) < OVERLAP, OVERLAP, overlap)  # smaller overlaps are not used
         sums = self._integrals(cells, CHORDS, SUM * inverse)
         difference = self._integrals(cells, CHORDS, DIFFERENCE * inverse)[:, None]
         off = [np.abs(part).max(axis=(1, 2)) for part in self._split(difference, self.change[cells.pair])]
         return sums, np.maximum(*off), np.abs(overlap).min(axis=1)
 
     def _integrals(self, cells: Cells, chords: npt.NDArray[np.intp], weights: FloatArray) -> FloatArray:
-        """Return what ``width · Σ_q weight_q u_qᵀ A w_q`` multiplies the entries of A with: shape (m, E)."""
+        """Return the factors of A's entries in ``width · Σ_q weight_q u_qᵀ A w_q``: shape (m, E)."""
         return cells.width[:, None] * self.structure.chord_products(cells.vectors, chords, weights)
 
     def _split(self, products: FloatArray, change: FloatArray) -> list[FloatArray]:
@@ -221,12 +221,12 @@ class Paths:
         return [products[..., part] @ change[..., part].transpose(0, 2, 1) for part in (np.s_[:d], np.s_[d:])]
 
     def _isolated(self, cells: Cells) -> Any:
-        """Return in which cells no neighbour of λ_k can touch it between two nodes.
+        """Return a mask of the cells in which no neighbour of λ_k can touch it between two nodes.
 
-        Eigenvalues of A(t) move with speeds between those of ``λ_min(Δ)`` and ``λ_max(Δ)``, λ_k itself with
-        about the speed c of its chord. A neighbour above needs ``gap / (c − λ_min)`` to come down to it from
-        the left node and ``gap / (λ_max − c)`` from the right one; a neighbour below the other way round.
-        A crossing just beyond a node turns the eigenvector as well, so every gap counts by itself, too.
+        Eigenvalues of A(t) move with speeds between ``λ_min(Δ)`` and ``λ_max(Δ)``, λ_k itself with about the
+        speed c of its chord. A neighbour above needs ``gap / (c − λ_min)`` to reach it from the left node and
+        ``gap / (λ_max − c)`` from the right one; for a neighbour below the two are interchanged. A crossing
+        just beyond a node turns the eigenvector as well, so every gap is also tested separately.
         """
         apart = cells.width / 4
         slowest, speed = self.slowest[cells.pair], (self.fastest - self.slowest)[cells.pair]
@@ -240,10 +240,9 @@ class Paths:
         return (above & below).all(axis=1) & (cells.gaps.min(axis=1) >= NEAR * reach)
 
     def _tangents(self, cells: Cells) -> tuple[FloatArray, FloatArray]:
-        """Return the integrals over cells with a kink (m, E), the tangents of whose ends intersect at it.
+        """Return the integrals over cells with a kink (m, E), where the tangents of their ends intersect.
 
-        The sum is exact if the intersection lies within the cell; what it misses otherwise is the residual
-        (m,).
+        The sum is exact if the intersection is within the cell; otherwise its error is the residual (m,).
         """
         one, step = np.ones((len(cells.pair), 1)), self.step[cells.pair]
         first = self._integrals(cells, np.array([[0, 0]]), one)
@@ -255,7 +254,7 @@ class Paths:
         return share[:, None] * first + (1 - share[:, None]) * last, np.abs(rise - share * bend)
 
     def _bisect(self, cells: Cells) -> Cells:
-        """Return the halves of every cell, with the nodes it has and new ones between them."""
+        """Return the halves of every cell, with its nodes and new nodes between them."""
         m, half = len(cells.pair), cells.width / 2
         new = self._solve(cells.pair, cells.left[:, None] + cells.width[:, None] * (NODES[:4] + 1 / 8))
         left = np.stack([cells.left, cells.left + half], axis=1).ravel()
@@ -267,7 +266,7 @@ class Paths:
 
 
 def _halves(old: FloatArray, new: FloatArray) -> FloatArray:
-    """Return five nodes for each half of a cell, (m, 2, 5, …), from five old and the four between them."""
+    """Return five nodes for each half of a cell, (m, 2, 5, …), from five old nodes and four between."""
     nodes = np.empty((len(old), 2, *old.shape[1:]))
     nodes[:, 0, ::2], nodes[:, 1, ::2] = old[:, :3], old[:, 2:]
     nodes[:, 0, 1::2], nodes[:, 1, 1::2] = new[:, :2], new[:, 2:]
@@ -275,7 +274,7 @@ def _halves(old: FloatArray, new: FloatArray) -> FloatArray:
 
 
 def _eigenbases(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return all eigenvalues (m, d) and eigenvectors (m, d, d) of matrices of whatever scale."""
+    """Return all eigenvalues (m, d) and eigenvectors (m, d, d) of matrices of any scale."""
     size = np.abs(matrices).max(axis=(1, 2), keepdims=True)
     matrices = matrices / np.where(size > 0, size, 1.0)
     matrices[np.abs(matrices) < NEGLIGIBLE] = 0.0
@@ -284,5 +283,5 @@ def _eigenbases(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def rounding(neurons: Neurons, z: FloatArray) -> FloatArray:
-    """Return what eigenvalues at rows z (n, p) cannot resolve, for every neuron: shape (n, N)."""
+    """Return the resolution of the eigenvalues at rows z (n, p), for every neuron: shape (n, N)."""
     return RESOLUTION * neurons.terms(z) + SUBNORMAL * neurons.structure.dim

@@ -4,10 +4,10 @@ The game of a row z against background rows b is ``v(S) = mean_b f(z_S, b_{not S
 
     φ_i = Σ_{S ∌ i} |S|! (c − |S| − 1)! / c! · (v(S ∪ i) − v(S)),
 
-the mean over all orders of the columns of what i adds to those before it (Shapley 1953). Σ φ_i telescopes
-to ``v(all) − v(none)``, over all orders as over some of them. What is tabulated is ``v(S) − v(none)``: the
-weights of 2^c values cancel an offset that all share only up to rounding. The matrices of all coalitions
-follow from those of a few changes (see :mod:`.changes`). Values are tabulated for every member of a model.
+the mean over all orders of the columns of what i adds to those before it (Shapley 1953). Σ φ_i telescopes to
+``v(all) − v(none)``, for all orders and for any sample of them. The table holds ``v(S) − v(none)``, because
+the weights of 2^c values cancel a common offset only up to rounding. The matrices of all coalitions are sums
+of a few change matrices (see :mod:`.changes`). Values are tabulated for every member of a model.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from ..view import ClassesView, Output, Rows
 from .changes import Changes, Parts, deviation, deviation_of
 
 MOST_PLAYERS = 14
-ORDERS = 32  # pairs of an order and its reverse, unless a budget says otherwise
-ENTRIES = 2**20  # of changes that are held together
-VALUES = 2**17  # eigenvalues that are held together: they stay in the processor's cache
+ORDERS = 32  # pairs of an order and its reverse, unless a budget is given
+ENTRIES = 2**20  # of changes held in memory together
+VALUES = 2**17  # eigenvalues held in memory together: they stay in the processor's cache
 TABLE = 2**22  # entries of a table of coalition values
-SECONDS_PER_ENTRY = 5e-9  # of a matrix, roughly, to decide whether progress is shown
+SECONDS_PER_ENTRY = 5e-9  # of a matrix, roughly: decides whether to show progress
 
 Masks = npt.NDArray[np.bool_]
 Game = Callable[[FloatArray], FloatArray]
@@ -52,7 +52,7 @@ def shapley(
     random_state: int | np.random.Generator = 0,
     game: Game | None = None,
 ) -> Parts:
-    """Return Shapley values, each column one player.
+    """Return Shapley values; each column is one player.
 
     Parameters
     ----------
@@ -62,15 +62,15 @@ def shapley(
     exact : bool, optional
         True: all 2^c coalitions. False: sampled orders. By default exact up to 14 columns.
     max_evaluations : int, optional
-        Most eigenvalues to compute. Where exact values would need more, orders are sampled, with a warning.
-        Sampling uses the whole budget; without one, 32 orders and their reverses.
+        Maximum number of eigenvalues to compute. If exact values need more, orders are sampled, with a
+        warning. Sampling uses the whole budget; without one, 32 orders and their reverses.
     orders : int, optional
-        Number of orders to sample, each with its reverse, in place of what follows from a budget.
+        Number of orders to sample, each with its reverse; overrides the number that the budget allows.
     random_state : int or Generator
-        Of the sampled orders, which all rows share.
+        Seed of the sampled orders, which all rows share.
     game : callable, optional
-        Maps eigenvalues (…, N) of the function's neurons to what is shared out, of M members, (…, M). By
-        default these are the predictions of the members.
+        Maps eigenvalues of the function's neurons, (…, N), to the values of the game for M members, (…, M).
+        By default these are the members' predictions.
 
     Returns
     -------
@@ -81,7 +81,8 @@ def shapley(
     Raises
     ------
     ValueError
-        If ``exact=True`` with more than 14 columns or a budget too small, or a budget under two samples.
+        If ``exact=True`` and there are more than 14 columns or the budget is too small; if the budget does
+        not allow two samples.
 
     Warns
     -----
@@ -112,7 +113,7 @@ def shapley(
 
 
 def member_values(rows: Rows, z: FloatArray, game: Game) -> FloatArray:
-    """Return what is shared out of every member at features (n, p): shape (n, M)."""
+    """Return the values of the game for every member at features (n, p): shape (n, M)."""
     neurons = rows.view.function.neurons
     return game(neurons.values(neurons.at(z)))
 
@@ -120,8 +121,8 @@ def member_values(rows: Rows, z: FloatArray, game: Game) -> FloatArray:
 def probabilities(raw: Rows, rows: Rows, output: Any) -> tuple[Rows, Game]:
     """Return rows of a function of all eigenvalues of a model of classes, and the probability of a class.
 
-    With two classes that function is the log-odds of the class. With more it adds up the scores of all
-    classes: the game takes their eigenvalues apart again, class by class.
+    With two classes, the function is the log-odds of the class. With more classes, it is the sum of the
+    scores of all classes, and the game separates their eigenvalues class by class.
     """
     if not isinstance(raw.view, ClassesView):
         return _in_probability(rows, raw, rows.view.function, output), lambda lam: expit(
@@ -153,7 +154,7 @@ def all_masks(c: int) -> Masks:
 
 
 def shapley_weights(masks: Masks) -> FloatArray:
-    """Return what each coalition's value counts in each Shapley value, shape (2^c, c)."""
+    """Return the weight of each coalition's value in each Shapley value, shape (2^c, c)."""
     c = masks.shape[1]
     size = masks.sum(axis=1, keepdims=True)
     arrangements = [factorial(s) * factorial(c - s - 1) / factorial(c) for s in range(c)]
@@ -166,8 +167,8 @@ def coalition_values(
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Yield some rows and ``mean_b f(z_S, b_{not S}) − base`` for every coalition S and member.
 
-    The arrays have the shape (rows, coalitions, M), and ``base`` has the shape (M,). Memory is bounded: a
-    table of at most 2²² values, and 2²⁰ entries of matrices at a time.
+    The arrays have the shape (rows, coalitions, M), and ``base`` has the shape (M,). Memory is bounded: the
+    table has at most 2²² values, and at most 2²⁰ matrix entries are held at a time.
     """
     changes = Changes(rows.view, rows.z, reference)
     n, b, total, members = len(rows), len(reference), len(masks), len(base)
@@ -185,7 +186,7 @@ def coalition_values(
 
 
 def mean_values(changes: Changes, row: int, masks: Masks, base: FloatArray, game: Game) -> FloatArray:
-    """Return the mean over the background, less the base, of a row's coalitions, (s, c): shape (s, M)."""
+    """Return the mean over the background, less the base, for coalitions (s, c) of a row: shape (s, M)."""
     neurons, b = changes.neurons, len(changes.reference)
     found = np.zeros((len(masks), len(base)))
     pairs = np.array([pair.columns for pair in changes.view.pairs], dtype=np.intp).reshape(-1, 2)
@@ -206,9 +207,9 @@ def mean_values(changes: Changes, row: int, masks: Masks, base: FloatArray, game
 def planned(
     n: int, b: int, c: int, neurons: int, exact: bool | None, budget: int | None, *, groups: int = 1
 ) -> tuple[bool, int]:
-    """Return whether to evaluate all coalitions of n rows, and else how many orders to sample, 0 if so.
+    """Return whether to evaluate all coalitions of n rows, and the number of orders to sample otherwise.
 
-    Of rows in several groups each computes the predictions of the b background rows.
+    Each group of rows computes the predictions of the b background rows anew.
     """
     if _is_exact(c, n * b * 2**c * neurons, exact, budget):
         return True, 0
@@ -216,7 +217,7 @@ def planned(
 
 
 def _is_exact(c: int, cost: int, exact: bool | None, budget: int | None) -> bool:
-    """Return whether to evaluate all coalitions; they cost ``cost`` eigenvalues."""
+    """Return whether to evaluate all coalitions, which needs ``cost`` eigenvalues."""
     if exact and c > MOST_PLAYERS:
         raise ValueError(
             f"expected at most {MOST_PLAYERS} columns with exact=True; got {c}; leave it out to sample orders"
@@ -270,10 +271,10 @@ def _sampled(
     game: Game,
     random_state: int | np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return estimates of every member from random orders and their reverses, (n, c, M), and errors (n, c).
+    """Return estimates for every member from random orders and their reverses, (n, c, M), and errors (n, c).
 
-    An order and its reverse make one sample: their errors tend to cancel (antithetic variates). Coalitions
-    grow by one column at a time, so that the matrix of each follows from the one before.
+    An order and its reverse make one sample, since their errors tend to cancel (antithetic variates).
+    Coalitions grow by one column at a time, so each matrix is an update of the one before it.
     """
     c = len(rows.view.axes)
     rng = np.random.default_rng(random_state)

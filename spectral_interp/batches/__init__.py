@@ -1,4 +1,4 @@
-"""Tables of any size, explained and predicted batch by batch, on one machine or many."""
+"""Explanations and predictions of tables of any size, batch by batch, on one machine or many."""
 
 from .explaining import explain_batches, predict_batches
 from .portable import Portable, portable

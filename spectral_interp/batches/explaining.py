@@ -31,10 +31,10 @@ METHODS = "local", "shapley"
 """Methods whose results do not depend on how rows are divided into batches."""
 
 METADATA = b"spectral_interp"
-"""Key of a schema's metadata, under which it says, as JSON, what the numbers are."""
+"""Key in a schema's metadata of the description of the numbers, as JSON."""
 
 Values = dict[str, Any]
-"""Values (n,) of every field of a result, by the name of the field."""
+"""Values (n,) of every field of a result, by field name."""
 
 
 def explain_batches(
@@ -52,58 +52,60 @@ def explain_batches(
     keep: Sequence[str] = (),
     summary: Summary | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Explain the predictions of a model batch by batch, in memory that is bounded by the batches.
+    """Explain the predictions of a model batch by batch, in memory bounded by the batch size.
 
-    A row's result is that of :func:`spectral_interp.explain`, for any order and size of batches.
+    The result of a row equals that of :func:`spectral_interp.explain` for any order and size of batches.
 
     Parameters
     ----------
     model : fitted estimator, Pencil or DensePencil, pipeline or search, or Portable
-        See :func:`spectral_interp.portable` for what to send to other processes.
+        To send a model to other processes, see :func:`spectral_interp.portable`.
     batches : iterable of RecordBatch or DataFrame, or a source
-        Batches of any number of rows, also none; or the path of a Parquet or CSV file or of a folder of such,
-        a table, a ``pyarrow.dataset.Dataset`` or a :class:`~spectral_interp.streams.Source`, which are read
-        50,000 rows at a time.
+        Batches of any number of rows, including zero. Or a source that is read 50,000 rows at a time: the
+        path of a Parquet or CSV file or of a folder of these, a table, a ``pyarrow.dataset.Dataset`` or a
+        :class:`~spectral_interp.streams.Source`.
     method : {"local", "shapley"}
         "path" is not available: its tolerance depends on the predictions of all rows.
     background, output, against, exact
-        As for :func:`spectral_interp.explain`.
+        As in :func:`spectral_interp.explain`.
     random_state : int
         Seed of the orders that sampled Shapley values of all rows share.
     flip_radius : bool
-        Whether to add the certified radius within which a row's class stays; for classes only, and for more
-        than two with ``output`` and ``against``.
+        Whether to add the certified radius within which a row's class stays the same. Only for classes; with
+        more than two, ``output`` and ``against`` are required.
     linear_radius : float, optional
-        An error, > 0, in the prediction's unit: adds the certified radius within which a row's tangent plane
-        holds up to it.
+        An error, > 0, in the prediction's unit. Adds the certified radius within which the error of a row's
+        tangent plane is at most this.
     keep : sequence of str
-        Columns to copy to the results, such as an identifier or the target. Columns that the model does not
-        know are refused otherwise.
+        Columns to copy to the results, such as an identifier or the target. Other columns that the model does
+        not know raise an error.
     summary : Summary, optional
-        ``Summary.of(model)``, or one of earlier batches: every batch is added to it before it is yielded.
+        ``Summary.of(model)``, or a summary of earlier batches. Every batch is added to it before it is
+        yielded.
 
     Yields
     ------
     RecordBatch
-        One for every batch, with the same schema, whose metadata say under ``spectral_interp`` what is
-        explained and in which unit. A line for every row: ``row``, its label, integer or text (the index of a
-        DataFrame, else the number of the row in the stream, from 0); the columns of ``keep``; of classes
-        ``class``, the predicted one, ``probability_CLASS`` of each, and, for more than two, ``output`` and
-        ``against``, the classes whose log-odds are explained; ``prediction`` and ``base_value``, float64;
-        ``contribution_COLUMN`` of each column, float64, which add up to their difference; ``degenerate``,
-        bool; ``standard_error_COLUMN`` of sampled values; ``flip_radius`` and ``linear_radius`` if asked for.
+        One for every batch, with the same schema; its metadata under ``spectral_interp`` describe the
+        explained output and its unit. There is one line per row: ``row``, its label, integer or text (the
+        index of a DataFrame, else the number of the row in the stream, from 0); the columns of ``keep``; for
+        classes, ``class``, the predicted class, ``probability_CLASS`` for each, and, with more than two,
+        ``output`` and ``against``, the classes whose log-odds are explained; ``prediction`` and
+        ``base_value``, float64; ``contribution_COLUMN`` for each column, float64, whose sum is the difference
+        of the two; ``degenerate``, bool; ``standard_error_COLUMN`` for sampled values; ``flip_radius`` and
+        ``linear_radius`` on request.
 
     Raises
     ------
     TypeError, ValueError
-        At the call, if ``model`` or an option cannot be used; while iterating, if a batch does not fit the
-        model, or its row labels or kept columns are of another type than those of the first.
+        At the call, if ``model`` or an option cannot be used; during iteration, if a batch does not fit the
+        model, or if its row labels or kept columns differ in type from those of the first batch.
 
     Warns
     -----
     UserWarning
-        Once for every column, at the end, of values that the model does not know, with the number of rows;
-        and of degenerate rows.
+        At the end: once for every column with values that the model does not know, with the number of rows;
+        and once for degenerate rows.
 
     Examples
     --------
@@ -114,13 +116,13 @@ def explain_batches(
     [[6.0, 2.0]]
     """
     if method not in METHODS:
-        why = "; a tolerance of its own depends on all rows: call explain" if method == "path" else ""
+        why = "; the tolerance of 'path' depends on all rows; call explain" if method == "path" else ""
         raise ValueError(f"expected method to be one of {', '.join(METHODS)}; got {method!r}{why}")
     if method != "shapley" and exact is not None:
         raise ValueError(f"expected exact only with method='shapley'; got {method!r}")
     if not isinstance(random_state, int | np.integer):
         raise ValueError(
-            f"expected random_state as an integer, with which all batches begin; got {random_state!r}"
+            f"expected random_state to be an integer, the seed of all batches; got {random_state!r}"
         )
     if linear_radius is not None and not 0 < linear_radius < np.inf:
         raise ValueError(
@@ -134,29 +136,29 @@ def explain_batches(
 
 
 def predict_batches(model: Any, batches: Any, *, keep: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-    """Predict batch by batch, in memory that is bounded by the batches.
+    """Predict batch by batch, in memory bounded by the batch size.
 
     Parameters
     ----------
     model, batches, keep
-        As for :func:`explain_batches`.
+        As in :func:`explain_batches`.
 
     Yields
     ------
     RecordBatch
         One for every batch, with the same schema: ``row``, the columns of ``keep``, and ``prediction``,
-        float64, in the target's unit; of classes, in its place, ``class`` and ``probability_CLASS`` of each,
-        as ``predict`` and ``predict_proba`` return them.
+        float64, in the target's unit. For classes, ``class`` and ``probability_CLASS`` for each replace it,
+        as returned by ``predict`` and ``predict_proba``.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`explain_batches`.
+        As in :func:`explain_batches`.
 
     Warns
     -----
     UserWarning
-        Once for every column, at the end, of values that the model does not know.
+        At the end, once for every column with values that the model does not know.
 
     Examples
     --------
@@ -170,13 +172,13 @@ def predict_batches(model: Any, batches: Any, *, keep: Sequence[str] = ()) -> It
 
 
 class Predicting:
-    """What is predicted of rows.
+    """Predictions of rows.
 
     Attributes
     ----------
     model : Portable
     meaning : dict
-        What the numbers are, as plain values.
+        Description of the numbers, as plain values.
     """
 
     def __init__(self, model: Portable) -> None:
@@ -188,7 +190,7 @@ class Predicting:
         return self.classes(rows.prediction) or {"prediction": rows.prediction}
 
     def classes(self, prediction: FloatArray) -> Values:
-        """Return the predicted class and the probabilities of all, where there are classes."""
+        """Return the predicted class and the probabilities of all classes; empty for numbers."""
         model = self.model
         if not model.classes:
             return {}
@@ -198,12 +200,12 @@ class Predicting:
 
 
 class Explaining(Predicting):
-    """What explains rows.
+    """Explanations of rows.
 
     Attributes
     ----------
     summary : Summary or None
-        Takes in all rows that are explained.
+        All explained rows are added to it.
     """
 
     def __init__(
@@ -214,18 +216,18 @@ class Explaining(Predicting):
         self._options, self._flip, self._linear = options, flip_radius, linear_radius
         if options["background"] is not None:
             options["background"] = rows_of(model, options["background"])
-        nothing = self._explained(rows_of(model, None))  # raises for options that do not fit the model
+        nothing = self._explained(rows_of(model, None))  # raises if options do not fit the model
         self.meaning = {"unit": nothing.unit, "method": nothing.method, "background": nothing.background}
         self.meaning["columns"] = list(nothing.columns)
         if flip_radius and not self._certificate.view.output.decides:
             raise ValueError(
-                "expected flip_radius only for a model of classes, of two of them: name output and against; "
-                f"got one of {self._certificate.view.output.unit}"
+                "expected flip_radius only for log-odds between two classes; got "
+                f"{self._certificate.view.output.unit}; with more than two classes, pass output and against"
             )
 
     def _explained(self, rows: Rows) -> Attribution:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the number of degenerate rows is that of all batches
+            warnings.simplefilter("ignore")  # degenerate rows are counted over all batches
             return explain(self.model, rows, **self._options)
 
     @cached_property
@@ -256,11 +258,11 @@ class Explaining(Predicting):
 
     @property
     def _of_positive(self) -> bool:
-        """Whether what is explained is what the model predicts."""
+        """Whether the explained output is the model's prediction."""
         return self._options["output"] is None and isinstance(self.model.view().function, SpectralFunction)
 
     def _radii(self, rows: Rows, radius: Callable[[Certificate], FloatArray]) -> FloatArray:
-        """Return a certified radius of rows (n,), a bounded number of features at a time."""
+        """Return a certified radius of rows (n,), from a bounded number of features at a time."""
         view = self._certificate.view
         own, together = Rows(view, rows.encoded, rows.data, rows.labels), view.rows_together
         parts = (own.take(slice(at, at + together)) for at in range(0, max(len(rows), 1), together))
@@ -272,7 +274,7 @@ def _by_column(what: str, columns: Sequence[str], values: FloatArray) -> Values:
 
 
 def results(work: Predicting, batches: Any, keep: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Return the results of batches, one for each, as an iterator that warns at its end."""
+    """Return an iterator over the results of batches that warns at its end."""
     made = Results(work, keep)
     return _one_by_one(made, frames_of(batches))
 
@@ -286,26 +288,26 @@ def _one_by_one(made: Results, frames: Iterator[pd.DataFrame]) -> Iterator[pa.Re
 
 
 class Results:
-    """What makes record batches of one schema of tables.
+    """Conversion of tables' results to record batches of one schema.
 
     Attributes
     ----------
     work : Predicting
     findings : Findings
-        What the model does not know, of all tables.
+        Values unknown to the model, over all tables.
     schema : Schema or None
-        That of the first.
+        Schema of the first batch.
 
     Raises
     ------
     TypeError
-        If ``keep`` is a text.
+        If ``keep`` is a single text.
     """
 
     def __init__(self, work: Predicting, keep: Sequence[str]) -> None:
         if isinstance(keep, str):
             raise TypeError(
-                f"expected keep as a list of column names; got the text {keep!r}; write [{keep!r}]"
+                f"expected keep to be a list of column names; got the text {keep!r}; write [{keep!r}]"
             )
         encoder = work.model.encoder
         self.work, self.findings, self.schema = work, Findings(), None
@@ -321,7 +323,7 @@ class Results:
             found[name] = _array(self.work.model, np.concatenate([part[name] for part in parts]))
         if alike := [shown(name) for name in self._keep if name in found]:
             raise ValueError(
-                f"expected other columns to keep; got {alike[0]}, the name of a result; rename it"
+                f"expected columns to keep with other names than the results; got {alike[0]}; rename it"
             )
         columns = {"row": found.pop("row"), **{name: pa.array(kept[name]) for name in self._keep}, **found}
         batch = pa.RecordBatch.from_pydict(columns)
@@ -350,13 +352,13 @@ def _array(model: Portable, values: npt.NDArray[Any]) -> pa.Array:
 
 
 def _schema(first: pa.Schema, meaning: dict[str, Any]) -> pa.Schema:
-    """Return the schema of all batches, from that of the first."""
+    """Return the schema of all batches, from that of the first batch."""
     fields = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in first]
     return pa.schema(fields, {METADATA: json.dumps(meaning)})
 
 
 def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch of the types of the first."""
+    """Return a batch with the types of the first batch."""
     columns = []
     for column, field in zip(batch.columns, schema, strict=True):
         try:
@@ -364,6 +366,6 @@ def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         except pa.ArrowException as error:
             raise ValueError(
                 f"expected {field.type} in column {shown(field.name)}, as in the first batch; got "
-                f"{column.type}; give all batches one type"
+                f"{column.type}; give this column the same type in all batches"
             ) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,4 +1,4 @@
-"""Models of one encoder as one model: the mean of their members."""
+"""Merging of models that share an encoder: the mean of their members."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ from ..training.partition import BACKGROUND_ROWS
 
 
 def merge(models: Sequence[Any]) -> Any:
-    """Return the sum of neurons whose members are those of several fitted sums.
+    """Return the sum of neurons with the members of several fitted sums.
 
-    Its prediction is the mean of theirs, exactly, and so are its contributions; their spread over the members
-    is the refit deviation. The models are fitted on the parts of a table, by ``fit(X, y, like=first)``, where
-    first is a fit on one part or on a sample. Rows are to be divided at random, or by a hash of them: members
-    of parts that are sorted by a column have not seen what the others have.
+    Its predictions and contributions are exactly the means of theirs; the spread over all members is the
+    refit deviation. The models are fitted on the parts of a table, by ``fit(X, y, like=first)``, where first
+    is a fit on one part or on a sample. Divide rows at random or by a hash: if parts are sorted by a column,
+    each member sees only some of its values.
 
     Parameters
     ----------
     models : sequence of fitted SpectralRegressor or SpectralClassifier
-        Of the form "sum", with equally many members, and columns, knots, pairs and classes of the first.
+        Models of the form "sum", with equal numbers of members and with the columns, knots, pairs and classes
+        of the first.
 
     Returns
     -------
     estimator
-        A new one. Its background is drawn from those of the models with the seed of the first, and it keeps
-        the training history of the first and the hashes of the training rows of all.
+        New estimator. Its background is drawn from those of the models with the seed of the first. It keeps
+        the training history of the first model and the hashes of the training rows of all.
 
     Raises
     ------
     TypeError
-        If one of the models is no fitted estimator.
+        If one of the models is not a fitted estimator.
     ValueError
-        If there are none, or one cannot be merged with the first; the message says why.
+        If there are no models, or a model cannot be merged with the first; the message states the reason.
 
     Examples
     --------
@@ -75,11 +76,11 @@ def merge(models: Sequence[Any]) -> Any:
 def _check(model: Any, first: Any, place: int) -> None:
     """Raise TypeError or ValueError unless a model can be merged with the first."""
     if not isinstance(model, SpectralEstimator) or not hasattr(model, "module_"):
-        raise TypeError(f"expected fitted estimators to merge; got {type(model).__name__} at place {place}")
+        raise TypeError(f"expected fitted estimators to merge; got {type(model).__name__} at index {place}")
     if model.form_ != "sum":
         raise ValueError(
-            f"expected models of the form 'sum' to merge; got {model.form_!r} at place {place}: the mean of "
-            "single neurons is no single neuron"
+            f"expected models of the form 'sum' to merge; got {model.form_!r} at index {place}: the mean of "
+            "single neurons is not a single neuron"
         )
     module, of_first = model.module_, first.module_
     alike = {
@@ -96,8 +97,8 @@ def _check(model: Any, first: Any, place: int) -> None:
     for what, (own, expected) in alike.items():
         if own != expected:
             raise ValueError(
-                f"expected models of the same {what} to merge; got {shown(own)} at place {place} and "
-                f"{shown(expected)} at place 0"
+                f"expected models of the same {what} to merge; got {shown(own)} at index {place} and "
+                f"{shown(expected)} at index 0"
             )
 
 
@@ -106,7 +107,7 @@ def _classes(model: Any) -> list[Any]:
 
 
 def _module(modules: Sequence[SumSpectral]) -> SumSpectral:
-    """Return the module with the members of all."""
+    """Return the module with the members of all models."""
     first = modules[0]
     entries = torch.cat([module.entries.detach().double() for module in modules])
     double = any(module.entries.dtype == torch.float64 for module in modules)
@@ -124,7 +125,7 @@ def _module(modules: Sequence[SumSpectral]) -> SumSpectral:
 
 
 def _background(models: Sequence[Any]) -> tuple[pd.DataFrame, int | None]:
-    """Return a sample of the background rows of all, as large as usual, and of how many rows it is one."""
+    """Return a sample of all background rows, of the usual size, and the number of rows it represents."""
     rows = pd.concat([model.background_ for model in models], ignore_index=True)
     size = min(len(rows), BACKGROUND_ROWS)
     chosen = np.sort(np.random.default_rng(models[0].seed_).choice(len(rows), size, replace=False))

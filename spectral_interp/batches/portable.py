@@ -1,4 +1,4 @@
-"""A fitted model that travels: without PyTorch, small, and pickled in one piece."""
+"""A portable fitted model: without PyTorch, small, and pickled in one piece."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ..view.wrapped import transformed, unwrapped
 
 @dataclass(frozen=True, eq=False)
 class Portable:
-    """A fitted model as processes pass it on: its view, and how it reads tables.
+    """A fitted model for other processes: its view and its encoder. Build it with :func:`portable`.
 
-    Build it with :func:`portable`. Analyses take it in place of a fitted estimator. It holds no PyTorch and
-    needs none to be unpickled.
+    Analyses accept it in place of a fitted estimator. It contains no PyTorch objects and is unpickled without
+    PyTorch.
 
     Attributes
     ----------
     encoder : TableEncoder or None
-        How tables become features; None for a pencil, whose columns are its features.
+        Encoder of tables as features; None for a pencil, whose columns are its features.
     model_view : ModelView
     classes : tuple
         Classes in the order of their probabilities; empty for numbers.
     steps : tuple
-        Transformers of a pipeline that rows go through before.
+        Transformers of a pipeline that are applied to rows first.
     """
 
     encoder: TableEncoder | None
@@ -45,10 +45,10 @@ class Portable:
     steps: tuple[Any, ...] = ()
 
     def view(self) -> ModelView:
-        """Return what analyses see of the model."""
+        """Return the model's view for analyses."""
         return self.model_view
 
-    build_view = view  # by which analyses know a model
+    build_view = view  # analyses recognise a model by this name
 
     def rows(self, X: Any) -> Rows:
         """Return the rows ``X``, shape (n, columns), encoded for any number of analyses.
@@ -61,7 +61,7 @@ class Portable:
         return self._rows(X, lambda encoder, frame: encoder.cells(frame), quiet=False)
 
     def encoded(self, frame: pd.DataFrame) -> Rows:
-        """Return the same rows without their values, and without warnings: :attr:`Rows.unknown` has them."""
+        """Return the same rows without values or warnings; the warnings are in :attr:`Rows.unknown`."""
         return self._rows(frame, lambda _, frame: np.empty((len(frame), 0)), quiet=True)
 
     def _rows(
@@ -86,7 +86,7 @@ class Portable:
         return of_positive[:, ::-1] if self._flipped else of_positive
 
     def decided(self, prediction: FloatArray) -> npt.NDArray[np.intp]:
-        """Return the places among ``classes`` of the likeliest class, (n,)."""
+        """Return the indices of the likeliest classes in ``classes``, (n,)."""
         if prediction.ndim == 2:
             return prediction.argmax(axis=1)
         return ((-prediction if self._flipped else prediction) > 0).astype(np.intp)
@@ -103,7 +103,7 @@ def portable(model: Any) -> Portable:
     Parameters
     ----------
     model : fitted estimator, Pencil or DensePencil, pipeline or search, or Portable
-        The steps before the last of a pipeline go along, and need what they are made of.
+        The steps of a pipeline before the last are included, and need their own libraries.
 
     Raises
     ------

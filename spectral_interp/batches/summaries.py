@@ -1,4 +1,4 @@
-"""What all rows of a stream say together: sums that batches, processes and machines add up."""
+"""Summaries of all rows of a stream, as sums that add up over batches, processes and machines."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ..view.rows import Coordinates
 from .portable import portable
 
 BINS = 20
-"""Number of bins of a number or a date: quantiles of the background of the model, the outer ones open."""
+"""Number of bins of a number or a date: quantiles of the model's background, with open outer bins."""
 
 RADII = tuple(0.01 * 2.0 ** (place / 2) for place in range(21))
-"""Radii, in inputs, from 0.01 to about 10, at which rows are counted whose class is certified."""
+"""Radii, in inputs, from 0.01 to about 10, at which rows with a certified class are counted."""
 
 
 class Summary:
-    """Importance and dependence of the columns over the rows of a stream, by sums that add up exactly.
+    """Importance and dependence of the columns over the rows of a stream, from sums that add up exactly.
 
-    The order and the sizes of the batches do not matter, up to rounding. A summary can be pickled, and those
-    of parts of a stream are merged: the result is that of the whole. Build it with :meth:`of`.
+    The order and the sizes of the batches do not matter, up to rounding. A summary can be pickled. Merging
+    the summaries of the parts of a stream gives the summary of the whole. Build it with :meth:`of`.
 
     Attributes
     ----------
     columns : tuple of str, length c
     unit : str
-        Of the contributions.
+        Unit of the contributions.
     n_rows : int
 
     Examples
@@ -61,12 +61,12 @@ class Summary:
 
     @classmethod
     def of(cls, model: Any) -> Self:
-        """Return an empty summary for rows of a model, as :func:`explain_batches` takes it."""
+        """Return an empty summary for rows of a model, for :func:`explain_batches`."""
         return cls(view_of(portable(model)))
 
     @cached_property
     def _firsts(self) -> IntArray:
-        """First bin of every column, and the number of all bins; the last of a column has missing values."""
+        """First bin of every column, and the total number of bins; the last bin is for missing values."""
         sizes = [
             len(axis.levels) + 1 if isinstance(axis, LevelsAxis) else len(edges) + 2
             for axis, edges in zip(self._axes, self._edges, strict=True)
@@ -74,7 +74,7 @@ class Summary:
         return np.cumsum([0, *sizes])
 
     def add(self, rows: Rows, found: Attribution, flip_radius: FloatArray | None = None) -> None:
-        """Take in explained rows, with the certified radii of their classes where there are some."""
+        """Add explained rows, with the certified radii of their classes if there are any."""
         self._check_unit(found.unit)
         self.n_rows += len(rows)
         self._sums["absolute"] += np.abs(found.values).sum(axis=0)
@@ -94,11 +94,11 @@ class Summary:
 
     def _check_unit(self, unit: str) -> None:
         if self.unit not in ("", unit):
-            raise ValueError(f"expected contributions to {self.unit}; got some to {unit}")
+            raise ValueError(f"expected contributions to {self.unit}; got contributions to {unit}")
         self.unit = unit
 
     def _places(self, place: int, u: FloatArray) -> IntArray:
-        """Return the bins of coordinates (n,) among those of their column."""
+        """Return the bins of coordinates (n,) within their column."""
         last = int(self._firsts[place + 1] - self._firsts[place] - 1)
         if isinstance(self._axes[place], LevelsAxis):
             return np.where(np.isnan(u), last, u).astype(np.intp)
@@ -110,7 +110,7 @@ class Summary:
         Raises
         ------
         ValueError
-            If they are of different models or outputs.
+            If their models or outputs differ.
 
         Examples
         --------
@@ -120,7 +120,7 @@ class Summary:
         0
         """
         if self.columns != other.columns or not all(map(np.array_equal, self._edges, other._edges)):
-            raise ValueError("expected summaries of one model; got those of different ones")
+            raise ValueError("expected summaries of one model; got summaries of different models")
         found: Summary = object.__new__(type(self))
         vars(found).update(vars(self))
         if other.unit:
@@ -133,13 +133,13 @@ class Summary:
         return found
 
     def importance(self) -> pd.DataFrame:
-        """Return a line per column, the most important first.
+        """Return one line per column, the most important first.
 
         Returns
         -------
         DataFrame
-            column; mean_absolute, the mean size of its contributions; mean and standard_deviation of these;
-            rows, from how many.
+            column; mean_absolute, the mean absolute contribution; mean and standard_deviation of the
+            contributions; rows, their number.
         """
         n = max(self.n_rows, 1)
         mean = self._sums["sum"] / n
@@ -149,13 +149,14 @@ class Summary:
         return table.sort_values("mean_absolute", ascending=False, kind="stable", ignore_index=True)
 
     def dependence(self) -> pd.DataFrame:
-        """Return a line per column and bin that has rows: what the column contributes where its values are.
+        """Return one line per column and non-empty bin, with the mean contribution of the column there.
 
         Returns
         -------
         DataFrame
-            column; value, the level, or the mean of the values in the bin (of their logarithms where these
-            enter), "missing" for gaps and for levels that the model does not know; rows; mean_contribution.
+            column; value, the level, or the mean of the values in the bin (of their logarithms if the model
+            uses these), "missing" for gaps and for levels that the model does not know; rows;
+            mean_contribution.
         """
         lines = []
         for place, axis in enumerate(self._axes):
@@ -167,12 +168,12 @@ class Summary:
         return pd.DataFrame(lines, columns=["column", "value", "rows", "mean_contribution"])
 
     def margins(self) -> pd.DataFrame:
-        """Return the share of the rows whose class is certified to stay within a radius, for some radii.
+        """Return the share of the rows whose class is certified within a radius, for several radii.
 
         Returns
         -------
         DataFrame
-            radius, in inputs; certified, a share; rows, from how many; empty without ``flip_radius``.
+            radius, in inputs; certified, a share; rows, their number; empty without ``flip_radius``.
         """
         if not self._with_radius:
             return pd.DataFrame({"radius": [], "certified": [], "rows": []})
@@ -180,14 +181,14 @@ class Summary:
         return pd.DataFrame({"radius": RADII, "certified": shares, "rows": self._with_radius})
 
     def state(self) -> dict[str, Any]:
-        """Return what has been taken in, as plain values: :meth:`restored` is the way back."""
+        """Return the state as plain values; :meth:`restored` is the inverse."""
         arrays = {f"sums_{name}": own.tolist() for name, own in self._sums.items()}
         arrays |= {f"bins_{name}": own.tolist() for name, own in self._bins.items()}
         counts = {"unit": self.unit, "n_rows": self.n_rows, "with_radius": self._with_radius}
         return counts | arrays | {"certified": self._certified.tolist()}
 
     def restored(self, state: dict[str, Any]) -> Summary:
-        """Return a summary for the same model that has taken in what a state says."""
+        """Return a summary for the same model from a state."""
         found: Summary = object.__new__(type(self))
         vars(found).update(vars(self))
         found.unit, found.n_rows = state["unit"], state["n_rows"]
@@ -215,6 +216,6 @@ def _coordinates(rows: Rows) -> FloatArray:
 
 
 def _value(axis: Axis, u: float) -> Any:
-    """Return the value at a coordinate as tables hold it: a number, or the text of a level or date."""
+    """Return the value at a coordinate as in tables: a number, or the text of a level or date."""
     (value,) = axis.values(np.array([u]))
     return float(value) if axis.kind.startswith("number") else value_text(value)

@@ -1,9 +1,9 @@
-"""Results of a table of any size in a Parquet file, written group by group and resumed after a kill.
+"""Results of a table of any size in a Parquet file, written group by group, resumable after a kill.
 
-Every table of the source becomes one row group. It is first a file of its own in a hidden folder beside the
-target, put there in one step, with what the group adds to the summary in its metadata. A later run goes on
-after the last of these files. When all are there they are joined, so that the bytes of the target do not
-depend on how often the work was interrupted.
+Every table of the source becomes one row group. It is first written atomically to a separate file in a hidden
+folder next to the target; its metadata hold the group's part of the summary. A later run continues after the
+last of these files. When all files exist, they are joined, so the bytes of the target do not depend on
+interruptions.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .inputs import Findings
 from .summaries import Summary
 
 JOURNAL = "journal.json"
-"""What the unfinished work is of, in its folder."""
+"""Name of the file that identifies the unfinished work, in its folder."""
 
 TAKEN = b"spectral_interp_summary"
-"""Key of the metadata of a part, under which it says what it adds to the summary."""
+"""Key in the metadata of a part of its addition to the summary."""
 
 
 def write_batches(
@@ -40,37 +40,36 @@ def write_batches(
     advance: Callable[[int], object] = lambda rows: None,
     done: Callable[[int, Summary | None], object] = lambda rows, summary: None,
 ) -> None:
-    """Write the results of all rows of a source, and go on from what an earlier run has left.
+    """Write the results of all rows of a source; resume the work of an earlier run, if there is any.
 
     Parameters
     ----------
     work : Explaining or Predicting
     source : Source
-        One that can be read again.
+        Source that can be read again.
     target : Path
-        Parquet file to write. An existing file stays until the new one is complete.
+        Parquet file to write. An existing file is kept until the new one is complete.
     identity : mapping
-        Plain values that tell the model and the options apart.
+        Plain values that identify the model and the options.
     keep : sequence of str
         Columns to copy.
     advance : callable
-        Takes the number of rows of every group that is done.
+        Called with the number of rows of every finished group.
     done : callable
-        Takes the number of all rows and their summary, None of predictions alone, once the target is there;
-        after a kill before it returns, the next run calls it again.
+        Called with the number of all rows and their summary (None for predictions alone) once the target
+        exists. After a kill before it returns, the next run calls it again.
 
     Raises
     ------
     ValueError
-        If an earlier run that was not finished had another model, source or options, or another process is at
-        it.
+        If an unfinished earlier run had another model, source or options, or another process is writing.
     OSError
         If a file cannot be written.
 
     Warns
     -----
     UserWarning
-        Once for every column, at the end, of values in all rows that the model does not know.
+        At the end, once for every column with values that the model does not know, over all rows.
     """
     check_place(target)
     if source.one_pass:
@@ -96,7 +95,7 @@ def write_batches(
 
 
 def _check_journal(folder: Path, target: Path, known: dict[str, Any]) -> None:
-    """Write what the work is of, or refuse to go on with other work."""
+    """Write the identity of the work, or raise an error if the unfinished work is another."""
     journal, text = folder / JOURNAL, json.dumps(known, sort_keys=True)
     if not journal.exists():
         replace_file(journal, lambda draft: _write_text(draft, text))
@@ -106,8 +105,8 @@ def _check_journal(folder: Path, target: Path, known: dict[str, Any]) -> None:
         names = {"identity": "model or options", "keep": "columns to keep", "rows": "rows of a group"}
         what = " and ".join(names.get(name, name) for name in differing)
         raise ValueError(
-            f"expected the {what} of the unfinished {target}, to go on with it; got another; finish it, or "
-            f"remove {parts_of(target)} to begin anew"
+            f"expected the {what} of the unfinished {target} to resume it; got another; finish it, or "
+            f"remove {parts_of(target)} to start again"
         )
 
 
@@ -116,7 +115,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _write_part(part: Path, made: Results, frame: Any, *, of: Path | None) -> None:
-    """Write the results of a table, of the schema of the first part, with what they add to the summary."""
+    """Write the results of a table, in the schema of the first part, with their addition to the summary."""
     if made.schema is None and of is not None:
         made.schema = pq.read_schema(of).remove_metadata().with_metadata(_meaning(of))
     own, whole = Findings(), made.findings
@@ -144,13 +143,13 @@ def _write_table(table: pa.Table, path: Path) -> None:
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Return a writer of one row group a table; dictionaries only for text, as numbers hardly repeat."""
+    """Return a writer of one row group per table; dictionaries only for text, as numbers seldom repeat."""
     texts = [field.name for field in schema if not pa.types.is_floating(field.type)]
     return pq.ParquetWriter(path, schema, use_dictionary=texts, compression="zstd", compression_level=1)
 
 
 def _joined(parts: list[Path], target: Path, work: Predicting, findings: Findings) -> Summary | None:
-    """Put all parts into the target, a row group each; return and note what they say together."""
+    """Write all parts into the target, one row group each; add their findings, and return the summary."""
     whole = Summary.of(work.model) if isinstance(work, Explaining) else None
     schema = pq.read_schema(parts[0]).remove_metadata().with_metadata(_meaning(parts[0]))
 

@@ -1,4 +1,4 @@
-"""What is proven of f in a region of the table, by branch and bound."""
+"""Proofs about f in a region of the table, by branch and bound."""
 
 from .ranges import Range
 

@@ -1,4 +1,4 @@
-"""A function about a point: the matrices there, to which the columns that move add."""
+"""A function about a point: the matrices there, and the changes by columns that move."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .limits import Region
 class About:
     """A function of the free columns of a region, about a point.
 
-    ``A(u') = A(u) + Σ_c (M_c(u'_c) − M_c(u_c))``, with one term for every column that moves and, alike, for
-    every pair of such columns. So a few columns of many cost a few terms.
+    ``A(u') = A(u) + Σ_c (M_c(u'_c) − M_c(u_c))``, with one term for every column that moves, and a similar
+    term for every pair with one of them. If few columns move, there are few terms.
 
     Attributes
     ----------
@@ -79,5 +79,5 @@ class About:
 
 
 def differs(u: FloatArray, start: FloatArray | float) -> npt.NDArray[np.bool_]:
-    """Return which coordinates are not those of the start, where a gap, NaN, is the same as a gap."""
+    """Return a mask of the coordinates that differ from the start; two gaps (NaN) are equal."""
     return (u != start) & ~(np.isnan(u) & np.isnan(start))

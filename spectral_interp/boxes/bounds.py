@@ -1,27 +1,28 @@
-"""Bounds of f in boxes, and the proofs.
+"""Bounds of f in boxes, with proofs.
 
-In a box the matrix of a neuron is ``A = C + Σ_c D_c``: C is fixed, and every part D_c, what a column adds or
-a pair bends, lies in the convex hull of its nodes (see :mod:`.limits`). Let λ be the eigenvalue λ_k of C and
-v its unit eigenvector, ``s_c = vᵀD_c v``, ``ρ = λ + Σ_c s_c`` the tangent plane and ``E = Σ_c max ‖D_c −
-s_c I‖₂``. A convex function of D_c is largest at a node. Then
+In a box the matrix of a neuron is ``A = C + Σ_c D_c``: C is fixed. Every part D_c, the term of a column or
+the bend of a pair, is in the convex hull of its nodes (see :mod:`.limits`). Let λ be the eigenvalue λ_k of C
+and v its unit eigenvector, ``s_c = vᵀD_c v``, ``ρ = λ + Σ_c s_c`` the tangent plane and
+``E = Σ_c max ‖D_c − s_c I‖₂``. A convex function of D_c is largest at a node. Then the following bounds hold.
 
-- *Corners* (Courant–Fischer): let S have the eigenvectors of C up to v as its columns. Then ``λ_k(A) <=
-  λ_max(SᵀAS)``, convex in A; with those from v on, ``λ_k(A) >= λ_min(SᵀAS)``, concave. So are the sums over
-  the neurons, and f lies between the least of the one and the largest of the other at the corners of the box:
-  all choices of one node of every part. Where there are more than :data:`CORNERS`, the parts of the largest
-  spread are chosen, and the others are added by their own extremes, ``λ_max(X + Y) <= λ_max(X) + λ_max(Y)``
-  (Weyl).
-- *Tangent plane and curvature*: with the eigenpairs (λ_j, u_j) of C and ``b_j = u_jᵀ Σ_c D_c v``, ``λ_k(A) <=
-  ρ + Σ_{j<k} b_j² / (λ − λ_j − E)`` if all denominators are positive. Proof: let B be SᵀAS without v.
-  By Weyl ``B ⪯ diag(λ_j) + (ρ − λ + E) I``, which is below ρ. So ``μ = λ_max(SᵀAS) >= ρ`` solves ``μ − ρ =
-  bᵀ(μI − B)⁻¹ b``, and the right side is largest for the least μ, which is ρ, and for the largest B. The
-  eigenvalues above bound λ_k(A) from below in the same way. The sum over the neurons is a quadratic form in
-  the D_c: at most the sum over all pairs of parts of the largest product, which is at nodes.
+- *Corners* (Courant–Fischer): let the columns of S be the eigenvectors of C up to v. Then
+  ``λ_k(A) <= λ_max(SᵀAS)``, which is convex in A. With the eigenvectors from v on, ``λ_k(A) >= λ_min(SᵀAS)``,
+  which is concave. The sums over the neurons have the same properties, so f lies between the least lower
+  bound and the largest upper bound at the corners of the box, the choices of one node of every part. If there
+  are more than :data:`CORNERS`, corners are taken of the parts with the largest spread, and the extremes of
+  the others are added, ``λ_max(X + Y) <= λ_max(X) + λ_max(Y)`` (Weyl).
+- *Tangent plane and curvature*: with the eigenpairs (λ_j, u_j) of C and ``b_j = u_jᵀ Σ_c D_c v``,
+  ``λ_k(A) <= ρ + Σ_{j<k} b_j² / (λ − λ_j − E)`` if all denominators are positive. Proof: let B be SᵀAS
+  without v. By Weyl ``B ⪯ diag(λ_j) + (ρ − λ + E) I``, which is below ρ. So ``μ = λ_max(SᵀAS) >= ρ`` solves
+  ``μ − ρ = bᵀ(μI − B)⁻¹ b``, and the right side is largest for the least μ, which is ρ, and for the largest
+  B. The eigenvalues above λ_k bound λ_k(A) from below in the same way. The sum over the neurons is a
+  quadratic form in the D_c. It is at most the sum, over all pairs of parts, of the largest product, which is
+  at nodes.
 - *Tangent plane and gap*: ``|λ_k(A) − ρ|`` is at most φ(δ) of :mod:`..certificates.radii`, with the gap to
   the same neighbours and δ half the sum of the largest ``λ_max(D_c) − λ_min(D_c)``; and at most E (Weyl).
 
-Of the last two every neuron takes the tighter one, and the box the tighter of their sum and of the corners.
-Tangent planes are added over the neurons before their ends are taken.
+Every neuron takes the tighter of the last two bounds, and the box the tighter of their sum and of the
+corners. Tangent planes are added over the neurons before their extremes are taken.
 """
 
 from __future__ import annotations
@@ -37,20 +38,20 @@ from ..pencil.neurons import Neurons
 from .limits import Box, Region
 
 ROUNDING = 1e-12
-"""Error that a bound may have, as a fraction of the size of the terms of A: a thousand times the solver's."""
+"""Permitted error of a bound, as a fraction of the size of A's terms: a thousand times the solver's error."""
 
 CORNERS = 128
 """Maximum number of corners of a box at which f is bounded."""
 
 CROSSED = 24
-"""Nodes of all parts up to which residuals are multiplied with each other; beyond, their norms are added."""
+"""Maximum number of nodes of all parts whose residuals are multiplied; beyond it, their norms are added."""
 
 CLEAR = 1e-6
-"""Least denominator of the curvature, as a fraction of the size of the terms of A, for rounding's sake."""
+"""Least denominator of the curvature, relative to the size of the terms of A; allows for rounding."""
 
 
 class Bounds(NamedTuple):
-    """Proven ends of f in n boxes, (n,), what is lost by column, (n, free), and tangents at nodes, (n, a)."""
+    """Proven ends of f in n boxes, (n,), looseness by column, (n, free), and tangents at nodes, (n, a)."""
 
     low: FloatArray
     high: FloatArray
@@ -83,10 +84,10 @@ def bounds_in(region: Region, boxes: Sequence[Box]) -> Bounds:
 
 
 class _Side(NamedTuple):
-    """What is asked of the n parts D of one kind, with a nodes each, seen from the eigenvectors U of C.
+    """Properties of n parts D of one kind, with a nodes each, in the basis of the eigenvectors U of C.
 
-    ``inner`` is ``UᵀDU`` (n, a, N, d, d), ``residual`` its row k, and ``slopes`` s the number on its diagonal
-    there, (n, a, N). ``far`` is max ‖D − sI‖₂ and ``half`` half the largest spread, (n, N). ``least`` and
+    ``inner`` is ``UᵀDU`` (n, a, N, d, d), ``residual`` its row k, and ``slopes`` the diagonal entry s there,
+    (n, a, N). ``far`` is max ‖D − sI‖₂, and ``half`` is half the largest spread, (n, N). ``least`` and
     ``largest`` are the ends of ``Σ_n λ_min(D)`` and of ``Σ_n λ_max(D)``, (n,).
     """
 
@@ -106,13 +107,13 @@ def spectra(neurons: Neurons, matrices: FloatArray) -> tuple[FloatArray, FloatAr
 
 
 def turned(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> FloatArray:
-    """Return matrices (n, a, N, E) in full in the basis of vectors (n, N, d, d): shape (n, a, N, d, d)."""
+    """Return full matrices (n, a, N, E) in the basis of vectors (n, N, d, d): shape (n, a, N, d, d)."""
     return vectors.swapaxes(2, 3)[:, None] @ neurons.structure.full(nodes) @ vectors[:, None]
 
 
 def _side(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> _Side:
     a, count = nodes.shape[1:3]
-    some = nodes[:, :1] if a == 2 else nodes  # of two nodes about their middle one is the negative
+    some = nodes[:, :1] if a == 2 else nodes  # two nodes about their middle are negatives of each other
     inner, (least, largest) = turned(neurons, some, vectors), neurons.extremes(some)
     if a == 2:
         inner = np.concatenate([inner, -inner], axis=1)
@@ -128,12 +129,12 @@ def _side(neurons: Neurons, nodes: FloatArray, vectors: FloatArray) -> _Side:
 def _beyond(
     sides: Sequence[_Side], gaps: FloatArray, far: FloatArray, half: FloatArray, size: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return how far f is at most beyond the tangent plane on one side, and how much of that parts make.
+    """Return the largest distance of f beyond the tangent plane on one side, and the parts' shares in it.
 
     Parameters
     ----------
     gaps : ndarray, shape (n, N, d)
-        From λ_k to the eigenvalues that push it to this side, inf for others.
+        Distances from λ_k to the eigenvalues that push it to this side; inf for others.
     far, half : ndarray, shape (n, N)
         E and δ.
     size : ndarray, shape (N,)
@@ -175,7 +176,7 @@ def _plain(gap: FloatArray, far: FloatArray, half: FloatArray) -> FloatArray:
 def _at_corners(
     neurons: Neurons, spectrum: FloatArray, sides: Sequence[_Side]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the bounds of f at the corners of the widest parts, (n,) each, the others by their extremes."""
+    """Return the bounds of f, (n,) each: the corners of the widest parts plus the extremes of the others."""
     order = sorted(range(len(sides)), key=lambda at: -_spread_per_node(sides[at]))
     counts = np.cumprod([float(sides[at].inner.shape[1]) for at in order])
     tried = order[: int((counts <= CORNERS).sum())]
@@ -195,14 +196,14 @@ def _at_corners(
 
 
 def _spread_per_node(side: _Side) -> float:
-    """Return what the corners of a part gain at most, for the logarithm of their number."""
+    """Return the largest gain from the corners of a part, relative to the logarithm of their number."""
     return float((side.largest - side.least).mean() / max(np.log(side.inner.shape[1]), 1.0))
 
 
 def extreme(matrices: FloatArray, side: int) -> FloatArray:
     """Return the least (side 0) or the largest (side 1) eigenvalue of matrices (…, m, m).
 
-    Those of order 3 are turned in the plane of the last two coordinates until they are tridiagonal.
+    Matrices of order 3 are rotated in the plane of the last two coordinates to tridiagonal form.
     """
     if matrices.shape[-1] != 3:
         return np.asarray(np.linalg.eigvalsh(matrices)[..., -side], dtype=np.float64)

@@ -1,7 +1,7 @@
 """Proven slopes and directions of f along a column, in a region of the table.
 
-Where a slope is proven never to be negative in two intervals of a column that touch, f never falls in both
-together, since f is continuous: that is how the interval of a direction grows from the data.
+If slopes are proven never to be negative in two adjacent intervals of a column, f never falls in their union,
+since f is continuous. The interval of a direction grows from the data in this way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .ranges import Range, Search, check_effort, check_one, coordinates, unknown
 from .slopes import Derivative, Slope, Step
 
 CELLS = 16
-"""Parts of a column's interval in which a direction is proven before its ends are refined."""
+"""Number of parts of a column's interval in which a direction is proven before its ends are refined."""
 
 REFINED = 6
 """Number of times a part is halved to find the end of a direction."""
@@ -33,10 +33,10 @@ REFINED = 6
 
 @dataclass(frozen=True, eq=False)
 class Slopes(Range):
-    """The range of slopes along a column in a region: proven, and attained. It unpacks as ``low, high``.
+    """The range of slopes along a column in a region: proven, and attained.
 
-    Of a column of levels it is how far predictions go from one level to another. The attributes are those of
-    :class:`.Range`, of slopes per ``step``, and
+    It unpacks as ``low, high``. For a column of levels, a slope is the change of the prediction from one
+    level to another. The attributes are those of :class:`.Range`, for slopes per ``step``, and the following.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Slopes(Range):
     own_step : str
         A unit of the column or of its logarithm; empty for levels.
     per_own : float
-        Steps that ``own_step`` is; NaN for levels.
+        Number of steps in one ``own_step``; NaN for levels.
     monotone : int
         1 if f is proven never to fall in the region, −1 if never to rise, 0 if neither or if nothing changes.
     """
@@ -93,7 +93,7 @@ def slopes_in(
     rtol: float,
     max_evaluations: int,
 ) -> Slopes:
-    """Return between what slopes are in a region: see :meth:`Certificate.slopes`.
+    """Return the range of slopes in a region; see :meth:`Certificate.slopes`.
 
     Raises
     ------
@@ -109,13 +109,13 @@ def slopes_in(
     high = max(float(search.high.max()), attained[1]) + slack
     evaluations = search.evaluations
     sign = int(attained[0] > 0 > low) - int(attained[1] < 0 < high)
-    if sign:  # one end is left to prove
+    if sign:  # only one end remains to be proven
         proven, _, more = is_proven(slope, sign, max_evaluations)
         evaluations += more
         if proven:
             low, high = (0.0, high) if sign > 0 else (low, 0.0)
     monotone = int(low >= 0 and high > 0) - int(high <= 0 and low < 0)
-    if not monotone:  # a slope of zero is within the rounding of the bounds
+    if not monotone:  # slopes of zero are within the rounding of the bounds
         up, down = along(*slope.ends)
         monotone = int(up) - int(down)
         low = max(low, min(attained[0], 0.0)) if monotone > 0 else low
@@ -140,7 +140,7 @@ def slopes_in(
 
 
 def _points(slope: Slope, search: Search, rows: Rows | None) -> Any:
-    """Return the rows (2, c) of the table at which the ends were found; of a step those it starts from."""
+    """Return the rows (2, c) of the table at which the ends were found; for a step, its starting rows."""
     points = slope.region.points(search.found, None if rows is None else rows.data[0])
     if isinstance(slope, Step):
         (level,) = slope.region.view.axes[slope.place].values(np.array(slope.ends[:1], dtype=np.float64))
@@ -149,7 +149,7 @@ def _points(slope: Slope, search: Search, rows: Rows | None) -> Any:
 
 
 def slope_in(view: ModelView, name: str, within: Any, rows: Rows | None) -> tuple[Slope, str]:
-    """Return the slope along a column as a function in a region, and the two levels of a step in words.
+    """Return the slope along a column as a function in a region, and a description of its step.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def slope_in(view: ModelView, name: str, within: Any, rows: Rows | None) -> tupl
 
 
 def _two_levels(axis: LevelsAxis, within: Any) -> tuple[int, int]:
-    """Return the levels that a step goes from and to: those of the limits, or the only two."""
+    """Return the first and the second level of a step: those of the limits, or the column's only two."""
     limit = within.get(axis.name) if isinstance(within, Mapping) else None
     if limit is None and len(axis.levels) == 2:
         return 0, 1
@@ -187,21 +187,21 @@ def _two_levels(axis: LevelsAxis, within: Any) -> tuple[int, int]:
     found = axis.coordinates(axis.checked(levels)).astype(int).tolist() if levels else []
     if len(set(found)) != 2 or len(levels) != 2:
         raise ValueError(
-            f"expected two levels of {axis.name!r} in within, those that the step goes from and to, such as "
+            f"expected two levels of {axis.name!r} in within, from and to, such as "
             f"{shown(list(axis.levels[:2]))}; got {shown(limit)}"
         )
     return found[0], found[1]
 
 
 def _standing(view: ModelView, axis: Axis, place: int, rows: Rows) -> list[Free]:
-    """Return a column that stands at its value in the row."""
+    """Return a column fixed at its value in the row."""
     if np.isnan(coordinates(view, rows)[place]) or unknown_gap(rows, place):
         raise ValueError(f"expected a value of {axis.name!r} in the row, or limits of it; got a gap")
     return free_columns(view, {axis.name: rows.data[0][place]}, rows)
 
 
 def _without_gap(column: Free, within: Mapping[str, Any]) -> Free:
-    """Return the column whose slope is asked for between its values alone."""
+    """Return the column of the slope, with its values but without its gap."""
     if column.whole.gap and column.axis.name in within:
         raise ValueError(
             f"expected limits of {column.axis.name!r} without None, as slopes are between values; got "
@@ -211,7 +211,7 @@ def _without_gap(column: Free, within: Mapping[str, Any]) -> Free:
 
 
 def is_proven(slope: Slope, sign: int, max_evaluations: int) -> tuple[bool, bool, int]:
-    """Return whether f is proven never to fall (sign −1: rise), whether a point refutes it, and the boxes."""
+    """Return whether f is proven never to fall (sign −1: rise), whether it is refuted, and the box count."""
     slack = ROUNDING * slope.size
     enough = (slack, np.inf) if sign > 0 else (-np.inf, -slack)
     search = Search(slope.region, slope.bounds, slope.values, enough)
@@ -230,11 +230,11 @@ class Direction:
     sign : int
         1: never fall; −1: never rise.
     low, high : float or None
-        Ends in the column's unit; None where nothing is proven.
+        Ends in the column's unit; None if nothing is proven.
     limits : tuple of float
-        What was searched: the column's limits, or its range in training.
+        Interval searched: the column's limits, or its range in training.
     share : float
-        Of the background rows that have a value, how many are in the interval.
+        Share of the background rows with a value that are in the interval.
     evaluations : int
         Number of boxes that were bounded.
     """
@@ -269,16 +269,16 @@ def direction_in(
     *,
     max_evaluations: int,
 ) -> Direction:
-    """Return where a direction holds around the median of the background: see :meth:`Certificate.direction`.
+    """Return the interval of a direction around the background's median; see :meth:`Certificate.direction`.
 
     Raises
     ------
     ValueError
-        As :func:`slopes_in`, or if the column has no numbers or ``sign`` is neither 1 nor −1.
+        As for :func:`slopes_in`; also if the column has no numbers or ``sign`` is neither 1 nor −1.
     """
     check_effort(1.0, max_evaluations)
     if sign not in (1, -1):
-        raise ValueError(f"expected sign 1, never falls, or -1, never rises; got {sign!r}")
+        raise ValueError(f"expected sign to be 1 (never falls) or -1 (never rises); got {sign!r}")
     axis = view.axis(name)
     if not isinstance(axis, NumberAxis):
         raise ValueError(f"expected a column of numbers for an interval; got {name!r}, which has {axis.kind}")
@@ -305,7 +305,7 @@ def direction_in(
 
 
 def _cuts(axis: Axis, low: float, high: float, middle: float) -> list[float]:
-    """Return ascending ends of the parts in which a direction is proven: knots are among them."""
+    """Return the ascending ends of the parts in which a direction is tested, knots included."""
     inside = [knot for knot in axis.knots[1:-1] if low < knot < high]
     return sorted({*np.linspace(low, high, CELLS + 1).tolist(), *inside, middle})
 
@@ -315,7 +315,7 @@ def _free(view: ModelView, axis: NumberAxis, within: Any, rows: Rows | None) -> 
     if within is None or (isinstance(within, Mapping) and axis.name not in within):
         if axis.low is None or axis.high is None:
             raise ValueError(
-                f"expected limits of {axis.name!r}, as its range in training is not known; got none"
+                f"expected limits of {axis.name!r}, as its range in training is unknown; got none"
             )
         within = {**(within or {}), axis.name: (axis.low, axis.high)}
     return slope_in(view, axis.name, within, rows)[0]
@@ -330,11 +330,11 @@ class _Proofs:
 
     @property
     def column(self) -> Free:
-        """The column, with all of its interval."""
+        """The column with its whole interval."""
         return next(column for column in self.slope.region.free if column.place == self.slope.place)
 
     def reach(self, cuts: list[float]) -> float:
-        """Return how far a direction holds from the first of coordinates on their way, up or down."""
+        """Return the last coordinate, up or down, to which a direction holds from the first one."""
         here = cuts[0]
         for end in cuts[1:]:
             if not self._holds(here, end):
@@ -365,9 +365,9 @@ class _Proofs:
 
 
 def usual_limits(view: ModelView, share: float) -> dict[str, Any]:
-    """Return limits of every column in which the background is: see :meth:`Certificate.usual`."""
+    """Return limits of every column that contain the background; see :meth:`Certificate.usual`."""
     if not (isinstance(share, Real) and 0 < share <= 1):
-        raise ValueError(f"expected share in (0, 1], of the background; got {shown(share)}")
+        raise ValueError(f"expected share of the background in (0, 1]; got {shown(share)}")
     found: dict[str, Any] = {}
     for axis in view.axes:
         u = axis.locate(view.background[:, view.own(axis.name)])

@@ -1,13 +1,13 @@
-"""Regions of a table: what every column may be, as sets that can be halved, and the matrices there.
+"""Regions of a table: a set of permitted values for every column, and the matrices there.
 
-A *set* of a column is an interval of its coordinate, or the gap, or both; or some levels. Its features lie in
-the convex hull of those at its *nodes*: the ends, the knots between them and the gap, or the levels. A date
-is a sum of elapsed time and of the parts of the calendar, each in the hull of its own nodes. A *box* has a
-set of every free column.
+A *set* of a column is an interval of its coordinate, the gap, or both; or some levels. Sets can be halved.
+The features of a set are in the convex hull of those at its *nodes*: the ends, the knots between them and the
+gap, or the levels. A date is the sum of elapsed time and the parts of the calendar, each in the hull of its
+own nodes. A *box* has a set of every free column.
 
-The input of a pair moves with its two columns. Its matrix is a secant, which is linear in them and goes into
-their nodes, and what it bends away from the secant at the knots inside: a part with nodes of its own, zero at
-the ends.
+The input of a pair moves with its two columns. Its matrix is the sum of a secant and a bend. The secant is
+linear in the two columns and is added to their nodes. The bend, the deviation from the secant at the knots
+inside, is a part with its own nodes, and is zero at the ends.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from ..view.dates import DAY
 from ..view.hats import hats
 
 YEAR = 366
-"""Days after which every month, weekday and hour has come."""
+"""Number of days that contain every month, weekday and hour."""
 
 SHORT = 1 / 48
-"""Days short enough that at most one hour begins in them: the calendar changes at most once."""
+"""Length, in days, of an interval in which at most one hour begins, so the calendar changes at most once."""
 
 EARLY = 2e-3 / DAY
-"""Days before a full hour in which a moment may already count as that hour, for rounding's sake."""
+"""Time, in days, before a full hour at which rounding may already give that hour."""
 
 STEPS = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.01, 0.03, 0.1, 0.3, 1.0])
 """Steps of a number that a search tries, as fractions of its interval."""
@@ -45,9 +45,9 @@ Box = tuple[Any, ...]
 
 
 class Span(NamedTuple):
-    """Coordinates from low to high, unless ``value`` is false, and the gap if ``gap``.
+    """Coordinates from low to high, unless ``value`` is false, plus the gap if ``gap`` is true.
 
-    Of dates, ``kind`` is the coordinate of one of them, if all count with its month, weekday and hour.
+    For dates, ``kind`` is the coordinate of one of them, if all of them have its month, weekday and hour.
     """
 
     low: float
@@ -64,10 +64,10 @@ class Free(ABC):
     Attributes
     ----------
     place : int
-        Among the axes.
+        Index of the column among the axes.
     axis : Axis
     whole : Span or tuple of int
-        The set of all that it may be.
+        The set of its permitted values.
     ends : tuple
         Its least and largest value in the table's unit; empty for levels and gaps alone.
     """
@@ -79,19 +79,19 @@ class Free(ABC):
 
     @abstractmethod
     def nodes(self, part: Any) -> FloatArray:
-        """Return the coordinates of the nodes of a set, (a,), NaN for the gap."""
+        """Return the coordinates of the nodes of a set, (a,); NaN for the gap."""
 
     @abstractmethod
     def halves(self, part: Any, scores: FloatArray) -> list[Any]:
-        """Return two sets that make up a set with scores (a,) of its nodes; none if it cannot be halved."""
+        """Return the two halves of a set, by scores (a,) of its nodes; none if it cannot be halved."""
 
     @abstractmethod
     def middle(self, part: Any) -> float:
-        """Return the coordinate of a legal value in the midst of a set."""
+        """Return the coordinate of a legal value in the middle of a set."""
 
     @abstractmethod
     def near(self, u: float, reach: float) -> FloatArray:
-        """Return coordinates of legal values (m,) within a reach of one, a share of the whole interval."""
+        """Return coordinates of legal values (m,) near ``u``; ``reach`` is a share of the interval."""
 
     @abstractmethod
     def values(self, u: FloatArray) -> list[Any]:
@@ -107,7 +107,7 @@ class Free(ABC):
 
 
 class FreeNumber(Free):
-    """A number: a :class:`Span`, halved at a knot while there is one inside."""
+    """A number: a :class:`Span`, halved at a knot if there is one inside."""
 
     @override
     def nodes(self, part: Span) -> FloatArray:
@@ -147,7 +147,7 @@ class FreeNumber(Free):
 
 
 class FreeDate(FreeNumber):
-    """A date: a :class:`Span` of whole days, or of moments where the model knows times of day."""
+    """A date: a :class:`Span` of whole days, or of moments if the model has times of day."""
 
     axis: DateAxis
 
@@ -166,7 +166,7 @@ class FreeDate(FreeNumber):
         return found
 
     def _calendar(self, part: Span) -> FloatArray:
-        """Return the features at all days, or hours, of a set, of no more than a year: (m, f)."""
+        """Return the features at all days, or hours, of a set, up to a year: (m, f)."""
         u = [np.nan] if part.gap else []
         if part.kind is not None:
             u = [part.kind, *u]
@@ -214,14 +214,14 @@ class FreeDate(FreeNumber):
         return list(self.axis.values(u))
 
     def legal(self, u: FloatArray) -> FloatArray:
-        """Return the coordinates (m,) of whole days, unless the model knows times."""
+        """Return the coordinates (m,) of whole days, unless the model has times of day."""
         if self.axis.time:
             return u
         return np.clip(self._coordinates(np.rint(self.axis.drawn(u))), self.whole.low, self.whole.high)
 
 
 class FreeLevels(Free):
-    """Levels: a tuple of their places, halved by scores."""
+    """Levels: a tuple of their indices, halved by scores."""
 
     @override
     def nodes(self, part: tuple[int, ...]) -> FloatArray:
@@ -248,13 +248,13 @@ class FreeLevels(Free):
 
 
 def free_columns(view: ModelView, limits: Any, rows: Rows | None) -> list[Free]:
-    """Return the columns that move: those of the limits, and without rows all others in their range.
+    """Return the columns that move: those with limits and, if there is no row, all others in their range.
 
     Raises
     ------
     ValueError
-        If a column does not exist, its limits hold nothing or no legal values, or its range in training is
-        needed and not known.
+        If a column does not exist, its limits are empty or contain no legal values, or its range in training
+        is needed but unknown.
     """
     if not isinstance(limits, Mapping):
         raise ValueError(f"expected limits by column, such as {{'income': (3, 5)}}; got {shown(limits)}")
@@ -269,7 +269,7 @@ def free_columns(view: ModelView, limits: Any, rows: Rows | None) -> list[Free]:
 
 
 def limited(place: int, axis: Axis, limit: Any) -> Free:
-    """Return a column within limits in its own unit; a value alone stands for itself."""
+    """Return a column within limits in its own unit; a single value fixes it."""
     if getattr(limit, "ndim", 0) > 1:
         raise ValueError(f"expected limits of {axis.name!r} as a list; got an array of shape {limit.shape}")
     many = isinstance(limit, list | tuple | set | frozenset) or getattr(limit, "ndim", 0) == 1
@@ -290,14 +290,14 @@ def limited(place: int, axis: Axis, limit: Any) -> Free:
     u = axis.coordinates(axis.checked(ends)) if ends and legible else np.empty(0)
     if len(u) != len(ends) or len(ends) not in (0, 2) or not np.isfinite(u).all() or (u[1:] < u[:-1]).any():
         raise ValueError(
-            f"expected one value of {axis.name!r}, or (low, high) with low <= high, both finite, with None "
-            f"beside them for a gap; got {shown(limit)}"
+            f"expected one value of {axis.name!r}, or (low, high) with low <= high, both finite, "
+            f"followed by None for a gap; got {shown(limit)}"
         )
     return _number(place, axis, u, tuple(ends), gap=gap)
 
 
 def anywhere(place: int, axis: Axis) -> Free:
-    """Return a column in its range in the training table; a gap only if training had some."""
+    """Return a column within its range in the training table, with a gap only if training had gaps."""
     if isinstance(axis, LevelsAxis):
         return FreeLevels(place, axis, tuple(range(len(axis.levels))))
     gap = axis.gap() is not None
@@ -307,15 +307,14 @@ def anywhere(place: int, axis: Axis) -> Free:
         return _number(place, axis, u, tuple(axis.values(u)), gap=gap)
     if not isinstance(axis, NumberAxis) or axis.low is None or axis.high is None:
         raise ValueError(
-            f"expected limits of {axis.name!r}, or a row, as the model does not know its range in training; "
-            "got neither"
+            f"expected limits of {axis.name!r}, or a row, as its range in training is unknown; got neither"
         )
     ends = axis.low, axis.high
     return _number(place, axis, axis.coordinates(ends), ends, gap=gap)
 
 
 def _number(place: int, axis: Axis, u: FloatArray, ends: tuple[Any, ...], *, gap: bool) -> Free:
-    """Return a number or date with the coordinates ``u`` of its ends, or the gap alone if there are none."""
+    """Return a number or date with the coordinates ``u`` of its ends; without ends, only the gap."""
     kind = FreeDate if isinstance(axis, DateAxis) else FreeNumber
     if len(u):
         return kind(place, axis, Span(float(u[0]), float(u[1]), gap), ends)
@@ -324,7 +323,7 @@ def _number(place: int, axis: Axis, u: FloatArray, ends: tuple[Any, ...], *, gap
 
 
 class Part(NamedTuple):
-    """What nodes add to C, (n, a, N, E), and the share (n, free) that each free column has in it."""
+    """Terms of nodes that are added to C, (n, a, N, E), and the free columns' shares in them, (n, free)."""
 
     nodes: FloatArray
     share: FloatArray
@@ -338,11 +337,11 @@ class Region:
     Attributes
     ----------
     at : dict of int to int
-        From the place of a free column among all columns to that among the free ones.
+        Maps the index of a free column among all columns to its index among the free ones.
     pairs, positions : list of (Pair, slice), dict of int to ndarray, shape (1, 1)
-        Pairs with a free column and their features; the coordinates of their other columns, by place.
+        Pairs with a free column, and their features; the coordinates of their other columns, by index.
     base, size : ndarray, shape (N, E), (N,)
-        Matrices without free columns and these pairs; bound of the terms of every matrix in the region.
+        Matrices without the free columns and these pairs; bound of the terms of every matrix in the region.
     """
 
     def __init__(self, view: ModelView, free: Sequence[Free], u: FloatArray) -> None:
@@ -364,11 +363,11 @@ class Region:
 
     @property
     def root(self) -> Box:
-        """The box that is the region."""
+        """The whole region as a box."""
         return tuple(column.whole for column in self.free)
 
     def _largest(self, still: FloatArray) -> FloatArray:
-        """Return bounds of the sizes of all features, (1, p), from those of the columns that do not move."""
+        """Return bounds of the absolute features, (1, p), from those of the columns that do not move."""
         most, nodes = np.abs(still), self._node_positions([self.root])
         for column in self.free:
             own = self.view.own(column.axis.name)
@@ -379,7 +378,7 @@ class Region:
         return most
 
     def pieces(self, nodes: int, most: int) -> list[Box]:
-        """Return at most ``most`` boxes that make up the region, halved where numbers have more nodes."""
+        """Return at most ``most`` boxes that cover the region, halved where numbers have more nodes."""
         found = [self.root]
         for at, column in enumerate(self.free):
             wide = [0] if column.axis.knots else []
@@ -390,12 +389,12 @@ class Region:
         return found
 
     def halves(self, box: Box, at: int, scores: FloatArray) -> list[Box]:
-        """Return two boxes that make up a box, with a column halved; none if it cannot be."""
+        """Return the two halves of a box along a column; none if it cannot be halved."""
         halves = self.free[at].halves(box[at], scores)
         return [(*box[:at], half, *box[at + 1 :]) for half in halves]
 
     def count_nodes(self, box: Box) -> int:
-        """Return the number of nodes of all columns, roughly the work for a box."""
+        """Return the number of nodes of all columns, a rough measure of the work for a box."""
         return sum(len(column.nodes(part)) for column, part in zip(self.free, box, strict=True))
 
     def coordinates(self, u: FloatArray) -> FloatArray:
@@ -405,7 +404,7 @@ class Region:
         return rows
 
     def values(self, u: FloatArray) -> FloatArray:
-        """Return f where the free columns have coordinates (m, free): shape (m,)."""
+        """Return f at coordinates (m, free) of the free columns: shape (m,)."""
         rows = self.coordinates(u)
         return self.view.values_in_chunks(len(rows), lambda some: self.view.placed(rows[some]))
 
@@ -419,13 +418,13 @@ class Region:
         return found
 
     def pair_ends(self, place: int, boxes: Sequence[Box]) -> list[tuple[FloatArray, FloatArray]]:
-        """Return the ends (n,) of the input of every pair that a free column is in, given by its place."""
+        """Return the ends (n,) of the input of every pair that contains a free column, given by its index."""
         nodes = self._node_positions(boxes)
         own = (pair for pair, _ in self.pairs if place in pair.columns)
         return [_interval(pair, [nodes[at] for at in pair.columns])[:2] for pair in own]
 
     def parts(self, boxes: Sequence[Box]) -> tuple[FloatArray, list[Part]]:
-        """Return C (n, N, E) of boxes and what is added to it, the free columns first."""
+        """Return C (n, N, E) of boxes and its parts, the free columns first."""
         n, eye = len(boxes), np.eye(len(self.free))
         centre = np.repeat(self.base[None], n, axis=0)
         own, calendars = [], []
@@ -464,7 +463,7 @@ class Region:
         columns: list[FloatArray],
         centre: FloatArray,
     ) -> Part | None:
-        """Add the secant of a pair to C and to its columns; return what bends away from it, or None."""
+        """Add the secant of a pair to C and to its columns; return the bend, or None."""
         ends = [nodes[place] for place in pair.columns]
         low, high, middles = _interval(pair, ends)
         u = np.column_stack([low, np.clip(np.array(pair.knots[1:-1]), low[:, None], high[:, None]), high])
@@ -493,7 +492,7 @@ class Region:
 
 
 def _interval(pair: Pair, ends: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray, list[FloatArray]]:
-    """Return the ends of a pair's input, (n,) each, and the middles of its columns, whose nodes are given."""
+    """Return the ends of a pair's input, (n,) each, and the middles of its columns, from their nodes."""
     first, second = ((u.min(axis=1), u.max(axis=1)) for u in ends)
     low, high = (pair.coordinates(a, b) for a, b in zip(first, second[:: int(pair.sign)], strict=True))
     return low, high, [(a + b) / 2 for a, b in (first, second)]

@@ -1,8 +1,8 @@
 """Proven ranges of f in a region of the table: branch and bound over boxes.
 
-The boxes with the largest and with the least bound are halved where most is lost, until the proven range is
-little wider than that of the values found at legal points inside: middles, the nodes that the slopes point
-at, and a search by columns from the best of them.
+The boxes with the largest and the least bound are halved in the loosest column, until the proven range is
+little wider than the range of values found at legal points inside. These points are the middles of boxes, the
+nodes that the slopes point to, and the results of a search by columns from the best of them.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOGETHER = 24
-"""Number of boxes that are halved together."""
+"""Number of boxes halved together."""
 
 NUMBERS = 2**23
-"""Matrix entries held at a time when boxes are bounded together."""
+"""Maximum number of matrix entries held at a time when boxes are bounded together."""
 
 KNOTS, PIECES = 8, 64
-"""Maximum number of nodes of a number in the first boxes, and of these boxes, which takes precedence."""
+"""Maximum number of nodes of a number in the first boxes, and of these boxes (takes precedence)."""
 
 SAME = 1e-9
-"""Ends that differ by less, as a share of their size, are printed as one number."""
+"""Relative difference below which two ends are printed as the same number."""
 
 GAIN = 1e-3
-"""Share of the attained width by which it must grow for another search by columns."""
+"""Least growth of the attained width, as a share of it, for another search by columns."""
 
 SECONDS = 1e-4
-"""Rough time for a box and neuron, to decide whether progress is shown."""
+"""Rough time for a box and neuron; decides whether to show progress."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +57,11 @@ class Range:
     Attributes
     ----------
     low, high : float
-        Every prediction in the region lies between them, in the prediction's unit.
+        Bounds of all predictions in the region, in the prediction's unit.
     attained_low, attained_high : float
         The least and the largest prediction found in the region.
     points : ndarray, shape (2, c)
-        The rows of the table at which they were found, in its units; moments are cut to the second.
+        The rows of the table at which they were found, in its units; moments are truncated to seconds.
     evaluations : int
         Number of boxes that were bounded.
     reached : bool
@@ -85,19 +85,19 @@ class Range:
 
     @property
     def looseness(self) -> float:
-        """How far both proven ends are from the attained ones, together, in the prediction's unit."""
+        """Sum of the distances of the proven ends from the attained ones, in the prediction's unit."""
         return (self.high - self.attained_high) + (self.attained_low - self.low)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the rows at which the attained ends were found, as a table with the index "low", "high"."""
-        import pandas as pd  # only here do arrays become a table
+        import pandas as pd  # pandas is needed only for tables
 
         return pd.DataFrame(self.points, ["low", "high"], list(self.columns)).infer_objects()
 
     def _repr_html_(self) -> str:
         moved = [at for at, (low, high) in enumerate(self.points.T) if low != high]
         lines = ((self.columns[at], *self.points[:, at]) for at in moved)
-        found = table(["column", "at the lowest", "at the highest"], lines, len(moved), "columns")
+        found = table(["column", "at the minimum", "at the maximum"], lines, len(moved), "columns")
         return block(sentences(str(self)), found if moved else "")
 
     def __str__(self) -> str:
@@ -109,12 +109,12 @@ class Range:
 
 
 def _plainly(proven: float, attained: float) -> float:
-    """Return a proven end as it is read: the attained one if they differ by rounding."""
+    """Return a proven end for printing: the attained one if they differ only by rounding."""
     return attained if math.isclose(proven, attained, rel_tol=SAME) else proven
 
 
 def range_in(view: ModelView, limits: Any, rows: Rows | None, *, rtol: float, max_evaluations: int) -> Range:
-    """Return between what f is where columns are within limits: see :meth:`Certificate.range`.
+    """Return the range of f while columns are within limits; see :meth:`Certificate.range`.
 
     Raises
     ------
@@ -144,44 +144,47 @@ def range_in(view: ModelView, limits: Any, rows: Rows | None, *, rtol: float, ma
 def check_effort(rtol: float, max_evaluations: int) -> None:
     """Raise ValueError unless both are positive."""
     if not (isinstance(rtol, Real) and 0 < rtol < np.inf):
-        raise ValueError(f"expected rtol > 0, a share of the attained width; got {shown(rtol)}")
+        raise ValueError(f"expected rtol > 0, as a share of the attained width; got {shown(rtol)}")
     if not (isinstance(max_evaluations, Real) and max_evaluations >= 1):
-        raise ValueError(f"expected max_evaluations >= 1, a number of boxes; got {shown(max_evaluations)}")
+        raise ValueError(f"expected max_evaluations >= 1; got {shown(max_evaluations)}")
 
 
 def check_one(rows: Rows | None) -> None:
-    """Raise ValueError if there are rows, but not one."""
+    """Raise ValueError if rows are given but their number is not one."""
     if rows is not None and len(rows) != 1:
         raise ValueError(f"expected one row, for the columns without limits; got {len(rows)}")
 
 
 def coordinates(view: ModelView, rows: Rows | None) -> FloatArray:
-    """Return the coordinates (c,) of a row; without one any will do, as all columns move."""
+    """Return the coordinates (c,) of a row; without a row, arbitrary ones, as all columns move."""
     if rows is None:
         return np.zeros(len(view.axes))
     return view.coordinates(rows.z)[0]
 
 
 def unknown_gap(rows: Rows, place: int) -> bool:
-    """Return whether a row has no number or date in a column without gaps in training, read as the median."""
+    """Return whether a row has a gap in a column of numbers or dates that had no gaps in training.
+
+    The model reads it as the median.
+    """
     axis = rows.view.axes[place]
     return is_missing(rows.data[0][place]) and axis.gap() is None and not isinstance(axis, LevelsAxis)
 
 
 class Search:
-    """Best-first halving of boxes, with the ends that are proven and those found so far.
+    """Best-first halving of boxes, with the proven ends and the ends attained so far.
 
-    It is of f, or of another function in a region: ``bounds`` bounds it in boxes, ``values`` computes it.
-    Ends that are ``enough`` need not be tighter, such as zero if the sign is asked for.
+    The function is f or another function in a region: ``bounds`` bounds it in boxes, ``values`` computes it.
+    Ends need not be tighter than ``enough``, for instance zero if only the sign matters.
 
     Attributes
     ----------
     low, high : ndarray, shape (n,)
-        Proven ends of f in the boxes, which make up the region.
+        Proven ends of f in the boxes, which cover the region.
     attained : ndarray, shape (2,)
         The least and the largest value found.
     found : ndarray, shape (2, free)
-        Where, in coordinates of the free columns.
+        Points of these values, in coordinates of the free columns.
     """
 
     def __init__(
@@ -203,17 +206,17 @@ class Search:
 
     @property
     def width(self) -> float:
-        """How far the attained ends are apart."""
+        """Distance between the attained ends."""
         return float(self.attained[1] - self.attained[0])
 
     @property
     def looseness(self) -> float:
-        """How far both proven ends are from the attained ones, or from what is enough, together."""
+        """Sum of the distances of the proven ends from the attained ends or from ``enough``."""
         return self._below + self._above
 
     @property
     def _needed(self) -> tuple[float, float]:
-        """The ends that no proof has to pass."""
+        """The ends that proofs need not surpass."""
         return min(self.attained[0], self.enough[0]), max(self.attained[1], self.enough[1])
 
     @property
@@ -226,7 +229,7 @@ class Search:
 
     @property
     def refuted(self) -> bool:
-        """Whether a value found is beyond what is enough, which then cannot be proven."""
+        """Whether a value found is beyond ``enough``, so that it cannot be proven."""
         return bool(self.attained[0] < self.enough[0] < np.inf or self.attained[1] > self.enough[1] > -np.inf)
 
     def run(self, rtol: float, slack: float, max_evaluations: int) -> None:
@@ -267,11 +270,11 @@ class Search:
         return True
 
     def _share(self, loose: float) -> int:
-        """Return how many boxes to halve for an end, by its share of the looseness."""
+        """Return the number of boxes to halve for an end, by its share of the looseness."""
         return max(1, round(TOGETHER * loose / self.looseness)) if self.looseness > 0 else 1
 
     def _add(self, boxes: list[Box], low: FloatArray, high: FloatArray) -> None:
-        """Bound boxes that lie in others with the given bounds, some at a time."""
+        """Bound boxes that are parts of others with the given bounds, some at a time."""
         neurons, nodes = self.region.neurons, max(map(self.region.count_nodes, boxes))
         each = nodes * len(neurons) * neurons.structure.dim**2
         together = max(1, NUMBERS // max(each, 1))
@@ -289,7 +292,7 @@ class Search:
         self._try(np.concatenate([self._middles(boxes), *corners]))
 
     def _halves(self, box: Box, bounds: Bounds, at: int) -> list[Box]:
-        """Return two boxes that make up a box, halved where most is lost; none if it is a point."""
+        """Return the two halves of a box along its loosest column; none if it is a point."""
         for place in np.argsort(-bounds.loss[at], kind="stable").tolist():
             halves = self.region.halves(box, place, bounds.scores[place][at])
             if halves:
@@ -322,7 +325,7 @@ class Search:
         return moved
 
     def _climb(self) -> None:
-        """Search by columns from the points found, in ever smaller steps."""
+        """Search by columns from the points found, in decreasing steps."""
         of_f = self.values == self.region.values
         near = [About.at(self.region, point) for point in self.found] if of_f else []
         for reach in (1.0, 0.1, 0.01):
@@ -333,7 +336,7 @@ class Search:
             self.attained[:] = self.values(self.found)
 
     def _sweep(self, near: list[About], at: int, reach: float) -> bool:
-        """Try values of a column, at points that ``near`` is about; return whether an end moved."""
+        """Try values of a column at the points of ``near``; return whether an end moved."""
         tried = [self.region.free[at].near(float(point[at]), reach) for point in self.found]
         u = np.repeat(self.found, [len(some) for some in tried], axis=0)
         u[:, at] = np.concatenate(tried)

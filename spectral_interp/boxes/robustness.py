@@ -1,8 +1,8 @@
-"""How far columns may move before a decision can change: proven by ranges in growing regions.
+"""Robustness of a decision to changes of columns, proven by ranges in growing regions.
 
-With a factor t every column moves by at most t times its tolerance from the row's value. These regions grow
-with t: what holds in a region holds in all smaller ones, and a point that breaks it breaks it in all larger
-ones.
+With a factor t, every column moves by at most t times its tolerance from the row's value. These regions grow
+with t. A statement that holds in a region holds in all smaller ones, and a point that violates it in a region
+violates it in all larger ones.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ FARTHEST = 2.0**10
 """Largest factor tried."""
 
 NEAREST = 2.0**-20
-"""Smallest factor tried: a row that fails at it is at the edge of its decision."""
+"""Smallest factor tried; a row that fails here is at the edge of its decision."""
 
 BEYOND = 1e-6
-"""Share of the way by which a point goes beyond the nearest that breaks the decision, for rounding's sake."""
+"""Share of the path by which a point goes beyond the nearest change of the decision; allows for rounding."""
 
 CLOSER = 40
-"""Times that the way to a point that breaks the decision is halved."""
+"""Number of times that the path to a point that changes the decision is halved."""
 
 
 @dataclass(frozen=True, eq=False)
 class Robustness:
-    """How many times their tolerances columns may move before a decision can change.
+    """The multiple of their tolerances by which columns may move before a decision can change.
 
     Attributes
     ----------
     proven : float
-        Up to this factor no change within the tolerances changes the decision.
+        Up to this factor, no change within the tolerances alters the decision.
     attained : float
-        Smallest factor at which a change was found that changes the decision; inf if none was found.
+        Smallest factor at which a change was found that alters the decision; inf if none was found.
     point : ndarray, shape (c,), or None
         The changed row, in the table's units.
     band : float or None
-        How far the prediction may be from the row's; None where the class is to stay.
+        Permitted distance of the prediction from the row's; None if the class must stay the same.
     evaluations : int
         Number of boxes that were bounded.
     columns : tuple of str, length c
@@ -71,8 +71,8 @@ class Robustness:
     unit: str
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the row that breaks the decision, as a table of one row, or of none."""
-        import pandas as pd  # only here do arrays become a table
+        """Return the row that changes the decision, as a table of one row, or of none."""
+        import pandas as pd  # pandas is needed only for tables
 
         rows = [] if self.point is None else [self.point]
         return pd.DataFrame(rows, columns=list(self.columns)).infer_objects()
@@ -81,7 +81,7 @@ class Robustness:
         if self.point is None:
             return block(sentences(str(self)))
         lines = zip(self.columns, self.point, strict=True)
-        found = table(["column", "where the decision breaks"], lines, len(self.columns), "columns")
+        found = table(["column", "changed row"], lines, len(self.columns), "columns")
         return block(sentences(str(self)), found)
 
     def __str__(self) -> str:
@@ -93,14 +93,14 @@ class Robustness:
             factor = at_least(self.proven)
             proven = f"While columns move within {factor} times their tolerances, {stays}: this is proven"
         else:
-            proven = f"It is not proven for any tolerance that {stays}"
+            proven = f"For no tolerance is it proven that {stays}"
         if self.point is None:
             return f"{proven}. No change that breaks this was found."
         return f"{proven}. A change of {at_most(self.attained)} times the tolerances breaks it."
 
 
 class _Growing:
-    """The regions around a row: every column within a factor of its tolerance, (below, above) in its unit."""
+    """The regions around a row: each column within a factor of its tolerance, (below, above), in its unit."""
 
     def __init__(self, view: ModelView, rows: Rows, tolerances: Mapping[str, tuple[float, float]]) -> None:
         self.view, self.rows, self.tolerances = view, rows, tolerances
@@ -111,7 +111,7 @@ class _Growing:
 
     @property
     def farthest(self) -> float:
-        """The factor up to which numbers whose logarithm enters stay positive."""
+        """The factor up to which numbers on a logarithmic scale stay positive."""
         logged = (name for name in self.tolerances if self.view.axis(name).log)
         room = [self.values[name] / max(self.tolerances[name][0], 1e-300) for name in logged]
         return min([FARTHEST, *(0.999 * factor for factor in room)])
@@ -124,7 +124,7 @@ class _Growing:
         return Region(self.view, free_columns(self.view, limits, self.rows), self.u)
 
     def nearest(self, point: FloatArray, breaks: Callable[[FloatArray], bool]) -> tuple[float, FloatArray]:
-        """Return the factor of a point (free,) that breaks too, on the way from the row to one, and it."""
+        """Return the factor of the nearest point (free,) towards ``point`` that breaks, and that point."""
         region = self.region(1.0)
         start = self.u[[column.place for column in region.free]]
         near, far = 0.0, 1.0
@@ -148,7 +148,7 @@ class _Growing:
 
 
 class _Decision:
-    """Whether f stays between two values in growing regions; the nearest point found where it does not."""
+    """Test of whether f stays between two values in growing regions; the nearest counterexample found."""
 
     def __init__(self, growing: _Growing, least: float, most: float) -> None:
         self.growing, self.least, self.most = growing, least, most
@@ -156,7 +156,7 @@ class _Decision:
         self.point: FloatArray | None = None
 
     def stays(self, factor: float, max_evaluations: int) -> bool:
-        """Return whether it is proven to stay up to a factor; keep a point that shows the contrary."""
+        """Return whether f is proven to stay up to a factor; keep a point that refutes it."""
         region = self.growing.region(factor)
         slack = ROUNDING * float(region.size.sum())
         enough = self.least + slack, self.most - slack
@@ -186,7 +186,7 @@ class _Decision:
 def robustness_in(
     view: ModelView, rows: Rows, tolerances: Any, band: float | None, *, rtol: float, max_evaluations: int
 ) -> Robustness:
-    """Return how far columns may move before a decision changes: see :meth:`Certificate.robustness`.
+    """Return the robustness of a row's decision; see :meth:`Certificate.robustness`.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def robustness_in(
     """
     check_effort(rtol, max_evaluations)
     if len(rows) != 1:
-        raise ValueError(f"expected one row, whose decision is to stay; got {len(rows)}")
+        raise ValueError(f"expected one row; got {len(rows)}")
     growing = _Growing(view, rows, _checked(view, rows, tolerances))
     least, most = _allowed(view, float(view.values(rows.z)[0]), band)
     decision = _Decision(growing, least, most)
@@ -223,20 +223,21 @@ def robustness_in(
 
 
 def _allowed(view: ModelView, prediction: float, band: float | None) -> tuple[float, float]:
-    """Return between what predictions are to stay."""
+    """Return the ends between which predictions must stay."""
     if band is not None:
         if not (_is_size(band) and band > 0):
             raise ValueError(f"expected band > 0, in the unit of the predictions; got {shown(band)}")
         return prediction - band, prediction + band
     if not view.output.decides:
         raise ValueError(
-            f"expected band, how far a prediction may move, for a model of {view.output.unit!r}; got none"
+            f"expected band, the permitted change of a prediction, for a model of "
+            f"{view.output.unit!r}; got none"
         )
     return (0.0, math.inf) if prediction > 0 else (-math.inf, 0.0)
 
 
 def _checked(view: ModelView, rows: Rows, tolerances: Any) -> dict[str, tuple[float, float]]:
-    """Return how far below and above the row's value every column may move, in its unit."""
+    """Return the tolerance of every column below and above the row's value, in its unit."""
     if not isinstance(tolerances, Mapping) or not tolerances:
         raise ValueError(f"expected tolerances by column, such as {{'income': 0.1}}; got {shown(tolerances)}")
     u, found = coordinates(view, rows), {}
@@ -256,13 +257,13 @@ def _checked(view: ModelView, rows: Rows, tolerances: Any) -> dict[str, tuple[fl
         below, above = (float(x) * share for x in own)
         if not below + above > 0:
             raise ValueError(
-                f"expected a tolerance of {name!r} that lets it move: a share of its value such as 0.1, or "
-                f"(below, above) in its unit; got {shown(tolerance)} at the value {number(value)}"
+                f"expected a tolerance of {name!r} that allows a change: a share of its value such as 0.1, "
+                f"or (below, above) in its unit; got {shown(tolerance)} at the value {number(value)}"
             )
         found[name] = below, above
     return found
 
 
 def _is_size(value: Any) -> bool:
-    """Return whether a value is a finite number that is not negative."""
+    """Return whether a value is a finite non-negative number."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf

@@ -1,4 +1,4 @@
-"""Segments of the columns: the slopes of the matrices there, and bounds of their quadratic forms.
+"""Segments of the columns: the slopes of the matrices, and bounds of their quadratic forms.
 
 The theorems are at the top of :mod:`..certificates.slopes`.
 """
@@ -16,11 +16,11 @@ from ..pencil.neurons import Neurons
 from ..view import ModelView
 
 JOINT = 256
-"""Choices of segments of pairs that are tried together; further pairs are added by Weyl's inequality."""
+"""Maximum number of choices of pairs' segments tried together; Weyl's inequality adds further pairs."""
 
 
 def slope_matrices(neurons: Neurons, own: slice, knots: Sequence[float]) -> FloatArray:
-    """Return the slopes of the matrices between K knots, (K − 1, N, E), ``own`` starting with their hats."""
+    """Return the slopes of the matrices between K knots, (K − 1, N, E); ``own`` starts with their hats."""
     hats = neurons.entries[1 + own.start : 1 + own.start + len(knots)]
     return np.diff(hats, axis=0) / np.diff(np.asarray(knots, dtype=np.float64))[:, None, None]
 
@@ -28,7 +28,7 @@ def slope_matrices(neurons: Neurons, own: slice, knots: Sequence[float]) -> Floa
 def covered(
     knots: Sequence[float], low: FloatArray, high: FloatArray, points: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Return which segments intervals (n,) cover, (n, segments): a point at a knot covers both beside it."""
+    """Return a mask (n, segments) of the segments that intervals cover; a knot belongs to both."""
     start = np.array([-np.inf, *knots[1:-1]])
     end = np.array([*knots[1:-1], np.inf])
     low, high = low[:, None], high[:, None]
@@ -36,14 +36,14 @@ def covered(
 
 
 def pairs_of(view: ModelView, place: int) -> Iterator[tuple[int, float]]:
-    """Yield the pairs that a column, given by its place, is in: which, and ∂(its input)/∂u."""
+    """Yield the pairs of a column, given by its index, each with the derivative ∂(its input)/∂u."""
     for at, pair in enumerate(view.pairs):
         if place in pair.columns:
             yield at, (1.0 if place == pair.first else pair.sign) / pair.scale
 
 
 def pair_slopes(view: ModelView, place: int) -> list[FloatArray]:
-    """Return for every pair of a column the slopes in u on its segments, (t, N, E) each."""
+    """Return the slopes in u of every pair of a column on its segments, (t, N, E) each."""
     neurons = view.function.neurons
     return [
         rate * slope_matrices(neurons, view.pair_own[at], view.pairs[at].knots)
@@ -56,8 +56,8 @@ def choices(
 ) -> tuple[FloatArray, list[FloatArray]]:
     """Return the sums of matrices (m, N, E) and one of each part, (m, J, N, E), and the parts left out.
 
-    A part has the shape (m, V, N, E), or (1, V, N, E). The first is never left out, the others if there
-    would be more than ``most`` sums each.
+    A part has the shape (m, V, N, E), or (1, V, N, E). The first part is always included, the others only if
+    this gives at most ``most`` sums each.
     """
     joint, rest = own[:, None], []
     for part in parts:
@@ -70,14 +70,14 @@ def choices(
 
 @dataclass(frozen=True, eq=False)
 class Forms:
-    """Bounds over all choices of one matrix of every part: of the sums over the neurons, and of each neuron.
+    """Bounds over all choices of one matrix of every part, for the sums over neurons and for each neuron.
 
     Attributes
     ----------
     low, high : ndarray, shape (m,)
-        Of ``Σ_n λ_min`` and ``Σ_n λ_max``.
+        Bounds of ``Σ_n λ_min`` and ``Σ_n λ_max``.
     least, largest : ndarray, shape (m, N)
-        Of λ_min and λ_max.
+        Bounds of λ_min and λ_max.
     """
 
     low: FloatArray
@@ -87,12 +87,12 @@ class Forms:
 
     @property
     def size(self) -> FloatArray:
-        """Bound of the sum of the norms, (m,), which the rounding of the others is in proportion to."""
+        """Bound of the sum of the norms, (m,); the rounding of the other bounds is proportional to it."""
         return np.maximum(-self.least, self.largest).sum(axis=1)
 
 
 def bounds_of(neurons: Neurons, own: FloatArray, parts: Sequence[FloatArray], most: int = JOINT) -> Forms:
-    """Return the bounds of matrices (m, N, E) and one of each part: see :func:`choices`."""
+    """Return the bounds of matrices (m, N, E) plus one of each part; see :func:`choices`."""
     joint, rest = choices(own, parts, most)
     bottom, top = neurons.extremes(joint)
     found = Forms(

@@ -1,34 +1,35 @@
-"""Bounds of slopes in boxes, and the proofs.
+"""Bounds of slopes in boxes, with proofs.
 
-Along a column the matrix of a neuron has the slope S, one of those of the segments that the box covers (see
-:mod:`..certificates.slopes`), and ``∂f/∂u = Σ_n vᵀSv`` (Hellmann–Feynman) with a unit eigenvector v of ``A =
-C + Σ_c D_c`` as in :mod:`.bounds`. A step between two levels adds D to A, and is ``f(z + s) − f(z) = ∫ Σ_n
-v(t)ᵀDv(t) dt`` along ``A + tD``: the mean of such forms, with S = D, over :data:`PIECES` parts of the way.
+Along a column, the matrix of a neuron has the slope S of one of the segments that the box covers (see
+:mod:`..certificates.slopes`), and ``∂f/∂u = Σ_n vᵀSv`` (Hellmann–Feynman) with a unit eigenvector v of
+``A = C + Σ_c D_c`` as in :mod:`.bounds`. A step between two levels adds D to A and changes f by
+``f(z + s) − f(z) = ∫ Σ_n v(t)ᵀDv(t) dt`` along ``A + tD``. This is the mean of such forms, with S = D, over
+:data:`PIECES` parts of the path.
 
 - *An eigenvector makes forms equal*: let μ be λ_k(A). As ``(A − μI)v = 0``, for every matrix X
 
       vᵀSv = vᵀGv,    G = S + X(A − μI) + (A − μI)Xᵀ,
 
-  so that ``vᵀSv >= λ_min(G)``, also where λ_k is multiple; ``−vᵀSv`` has the same bound with −S. X = 0 is
+  so ``vᵀSv >= λ_min(G)``, also if λ_k is multiple; ``−vᵀSv`` has the same bound with −S. X = 0 gives
   Rayleigh's interval.
 - *Choice of X*, in the basis of the eigenvectors u_j of C, with ``l_j = λ_j − λ_k`` and v_0 = u_k: the row k
-  is ``−S_kj l_j / (l_j² + τ_k²)``, which takes from G what couples v_0 to the others. Among the others it is
-  ``½ (tI − S)₊ diag(l_j / (l_j² + τ²))``, ₊ leaving out the negative eigenvalues: that lifts S to ``S + (tI −
-  S)₊ ⪰ tI`` where l_j is large beside τ. The column k is zero.
+  is ``−S_kj l_j / (l_j² + τ_k²)``, which removes the coupling of v_0 to the others from G. Among the others,
+  X is ``½ (tI − S)₊ diag(l_j / (l_j² + τ²))``, where ₊ omits the negative eigenvalues. This lifts S to
+  ``S + (tI − S)₊ ⪰ tI`` where l_j is large compared with τ. The column k is zero.
 - *Linear in the box*: with ``s_c = v_0ᵀD_c v_0``, ``ν = μ − λ_k − Σ s_c`` and L the diagonal matrix of l_j, G
-  is the sum of ``S + XL + LXᵀ``, of ``X(D_c − s_c I) + (D_c − s_c I)Xᵀ`` for every part, and of ``−ν(X +
-  Xᵀ)``. The entry h of a part at (k, k) is its first-order change of the slope. As ``vᵀ(h I)v = h``, these
-  are added over the neurons before the least node is taken. The rest of every part is bounded below by one
-  matrix, in the Loewner order, in which λ_min grows.
-- *Below two matrices*: ``P ∧ Q = (P + Q − |P − Q|) / 2`` is below both, |·| having the absolute values of the
-  eigenvalues. What is below all nodes is below their convex hull. So is ``K (K⁻¹PK⁻¹ ∧ K⁻¹QK⁻¹) K``, here
-  with K one at v_0 and κ elsewhere. The smaller the box beside γ, the larger κ: ``max(κ, γ / 2 Σ_c max ‖D_c −
-  s_c I‖)``. What is lost is then of second order.
+  is the sum of ``S + XL + LXᵀ``, of ``X(D_c − s_c I) + (D_c − s_c I)Xᵀ`` for every part, and of
+  ``−ν(X + Xᵀ)``. The entry h of a part at (k, k) is its first-order change of the slope. As ``vᵀ(h I)v = h``,
+  these are added over the neurons before the least node is taken. The rest of every part is bounded below by
+  one matrix in the Loewner order, in which λ_min is monotone.
+- *Below two matrices*: ``P ∧ Q = (P + Q − |P − Q|) / 2`` is below both, where |·| replaces eigenvalues by
+  their absolute values. A matrix below all nodes is below their convex hull. ``K (K⁻¹PK⁻¹ ∧ K⁻¹QK⁻¹) K`` is
+  also below both; here K is one at v_0 and κ elsewhere. κ grows as the box shrinks relative to γ:
+  ``max(κ, γ / 2 Σ_c max ‖D_c − s_c I‖)``. The loss is then of second order.
 - *Interval of ν* (Courant–Fischer): with B_c below all ``−(D_c − s_c I)`` between the eigenvectors up to v_0,
   ``ν <= −λ_min(−L + ΣB_c)`` there. With those from v_0 on and B_c below all ``D_c − s_c I``, ``ν >= λ_min(L +
   ΣB_c)``.
 
-Every neuron takes the best of :data:`SHAPES`, and the box the better of their sum and of X = 0.
+Every neuron uses the best of :data:`SHAPES`, and the box the better of their sum and of X = 0.
 """
 
 from __future__ import annotations
@@ -48,30 +49,30 @@ from .limits import Box, Part, Region
 from .segments import bounds_of, covered, pair_slopes, slope_matrices
 
 PIECES = 4
-"""Number of parts of the way between two levels; slopes are bounded on each."""
+"""Number of parts of the path between two levels; slopes are bounded on each."""
 
 SHAPES = ((0.6, 4.0, np.inf, 1.0), (1.5, 4.0, np.inf, 1.0), (1.5, 0.5, 0.5, 3.0), (3.0, 0.0, 0.0, 3.0))
-"""t in the spread of S, τ and τ_k in units of γ, and the least κ: first for large boxes, last for small."""
+"""t in units of the spread of S, τ and τ_k in units of γ, and the least κ; from large to small boxes."""
 
 STEEPEST = 1e6
 """Largest κ."""
 
 INSIDE = 1e-9
-"""Fraction of an interval by which points move inward from its ends, where slopes may be those beyond."""
+"""Fraction of an interval by which points move inward; at its ends, slopes may be those beyond."""
 
 
 class Slope(ABC):
-    """What f does along a column, as a function in a region that can be bounded in boxes.
+    """Slope or step of f along a column: a function in a region with bounds in boxes.
 
     Attributes
     ----------
     region : Region
     place : int
-        Of the column among the axes.
+        Index of the column among the axes.
     size : float
-        Bound of the sum of the norms of S, which rounding is in proportion to.
+        Bound of the sum of the norms of S; rounding is proportional to it.
     ends : tuple of float
-        From which coordinate, or level, to which.
+        First and last coordinate, or level.
     """
 
     size: float
@@ -86,11 +87,11 @@ class Slope(ABC):
 
     @abstractmethod
     def values(self, u: FloatArray) -> FloatArray:
-        """Return the values where the free columns have coordinates (m, free): shape (m,)."""
+        """Return the values at coordinates (m, free) of the free columns: shape (m,)."""
 
 
 class Derivative(Slope):
-    """The derivative of f in the coordinate of a free number or elapsed time, between its values."""
+    """The derivative of f in the coordinate of a free number, or in elapsed time, between its values."""
 
     def __init__(self, region: Region, place: int) -> None:
         super().__init__(region, place)
@@ -135,7 +136,7 @@ class Derivative(Slope):
 
 
 class Step(Slope):
-    """How far f goes from one level of a column to another; in the region it stands at the first."""
+    """The change of f from one level of a column to another; in the region the column is at the first."""
 
     def __init__(self, region: Region, place: int, start: int, end: int) -> None:
         super().__init__(region, place)
@@ -160,7 +161,7 @@ class Step(Slope):
             np.mean([getattr(one, name) for one in found], axis=0) for name in Bounds._fields[:3]
         )
         scores = [np.mean(some, axis=0) for some in zip(*(one.scores for one in found), strict=True)]
-        if not self.region.free:  # nothing moves: the step is known
+        if not self.region.free:  # no column moves, so the step is known
             low = high = self.values(np.empty((len(boxes), 0)))
         return Bounds(low, high, loss, scores)
 
@@ -172,7 +173,7 @@ class Step(Slope):
 
 
 class _Frame(NamedTuple):
-    """What slopes are bounded from, in the basis of the eigenvectors of C.
+    """Input of the bounds of slopes, in the basis of the eigenvectors of C.
 
     ``size`` bounds the terms of A, (N,), ``spectrum`` has l, (n, N, d), ``other`` is false at v_0, (N, d),
     ``nodes`` has ``D − sI`` of every part, (n, a, N, d, d), and ``turns`` the interval of ν, (n, 2, N).
@@ -187,7 +188,7 @@ class _Frame(NamedTuple):
 
     @property
     def gap(self) -> FloatArray:
-        """γ, (n, N), not below rounding; one where d = 1."""
+        """γ, (n, N), not below rounding; one if d = 1."""
         gap = np.where(self.other, np.abs(self.spectrum), np.inf).min(axis=2)
         gap = np.maximum(gap, CLEAR * self.size)
         return np.where(np.isfinite(gap) & (gap > 0), gap, 1.0)
@@ -206,7 +207,7 @@ class _Frame(NamedTuple):
 def _bounds(
     region: Region, centre: FloatArray, parts: Sequence[Part], slopes: Sequence[Part], size: FloatArray
 ) -> Bounds:
-    """Return the bounds in boxes with C and its parts, S a sum of one node of every slope."""
+    """Return the bounds in boxes with C and its parts; S is a sum of one node of every slope."""
     neurons, free = region.neurons, len(region.free)
     spectrum, vectors, value = spectra(neurons, centre)
     frame = _frame(
@@ -312,7 +313,7 @@ def _damped(ell: FloatArray, damp: FloatArray, other: npt.NDArray[np.bool_]) -> 
 def _losses(
     frame: _Frame, form: FloatArray, parts: Sequence[Part], free: int
 ) -> tuple[FloatArray, list[FloatArray]]:
-    """Return what is lost by column, (n, free), and the first-order change of the slope at nodes, (n, a)."""
+    """Return the looseness by column, (n, free), and the first-order change of the slope at nodes, (n, a)."""
     far = [_far(own) for own in frame.nodes]
     weight = np.linalg.norm(form, axis=(-2, -1)) / (frame.gap + frame.far)
     loss = sum(

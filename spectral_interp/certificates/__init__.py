@@ -1,4 +1,4 @@
-"""What is proven about a model."""
+"""Proven statements about a model."""
 
 from ..boxes import Range
 from .bounds import Certificate

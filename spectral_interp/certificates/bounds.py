@@ -1,7 +1,7 @@
 """Certificates: statements about f that hold for every input, within a stated radius, or in a region.
 
-Those for every input and within a radius are in :mod:`.everywhere`. Those in a region are searched by branch
-and bound in :mod:`..boxes`, with the proofs at the top of its modules.
+Those for every input and within a radius are in :mod:`.everywhere`. Those in a region are found by branch and
+bound in :mod:`..boxes`; the proofs are at the top of its modules.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .spread import Spread, spread_of
 
 @dataclass(frozen=True, eq=False)
 class Certificate(Everywhere):
-    """What is proven about a model, one neuron or a sum of them. Build it with :func:`certify`.
+    """Proven statements about a model of one neuron or a sum of neurons. Build it with :func:`certify`.
 
-    Features are in standard deviations of their column (the columns of a Pencil are as they are); of a number
-    with knots they are its hat functions. Statements about all columns together are in inputs, which are the
-    features where no column has knots: see :meth:`ModelView.inputs`.
+    Features are in standard deviations of their column (those of a Pencil are not scaled); the features of a
+    number with knots are its hat functions. Statements about all columns together are in inputs, which equal
+    the features if no column has knots: see :meth:`ModelView.inputs`.
 
     Attributes
     ----------
@@ -39,15 +39,15 @@ class Certificate(Everywhere):
     bend : float
         Every gradient in the inputs lies in one ball of this radius. Zero for a linear model.
     curvature : {"convex", "concave"} or None
-        Of f as a function of the inputs; a linear model (d = 1) is called convex. A logarithm is such an
-        input, the number in it is not. None for a sum unless all its neurons are convex, or all concave, and
-        where numbers have knots.
+        Curvature of f as a function of the inputs; a linear model (d = 1) is called convex. For a column on a
+        logarithmic scale, the logarithm is the input. None for a sum unless all its neurons are convex, or
+        all are concave; None if numbers have knots.
     rows : Rows
-        Those given, or none.
+        The given rows; may be empty.
     margins : Margins or None
-        Of the rows, None if :func:`certify` was given none.
+        Margins of the rows; None if :func:`certify` was called without rows.
     model : object
-        The model that reads further rows.
+        The model; reads further rows.
 
     Examples
     --------
@@ -64,21 +64,22 @@ class Certificate(Everywhere):
     def range(
         self, limits: Any, row: Any = None, *, rtol: float = 0.05, max_evaluations: int = 2000
     ) -> Range:
-        """Return between what predictions are while columns move within limits: proven, and attained.
+        """Return the range of predictions while columns move within limits: proven, and attained.
 
         Parameters
         ----------
         limits : dict
-            For a column of numbers or dates ``(low, high)`` in its own unit, with None beside them where it
-            may also be missing; for a column of levels a list of them. A single value stands for itself, and
-            a date without a time for its first moment.
+            For a column of numbers or dates, ``(low, high)`` in its own unit, followed by None if it may also
+            be missing; for a column of levels, a list of levels. A single value fixes the column; a date
+            without a time means its first moment.
         row : DataFrame or array_like, shape (1, columns), or Rows, optional
-            The values of the other columns. Without a row they are anywhere in the range of the training
-            table, at any level, and missing where training had gaps.
+            The values of the other columns. Without a row they may take any value in the range of the
+            training table and any level, and may be missing if training had gaps.
         rtol : float, > 0
-            How much wider than the attained range the proven one may be, as a share of it.
+            Permitted excess of the proven range over the attained range, as a share of the latter.
         max_evaluations : int
-            Maximum number of boxes to bound, up to a few dozen more. The result is proven for any.
+            Maximum number of boxes to bound; may be exceeded by a few dozen. The result is proven for any
+            number.
 
         Returns
         -------
@@ -88,8 +89,9 @@ class Certificate(Everywhere):
         Raises
         ------
         ValueError
-            If there is no such column or level, limits are empty, reversed or not finite, a column without
-            gaps is to be missing, ``row`` is not one row, or a range in training is needed and not known.
+            If there is no such column or level; if limits are empty, reversed, not finite, or include None
+            for a column without gaps; if ``row`` is not one row; if the range in training is needed but
+            unknown.
 
         Examples
         --------
@@ -110,27 +112,27 @@ class Certificate(Everywhere):
         rtol: float = 0.05,
         max_evaluations: int = 500,
     ) -> Slopes:
-        """Return between what slopes along a column are in a region: proven, and attained.
+        """Return the range of slopes along a column in a region: proven, and attained.
 
-        Of a column of numbers it is the derivative on all segments that the region covers, per standard
-        deviation of the column (of its logarithm where that is what enters) and, in ``*_per_unit``, per unit.
-        It also bounds the slope between any two inputs of the region that differ in this column alone. Of a
-        column of levels it is how far predictions go from one level to another.
+        For a column of numbers, a slope is the derivative on any segment that the region covers, per standard
+        deviation of the column (of its logarithm if the model uses that) and, in ``*_per_unit``, per unit.
+        The range also bounds the slope between any two inputs of the region that differ in this column alone.
+        For a column of levels, a slope is the change of the prediction from one level to another.
 
         Parameters
         ----------
         name : str
             A column of numbers or levels, or of dates that enter by elapsed time alone.
         within : dict, optional
-            Limits as in :meth:`range`. Those of ``name`` hold no gap, as slopes are between values; of a
-            column of levels they are the two levels, from and to, and may be left out if it has two.
+            Limits as in :meth:`range`. Those of ``name`` include no gap, as slopes are between values. For a
+            column of levels they are the two levels, from and to; they may be omitted if it has only two.
         row : DataFrame or array_like, shape (1, columns), or Rows, optional
             The values of the columns without limits, as in :meth:`range`.
         rtol : float, > 0
-            How much wider than the attained interval the proven one may be, as a share of it.
+            Permitted excess of the proven interval over the attained interval, as a share of the latter.
         max_evaluations : int
-            Maximum number of boxes to bound, up to a few dozen more, and again to prove a direction alone.
-            The result is proven for any.
+            Maximum number of boxes to bound; may be exceeded by a few dozen. A proof of the direction alone
+            has the same budget again. The result is proven for any number.
 
         Returns
         -------
@@ -140,8 +142,8 @@ class Certificate(Everywhere):
         Raises
         ------
         ValueError
-            As :meth:`range`, or if the column has months, weekdays or hours, limits of it hold a gap, the row
-            has no value of it, or two levels are not given.
+            As for :meth:`range`; also if the column has months, weekdays or hours, its limits include a gap,
+            the row has no value in it, or two levels are required but not given.
 
         Examples
         --------
@@ -161,10 +163,11 @@ class Certificate(Everywhere):
     ) -> Direction:
         """Return the interval of a column, around the data, in which a direction of predictions is proven.
 
-        What is proven: between any two inputs that differ in this column alone, both within the interval,
-        and whose other columns are within their limits, f never falls (sign 1), or never rises (sign −1). The
-        interval grows from the median of the background both ways, in sixteenths of the column's limits and
-        from knot to knot. A part that is not proven ends it, so that the direction may hold further.
+        For any two inputs that differ in this column alone, both within the interval, with the other columns
+        within their limits, it is proven that f never falls (sign 1), or never rises (sign −1), as the column
+        rises. The interval grows from the median of the background in both directions, in sixteenths of the
+        column's limits and from knot to knot. It ends at the first part without a proof, so the direction may
+        hold beyond it.
 
         Parameters
         ----------
@@ -172,12 +175,12 @@ class Certificate(Everywhere):
             A column of numbers.
         sign : {1, -1}
         within : dict, optional
-            Limits of the other columns, as in :meth:`range`, and of the column itself where not all of its
-            range in training is to be searched.
+            Limits of the other columns, as in :meth:`range`. Limits of the column itself restrict the search;
+            without them it covers the range in training.
         row : DataFrame or array_like, shape (1, columns), or Rows, optional
             The values of the columns without limits, as in :meth:`range`.
         max_evaluations : int
-            Maximum number of boxes to bound for every part.
+            Maximum number of boxes to bound for each part.
 
         Returns
         -------
@@ -186,7 +189,7 @@ class Certificate(Everywhere):
         Raises
         ------
         ValueError
-            As :meth:`slopes`, or if the column has no numbers or ``sign`` is another.
+            As for :meth:`slopes`; also if the column has no numbers or ``sign`` is not 1 or -1.
 
         Examples
         --------
@@ -202,25 +205,26 @@ class Certificate(Everywhere):
         )
 
     def usual(self, share: float = 0.98) -> dict[str, Any]:
-        """Return limits in which the data are, column by column: the central share of the background.
+        """Return limits that contain most of the data, by column: the central share of the background.
 
-        They are a natural ``within`` for the other methods. Together columns are seldom within all of them.
+        They are a natural ``within`` for the other methods. Often, few rows are within the limits of all
+        columns.
 
         Parameters
         ----------
         share : float, in (0, 1]
-            Of the background rows that have a value of the column.
+            Share of the background rows that have a value in the column.
 
         Returns
         -------
         dict
-            ``(low, high)`` of numbers, in their own unit, with None where the background has gaps; the levels
-            in the background; dates are left out.
+            ``(low, high)`` for numbers, in their own unit, with None if the background has gaps; for levels,
+            those in the background. Dates are left out.
 
         Raises
         ------
         ValueError
-            If ``share`` is none.
+            If ``share`` is not in (0, 1].
 
         Examples
         --------
@@ -239,32 +243,33 @@ class Certificate(Everywhere):
         rtol: float = 0.05,
         max_evaluations: int = 500,
     ) -> Robustness:
-        """Return how many times their tolerances columns may move before a decision can change.
+        """Return the multiple of their tolerances by which columns may move before a decision can change.
 
         Parameters
         ----------
         row : DataFrame or array_like, shape (1, columns), or Rows
         tolerances : dict
-            For every column that moves a share of the row's value, 0.1 for ±10 %, or ``(below, above)`` in
-            the column's own unit. Columns of numbers; all others stay as they are.
+            For every column that moves: a share of the row's value, such as 0.1 for ±10 %, or
+            ``(below, above)`` in the column's own unit. Only columns of numbers may move; all other columns
+            stay fixed.
         band : float, optional, > 0
-            How far the prediction may move; without it the class is to stay the same.
+            Permitted change of the prediction. By default, the class must stay the same.
         rtol : float, > 0
-            How much larger than the proven factor one may be that is not proven, as a share of it.
+            Permitted excess of the smallest unproven factor over the proven factor, as a share of the latter.
         max_evaluations : int
-            Maximum number of boxes to bound for every factor that is tried.
+            Maximum number of boxes to bound for each factor tried.
 
         Returns
         -------
         Robustness
-            Up to ``proven`` times the tolerances nothing changes the decision; at ``attained`` times, or
-            never, a row was found that does.
+            Up to ``proven`` times the tolerances, no change alters the decision. ``attained`` is the smallest
+            factor at which a row that alters it was found.
 
         Raises
         ------
         ValueError
-            If ``row`` is not one row or has a gap where a tolerance is, a tolerance lets nothing move, or the
-            model has no class to stay and there is no ``band``.
+            If ``row`` is not one row or has a gap in a column with a tolerance, a tolerance allows no change,
+            or the model has no classes and there is no ``band``.
 
         Examples
         --------
@@ -279,26 +284,27 @@ class Certificate(Everywhere):
         )
 
     def spread(self, name: str, *, rtol: float = 0.05, max_evaluations: int = 500) -> Spread:
-        """Return how far predictions move as one column alone changes: everywhere, and at the rows.
+        """Return the largest change of predictions as one column alone changes: anywhere, and at the rows.
 
-        It changes among all its levels, or within its range in training; a gap of a number is no change.
+        The column changes among all its levels, or within its range in training; gaps of numbers are
+        excluded.
 
         Parameters
         ----------
         name : str
             A column of levels or numbers.
         rtol, max_evaluations
-            For the rows, of a column of numbers, as in :meth:`range`.
+            As in :meth:`range`, for the values at the rows of a column of numbers.
 
         Returns
         -------
         Spread
-            Its text is a sentence, such as for a report on fairness.
+            ``str`` of it is a sentence, for instance for a report on fairness.
 
         Raises
         ------
         ValueError
-            If there is no such column, it has dates, or its range in training is not known.
+            If there is no such column, it has dates, or its range in training is unknown.
         """
         return spread_of(self.view, self.rows, name, rtol=rtol, max_evaluations=max_evaluations)
 

@@ -1,4 +1,4 @@
-"""Prove what can be proven about a model, from its matrices."""
+"""Certificates of a model: statements that are proven from its matrices."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from .signs import proven_directions
 
 
 def certify(model: Any, X: Any = None, *, output: Any = None, against: Any = None) -> Certificate:
-    """Prove what can be proven about ``model``, from its matrices.
+    """Return certificates of ``model``: statements that are proven from its matrices.
 
     Parameters
     ----------
     model : fitted SpectralRegressor or SpectralClassifier, Pencil or DensePencil
     X : DataFrame or array_like, shape (n, columns), optional
-        Rows for what depends on the row: gaps, radii, and observed derivatives in
-        :meth:`Certificate.columns`.
+        Rows for gaps, radii, and the observed derivatives in :meth:`Certificate.columns`.
     output, against : label, optional
         The class to explain, and the class that its log-odds are measured against, as in :func:`explain`. A
         model of more than two classes needs ``output``.
@@ -34,7 +33,7 @@ def certify(model: Any, X: Any = None, *, output: Any = None, against: Any = Non
     Returns
     -------
     Certificate
-        The theorems stand at the top of the modules of this package, each with its proof.
+        The theorems and their proofs are at the top of the modules of this package.
 
     Raises
     ------
@@ -70,7 +69,7 @@ def certify(model: Any, X: Any = None, *, output: Any = None, against: Any = Non
 
 
 def certify_rows(certificate: Certificate, rows: Rows) -> Certificate:
-    """Return the certificate of the same model at other rows: what holds everywhere is not proven again."""
+    """Return the certificate of the same model at other rows; global statements are not proven again."""
     found = replace(certificate, rows=rows, margins=_margins(rows))
     vars(found)["_balls"] = certificate._balls
     return found

@@ -1,25 +1,27 @@
-"""How far a change of one column moves f, whatever the others are, and the proofs.
+"""Bounds of the change of f, and of contributions, as one column changes, with proofs.
 
 If column c goes from r to x, the matrix of every neuron changes by ``M(x) − M(r)`` for the column's own
-features, and by ``P(x, e) − P(r, e)`` for every pair, e the value of the pair's other column.
+features, and by ``P(x, e) − P(r, e)`` for every pair, where e is the value of the pair's other column.
 
-- *Change*: f moves by between ``Σ_n λ_min`` and ``Σ_n λ_max`` of that (Weyl), at the worst e. With knots g,
-  a pair's hats at ``a_x + s`` and ``a_r + s`` differ as a piecewise linear function of the shift s that e
-  makes, with its breaks where one of the two is at a knot; beyond the outermost both are on the same end
-  segment, and the difference stays as it is. ``Σ_n λ_min`` is concave and ``Σ_n λ_max`` convex in the
-  matrices, so the worst s is a break. Where there are more than :data:`JOINT` choices of
-  breaks of several pairs, pairs are added by their own extremes (Weyl).
-- *Step of one* from u to u + 1: the matrix of the column's own features changes as a piecewise linear
-  function of u, with its breaks where u or u + 1 is at a knot, and stays as it is beyond the outermost. So
-  the worst u is a break too; what pairs add depends on u + s alone, at its own worst shift.
+- *Change*: the change of f lies between ``Σ_n λ_min`` and ``Σ_n λ_max`` of this change at the worst e (Weyl).
+  With knots g, the difference of a pair's hats at ``a_x + s`` and ``a_r + s`` is a piecewise linear function
+  of the shift s that e causes. Its breaks are where one of the two arguments is at a knot; beyond the
+  outermost breaks, both are on the same end segment and the difference is constant. ``Σ_n λ_min`` is concave
+  and ``Σ_n λ_max`` convex in the matrices, so the worst s is a break. If several pairs have more than
+  :data:`JOINT` choices of breaks, their separate extremes are added (Weyl).
+- *Step of one* from u to u + 1: the change of the matrix of the column's own features is a piecewise linear
+  function of u. Its breaks are where u or u + 1 is at a knot, and it is constant beyond the outermost breaks.
+  So the worst u is a break too. The term of a pair depends on u + s alone, and is taken at its own worst
+  shift.
 - *Contribution*: let Δ_b be the change matrix of the column from the background row b to the row (see
-  :mod:`spectral_interp.attribution.changes`): its own features', and half of ``P(x, r_e) − P(r_c, r_e)`` and
-  of ``P(x, x_e) − P(r_c, x_e)``. A path contribution is a mean over b of means of ``Σ_n vᵀΔ_b v`` along the
-  path, so it lies between the means of ``Σ_n λ_min(Δ_b)`` and ``Σ_n λ_max(Δ_b)`` (Rayleigh). A local
-  contribution is ``Σ_n vᵀΔv`` with the mean Δ of all Δ_b. The row's x_e is not known: its half is taken at
-  the worst shift, as above. A Shapley value is a mean over b of means of differences of f as the column
-  changes, the other columns either the row's or the background's: of every such change the bounds hold.
-- *Between nodes*: at many values of a number the bounds are computed at :data:`NODES` of them. From the
+  :mod:`spectral_interp.attribution.changes`): the change from its own features, and half of
+  ``P(x, r_e) − P(r_c, r_e)`` and of ``P(x, x_e) − P(r_c, x_e)``. A path contribution is a mean over b of
+  means of ``Σ_n vᵀΔ_b v`` along the path, so it lies between the means of ``Σ_n λ_min(Δ_b)`` and
+  ``Σ_n λ_max(Δ_b)`` (Rayleigh). A local contribution is ``Σ_n vᵀΔv`` with the mean Δ of all Δ_b. The row's
+  x_e is unknown, so its half is taken at the worst shift, as above. A Shapley value is a mean over b of means
+  of changes of f as the column changes, with each of the other columns from the row or the background. The
+  bounds hold for each of these changes.
+- *Between nodes*: for many values of a number, the bounds are computed at :data:`NODES` of them. From the
   nearest node on either side, at a distance h, the contribution moves by at least h times the least slope of
   the column and by at most h times the largest; half a pair's slope at each of two places is a mean of such
   slopes. The tighter of the two sides counts.
@@ -38,30 +40,30 @@ from ..view.hats import hats, mean_hats
 from .slopes import Response
 
 JOINT = 16
-"""Choices of breaks of several pairs that are tried together."""
+"""Maximum number of choices of breaks of several pairs tried together."""
 
 NODES = 65
-"""Values of a number with knots or in a pair at which bounds are computed; others follow from slopes."""
+"""Number of values of a column with knots or pairs at which bounds are computed; slopes give the rest."""
 
 ENTRIES = 2**22
-"""Entries of matrices that are held at a time."""
+"""Maximum number of matrix entries held at a time."""
 
 HALVED = {"local": True, "path": True, "shapley": False}
-"""Methods whose contributions are bounded here, and whether they share every pair half and half."""
+"""Methods whose contributions are bounded here; whether they split every pair in halves."""
 
 
 class Move:
-    """Changes of a column from reference rows to values, and how far each moves f.
+    """Changes of a column from reference rows to values, and bounds of their effects on f.
 
     Parameters
     ----------
     view : ModelView
     column : str
     background : ndarray, shape (b, p)
-        Reference rows. The mean of the change matrices over all of them is what is bounded.
+        Reference rows. The bounds are those of the mean of the change matrices over all of them.
     halved : bool
-        Whether half of what a pair does is at the other column of the reference, and half at any; otherwise
-        all of it is at any.
+        Whether half of a pair's change is taken at the reference's value of the other column, and half at any
+        value; otherwise all of it is taken at any value.
     """
 
     def __init__(self, view: ModelView, column: str, background: FloatArray, *, halved: bool) -> None:
@@ -107,7 +109,7 @@ class Move:
         return low, high
 
     def _at_reference(self, at: int, rate: float, u: FloatArray) -> FloatArray:
-        """Return the mean change of a pair's features, (m, K), its other column at the reference."""
+        """Return the mean change of a pair's features, (m, K), with its other column at the reference."""
         pair, view = self.view.pairs[at], self.view
         there = pair.coordinates(*(view.positions(self.background, place) for place in pair.columns))
         r = self.axis.positions(self.background[:, self.own])
@@ -131,10 +133,10 @@ def _worst(x: FloatArray, r: FloatArray, knots: tuple[float, ...]) -> FloatArray
 def contribution_range(
     view: ModelView, column: str, there: FloatArray, method: str, nodes: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """Return between what the contribution of a column must lie at features (m, f): arrays of shape (m,).
+    """Return bounds of the contribution of a column at features (m, f): arrays of shape (m,).
 
-    Nodes are coordinates, ascending; spread over those of the features if not given. ValueError for a method
-    whose contributions nothing is proven of.
+    Nodes are ascending coordinates; by default they are spread over those of the features. Raises ValueError
+    for a method without proven bounds.
     """
     if method not in HALVED:
         raise ValueError(f"expected method to be one of {', '.join(HALVED)}; got {method!r}")
@@ -170,7 +172,7 @@ def _exact(view: ModelView, column: str, there: FloatArray, method: str) -> tupl
 def ranges_from(
     view: ModelView, column: str, start: FloatArray, there: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return between what f changes from features (f,) of a column to others (m, f): (m,) each."""
+    """Return bounds of the change of f from features (f,) of a column to others (m, f): (m,) each."""
     row = np.zeros((1, len(view.features)))
     row[:, view.own(column)] = start
     return Move(view, column, row, halved=False).ranges(there)
@@ -179,14 +181,14 @@ def ranges_from(
 def change_range(
     view: ModelView, column: str, start: FloatArray, end: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return between what f changes from features (m, f) of a column to others (m, f): (m,) each."""
+    """Return bounds of the change of f from features (m, f) of a column to others (m, f): (m,) each."""
     ends = [ranges_from(view, column, one, other[None]) for one, other in zip(start, end, strict=True)]
     low, high = np.array(ends).reshape(-1, 2).T
     return low, high
 
 
 def step_range(view: ModelView, column: str) -> tuple[float, float]:
-    """Return between what f changes as the number of a column rises by 1, from any value."""
+    """Return bounds of the change of f as the number of a column rises by 1, from any value."""
     axis = view.axis(column)
     inner = np.array(axis.knots[1:-1])
     start = np.concatenate([inner, inner - 1]) if len(inner) else np.zeros(1)

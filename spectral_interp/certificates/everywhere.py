@@ -1,9 +1,9 @@
 """Certificates: statements about f that hold for every input or within a stated radius.
 
-All follow from the matrices ``A(z) = A_0 + Σ z_i A_i`` of the neurons, whose eigenvalues add up to f. The
-theorems stand, each with its proof, where they are computed: :mod:`.slopes` bounds what one column does,
-:mod:`.contributions` what a change of it contributes, :mod:`.radii` what all do together, :mod:`..boxes` what
-f is in a region. Besides:
+All follow from the matrices ``A(z) = A_0 + Σ z_i A_i`` of the neurons, whose eigenvalues add up to f. Each
+theorem, with its proof, is in the module that computes it: :mod:`.slopes` bounds slopes along one column,
+:mod:`.contributions` changes and contributions of one column, :mod:`.radii` changes of all columns together,
+and :mod:`..boxes` f in a region. In addition:
 
 - *Interval of a derivative* (Rayleigh): a quadratic form of a unit vector lies between the extreme
   eigenvalues, so ``Σ_n λ_min(A_i) <= ∂f/∂z_i <= Σ_n λ_max(A_i)`` at every z.
@@ -45,12 +45,12 @@ from .sentences import (
 from .slopes import Response, observed_in_segments, order_of_levels
 
 SHOWN_NORMS = 3
-"""Columns whose largest effect is put into a sentence."""
+"""Number of columns whose largest effect is stated in a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """What certificates need of rows: predictions (n,), gradients (n, p), gaps of the neurons (n, N)."""
+    """Results at rows: predictions (n,), gradients (n, p), gaps of the neurons (n, N)."""
 
     prediction: FloatArray
     gradient: FloatArray
@@ -66,7 +66,7 @@ class Margins:
 
 @dataclass(frozen=True, eq=False)
 class Everywhere:
-    """What holds for every input, or within a radius of the rows: see :class:`.bounds.Certificate`."""
+    """Statements for every input, or within a radius of the rows; see :class:`.bounds.Certificate`."""
 
     feature_norm: FloatArray
     gradient_low: FloatArray
@@ -88,16 +88,16 @@ class Everywhere:
     def gap(self) -> FloatArray:
         """Distance from λ_k to its nearest neighbour, shape (n,), in the predictions' unit; inf if d = 1.
 
-        Of a sum it is the smallest gap of all its neurons.
+        For a sum, it is the smallest gap of all its neurons.
         """
         return self._rows("gap").gap
 
     def linear_radius(self, eps: float) -> FloatArray:
-        """Return the ℓ2 radius, in inputs, within which each row's tangent plane holds to ``eps``.
+        """Return the ℓ2 radius, in inputs, within which each row's tangent plane has an error up to ``eps``.
 
         The remainder is at most F(‖s‖) (see :mod:`.radii`), so the radius is ``F⁻¹(eps)``. For a single
-        neuron and columns without knots it is ``√(eps γ) / ρ`` up to eps = γ and ``(eps + γ) / (2ρ)`` beyond,
-        or for a diagonal pencil. Inputs are the features where no column has knots.
+        neuron and columns without knots it is ``√(eps γ) / ρ`` up to eps = γ, and ``(eps + γ) / (2ρ)`` beyond
+        and for diagonal pencils. Inputs are the features if no column has knots.
 
         Parameters
         ----------
@@ -132,16 +132,15 @@ class Everywhere:
     def flip_radius(self) -> FloatArray:
         """ℓ2 radius, in inputs, within which no row's class can change, shape (n,); classifiers only.
 
-        Of log-odds between two of more classes, the radius within which the likelier of the two stays so; a
-        third one may be likelier than both.
-
-        The larger of two: ``|f| / L`` (Lipschitz), and the root r of ``|f| = ‖g‖ r + F(r)``, as far as slope
-        and remainder of the tangent plane can carry f at most.
+        For log-odds between two of several classes, it is the radius within which the likelier of the two
+        stays the likelier; a third class may be likelier than both. It is the larger of ``|f| / L``
+        (Lipschitz) and the root r of ``|f| = ‖g‖ r + F(r)``, as slope and remainder of the tangent plane
+        change f by at most ``‖g‖ r + F(r)``.
 
         Raises
         ------
         ValueError
-            If the model is no classifier, or the certificate has no rows.
+            If the model is not a classifier, or the certificate has no rows.
         """
         if not self.view.output.decides:
             advice = (
@@ -170,21 +169,21 @@ class Everywhere:
     def columns(self) -> pd.DataFrame:
         """Return one line per column of the table, in the order of the model.
 
-        ``low`` to ``high`` holds every derivative, per ``step``: a standard deviation of a numeric column (of
-        its logarithm where that is what enters), or the change between the two levels that can differ most.
-        Of dates whose month, weekday or hour enter it is a change of one of these or of elapsed time, each
-        alone, whichever can differ most. ``norm`` is the most that a step moves f: the largest size of a
-        derivative, or less where a number is piecewise linear and a step crosses segments (they are in
-        :meth:`segments`). ``*_per_unit`` are the derivatives per ``own_step``, a unit of the column, and are
-        missing for levels and for such dates. ``observed_*`` are the smallest, median and largest derivative
-        at the rows, if there are any.
+        The interval from ``low`` to ``high`` contains every derivative, per ``step``. A step is a standard
+        deviation of a numeric column (of its logarithm if the model uses that), or the change between the two
+        levels that can differ most. For dates with a month, weekday or hour, it is the change of one of these
+        or of elapsed time, alone, that can move f most. ``norm`` is the largest change of f by a step: the
+        largest absolute derivative, or less if a number is piecewise linear and a step crosses segments (see
+        :meth:`segments`). ``*_per_unit`` are the derivatives per ``own_step``, a unit of the column; they are
+        missing for levels and for dates with these parts. ``observed_*`` are the smallest, median and largest
+        derivative at the rows, if there are any.
 
-        All these are of a column's values. What a gap does is in ``gap_*``, for columns that had gaps in
-        training: a missing value counts as the median, and ``gap_low`` to ``gap_high`` holds how far f moves
-        if the median is replaced with a missing value (``gap_step``), ``gap_norm`` its largest size. From
-        any other value it is this and the step to the median. ``order`` has levels along which f never falls.
+        These entries describe a column's values. ``gap_*`` describe its gaps, if it had gaps in training:
+        ``gap_low`` and ``gap_high`` bound the change of f if the median is replaced with a missing value
+        (``gap_step``), and ``gap_norm`` is the largest size of this change. From any other value, the step to
+        the median is added. ``order`` lists levels along which f never falls.
         """
-        import pandas as pd  # only here do arrays become a table
+        import pandas as pd  # pandas is needed only for tables
 
         return pd.DataFrame(self._lines)
 
@@ -193,14 +192,14 @@ class Everywhere:
         return self._line(self.view.axis(name))
 
     def segments(self, name: str) -> pd.DataFrame:
-        """Return one line per segment of a column of numbers: how steep f can be there.
+        """Return one line per segment of a column of numbers, with bounds of the slope of f.
 
-        ``low`` to ``high`` holds ∂f/∂u at every input whose value of the column is in the segment, per
-        ``step``: a standard deviation of the column (of its logarithm where that is what enters).
-        ``*_per_unit`` repeat them per ``own_step``. What pairs of the column add is in them. ``monotone`` is
-        1 if f never falls in the segment, -1 if it never rises, 0 if neither is proven or nothing changes.
-        ``observed_*`` are the smallest, median and largest slope at the ``rows`` that lie in the segment, if
-        the certificate has rows; those without a value lie in none.
+        The interval from ``low`` to ``high`` contains ∂f/∂u at every input whose value of the column is in
+        the segment, per ``step``: a standard deviation of the column (of its logarithm if the model uses
+        that). ``*_per_unit`` are the same bounds per ``own_step``. They include the effects of the column's
+        pairs. ``monotone`` is 1 if f never falls in the segment, -1 if it never rises, 0 if neither is proven
+        or nothing changes. ``observed_*`` are the smallest, median and largest slope at the ``rows`` in the
+        segment, if the certificate has rows; rows without a value are in no segment.
 
         Parameters
         ----------
@@ -210,7 +209,7 @@ class Everywhere:
         Returns
         -------
         DataFrame
-            ``from`` and ``to`` are in the column's unit; the first and the last segment go on for ever. A
+            ``from`` and ``to`` are in the column's unit; the first and the last segment are unbounded. A
             number without knots has one segment.
 
         Raises
@@ -225,7 +224,7 @@ class Everywhere:
         >>> cert.segments("z0")[["from", "to", "low", "high", "monotone"]].to_numpy().round(9).tolist()
         [[-inf, inf, 1.0, 2.0, 1.0]]
         """
-        import pandas as pd  # only here do arrays become a table
+        import pandas as pd  # pandas is needed only for tables
 
         axis = self.view.axis(name)
         if not axis.sloped:
@@ -264,7 +263,7 @@ class Everywhere:
         return int(self.view.input_firsts[self.view.columns.index(axis.name)])
 
     def _line(self, axis: Axis) -> dict[str, Any]:
-        """Return what is certified of one column: of levels, the change that can raise predictions most."""
+        """Return the line of one column; for levels, of the change that can raise predictions most."""
         response, directions = Response(self.view, axis), axis.plain.directions()
         bounds = response.bounds
         if directions.own_label:
@@ -274,7 +273,7 @@ class Everywhere:
             worst = int(bounds.high.argmax())
             bottom, top = float(bounds.low[worst]), float(bounds.high[worst])
             monotone = response.monotone(worst)
-        steepest = max(top, -bottom)  # in this order, so that zero is not −0
+        steepest = max(top, -bottom)  # this order avoids −0
         line = {
             "column": axis.name,
             "kind": axis.kind,
@@ -299,14 +298,14 @@ class Everywhere:
         }
 
     def _most(self, axis: Axis, steepest: float) -> float:
-        """Return the most that a step moves f: less than the steepest slope if a step crosses segments."""
+        """Return the largest change of f by a step; below the steepest slope if a step crosses segments."""
         if not axis.knots:
             return steepest
         low, high = step_range(self.view, axis.name)
         return min(max(high, -low) or steepest, steepest)
 
     def _gap(self, axis: Axis) -> dict[str, Any]:
-        """Return what is certified of a missing value; nothing for columns without gaps."""
+        """Return the certified effect of a missing value; empty for columns without gaps."""
         gap = axis.gap()
         if gap is None:
             return {}
@@ -317,9 +316,9 @@ class Everywhere:
     def contribution_range(
         self, column: str, values: Any, *, method: str = "local", nodes: Any = None
     ) -> tuple[FloatArray, FloatArray]:
-        """Return between what the contribution of a column must lie, whatever the other columns are.
+        """Return bounds of the contribution of a column, for any values of the other columns.
 
-        Against the model's own background. A gap is NaN, or the level "missing".
+        Contributions are against the model's own background. A gap is NaN, or the level "missing".
 
         Parameters
         ----------
@@ -329,13 +328,13 @@ class Everywhere:
         method : str
             "local", "path" or "shapley".
         nodes : array_like, optional
-            Numbers at which bounds are as tight as they can be, of a column with knots or in a pair at many
-            values; spread over the values if not given.
+            Numbers at which bounds are tightest, for a column with knots or pairs and many values; by
+            default, they are spread over the values.
 
         Returns
         -------
         low, high : ndarray, shape (m,)
-            In the prediction's unit. Path contributions may be outside by their tolerance.
+            In the prediction's unit. Path contributions may be outside the bounds by their tolerance.
 
         Raises
         ------
@@ -355,7 +354,9 @@ class Everywhere:
         return contribution_range(self.view, column, axis.encode(axis.checked(values)), method, nodes)
 
     def change_range(self, column: str, start: Any, end: Any) -> tuple[FloatArray, FloatArray]:
-        """Return between what predictions change as a column goes from start to end, whatever the others are.
+        """Return bounds of the change of predictions as a column goes from start to end.
+
+        They hold for any values of the other columns.
 
         Parameters
         ----------
@@ -371,7 +372,7 @@ class Everywhere:
         Raises
         ------
         ValueError
-            If there is no such column or level, or start and end are not of one length.
+            If there is no such column or level, or start and end differ in length.
 
         Examples
         --------
@@ -387,7 +388,7 @@ class Everywhere:
         return change_range(self.view, column, *ends)
 
     def sentences(self) -> list[str]:
-        """Return in words what is certified, the strongest columns first."""
+        """Return the certificates as sentences, the strongest columns first."""
         lines = self._strongest
         said = [monotone_sentence(line) for line in lines]
         said += [sentence(line) for line in lines[:SHOWN_NORMS] for sentence in (norm_sentence, gap_sentence)]
@@ -402,7 +403,7 @@ class Everywhere:
 
     @property
     def _strongest(self) -> list[dict[str, Any]]:
-        """The same lines, those of the columns that can move f most first."""
+        """The same lines, in descending order of the largest effect on f."""
         return sorted(self._lines, key=lambda line: -max(line["norm"], line.get("gap_norm", 0.0)))
 
     def _repr_html_(self) -> str:
@@ -414,8 +415,8 @@ class Everywhere:
             )
             for line in self._strongest
         ]
-        headers = ["column", "step", "at least", "at most", "proven of predictions"]
-        of_steps = f"What a step of each column does to predictions ({self.view.output.unit}):"
+        headers = ["column", "step", "at least", "at most", "proven direction of predictions"]
+        of_steps = f"Change of predictions by a step of each column ({self.view.output.unit}):"
         return block(
             sentences(*self.sentences()),
             sentences(of_steps),

@@ -1,28 +1,31 @@
-"""Constants and radii of changes in which all inputs move together, and their proofs.
+"""Constants and radii for changes in which all inputs move together, with proofs.
 
-Distances are in inputs, see :meth:`ModelView.inputs`; where no column has knots they are the features. Let
+Distances are in inputs, which equal the features if no column has knots (see :meth:`ModelView.inputs`). Let
 B_i be the slope of a neuron's matrix in input i, v the unit eigenvector of its eigenvalue λ, γ its gap.
 
 - *Ball of gradients*: let ``C_i = B_i - c_i I``. By Cauchy–Schwarz ``‖g - c‖² = Σ (vᵀC_i v)² <= Σ ‖C_i v‖² =
-  vᵀ(Σ C_i²)v <= ‖Σ C_i²‖₂ =: ρ²``, for any c. Also ``‖Σ s_i C_i‖₂ <= ‖Σ s_i C_i‖_F``, so that the largest
-  singular value of the matrix with rows vec(C_i) is another ρ. Hence ``L = min_c ‖c‖ + ρ(c)`` is a Lipschitz
-  constant (c = 0 gives ``‖Σ B_i²‖₂^½``), and ``‖Δ - (c·s) I‖₂ <= ρ ‖s‖`` for the change ``Δ = Σ s_i B_i``.
-- *Many segments*: an input whose slope differs from segment to segment adds at most ``max ‖B_{i,s} - c_i
-  I‖₂²`` to ρ². Then ρ and L hold in every cell, a product of segments, and so on the way from cell to cell.
+  vᵀ(Σ C_i²)v <= ‖Σ C_i²‖₂ =: ρ²``, for any c. Also ``‖Σ s_i C_i‖₂ <= ‖Σ s_i C_i‖_F``, so the largest singular
+  value of the matrix with rows vec(C_i) is another ρ. Hence ``L = min_c ‖c‖ + ρ(c)`` is a Lipschitz constant
+  (c = 0 gives ``‖Σ B_i²‖₂^½``), and ``‖Δ - (c·s) I‖₂ <= ρ ‖s‖`` for the change ``Δ = Σ s_i B_i``.
+- *Many segments*: an input whose slope differs from segment to segment adds at most
+  ``max ‖B_{i,s} - c_i I‖₂²`` to ρ². Then ρ and L hold in every cell, a product of segments, and so along any
+  path across cells.
 - *Sums*: gradients and balls of neurons add up: ``L = Σ_n L_n``, ``ρ = Σ_n ρ_n``. As every ∂f/∂x_i lies in an
-  interval, the largest norm of a vector in all of them is another L; the smaller one counts.
-- *Remainder of the tangent plane of a neuron* where its matrix is affine: with ``δ = min_c ‖Δ - cI‖₂``, ``R =
-  |λ(x + s) - λ(x) - g·s| <= φ(δ)``, where ``φ(δ) = δ²/γ`` up to δ = γ and ``2δ - γ`` beyond. Proof: shifting
-  Δ by cI leaves R, so let ``‖Δ‖₂ = δ`` and λ(x) = 0. On the span S of the first k + 1 eigenvectors ``A(x) <=
-  -γ (I - vvᵀ)``, so by Courant–Fischer ``λ(x + s) <= max over unit u in S of -γ (1 - (uᵀv)²) + uᵀΔu``. The
-  best u lies in a plane with v, where Δ is a 2 × 2 matrix of norm at most δ; maximising over such matrices
-  gives ``g·s + φ(δ)``. The span of the last d - k eigenvectors gives the other side. 2 × 2 pencils attain it.
-  For a diagonal pencil u is a coordinate vector and ``φ(δ) = max(0, 2δ - γ)``.
+  interval, the largest norm of a vector in all these intervals is another L; the smaller L is used.
+- *Remainder of the tangent plane of a neuron* where its matrix is affine: with ``δ = min_c ‖Δ - cI‖₂``,
+  ``R = |λ(x + s) - λ(x) - g·s| <= φ(δ)``, where ``φ(δ) = δ²/γ`` up to δ = γ and ``2δ - γ`` beyond. Proof:
+  shifting Δ by cI does not change R, so let ``‖Δ‖₂ = δ`` and λ(x) = 0. On the span S of the first k + 1
+  eigenvectors ``A(x) <= -γ (I - vvᵀ)``, so by Courant–Fischer
+  ``λ(x + s) <= max over unit u in S of -γ (1 - (uᵀv)²) + uᵀΔu``. The maximum is attained in a plane that
+  contains v, where Δ is a 2 × 2 matrix of norm at most δ; maximising over such matrices gives ``g·s + φ(δ)``.
+  The span of the last d - k eigenvectors gives the other side. 2 × 2 pencils attain the bound. For a diagonal
+  pencil u is a coordinate vector and ``φ(δ) = max(0, 2δ - γ)``.
 - *Knots*: let B be the slopes in the cell of x. Beyond a knot at distance τ, at which the slope of the matrix
-  in an input jumps by J, the matrix also changes by ``J (t - τ)``, t the way along that input; a pair's input
-  goes ``t <= ‖s‖ √(1 + sign²) / scale``. By Weyl all of them move λ by at most ``Σ ‖J‖₂ (t - τ)₊``. Together
-  ``R(s) <= F(‖s‖)`` with ``F(r) = Σ_n φ_n(ρ_n r) + Σ_knots w (r - τ)₊``, τ and ``w = Σ_n ‖J_n‖₂`` per unit of
-  ‖s‖. F is convex; the linear radius solves ``F(r) = eps``, and a class stays while ``‖g‖ r + F(r) < |f|``.
+  in an input jumps by J, the matrix also changes by ``J (t - τ)``, where t is the distance along that input;
+  for a pair's input, ``t <= ‖s‖ √(1 + sign²) / scale``. By Weyl, all knots together move λ by at most
+  ``Σ ‖J‖₂ (t - τ)₊``. Hence ``R(s) <= F(‖s‖)`` with ``F(r) = Σ_n φ_n(ρ_n r) + Σ_knots w (r - τ)₊``, τ and
+  ``w = Σ_n ‖J_n‖₂`` per unit of ‖s‖. F is convex; the linear radius solves ``F(r) = eps``, and the class
+  stays the same while ``‖g‖ r + F(r) < |f|``.
 """
 
 from __future__ import annotations
@@ -39,11 +42,11 @@ from ..view import ModelView
 from .slopes import input_slopes
 
 ENTRIES = 2**21
-"""Numbers that are held at a time."""
+"""Maximum number of numbers held at a time."""
 
 
 class Balls:
-    """Balls of the gradients of all neurons in the inputs, and the bounds of the sum of their remainders.
+    """Balls that contain the neurons' gradients in the inputs, and bounds of the sum of their remainders.
 
     Attributes
     ----------
@@ -52,7 +55,7 @@ class Balls:
     radii : ndarray, shape (N,)
         ρ of every neuron, in all cells.
     affine : bool
-        Whether the matrices are affine in the inputs: there is one cell.
+        Whether the matrices are affine in the inputs, so that there is one cell.
     """
 
     def __init__(self, view: ModelView) -> None:
@@ -95,7 +98,7 @@ class Balls:
             yield np.minimum(cell_radii(neurons, slopes), self.radii)
 
     def knots(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return τ (n, m) and w (m,) of all knots at which slopes jump, at rows (n, p)."""
+        """Return τ (n, m) and w (m,) of all knots at which slopes jump, for rows (n, p)."""
         view, far, jumps = self.view, [np.empty((len(z), 0))], [np.empty(0)]
         for place, axis in enumerate(view.axes):
             if len(axis.knots) > 2:
@@ -114,7 +117,7 @@ class Balls:
         return neurons.norms(np.diff(slope_matrices(neurons, own, knots), axis=0)).sum(axis=1)
 
     def radius(self, z: FloatArray, gaps: FloatArray, target: FloatArray, slope: FloatArray) -> FloatArray:
-        """Return the r of rows (n, p) at which ``slope r + F(r)`` reaches a target > 0, (n,): inf if nowhere.
+        """Return the r at which ``slope r + F(r)`` reaches a target > 0, for rows (n, p): (n,), inf if never.
 
         Parameters
         ----------
@@ -125,7 +128,7 @@ class Balls:
         unit = 1 / target[:, None]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
             rho, gap = self.radii_at(z) * unit, gaps * unit
-            gap = np.where(gap < np.finfo(np.float64).tiny, 0.0, gap)  # no larger gap is less safe
+            gap = np.where(gap < np.finfo(np.float64).tiny, 0.0, gap)  # a larger gap is never less safe
             within = np.where(self._diagonal | (gap == 0), 0.0, rho / gap * rho)
             breaks = np.where(self._diagonal, gap / 2, gap) / rho
             breaks[np.isnan(breaks)] = np.inf
@@ -138,21 +141,21 @@ class Balls:
                 np.hstack([2 * rho, jump]),
                 np.hstack([gap, jump * tau]),
             )
-        return np.where(np.isnan(found), 0.0, found)  # of numbers near the least floats nothing is certified
+        return np.where(np.isnan(found), 0.0, found)  # nothing is certified for numbers near the least floats
 
     @property
     def _diagonal(self) -> FloatArray:
-        """Which neurons are exactly piecewise linear, (N,)."""
+        """Mask of the neurons that are exactly piecewise linear, (N,)."""
         return np.array([term.structure == "diagonal" for term in self.view.function.terms])
 
 
 def _solve(
     slope: FloatArray, breaks: FloatArray, within: FloatArray, beyond: FloatArray, offset: FloatArray
 ) -> FloatArray:
-    """Return where ``slope r + Σ_j φ_j(r)`` is 1, (n,): φ_j is ``within r²``, then ``beyond r − offset``.
+    """Return the r at which ``slope r + Σ_j φ_j(r)`` is 1, (n,).
 
-    Between two neighbouring breaks the sum is one parabola; it increases, so the first break at which it has
-    reached 1 tells which.
+    Here φ_j is ``within r²``, then ``beyond r − offset``. The sum increases and is one parabola between two
+    neighbouring breaks, so the first break at which it has reached 1 determines the parabola.
     """
     order = np.argsort(breaks, axis=1)
     breaks, within, beyond, offset = (
@@ -170,12 +173,12 @@ def _solve(
 
 
 def _distances(u: FloatArray, knots: tuple[float, ...]) -> FloatArray:
-    """Return the distances of coordinates (n,) to the inner knots, (n, K − 2): the end segments go on."""
+    """Return distances of coordinates (n,) to the inner knots, (n, K − 2); end segments are unbounded."""
     return np.abs(u[:, None] - np.array(knots[1:-1]))
 
 
 def _hull(neurons: Neurons, own: FloatArray, parts: list[FloatArray]) -> Forms:
-    """Return the bounds of the slopes of one input, of all its segments: (m,) = (1,)."""
+    """Return the bounds of the slopes of one input over all its segments: (m,) = (1,)."""
     found = bounds_of(neurons, own, [part[None] for part in parts])
     return Forms(
         found.low.min(keepdims=True),
@@ -203,17 +206,17 @@ def neuron_ball(
 ) -> tuple[float, float]:
     """Return the least ``‖c‖ + ρ(c)`` and the least ρ(c) over three centres c of a ball of gradients.
 
-    The centres are 0, the mean eigenvalue of every B_i (best for the bound of Frobenius) and the middle of
-    its spectrum; for inputs of many segments the middle of all their spectra.
+    The centres are 0, the mean eigenvalue of every B_i (best for the Frobenius bound) and the middle of its
+    spectrum; for inputs with many segments, the middle of all their spectra.
 
     Parameters
     ----------
     matrices : ndarray, shape (g, d, d)
-        Slopes in the inputs of one segment.
+        Slopes in the inputs that have one segment.
     middle : ndarray, shape (g,)
         The middles of their spectra.
     least, largest : ndarray, shape (h,)
-        Ends of the spectra of the slopes in the others.
+        Ends of the spectra of the slopes in the other inputs.
     """
     others = (least + largest) / 2
     trace = np.trace(matrices, axis1=1, axis2=2) / matrices.shape[1]
@@ -246,7 +249,7 @@ def cell_radii(neurons: Neurons, slopes: FloatArray) -> FloatArray:
     centred = slopes / size
     centred[..., :d] -= centred[..., :d].mean(axis=-1, keepdims=True)
     rows = centred.swapaxes(1, 2).copy()
-    full = structure.full(rows)  # symmetric: the sum of squares is that of one product
+    full = structure.full(rows)  # symmetric: the sum of squares is one product
     stacked = full.reshape(*full.shape[:2], -1, d)
     squares = stacked.swapaxes(2, 3) @ stacked
     rows[..., d:] *= np.sqrt(2)

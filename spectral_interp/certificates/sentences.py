@@ -1,4 +1,4 @@
-"""What is certified, in words."""
+"""Certificates as sentences."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ NAMED = 5
 """Maximum number of columns that the sentence about curvature names."""
 
 LOOSE = 2.0
-"""Ratio of the widths of the proven and the observed interval from which on a sentence points it out."""
+"""Least ratio of the widths of the proven and the observed interval that a sentence points out."""
 
 
 def is_change(line: Any) -> bool:
-    """Return whether what is certified of a column is one named change of it, and no direction."""
+    """Return whether the certificate of a column is about one named change, not about a direction."""
     return line["kind"] == "levels" or line.get("own_step") == ""
 
 
 def monotone_sentence(line: dict[str, Any]) -> str:
-    """Return what is proven of the direction of a column; empty if nothing is."""
+    """Return the proven direction of a column; empty if there is none."""
     name, verdict = line["column"], line["monotone"]
     if not line["norm"]:
         if line.get("gap_norm"):
@@ -41,7 +41,7 @@ def monotone_sentence(line: dict[str, Any]) -> str:
 
 
 def norm_sentence(line: dict[str, Any]) -> str:
-    """Return the most that a step of a column can do; empty if that is nothing."""
+    """Return the largest effect of a step of a column; empty if it has none."""
     if not line["norm"]:
         return ""
     most = f"{at_most(line['norm'])} ({line['unit']})"
@@ -57,7 +57,7 @@ def norm_sentence(line: dict[str, Any]) -> str:
 
 
 def gap_sentence(line: dict[str, Any]) -> str:
-    """Return what a missing value can do; empty for a column without gaps, and if that is nothing."""
+    """Return the effect of a missing value; empty for a column without gaps, or without an effect."""
     if not line.get("gap_norm"):
         return ""
     instead = " instead of its median" if line["norm"] else ""
@@ -66,7 +66,7 @@ def gap_sentence(line: dict[str, Any]) -> str:
 
 
 def curvature_sentence(axes: Sequence[Axis], curvature: str | None, *, linear: bool) -> str:
-    """Return in what a model is linear, convex or concave; empty if in nothing, or without numbers."""
+    """Return the columns in which a model is linear, convex or concave; empty if there are none."""
     numbers = [
         f"log {axis.name}" if axis.log else axis.name for axis in axes if axis.linear or len(axis.knots) == 2
     ]
@@ -83,9 +83,9 @@ def curvature_sentence(axes: Sequence[Axis], curvature: str | None, *, linear: b
 
 
 def looseness_sentence(lines: Sequence[dict[str, Any]], rows: int) -> str:
-    """Return for which column the proven interval is widest beside the observed one; empty if for none.
+    """Return the column whose proven interval is widest relative to the observed one; empty if none is wide.
 
-    The intervals of a sum add up what every neuron can do at its worst, which seldom is at the same input.
+    The intervals of a sum add the extremes of its neurons, which are seldom reached at the same input.
     """
     wide = [line for line in lines if line["norm"] and not is_change(line) and "observed_min" in line]
     if rows < 2 or not wide:
@@ -106,9 +106,9 @@ def looseness_sentence(lines: Sequence[dict[str, Any]], rows: int) -> str:
 
 
 def class_sentence(radius: float, rows: int, where: str = "features", two: tuple[Any, ...] = ()) -> str:
-    """Return within which distance half of the rows, or the only row, keep their class; empty if it is 0.
+    """Return the distance within which half of the rows, or the only row, keep their class; empty if it is 0.
 
-    ``two`` names two classes of a model of more; the sentence is then about the likelier of these two.
+    ``two`` names two of several classes; the sentence is then about the likelier of these two.
     """
     who = "For half of the rows" if rows > 1 else "For the row"
     within = "" if math.isinf(radius) else f" by less than {at_least(radius)}"

@@ -1,10 +1,10 @@
-"""The sign of a change of f, proven: beyond the rounding of its bounds, or else in exact arithmetic.
+"""The proven sign of a change of f: beyond the rounding of its bounds, or else in exact arithmetic.
 
-A change D of the matrix of every term moves f by between ``Σ λ_min(D)`` and ``Σ λ_max(D)`` (Weyl).
-They are computed with an error of a few units of 1e-16 of the norms, so a bound of that size has no sign. D
-is then tested in rational numbers, which floats are: f never falls if every D is positive semidefinite,
-that is, if the elimination ``D = L diag(q) Lᵀ`` meets no negative pivot q, and where a pivot is zero nothing
-but zeros in its row.
+If D is the change of the matrix of every term, f changes by at least ``Σ λ_min(D)`` and at most
+``Σ λ_max(D)`` (Weyl). The errors of these bounds are a few units of 1e-16 of the norms, so the sign of a
+bound of that size is uncertain. D is then tested in exact rational arithmetic, since floats are rational
+numbers. f never falls if every D is positive semidefinite, that is, if the elimination ``D = L diag(q) Lᵀ``
+meets no negative pivot q, and every zero pivot has only zeros in its row.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from .._common.arrays import FloatArray
 from ..pencil import MatrixPencil, Pencil, SpectralFunction
 
 ROUNDING = 1e-12
-"""Error that a bound may have, as a fraction of the larger bound: a thousand times what the solver makes."""
+"""Permitted error of a bound, as a fraction of the larger bound: a thousand times the solver's error."""
 
 
 def proven_sign(function: SpectralFunction, step: FloatArray, low: float, high: float) -> int:
-    """Return 1 if ``f(z + step) − f(z)`` is proven to be never negative, −1 if never positive, 0 if neither.
+    """Return 1 if ``f(z + step) − f(z)`` is proven never to be negative, −1 if never positive, 0 if neither.
 
     Parameters
     ----------
     function : SpectralFunction
     step : ndarray, shape (p,)
-        A single feature, or the difference of two: its entries are 1, −1 and 0.
+        A single feature, or the difference of two; its entries are 1, −1 and 0.
     low, high : float
-        The bounds of ``function.step_range``, computed.
+        The computed bounds of ``function.step_range``.
 
     Returns
     -------
@@ -52,15 +52,16 @@ def proven_sign(function: SpectralFunction, step: FloatArray, low: float, high: 
 def proven_directions(
     function: SpectralFunction, parts: FloatArray, low: float, high: float, size: float
 ) -> tuple[bool, bool]:
-    """Return whether a change of f is proven to be never negative, and whether never positive.
+    """Return whether a change of f is proven never to be negative, and never to be positive.
 
     Parameters
     ----------
     function : SpectralFunction
     parts : ndarray, shape (m, p)
-        Steps: the change of the matrices is that of the first, and those of others times positive numbers.
+        Steps. The change of the matrices is that of the first step plus positive multiples of those of the
+        others.
     low, high : float
-        Bounds of the change, computed.
+        Computed bounds of the change.
     size : float
         Sum over the neurons of the largest norm that the change can have.
 
@@ -102,7 +103,7 @@ def _exact_sum(weights: list[Fraction], rows: FloatArray) -> list[Fraction]:
 
 
 def _is_tridiagonal_semidefinite(diag: list[Fraction], off: list[Fraction]) -> bool:
-    """Return whether no pivot ``q_j = a_j − b²_{j−1} / q_{j−1}`` is negative, nor zero beside a coupling."""
+    """Return whether no pivot ``q_j = a_j − b²_{j−1} / q_{j−1}`` is negative, or zero with a coupling."""
     taken = Fraction(0)
     for a, b in zip(diag, [*off, Fraction(0)], strict=True):
         pivot = a - taken
@@ -113,7 +114,7 @@ def _is_tridiagonal_semidefinite(diag: list[Fraction], off: list[Fraction]) -> b
 
 
 def _is_dense_semidefinite(rows: list[list[Fraction]]) -> bool:
-    """Return whether elimination meets no negative pivot, nor a zero one beside other entries."""
+    """Return whether elimination meets no negative pivot, and no zero pivot with other entries in its row."""
     while rows:
         (pivot, *rest), *below = rows
         if pivot < 0 or (not pivot and any(rest)):

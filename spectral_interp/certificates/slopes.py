@@ -1,30 +1,31 @@
-"""Slopes along the columns: what bounds them for every input, and the proofs.
+"""Slopes along the columns: bounds for every input, with proofs.
 
-Along the number u of a column, the others as they are, the matrix of every neuron n is piecewise linear. On
-segment s of the column, and on segment t_q of every pair q that the column is in, its slope is
+Along the number u of a column, with the other columns fixed, the matrix of every neuron n is piecewise
+linear. On segment s of the column, and on segment t_q of every pair q that the column is in, its slope is
 
     S_s + Σ_q κ_q T_{q,t} / scale_q,    S_s = (A_{m+1} − A_m) / (g_{m+1} − g_m),
 
-with the matrices A and knots g of the column's hats; T the same of a pair's hats, κ its sign in the column
-(1 if that comes first). A number without knots has one segment, S = A_i.
+with the matrices A and knots g of the column's hats; T is the same for a pair's hats, and κ is the sign of
+the column in the pair's input (1 if the column comes first). A number without knots has one segment, S = A_i.
 
 - *Interval of a slope* (Hellmann–Feynman, Rayleigh): ``∂f/∂u = Σ_n v_nᵀ(S_s + Σ_q …)v_n`` lies between the
   sums over the neurons of λ_min and of λ_max of the matrices; the interval of a segment of the column is the
-  least and the largest of these over all choices of the pairs' segments. All of them can be reached: a pair's
-  input takes every value as its other column does. Many pairs are added by their own extremes, since
-  ``λ_min(X + Y) >= λ_min(X) + λ_min(Y)`` (Weyl).
-- *Steps*: if u goes up by h, the change of the matrix is h times a mean of slopes on the way, and λ_min of a
-  mean is at least the mean of λ_min (it is concave). So a step of h moves f by at least h times the least
-  slope on the way, and by at most h times the largest.
-- *Other changes* (Weyl): a change of a level, or of a part of a date, adds the same matrix D to A whatever
-  the others are, and moves f by between ``Σ_n λ_min(D)`` and ``Σ_n λ_max(D)``. A missing value takes the
-  place of the median, so pairs stay as they are, and D is the matrix of its indicator.
-- *Directions*: f never falls along u if no segment's interval holds a negative number; a sign within the
-  rounding of the interval is tested exactly, see :mod:`.signs`: if S and every T are positive semidefinite,
+  least and the largest of these over all choices of the pairs' segments. All these choices are possible,
+  since a pair's input takes every value as its other column does. If there are many pairs, their separate
+  extremes are added, since ``λ_min(X + Y) >= λ_min(X) + λ_min(Y)`` (Weyl).
+- *Steps*: if u rises by h, the change of the matrix is h times a mean of slopes along the step, and λ_min of
+  a mean is at least the mean of λ_min, as λ_min is concave. So a step of h changes f by at least h times the
+  least slope along the step, and by at most h times the largest.
+- *Other changes* (Weyl): a change of a level, or of a part of a date, adds the same matrix D to A for any
+  values of the other columns, and changes f by at least ``Σ_n λ_min(D)`` and at most ``Σ_n λ_max(D)``. A
+  missing value replaces the median, so pairs do not change, and D is the matrix of its indicator.
+- *Directions*: f never falls along u if no segment's interval contains a negative number. A sign within the
+  rounding of the interval is tested exactly (see :mod:`.signs`): if S and every T are positive semidefinite,
   so are all their sums.
 - *Orders of levels*: if ``A_b − A_a`` is positive semidefinite for the levels a and b, f never falls as a
-  column goes from a to b, whatever the others are. A chain of such steps is an order of all its levels, since
-  f falls in none. The traces then ascend, ``tr A_a <= tr A_b``: there is no other order to try than theirs.
+  column goes from a to b, for any values of the other columns. A chain of these steps through all levels is
+  an order in which f never falls. The traces ascend along it, ``tr A_a <= tr A_b``, so only the order of the
+  traces has to be tested.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ from ..view.levels import OTHER
 from .signs import proven_directions
 
 CLEAR = 1e-12
-"""Least eigenvalue of an increment that is positive beyond rounding, in units of the entries beside it."""
+"""Least eigenvalue of an increment that is positive beyond rounding, relative to its entries."""
 
 
 def input_slopes(view: ModelView) -> list[tuple[FloatArray, list[FloatArray]]]:
-    """Return for every input its own slope matrices (m, N, E), one a segment, and those of its pairs."""
+    """Return the slope matrices (m, N, E) of every input, one per segment, and those of its pairs."""
     neurons, found = view.function.neurons, []
     for place, axis in enumerate(view.axes):
         own = view.own(axis.name)
@@ -67,14 +68,14 @@ def _rows(neurons: Neurons, feature: int) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """What is proven of m changes of a column: a unit of its number on every segment, or named changes."""
+    """Proven bounds for m changes of a column: a unit of its number on every segment, or named changes."""
 
     view: ModelView
     axis: Axis
 
     @cached_property
     def bounds(self) -> Forms:
-        """Bounds of how far f moves."""
+        """Bounds of the change of f."""
         neurons, axis = self.view.function.neurons, self.axis
         if axis.knots:
             own = slope_matrices(neurons, self.view.own(axis.name), axis.knots)
@@ -84,7 +85,7 @@ class Response:
         return bounds_of(neurons, own, [rate * part for part in pair_slopes(self.view, self._place)])
 
     def directions(self, at: int) -> tuple[bool, bool]:
-        """Return whether f is proven never to fall in a change, and whether never to rise."""
+        """Return whether f is proven never to fall in a change, and never to rise."""
         bounds, view = self.bounds, self.view
         own = view.steps(self.axis.name, self._steps[[at]])
         rate = self._rates[at]
@@ -99,11 +100,11 @@ class Response:
 
     @property
     def monotone_in_all(self) -> int:
-        """The same of all changes together."""
+        """The same for all changes together."""
         return _verdict([self.directions(at) for at in range(len(self._steps))])
 
     def along(self, start: float, end: float) -> tuple[bool, bool]:
-        """Return whether f is proven never to fall from one coordinate, or level, to another, and to rise."""
+        """Return whether f is proven never to fall, and never to rise, from ``start`` to ``end``."""
         if isinstance(self.axis, LevelsAxis):
             levels = [int(start), int(end)]
             up, down = (ascending(self.view, self.axis.name, order) for order in (levels, levels[::-1]))
@@ -115,7 +116,7 @@ class Response:
 
     @cached_property
     def _steps(self) -> FloatArray:
-        """Steps of the column's own features, (m, f), to the scale of those that are bounded."""
+        """Steps of the column's own features, (m, f), on the scale of the bounds."""
         if not self.axis.knots:
             return self.axis.directions().steps
         count = len(self.axis.knots)
@@ -123,7 +124,7 @@ class Response:
 
     @property
     def _rates(self) -> FloatArray:
-        """How far the column's number goes in every step, (m,)."""
+        """Change of the column's number in every step, (m,)."""
         if self.axis.knots:
             return np.ones(len(self.axis.knots) - 1)
         return self._steps[:, 0] * self.axis.continuous
@@ -134,7 +135,7 @@ class Response:
 
 
 def _up(view: ModelView, own: slice, sign: float) -> FloatArray:
-    """Return from every knot of a pair to the next, times a sign, as changes of all features."""
+    """Return the steps from every knot of a pair to the next, times a sign, as changes of all features."""
     count = own.stop - own.start
     steps = np.zeros((count - 1, len(view.features)))
     steps[:, own] = sign * (np.eye(count - 1, count, 1) - np.eye(count - 1, count))
@@ -142,18 +143,18 @@ def _up(view: ModelView, own: slice, sign: float) -> FloatArray:
 
 
 def _verdict(directions: Sequence[tuple[bool, bool]]) -> int:
-    """Return 1 if f never falls in any change and rises in one, −1 the other way round, and otherwise 0."""
+    """Return 1 if f never falls in any change and rises in one, −1 if the reverse is true, 0 otherwise."""
     up, down = (all(way) for way in zip(*directions, strict=True))
     return int(up) - int(down)
 
 
 def observed_in_segments(slopes: FloatArray, u: FloatArray, knots: Sequence[float]) -> dict[str, list[Any]]:
-    """Return how many rows lie in every segment of a column, and the range of their slopes, as lists.
+    """Return the number of rows in every segment of a column, and the range of their slopes, as lists.
 
     Parameters
     ----------
     slopes, u : ndarray, shape (n,)
-        Derivatives and coordinates of the column, NaN where it has no value.
+        Derivatives and coordinates of the column; NaN if it has no value.
     knots : sequence of float
         Empty for one segment.
     """
@@ -169,9 +170,10 @@ def observed_in_segments(slopes: FloatArray, u: FloatArray, knots: Sequence[floa
 def keeps(view: ModelView, name: str, sign: int, levels: Sequence[int] = ()) -> bool:
     """Return whether f clearly never falls as a number rises (sign -1: never rises), or along some levels.
 
-    It is enough that every increment of every neuron is positive semidefinite beyond rounding, or zero; of a
-    number those of its pairs are among them. The time is in proportion to the number of coefficients, also
-    for a file from a stranger, while :func:`~spectral_interp.certify` finds more, in exact arithmetic.
+    It is sufficient that every increment of every neuron is positive semidefinite beyond rounding, or zero;
+    for a number, the increments of its pairs are included. The time is proportional to the number of
+    coefficients, also for an untrusted file. :func:`~spectral_interp.certify` proves more directions, in
+    exact arithmetic.
     """
     axis, entries = view.axis(name), view.function.neurons.entries[1:]
     own = view.own(name)
@@ -188,7 +190,7 @@ def keeps(view: ModelView, name: str, sign: int, levels: Sequence[int] = ()) -> 
 
 
 def _climb(view: ModelView, nodes: FloatArray) -> bool:
-    """Return whether matrices (m, N, E) rise from each to the next, clearly or not at all."""
+    """Return whether every increment of the matrices (m, N, E) is clearly positive semidefinite or zero."""
     rises, size = np.diff(nodes, axis=0), np.abs(nodes).max(axis=2)
     least, _ = view.function.neurons.extremes(rises)
     clear = least >= CLEAR * np.maximum(size[1:], size[:-1])
@@ -196,7 +198,7 @@ def _climb(view: ModelView, nodes: FloatArray) -> bool:
 
 
 def ascending(view: ModelView, name: str, levels: Sequence[int]) -> bool:
-    """Return whether f is proven never to fall from any level to a later one, given by their places."""
+    """Return whether f is proven never to fall from any level to a later one; levels are given by index."""
     one = np.eye(view.axis(name).n_features)
     steps = view.steps(name, np.diff(one[list(levels)], axis=0))
     bounds = bounds_of(view.function.neurons, view.function.neurons.steps(steps), [])
@@ -207,9 +209,9 @@ def ascending(view: ModelView, name: str, levels: Sequence[int]) -> bool:
 
 
 def order_of_levels(view: ModelView, axis: Axis) -> dict[str, str]:
-    """Return the "order" of a column's levels in which f is proven never to fall; nothing if there is none.
+    """Return the "order" of a column's levels in which f is proven never to fall; empty if there is none.
 
-    "missing" and "other" are in it where they fit in; " = " stands between two levels that are equal.
+    It includes "missing" and "other" if the order can be proven with them; " = " separates two equal levels.
     """
     if not isinstance(axis, LevelsAxis):
         return {}

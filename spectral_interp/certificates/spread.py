@@ -1,4 +1,4 @@
-"""How far predictions move as one column alone changes: everywhere, and at given rows."""
+"""Largest change of predictions as one column alone changes: anywhere, and at given rows."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .slopes import Response
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """How far predictions move as one column alone changes.
+    """Largest change of predictions as one column alone changes.
 
     Attributes
     ----------
     column : str
     most : float
-        No prediction moves by more, whatever the other columns are.
+        Bound of the change for any values of the other columns.
     per_row : ndarray, shape (n,)
-        How far apart the predictions of a row are at most: exact for levels, else proven.
+        Largest difference between predictions of a row: exact for levels, a proven bound for numbers.
     unit : str
     limits : tuple of float, optional
-        Between which numbers the column changes: its range in training. None for levels.
+        Numbers between which the column changes: its range in training. None for levels.
     """
 
     column: str
@@ -51,12 +51,12 @@ class Spread:
 
 
 def spread_of(view: ModelView, rows: Rows, name: str, *, rtol: float, max_evaluations: int) -> Spread:
-    """Return how far predictions move as one column changes: see :meth:`Certificate.spread`.
+    """Return the largest change of predictions as one column changes; see :meth:`Certificate.spread`.
 
     Raises
     ------
     ValueError
-        If there is no such column, it has dates, or its range in training is not known.
+        If there is no such column, it has dates, or its range in training is unknown.
     """
     axis = view.axis(name)
     if isinstance(axis, LevelsAxis):
@@ -64,7 +64,7 @@ def spread_of(view: ModelView, rows: Rows, name: str, *, rtol: float, max_evalua
         return Spread(name, most, _between_levels(view, rows, axis), view.output.unit)
     if not isinstance(axis, NumberAxis) or axis.low is None or axis.high is None:
         raise ValueError(
-            f"expected a column of levels, or of numbers whose range in training is known; got {name!r}"
+            f"expected a column of levels, or of numbers with a known range in training; got {name!r}"
         )
     limits = axis.low, axis.high
     found = [
@@ -76,7 +76,7 @@ def spread_of(view: ModelView, rows: Rows, name: str, *, rtol: float, max_evalua
 
 
 def _between_levels(view: ModelView, rows: Rows, axis: LevelsAxis) -> FloatArray:
-    """Return how far predictions are apart at most between the levels of a column: shape (n,)."""
+    """Return the largest difference of predictions between levels of a column: shape (n,)."""
     own, found = view.own(axis.name), []
     for features in axis.place(np.arange(len(axis.levels), dtype=np.float64)):
         z = rows.z.copy()
@@ -86,9 +86,10 @@ def _between_levels(view: ModelView, rows: Rows, axis: LevelsAxis) -> FloatArray
 
 
 def _within_training(view: ModelView, axis: NumberAxis) -> float:
-    """Return how far f moves at most between two numbers of the training range.
+    """Return the largest change of f between two numbers of the training range.
 
-    From one number to another it goes up by at most what all segments let it go up, and down likewise.
+    Its rise from one number to another is at most the sum of the largest rises on all segments; likewise its
+    fall.
     """
     bounds = Response(view, axis).bounds
     low, high = axis.coordinates(np.array([axis.low, axis.high], dtype=np.float64))

@@ -1,1 +1,1 @@
-"""The two command lines."""
+"""The commands ``train`` and ``analyze``."""

@@ -1,4 +1,4 @@
-"""``spectral-interp analyze model.pt``: the work, once the options are parsed."""
+"""The work of ``spectral-interp analyze model.pt``, after its options are parsed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .process import say
 
 
 def main(args: argparse.Namespace) -> None:
-    """Analyze, write, print."""
+    """Analyze the model, write the report and print its summary."""
     if args.batch_out is not None or args.predict_out is not None:
         batches.main(args)
         return
@@ -71,10 +71,10 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _model_and_rows(args: argparse.Namespace) -> tuple[Any, pd.DataFrame | None]:
-    """Load the model, and the rows to explain where they are given.
+    """Load the model, and the rows to explain if they are given.
 
-    The columns that named and weighted the rows in training do so here. The columns of a bare state dict are
-    called as those of the rows.
+    The columns of row names and weights are those of training. The features of a bare state dict get the
+    names of the table's columns.
     """
     est = load(args.model, k=args.k, couplings=args.couplings)
     if args.data is None:

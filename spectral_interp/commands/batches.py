@@ -1,4 +1,4 @@
-"""``spectral-interp analyze --batch-out``: every row of a table of any size, in bounded memory."""
+"""The work of ``spectral-interp analyze --batch-out``: every row of a large table, in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from ..streams import Source
 from .process import say
 
 SECONDS_PER_ROW = 2e-5
-"""Roughly, to decide whether progress is shown."""
+"""Rough estimate that decides whether progress is shown."""
 
 SHOWN = 10
-"""Maximum number of columns that are printed."""
+"""Maximum number of printed columns."""
 
 FOREIGN = "methods", "rows", "compare_rows", "fixed", "limits", "out"
-"""Options of reports."""
+"""Options that only reports have."""
 
 
 def main(args: argparse.Namespace) -> None:
-    """Explain or predict every row, write, print."""
+    """Explain or predict every row, write the results and print a summary."""
     target = _target(args)
     source = Source.of(args.data, decimal=args.decimal)
     est = load(args.model, k=args.k, couplings=args.couplings)
@@ -88,7 +88,7 @@ def _work(args: argparse.Namespace, est: Any) -> Predicting:
 
 
 def _kept(args: argparse.Namespace, est: Any, source: Source) -> list[str]:
-    """Return the columns that name the rows, are the target, or weighted the rows in training."""
+    """Return the columns of row names, of the target and of the weights in training."""
     there = source.columns or []
     if args.id is not None and args.id not in there:
         raise ValueError(f"expected the column of row names {shown(args.id)} in {args.data}; got none")
@@ -97,7 +97,7 @@ def _kept(args: argparse.Namespace, est: Any, source: Source) -> list[str]:
 
 
 def _write_tables(summary: Summary, target: Path) -> None:
-    """Write what all rows say together beside the results, and print the most important columns."""
+    """Write the summaries over all rows next to the results, and print the most important columns."""
     tables = {"importance": summary.importance(), "dependence": summary.dependence()}
     if len(summary.margins()):
         tables["margins"] = summary.margins()
@@ -105,7 +105,7 @@ def _write_tables(summary: Summary, target: Path) -> None:
         path = target.with_name(f"{target.stem}-{name}.csv")
         replace_file(path, partial(table.to_csv, index=False))
         say(f"{name} over {counted(summary.n_rows, 'row')}: {path}")
-    say(f"mean size of the contributions to {summary.unit}:")
+    say(f"mean |contribution| to {summary.unit}:")
     top = tables["importance"].head(SHOWN)
     for column, size in zip(top["column"], top["mean_absolute"], strict=True):
         say(f"  {number(size):>10} {column}")

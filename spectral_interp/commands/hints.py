@@ -1,4 +1,4 @@
-"""What to know of a table before its model is trusted: columns that give the target away, and few rows."""
+"""Warnings about a table before training: columns that give the target away, and few rows."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from .._common.text import counted, listed
 from ..view import Axis
 
 GIVEN_AWAY = 0.999
-"""A column that predicts the target alone with this R², rank correlation or AUC is suspected."""
+"""R², rank correlation or AUC from which a column that predicts the target alone is suspect."""
 
 LEAK_ROWS, LEAK_CLASS_ROWS = 30, 10
-"""With fewer rows, or fewer of a class, a column may predict the target alone by accident."""
+"""Minimum number of rows in all, and of a class. With fewer, a column may predict the target by accident."""
 
 MAX_LEAK_ROWS = 2000
-"""Maximum number of rows, evenly spread, that columns are tried on."""
+"""Maximum number of rows, evenly spread, for these checks."""
 
 FEW_ROWS, FEW_CLASS_ROWS, FEW_ROWS_PER_FEATURE = 50, 10, 5
-"""Fewer rows in all, of a class, or trained on per feature, are few."""
+"""Numbers of rows in all, of a class, and of training rows per feature below which a warning is given."""
 
 
 def warn_of_leaks(
     axes: Sequence[Axis], z: FloatArray, targets: FloatArray, target: str, *, classes: int = 0
 ) -> None:
-    """Warn of columns that predict the target (nearly) perfectly by themselves.
+    """Warn of columns that predict the target almost perfectly by themselves.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def warn_of_leaks(
     z : ndarray, shape (n, p)
         Their features.
     targets : ndarray, shape (n,)
-        0 and 1 for two classes, numbers from 0 for more.
+        0 and 1 for two classes, codes from 0 for more.
     target : str
     classes : int
-        Number of classes; 0 for numbers. A column predicts more than two classes if it tells each of them
-        from all others. Classes with few rows do not count.
+        Number of classes; 0 for a numeric target. With more than two classes, a column is suspect if it
+        separates each class from all others. Classes with few rows do not count.
     """
     binary = classes > 2 or bool(np.isin(targets, (0, 1)).all())
     rows = spread(len(targets), MAX_LEAK_ROWS)
@@ -80,7 +80,7 @@ def _by_axis(axes: Sequence[Axis], z: FloatArray) -> list[FloatArray]:
 
 
 def _strength(features: FloatArray, targets: FloatArray, binary: bool, *, ordered: bool) -> tuple[str, float]:
-    """Return how well a column (n, f) predicts targets (n,) alone: name and value of the best measure."""
+    """Return the name and value of the best measure of how well a column (n, f) predicts targets (n,)."""
     alone = _left_out_means(features, targets)
     if binary:
         auc = float(roc_auc_score(targets, alone))
@@ -97,7 +97,7 @@ def _strength(features: FloatArray, targets: FloatArray, binary: bool, *, ordere
 
 
 def _left_out_means(features: FloatArray, targets: FloatArray) -> FloatArray:
-    """Predict every row without itself: by the mean of its equals, or of its two neighbours."""
+    """Predict every row from other rows: the mean of the equal ones, or of the two neighbours."""
     _, group = np.unique(features, axis=0, return_inverse=True)
     group = group.ravel()
     sizes, sums = np.bincount(group), np.bincount(group, weights=targets)
@@ -116,21 +116,21 @@ def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> floa
 def warn_of_few_rows(
     n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int], *, among: str = ""
 ) -> None:
-    """Warn where there are few rows to train on, or to measure with, and say what follows.
+    """Warn if there are few rows for training or testing.
 
     Parameters
     ----------
     n_trained, n_held, n_features : int
     classes : mapping of int
-        Rows of each class; empty for numbers.
+        Number of rows of each class; empty for a numeric target.
     among : str
-        Where these were counted, if not in the whole table.
+        Where the rows of a class were counted, if not in the whole table.
     """
     few = list(_few(n_trained, n_held, n_features, classes, among))
     if few:
         warnings.warn(
-            f"{listed(few)}: contributions may be accidents of these rows, and another split may give quite "
-            "other figures; trust what several values of --seed agree on",
+            f"{listed(few)}: contributions may be accidents of these rows, and another split may give very "
+            "different results; trust only what several values of --seed agree on",
             stacklevel=2,
         )
 
@@ -139,7 +139,7 @@ def _few(
     n_trained: int, n_held: int, n_features: int, classes: Mapping[Any, int], among: str
 ) -> Iterator[str]:
     if n_trained + n_held < FEW_ROWS:
-        yield f"there are only {counted(n_trained, 'row')} to train on and {n_held} to measure with"
+        yield f"there are only {counted(n_trained, 'row')} to train on and {n_held} to test on"
     elif n_trained < FEW_ROWS_PER_FEATURE * n_features:
         yield f"there are only {counted(n_trained, 'row')} to train on for {counted(n_features, 'feature')}"
     rarest = min(classes, key=lambda label: classes[label], default=None)

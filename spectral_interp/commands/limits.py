@@ -1,4 +1,4 @@
-"""``--fixed`` and ``--limits`` of ``analyze``: columns that stay, and values that others may take."""
+"""``--fixed`` and ``--limits`` of ``analyze``: columns that do not change, and limits of the others."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def read_fixed(view: ModelView, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_limits(view: ModelView, texts: Sequence[str], fixed: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the values that columns may take, as :func:`spectral_interp.counterfactual` expects them.
+    """Return limits of columns in the form that :func:`spectral_interp.counterfactual` expects.
 
     Parameters
     ----------
     view : ModelView
     texts : sequence of str
-        "COLUMN=LOW..HIGH" for numbers and dates, "COLUMN=LEVEL,LEVEL" for levels; a level with a comma in it
-        stands in double quotes.
+        "COLUMN=LOW..HIGH" for numbers and dates, "COLUMN=LEVEL,LEVEL" for levels. Double quotes enclose a
+        level that contains a comma.
     fixed : sequence of str
-        Columns that must not change, which have no limits.
+        Columns that must not change and so have no limits.
 
     Raises
     ------
     ValueError
-        If one cannot be read, names no column of the model or one for the second time, or does not fit it.
+        If a text cannot be parsed, names an unknown, repeated or fixed column, or does not suit its column.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def read_limits(view: ModelView, texts: Sequence[str], fixed: Sequence[str] = ()
 
 
 def _split(view: ModelView, text: str) -> tuple[str, str]:
-    """Return column and limits of a text; a name may hold the sign of equality too."""
+    """Split a text into column and limits; the name may contain equals signs."""
     parts = text.split("=")
     if len(parts) < 2:
         raise ValueError(f"expected COLUMN=LOW..HIGH or COLUMN=LEVEL,LEVEL for --limits; got {shown(text)}")

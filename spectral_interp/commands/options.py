@@ -128,26 +128,8 @@ def _add_state(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", type=Path, help="checkpoint from which to continue the same training")
 
 
-def train_options(prog: str) -> argparse.ArgumentParser:
-    """Return the parser of ``train``."""
-    parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
-    parser.add_argument(
-        "data",
-        help=f"a table ({FILES}), a folder of CSV or Parquet files, or one of {', '.join(BUNDLED_TARGETS)}",
-    )
-    parser.add_argument("--target", type=_name, help="column to predict; not needed for a bundled data set")
-    _add_columns(parser)
-    _add_reading(parser)
-    parser.add_argument(
-        "--out", type=Path, default=Path("model.pt"), help="file to write the model to (default: model.pt)"
-    )
-    parser.add_argument(
-        "--form",
-        choices=FORMS,
-        default=FORMS[0],
-        help="a single neuron, a sum of small neurons on piecewise-linear columns, or the simplest form "
-        "whose held-out error is within 1 %% of the best (default: auto)",
-    )
+def _add_neuron(parser: argparse.ArgumentParser) -> None:
+    """Add options of a single neuron."""
     parser.add_argument(
         "--dim", type=int, default=15, help="order of the matrices of a single neuron (default: 15)"
     )
@@ -169,6 +151,29 @@ def train_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--batch-size", type=int, default=512, help="number of rows in a training step (default: 512)"
     )
+
+
+def train_options(prog: str) -> argparse.ArgumentParser:
+    """Return the parser of ``train``."""
+    parser = argparse.ArgumentParser(prog=prog, description="Train a spectral model.")
+    parser.add_argument(
+        "data",
+        help=f"a table ({FILES}), a folder of CSV or Parquet files, or one of {', '.join(BUNDLED_TARGETS)}",
+    )
+    parser.add_argument("--target", type=_name, help="column to predict; not needed for a bundled data set")
+    _add_columns(parser)
+    _add_reading(parser)
+    parser.add_argument(
+        "--out", type=Path, default=Path("model.pt"), help="file to write the model to (default: model.pt)"
+    )
+    parser.add_argument(
+        "--form",
+        choices=FORMS,
+        default=FORMS[0],
+        help="a single neuron, a sum of small neurons on piecewise-linear columns, or the simplest form "
+        "whose held-out error is within 1 %% of the best (default: auto)",
+    )
+    _add_neuron(parser)
     parser.add_argument(
         "--alpha",
         type=float,

@@ -1,4 +1,4 @@
-"""The summary of an analysis as the lines that are printed."""
+"""Printed lines for the summary of an analysis."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ LABEL = 18
 """Width of the labels."""
 
 PRINTED_CLASSES = 12
-"""Maximum number of classes that are printed."""
+"""Maximum number of printed classes."""
 
 PRINTED_SENTENCES = 8
-"""Maximum number of certified sentences that are printed."""
+"""Maximum number of printed certified sentences."""
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -98,18 +98,18 @@ def _class_lines(found: ClassesFound) -> Iterator[tuple[str, str]]:
     if len(found.classes) > PRINTED_CLASSES:
         yield "", f"… and {len(found.classes) - PRINTED_CLASSES} more in {SUMMARY}"
     for place, sentence in enumerate(filter(None, [found.confused, *found.contrasts])):
-        yield "" if place else "told apart", sentence
+        yield "" if place else "contrasts", sentence
 
 
 def rung_lines(rungs: Sequence[RungFound], target: str, *, squared: bool) -> list[str]:
-    """Return a line for every form of a model that was tried; none where there is nothing to compare.
+    """Return a line for every form of a model that was tried, and no lines for a single form.
 
     Parameters
     ----------
     rungs : sequence of RungFound
     target : str
     squared : bool
-        Whether the held-out losses are root mean squared errors, and not log losses.
+        Whether the held-out losses are root mean squared errors; they are log losses otherwise.
     """
     if len(rungs) < 2:
         return []
@@ -144,23 +144,25 @@ def _refit(found: RefitFound) -> str:
         f"{found.below_deviation:,} of {found.contributions:,} contributions ({share}) are smaller than their"
     )
     weak = (
-        f", and mean |contribution| than mean deviation for {listed(found.columns)}" if found.columns else ""
+        f"; mean |contribution| is smaller than the mean deviation for {listed(found.columns)}"
+        if found.columns
+        else ""
     )
     return f"{text} refit deviation{weak}"
 
 
 def _stability(moves: StabilityFound, columns: list[str]) -> str:
-    """Return how far mean |contribution| of the columns moves over redraws of the background."""
+    """Return how much mean |contribution| of the columns varies over redraws of the background."""
     if moves.is_all:
-        return "the background holds every row that was trained on; no other can be drawn"
+        return "the background holds every training row and cannot be redrawn"
     shares = [(name, moves.relative_standard_deviation[name]) for name in columns]
     listed = ", ".join(f"{name} ± {'undefined' if s is None else format(s, '.1%')}" for name, s in shares)
-    return f"mean size of {listed}"
+    return f"mean |contribution| of {listed}"
 
 
 def _certified_lines(certified: CertifiedFound, bounded: str) -> Iterator[tuple[str, str]]:
     share = certified.median_observed_over_certified_range
-    tight = "" if share is None else f"; slopes at the rows span {share:.0%} of what is {bounded} (median)"
+    tight = "" if share is None else f"; slopes at the rows span {share:.0%} of the {bounded} range (median)"
     proven = f"{certified.columns_of_proven_direction} of {certified.columns} columns"
     yield "certified", f"direction proven for {proven}{tight}"
     for sentence in certified.sentences[:PRINTED_SENTENCES]:
@@ -173,13 +175,13 @@ def _certified_lines(certified: CertifiedFound, bounded: str) -> Iterator[tuple[
 
 def _skeleton(found: SkeletonFound) -> str:
     pieces, r2, mixed = found.active_latents, number(found.r2), number(found.median_participation)
-    return f"exact pieces {pieces}, R² against the model {r2}, latents that the median row mixes {mixed}"
+    return f"exact pieces {pieces}, R² against the model {r2}, latents mixed in the median row {mixed}"
 
 
 def _margin_lines(margins: MarginsFound, unit: str) -> Iterator[tuple[str, str]]:
     radius, eps = at_least(margins.median_linear_radius), at_most(margins.eps)
-    which = "smallest gap of all neurons, in the" if margins.space else "gap of the"
-    yield "gaps and radii", f"{which} median row {at_least(margins.median_gap)} ({unit})"
+    which = "smallest gap of all neurons" if margins.space else "gap"
+    yield "gaps and radii", f"{which} in the median row {at_least(margins.median_gap)} ({unit})"
     space = margins.space or "features"
     yield "", f"half of the rows are linear to within {eps} up to a distance of {radius} in {space}"
 

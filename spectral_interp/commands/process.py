@@ -1,16 +1,16 @@
-"""What both command lines share: how they begin, how they end, and what they say then.
+"""Start, signals, messages and exit status of both commands.
 
 ====================  ====================================================================================
 status                meaning
 ====================  ====================================================================================
-0                     all is done
-2                     the input is wrong, a file cannot be written, or memory does not suffice; one line on
-                      stderr says which and why
-129, 130, 143         stopped by SIGHUP, SIGINT (Ctrl-C) or SIGTERM; what was there before stays
-141                   the results are written, and nobody reads what is printed (``| head -1``)
+0                     success
+2                     the input is wrong, a file cannot be written, or memory is insufficient; one line on
+                      stderr gives the reason
+129, 130, 143         stopped by SIGHUP, SIGINT (Ctrl-C) or SIGTERM; existing files are unchanged
+141                   the results are written, but nothing reads the output (``| head -1``)
 ====================  ====================================================================================
 
-After Ctrl-C the process dies of the signal, which shells report as 130, so that a loop in a shell ends too.
+After Ctrl-C the signal itself ends the process. Shells report 130 and also end a loop around it.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from .._common.text import visible
 
 STOPPING = [getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, name)]
 LACKS = "can't allocate memory", "not enough memory", "bad_alloc", "can't start new thread"
-"""What errors of torch and of threads say where they mean a lack of memory."""
+"""Texts in errors of torch and of threads that mean a lack of memory."""
 
 UNREAD = 141
-"""Exit status where nobody reads the output: 128 + SIGPIPE, as a shell reports it for other tools."""
+"""Exit status if nothing reads the output: 128 + SIGPIPE, which shells report for other tools too."""
 
 _loading = False
-"""Whether libraries are being loaded, which an exception of a signal handler would leave half done."""
+"""Whether libraries are being loaded; an exception in a signal handler would leave them half loaded."""
 
 
 class Stopped(BaseException):
-    """A signal asked to stop; no ``except Exception`` and no ``except KeyboardInterrupt`` catches it."""
+    """Raised on a stop signal; neither ``except Exception`` nor ``except KeyboardInterrupt`` catches it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -47,10 +47,10 @@ class Stopped(BaseException):
 
 
 def prepare() -> None:
-    """Make the process a command line, before anything is loaded.
+    """Set up the process before libraries are loaded.
 
-    Closed streams become the null device, or the next file opened, a model perhaps, would be taken for them.
-    Ctrl-C ends the process at once. Matplotlib does not mention that it found no folder for its caches.
+    Closed streams are replaced by the null device; otherwise the next file to be opened would get their
+    number. Ctrl-C ends the process at once. Matplotlib's warning about a missing cache folder is silenced.
     """
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
@@ -64,7 +64,7 @@ def prepare() -> None:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Let signals that ask to stop end the process at once, as long as there is nothing to tidy up."""
+    """Let stop signals end the process at once while there is nothing to clean up."""
     global _loading
     _loading = True
     try:
@@ -74,7 +74,7 @@ def loading() -> Iterator[None]:
 
 
 def run(name: str, main: Callable[[], None]) -> NoReturn:
-    """Call ``main`` and exit with a status of the table above."""
+    """Call ``main`` and exit with a status from the table above."""
     seen: set[str] = set()
 
     def warn(message: Warning | str, *_: object, **__: object) -> None:
@@ -84,7 +84,7 @@ def run(name: str, main: Callable[[], None]) -> NoReturn:
         seen.add(line)
 
     warnings.showwarning = warn
-    if hasattr(sys.stdout, "reconfigure"):  # a character that the terminal does not know costs no results
+    if hasattr(sys.stdout, "reconfigure"):  # print escapes for characters the terminal lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _stoppable():
@@ -117,33 +117,33 @@ def _status(name: str, main: Callable[[], None]) -> int:
 
 
 def _fail(name: str, error: object) -> int:
-    """Say in one line what is wrong, and return the status of that."""
+    """Print the error on one line, and return its exit status."""
     _tell(f"{name}: error: {' '.join(str(error).split())}")
     return 2
 
 
 def out_of_memory(error: Exception) -> str:
-    """Return what to say of an error that means a lack of memory; empty for other errors.
+    """Return the message for an error that means a lack of memory; empty for other errors.
 
     Examples
     --------
     >>> out_of_memory(MemoryError("std::bad_alloc"))
-    'out of memory (std::bad_alloc); take fewer rows or columns, or a machine with more memory'
+    'out of memory (std::bad_alloc); use fewer rows or columns, or a machine with more memory'
     >>> out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     ''
     """
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) and text.startswith("expected "):  # which says what to do
+    if isinstance(error, MemoryError) and text.startswith("expected "):  # already complete
         return text
     if not isinstance(error, MemoryError) and not any(part in text for part in LACKS):
         return ""
     found = f" ({text})" if text else ""
-    return f"out of memory{found}; take fewer rows or columns, or a machine with more memory"
+    return f"out of memory{found}; use fewer rows or columns, or a machine with more memory"
 
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Raise :class:`Stopped` for signals that ask to stop, unless the caller wants them ignored (nohup)."""
+    """Raise :class:`Stopped` on stop signals, unless the caller ignores them (nohup)."""
     before = {number: signal.getsignal(number) for number in STOPPING}
     for number, handler in before.items():
         if handler != signal.SIG_IGN:
@@ -162,7 +162,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _die(number: int, _frame: FrameType | None) -> None:
-    """Die of the signal, as nothing is begun yet or all is done."""
+    """End the process by the signal."""
     _tell("interrupted")
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
@@ -174,12 +174,12 @@ def _tell(text: str) -> None:
 
 
 def say(text: object) -> None:
-    """Print a line; names in it may come from a stranger, and none commands the terminal."""
+    """Print a line. Control characters in it, which foreign names may contain, are made visible."""
     print(visible(str(text)))
 
 
 def _settle(stream: TextIO) -> None:
-    """Write out what is buffered, or drop it where nobody takes it: Python would complain at exit."""
+    """Flush a stream, or discard its buffer if nothing reads it; otherwise Python would complain at exit."""
     try:
         stream.flush()
     except OSError:
@@ -187,4 +187,4 @@ def _settle(stream: TextIO) -> None:
 
 
 def _null() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")  # for as long as the process lives
+    return open(os.devnull, "w", encoding="utf-8")  # open until the process ends

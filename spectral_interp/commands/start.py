@@ -1,4 +1,4 @@
-"""How both command lines start, as ``spectral-interp train`` and as ``python -m spectral_interp.train``."""
+"""Entry points of both commands: ``spectral-interp train`` and ``python -m spectral_interp.train``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .process import loading, prepare, run
 PROGRAM = "spectral-interp"
 
 OPTIONS = {"train": train_options, "analyze": analyze_options}
-"""The parser of each command; the module of its name does the work."""
+"""Parser of each command; the module of the same name does the work."""
 
 
 def command(name: str, prog: str | None = None) -> None:
@@ -25,7 +25,7 @@ def command(name: str, prog: str | None = None) -> None:
     ----------
     name : {"train", "analyze"}
     prog : str, optional
-        What the usage is to call the command; by default ``python -m spectral_interp.NAME``.
+        Name of the command in its usage; by default ``python -m spectral_interp.NAME``.
     """
     args = OPTIONS[name](prog or f"python -m spectral_interp.{name}").parse_args()
     with loading():
@@ -34,13 +34,13 @@ def command(name: str, prog: str | None = None) -> None:
 
 
 def module(name: str) -> NoReturn:
-    """Be ``python -m spectral_interp.NAME``."""
+    """Run ``python -m spectral_interp.NAME``."""
     prepare()
     run(f"spectral_interp.{name}", partial(command, name))
 
 
 def script() -> NoReturn:
-    """Be ``spectral-interp NAME``."""
+    """Run ``spectral-interp NAME``."""
     prepare()
     if sys.argv[1:2] and sys.argv[1] in OPTIONS:
         name = sys.argv.pop(1)  # as if the command were a program of its own
@@ -49,7 +49,7 @@ def script() -> NoReturn:
 
 
 def _choose() -> None:
-    """Print the help or the version, or refuse what is no command."""
+    """Print the help or the version, or reject an unknown command."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Train spectral models and explain them exactly.",

@@ -1,4 +1,4 @@
-"""``spectral-interp train DATA --target NAME --out model.pt``: the work, once the options are parsed."""
+"""The work of ``spectral-interp train DATA --target NAME``, after its options are parsed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MIN_ROWS = 10
 
 
 def main(args: argparse.Namespace) -> None:
-    """Fit, save, print."""
+    """Fit and save a model, and print its metrics."""
     for path in filter(None, (args.out, args.checkpoint)):
         check_writable(path)
     target = _target(args)
@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _fit_table(args: argparse.Namespace, X: pd.DataFrame, y: pd.Series, weight: FloatArray | None) -> None:
-    """Fit on a part of a table, test on the rest."""
+    """Fit on a part of a table and test on the rest."""
     est = _estimator(args, y)
     kept, held, repeated = _split(X, y, args)
     X_train, X_test, y_train, y_test = X.iloc[kept], X.iloc[held], y.iloc[kept], y.iloc[held]
@@ -74,17 +74,17 @@ def _fit_table(args: argparse.Namespace, X: pd.DataFrame, y: pd.Series, weight: 
         est.baselines_ = fit_baselines(est, X_train, y_train, w_train)
     found = evaluate_all(est, X_test, y_test, w_test)
     est.save(args.out, heldout=(X_test[:STORED_ROWS], y_test[:STORED_ROWS]))
-    _print_fit(est, found, f"{len(X_train)} rows trained on, {_trained(est)}; {len(X_test)} held out")
+    _print_fit(est, found, f"{len(X_train)} training rows, {_trained(est)}; {len(X_test)} held out")
     if repeated:
-        say(f"{counted(repeated, 'row equals', 'rows equal')} another in all columns of the model")
+        say(f"{counted(repeated, 'row equals', 'rows equal')} another row in all columns of the model")
     if leaked := est.count_trained_on(X_test):
         equal = counted(leaked, "of them equals a training row", "of them equal training rows")
-        say(f"held-out rows: {equal}; metrics on these are not held out")
+        say(f"held-out rows: {equal}; metrics on these rows are not held-out metrics")
     say(f"model: {args.out}")
 
 
 def _fit_stream(args: argparse.Namespace, source: Source, roles: Roles, drawn: Drawn) -> None:
-    """Fit on all rows of a source but those held out, and test on these."""
+    """Fit on all rows of a source except the held-out rows, and test on those."""
     sample, held = drawn.sample, drawn.held
     _check_table(args, sample.frame, roles.target)
     est = _estimator(args, sample.targets)
@@ -95,21 +95,21 @@ def _fit_stream(args: argparse.Namespace, source: Source, roles: Roles, drawn: D
     found = evaluate_all(est, held.frame, held.targets, held.weight)
     est.save(args.out)
     trained = est.made_by_["training rows"]
-    _print_fit(est, found, f"{trained} rows trained on, {_trained(est)}; {drawn.n_rows - trained} held out")
+    _print_fit(est, found, f"{trained} training rows, {_trained(est)}; {drawn.n_rows - trained} held out")
     say(f"model: {args.out}")
 
 
 def _note_roles(est: SpectralRegressor | SpectralClassifier, args: argparse.Namespace) -> None:
-    """Add to the model which columns had which roles, and the name of the data."""
+    """Store the roles of columns and the name of the data in the model."""
     roles = {"id": args.id, "weight": args.weight}
     est.made_by_ |= {name: column for name, column in roles.items() if column}
-    est.made_by_["data"] = as_text(Path(args.data).name)  # not where it lay
+    est.made_by_["data"] = as_text(Path(args.data).name)  # without its folder
 
 
 def _print_fit(
     est: SpectralRegressor | SpectralClassifier, found: dict[str, dict[str, float]], done: str
 ) -> None:
-    """Print how well the model and its rivals do."""
+    """Print the held-out metrics of the model and its baselines."""
     metrics = {name: _metrics_text(values) for name, values in found.items()}
     say(f"{done}: {metrics.pop('spectral')}")
     for line in rung_lines(RungFound.of(est), est.target_name_, squared="RMSE" in found["spectral"]):
@@ -119,7 +119,7 @@ def _print_fit(
 
 
 def _trained(est: SpectralRegressor | SpectralClassifier) -> str:
-    """Return what was fitted and for how long."""
+    """Return the fitted form and its number of epochs as text."""
     epochs = counted(epochs_of(est), "epoch")
     functions = est.module_.functions()
     each = f" for each of {len(functions)} classes" if len(functions) > 1 else ""
@@ -140,8 +140,8 @@ def _target(args: argparse.Namespace) -> str:
             raise ValueError(f"expected different columns for {one} and {other}; got {shown(name)} for both")
     if args.id is not None and (args.stream or Path(args.data).is_dir()):
         raise ValueError(
-            f"expected no --id for a table that is read in batches; got {shown(args.id)}; list it in --drop: "
-            "rows are counted from 0"
+            f"expected no --id for a table that is read in batches; got {shown(args.id)}; list it in --drop; "
+            "rows are numbered from 0"
         )
     return str(target)
 
@@ -156,14 +156,14 @@ def _read(args: argparse.Namespace, target: str) -> tuple[pd.DataFrame, pd.Serie
 
 
 def _check_table(args: argparse.Namespace, X: pd.DataFrame, target: str) -> None:
-    """Raise ValueError for a table of few rows, or options that name columns it does not have."""
+    """Raise ValueError for a table with too few rows, or for options that name unknown columns."""
     if len(X) < MIN_ROWS:
         raise ValueError(f"expected at least {MIN_ROWS} rows in {args.data}; got {len(X)}; add rows")
     _check_columns(args, {"--target": target, "--id": args.id, "--weight": args.weight}, X.columns)
 
 
 def _check_columns(args: argparse.Namespace, roles: dict[str, Any], columns: pd.Index) -> None:
-    """Raise ValueError for options that name a column that is none of the table's or has another role."""
+    """Raise ValueError for options that name an unknown column, or one with another role."""
     for name in ("drop", "categorical", "log", "increasing", "decreasing"):
         named = getattr(args, name) or ()
         for role, column in roles.items():
@@ -178,7 +178,7 @@ def _check_columns(args: argparse.Namespace, roles: dict[str, Any], columns: pd.
 
 
 def _promises(args: argparse.Namespace) -> dict[str, int] | None:
-    """Return the directions that were asked for, by column."""
+    """Return the promised directions, by column."""
     found = {name: 1 for name in args.increasing or ()} | {name: -1 for name in args.decreasing or ()}
     return found or None
 
@@ -217,14 +217,14 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
 
 
 def _split(X: pd.DataFrame, y: pd.Series, args: argparse.Namespace) -> tuple[Places, Places, int]:
-    """Return the rows to train on, those to hold out, and how many rows equal another."""
+    """Return the training rows, the held-out rows, and the number of rows that equal another row."""
     classes = strata(y, args.data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit repeats them
         groups = fingerprints(TableEncoder.fit(X, **_column_options(args)).encode(X))
     n_held = math.ceil(TEST_FRACTION * len(X))
     kept, held = hold_out(groups, n_held, args.seed, classes=None if classes is None else classes.to_numpy())
-    if classes is not None:  # with few rows of many classes, one may have been held out whole
+    if classes is not None:  # every row of a rare class may have been held out
         only_held = np.isin(held, np.flatnonzero(~classes.isin(classes.iloc[kept]).to_numpy()))
         kept, held = np.concatenate([kept, held[only_held]]), held[~only_held]
     _, sizes = np.unique(groups, return_counts=True)
@@ -232,7 +232,7 @@ def _split(X: pd.DataFrame, y: pd.Series, args: argparse.Namespace) -> tuple[Pla
 
 
 def _column_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what was said of columns, as arguments of the estimators."""
+    """Return the options about columns as arguments of the estimators."""
     return {name: getattr(args, name) for name in ("log", "drop", "categorical", "na_values")}
 
 
@@ -243,7 +243,7 @@ def _give_hints(
     target: pd.Series,
     among: str = "",
 ) -> None:
-    """Tell before training what cannot be read, what is too good to be true, and what is too little."""
+    """Warn of leaks and of few rows before training."""
     X_train, X_test = parts
     some = spread(len(X_train), MAX_LEAK_ROWS)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The model beside others, and its explanations beside those of public explainers."""
+"""Comparison with baselines, and of explanations with those of public explainers."""
 
 from .compare import Comparison, compare
 

@@ -1,4 +1,4 @@
-"""Do two attributions of the same rows say the same? Ranks, signs, top three; and where they differ most."""
+"""Agreement of two attributions of the same rows: correlations, signs and the top three."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MEASURES = ("spearman", "pearson", "sign", "top3", "ranking")
 
 
 def agreement_table(attributions: Mapping[Key, Attribution]) -> pd.DataFrame:
-    """Return one line per pair of (model, method): how far their contributions agree, 1 being entirely.
+    """Return one line per pair of (model, method) with the agreement of their contributions, at most 1.
 
-    ``spearman`` and ``pearson`` correlate the contributions of a row, mean over the rows; ``sign`` is the
-    share of rows and columns with the same sign, weighted by size; ``top3`` the share of the three largest
-    that are the same; ``ranking`` the rank correlation of mean |contribution|. NaN where it says nothing:
-    correlations of a single column, the top three of three or fewer. ``within`` tells pairs on one model from
-    others.
+    ``spearman`` and ``pearson`` are correlations of the contributions of a row, averaged over rows. ``sign``
+    is the share of contributions with the same sign, weighted by size, and ``top3`` the share of the three
+    largest contributions of a row that both have. ``ranking`` is the rank correlation of mean |contribution|.
+    Undefined values are NaN: correlations of a single column, and the top three of three columns or fewer.
+    ``within`` is true for pairs on the same model.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def agreement_table(attributions: Mapping[Key, Attribution]) -> pd.DataFrame:
 
 
 def agreement(one: Attribution, other: Attribution) -> dict[str, float]:
-    """Return the measures of :func:`agreement_table` for one pair.
+    """Return the measures of :func:`agreement_table` for a pair.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def agreement(one: Attribution, other: Attribution) -> dict[str, float]:
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:
-    """Return the mean correlation of rows of ``a`` with rows of ``b``, those that do not vary left out."""
+    """Return the mean correlation of rows of ``a`` with rows of ``b``, without constant rows."""
     a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     varying = norms > 0
@@ -77,7 +77,7 @@ def _correlation(a: FloatArray, b: FloatArray) -> float:
 
 
 def _same_sign(a: FloatArray, b: FloatArray) -> float:
-    """Return the share of same signs; a contribution counts by its size, both attributions alike."""
+    """Return the share of equal signs, weighted by the sizes of contributions in both attributions alike."""
     total = np.abs(a).sum(), np.abs(b).sum()
     if min(total) == 0:
         return float("nan")
@@ -86,7 +86,7 @@ def _same_sign(a: FloatArray, b: FloatArray) -> float:
 
 
 def _overlap(a: FloatArray, b: FloatArray, count: int) -> float:
-    """Return the mean share of the largest contributions of a row that are the same columns."""
+    """Return the mean share of equal columns among the largest contributions of a row."""
     if a.shape[1] <= count:
         return float("nan")
     chosen = [np.argsort(-np.abs(x), axis=1, kind="stable")[:, :count] for x in (a, b)]

@@ -1,4 +1,4 @@
-"""What the spectral model is compared with: a linear model and an MLP on the same inputs, rows and loss."""
+"""Baselines of the spectral model: a linear model and an MLP with the same inputs, rows and loss."""
 
 from __future__ import annotations
 
@@ -27,37 +27,39 @@ HIDDEN = (64, 64)
 MLP_LEARNING_RATE = 0.003
 
 PENALTIES = np.logspace(-3, 3, 13)
-"""Strengths of the linear model's penalty, per training row; the validation rows choose."""
+"""Strengths of the linear model's penalty, from which the validation rows select."""
 
 
 def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Baseline]:
-    """Fit a linear model and an MLP on the table that ``est`` was fitted on: same inputs, split and loss.
+    """Fit a linear model and an MLP on the training table of ``est``, with its inputs, split and loss.
 
-    The linear model is scikit-learn's ridge or logistic regression, multinomial for more than two classes;
-    the validation rows choose its penalty.
-    Both see the columns before numbers are made piecewise linear. The MLP has two hidden layers of 64 ReLUs
-    and is trained as a single neuron is, with the estimator's settings of that form: weight decay, averaged
-    weights, the best epoch on the validation rows and, on large tables, a last cycle on all rows; only its
-    step size is its own. To keep both with the model, set ``est.baselines_``; ``save`` then stores them.
+    The linear model is scikit-learn's ridge or logistic regression, multinomial for more than two classes.
+    The validation rows select its penalty. The inputs of both models are the encoded columns before hat
+    functions. The MLP has two hidden layers of 64 ReLUs. It is trained like a single neuron, with the
+    estimator's settings for that form: weight decay, averaged weights, the best epoch on the validation rows
+    and, on large tables, a last cycle on all rows; only its step size differs. To keep both with the model,
+    set ``est.baselines_``; ``save`` then stores them.
 
     Parameters
     ----------
     est : SpectralRegressor or SpectralClassifier
-        Fitted.
+        Fitted estimator.
     X : DataFrame or array_like, shape (n, columns)
+        Training table of ``est``.
     y : array_like, shape (n,)
+        Its targets.
     sample_weight : array_like, shape (n,), optional
-        Those that ``est`` was fitted with.
+        Its weights.
 
     Returns
     -------
     dict of Baseline
-        Under "linear" and "MLP".
+        The baselines "linear" and "MLP".
 
     Raises
     ------
     ValueError
-        If the table does not fit the model, or its training rows are all of one class.
+        If the table does not fit the model, or all training rows are of one class.
 
     Examples
     --------
@@ -76,7 +78,7 @@ def fit_baselines(est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = N
 def evaluate_all(
     est: SpectralEstimator, X: Any, y: Any, sample_weight: Any = None
 ) -> dict[str, dict[str, float]]:
-    """Return the metrics of the spectral model and of its baselines on the rows ``X``, weighted."""
+    """Return the weighted metrics of the spectral model and its baselines on the rows ``X``."""
     rows = rows_of(est, X)
     baselines = est.baselines_ or {}
     predictions = {"spectral": rows.prediction} | {
@@ -89,8 +91,8 @@ def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
     train, classifier = TrainingRows(*data.train), is_classifier(est)
     if classifier and len(np.unique(train.y)) < 2:
         raise ValueError(
-            "expected rows of two classes or more to fit the baselines on; got one class; add rows of "
-            "another or leave the baselines out"
+            "expected training rows of at least two classes for the baselines; got one class; add rows of "
+            "another class or leave the baselines out"
         )
     fitted = []
     for strength in PENALTIES:
@@ -107,13 +109,13 @@ def _fit_linear(est: SpectralEstimator, data: Partition) -> Baseline:
 def _lines(model: Any, outputs: int, rows: int) -> tuple[FloatArray, FloatArray]:
     """Return slopes (outputs, g) and intercepts (outputs,) of a fitted linear model.
 
-    A class without a row to fit on, such as one whose only row validates, has no slopes, and the lowest
-    intercept of the others less the logarithm of the number of rows.
+    A class without a training row, for example because its only row is a validation row, has zero slopes. Its
+    intercept is the lowest of the others minus the logarithm of the number of rows.
     """
     slopes, intercepts = np.reshape(model.coef_, (-1, model.n_features_in_)), np.ravel(model.intercept_)
     if outputs == 1:
         return slopes, intercepts
-    if len(slopes) == 1:  # two of the classes have rows
+    if len(slopes) == 1:  # only two classes have rows
         slopes, intercepts = np.vstack([-slopes, slopes]) / 2, np.append(-intercepts, intercepts) / 2
     own = model.classes_.astype(np.intp)
     all_slopes = np.zeros((outputs, slopes.shape[1]))
@@ -138,14 +140,14 @@ def _fit_mlp(est: SpectralEstimator, data: Partition) -> Baseline:
 
 
 def _shaped(module: nn.Sequential) -> nn.Sequential:
-    """Return the network with predictions as training wants them: (n,), or (n, classes) of several."""
+    """Return the network with predictions shaped for training: (n,), or (n, classes) for several outputs."""
     last: Any = module[-1]
     return nn.Sequential(module, nn.Flatten(0)) if last.out_features == 1 else nn.Sequential(module)
 
 
 @torch.no_grad()
 def _finished(name: str, module: nn.Sequential, data: Partition) -> Baseline:
-    """Fold the target's scale into the last layer."""
+    """Return the baseline with the target's scale folded into the last layer."""
     weights = {key: weight.clone() for key, weight in module.state_dict().items()}
     last = len(module) - 1
     weights[f"{last}.weight"] *= data.scale

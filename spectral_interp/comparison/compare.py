@@ -1,4 +1,4 @@
-"""The spectral model, a linear one and an MLP, and every explainer that runs on them, side by side."""
+"""Comparison of the spectral model, a linear model and an MLP, and of all explainers that run on them."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from .study import OK, Study, affordable
 
 COMPARED_BACKGROUND = 25
 
-MORE = "all explainers would take long on more; ask for more with max_rows, or --compare-rows of analyze"
+MORE = "all explainers would take long on more rows; set max_rows, or --compare-rows of analyze, for more"
 
 SHAP_METHODS = ("SHAP Exact", "SHAP Permutation", "SHAP Kernel")
-"""SHAP's explainers of any model, the most accurate first."""
+"""SHAP's explainers for any model, the most accurate first."""
 
 REPRESENTATIVES = {
     SPECTRAL: ("shapley", "path", "local"),
     LINEAR: ("SHAP Linear",),
     MLP: ("SHAP Exact", "SHAP Permutation", "SHAP Deep", "SHAP Gradient"),
 }
-"""For every model the methods that may stand for it where one is shown per model, the first that worked."""
+"""Model → methods that can represent it if one per model is shown; the first successful one is used."""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What :func:`compare` found.
+    """Result of :func:`compare`.
 
     Attributes
     ----------
@@ -51,30 +51,32 @@ class Comparison:
         One line per model: its metrics on the rows, "rows", and "unit" of the predictions. Empty without
         targets.
     agreement : DataFrame
-        One line per pair of (model, method): "model_a", "method_a", "model_b", "method_b", "within" (one
+        One line per pair of (model, method): "model_a", "method_a", "model_b", "method_b", "within" (same
         model), and from −1 or 0 to 1 "spearman", "pearson", "sign", "top3", "ranking" (see
         :func:`spectral_interp.comparison.agreement.agreement_table`).
     faithfulness : DataFrame
         One line per (model, method). "completeness_gap": the largest over the rows, in "unit";
         "completeness_gap_relative": as a share of the predictions' spread. "deletion" (lower is better) and
-        "insertion" (higher is better): areas under the curves, beside "random_deletion" and
-        "random_insertion". "infidelity": a share of the predictions' variance. "sensitivity": relative. Lower
-        is better for both. "status": "ok", "failed: reason" or "left out: reason"; then numbers are NaN.
+        "insertion" (higher is better): areas under the curves, with "random_deletion" and "random_insertion"
+        for comparison. "infidelity": a share of the predictions' variance. "sensitivity": relative. Lower is
+        better for both. "status": "ok", "failed: reason" or "left out: reason"; in the latter cases numbers
+        are NaN.
     cost : DataFrame
         One line per (model, method): "gini" (concentration), "ms_per_row", "evaluations_per_row" (model
-        evaluations, with or without a gradient), "rows" (explained), "players" (what the method gives a
-        number), "status".
+        evaluations, with or without a gradient), "rows" (explained), "players" (units that get a
+        contribution), "status".
     curves : DataFrame
         One line per (model, method, share of the columns): "deletion" and "insertion"; the method "random"
         is the mean over random orders.
     attributions : dict of (model, method) to Attribution
     rows : ndarray, shape (n,)
-        What the user calls the rows that were explained.
+        The user's labels of the explained rows.
     disputed : list of Dispute
-        The two most disputed rows between the models' representatives, and why.
+        The two most disputed rows between the representatives of the models, with reasons.
     notes : tuple of str
-        What was left out and what the explainers warned of.
+        Omissions and warnings of the explainers.
     unit : str
+        Unit of the predictions.
 
     Examples
     --------
@@ -98,7 +100,7 @@ class Comparison:
 
     @cached_property
     def representatives(self) -> dict[Key, Attribution]:
-        """One attribution per model: Shapley values of the same columns and background, where they worked."""
+        """One attribution per model: Shapley values of the same columns and background, if available."""
         return representatives(self.attributions)
 
     def _repr_html_(self) -> str:
@@ -106,15 +108,15 @@ class Comparison:
         ends = self.agreement[["model_a", "method_a", "model_b", "method_b"]].itertuples(index=False)
         pairs = self.agreement[[{line[:2], line[2:]} <= shown for line in map(tuple, ends)]]
         return block(
-            sentences(f"Accuracy{'' if len(self.accuracy) else ' is not known, as there are no targets'}."),
+            sentences(f"Accuracy{'' if len(self.accuracy) else ' is unknown because there are no targets'}."),
             _shown(self.accuracy),
-            sentences(f"Agreement of contributions at {counted(len(self.rows), 'row')}, 1 being entirely."),
+            sentences(f"Agreement of contributions at {counted(len(self.rows), 'row')}; 1 is complete."),
             _shown(pairs.drop(columns="within")),
             sentences(*(dispute.reason for dispute in self.disputed)),
         )
 
     def summary(self) -> dict[str, Any]:
-        """Return as plain values what is worth saying of the models and of the methods on ours."""
+        """Return a summary of the models, and of the methods on the spectral model, as plain values."""
         metric = self.accuracy.columns[1] if len(self.accuracy) else None
         keys = ["model", "method"]
         table = self.faithfulness.merge(self.cost[[*keys, "ms_per_row"]], on=keys)
@@ -138,7 +140,7 @@ class Comparison:
         }
 
     def _against_shap(self) -> dict[str, Any] | None:
-        """Return how our methods differ from SHAP on our model: ranks, and the column they differ on most."""
+        """Return rank correlation and largest difference of our methods and SHAP on the spectral model."""
         reference = next((m for m in SHAP_METHODS if (SPECTRAL, m) in self.attributions), None)
         if reference is None:
             return None
@@ -159,7 +161,7 @@ class Comparison:
         return {"method": reference, "methods": methods}
 
     def _against_models(self) -> dict[str, float]:
-        """Return the rank correlation of the explanations of other models with those of ours, by model."""
+        """Return the rank correlation of each other model's explanations with the spectral model's."""
         ours = next((a for (model, _), a in self.representatives.items() if model == SPECTRAL), None)
         return {
             model: agreement(ours, theirs)["spearman"]
@@ -169,7 +171,7 @@ class Comparison:
 
 
 def _shown(found: pd.DataFrame) -> str:
-    """Return the first lines of a table as HTML, without a table where there are none."""
+    """Return the first lines of a table as HTML; empty if it has no lines."""
     lines = found.itertuples(index=False, name=None)
     return table(list(map(str, found.columns)), lines, len(found)) if len(found) else ""
 
@@ -185,33 +187,34 @@ def compare(
     max_rows: int | None = None,
     random_state: int = 0,
 ) -> Comparison:
-    """Compare a fitted model and its attributions with SHAP's and Captum's, on a linear model and an MLP.
+    """Compare a fitted model with a linear model and an MLP, and its attributions with SHAP's and Captum's.
 
-    All methods explain the same rows against the same background, 25 of the rows that the model keeps, in
-    the same unit (log-odds for classifiers). An explainer that raises, or would need more than 2²⁵ model
-    evaluations, costs its own line only. How many rows are explained by default follows from the work that
-    they make, which is counted and not timed; what is chosen is among the notes.
+    All methods explain the same rows in the same unit (log-odds for classifiers) against the same background,
+    25 rows of the model's background. If an explainer raises an error or would need more than 2²⁵ model
+    evaluations, only its own line is affected. The default number of rows follows from their work, which is
+    counted and not timed; a note states it.
 
     Parameters
     ----------
     est : SpectralRegressor or SpectralClassifier
-        Fitted. Its ``baselines_`` are compared; without them ``train`` must be given.
+        Fitted estimator. Its ``baselines_`` are compared. If it has none, they are fitted on ``train``.
     X : DataFrame or array_like, shape (n, columns)
-        Rows to explain and to measure accuracy on; best rows that were not trained on.
+        Rows to explain and to measure accuracy on, preferably held out.
     y : array_like, shape (n,), optional
         Their targets. Without them accuracy is left out.
     train : (X, y), optional
-        The training table, to fit baselines on if the estimator carries none.
+        The training table, on which baselines are fitted if the estimator has none. Without both, only the
+        spectral model is compared.
     output, against : label, optional
         The class to explain, and the class that its log-odds are measured against, as in
         :func:`spectral_interp.explain`. A model of more than two classes needs ``output``. Accuracy always
         counts all classes.
     max_rows : int, optional
-        Explain at most this many rows, drawn with ``random_state``. By default as many of at most 200 as
-        about ten seconds suffice for, but at least 20. Explainers of SHAP and Captum that would take
-        twice as long alone are left out then.
+        Maximum number of explained rows, drawn with ``random_state``. The default is what takes about ten
+        seconds, between 20 and 200 rows. By default, explainers of SHAP and Captum are left out if they alone
+        would take twice as long.
     random_state : int
-        Of that draw, of sampling explainers and of the perturbations in the metrics.
+        Seed of that draw, of sampling explainers and of the perturbations in the metrics.
 
     Returns
     -------
@@ -220,10 +223,10 @@ def compare(
     Raises
     ------
     TypeError
-        If ``est`` is no spectral estimator.
+        If ``est`` is not a spectral estimator.
     ValueError
-        If X or y do not fit the model, or there is no row to explain; if ``output`` or ``against`` is no
-        class of the model.
+        If X or y do not fit the model, if there is no row to explain, or if ``output`` or ``against`` is not
+        a class of the model.
 
     Examples
     --------
@@ -231,12 +234,12 @@ def compare(
     >>> est = SpectralRegressor(form="single", dim=3, n_epochs=5, random_state=0).fit(X, X[:, 0])
     >>> found = compare(est, X, X[:, 0], max_rows=3)
     >>> found.accuracy["model"].tolist(), found.notes[0]
-    (['spectral'], 'linear model and MLP left out: the model carries none; pass train=(X, y) to fit them')
+    (['spectral'], 'linear model and MLP left out: the model has none; pass train=(X, y) to fit them')
     """
     if not isinstance(est, SpectralRegressor | SpectralClassifier):
         raise TypeError(
-            f"expected a fitted spectral estimator; got {type(est).__name__}; of a pipeline or a search pass "
-            "the spectral model inside, with the rows as it gets them"
+            f"expected a fitted spectral estimator; got {type(est).__name__}; for a pipeline or a search, "
+            "pass the spectral model inside and its transformed rows"
         )
     if max_rows is not None and max_rows < 1:
         raise ValueError(f"expected max_rows >= 1; got {max_rows}")
@@ -256,7 +259,7 @@ def compare(
     _note_rows(len(rows), len(whole), max_rows, notes)
     _note_columns(rows, orders_of(models[0], len(whole.view.axes), len(reference)), notes)
     study = Study(rows, reference, random_state, notes, too_dear)
-    with threadpool_limits(1):  # the models are small: threads cost more than they give, and vary the times
+    with threadpool_limits(1):  # threads slow down small models and make times vary
         study.run(models)
     association = whole.view.association(whole.view.background)
     return Comparison(
@@ -277,7 +280,7 @@ def _baselines(
     est: SpectralRegressor | SpectralClassifier, train: tuple[Any, Any] | None, notes: list[str]
 ) -> dict[str, Baseline] | None:
     if est.baselines_ is None and train is None:
-        notes.append("linear model and MLP left out: the model carries none; pass train=(X, y) to fit them")
+        notes.append("linear model and MLP left out: the model has none; pass train=(X, y) to fit them")
     elif "baselines" in est.made_by_:
         notes.append(f"linear model and MLP {est.made_by_['baselines']}: their accuracy is not held out")
     return fit_baselines(est, *train) if est.baselines_ is None and train is not None else est.baselines_
@@ -290,7 +293,7 @@ def _accuracy(
     y: Any,
     notes: list[str],
 ) -> pd.DataFrame:
-    """Return one line of metrics per model, or none where fewer than two rows have a target."""
+    """Return one line of metrics per model, or no lines if fewer than two rows have a target."""
     n = len(rows)
     targets = np.asarray([None] * n if y is None else y)
     if targets.shape != (n,):
@@ -322,16 +325,16 @@ def _accuracy(
 
 def _note_rows(n: int, available: int, max_rows: int | None, notes: list[str]) -> None:
     if max_rows is None:
-        every = f"{counted(n, 'row')} explained: there are no more"
+        every = f"{counted(n, 'row')} explained: all rows"
         notes.append(every if n == available else f"{n} of {available:,} rows explained: {MORE}")
     elif n < max_rows:
-        notes.append(f"{n} rows explained: there are no more, of {max_rows} asked for")
+        notes.append(f"{counted(n, 'row')} explained: all rows, fewer than max_rows, which is {max_rows}")
 
 
 def _note_columns(rows: Rows, orders: int, notes: list[str]) -> None:
     c = len(rows.view.axes)
     if c == 1:
-        notes.append("correlations and global ranking left out: there is a single column")
+        notes.append("correlations and global ranking left out: there is only one column")
     if c <= 3:
         notes.append(f"overlap of the top three left out: there are {c} columns")
     if c > MOST_PLAYERS:
@@ -341,7 +344,7 @@ def _note_columns(rows: Rows, orders: int, notes: list[str]) -> None:
 
 
 def representatives(attributions: dict[Key, Attribution]) -> dict[Key, Attribution]:
-    """Return one attribution per model, the first of ``REPRESENTATIVES`` that there is."""
+    """Return one attribution per model, the first available of ``REPRESENTATIVES``."""
     keys = [
         next(((model, method) for method in methods if (model, method) in attributions), None)
         for model, methods in REPRESENTATIVES.items()
@@ -350,6 +353,6 @@ def representatives(attributions: dict[Key, Attribution]) -> dict[Key, Attributi
 
 
 def _disputants(attributions: dict[Key, Attribution]) -> dict[Key, Attribution]:
-    """Return what rows are disputed between: models, or else the methods on the only model."""
+    """Return the attributions for disputes: representatives of models, or methods on the only model."""
     models = representatives(attributions)
     return models if len(models) > 1 else attributions

@@ -1,4 +1,4 @@
-"""Rows on which two attributions differ most, and why."""
+"""Rows on which two attributions differ most, with reasons."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ..attribution.result import Attribution
 from ..view import Association
 from .agreement import Key
 
-ASSOCIATION_NAMED = 0.5  # what is worth naming as a reason
+ASSOCIATION_NAMED = 0.5  # minimum for a reason
 
-SAME = 1e-9  # differences below this share of the predictions are no dispute
+SAME = 1e-9  # smaller differences, as a share of the predictions, are ignored
 
 
 @dataclass(frozen=True)
 class Dispute:
-    """A row on which two attributions differ much.
+    """A row on which two attributions differ strongly.
 
     Attributes
     ----------
     row : int
         Position in the attributions.
     label : object
-        What the user calls the row.
+        The user's label of the row.
     between : (Key, Key)
-        The two that differ most.
+        The two attributions that differ most.
     reason : str
-        Why, in a sentence or two.
+        The reason in one or two sentences.
     """
 
     row: int
@@ -51,11 +51,11 @@ def disputes(
     Parameters
     ----------
     attributions : mapping of (model, method) to Attribution
-        With fewer than two there is no dispute.
+        With fewer than two there are no disputes.
     association : Association
-        Of the columns in the background; a reason may lie there.
+        Association of the columns in the background, a possible reason.
     count : int
-        How many rows, if there are as many.
+        Maximum number of rows.
     """
     pairs = list(combinations(attributions, 2))
     if not pairs:
@@ -77,7 +77,7 @@ def disputes(
 def _reason(
     row: int, a: Key, b: Key, attributions: Mapping[Key, Attribution], association: Association
 ) -> str:
-    """Return where a difference is largest, what share of it the predictions explain, and a likely cause."""
+    """Return the column of the largest difference, the share due to the predictions, and a likely cause."""
     one, other = attributions[a], attributions[b]
     difference = one.values[row] - other.values[row]
     total = float(np.abs(difference).sum())
@@ -92,16 +92,16 @@ def _reason(
     )
     if net >= 0.5:
         text += (
-            f"{net:.0%} of the whole difference is between what they have to explain: the predictions are "
+            f"{net:.0%} of the total difference is due to the predictions, which are "
             f"{number(one.prediction[row])} and {number(other.prediction[row])}."
         )
     else:
-        same = "the same model" if a[0] == b[0] else "much the same change of the prediction"
-        text += f"both explain {same} and share it out differently, mostly in exchange with {names[partner]}."
+        same = "the same model" if a[0] == b[0] else "nearly the same change of the prediction"
+        text += f"both explain {same} and divide it differently, mostly at the expense of {names[partner]}."
     if opposed[partner] > 0 and abs(association.values[top, partner]) >= ASSOCIATION_NAMED:
         text += (
             f" {names[top]} and {names[partner]} are associated ({association.text(top, partner)} in the "
-            "background), so the rows do not tell which of them the effect belongs to."
+            "background), so the rows do not show to which of them the effect belongs."
         )
     return text
 

@@ -1,11 +1,11 @@
-"""Explainers on any of the three models, ours, SHAP's and Captum's, all with the same answer: an Attribution.
+"""Our explainers, SHAP's and Captum's on the three models; all return an Attribution.
 
-All explain the same rows against the same background, as functions of the inputs: what columns become
-before numbers are made piecewise linear (:meth:`ModelView.inputs`). Where no column has knots these are the
-features. Some explainers give every input a number; these are summed over the inputs of a column. To the
-others a column is one player: its inputs come together from the row or from a background row, and features of
-two columns follow from both. ``Explainer.players`` says which. Our own methods see the rows as everywhere
-else: "path" and "local" sum over the features of a column and share out those of two columns.
+All explain the same rows against the same background, as functions of the inputs, which are the encoded
+columns before hat functions (:meth:`ModelView.inputs`). If no column has knots, the inputs are the features.
+Some explainers give every input a number, and these are summed over the inputs of a column. For the others a
+column is a player: its inputs come together from the row or from a background row, and features of two
+columns follow from both. ``Explainer.players`` states the kind. Our own methods use the rows as everywhere
+else: "path" and "local" sum over the features of a column and divide those of two columns.
 """
 
 from __future__ import annotations
@@ -37,48 +37,49 @@ from .inputs import FromInputs
 SPECTRAL, EXACT = "spectral", "SHAP Exact"
 SUMMED, INPUTS, PLAYER = "features, summed", "inputs, summed", "columns"
 BUDGET = 2**25
-"""Most model evaluations for exact Shapley values; beyond, ours are sampled and SHAP's left out."""
+"""Maximum number of model evaluations for exact Shapley values. Beyond it, ours are sampled and SHAP's are
+left out."""
 
-GRADIENT_SAMPLES, IG_STEPS = 200, 50  # the explainers' own defaults
-PERMUTATION_EVALUATIONS, KERNEL_SAMPLES = 500, 2048  # so are these
+GRADIENT_SAMPLES, IG_STEPS = 200, 50  # defaults of the explainers
+PERMUTATION_EVALUATIONS, KERNEL_SAMPLES = 500, 2048  # also defaults
 
 SAMPLED, FEWEST_ORDERS = 4 * 10**8, 4
-"""Multiplications a row that our Shapley values are sampled with beyond 14 columns, and fewest orders."""
+"""Multiplications per row for our sampled Shapley values, and minimum number of orders."""
 
 STEPS_OF_PATH = 20
-"""Eigenpairs that a path takes to a background row, roughly."""
+"""Approximate number of eigenpairs on a path to a background row."""
 
 MIXED = 2**20
-"""Inputs of rows mixed with background rows that are held at a time."""
+"""Maximum number of inputs of mixed rows in memory at a time."""
 
 GRADIENT = 4
-"""An evaluation with a gradient costs as much as this many without."""
+"""Cost of an evaluation with a gradient, relative to an evaluation without."""
 
 PER_ENTRY, PER_CALL = 30, 1000
-"""Multiplications that solving takes for every entry of a matrix, and that an evaluation takes besides."""
+"""Multiplications of a solution per entry of a matrix, and overhead of an evaluation in multiplications."""
 
 PER_CHANGE = 64
-"""Multiplications that a change matrix takes for every entry, measured with 300 columns and 64 neurons."""
+"""Multiplications per entry of a change matrix, measured with 300 columns and 64 neurons."""
 
 
 @dataclass(eq=False)
 class ExplainedModel:
-    """A model of the inputs to explain, which counts how often it is evaluated.
+    """A model of the inputs to explain, which counts its evaluations.
 
     Attributes
     ----------
     name : str
         "spectral", "linear" or "MLP".
     module : Module
-        Maps float64 inputs (n, g) to (n, 1) or (n,); a copy of its own.
+        Maps float64 inputs (n, g) to (n, 1) or (n,); it is copied.
     solve : callable, optional
-        Predictions (n,) of inputs (n, g), where there is a faster way than the module.
+        Function for predictions (n,) at inputs (n, g), if there is one faster than the module.
     view : ModelView, optional
-        What our own methods see of the model, where it is a spectral function.
+        View for our own methods, if the model is a spectral function.
     scores : int
-        Functions that an evaluation computes: of more than two classes up to one a class.
+        Number of functions in an evaluation; with more than two classes up to one per class.
     evaluations : int
-        Rows evaluated so far.
+        Number of rows evaluated so far.
     """
 
     name: str
@@ -97,7 +98,7 @@ class ExplainedModel:
 
     @property
     def solving(self) -> int:
-        """Multiplications of its eigenvalues, roughly; 0 where it has none."""
+        """Approximate number of multiplications for its eigenvalues; 0 if it has none."""
         if self.view is None:
             return 0
         neurons, d = self.view.function.neurons, self.view.function.dim
@@ -107,17 +108,17 @@ class ExplainedModel:
 
     @property
     def size(self) -> int:
-        """Multiplications of an evaluation from the inputs, roughly, with what calling it costs."""
+        """Approximate number of multiplications of an evaluation from the inputs, with its overhead."""
         if self.view is None:
             return PER_CALL + sum(weights.numel() for weights in self.module.parameters())
         terms = 2 * (len(self.view.axes) + len(self.view.pairs))
         return PER_CALL + self.solving + terms * self.view.function.neurons.entries[0].size
 
     def switching(self, coalitions: int, joining: int) -> int:
-        """Return the multiplications, roughly, of coalitions of a row with a background row.
+        """Return the approximate number of multiplications for coalitions of a row with a background row.
 
-        ``joining`` is how often a column joins a coalition. Of a spectral function a coalition costs what
-        solving does and what these columns add, once there are change matrices.
+        ``joining`` is the number of times that a column joins a coalition. For a spectral function with its
+        change matrices, the cost of a coalition is that of solving and of adding these columns.
         """
         if self.view is None:
             return coalitions * self.size
@@ -126,16 +127,16 @@ class ExplainedModel:
         return (PER_CHANGE * changes + joining) * entries + coalitions * self.solving
 
     def values(self, x: FloatArray) -> FloatArray:
-        """Return predictions (n,) at inputs ``x`` (n, g), counted."""
+        """Return predictions (n,) at inputs ``x`` (n, g), and count them."""
         if self.solve is None:
             return Baseline(self.name, self.module).values(x)  # type: ignore[arg-type]
         self._count(len(x))
         return self.solve(x)
 
     def means(self, x: FloatArray, background: FloatArray, from_row: npt.NDArray[np.bool_]) -> FloatArray:
-        """Return mean predictions over background rows (b, g) that take some inputs from a row ``x``, (g,).
+        """Return mean predictions (s,) over background rows (b, g) with some inputs from a row ``x`` (g,).
 
-        ``from_row``, (s, g), says which; the result has the shape (s,).
+        ``from_row`` (s, g) is true for these inputs.
         """
         found, some = np.empty(len(from_row)), max(1, MIXED // background.size)
         for first in range(0, len(from_row), some):
@@ -151,7 +152,7 @@ def explained_models(
     output: Any = None,
     against: Any = None,
 ) -> list[ExplainedModel]:
-    """Return the spectral model and its baselines as models to explain, of classes one output of them."""
+    """Return the spectral model and its baselines as models to explain; for classes, one of their outputs."""
     weights = est.view().weights(output, against)
     view = est.view().of(output, against)
     module = nn.Sequential(FromInputs(view), est.module_)
@@ -167,7 +168,7 @@ def explained_models(
 
 
 class _Weighted(nn.Module):
-    """The weighted sum of the outputs of a module, (n, outputs) or (n,) to (n,)."""
+    """Weighted sum of the outputs of a module, (n, outputs) or (n,) to (n,)."""
 
     def __init__(self, weights: FloatArray) -> None:
         super().__init__()
@@ -178,7 +179,7 @@ class _Weighted(nn.Module):
 
 
 def _linear_view(baseline: Baseline, view: ModelView) -> ModelView:
-    """Return the linear model beside ``view`` as a pencil of order one, on which our methods run as well."""
+    """Return a view of the linear model as a pencil of order one, on which our methods run too."""
     diag = np.concatenate([*_line(baseline.module)[::-1]])[:, None]
     pencil = Pencil(diag, np.empty((len(diag), 0)), 0)
     return replace(
@@ -193,11 +194,11 @@ def _line(module: Any) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True)
 class Explainer:
-    """A method under its name in tables, the models it runs on, and what its players are.
+    """A method with its name in tables, its models and its players.
 
-    ``work(model, c, b)`` is how many multiplications a row of c columns takes against b background rows,
-    roughly. ``run(model, rows, reference, seed)``, with reference rows encoded as the rows are, returns
-    contributions (n, c) and base values (n,), or Parts with what else is known.
+    ``work(model, c, b)`` is the approximate number of multiplications for a row of c columns against b
+    background rows. ``run(model, rows, reference, seed)``, with the same encoding of rows and reference rows,
+    returns contributions (n, c) and base values (n,), or Parts with further results.
     """
 
     name: str
@@ -207,7 +208,7 @@ class Explainer:
     run: Callable[[ExplainedModel, Rows, FloatArray, int], tuple[FloatArray, FloatArray] | Parts]
 
     def __call__(self, model: ExplainedModel, rows: Rows, reference: FloatArray, *, seed: int) -> Attribution:
-        """Explain the rows against ``reference`` (b, p), features of the rows' view."""
+        """Explain the rows against ``reference`` (b, p), which are features of the rows' view."""
         before = model.evaluations
         with own_randomness(seed):
             found = self.run(model, rows, reference, seed)
@@ -227,7 +228,7 @@ class Explainer:
 
 @contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
-    """Seed NumPy's and torch's global generators, which SHAP draws from, and put them back afterwards."""
+    """Seed the global generators of NumPy and torch, which SHAP uses, and restore them afterwards."""
     before = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):
@@ -257,14 +258,14 @@ def _ours(method: str) -> Callable[..., Parts]:
 
 
 def seen_by(view: ModelView, rows: Rows, reference: FloatArray) -> tuple[Rows, FloatArray]:
-    """Return rows and reference rows as a view encodes them: as they are, or as inputs."""
+    """Return rows and reference rows in the encoding of a view: unchanged or as inputs."""
     if (view.axes, view.pairs) == (rows.view.axes, rows.view.pairs):
         return replace(rows, view=view), reference
     return replace(rows, view=view, encoded=rows.inputs), rows.view.inputs(reference)
 
 
 def evaluations_of_all(rows: Rows, reference: FloatArray) -> int:
-    """Return the evaluations that exact Shapley values take: rows × background × 2^columns."""
+    """Return the number of evaluations for exact Shapley values: rows × background × 2^columns."""
     return len(rows) * len(reference) * 2 ** len(rows.view.axes)
 
 
@@ -290,7 +291,7 @@ def _deep(model: ExplainedModel, rows: Rows, reference: FloatArray, _: int) -> t
 def _gradient(
     model: ExplainedModel, rows: Rows, reference: FloatArray, seed: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Run SHAP's expected gradients, which draw float32 rows whatever the model's dtype; it names no base."""
+    """Run SHAP's expected gradients, which always draw float32 rows and return no base value."""
     import shap
 
     module, x, base = nn.Sequential(_Float64(), model.module), rows.inputs, rows.view.inputs(reference)
@@ -307,9 +308,10 @@ class _Float64(nn.Module):
 def _by_masking(kind: str, coalitions: Callable[[int], int]) -> Callable[..., tuple[FloatArray, FloatArray]]:
     """Return an explainer of SHAP that switches whole columns between the row and the background.
 
-    SHAP gets the game itself: columns hold the number of the explained row, from 1 on, where they come from
-    it, and 0 where they come from the background. So it keeps no copies of the inputs. By default it stops at
-    500 coalitions for orders, too few from 250 columns on, and at 100,000 for all, too few from 17 on.
+    SHAP gets the game itself: a column holds the number of the explained row, from 1, if it comes from the
+    row, and 0 if it comes from the background. Thus SHAP keeps no copies of the inputs. ``coalitions`` raises
+    SHAP's default limits: 500 coalitions for orders are too few from 250 columns, and 100,000 for all
+    coalitions are too few from 17 columns.
     """
 
     def run(
@@ -346,9 +348,10 @@ def _by_masking(kind: str, coalitions: Callable[[int], int]) -> Callable[..., tu
 
 
 def switched(places: npt.NDArray[np.int_], c: int) -> npt.NDArray[np.bool_]:
-    """Return the coalitions (s, c) that SHAP describes by the columns to switch, one coalition after another.
+    """Return the coalitions (s, c) that SHAP describes by lists of columns to switch.
 
-    A column i as ``-i - 1`` is not the last one of its coalition, and a number beyond c switches nothing.
+    A column i is given as ``-i - 1`` unless it is the last one of its coalition. Numbers from c on switch no
+    column.
 
     Examples
     --------
@@ -367,7 +370,7 @@ def switched(places: npt.NDArray[np.int_], c: int) -> npt.NDArray[np.bool_]:
 def _kernel(
     model: ExplainedModel, rows: Rows, reference: FloatArray, _: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Run Kernel SHAP on groups of inputs, without the selection of ten that it makes by default."""
+    """Run Kernel SHAP on groups of inputs without its default selection of ten groups."""
     import shap
     from shap.utils._legacy import DenseData
 
@@ -400,9 +403,9 @@ def all_coalitions(c: int) -> int:
 
 
 def orders_of(model: ExplainedModel, c: int, b: int) -> int:
-    """Return from how many orders of c columns, each with its reverse, our Shapley values are sampled.
+    """Return the number of orders of c columns, each with its reverse, for our sampled Shapley values.
 
-    They are as many as a row may take against b background rows.
+    It follows from the allowed work of a row against b background rows.
     """
     coalitions = 2 * (c - 1)
     each = b * (model.switching(coalitions, coalitions) - model.switching(0, 0))
@@ -414,7 +417,7 @@ def _by_permutation(c: int) -> int:
 
 
 def _by_kernel(c: int) -> int:
-    """Return the number of samples, each as much dearer as SHAP's loop over the columns makes it."""
+    """Return the number of samples, weighted by the cost of SHAP's loop over the columns."""
     return min(2**c, 2 * c + KERNEL_SAMPLES) * (100 + c) // 100
 
 
@@ -437,7 +440,7 @@ def _work_of(coalitions: Callable[[int], int]) -> Callable[[ExplainedModel, int,
 
 
 def _passes(count: int) -> Callable[[ExplainedModel, int, int], int]:
-    """Return the work of as many evaluations with every background row."""
+    """Return the work of ``count`` evaluations with every background row."""
     return _work_of(lambda _: count)
 
 
@@ -465,4 +468,4 @@ EXPLAINERS = (
     Explainer("SHAP Deep", (MLP,), INPUTS, _passes(GRADIENT), _deep),
     Explainer("SHAP Gradient", (MLP,), INPUTS, _passes(GRADIENT * GRADIENT_SAMPLES), _gradient),
 )
-"""Explainers and the models that a comparison runs them on."""
+"""Explainers of a comparison, with their models."""

@@ -1,9 +1,8 @@
-"""How well attributions describe the model they explain: deletion, insertion, infidelity, sensitivity, Gini.
+"""Faithfulness of attributions to their model: deletion, insertion, infidelity, sensitivity, Gini index.
 
-Everything is measured on columns and in the game ``v(S) = mean_b f(x_S, b_{not S})``: the inputs of the
-columns in S come from the row, those of the others from each of the background rows in turn. It is the game
-that Shapley values divide, so these measures favour them over path and local contributions, which answer
-other questions.
+All measures use columns and the game ``v(S) = mean_b f(x_S, b_{not S})``: the inputs of the columns in S come
+from the row, and those of the other columns from each background row in turn. Shapley values divide this
+game, so these measures favour them over path and local contributions, which answer different questions.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from ..view import Rows
 from .explainers import ExplainedModel, Explainer, seen_by
 
 RANDOM_ORDERS = 10
-MASKS = 20  # a row, for infidelity
-STEPS = 50  # most, from no column to all, of deletion and insertion
+MASKS = 20  # per row, for infidelity
+STEPS = 50  # maximum number of steps of deletion and insertion, from no column to all
 SENSITIVE_ROWS, JITTERS, RADIUS = 10, 2, 0.1  # for sensitivity; the radius is in standard deviations
 
 Masks = npt.NDArray[np.bool_]
@@ -34,10 +33,10 @@ Masks = npt.NDArray[np.bool_]
 def coalition_means(
     model: ExplainedModel, rows: Rows, reference: FloatArray, masks: Iterable[Masks]
 ) -> FloatArray:
-    """Return v(S) for s coalitions of every row, masks (s, c) each: shape (n, s).
+    """Return v(S) for s coalitions of every row, given by masks (s, c): shape (n, s).
 
-    Of a spectral function they follow from the change matrices of the columns, at one addition a column that
-    joins a coalition, instead of from all inputs of every mix of a row with a background row.
+    For a spectral function they follow from the change matrices of the columns, with one addition for each
+    column that joins a coalition. Other models are evaluated at all mixtures of rows and background rows.
     """
     if model.view is None:
         background, column_of = rows.view.inputs(reference), rows.view.input_column_of
@@ -60,13 +59,13 @@ def curves(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the deletion and the insertion curve of columns in the given order (n, c): two arrays (s,).
 
-    Their places are those of :func:`shares`. Both are v(S) measured from v(none) towards the prediction and
-    averaged over rows, as a share of the mean distance: deletion falls from 1 to 0, insertion climbs from 0
-    to 1; NaN if all predictions equal v(none).
+    The points are those of :func:`shares`. Both curves are v(S), measured from v(none) towards the
+    prediction, averaged over rows and divided by the mean distance. Deletion falls from 1 to 0, and insertion
+    rises from 0 to 1. They are NaN if all predictions equal v(none).
 
     Examples
     --------
-    Of f = 3 z₀ + z₁ the column with 3/4 of the effect goes, or comes, first:
+    For f = 3 z₀ + z₁, the column with 3/4 of the effect is deleted, or inserted, first:
 
     >>> from spectral_interp import Pencil
     >>> from spectral_interp.view import rows_of
@@ -81,7 +80,7 @@ def curves(
 def _mean_curves(
     model: ExplainedModel, rows: Rows, reference: FloatArray, orders: npt.NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the means of deletion and insertion over r orders of every row, (r, n, c)."""
+    """Return the mean deletion and insertion curves over r orders of every row, (r, n, c)."""
     steps = _steps(orders.shape[2])
     v = coalition_means(model, rows, reference, map(_grown, orders.swapaxes(0, 1)))
     climb, fall = np.moveaxis(v.reshape(len(rows), len(orders), 2, len(steps)), 2, 0)
@@ -96,13 +95,13 @@ def _mean_curves(
 
 
 def _grown(orders: npt.NDArray[np.intp]) -> Masks:
-    """Return what orders (r, c) insert, and what deleting along them leaves, the fewest columns first."""
+    """Return the columns inserted, and left by deletion, along orders (r, c), the smallest sets first."""
     inserted = orders.argsort(axis=1)[:, None] < _steps(orders.shape[1])[:, None]
     return np.stack([inserted, ~inserted[:, ::-1]], axis=1).reshape(-1, orders.shape[1])
 
 
 def shares(c: int) -> FloatArray:
-    """Return the shares of c columns at which curves are measured, from 0 to 1: at most 51, shape (s,).
+    """Return the shares (s,) of c columns at which curves are measured, from 0 to 1, at most 51.
 
     Examples
     --------
@@ -117,9 +116,9 @@ def _steps(c: int) -> npt.NDArray[np.intp]:
 
 
 def attributed_order(attribution: Attribution, base: float) -> npt.NDArray[np.intp]:
-    """Return the columns, first those that push towards the prediction, last those that push against it.
+    """Return the columns (n, c) of every row, ordered from those towards the prediction to those against it.
 
-    ``base`` is v(none), the mean prediction of the background; the result has shape (n, c).
+    ``base`` is v(none), the mean prediction of the background.
     """
     toward = np.sign(attribution.prediction - base)[:, None]
     return np.argsort(-toward * attribution.values, axis=1, kind="stable")
@@ -142,16 +141,16 @@ def area(curve: FloatArray, c: int) -> float:
 def removals(
     model: ExplainedModel, rows: Rows, reference: FloatArray, rng: np.random.Generator
 ) -> tuple[Masks, FloatArray]:
-    """Return random sets S of columns of every row, (n, s, c), and v(not S), (n, s)."""
+    """Return random sets S of columns for every row, (n, s, c), and v(not S), (n, s)."""
     removed = rng.random((len(rows), MASKS, len(rows.view.axes))) < 0.5
     return removed, coalition_means(model, rows, reference, ~removed)
 
 
 def infidelity(attribution: Attribution, removed: Masks, left: FloatArray) -> float:
-    """Return the infidelity (Yeh et al. 2019) of columns put to the background: see :func:`removals`.
+    """Return the infidelity (Yeh et al. 2019) for columns set to the background; see :func:`removals`.
 
-    The mean over rows and sets S of columns of ``(Σ_{i ∈ S} φ_i − (f(x) − v(not S)))²``, as a share of the
-    variance of the predictions; NaN where these do not vary.
+    It is the mean of ``(Σ_{i ∈ S} φ_i − (f(x) − v(not S)))²`` over rows and sets S of columns, as a share of
+    the variance of the predictions; NaN if these are constant.
     """
     variance = float(attribution.prediction.var())
     if variance == 0:
@@ -170,10 +169,10 @@ def sensitivity(
     *,
     seed: int,
 ) -> float:
-    """Return Captum's maximum sensitivity (Yeh et al. 2019), the mean over the first ten rows.
+    """Return Captum's maximum sensitivity (Yeh et al. 2019), averaged over the first ten rows.
 
-    The largest relative change of a row's contributions when its numeric columns move at random by up to 0.1
-    standard deviations, twice; NaN without numeric columns.
+    It is the largest relative change of a row's contributions in two random moves of its numeric columns by
+    up to 0.1 standard deviations; NaN without numeric columns.
     """
     from captum.metrics import sensitivity_max
 
@@ -185,7 +184,7 @@ def sensitivity(
 
     def contributions(x: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
         moved = x[0] if isinstance(x, tuple) else x
-        with torch.enable_grad():  # Captum's metric switches off what gradient methods need
+        with torch.enable_grad():  # Captum's metric disables gradients
             places = np.repeat(np.arange(len(some)), len(moved) // len(some))
             again = replace(some.take(places), encoded=view.from_inputs(moved.numpy()))
             explained = explainer(model, again, reference, seed=seed)
@@ -203,10 +202,10 @@ def sensitivity(
 
 
 def gini(values: FloatArray) -> float:
-    """Return how concentrated |contributions| (n, c) are: 0 all equal, near 1 a single one; mean over rows.
+    """Return the concentration of |contributions| (n, c): 0 if all are equal, near 1 for a single one.
 
-    The Gini index ``1 − 2 Σ_i |x|_(i) / ‖x‖₁ · (c − i + 1/2) / c`` of sizes in ascending order (Hurley and
-    Rickard 2009). Rows without contributions do not count.
+    It is the Gini index ``1 − 2 Σ_i |x|_(i) / ‖x‖₁ · (c − i + 1/2) / c`` of sizes in ascending order (Hurley
+    and Rickard 2009), averaged over rows. Rows with only zero contributions do not count.
 
     Examples
     --------

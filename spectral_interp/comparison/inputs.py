@@ -1,4 +1,4 @@
-"""Inputs as features in torch, for explainers that need gradients in the inputs."""
+"""Features from inputs in torch, for explainers that need gradients by the inputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..view import ModelView
 
 
 class FromInputs(nn.Module):
-    """Map inputs (n, g) to the features (n, p) of a view, as :meth:`ModelView.from_inputs` does.
+    """Map inputs (n, g) to the features (n, p) of a view, like :meth:`ModelView.from_inputs`.
 
     Derivatives at a knot are those on its right.
 
@@ -46,7 +46,7 @@ class FromInputs(nn.Module):
 
 
 def hats(u: Tensor, knots: Sequence[float]) -> Tensor:
-    """Return the hat functions of K knots at coordinates (m,), differentiable: shape (m, K).
+    """Return the hat functions of K knots at coordinates (m,), shape (m, K), differentiable.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How far contributions move when the background is drawn again."""
+"""Variation of contributions over redraws of the background."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..estimators.regressor import SpectralRegressor
 from ..view import output_rows
 
 REDRAWS, JUDGED_ROWS = 1000, 30
-"""Number of redraws of the background, and maximum number of rows that they are judged at."""
+"""Number of redraws of the background, and maximum number of rows at which they are evaluated."""
 
 
 def stability_table(
@@ -27,16 +27,16 @@ def stability_table(
     output: Any = None,
     against: Any = None,
 ) -> pd.DataFrame:
-    """Return how far mean |contribution| moves when the background is drawn again.
+    """Return the variation of mean |contribution| over redraws of the background.
 
-    The background is b of the N rows trained on, drawn without replacement, and contributions of every
-    method are means over it. The variance of a mean over such a sample is ``(1 − b/N) s²/b``, with s² the
-    variance over the sample by ``b − 1`` (Cochran, *Sampling Techniques*, 1977, section 2.6). That of a
-    bootstrap draw, b of the b rows with replacement, is ``(b − 1)/b · s²/b``. So the contributions of every
-    background row, computed once, give those of a redraw: the mean over all, plus the deviation of a
-    bootstrap draw times ``√((1 − b/N) b/(b − 1))`` (Rao and Wu, *Resampling Inference with Complex Survey
-    Data*, 1988). A background of all rows does not move. To be quick this takes 30 of the rows to explain,
-    the same in all draws.
+    The background is a sample of b of the N training rows without replacement, and contributions of every
+    method are means over it. The variance of a mean over such a sample is ``(1 − b/N) s²/b``, where s² is the
+    variance over the sample with the divisor ``b − 1`` (Cochran, *Sampling Techniques*, 1977, section 2.6).
+    The variance of a bootstrap draw, b of the b rows with replacement, is ``(b − 1)/b · s²/b``. Therefore the
+    contributions of every background row, computed once, give those of a redraw: the mean over all, plus the
+    deviation of a bootstrap draw times ``√((1 − b/N) b/(b − 1))`` (Rao and Wu, *Resampling Inference with
+    Complex Survey Data*, 1988). A background of all training rows has no variation. To save time, at most 30
+    of the rows are used, the same in all draws.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def stability_table(
     X : DataFrame, shape (n, columns), or Rows
     method : {"local", "path", "shapley"}
     seed : int
-        Of the draws.
+        Seed of the draws.
     output, against : label, optional
         The class to explain, and the class that its log-odds are measured against, as in
         :func:`spectral_interp.explain`. A model of more than two classes needs ``output``.
@@ -52,9 +52,9 @@ def stability_table(
     Returns
     -------
     DataFrame
-        One line per column, largest ``mean_abs_contribution`` first; its ``redraw_standard_deviation`` and
+        One line per column, largest ``mean_abs_contribution`` first, with ``redraw_standard_deviation`` and
         the interval from ``redraw_5_percent`` to ``redraw_95_percent`` over the draws. ``drawn_from`` is N,
-        NaN where it is not known or rows are drawn with replacement: b/N is then taken as 0.
+        or NaN if N is unknown or rows are drawn with replacement; b/N is then taken as 0.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def stability_table(
     rows = output_rows(est, X, output, against)
     few, background = rows.take(spread(len(rows), JUDGED_ROWS)), rows.view.background
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the run over all rows gave them
+        warnings.simplefilter("ignore")  # already given for all rows
         values = np.stack([METHODS[method](few, one[None]).values for one in background])
     b, n = len(background), est.background_of_
     draws = np.random.default_rng(seed).multinomial(b, np.full(b, 1 / b), size=REDRAWS) / b
@@ -93,10 +93,10 @@ def stability_table(
 
 
 def _redrawn_sizes(values: FloatArray, draws: FloatArray, factor: float) -> FloatArray:
-    """Return mean |contribution|, shape (draws, c).
+    """Return mean |contribution| for every draw, shape (draws, c).
 
-    ``values`` (b, n, c) are those of every background row, ``draws`` (draws, b) the share of each of these
-    in a draw, and deviations from the mean count ``factor`` times.
+    ``values`` (b, n, c) are the contributions for every background row, and ``draws`` (draws, b) the shares
+    of these rows in a draw. Deviations from the mean are multiplied by ``factor``.
     """
     total = np.zeros((len(draws), values.shape[2]))
     for at_row in values.transpose(1, 0, 2):
@@ -106,8 +106,8 @@ def _redrawn_sizes(values: FloatArray, draws: FloatArray, factor: float) -> Floa
 
 
 def _moves(sizes: FloatArray, redrawn: FloatArray) -> dict[str, FloatArray]:
-    """Return how mean sizes (c,) move over the redraws (draws, c); relative to nothing they are NaN."""
-    deviation = (redrawn - redrawn[0]).std(axis=0, ddof=1)  # exactly zero where nothing moves
+    """Return the variation of mean sizes (c,) over the redraws (draws, c); relative to zero it is NaN."""
+    deviation = (redrawn - redrawn[0]).std(axis=0, ddof=1)  # exactly zero for equal redraws
     low, high = np.quantile(redrawn, [0.05, 0.95], axis=0)
     relative = np.divide(deviation, sizes, out=np.full_like(sizes, np.nan), where=sizes > 0)
     return {

@@ -1,4 +1,4 @@
-"""Every explainer on every model: its attribution, its cost and how faithful it is."""
+"""Attribution, cost and faithfulness of every explainer on every model."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .explainers import BUDGET, EXACT, EXPLAINERS, ExplainedModel, Explainer, ev
 OK = "ok"
 
 WORK = 8 * 10**10
-"""Multiplications that a comparison takes if nobody asks for its rows: about ten seconds.
+"""Number of multiplications of a comparison with the default number of rows: about ten seconds.
 
-An explainer that alone would need twice as many for the fewest rows is left out then.
+In that case an explainer is left out if it alone would need twice as many for the fewest rows.
 """
 
 MOST_ROWS, FEWEST_ROWS = 200, 20
 
 MOST_TIMES = 10**6
-"""Largest multiple of ``WORK`` that is named."""
+"""Largest multiple of ``WORK`` that is stated."""
 
 Measure = Callable[[ExplainedModel, Explainer], dict[str, Any]]
 
@@ -52,7 +52,7 @@ class Study:
     removals: dict[str, tuple[npt.NDArray[np.bool_], FloatArray]] = field(default_factory=dict)
 
     def run(self, models: list[ExplainedModel]) -> None:
-        """Run them all under a progress bar that names the one at work."""
+        """Run all explainers under a progress bar that names the current one."""
         cells = _cells(models)
         n, b = len(self.rows), len(self.reference)
         random: dict[str, dict[str, float]] = {}
@@ -72,7 +72,7 @@ class Study:
         }
 
     def _cell(self, model: ExplainedModel, explainer: Explainer, random: dict[str, float]) -> None:
-        """Add one explainer's lines."""
+        """Add the lines of an explainer."""
         key = {"model": model.name, "method": explainer.name}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -100,11 +100,11 @@ class Study:
         needed = evaluations_of_all(self.rows, self.reference) * model.scores
         if explainer.name == EXACT and needed > BUDGET:
             c = len(self.rows.view.axes)
-            return f"left out: all coalitions of {c} columns would take {needed:.1e} evaluations"
+            return f"left out: all coalitions of {c} columns would need {needed:.1e} evaluations"
         return self.too_dear.get((model.name, explainer.name), OK)
 
     def _explain(self, model: ExplainedModel, explainer: Explainer) -> dict[str, Any]:
-        """Explain the rows, after a first row that compiles the kernels; return the cost."""
+        """Explain one row to compile the kernels, then all rows; return the cost."""
         explainer(model, self.rows.take(slice(1)), self.reference, seed=self.seed)
         start = time.perf_counter()
         attribution = explainer(model, self.rows, self.reference, seed=self.seed)
@@ -173,14 +173,16 @@ class Study:
 
 
 def affordable(models: list[ExplainedModel], c: int, b: int) -> tuple[int, dict[Key, str]]:
-    """Return for how many rows ``WORK`` suffices, and why some explainers are left out.
+    """Return the number of rows for which ``WORK`` suffices, and reasons for explainers that are left out.
 
-    The work is counted, not timed: the same models, c columns and b background rows give the same answer.
+    The work is counted, not timed, so it is the same for the same models, c columns and b background rows.
     """
     explaining = {
         (model.name, explainer.name): explainer.work(model, c, b) for model, explainer in _cells(models)
     }
-    besides = 1 + faithfulness.SENSITIVE_ROWS * (1 + faithfulness.JITTERS)  # rows explained to measure it
+    besides = 1 + faithfulness.SENSITIVE_ROWS * (
+        1 + faithfulness.JITTERS
+    )  # rows explained for compilation and sensitivity
     too_dear = {
         key: _too_much((FEWEST_ROWS + besides) * work)
         for key, work in explaining.items()
@@ -201,11 +203,11 @@ def affordable(models: list[ExplainedModel], c: int, b: int) -> tuple[int, dict[
 
 
 def _too_much(work: int) -> str:
-    """Return why an explainer is left out that would take so much work for the fewest rows."""
+    """Return the reason for leaving out an explainer with this work for the fewest rows."""
     times = min(work // WORK, MOST_TIMES)
     return (
-        f"left out: even {FEWEST_ROWS} rows would take at least {times:,} times the work that all explainers "
-        "together may take; max_rows or --compare-rows includes it"
+        f"left out: even {FEWEST_ROWS} rows would need at least {times:,} times the work allowed for all "
+        "explainers together; set max_rows or --compare-rows to include it"
     )
 
 
@@ -225,8 +227,8 @@ _FAITHFULNESS = dict.fromkeys(
 
 
 def _attempt(call: Measure, model: ExplainedModel, explainer: Explainer) -> tuple[dict[str, Any], str]:
-    """Return what ``call`` found and "", or nothing and why it failed."""
+    """Return the result of ``call`` and an empty text, or an empty result and the reason of its failure."""
     try:
         return call(model, explainer), ""
-    except Exception as error:  # other people's code raises what it likes; one cell says so
+    except Exception as error:  # other packages may raise any error; only this line is affected
         return {}, f"failed: {' '.join(str(error).split()) or type(error).__name__}"

@@ -1,1 +1,1 @@
-"""Spectral models from elsewhere: state dicts as functions, dense matrices as tridiagonal ones."""
+"""Conversion of models: published state dicts to functions, and dense models to tridiagonal ones."""

@@ -1,25 +1,26 @@
-"""State dicts of spectral modules as functions.
+"""Functions from state dicts of published spectral modules.
 
-The modules of the articles and of the paper's code (A. Shtoff, *Eigenvalues as models*, 2025–2026) keep the
-matrices of ``f(z) = λ_k(A_0 + Σ z_i A_i)`` under these names. The index k is an attribute of the module, so a
-state dict does not hold it.
+The modules of the articles and of the paper's code (A. Shtoff, *Eigenvalues as models*, 2025–2026) store the
+matrices of ``f(z) = λ_k(A_0 + Σ z_i A_i)`` under these names. The index k is an attribute of the module and
+not in its state dict.
 
 - ``diag.weight`` (d, p), ``diag.bias`` (d,), ``off_diag.weight`` (d − 1, p), ``off_diag.bias`` (d − 1,):
-  tridiagonal matrices by two linear layers.
+  tridiagonal matrices from two linear layers.
 - ``diag`` (p + 1, d), ``off_diag`` (p + 1, d − 1): the same as rows, the intercept first.
-- ``lin.weight`` (T, p), ``lin.bias`` (T,): lower triangles, row by row, T = d (d + 1) / 2, by a linear layer.
-  Early modules take entries as they are; later ones divide those below the diagonal by √2, so that the norm
-  of the vector is the Frobenius norm of the matrix. Nothing in the state dict tells the two apart.
+- ``lin.weight`` (T, p), ``lin.bias`` (T,): lower triangles, row by row, T = d (d + 1) / 2, from a linear
+  layer. Early modules use the entries unchanged. Later ones divide those below the diagonal by √2, so that
+  the norm of the vector is the Frobenius norm of the matrix. The state dicts of both look the same.
 - ``A``, ``B`` and, for two features, ``C``, (d, d): ``λ_k(A + x B + y C)``.
-- ``mu.start`` (1,), ``mu.increments`` (d − 1,), ``A`` (p, d, d) or (d, d, 1, p): A_0 is diagonal, its entries
-  ``start`` and ``start + cumsum(softplus(increments))``.
+- ``mu.start`` (1,), ``mu.increments`` (d − 1,), ``A`` (p, d, d) or (d, d, 1, p): A_0 is diagonal with the
+  entries ``start`` and ``start + cumsum(softplus(increments))``.
 - ``matrices`` (p + 1, d, d): A_0 … A_p in full.
 
 Modules with a monotone feature (``feat_vec`` or ``last_diag``) are not read: some versions pass it through
-softplus and some through squareplus, and nothing in the state dict tells the two apart.
+softplus and some through squareplus, and their state dicts look the same.
 
-Beside any of them ``mixing_weight`` (d,) makes it the mixture ``Σ_j w_j λ_j``. The solvers of these modules
-read the lower triangle of a matrix and ignore what is above, which need not be its mirror; so it is here.
+In each case an additional ``mixing_weight`` (d,) gives the mixture ``Σ_j w_j λ_j``. Like the solvers of these
+modules, the functions here read the lower triangle of ``A``, ``B`` and ``C`` and ignore the upper one, which
+need not mirror it. ``matrices`` must be symmetric.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ from ..pencil.total import Total
 from ..pencil.tridiagonal import Pencil
 
 COUPLINGS = {"plain": 1.0, "scaled": math.sqrt(0.5)}
-"""Factors that entries below the diagonal of lower triangles may have."""
+"""Conventions for lower triangles → factor of the entries below the diagonal."""
 
 ASYMMETRY = 1e-6
-"""Difference of ``matrices`` from their transposes, as a fraction of the largest entry, that is rounding."""
+"""Largest difference of ``matrices`` from their transposes that counts as rounding, relative to the
+largest entry."""
 
 MIXTURE = "mixing_weight"
 """Key of the weights of a mixture."""
@@ -64,13 +66,14 @@ def from_state_dict(
     Parameters
     ----------
     state : mapping of str to tensor or array, or path of a file that ``torch.save`` wrote
-        Which keys are known, and their shapes, is listed at the top of the module. A file is read as data.
+        The known keys and their shapes are listed at the top of the module. A file is read without running
+        code.
     k : int, optional
-        0-based index of the eigenvalue, ascending, negative from the top. Needed unless the state dict is a
-        mixture, and refused there.
+        0-based index of the eigenvalue, ascending, negative from the top. Required, except for a mixture,
+        which has none.
     couplings : {"plain", "scaled"}, optional
-        Whether entries below the diagonal are as they are or to be divided by √2. Needed for ``lin.weight``,
-        and refused elsewhere.
+        Whether entries below the diagonal are used unchanged or divided by √2. Required for ``lin.weight``,
+        and an error otherwise.
     weights : array_like, shape (d,), optional
         Weights w of a mixture ``Σ_j w_j λ_j``, for state dicts without ``mixing_weight``. A window of
         eigenvalues has equal weights in the window and zeros outside.
@@ -78,21 +81,21 @@ def from_state_dict(
     Returns
     -------
     Pencil, DensePencil or Total
-        Float64; a Total for mixtures, with one pencil for each weight that is not zero.
+        The function in float64. A mixture is a Total with one pencil for each nonzero weight.
 
     Raises
     ------
     TypeError
         If ``state`` is neither a mapping nor a path.
     ValueError
-        If keys are unknown, shapes do not fit, numbers are not finite, ``matrices`` are not symmetric, what
-        is needed is missing, or the file cannot be read.
+        If keys are unknown, shapes do not fit, numbers are not finite, ``matrices`` are not symmetric, a
+        required argument is missing, or the file cannot be read.
     OSError
         If the file cannot be opened.
 
     Examples
     --------
-    The larger eigenvalue of [[0, x], [x, 0]] is |x|, and the difference of the two is 2 |x|:
+    The larger eigenvalue of [[0, x], [x, 0]] is |x|, and the difference of its two eigenvalues is 2 |x|:
 
     >>> state = {"diag": np.zeros((2, 2)), "off_diag": [[0.0], [1.0]]}
     >>> from_state_dict(state, k=-1).values([[-2.0]])
@@ -116,14 +119,14 @@ def from_state_dict(
         return _mixed(lambda j: make(*coefficients, j), mixture, coefficients[0].shape[-1], k)
     if k is None:
         raise ValueError(
-            "expected k, the index of the eigenvalue, which a state dict does not hold, or weights of a "
-            "mixture; got neither"
+            "expected k, the index of the eigenvalue, or weights of a mixture; got neither; a state dict "
+            "does not hold k"
         )
     return make(*coefficients, k)
 
 
 def _read(path: str | Path) -> dict[str, Any]:
-    from ..files import artifact  # here: PyTorch takes a second to load, and arrays do not need it
+    from ..files import artifact  # imported here because PyTorch takes a second to load
 
     state = artifact.read(path)
     if "format" in state:
@@ -132,7 +135,7 @@ def _read(path: str | Path) -> dict[str, Any]:
 
 
 def _array(key: str, value: Any) -> FloatArray:
-    """Return a tensor of PyTorch, or anything NumPy takes, as a float64 array."""
+    """Return a PyTorch tensor or an array-like as a float64 array."""
     plain = value
     if hasattr(value, "detach"):
         held = value.detach().cpu()
@@ -156,7 +159,7 @@ def _mixed(
     if weights.shape != (dim,) or not len(used):
         raise ValueError(
             f"expected a weight for each of the {dim} eigenvalues, not all zero; got shape {weights.shape} "
-            f"with {len(used)} that are not zero"
+            f"with {len(used)} nonzero weights"
         )
     return Total([pencil(j) for j in used.tolist()], weights[used])
 
@@ -174,12 +177,12 @@ def _coefficients(arrays: Tensors, couplings: str | None) -> tuple[FloatArray, .
 
 
 def _unknown(keys: frozenset[str]) -> ValueError:
-    """Return what to say of keys that are those of no form: what is there too, or which forms there are."""
+    """Return the error for unknown keys: the superfluous keys of a form, or all known forms."""
     largest = max((form for form in (_LINEAR, *_FORMS) if form < keys), key=len, default=None)
     if largest is not None:
         return ValueError(
-            f"expected {', '.join(sorted(largest))} and nothing else but {MIXTURE!r}; got "
-            f"{', '.join(sorted(keys - largest))} too; leave out what predictions do not depend on"
+            f"expected {', '.join(sorted(largest))} and optionally {MIXTURE!r}; got "
+            f"{', '.join(sorted(keys - largest))} too; leave out keys that predictions do not depend on"
         )
     known = "; ".join(", ".join(sorted(form)) for form in (_LINEAR, *_FORMS))
     got = ", ".join(sorted(keys)) or "none"
@@ -191,7 +194,7 @@ def _affine(arrays: Tensors, name: str) -> FloatArray:
     weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
     if weight.ndim != 2 or bias.shape != weight.shape[:1]:
         raise ValueError(
-            f"expected {name}.weight with 2 axes and {name}.bias as long as its first; got shapes "
+            f"expected {name}.weight with 2 axes and {name}.bias of the length of its first axis; got shapes "
             f"{weight.shape} and {bias.shape}"
         )
     return np.vstack([bias, weight.T])
@@ -201,8 +204,8 @@ def _triangles(arrays: Tensors, couplings: str | None) -> FloatArray:
     """Return the matrices (p + 1, d, d) of lower triangles, row by row."""
     if couplings not in COUPLINGS:
         raise ValueError(
-            "expected couplings='plain' or 'scaled' for lin.weight, whose entries below the diagonal are as "
-            f"they are or to be divided by √2; got {couplings!r}"
+            "expected couplings='plain' or 'scaled' for lin.weight, whose entries below the diagonal are "
+            f"used unchanged or divided by √2; got {couplings!r}"
         )
     rows = _affine(arrays, "lin")
     dim = (math.isqrt(8 * rows.shape[1] + 1) - 1) // 2
@@ -219,7 +222,7 @@ def _triangles(arrays: Tensors, couplings: str | None) -> FloatArray:
 
 
 def _lower(name: str, matrices: FloatArray) -> FloatArray:
-    """Return the symmetric matrices (m, d, d) that have these lower triangles."""
+    """Return the symmetric matrices (m, d, d) with these lower triangles."""
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2]:
         raise ValueError(f"expected square matrices for {name}; got shape {matrices.shape}")
     return np.tril(matrices) + np.tril(matrices, -1).swapaxes(1, 2)
@@ -240,7 +243,7 @@ def _full(arrays: Tensors) -> tuple[FloatArray, ...]:
     if not apart <= ASYMMETRY * np.abs(given).max(initial=0):
         raise ValueError(
             f"expected symmetric matrices; got entries that differ by {apart:.3g} from their mirror images; "
-            "if lower triangles count, as for solvers, pass np.tril(m) + np.tril(m, -1).swapaxes(1, 2)"
+            "to use the lower triangles, as solvers do, pass np.tril(m) + np.tril(m, -1).swapaxes(1, 2)"
         )
     return (symmetric,)
 
@@ -248,12 +251,12 @@ def _full(arrays: Tensors) -> tuple[FloatArray, ...]:
 def _letters(arrays: Tensors) -> tuple[FloatArray, ...]:
     shapes = {name: arrays[name].shape for name in sorted(arrays)}
     if len(set(shapes.values())) > 1:
-        raise ValueError(f"expected {', '.join(shapes)} of one shape (d, d); got {shapes}")
+        raise ValueError(f"expected {', '.join(shapes)} of the same shape (d, d); got {shapes}")
     return (_lower(", ".join(shapes), np.stack([arrays[name] for name in shapes])),)
 
 
 def _increasing(arrays: Tensors) -> tuple[FloatArray, ...]:
-    """Return A_0, diagonal with an ascending spectrum, and the matrices of the features."""
+    """Return A_0, which is diagonal with an ascending spectrum, and the matrices of the features."""
     steps, given = arrays["mu.increments"], arrays["A"]
     features = given[:, :, 0].transpose(2, 0, 1) if given.ndim == 4 and given.shape[2] == 1 else given
     features = _lower("A", features)

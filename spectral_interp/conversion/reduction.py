@@ -1,20 +1,21 @@
-"""Dense models as tridiagonal ones, with a proven bound on the error of every prediction in a box.
+"""Tridiagonal models for dense ones, with a proven bound on the error of every prediction in a box.
 
 A rotation Q changes no eigenvalue: ``λ_k(A(z)) = λ_k(QᵀA(z)Q)``. Let T(z) be tridiagonal and affine in z.
 Then ``E(z) = QᵀA(z)Q − T(z)`` is affine too, and by Weyl's inequality
 
     λ_min(E(z)) <= λ_k(A(z)) − λ_k(T(z)) <= λ_max(E(z)).
 
-λ_max is convex and λ_min concave, so over a box both are extreme at corners. Many features have too many
-corners. Let z be at a corner in some of them and at the centre in the others, and let h be half widths.
+λ_max is convex and λ_min concave, so over a box both are extreme at corners. With many features there are too
+many corners. Let z be at a corner in some of them and at the centre in the others, and let h be half widths.
 Then E is at most ``E(z) + Σ_others h_i |E_i|`` in the Loewner order, where ``|E_i|`` has the absolute
-eigenvalues of E_i, and at least the same with a minus.
+eigenvalues of E_i, and at least ``E(z) − Σ_others h_i |E_i|``.
 
-The rotation is chosen to leave little outside the three diagonals in the mean over the rows. With the second
+The rotation makes the entries outside the three diagonals small in the mean over the rows. With the second
 moments ``L Lᵀ`` of (1, z) and ``B_m = Σ_i L_im A_i``, the mean of ``‖off(QᵀA(z)Q)‖²_F`` is
 ``Σ_m ‖off(QᵀB_m Q)‖²_F``, the misfit that :func:`.rotations.rotate` lowers from several starts. The rotation
-has d (d − 1) / 2 angles, the p + 1 matrices have (p + 1) (d − 1) (d − 2) / 2 entries to remove: in general
-something is left, and dropped. :meth:`Reduction.refit` then fits T to the dense predictions.
+has d (d − 1) / 2 angles, but the p + 1 matrices have (p + 1) (d − 1) (d − 2) / 2 entries to remove. In
+general some entries remain; they are set to zero. :meth:`Reduction.refit` then fits T to the dense
+predictions.
 """
 
 from __future__ import annotations
@@ -36,21 +37,21 @@ from ..pencil.tridiagonal import Pencil
 from .rotations import rotate
 
 CORNERS = 10
-"""Features whose corners are all tried for the bound: those that vary the error most."""
+"""Number of features whose corners are all tried for the bound: those with the largest effect on it."""
 
 RANDOM_STARTS, FIRST_SWEEPS = 8, 4
-"""Random rotations among the starts, and sweeps from every start; the best of them goes on."""
+"""Numbers of random starts, and of first sweeps from every start; only the best start is continued."""
 
 STAY = 1e-3
 """Default penalty of a refit on leaving its start; without it the proven bound grows several times."""
 
 ROUNDING = 1e-12
-"""Error that a bound may have from rounding, as a fraction of the size of the terms of A and T."""
+"""Allowance of a bound for rounding, relative to the size of the terms of A and T."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """A tridiagonal model in place of a dense one, as :func:`to_tridiagonal` builds it.
+    """A tridiagonal model that replaces a dense one, built by :func:`to_tridiagonal`.
 
     Attributes
     ----------
@@ -60,7 +61,7 @@ class Reduction:
     rotation : ndarray, shape (d, d)
         Orthogonal Q, for which ``QᵀA(z)Q`` is near the matrices of ``pencil``.
     z : ndarray, shape (n, p)
-        Rows that it was built for.
+        Rows for which the model was built.
     box : ndarray, shape (2, p)
         Least and largest value of every feature, for which the bound is proven.
     refitted : bool
@@ -96,16 +97,17 @@ class Reduction:
         return float(np.sqrt(np.mean(self.errors**2)))
 
     def refit(self, *, stay: float = STAY, steps: int = 1000) -> Reduction:
-        """Return the reduction whose tridiagonal model is fitted to the dense predictions, from this one on.
+        """Return a reduction whose tridiagonal model is fitted to the dense predictions, from this start.
 
         L-BFGS minimises the mean of ``(λ_k(A) − λ_k(T))² + stay ‖T − T_now‖²_F`` with its exact gradient,
-        ``∂λ_k/∂T_i = z_i v vᵀ``, over the rows and as many more, each between two of them, drawn with a fixed
-        seed. The rotation is turned towards the new matrices, and the bound is proven for them.
+        ``∂λ_k/∂T_i = z_i v vᵀ``, over the rows and an equal number of random points between two rows each,
+        drawn with a fixed seed. The rotation is adapted to the new matrices; the bound is proven for them.
 
         Parameters
         ----------
         stay : float, >= 0
-            The smaller it is, the smaller are the errors at the rows, and in general the larger the bound.
+            Penalty on the distance from the start. A smaller one gives smaller errors at the rows and in
+            general a larger bound.
         steps : int
             Maximum number of iterations.
 
@@ -133,35 +135,36 @@ class Reduction:
 
 
 def to_tridiagonal(pencil: DensePencil, z: npt.ArrayLike, *, box: npt.ArrayLike | None = None) -> Reduction:
-    """Return a tridiagonal model in place of a dense one, with a proven bound on its error in a box.
+    """Return a tridiagonal model that replaces a dense one, with a proven bound on its error in a box.
 
-    All matrices are turned by one rotation, chosen to leave little outside the three diagonals at the rows
-    ``z``; what is left there is dropped.
+    One rotation of all matrices makes the entries outside the three diagonals small at the rows ``z``. The
+    remaining entries are set to zero.
 
     Parameters
     ----------
     pencil : DensePencil
     z : array_like, shape (n, p)
-        Rows of features that matter, such as those that the model was trained on: ``est.encode(X)``.
+        Relevant rows of features, such as the training rows: ``est.encode(X)``.
     box : array_like, shape (2, p), optional
         Least and largest value of every feature, for which the error is bounded; by default those of ``z``.
 
     Returns
     -------
     Reduction
-        Its ``pencil`` is the tridiagonal model, ``error_bound`` the proven bound, ``errors`` are those at the
-        rows, and ``refit()`` fits the tridiagonal model to the dense predictions.
+        Its ``pencil`` is the tridiagonal model, ``error_bound`` the proven bound and ``errors`` the errors at
+        the rows. ``refit()`` fits the tridiagonal model to the dense predictions.
 
     Raises
     ------
     TypeError
         If ``pencil`` is not dense.
     ValueError
-        If there are no rows, they do not fit the pencil, or a limit of the box is missing or above its other.
+        If there are no rows, they do not fit the pencil, or limits of the box are not finite or in the wrong
+        order.
 
     Examples
     --------
-    A tridiagonal family in another basis is found again:
+    A tridiagonal family in another basis is recovered:
 
     >>> rng = np.random.default_rng(0)
     >>> hidden = Pencil(rng.normal(size=(3, 4)), rng.normal(size=(3, 3)), k=1)
@@ -201,14 +204,14 @@ def _limits(pencil: DensePencil, box: npt.ArrayLike) -> FloatArray:
     if (limits[0] > limits[1]).any():
         i = int((limits[0] > limits[1]).argmax())
         raise ValueError(
-            f"expected least values of the box up to the largest; got {limits[0, i]} and {limits[1, i]} for "
-            f"feature {i}"
+            f"expected each least value of the box to be at most the largest; got {limits[0, i]} and "
+            f"{limits[1, i]} for feature {i}"
         )
     return limits
 
 
 def _moments(z: FloatArray) -> FloatArray:
-    """Return L, (p + 1, m), with ``L Lᵀ`` the second moments of (1, z), the largest direction first."""
+    """Return L (p + 1, m), where ``L Lᵀ`` are the second moments of (1, z), the largest direction first."""
     design = np.column_stack([np.ones(len(z)), z])
     _, size, directions = np.linalg.svd(design, full_matrices=False)
     return directions.T * (size / np.sqrt(len(z)))
@@ -220,10 +223,10 @@ def _mixed(moments: FloatArray, matrices: FloatArray) -> FloatArray:
 
 
 def _starts(matrices: FloatArray) -> list[FloatArray]:
-    """Return rotations to start from.
+    """Return initial rotations.
 
-    None; those that make one of the first matrices diagonal, or tridiagonal by Householder's method; and
-    random ones, drawn with a fixed seed.
+    They are the identity, rotations that make one of the first matrices diagonal, or tridiagonal by
+    Householder's method, and random ones with a fixed seed.
     """
     rng, d = np.random.default_rng(0), matrices.shape[1]
     found = [np.eye(d)]
@@ -253,21 +256,21 @@ def _range_in_box(errors: FloatArray, reduction: Reduction) -> tuple[float, floa
 
 
 def _between(z: FloatArray) -> FloatArray:
-    """Return the rows and as many that lie between two of them each."""
+    """Return the rows and an equal number of random points between two rows each."""
     rng = np.random.default_rng(0)
     first, second = z[rng.integers(len(z), size=(2, len(z)))]
     return np.concatenate([z, first + rng.random((len(z), 1)) * (second - first)])
 
 
 def _fitted(reduction: Reduction, z: FloatArray, stay: float, steps: int) -> Pencil:
-    """Return the tridiagonal pencil that fits the dense predictions at rows z, from that of the reduction."""
+    """Return the tridiagonal pencil fitted to the dense predictions at z, starting from the reduction's."""
     start, aim = reduction.pencil, reduction.original.values(z)
     structure, k, d = Tridiagonal(start.dim), start.k, start.dim
-    scale = np.ptp(aim) or 1.0  # of the predictions: the optimiser sees numbers of the size of 1
+    scale = np.ptp(aim) or 1.0  # predictions are scaled to the order of 1 for the optimiser
     design = np.column_stack([np.ones(len(z)), z])
     second = design.T @ design / len(z)
     begin = np.hstack([start.diag, start.off]) / scale
-    twice = np.repeat([1.0, 2.0], [d, d - 1])  # an off-diagonal entry is in the matrix twice
+    twice = np.repeat([1.0, 2.0], [d, d - 1])  # an off-diagonal entry occurs twice in the matrix
 
     def loss(flat: FloatArray) -> tuple[float, FloatArray]:
         entries = flat.reshape(begin.shape)

@@ -1,10 +1,10 @@
-"""One orthogonal matrix for several symmetric ones, by rotations in planes of two coordinates.
+"""A common rotation of several symmetric matrices, built from rotations in coordinate planes.
 
-Minimised is the misfit ``Σ_m Σ_ab mask_ab (QᵀB_m Q − S_m)²_ab``. A rotation by θ in the plane (a, b) changes
+It minimises the misfit ``Σ_m Σ_ab mask_ab (QᵀB_m Q − S_m)²_ab``. A rotation by θ in the plane (a, b) changes
 only rows and columns a and b. Their entries are of degree 2 in cos θ and sin θ, so the misfit is a
-trigonometric polynomial of degree 4, which its values at 9 angles fix. Every step takes the best of all
-angles: Jacobi's method, as Cardoso and Souloumiac (*Jacobi Angles for Simultaneous Diagonalization*, 1996)
-use it for diagonal targets. The misfit never rises; like any descent it may end in a local minimum.
+trigonometric polynomial of degree 4, which 9 values determine. Every step uses the best of all angles. This
+is Jacobi's method, which Cardoso and Souloumiac (*Jacobi Angles for Simultaneous Diagonalization*, 1996)
+use for diagonal targets. The misfit never rises, but the descent may end in a local minimum.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from .._common.arrays import FloatArray
 
 ANGLES = 16
-"""Angles that the polynomial is computed at: a power of 2 above 9, for the Fourier transform."""
+"""Number of angles at which the polynomial is computed: a power of 2 above 9, for the Fourier transform."""
 
 FINE = 720
-"""Angles, half a degree apart, among which its minimum is sought before Newton's steps."""
+"""Number of angles, half a degree apart, in the search for its minimum before Newton's steps."""
 
 SWEEPS, GAIN = 60, 1e-4
-"""Maximum number of sweeps over all planes, and the relative gain below which a sweep is the last."""
+"""Maximum number of sweeps over all planes, and relative gain below which the sweeps end."""
 
 _ORDERS = np.arange(1, 5)
 _THETA = 2 * np.pi * np.arange(ANGLES) / ANGLES
@@ -40,12 +40,13 @@ def rotate(
     matrices : ndarray, shape (m, d, d)
         Symmetric B_1 … B_m.
     rotation : ndarray, shape (d, d)
-        Orthogonal, to start from.
+        Orthogonal matrix at the start.
     target : ndarray, shape (m, d, d)
         Symmetric S_1 … S_m.
     mask : ndarray, shape (d, d)
-        Symmetric, 1 for entries that count, 0 for others.
+        Symmetric; 1 for entries that count, 0 for the others.
     sweeps : int
+        Maximum number of sweeps.
 
     Examples
     --------
@@ -83,7 +84,7 @@ def _turn(turned: FloatArray, q: FloatArray, target: FloatArray, mask: FloatArra
 
 
 def _polynomial(turned: FloatArray, target: FloatArray, mask: FloatArray, a: int, b: int) -> FloatArray:
-    """Return the misfit at the angles θ, but for a constant, shape (ANGLES,)."""
+    """Return the misfit at the angles θ up to a constant, shape (ANGLES,)."""
     x, y, s, t = turned[:, a], turned[:, b], target[:, a], target[:, b]
     u, w = 2 * mask[a], 2 * mask[b]
     u[[a, b]] = w[[a, b]] = 0.0
@@ -103,7 +104,7 @@ def _polynomial(turned: FloatArray, target: FloatArray, mask: FloatArray, a: int
 
 
 def _best(values: FloatArray) -> float:
-    """Return the angle of the least value of a trigonometric polynomial; 0 where no other is lower."""
+    """Return the angle of the least value of a trigonometric polynomial; 0 if it is least at 0."""
     waves = 2 * np.fft.rfft(values)[1:5] / ANGLES
     heights = (_WAVES @ waves).real
     at = int(heights.argmin())

@@ -1,6 +1,6 @@
 """The k-th eigenvalue and eigenpair of batches of symmetric tridiagonal matrices.
 
-The differentiable functions are loaded when they are first used, as they need PyTorch.
+The differentiable functions are loaded on first use, as they need PyTorch.
 """
 
 from typing import TYPE_CHECKING

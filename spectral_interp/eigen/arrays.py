@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .._common.arrays import check_bands, check_finite, check_index
 from . import engine
 
-Reals = npt.NDArray[Any]  # float32 or float64, as given
+Reals = npt.NDArray[Any]  # float32 or float64, like the input
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -51,7 +51,7 @@ def eigenvalues(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> Re
 
 
 def eigenvalues_of(entries: Reals, k: int) -> Reals:
-    """Return the same of float64 matrices as vectors (n, 2 d − 1), the diagonal's d entries first."""
+    """Return the same for float64 matrices as vectors (n, 2 d − 1), the diagonal's d entries first."""
     entries = np.require(entries, np.float64, ["C", "W"])
     values, bad = engine.values_of(entries, k)
     if bad:
@@ -69,8 +69,8 @@ def eigenpairs(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tup
     -------
     values : ndarray, shape (...)
     vectors : ndarray, shape (..., d)
-        Of unit 2-norm, the entry of largest magnitude positive. Where the eigenvalue is multiple, some unit
-        vector of the eigenspace.
+        Vectors of unit 2-norm, with the entry of largest magnitude positive. If the eigenvalue is multiple, a
+        unit vector of the eigenspace.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def eigenpairs(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tup
 
 
 def neighbours(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Reals, Reals, Reals]:
-    """Return the eigenvalues k - 1, k and k + 1; -inf and +inf stand beyond the ends of the spectrum.
+    """Return the eigenvalues k - 1, k and k + 1; -inf and +inf beyond the ends of the spectrum.
 
     Parameters and errors are those of :func:`eigenvalues`; each result has shape (...).
 
@@ -100,7 +100,7 @@ def neighbours(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tup
     if bad:
         _name_bad_row(diag, off)
     lead = np.shape(diag)[:-1]
-    below, above = np.minimum(below, values), np.maximum(above, values)  # rounding may swap close ones
+    below, above = np.minimum(below, values), np.maximum(above, values)  # rounding may swap close eigenvalues
     return below.reshape(lead), values.reshape(lead), above.reshape(lead)
 
 
@@ -111,7 +111,7 @@ def _rows(diag: npt.ArrayLike, off: npt.ArrayLike, k: SupportsIndex) -> tuple[Re
         raise TypeError(f"expected diag and off both float32 or both float64; got {a.dtype} and {b.dtype}")
     check_bands(a.shape, b.shape)
     if not (a.flags.writeable and b.flags.writeable):
-        a, b = a.copy(), b.copy()  # read-only arrays would want kernels of their own
+        a, b = a.copy(), b.copy()  # read-only arrays would need separate kernels
     d = a.shape[-1]
     n = a.size // d
     return a.reshape(n, d), b.reshape(n, d - 1), check_index(k, d)

@@ -1,4 +1,4 @@
-"""Torch entry points: the k-th eigenvalue and eigenpair, differentiable as often as wanted.
+"""Torch entry points: the k-th eigenvalue and eigenpair, differentiable to any order.
 
 Three opaque operators (registered with ``torch.library``) call the compiled kernels; three derivative rules,
 below, are written in those operators and ordinary tensor operations, so that the rules themselves can be
@@ -9,7 +9,8 @@ differentiated. With (λ, v) a simple eigenpair of the tridiagonal T, ‖v‖ = 
 For cotangents (ℓ, y) of (λ, v) that is ``ℓ dλ + yᵀ dv = uᵀ dT v`` with u = ℓ v + R y, and a tridiagonal dT =
 (da, db) enters a bilinear form as ``uᵀ dT v = Σ_j da_j u_j v_j + Σ_j db_j (u_j v_{j+1} + u_{j+1} v_j)``.
 
-R is the pseudoinverse of M = λI − T, whose rank stays d − 1, and dM = dλ I − dT, so (Golub and Pereyra 1973)
+R is the pseudoinverse of M = λI − T, whose rank is constant (d − 1), and dM = dλ I − dT, so (Golub and
+Pereyra 1973)
 
     dR = −R dM R + R² dM P + P dM R²,        P = v vᵀ.
 """
@@ -37,9 +38,9 @@ _ops = torch.ops.spectral_interp
 def kth_eigenvalue(diag: Tensor, off: Tensor, k: SupportsIndex) -> Tensor:
     """Return the k-th smallest eigenvalue of each symmetric tridiagonal matrix, differentiable.
 
-    Without gradients no eigenvector is computed. Where the eigenvalue is simple it can be differentiated as
-    often as wanted, with at most one level of forward mode; where it is multiple, the gradient is the one of
-    some unit eigenvector (a Clarke subgradient in the matrix).
+    Without gradients no eigenvector is computed. A simple eigenvalue can be differentiated to any order, with
+    at most one level of forward mode. At a multiple eigenvalue, the gradient is that of one unit eigenvector
+    (a Clarke subgradient in the matrix).
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def kth_eigenvalue(diag: Tensor, off: Tensor, k: SupportsIndex) -> Tensor:
     Returns
     -------
     Tensor, shape (...)
-        NaN for matrices with a NaN or infinite entry, and for those alone.
+        NaN exactly for matrices with a NaN or infinite entry.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def kth_eigenvalue(diag: Tensor, off: Tensor, k: SupportsIndex) -> Tensor:
     """
     index = _check(diag, off, k)
     if torch.is_grad_enabled() and (diag.requires_grad or off.requires_grad):
-        return _call(_Eigenpair, _ops.eigenpair, diag, off, index)[0]  # backward wants the eigenvector anyway
+        return _call(_Eigenpair, _ops.eigenpair, diag, off, index)[0]  # backward needs the eigenvector anyway
     return _call(_Eigenvalue, _ops.eigenvalue, diag, off, index)
 
 
@@ -84,7 +85,7 @@ def kth_eigenpair(diag: Tensor, off: Tensor, k: SupportsIndex) -> tuple[Tensor, 
     -------
     values : Tensor, shape (...)
     vectors : Tensor, shape (..., d)
-        Of unit 2-norm, the entry of largest magnitude positive.
+        Vectors of unit 2-norm, with the entry of largest magnitude positive.
 
     Examples
     --------
@@ -109,9 +110,10 @@ def _check(diag: Tensor, off: Tensor, k: SupportsIndex) -> int:
 
 
 def _call(rule: type[Function], op: Callable[..., Any], *args: Any) -> Any:
-    """Apply a derivative rule; a compiler sees the operator instead, to which it is attached.
+    """Apply a derivative rule; a compiler sees the operator to which the rule is attached.
 
-    Operators know no forward mode, so under a transform of ``torch.func`` the compiler is left for the rule.
+    Operators have no forward mode, so under a transform of ``torch.func`` the rule is called outside the
+    compiler.
     """
     if not torch.compiler.is_compiling():
         return rule.apply(*args)
@@ -124,7 +126,7 @@ def _apply_uncompiled(rule: type[Function], *args: Any) -> Any:
 
 
 def _refuse_nested_forward_mode() -> None:
-    """Raise where torch would give zeros: a custom function's jvp loses outer forward-mode levels."""
+    """Raise where torch would return zeros: a custom function's jvp loses outer forward-mode levels."""
     stack = get_interpreter_stack() or []
     if sum(level.key() == TransformType.Jvp for level in stack) > 1:
         raise NotImplementedError(
@@ -227,13 +229,13 @@ class _Eigenpair(Function):
 
 
 class _Resolvent(Function):
-    """x = R w. Value and vector of the eigenpair are functions of T: their derivatives go by way of dT.
+    """x = R w. Value and vector of the eigenpair are functions of T; dT includes their derivatives.
 
     For a cotangent y, with q = R y, ``yᵀ dR w`` collects the terms of the formula above into traces with dM,
 
         yᵀ dR w = −qᵀ dM x + (vᵀw) vᵀ dM R q + (vᵀy) vᵀ dM R x,
 
-    and dM = (vᵀ dT v) I − dT, where the unit matrix only meets ``−qᵀx``, since R v = 0.
+    and dM = (vᵀ dT v) I − dT, where the unit matrix only multiplies ``−qᵀx``, since R v = 0.
     """
 
     @staticmethod

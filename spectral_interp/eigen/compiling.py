@@ -1,7 +1,7 @@
-"""How the kernels are compiled: cached on disk where possible, run without the interpreter lock.
+"""Compilation of the kernels: cached on disk if possible, run without the interpreter lock.
 
-A process forks between two compilations, never during one of another thread: the child would inherit a lock
-that nobody releases, and wait for it at its first kernel.
+A process never forks while another thread compiles. Otherwise the child would inherit a lock that nobody
+releases, and wait for it at its first kernel.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from numba.core.compiler_lock import global_compiler_lock
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 HELPER = _OPTIONS | {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Options of functions that only kernels call: part of the kernel's code, and of its cache entry."""
+"""Options of functions that only kernels call; they are part of the kernel's code and cache entry."""
 
 CALLED = HELPER | {"forceinline": False}
-"""The same of those that are called at several places, or seldom."""
+"""Options of such functions that are called at several places, or seldom."""
 
 HELPER_FILES = "kernel.py", "lanes.py", "laguerre.py", "small.py"
-"""Files of this room whose functions kernels of other files inline."""
+"""Files of this room whose functions are inlined by kernels in other files."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a kernel on its first call; cache the machine code where a folder can be written."""
+    """Compile a kernel on its first call; cache the machine code if a folder is writable."""
     dispatcher = njit(**_OPTIONS)(function)
     try:
-        dispatcher._cache = _Cache(function)  # as numba's cache=True does, with its own class
-    except RuntimeError:  # numba found no folder that it may write
+        dispatcher._cache = _Cache(function)  # like numba's cache=True, but with another class
+    except RuntimeError:  # numba found no writable folder
         dispatcher._cache = _NoCache()
     return dispatcher
 
 
 class _Cache(FunctionCache):
-    """Numba's cache; but where the disk fails it, the code is compiled anew, and the caller gets a result."""
+    """Numba's cache, but if the disk fails, the code is compiled anew and the caller still gets a result."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -55,7 +55,7 @@ class _Cache(FunctionCache):
             return None
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        """Return what compiled code is looked up by: numba knows the kernel's own file, not its helpers'."""
+        """Return the key of compiled code; numba's key covers the kernel's own file, not its helpers'."""
         return (*super()._index_key(sig, codegen), _helpers())
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -67,7 +67,7 @@ class _Cache(FunctionCache):
 
 @functools.cache
 def _helpers() -> tuple[Any, ...]:
-    """Return the state of the files whose functions kernels of other files inline."""
+    """Return the state of the files whose functions are inlined by kernels in other files."""
     found = (Path(__file__).with_name(name).stat() for name in HELPER_FILES)
     return tuple((stat.st_mtime_ns, stat.st_size) for stat in found)
 
@@ -79,10 +79,10 @@ class _NoCache(NullCache):
 
 @functools.cache
 def _warn() -> None:
-    """Say once per process why it is slow to start."""
+    """Warn once per process why the start is slow."""
     warnings.warn(
-        "compiled code cannot be kept, so every start takes seconds longer; "
-        "set NUMBA_CACHE_DIR to a folder that can be written and has room",
+        "compiled code cannot be cached, so every start takes seconds longer; "
+        "set NUMBA_CACHE_DIR to a writable folder with free space",
         stacklevel=2,
     )
 

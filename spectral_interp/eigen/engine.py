@@ -1,9 +1,9 @@
-"""The kernels on rows of matrices, split over a pool of threads where a batch is worth it.
+"""The kernels on rows of matrices; large batches are split over a pool of threads.
 
 The kernels release the interpreter lock and are single-threaded themselves, so any number of Python threads
-may call them at once. They use as many threads as torch does or, where it is not loaded, as OpenMP may use.
-A forked child has none of its parent's threads, neither the pool's nor OpenMP's, for which torch's next
-parallel loop would wait for ever: it computes in one thread until it asks for more.
+may call them at once. They use torch's number of threads or, if torch is not loaded, OpenMP's. A forked child
+has neither the pool's nor OpenMP's threads of its parent, and torch's next parallel loop would wait for them
+for ever. It therefore computes in one thread until it sets a larger number.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from . import kernel, small
 from .resolvent import resolvent as resolvent_kernel
 
 Batch = npt.NDArray[Any]
-"""One row a matrix, float32 or float64."""
+"""One matrix per row, float32 or float64."""
 
 THREADED = 32_000
-"""Matrix entries from which a second thread pays for its wake-up."""
+"""Number of matrix entries from which a second thread saves time."""
 
 KEPT = 2**24
-"""Bytes of an array that is allocated and freed once, before chunks: glibc keeps twice as many from then on.
+"""Bytes of an array that is allocated and freed once, before chunks; glibc then keeps twice as many bytes.
 
-Otherwise it returns the memory of every chunk to the system, which clears it again: a quarter of the time.
+Otherwise, it returns the memory of every chunk to the system, and clearing it again takes a quarter of the
+time.
 """
 
 _pool: ThreadPoolExecutor | None = None
@@ -41,9 +42,9 @@ _child = False
 
 
 def values(diag: Batch, off: Batch, k: int) -> tuple[Batch, int]:
-    """Return eigenvalue ``k`` of n matrices and how many rows are bad.
+    """Return eigenvalue ``k`` of n matrices, and the number of bad rows.
 
-    The arrays are C-contiguous, diag (n, d) and off (n, d - 1), and 0 <= k < d. Bad rows hold a NaN or
+    The arrays are C-contiguous, diag (n, d) and off (n, d - 1), and 0 <= k < d. Bad rows have a NaN or
     infinite entry; their results are NaN.
     """
     if is_small(diag.shape[1], diag.dtype):
@@ -53,7 +54,7 @@ def values(diag: Batch, off: Batch, k: int) -> tuple[Batch, int]:
 
 
 def values_of(entries: Batch, k: int) -> tuple[Batch, int]:
-    """Return the same of matrices that are vectors of entries, (n, 2 d - 1), the diagonal's d first."""
+    """Return the same for matrices as vectors of entries, (n, 2 d - 1), the diagonal's d entries first."""
     d = (entries.shape[1] + 1) // 2
     if not is_small(d, entries.dtype):
         return values(np.ascontiguousarray(entries[:, :d]), np.ascontiguousarray(entries[:, d:]), k)
@@ -67,13 +68,13 @@ def is_small(d: int, dtype: Any) -> bool:
 
 
 def pairs(diag: Batch, off: Batch, k: int) -> tuple[Batch, Batch, int]:
-    """Return eigenvalue ``k`` and its unit eigenvector of n matrices, and how many rows are bad."""
+    """Return eigenvalue ``k`` and its unit eigenvector of n matrices, and the number of bad rows."""
     lam, vec = np.empty(len(diag), diag.dtype), np.empty(diag.shape, diag.dtype)
     return lam, vec, _run(kernel.pairs, (k,), (diag, off, lam, vec))
 
 
 def neighbours(diag: Batch, off: Batch, k: int) -> tuple[Batch, Batch, Batch, int]:
-    """Return eigenvalues k - 1, k, k + 1, infinite beyond the ends, and how many rows are bad."""
+    """Return eigenvalues k - 1, k, k + 1, infinite beyond the ends, and the number of bad rows."""
     n, d = diag.shape
     if is_small(d, diag.dtype):
         entries = np.hstack([diag, off])
@@ -105,8 +106,7 @@ def _run(function: Callable[..., int], scalars: tuple[Any, ...], arrays: tuple[B
 def spread(function: Callable[[int, int], int], n: int, entries: int) -> int:
     """Call a function on slices of n rows, one per thread, and add up its results.
 
-    There is one slice only where less than ``THREADED`` entries of matrices are to be solved, and for what a
-    slice itself spreads.
+    There is only one slice for fewer than ``THREADED`` matrix entries, and for calls within a slice.
     """
     workers = allowed_threads() if entries >= THREADED and not getattr(_slice, "runs", False) else 1
     size = -(-n // (workers * kernel.LANES)) * kernel.LANES
@@ -121,9 +121,9 @@ def spread(function: Callable[[int, int], int], n: int, entries: int) -> int:
 
 
 def in_chunks(function: Callable[[slice], None], n: int, size: int, entries: int) -> None:
-    """Call a function on chunks of ``size`` of n rows, each thread on some of them, in any order.
+    """Call a function on chunks of ``size`` of n rows, distributed over the threads, in any order.
 
-    The chunks are the same for any number of threads. ``entries`` is as :func:`spread` takes it.
+    The chunks are the same for any number of threads. ``entries`` is as in :func:`spread`.
     """
 
     def part(first: int, last: int) -> int:
@@ -137,7 +137,7 @@ def in_chunks(function: Callable[[slice], None], n: int, size: int, entries: int
 
 
 _slice = threading.local()
-"""Whether the thread works on a slice of a batch: what it calls uses no other threads then."""
+"""Whether the thread works on a slice of a batch; its calls then use no other threads."""
 
 
 def _alone(function: Callable[[int, int], int], first: int, last: int) -> int:
@@ -151,10 +151,10 @@ def _alone(function: Callable[[int, int], int], first: int, last: int) -> int:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let BLAS and torch compute in one thread: more of them make small products slower, never faster.
+    """Let BLAS and torch compute in one thread, as more threads only slow down small products.
 
-    The kernels here use as many threads as before. The limit holds for the whole process, and is lifted when
-    the last of the blocks ends that run at the same time in several threads.
+    The kernels here use as many threads as before. The limit holds for the whole process. It is lifted when
+    the last of the simultaneous blocks, in any thread, ends.
     """
     torch = sys.modules.get("torch")
     _limit.begin()
@@ -169,7 +169,7 @@ def one_thread() -> Iterator[None]:
 
 
 class _Limit:
-    """The limit of :func:`one_thread`, and what it replaces."""
+    """The limit of :func:`one_thread`, and the settings that it replaces."""
 
     def __init__(self) -> None:
         self.lock, self.blocks = threading.Lock(), 0
@@ -193,7 +193,7 @@ class _Limit:
 
 
 def _release() -> None:
-    """Let any thread set the limits of BLAS: threadpoolctl 3.7 or later lets only the first that did."""
+    """Let any thread set the limits of BLAS; threadpoolctl 3.7 or later permits only the first to do so."""
     if release := getattr(OpenBLASController, "clear_controlling_thread", None):
         release()
 
@@ -202,7 +202,7 @@ _limit = _Limit()
 
 
 def allowed_threads() -> int:
-    """Return how many threads torch uses; where it is not loaded, how many OpenMP may use."""
+    """Return torch's number of threads or, if torch is not loaded, OpenMP's."""
     if _limit.blocks:
         return _limit.threads
     if set_by_torch := getattr(sys.modules.get("torch"), "get_num_threads", None):

@@ -4,20 +4,19 @@ Every matrix occupies one *lane*: ``LANES`` matrices are transposed into scratch
 ``(rows, LANES)`` whose last axis is contiguous, and every inner loop runs over the lanes without branches,
 so that the compiler turns it into SIMD code.  A block of lanes goes through four stages:
 
-1. ``load`` to ``rescale``: transpose, widen to float64 and scale by a power of two;
-2. ``bracket``: enclose the wanted eigenvalue between two Sturm counts, by interpolating the counts, then by
+1. ``load`` to ``rescale``: transpose, widen to float64 and scale by a power of two; 2. ``bracket``: enclose
+the selected eigenvalue between two Sturm counts, by interpolating the counts, then by
    bisection, then by quadratic interpolation of the characteristic polynomial;
 3. ``factor`` to ``correct``: eigenvector from a twisted factorisation, Rayleigh correction of the eigenvalue;
 4. ``store_values`` and ``store_vectors``: undo the scaling and transpose back.
 
-All arithmetic is float64, also for float32 matrices, and a lane that has converged is left alone, so that
-a matrix gets the same result in any company.
+All arithmetic is float64, also for float32 matrices, and a lane that has converged is not changed any more,
+so the result for a matrix does not depend on the others.
 
 The arrays ``a`` and ``b`` below hold the scaled diagonal and the scaled couplings, where ``b[j]`` joins rows
 ``j - 1`` and ``j`` and ``b[0]`` is zero.  The largest magnitude in a lane lies in [1/2, 1).
 
-One file on purpose, although a long one: the compiled kernels are cached on disk, and the cache notices
-changes of the file that holds a kernel, not of other files that it uses.
+The module is long because all stages of a block are compiled together into each of the kernels at its end.
 """
 
 from __future__ import annotations
@@ -39,26 +38,26 @@ COARSE = 2.0**-26  # the same, float32
 LANES = 16  # matrices side by side: two 512-bit or four 256-bit registers per quantity
 STEP = 2  # rows handled at once, so that carried quantities stay in registers
 STRIDE = 8  # rows of the Sturm recurrence between two rescalings
-FIELDS = 20  # lanes-wide quantities in one stack array
+FIELDS = 20  # number of quantities, each of all lanes, in one stack array
 
 COUPLING_FLOOR = 1e-36  # least squared coupling: keeps STRIDE rows of the recurrence above underflow
 PADDING = 4.0  # diagonal of padding rows: above every scaled eigenvalue, so never counted
 PIVOT_FLOOR = 2.0**-57
 ROUNDOFF = 2.0**-53
-TINY = 1e-150  # smaller entries of an unnormalised eigenvector are zero
+TINY = 1e-150  # smaller entries of an unnormalised eigenvector become zero
 WIDENING = 2.0**-6  # of the Gershgorin interval: an eigenvalue at its end would never be bracketed tightly
 MARGIN = 2.0**-50  # the same in absolute terms, covers rounding errors
-GUESSES = 12  # sweeps that may be placed by interpolating the counts
+GUESSES = 12  # maximum number of sweeps placed by interpolating the counts
 PATIENCE = 32  # sweeps after which only bisection is used
-CLIP = 400  # largest binary exponent between polynomial values that are compared
-ATTEMPTS = 3  # twisted factorisations per block, at most
+CLIP = 400  # largest difference of binary exponents between compared polynomial values
+ATTEMPTS = 3  # maximum number of twisted factorisations per block
 
 EXPONENT_BITS = 52
 BIAS = 1023
 MAGNITUDE = 0x7FFFFFFFFFFFFFFF
 INFINITE = 0x7FF0000000000000
 
-# State of a bracketing loop: point A is the latest one, B the other end, X the one to try next.
+# State of a bracketing loop: point A is the latest, B the other end, X the next.
 XA, FA, XB, FB, X, F = range(6)
 CA, CB, EA, C, E = range(5)
 # Lanes of a block: the eigenvalue, its bracket, results of the factorisation; binary scale, kind, twist row.
@@ -91,7 +90,7 @@ def real(typingctx: Any, pattern: Any) -> Any:
 
 @intrinsic
 def stack_reals(typingctx: Any) -> Any:
-    """Pointer to FIELDS * LANES float64 on the stack: the compiler knows that nothing else aliases them."""
+    """Pointer to FIELDS * LANES float64 on the stack; the compiler knows that it has no aliases."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return cgutils.alloca_once(builder, ir.DoubleType(), size=FIELDS * LANES)
@@ -158,8 +157,8 @@ def load(diag: Reals, off: Reals, first: int, a: Reals, b: Reals) -> None:
 def measure(a: Reals, b: Reals, ints: Ints) -> None:
     """Binary shift that brings the largest magnitude of each lane into [1/2, 1).
 
-    Magnitudes are compared as integers, an order that puts infinities and NaN above every number.  Writes the
-    rows SHIFT and BAD of ``ints``; BAD is 1 for lanes with a non-finite entry, -1 for zero lanes, else 0.
+    Magnitudes are compared as integers, which places infinities and NaN above every number.  Writes the rows
+    SHIFT and BAD of ``ints``; BAD is 1 for lanes with a non-finite entry, -1 for zero lanes, else 0.
     """
     local = carray(stack_ints(), (FIELDS, LANES))
     for lane in range(LANES):
@@ -186,7 +185,7 @@ def rescale(a: Reals, b: Reals, b2: Reals, d: int, ints: Ints, reals: Reals) -> 
     """Scale the lanes in place, square the couplings and bound the spectrum.
 
     The power of two is applied as two factors, as it may exceed the range of a float64.  Non-finite lanes
-    become zero, and rows from d on get an eigenvalue of their own above all others.  Writes ``b2``, and the
+    become zero, and rows from d on get a separate eigenvalue above all others.  Writes ``b2``, and the
     Gershgorin bounds into rows LOW and HIGH of ``reals``.
     """
     local = carray(stack_reals(), (FIELDS, LANES))
@@ -242,11 +241,11 @@ def rescale(a: Reals, b: Reals, b2: Reals, d: int, ints: Ints, reals: Reals) -> 
 
 
 # The leading principal minors of T - x I satisfy p_j = (a_j - x) p_{j-1} - b_j^2 p_{j-2} with p_{-1} = 0 and
-# p_0 = 1, and as many of their consecutive signs differ as there are eigenvalues below x.  No division is
-# needed, but p grows or decays exponentially with j.  A row enlarges the larger of two neighbours at most
+# p_0 = 1, and the number of sign changes between neighbours is the number of eigenvalues below x. No division
+# is needed, but p grows or decays exponentially with j. A row enlarges the larger of two neighbours at most
 # fourfold and diminishes it at worst by the factor b^2 >= COUPLING_FLOOR, so STRIDE rows stay within range if
-# the pair is then brought back to [1, 2) by a power of two.  With the exponents added up the last minor,
-# the characteristic polynomial at x, comes out as f 2^e.
+# the pair is then brought back to [1, 2) by a power of two. With the exponents added, the last minor, the
+# characteristic polynomial at x, is f 2^e.
 
 
 @njit(**HELPER)
@@ -306,15 +305,15 @@ def begin(k: int, d: int, ends: Reals, reals: Reals, ints: Ints) -> None:
 #     Q = g u - h w,        P = g u v - Q w,        g = fb - fa,        h = fc - fa,
 # and exactly one zero between A and B, where f changes sign.  It is trusted if the inverse parabola would be
 # monotone too (the criterion of Chandrupatla): with phi = (fa - fb) / (fc - fb) and xi = w / v, both
-# phi^2 < xi and (1 - phi)^2 < 1 - xi.  Values not known yet are NaN and fail the test.
+# phi^2 < xi and (1 - phi)^2 < 1 - xi.  Values that are not yet known are NaN and fail the test.
 
 
 @njit(**HELPER)
 def advance(k: int, number: int, tol: float, reals: Reals, ints: Ints) -> int:
     """Update every bracket wider than ``tol`` after sweep ``number`` and propose its next point.
 
-    The point X becomes A and the end that it replaces becomes C; all polynomial values are kept relative to
-    the exponent of A.  Returns how many brackets are still wider than ``tol``.
+    The point X becomes A, and the end that it replaces becomes C. All polynomial values are relative to the
+    exponent of A. Returns the number of brackets that are still wider than ``tol``.
     """
     guess = number < GUESSES and number % 3 != 2
     bold = number < PATIENCE
@@ -438,8 +437,8 @@ def factor(a: Reals, b: Reals, up: Reals, down: Reals, reals: Reals) -> None:
 def choose(a: Reals, b: Reals, up: Reals, down: Reals, reals: Reals, ints: Ints) -> None:
     """Twist row of every lane: rows GAMMA of ``reals`` and TWIST of ``ints``.
 
-    A gamma that is a difference of huge numbers is charged with its rounding error, so that a
-    chance cancellation is not mistaken for the twist.
+    The rounding error of a gamma that is a difference of huge numbers is added to it, so that an accidental
+    cancellation is not mistaken for the twist.
     """
     local = carray(stack_reals(), (FIELDS, LANES))
     twist = carray(stack_ints(), (FIELDS, LANES))
@@ -469,7 +468,7 @@ def choose(a: Reals, b: Reals, up: Reals, down: Reals, reals: Reals, ints: Ints)
 
 @njit(**HELPER)
 def ascend(z: Reals, ints: Ints) -> None:
-    """Entries up to the twist, in place of the multipliers; entries too small to matter become zero."""
+    """Entries up to the twist, in place of the multipliers; negligible entries become zero."""
     local = carray(stack_reals(), (FIELDS, LANES))
     twist = carray(stack_ints(), (FIELDS, LANES))
     for lane in range(LANES):
@@ -522,9 +521,9 @@ def descend(z: Reals, down: Reals, reals: Reals, ints: Ints) -> None:
 
 @njit(**HELPER)
 def correct(tol: float, reals: Reals) -> int:
-    """Rayleigh correction into row ROOT; returns how many lanes have too large a residual.
+    """Rayleigh correction into row ROOT; returns the number of lanes with too large a residual.
 
-    Those are to be factored again at the corrected eigenvalue; the others would only repeat what they have.
+    These lanes must be factored again at the corrected eigenvalue; the others would repeat their results.
     """
     bad = 0
     for lane in range(LANES):
@@ -543,7 +542,7 @@ def correct(tol: float, reals: Reals) -> int:
 
 @njit(**HELPER)
 def store_values(first: int, reals: Reals, ints: Ints, lam: Reals) -> int:
-    """Undo the scaling of row ROOT; zero lanes give 0, non-finite lanes NaN. Returns how many gave NaN."""
+    """Undo the scaling of row ROOT; zero lanes give 0, non-finite lanes NaN. Returns the number of NaN."""
     spoilt = 0
     for lane in range(min(LANES, lam.shape[0] - first)):
         half = -(ints[SHIFT, lane] >> 1)
@@ -580,7 +579,7 @@ def values(k: int, diag: Reals, off: Reals, lam: Reals) -> int:
 
     Returns
     -------
-    int : how many rows have a NaN or infinite entry; their results are NaN
+    int : number of rows with a NaN or infinite entry; their results are NaN
     """
     n, d = diag.shape
     tol = FINE if diag.itemsize == 8 else COARSE
@@ -612,7 +611,7 @@ def pairs(k: int, diag: Reals, off: Reals, lam: Reals, vec: Reals) -> int:
 
     Returns
     -------
-    int : how many rows have a NaN or infinite entry; their results are NaN
+    int : number of rows with a NaN or infinite entry; their results are NaN
     """
     n, d = diag.shape
     tol = FINE if diag.itemsize == 8 else COARSE
@@ -645,7 +644,7 @@ def pairs(k: int, diag: Reals, off: Reals, lam: Reals, vec: Reals) -> int:
 
 @compiled
 def neighbours(k: int, diag: Reals, off: Reals, below: Reals, lam: Reals, above: Reals) -> int:
-    """Eigenvalues ``k - 1``, ``k`` and ``k + 1`` of every matrix, -inf or +inf where there is none.
+    """Eigenvalues ``k - 1``, ``k`` and ``k + 1`` of every matrix; -inf or +inf if there is none.
 
     Parameters
     ----------
@@ -655,7 +654,7 @@ def neighbours(k: int, diag: Reals, off: Reals, below: Reals, lam: Reals, above:
 
     Returns
     -------
-    int : how many rows have a NaN or infinite entry; their results are NaN
+    int : number of rows with a NaN or infinite entry; their results are NaN
     """
     n, d = diag.shape
     tol = FINE if diag.itemsize == 8 else COARSE

@@ -1,9 +1,9 @@
 """One eigenvalue of sixteen tridiagonal matrices side by side, and its derivatives, in registers.
 
-For matrices of small order where one eigenvalue and its derivatives are enough, to the accuracy of training:
-there are no vectors, and one division per sweep. The functions are inlined into kernels, which hand
-over the bands of sixteen matrices as lanes: the diagonal at places 0 to d - 1, the couplings at d to 2d - 2.
-The order is passed as a tuple of d zeros, whose length the compiler knows, so that loops over it vanish.
+For matrices of small order, if one eigenvalue and its derivatives suffice at the accuracy of training. There
+are no vectors, and there is one division per sweep. The functions are inlined into kernels, which pass the
+bands of sixteen matrices as lanes: the diagonal at places 0 to d - 1, the couplings at d to 2d - 2. The order
+is passed as a tuple of d zeros, whose length the compiler knows, so loops over it are unrolled.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .compiling import HELPER
 from .lanes import LANES, all_of, epsilon, fill, larger, load, scratch, smaller, sqrt, store, where
 
 WIDTH = 2.0
-"""Width that the spectrum's bounds are scaled to: differences of eigenvalues are then about 1."""
+"""Width to which the spectrum's bounds are scaled; differences of eigenvalues are then about 1."""
 
 FLOOR = 1e-6
-"""Least width of the bounds, relative to their magnitude: narrower ones are rounding errors."""
+"""Least width of the bounds, relative to their magnitude; smaller widths are rounding errors."""
 
 
 @njit(**HELPER)
@@ -49,16 +49,17 @@ def rescale(bands: Any, order: Any) -> Any:
 
 # Laguerre's step from x to the next root on a side s (1: downwards) of a polynomial p with d real roots is
 #     h = d |p| / (r + s sign(p) p'),    r² = (d - 1)² p'² - d (d - 1) p p".
-# It never passes that root. The root is the wanted one if the Sturm count says that no other lies between;
-# else the bracket is halved. The count is that of equal signs in the sequence of leading minors p_0 .. p_d of
-# x - T, which is the number of eigenvalues below x. Zero couplings would break it, so they get a floor.
+# It never passes that root. The root is the selected one if the Sturm count shows that no other is between;
+# otherwise the bracket is halved. The count is that of equal signs in the sequence of leading minors p_0 ..
+# p_d of x - T, which is the number of eigenvalues below x. Zero couplings would break it, so they get a
+# floor.
 
 
 @njit(**HELPER)
 def eigenvalue(bands: Any, order: Any, k: int, start: Any, tol: float, sweeps: int) -> Any:
     """Return eigenvalue k of rescaled matrices, from a start; starts outside the bounds are replaced.
 
-    ``tol`` is the length of the last step. The error is about its cube, for a gap of about 1.
+    ``tol`` is the length of the last step. The error is about its cube if the gap is about 1.
     """
     d = len(order)
     one, zero, floor = fill(bands, 1.0), fill(bands, 0.0), epsilon(bands) * epsilon(bands)

@@ -1,10 +1,9 @@
 """Sixteen numbers as one value of a compiled function: an LLVM vector.
 
-LLVM turns the operations into SIMD instructions of whatever width the processor has. ``load`` and ``store``
-move lanes between registers and memory; ``+ - * /``, ``abs`` and comparisons work on lanes and, with numbers,
-on every lane alike; comparisons give masks, for ``where``. All of it works in compiled functions only.
-
-The element type is that of the array that the lanes come from, float32 or float64.
+LLVM turns the operations into SIMD instructions of the processor's width. ``load`` and ``store`` move lanes
+between registers and memory; ``+ - * /``, ``abs`` and comparisons work on lanes and, with a number as one
+operand, on all lanes; comparisons give masks, for ``where``. They work in compiled functions only. The
+element type is that of the array from which the lanes come, float32 or float64.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from numba.extending import intrinsic, models, overload, register_model
 from .compiling import HELPER
 
 LANES = 16
-"""Numbers in one value."""
+"""Number of elements in one value."""
 
 MOST = 32
-"""Largest order of matrices that :func:`scratch` has room for."""
+"""Largest order of matrices for which :func:`scratch` has room."""
 
 FLAGS = ("contract", "nsz", "arcp", "reassoc")
-"""What the compiler may do to sums and products; infinities and NaN stay what they are."""
+"""Optimisations permitted in sums and products; infinities and NaN are preserved."""
 
 
 class Lanes(types.Type):
@@ -72,7 +71,7 @@ class _MaskModel(models.PrimitiveModel):
 
 
 def _address(context: Any, builder: Any, kinds: Any, args: Any) -> Any:
-    """Return the address of the lanes that start at a place of an array, or of :func:`scratch`."""
+    """Return the address of the lanes that start at an index of an array, or of :func:`scratch`."""
     place = context.cast(builder, args[1], kinds[1], types.intp)
     is_array = isinstance(kinds[0], types.Array)
     data = context.make_array(kinds[0])(context, builder, args[0]).data if is_array else args[0]
@@ -81,7 +80,7 @@ def _address(context: Any, builder: Any, kinds: Any, args: Any) -> Any:
 
 @intrinsic
 def load(typingctx: Any, source: Any, place: Any) -> Any:
-    """Sixteen numbers of a C-contiguous array from a flat place on."""
+    """Sixteen numbers of a C-contiguous array from a flat index on."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = _address(context, builder, signature.args, args)
@@ -92,7 +91,7 @@ def load(typingctx: Any, source: Any, place: Any) -> Any:
 
 @intrinsic
 def store(typingctx: Any, target: Any, place: Any, lanes: Any) -> Any:
-    """Write sixteen numbers into a C-contiguous array from a flat place on."""
+    """Write sixteen numbers into a C-contiguous array from a flat index on."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = _address(context, builder, signature.args, args)
@@ -106,7 +105,7 @@ def store(typingctx: Any, target: Any, place: Any, lanes: Any) -> Any:
 def scratch(typingctx: Any, like: Any, order: Any) -> Any:
     """Room on the stack for 2 d + 2 lanes of the type of ``like``, an array; ``order`` is that of matrices.
 
-    The compiler sees that nothing else writes there, and keeps it in registers where they suffice.
+    The compiler knows that nothing else writes there, and keeps it in registers if they suffice.
     """
     size = 2 * (_most(order) + 1) * LANES
 
@@ -118,14 +117,14 @@ def scratch(typingctx: Any, like: Any, order: Any) -> Any:
 
 @njit(**HELPER)
 def rows(count: int) -> Any:
-    """Return an array of float64 (count, LANES) that begins with a cache line: others load half as fast."""
+    """Return an array of float64 (count, LANES) aligned to cache lines; others load half as fast."""
     found = np.empty(count * LANES + 8)
     skip = -(found.ctypes.data >> 3) & 7
     return found[skip : skip + count * LANES].reshape(count, LANES)
 
 
-# Loops over an order that is a tuple of d zeros have a length that the compiler knows, and vanish. An order
-# that is a number, at most MOST, is the same to the compiler whatever it is: code is compiled once for all.
+# Loops over an order that is a tuple of d zeros have a length that the compiler knows, and are unrolled.
+# For an order that is a number, at most MOST, code is compiled once for all values.
 
 
 def _most(order: Any) -> int:
@@ -134,7 +133,7 @@ def _most(order: Any) -> int:
 
 
 def dim(order: Any) -> int:
-    """Return the number d that an order stands for, in compiled functions too."""
+    """Return the number d of an order, also in compiled functions."""
     return order if isinstance(order, int) else len(order)
 
 
@@ -330,7 +329,7 @@ def places(typingctx: Any, mask: Any) -> Any:
 
 @intrinsic
 def lowest(typingctx: Any, number: Any) -> Any:
-    """Return the place of the lowest bit that is 1 in a positive integer."""
+    """Return the index of the lowest bit that is 1 in a positive integer."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))

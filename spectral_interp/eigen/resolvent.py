@@ -1,10 +1,10 @@
-"""The reduced resolvent (λI − T)⁺ of a tridiagonal T at one of its eigenvalues, one right-hand side a matrix.
+"""The reduced resolvent (λI − T)⁺ of a tridiagonal T at an eigenvalue, with one right-hand side per matrix.
 
-With v the unit eigenvector and r its largest entry: for a right-hand side orthogonal to v the system
-(λI − T) x = rhs is consistent, its equation r follows from the others, and x is free up to a multiple of v,
-so that x_r = 0 may be asked for. Row and column r become those of the identity, which leaves a tridiagonal
-system as well conditioned as the gap around λ permits; it is solved with partial pivoting, and the component
-of x along v is taken out in the end.
+Let v be the unit eigenvector and r the index of its largest entry. For a right-hand side orthogonal to v, the
+system (λI − T) x = rhs is consistent, its equation r follows from the others, and x is unique up to a
+multiple of v, so x_r can be set to 0. Row and column r are replaced with those of the identity. The resulting
+tridiagonal system is as well conditioned as the gap around λ permits. It is solved with partial pivoting, and
+the component of x along v is then removed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .compiling import HELPER, compiled
 
 Reals = npt.NDArray[np.floating[Any]]
 
-PIVOT_FLOOR = 2.0**-57  # of matrices scaled to unit size: only reached where the gap is rounding error
+PIVOT_FLOOR = 2.0**-57  # of matrices scaled to unit size: only reached if the gap is a rounding error
 
 
 @njit(**HELPER)
@@ -45,7 +45,7 @@ def shifted(diag: Reals, off: Reals, lam: float, pin: int, scale: float, main: R
 
 @njit(**HELPER)
 def guard(pivot: float) -> float:
-    """Return a pivot kept away from zero."""
+    """Return a pivot bounded away from zero."""
     return pivot if not abs(pivot) < PIVOT_FLOOR else math.copysign(PIVOT_FLOOR, pivot)
 
 

@@ -1,9 +1,9 @@
 """One eigenvalue of sixteen tridiagonal matrices of order <= 32 side by side, to float64's rounding error.
 
-As :mod:`.laguerre`, for explanations instead of training: nothing is lost to a tolerance, matrices may be of
-any scale, and a lane that has converged is left alone, so that a matrix gets the same result in any company.
-
-An order is a tuple of d zeros up to ``UNROLLED``, and a number beyond (:func:`order_of`).
+Like :mod:`.laguerre`, but for explanations instead of training: no accuracy is lost to a tolerance, and
+matrices may have any scale. A lane that has converged is not changed any more, so the result for a matrix
+does not depend on the others. An order is a tuple of d zeros up to ``UNROLLED``, and a number beyond it
+(:func:`order_of`).
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ from .kernel import BIAS, EXPONENT_BITS, INFINITE, MAGNITUDE, STRIDE, bits, powe
 from .lanes import LANES, all_of, dim, fill, larger, load, scratch, shrinking, smaller, sqrt, store, where
 
 UNROLLED = 8
-"""Largest order that the compiler knows, and up to which the minors stay within the range of float64."""
+"""Largest order that is known to the compiler; up to it the minors stay within the range of float64."""
 
 FLOOR = 1e-34
 """Least squared coupling of scaled matrices."""
 
 OUTER, SPACING = 1.3, 0.7
-"""The extreme eigenvalues, and the distance between two in a row, in standard deviations of a spectrum."""
+"""The extreme eigenvalues, and the distance between neighbours, in standard deviations of a spectrum."""
 
 RESOLUTION = 2.0**-53
-"""Length of a last step, and half the width of a last bracket, relative to the bounds of the spectrum."""
+"""Length of the last step, and half the width of the last bracket, relative to the spectrum's bounds."""
 
 TINY = 1e-150
-"""Replaces pivots that vanish, of matrices whose entries are about one."""
+"""Replacement of vanishing pivots, for matrices whose entries are about one."""
 
 SAFE = 2.0**-500
-"""Matrices whose size is not between this and its reciprocal are scaled one by one."""
+"""Matrices whose size is not between this number and its reciprocal are scaled one by one."""
 
 HALLEY = 4
-"""Steps on a characteristic polynomial after the first, which is Laguerre's."""
+"""Number of steps on a characteristic polynomial after the first, which is Laguerre's."""
 
 NEWTON = 2.0**-32
-"""Longest last step by Newton, relative to the matrix."""
+"""Length of the longest last Newton step, relative to the matrix."""
 
 FEW = 5
-"""Sweeps after which most lanes have converged."""
+"""Number of sweeps after which most lanes have converged."""
 
 BEYOND = 2.0**40
-"""More than any bound of the spectrum of scaled matrices."""
+"""Number above any bound of the spectrum of scaled matrices."""
 
 PATIENCE, SWEEPS = 16, 120
-"""Sweeps after which brackets are only halved; most sweeps, never needed."""
+"""Number of sweeps after which brackets are only halved, and maximum number, never reached."""
 
 Reals = npt.NDArray[np.float64]
 
 
 def order_of(d: int) -> Any:
-    """Return the order d as the kernels take it: see :func:`.lanes.dim`."""
+    """Return the order d in the kernels' form; see :func:`.lanes.dim`."""
     return (0,) * d if d <= UNROLLED else d
 
 
 @njit(**HELPER)
 def scale_lanes(bands: Any, order: Any, shifts: Any) -> Any:
-    """Scale matrices by powers of two, the sum of their magnitudes to [1, 2); return what undoes it.
+    """Scale matrices by powers of two, the sum of magnitudes to [1, 2); return the inverse factor.
 
-    ``shifts``, (2, LANES), gets for every lane the exponent of a scaling before that, 0 but for huge and tiny
-    matrices, and 1 if an entry is NaN or infinite; such a matrix becomes zero.
+    ``shifts``, (2, LANES), gets for every lane the exponent of a previous scaling, 0 except for huge and tiny
+    matrices, and 1 if an entry is NaN or infinite; these matrices become zero.
     """
     count = 2 * dim(order) - 1
     size = fill(bands, 0.0)
@@ -133,9 +133,9 @@ def _bounds(bands: Any, order: Any) -> Any:
 
 @njit(**HELPER)
 def _minors(bands: Any, squares: Any, order: Any, x: Any) -> Any:
-    """Return det (x - T), its derivative, half of the second one, and how many eigenvalues are below x.
+    """Return det (x - T), its derivative, half the second one, and the number of eigenvalues below x.
 
-    ``squares`` holds those of the couplings, from place 1 on. A power of two, 1 up to order STRIDE + 1,
+    ``squares`` holds the squared couplings, from index 1 on. A power of two, 1 up to order STRIDE + 1,
     multiplies the three determinants.
     """
     d = dim(order)
@@ -162,12 +162,13 @@ def _minors(bands: Any, squares: Any, order: Any, x: Any) -> Any:
     return p, dp, hp, count
 
 
-# Up to order UNROLLED most matrices are solved by their characteristic polynomial, expanded at the start: a
-# step on it costs a fraction of one on the matrix. Between the neighbours of eigenvalue k Laguerre's step is
+# Up to order UNROLLED, most matrices are solved by their characteristic polynomial, expanded at the start: a
+# step on it costs a fraction of a step on the matrix. Between the neighbours of eigenvalue k Laguerre's step
+# is
 #     -d p / (p' + σ r),    r² = (d - 1)² p'² - d (d - 1) p p",    σ = (-1)^(d - 1 - k) on either side of it,
-# and Halley's, without a root and as good once it is near, is p p' / (p p" / 2 - p'²). The coefficients have
-# rounding errors that matter; so a last step is Newton's, on the minors of the matrix at the point found. It
-# squares the distance, and the Sturm count there proves which eigenvalue this is.
+# and Halley's, which has no root and is as good near the eigenvalue, is p p' / (p p" / 2 - p'²). The
+# coefficients have significant rounding errors, so the last step is Newton's, on the minors of the matrix at
+# the point found. It squares the distance, and the Sturm count there proves which eigenvalue it is.
 
 
 @njit(**HELPER)
@@ -178,7 +179,7 @@ def _expand(bands: Any, order: Any, x: Any, room: Any) -> Any:
     size = abs(t)
     store(room, 0, t)
     store(room, LANES, one)
-    store(room, (d + 1) * LANES, one)  # from here on those of the minor before
+    store(room, (d + 1) * LANES, one)  # from here on, those of the previous minor
     for j in range(1, d):
         t = x - load(bands, j * LANES)
         b = load(bands, (d + j - 1) * LANES)
@@ -201,7 +202,7 @@ def _expand(bands: Any, order: Any, x: Any, room: Any) -> Any:
 
 @njit(**HELPER)
 def _horner(room: Any, order: Any, u: Any) -> Any:
-    """Return the polynomial, its derivative and half of the second one at u."""
+    """Return the polynomial, its derivative and half the second one at u."""
     d = dim(order)
     p, dp, hp = u + load(room, (d - 1) * LANES), fill(u, 1.0), fill(u, 0.0)
     for m in range(1, d):
@@ -213,7 +214,7 @@ def _horner(room: Any, order: Any, u: Any) -> Any:
 
 @njit(**HELPER)
 def quick(bands: Any, order: Any, k: int) -> Any:
-    """Return eigenvalue k of scaled matrices of order <= UNROLLED, and in which lanes it is found."""
+    """Return eigenvalue k of scaled matrices of order <= UNROLLED, and a mask of the lanes with success."""
     d, room = dim(order), scratch(bands, order)
     sigma = 1.0 - 2.0 * ((d - 1 - k) & 1)
     start = _middle(bands, order, k)
@@ -252,7 +253,7 @@ def _middle(bands: Any, order: Any, k: int) -> Any:
 
 @njit(**HELPER)
 def _slope(bands: Any, order: Any, x: Any) -> Any:
-    """Return det (x - T), its derivative, and how many eigenvalues are below x, for orders <= UNROLLED."""
+    """Return det (x - T), its derivative, and the number of eigenvalues below x, for orders <= UNROLLED."""
     d = dim(order)
     one = fill(bands, 1.0)
     p = x - load(bands, 0)
@@ -271,25 +272,25 @@ def _slope(bands: Any, order: Any, x: Any) -> Any:
     return p, dp, count
 
 
-# Laguerre's step (see laguerre.py) converges to a simple eigenvalue with the third power of the distance. Of
-# two steps h < h' in a row the next is thus about h (h / h')³, and a step is the last one if that is less
-# than the resolution. Nearer to several eigenvalues than these are to each other a step leaves at least a
-# quarter of the distance; so h <= h' / 8 tells that convergence is cubic. The Sturm counts are exact for
-# matrices that differ by rounding errors, and so is the bracket that they keep.
+# Laguerre's step (see laguerre.py) converges cubically to a simple eigenvalue. After two consecutive steps h
+# < h', the next step is thus about h (h / h')³, and a step is the last one if that is less than the
+# resolution. If several eigenvalues are closer to each other than to x, a step leaves at least a quarter of
+# the distance, so h <= h' / 8 shows that convergence is cubic. The Sturm counts are exact for matrices that
+# differ by rounding errors, and so is the bracket that they maintain.
 
 
 @njit(**HELPER)
 def solve(bands: Any, order: Any, k: int, start: Any) -> Any:
-    """Return eigenvalue k of matrices that :func:`scale_lanes` has scaled, from a start, which may be NaN."""
+    """Return eigenvalue k of matrices scaled by :func:`scale_lanes`, from a start, which may be NaN."""
     return laguerre(bands, order, k, start, SWEEPS)[0]
 
 
 @njit(**HELPER)
 def attempt(bands: Any, order: Any, k: int, start: Any) -> Any:
-    """Return eigenvalue k of scaled matrices from a start, and in which lanes it is found.
+    """Return eigenvalue k of scaled matrices from a start, and a mask of the lanes with success.
 
-    Elsewhere a guess is returned. It takes the time that most matrices need; :func:`solve` takes that of the
-    slowest lane.
+    The other lanes get a guess. The time is that which most matrices need; :func:`solve` takes the time of
+    the slowest lane.
     """
     if isinstance(order, tuple):
         return quick(bands, order, k)
@@ -298,7 +299,7 @@ def attempt(bands: Any, order: Any, k: int, start: Any) -> Any:
 
 @njit(**HELPER)
 def laguerre(bands: Any, order: Any, k: int, start: Any, most: int) -> Any:
-    """Return where ``most`` steps or fewer from a start, or NaN, end, and in which lanes at eigenvalue k."""
+    """Return the end of at most ``most`` steps from a start, or NaN, and a mask of lanes at eigenvalue k."""
     d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
     low, high, mean, spread = _bounds(bands, order)
@@ -338,14 +339,14 @@ def laguerre(bands: Any, order: Any, k: int, start: Any, most: int) -> Any:
 
 # At an eigenvalue λ of T with characteristic polynomial p, the others μ_j have y_j = 1 / (λ − μ_j) with
 #     S = Σ y_j = p" / 2 p',    Σ y_j² = S² − p‴ / 3 p'.
-# Of n = d − 1 numbers with these sums none is further from S / n than √(n − 1) standard deviations (Samuelson
-# 1968), which bounds the distances to the next eigenvalues from below: with s the sign of p', by
+# None of n = d − 1 numbers with these sums is further from S / n than √(n − 1) standard deviations (Samuelson
+# 1968). This bounds the distances to the next eigenvalues from below; with s the sign of p', by
 #     n |p'| / (R ∓ s p"/2),    R² = (n − 1)² (p"/2)² − n (n − 1) p' p‴/3.
 
 
 @njit(**HELPER)
 def gaps(bands: Any, order: Any, x: Any) -> Any:
-    """Return lower bounds of the distances from eigenvalue x to the next one above and below."""
+    """Return lower bounds of the distances from eigenvalue x to the next ones above and below."""
     d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
     p, p1, dp, dp1, hp, hp1, gp, gp1 = x - load(bands, 0), one, one, zero, zero, zero, zero, zero
@@ -371,14 +372,14 @@ def gaps(bands: Any, order: Any, x: Any) -> Any:
     return size / larger(reach - hp, 1e-200), size / larger(reach + hp, 1e-200)
 
 
-# The pivots of x - T from the top, u_j = x − a_j − b²_{j−1} / u_{j−1}, and from the bottom, w_j, meet in
+# The pivots of x - T from the top, u_j = x − a_j − b²_{j−1} / u_{j−1}, and from the bottom, w_j, give
 # γ_j = u_j + w_j − (x − a_j), the residual of the vector with v_j = 1 and, away from j, b v / u or b v / w
 # (Dhillon 1997). The smallest one gives the eigenvector.
 
 
 @njit(**HELPER)
 def vector(bands: Any, order: Any, x: Any, above: Any, below: Any, vectors: Any, at: int) -> None:
-    """Write the unit eigenvectors of eigenvalue x, from place ``at`` on."""
+    """Write the unit eigenvectors of eigenvalue x, from index ``at`` on."""
     d = dim(order)
     one, zero = fill(bands, 1.0), fill(bands, 0.0)
     inverse, b = zero, zero
@@ -419,7 +420,7 @@ def vector(bands: Any, order: Any, x: Any, above: Any, below: Any, vectors: Any,
 
 @njit(**HELPER)
 def put(x: Any, undo: Any, shifts: Any, used: int, room: Any, out: Any, first: int) -> int:
-    """Write the eigenvalues of the first lanes in the units of the matrices; return how many are NaN."""
+    """Write the eigenvalues of the first lanes in the matrices' units; return the number of NaN."""
     store(room, 0, x * undo)
     lanes, spoilt = carray(room, (LANES,)), 0
     for lane in range(used):
@@ -440,14 +441,14 @@ def values(k: int, order: Any, entries: Reals, out: Reals) -> int:
     Parameters
     ----------
     k : int, 0 <= k < d
-    order : what :func:`order_of` returns for d, 2 <= d <= 32
+    order : result of :func:`order_of` for d, 2 <= d <= 32
     entries : (n, 2 d - 1) array of float64
         The diagonal, then the couplings.
     out : (n,) array, written
 
     Returns
     -------
-    int : how many rows have a NaN or infinite entry; their results are NaN
+    int : number of rows with a NaN or infinite entry; their results are NaN
     """
     n, count = len(entries), 2 * dim(order) - 1
     bands, room = scratch(entries, order), scratch(entries, order)

@@ -1,1 +1,1 @@
-"""Files from strangers: model.pt and checkpoints, read as data and written whole."""
+"""Files of models and checkpoints, read without running code and written atomically."""

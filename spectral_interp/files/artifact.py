@@ -1,4 +1,4 @@
-"""``model.pt``: plain values and tensors on disk, written whole or not at all, read without running code."""
+"""``model.pt``: plain values and tensors in a file, written atomically and read without running code."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from .validators import Validator
 FORMAT, VERSION = "spectral-interp", 2
 
 READABLE = 1, 2
-"""Versions of the format that can be read: the second has the sum form."""
+"""Readable versions of the format; the second added the sum form."""
 
 MODEL, CHECKPOINT = "model", "checkpoint"
-"""Kinds of file."""
+"""Kinds of files."""
 
 _VALIDATORS = {MODEL: schema.MODEL_STATE, CHECKPOINT: schema.CHECKPOINT_STATE}
 
 
 def write(path: str | Path, state: dict[str, Any], *, kind: str = MODEL) -> None:
-    """Write a model's or checkpoint's state to ``path``; an interrupted write leaves the old file, or none.
+    """Write the state of a model or checkpoint to ``path``; an interrupted write leaves any old file intact.
 
     Raises
     ------
     OSError
         If the folder does not exist or the file cannot be written.
     ValueError
-        If the state holds anything but tensors and plain values, so that nobody could read it.
+        If the state cannot be read back, for example because it holds more than tensors and plain values.
     """
     path = Path(path)
     check_writable(path)
-    content = io.BytesIO()  # for torch hides what the disk has to say
+    content = io.BytesIO()  # torch would hide errors of the disk
     torch.save({"format": FORMAT, "kind": kind, "version": VERSION, **state}, content)
     with staged(path) as folder:
         temporary = folder / path.name
@@ -55,22 +55,22 @@ def _check_written(temporary: Path, path: Path, kind: str) -> None:
         read(temporary, kind=kind)
     except ValueError as error:
         raise ValueError(
-            f"expected a {kind} that can be read again from {path}; got one that cannot: "
+            f"expected a readable {kind} for {path}; got one that cannot be read back: "
             f"{textwrap.shorten(str(error.__cause__ or error), 300)}"
         ) from error
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError unless a file can be written at ``path``: better before hours of training than after."""
+    """Raise OSError unless a file can be written at ``path``. It is called before hours of training."""
     check_place(path)
     if path.exists() and not path.is_file():
         raise FileExistsError(f"expected the name of a file; got {path}, which is a folder or a device")
 
 
 def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
-    """Return the state in ``path``: from :func:`write`, or a bare state dict, which has tensors only.
+    """Return the state in ``path``, from :func:`write` or a bare state dict, which holds only tensors.
 
-    The file is a stranger's: no command in it runs, and it takes no more memory than a few times its size.
+    The file may be untrusted: no code in it runs, and reading needs at most a few times its size in memory.
     Keys that this version does not know are ignored.
 
     Raises
@@ -91,7 +91,7 @@ def read(path: str | Path, *, kind: str = MODEL) -> dict[str, Any]:
     if kind == MODEL and _is_bare(state):
         return _checked(state, schema.BARE, path, kind)
     if (_word(state, "format"), _word(state, "kind", MODEL)) != (FORMAT, kind):
-        raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is something else")
+        raise ValueError(f"expected a {kind} that spectral_interp saved; got {path}, which is not one")
     if _word(state, "version") not in READABLE:
         raise ValueError(
             f"expected a {kind} of format version {' or '.join(map(str, READABLE))}; got "
@@ -105,7 +105,7 @@ def _decode(path: Path, kind: str) -> Any:
     raw = path.read_bytes()
     try:
         return reader.decode(raw)
-    except Exception as error:  # a stranger's file: its bytes may provoke anything
+    except Exception as error:  # an untrusted file may raise any error
         raise ValueError(
             f"expected a {kind} file; got {path}, which cannot be read as tensors and plain values: "
             f"{textwrap.shorten(str(error), 200) or type(error).__name__}; get a fresh copy"
@@ -113,14 +113,14 @@ def _decode(path: Path, kind: str) -> Any:
 
 
 def _is_bare(state: Any) -> bool:
-    """Return whether this is a dict with tensors that is not from :func:`write`."""
+    """Return whether the state is a dict with tensors that is not from :func:`write`."""
     if type(state) is not dict or "format" in state:
         return False
     return any(isinstance(value, torch.Tensor) for value in state.values())
 
 
 def _word(state: Any, key: str, default: Any = None) -> Any:
-    """Return a text or a whole number under the key of a dict, None where there is anything else."""
+    """Return the text or integer under the key of a dict; None for anything else."""
     value = state.get(key, default) if type(state) is dict else None
     return value if type(value) in (str, int) else None
 
@@ -134,7 +134,7 @@ def _checked(state: dict[str, Any], validator: Validator, path: Path, kind: str)
 
 
 def damaged(path: str | Path, kind: str, error: Exception) -> ValueError:
-    """Return the error for a file that can be read and whose parts are wrong, or do not fit together."""
+    """Return the error for a readable file with wrong or inconsistent parts."""
     reason = textwrap.shorten(str(error), 300) or type(error).__name__
     return ValueError(
         f"expected an undamaged {kind} in {path}; got a damaged one: {reason}; get a fresh copy"

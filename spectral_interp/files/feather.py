@@ -1,8 +1,8 @@
-"""How large a Feather file is when unpacked, read off its metadata: no buffer is unpacked for that.
+"""Unpacked size of a Feather file from its metadata, without unpacking a buffer.
 
-A Feather file is one of Arrow's: *Arrow Columnar Format*, sections "IPC File Format" and "Compression". Its
-footer lists blocks. The metadata of a block are a FlatBuffer, which says where the buffers of its columns
-lie; a compressed buffer begins with its size when unpacked.
+A Feather file is an Arrow file (*Arrow Columnar Format*, sections "IPC File Format" and "Compression"). Its
+footer lists blocks. The metadata of a block are a FlatBuffer with the positions of the buffers of its
+columns. A compressed buffer begins with its unpacked size.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DICTIONARY = 2
 
 
 def unpacked_size(path: Path) -> int:
-    """Return the bytes of all buffers when unpacked.
+    """Return the unpacked size of all buffers in bytes.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def unpacked_size(path: Path) -> int:
 
 
 def _size_of(raw: mmap.mmap, offset: int, metadata: int, _: int, body: int) -> int:
-    """Return the bytes of the buffers of a block when unpacked."""
+    """Return the unpacked size of the buffers of a block in bytes."""
     if min(offset, metadata, body) < 0 or offset + metadata + body > len(raw):
         raise ValueError("a block outside of the file")
     message = raw[offset : offset + metadata]
@@ -63,7 +63,7 @@ def _follow(buffer: bytes, place: int) -> int:
 
 
 def _field(buffer: bytes, table: int, i: int) -> int:
-    """Return the place of a field of a table, 0 where it is left out."""
+    """Return the position of a field of a table; 0 if it is absent."""
     vtable = table - struct.unpack_from("<i", buffer, table)[0]
     (size,) = struct.unpack_from("<H", buffer, vtable)
     offset = struct.unpack_from("<H", buffer, vtable + 4 + 2 * i)[0] if 4 + 2 * i < size else 0

@@ -1,10 +1,10 @@
-"""Torch files from strangers: the tensors and plain values in one, read as data and nothing else.
+"""Safe reader of untrusted torch files with tensors and plain values.
 
-``torch.load(weights_only=True)`` runs no command either, but it lets a file of a hundred bytes allocate
+``torch.load(weights_only=True)`` runs no code either, but it lets a file of a hundred bytes allocate
 gigabytes (``bytearray(10**10)``), overflow the C stack (a key of a dict nested a million deep) or, before
-torch 2.10, read past the end of a record. Here the part of pickle that ``torch.save`` writes for tensors and
-plain values is interpreted by a table of opcodes that can build nothing else. What comes out is a tree, and
-its tensors are no larger than the file.
+torch 2.10, read past the end of a record. Here a table of opcodes interprets the part of pickle that
+``torch.save`` writes for tensors and plain values, and can build nothing else. The result is a tree, and its
+tensors are no larger than the file.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ import numpy.typing as npt
 import torch
 
 MAX_FILE_BYTES = 2**30
-"""Larger files are refused before they are read."""
+"""Maximum size of a file; larger ones are rejected before they are read."""
 
 MAX_STEPS = 2**19
-"""Opcodes of a pickle, which take a second. A number is one, a new text two, a text again one."""
+"""Maximum number of opcodes of a pickle, about one second. A new text takes two, a number or a repeated text
+one."""
 
 MAX_MEMBERS = 2**16
-"""Members of the zip archive; a tensor is one."""
+"""Maximum number of members of the zip archive; each tensor is a member."""
 
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 _MAPPING, _TENSOR = "collections OrderedDict", "torch._utils _rebuild_tensor_v2"
@@ -42,15 +43,15 @@ _ORDERS = {b"little": "<", b"big": ">"}
 
 
 def decode(raw: bytes) -> Any:
-    """Return what ``torch.save`` put into a file of these bytes: tensors and plain values in dicts and lists.
+    """Return the tensors and plain values, in dicts and lists, of a file that ``torch.save`` wrote.
 
-    Memory and time are in proportion to the length of ``raw``. An attribute of a dict, such as the versions
-    in a state dict, is left out.
+    Memory and time are proportional to the length of ``raw``. Attributes of a dict, such as the versions in
+    a state dict, are ignored.
 
     Raises
     ------
     Exception
-        Of any kind, if the bytes are anything else.
+        Of any type, if the bytes are anything else.
 
     Examples
     --------
@@ -64,15 +65,15 @@ def decode(raw: bytes) -> Any:
 
 
 def _members(raw: bytes) -> dict[str, bytes]:
-    """Return the members of the zip archive by their names in its only folder, their checksums verified."""
+    """Return the members of the zip archive by their names in its only folder; checksums are verified."""
     if raw.count(_DIRECTORY_ENTRY) > MAX_MEMBERS:
         raise ValueError(f"expected at most {MAX_MEMBERS:,} members")
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         infos = archive.infolist()
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
-            raise ValueError("expected members as they are; got compressed ones, which torch does not write")
+            raise ValueError("expected uncompressed members; got compressed ones, which torch does not write")
         if sum(info.file_size for info in infos) > len(raw):
-            raise ValueError("expected members that are no larger than the file; got some that overlap")
+            raise ValueError("expected members no larger than the file; got overlapping ones")
         names = [info.filename.partition("/")[2] for info in infos]
         if len(set(names)) < len(names):
             raise ValueError("expected members with different names; got one twice")
@@ -80,7 +81,7 @@ def _members(raw: bytes) -> dict[str, bytes]:
 
 
 class _Machine:
-    """Interprets a pickle over a stack, as the pickle module does, with no opcodes but :data:`_OPCODES`."""
+    """Stack machine that interprets a pickle with only the opcodes in :data:`_OPCODES`."""
 
     def __init__(self, data: bytes, members: dict[str, bytes], *, room: int) -> None:
         self.data, self.at = data, 0
@@ -115,11 +116,11 @@ class _Machine:
         return int.from_bytes(self.take(n), "little")
 
     def signed(self, n: int) -> int:
-        """Return the next ``n`` bytes as a number that may be negative."""
+        """Return the next ``n`` bytes as a signed number."""
         return int.from_bytes(self.take(n), "little", signed=True)
 
     def name(self) -> str:
-        """Return the next two lines, a module and a name in it, if the machine knows that name."""
+        """Return the next two lines, a module and a name in it, if the name is known."""
         name = f"{self.line()} {self.line()}"
         if name not in (_MAPPING, _TENSOR, *_STORAGES):
             raise ValueError(f"expected tensors and plain values; got {name[:80]!r}")
@@ -132,7 +133,7 @@ class _Machine:
         return text.decode()
 
     def since_mark(self) -> list[Any]:
-        """Pop the mark and return what was pushed after it."""
+        """Pop the mark and return the objects pushed after it."""
         mark = self.marks.pop()
         items = self.stack[mark:]
         del self.stack[mark:]
@@ -163,19 +164,19 @@ class _Machine:
         return self.stack[-1]
 
     def recall(self, place: int) -> str:
-        """Return a text seen before; a container in two places could make a small file huge."""
+        """Return an earlier text. A container in two places is an error: it could make a small file huge."""
         value = self.memo[place]
         if type(value) is not str:
             raise ValueError(f"expected a {type(value).__name__} in one place only; got it in several")
         return value
 
     def drop_attributes(self) -> None:
-        """Leave out the attributes of a dict."""
+        """Ignore the attributes of a dict."""
         self.last(1)
         self.top(dict)
 
     def call(self) -> Any:
-        """Return what a name makes of its arguments: an empty dict, or a tensor."""
+        """Return the result of a call by name: an empty dict or a tensor."""
         name, arguments = self.last(2)
         if name == _MAPPING and arguments == ():
             return {}
@@ -184,7 +185,7 @@ class _Machine:
         raise ValueError("expected tensors and plain values; got a call")
 
     def storage(self) -> npt.NDArray[Any]:
-        """Return the numbers in a member, in the number that its description states."""
+        """Return the numbers in a member; their count must be that of its description."""
         key = self.last(1)[0]
         if [type(part) for part in key] != [str, str, str, str, int]:
             raise ValueError("expected the key of a storage; got something else")
@@ -203,7 +204,7 @@ class _Machine:
         requires_grad: bool,
         hooks: dict[str, Any],
     ) -> torch.Tensor:
-        """Return the numbers of a storage, from ``offset`` on, as a tensor whose rows follow each other."""
+        """Return the numbers of a storage from ``offset`` as a contiguous tensor."""
         if (
             not all(type(n) is int and 0 <= n <= MAX_FILE_BYTES for n in (offset, *size, *stride))
             or len(size) > 8
@@ -212,12 +213,12 @@ class _Machine:
         steps = [math.prod(size[axis + 1 :]) for axis in range(len(size))]
         if any(n > 1 and a != b for n, a, b in zip(size, stride, steps, strict=True)) and 0 not in size:
             raise ValueError(
-                "expected a tensor whose rows follow each other; call contiguous() before saving"
+                "expected a contiguous tensor; got other strides; call contiguous() before saving"
             )
         part = storage[offset : offset + math.prod(size)]
         self.room -= part.nbytes
         if self.room < 0:
-            raise ValueError("expected tensors that are no larger than the file; got some that overlap")
+            raise ValueError("expected tensors no larger than the file; got overlapping ones")
         return torch.from_numpy(part.astype(part.dtype.newbyteorder("=")).reshape(size))
 
 
@@ -253,4 +254,4 @@ _OPCODES: dict[bytes, Callable[[_Machine], object]] = {
     pickle.BINGET: lambda m: m.stack.append(m.recall(m.unsigned(1))),
     pickle.LONG_BINGET: lambda m: m.stack.append(m.recall(m.unsigned(4))),
 }
-"""What ``torch.save`` writes for tensors, plain values, dicts and lists."""
+"""Opcodes that ``torch.save`` writes for tensors, plain values, dicts and lists → their actions."""

@@ -1,8 +1,8 @@
-"""What ``model.pt`` and a checkpoint hold.
+"""Contents of ``model.pt`` and of checkpoints.
 
-Keys that are not described are ignored, so that a later version of the package may add some; only parameters
-and columns of the encoder must be known, because each of them changes what a model predicts. A change of what
-is described raises the version of the format (:data:`spectral_interp.files.artifact.VERSION`).
+Unknown keys are ignored, so that a later version of the package may add keys. Only parameters and columns of
+the encoder must be known, because each of them changes predictions. A change of the described keys raises the
+version of the format (:data:`spectral_interp.files.artifact.VERSION`).
 """
 
 from __future__ import annotations
@@ -33,23 +33,24 @@ from .validators import (
 )
 
 MAX_NAME = 10_000
-"""Characters of a name, a level or a label; messages, tables and feature names repeat them."""
+"""Maximum number of characters of a name, level or label; messages, tables and feature names repeat them."""
 
 MOST_FINGERPRINTS = 2**20
-"""Hashes of training rows that a model keeps: 8 MiB."""
+"""Maximum number of stored hashes of training rows: 8 MiB."""
 
 MAX_WEIGHT = 1e150
-"""Magnitude of a weight or a target; the squares of larger ones, in certificates and errors, overflow."""
+"""Maximum magnitude of a weight or target; in certificates and errors the squares of larger ones overflow."""
 
 MAX_STANDARDISED = 1e12
-"""Magnitude of a weight of a sum in training, whose targets are standardised: in any unit it fits float32."""
+"""Maximum weight magnitude of a sum in training on standardised targets; it fits float32 in any unit."""
 
 SUM_SLACK = 1e-9
-"""How far shares may miss 1: rounding, and no more, or what is proven of a change of level would not hold."""
+"""Tolerance for a sum of shares around 1. It covers rounding only: a larger error would make certificates for
+changes of level invalid."""
 
 
 def _is_atom(value: Any) -> bool:
-    """Tell whether the value is None, text, a boolean or a number that arrays can hold."""
+    """Return whether the value is None, text, a boolean or a number that arrays can hold."""
     if type(value) is int:
         return -(2**63) <= value < 2**63
     return value is None or type(value) in (bool, str) or (type(value) is float and not math.isinf(value))
@@ -60,19 +61,19 @@ def _one_length(columns: dict[str, Any]) -> bool:
 
 
 def _log_fits(column: dict[str, Any]) -> bool:
-    """Tell whether mean and median are those of logarithms of floats, if the column is under a logarithm."""
+    """Return whether mean and median are possible for logarithms of floats, if the column has a logarithm."""
     median = column.get("median")
     return not column.get("log") or (column["mean"] <= math.log(FINITE) and (median is None or median > 0))
 
 
 def _gaps_fit(column: dict[str, Any]) -> bool:
-    """Tell whether the share of missing values goes with what replaces them."""
+    """Return whether the share of missing values is consistent with their replacement."""
     missing = column.get("missing", 0.0)
     return missing < 1 if column.get("median") is not None else not missing
 
 
 def _calendar_fits(column: dict[str, Any]) -> bool:
-    """Tell whether every part of the calendar has a share for each of its levels, or for none."""
+    """Return whether every part of the calendar has shares for all of its levels or for none."""
     return all(
         not shares or (len(shares) == size and abs(math.fsum(shares) - 1) <= SUM_SLACK)
         for part, size in (("month", 12), ("weekday", 7), ("hour", 24))
@@ -81,19 +82,19 @@ def _calendar_fits(column: dict[str, Any]) -> bool:
 
 
 def _dates_fit(column: dict[str, Any]) -> bool:
-    """Tell whether mean and median are within the dates of the training table."""
+    """Return whether mean and median are within the dates of the training table."""
     inside = (column["mean"], column["mean"] if column.get("median") is None else column["median"])
     return all(column["first"] <= day <= column["last"] for day in inside)
 
 
 def _range_fits(column: dict[str, Any]) -> bool:
-    """Tell whether the least and the largest value are both there, in this order, or neither."""
+    """Return whether the least and the largest value are both absent, or present and in this order."""
     low, high = column.get("low"), column.get("high")
     return low is high if low is None or high is None else bool(low <= high)
 
 
 def _column(value: Any, place: str) -> None:
-    """Check a column of the encoder, according to its kind."""
+    """Check a column of the encoder according to its kind."""
     record({"kind": one_of(*_KINDS), "name": _NAME})(value, place)
     _KINDS[value["kind"]](value, place)
 
@@ -124,9 +125,9 @@ _NUMERIC = all_of(
             "gaps": list_of(_NAME),
         },
     ),
-    rule("the moments of positive numbers under a logarithm", _log_fits),
+    rule("moments of positive numbers for a logarithm", _log_fits),
     rule("a share of missing values below 1, none without a median", _gaps_fit),
-    rule("a least value that is at most the largest", _range_fits),
+    rule("a least value of at most the largest", _range_fits),
 )
 
 _KNOTS = all_of(
@@ -174,7 +175,7 @@ _KINDS: dict[str, Validator] = {
             },
         ),
         rule("shares of 12 months, 7 weekdays and 24 hours that add up to 1", _calendar_fits),
-        rule("a mean and a median from the first date to the last", _dates_fit),
+        rule("a mean and a median between the first and the last date", _dates_fit),
         rule("a share of missing values below 1, none without a median", _gaps_fit),
     ),
     "dropped": record({}),
@@ -203,7 +204,7 @@ _HISTORY = all_of(
 )
 
 BARE = dict_of(_NAME, tensor(float32, float64, int64, axes=(0, 1, 2, 3, 4), most=MAX_WEIGHT))
-"""A bare state dict; which tensors make a model is known to :mod:`spectral_interp.conversion.published`."""
+"""A bare state dict; :mod:`spectral_interp.conversion.published` checks which tensors form a model."""
 
 _FINGERPRINTS = all_of(
     tensor(int64, axes=(1,)),

@@ -1,4 +1,4 @@
-"""Where results are written before they are moved into place, and what becomes of it after a kill."""
+"""Staging folders, in which results are written before they are moved into place."""
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ SUFFIX = ".spectral-interp"
 
 
 def check_place(target: Path) -> None:
-    """Raise OSError unless the folder that ``target`` is to be written in exists and can be written."""
+    """Raise OSError unless the folder of ``target`` exists and is writable."""
     if not target.parent.is_dir():
         raise FileNotFoundError(
             f"expected an existing folder for {target}; got {target.parent}; create it first"
         )
     if not os.access(target.parent, os.W_OK):
-        raise PermissionError(
-            f"expected a folder that can be written for {target}; got {target.parent}; choose another"
-        )
+        raise PermissionError(f"expected a writable folder for {target}; got {target.parent}; choose another")
 
 
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """Lend out a new hidden folder beside ``target``, so on the same disk; it is removed in any case.
+    """Yield a new hidden folder next to ``target``, so on the same disk, and remove it in the end.
 
-    A killed process cannot remove its own. The next that writes the same target does, for a folder in use is
-    locked, and the system unlocks it however its process ends. Where there are no locks (Windows, some
-    network disks) such folders, ``.NAME.….spectral-interp``, stay.
+    A killed process cannot remove its folder. The next process that writes the same target removes it: a
+    folder in use is locked, and the system releases the lock when the process ends. Without locks (Windows,
+    some network disks) such folders, ``.NAME.….spectral-interp``, remain.
 
     Raises
     ------
@@ -47,7 +45,7 @@ def staged(target: Path) -> Iterator[Path]:
     folder = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}{SUFFIX}")
     lock = None
     try:
-        try:  # before it exists, or Ctrl-C may come between
+        try:  # entered before the folder exists, in case of Ctrl-C
             lock = _make(folder)
             yield folder
         finally:
@@ -56,21 +54,21 @@ def staged(target: Path) -> Iterator[Path]:
                 os.close(lock)
     except OSError as error:
         raise OSError(
-            f"expected to write {target}; got: {error}; what was there before stays; "
+            f"expected to write {target}; got: {error}; existing files are unchanged; "
             "make room, or choose another place"
         ) from error
 
 
 @contextmanager
 def resumable(target: Path) -> Iterator[Path]:
-    """Lend out a hidden folder beside ``target`` that stays, for the work to go on in after a kill.
+    """Yield a hidden folder next to ``target`` that remains after a kill, so that work can resume.
 
     :func:`finish` removes it.
 
     Raises
     ------
     ValueError
-        If another process has it.
+        If another process uses it.
     OSError
         If a file cannot be written, with ``target`` and the cause.
     """
@@ -83,20 +81,20 @@ def resumable(target: Path) -> Iterator[Path]:
             yield folder
     except OSError as error:
         raise OSError(
-            f"expected to write {target}; got: {error}; what is done stays in {folder} and is gone on from; "
-            "make room"
+            f"expected to write {target}; got: {error}; completed work remains in {folder}; make room and "
+            "run the same command to resume"
         ) from error
 
 
 @contextmanager
 def locked(folder: Path, target: Path) -> Iterator[None]:
-    """Keep other processes out of a folder in which ``target`` is made; ValueError if one has it."""
+    """Lock the folder in which ``target`` is made; ValueError if another process has locked it."""
     lock = None
     try:
         lock = _lock(folder)
     except BlockingIOError as error:
         raise ValueError(
-            f"expected no other process that writes {target}; got one; wait for it, or choose another place"
+            f"expected only one process to write {target}; got another; wait for it, or choose another place"
         ) from error
     except OSError:  # a disk without locks
         pass
@@ -108,19 +106,19 @@ def locked(folder: Path, target: Path) -> Iterator[None]:
 
 
 def parts_of(target: Path) -> Path:
-    """Return the folder that unfinished work on ``target`` stays in."""
+    """Return the folder of unfinished work on ``target``."""
     return target.with_name(f".{target.name}.parts")
 
 
 def finish(target: Path) -> None:
-    """Remove the folder of :func:`resumable`, whole or not at all in the eyes of a process after a kill."""
+    """Remove the folder of :func:`resumable` atomically: after a kill it is complete or gone."""
     moved = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}{SUFFIX}")
     os.rename(parts_of(target), moved)
     _remove(moved)
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file and put it in its place in one step: after a kill it is there as a whole or not at all."""
+    """Write a file atomically: after a kill it is complete or absent."""
     draft = path.with_name(f"{path.name}.draft")
     write(draft)
     with draft.open("rb") as file:
@@ -129,11 +127,11 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def abandoned(target: Path) -> Iterator[Path]:
-    """Yield the staging folders of ``target`` that no process uses, each locked meanwhile."""
+    """Yield the staging folders of ``target`` that no process uses; each is locked while it is yielded."""
     ours = re.compile(rf"\.{re.escape(target.name)}\.[^.]+{re.escape(SUFFIX)}")
     try:
         found = [path for path in target.parent.iterdir() if ours.fullmatch(path.name)]
-    except OSError:  # a folder may let write and not list
+    except OSError:  # a folder may be writable but not readable
         return
     for folder in found:
         try:
@@ -148,12 +146,12 @@ def abandoned(target: Path) -> Iterator[Path]:
 
 
 def _make(folder: Path) -> int | None:
-    """Make a folder and return its lock, None where there are no locks."""
+    """Make a folder and return its lock; None if locks are unavailable."""
     while True:
         folder.mkdir(mode=0o700, exist_ok=True)
         try:
             lock = _lock(folder)
-        except (BlockingIOError, FileNotFoundError):  # not locked yet, it was taken for abandoned
+        except (BlockingIOError, FileNotFoundError):  # another process took it for abandoned
             continue
         except OSError:
             return None
@@ -164,12 +162,12 @@ def _make(folder: Path) -> int | None:
 
 
 def _lock(folder: Path) -> int | None:
-    """Return a handle that keeps others out until it is closed or the process ends; None on Windows.
+    """Return a handle that locks the folder until it is closed or the process ends; None on Windows.
 
     Raises
     ------
     OSError
-        BlockingIOError if another process holds it, others where a disk knows no locks.
+        BlockingIOError if another process holds the lock; another OSError if the disk has no locks.
     """
     if sys.platform == "win32":
         return None
@@ -183,7 +181,7 @@ def _lock(folder: Path) -> int | None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, even if Ctrl-C comes while at it; what cannot be removed is left to the next run."""
+    """Remove a folder, even if Ctrl-C interrupts; the next run removes any remains."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except BaseException:

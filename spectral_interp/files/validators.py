@@ -1,7 +1,7 @@
 """Validators of plain values, combined from smaller ones.
 
-A validator is a function of a value and of the place where it was found. It raises ValueError, which names
-the place, unless the value is as expected.
+A validator is a function of a value and its place. It raises ValueError with the place unless the value is
+valid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FINITE, SMALLEST_NORMAL = sys.float_info.max, sys.float_info.min
 
 
 def predicate(expected: str, holds: Callable[[Any], bool]) -> Validator:
-    """Return a validator of values for which ``holds``; ``expected`` describes them."""
+    """Return a validator of values for which ``holds`` is true; ``expected`` describes them."""
 
     def check(value: Any, place: str) -> None:
         if not holds(value):
@@ -30,7 +30,7 @@ def predicate(expected: str, holds: Callable[[Any], bool]) -> Validator:
 
 
 def refuse(expected: str, value: Any, place: str) -> None:
-    """Raise ValueError with what was expected at the place and what was found there."""
+    """Raise ValueError with the expected and the given value at a place."""
     got = reprlib.repr(value)
     if isinstance(value, torch.Tensor):
         got = f"a tensor of {_name(value.dtype)}, shape {tuple(value.shape)}"
@@ -55,24 +55,24 @@ def string(least: int, most: int) -> Validator:
 
 
 def one_of(*texts: str) -> Validator:
-    """Return a validator of some texts."""
+    """Return a validator of these texts."""
     return predicate(f"one of {', '.join(texts)}", lambda v: type(v) is str and v in texts)
 
 
 def tensor(*dtypes: torch.dtype, axes: tuple[int, ...], most: float | None = None) -> Validator:
-    """Return a validator of tensors of some dtypes and numbers of axes, with entries within ±``most``."""
+    """Return a validator of tensors with these dtypes and numbers of axes, and entries within ±``most``."""
 
     def holds(v: Any) -> bool:
         known = isinstance(v, torch.Tensor) and v.dtype in dtypes and v.ndim in axes
         return known and (most is None or bool((v.abs() <= most).all()))
 
     kinds, counts = " or ".join(map(_name, dtypes)), " or ".join(map(str, axes))
-    within = "" if most is None else f", its numbers within ±{most:.4g}"
+    within = "" if most is None else f" and numbers within ±{most:.4g}"
     return predicate(f"a tensor of {kinds} with {counts} axes{within}", holds)
 
 
 def optional(validator: Validator) -> Validator:
-    """Return a validator of None and of what ``validator`` accepts."""
+    """Return a validator of None and of the values that ``validator`` accepts."""
     return lambda value, place: None if value is None else validator(value, place)
 
 
@@ -82,7 +82,7 @@ def by_type(validators: dict[type, Validator], otherwise: Validator) -> Validato
 
 
 def all_of(*validators: Validator) -> Validator:
-    """Return a validator of what all accept, asked in turn: the later may rely on the earlier."""
+    """Return a validator of values that all accept, in order: later ones may rely on earlier ones."""
 
     def check(value: Any, place: str) -> None:
         for validator in validators:
@@ -92,7 +92,7 @@ def all_of(*validators: Validator) -> Validator:
 
 
 def list_of(item: Validator) -> Validator:
-    """Return a validator of lists of what ``item`` accepts."""
+    """Return a validator of lists of values that ``item`` accepts."""
 
     def check(value: Any, place: str) -> None:
         if type(value) not in (list, tuple):
@@ -104,7 +104,7 @@ def list_of(item: Validator) -> Validator:
 
 
 def dict_of(key: Validator, item: Validator) -> Validator:
-    """Return a validator of dicts from what ``key`` accepts to what ``item`` accepts."""
+    """Return a validator of dicts whose keys ``key`` accepts and whose values ``item`` accepts."""
 
     def check(value: Any, place: str) -> None:
         if type(value) is not dict:
@@ -117,7 +117,7 @@ def dict_of(key: Validator, item: Validator) -> Validator:
 
 
 def record(required: dict[str, Validator], possible: dict[str, Validator] | None = None) -> Validator:
-    """Return a validator of dicts with certain keys; keys that are not described are ignored."""
+    """Return a validator of dicts with the given keys; other keys are ignored."""
 
     def check(value: Any, place: str) -> None:
         if type(value) is not dict:
@@ -133,11 +133,11 @@ def record(required: dict[str, Validator], possible: dict[str, Validator] | None
 
 
 def rule(expected: str, holds: Callable[[Any], bool]) -> Validator:
-    """Return a validator to end :func:`all_of` with: what must hold between the parts of a value."""
+    """Return a validator of a relation between the parts of a value, for the end of :func:`all_of`."""
 
     def check(value: Any, place: str) -> None:
         if not holds(value):
-            raise ValueError(f"expected {expected} for {place!r}; got others")
+            raise ValueError(f"expected {expected} for {place!r}; got other values")
 
     return check
 

@@ -1,10 +1,11 @@
 """Promises of a single neuron in training, and matrices that keep a promise after they are rounded.
 
-A promise orders features: the matrix of each is at least that of the one before it in the Loewner order, or
-for a single feature at least zero, times the sign of the promise. In training the parameters of such a
-feature are those of a factor L, and its increment is ``L Lᵀ``: with L lower bidiagonal every tridiagonal
-positive semidefinite matrix, with L diagonal every diagonal one, with L lower triangular every dense one.
-L has as many entries as the matrix, so that parameters and their number are those of the plain module.
+A promise orders features: times the sign of the promise, the matrix of each feature is at least the matrix
+of the one before it in the Loewner order. The matrix of a single feature is at least zero. In training the
+parameters of such a feature are the entries of a factor L, and its increment is ``L Lᵀ``. A lower bidiagonal
+L gives every tridiagonal positive semidefinite matrix, a diagonal L every diagonal one, and a lower
+triangular L every dense one. L has as many entries as the matrix, so the module has the parameters of the
+plain module.
 """
 
 from __future__ import annotations
@@ -22,30 +23,30 @@ from ..pencil.structures import Structure
 from .spectral import DenseSpectral, DiagonalSpectral, TridiagonalSpectral
 
 MARGIN = 1e-9
-"""Least eigenvalue of an increment, in units of the largest entry beside it: above rounding in float64."""
+"""Least eigenvalue of an increment, relative to the largest entry of its matrices; above float64 rounding."""
 
 TRIES = 60
-"""Most attempts to lift a matrix: each doubles what is added."""
+"""Maximum number of attempts to lift a matrix; each doubles the added multiple of the identity."""
 
 Chain = tuple[tuple[int, ...], int]
-"""Features in the order of a promise, the intercept being 0, and its sign."""
+"""Features in the order of a promise, where 0 is the intercept, and its sign."""
 
 
 def lifted(
     entries: FloatArray, chains: Sequence[Chain], structure: Structure, dtype: npt.DTypeLike
 ) -> FloatArray:
-    """Return coefficients rounded to a type of floats, chains still in the order that was promised.
+    """Return coefficients rounded to a type of floats, with every chain still in the promised order.
 
-    Rounding alone leaves increments indefinite by one part in 10⁸. Where it does, the least multiple of the
-    identity, up to a factor of two, is added to a matrix and to those after it in its chain.
+    Rounding alone can leave increments indefinite by one part in 10⁸. In that case a multiple of the
+    identity, at most twice the least sufficient one, is added to the matrix and to those after it.
 
     Parameters
     ----------
     entries : ndarray, shape (p + 1, N, E)
-        Of every feature and neuron; row 0 is the intercept.
+        Coefficients of every feature and neuron; row 0 is the intercept.
     chains : sequence of (features, sign)
     structure : Structure
-        Of the matrices, E entries each.
+        Structure of the matrices, with E entries each.
     dtype : dtype
         float32 or float64.
 
@@ -87,7 +88,7 @@ def lifted(
 
 
 class _Sizes(nn.Module):
-    """Norms of a module's features, or widths, as what it computes, so that other weights can be put in."""
+    """Norms or widths of a module's features as its output, so that its weights can be replaced."""
 
     def __init__(self, module: Any, name: str) -> None:
         super().__init__()
@@ -99,13 +100,13 @@ class _Sizes(nn.Module):
 
 
 class Constrained(nn.Module):
-    """A module in training whose parameters are factors where promises order its features.
+    """A module in training that has factors as the parameters of promised features.
 
     Parameters
     ----------
     inner : module of :data:`~spectral_interp.models.spectral.MODULES`
-        Untrained. Its parameters become those of this module: of the features of a chain, the factors of the
-        increments, where the first of several features stays as it is.
+        Untrained module. Its parameters become the parameters of this module. For the features of a chain
+        they become factors of the increments; the first of several features is unchanged.
     chains : sequence of (features, sign)
 
     Examples
@@ -130,11 +131,11 @@ class Constrained(nn.Module):
 
     @property
     def _below(self) -> str | None:
-        """Name of the weights off the diagonal; None of a diagonal module."""
+        """Name of the weights off the diagonal; None for a diagonal module."""
         return {TridiagonalSpectral: "off_diag", DenseSpectral: "upper"}.get(type(self.inner))
 
     def _squares(self, diag: Tensor, below: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the entries of ``L Lᵀ`` for the entries of factors, one a column."""
+        """Return the entries of ``L Lᵀ`` from the entries of factors L, one factor per column."""
         if below is None:
             return diag**2, None
         if isinstance(self.inner, TridiagonalSpectral):
@@ -185,12 +186,12 @@ class Constrained(nn.Module):
 
     @torch.no_grad()
     def drop_feature_(self, feature: int) -> None:
-        """Set the parameters of one feature to zero: its matrix, or how it differs from the one before it."""
+        """Set the parameters of one feature to zero: its matrix, or its difference from the one before it."""
         self.inner.drop_feature_(feature)
 
     @torch.no_grad()
     def baked(self) -> TridiagonalSpectral | DiagonalSpectral | DenseSpectral:
-        """Return the plain module that predicts the same."""
+        """Return the plain module with the same predictions."""
         weights = {name: weight.clone() for name, weight in self.weights().items()}
         for name, parameter in self.inner.named_parameters():
             parameter.copy_(weights[name])
@@ -199,7 +200,7 @@ class Constrained(nn.Module):
 
 @torch.no_grad()
 def lift_(module: TridiagonalSpectral | DiagonalSpectral | DenseSpectral, chains: Sequence[Chain]) -> None:
-    """Keep the order that a module of float64 has promised in spite of rounding: see :func:`lifted`."""
+    """Restore the promised order of a float64 module after rounding; see :func:`lifted`."""
     neurons = module.pencil().neurons
     found = lifted(neurons.entries, chains, neurons.structure, np.float64)
     module.diag.weight.copy_(torch.from_numpy(found[1:, 0, : module.dim].T))

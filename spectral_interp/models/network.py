@@ -1,4 +1,4 @@
-"""Networks of linear layers and ReLU: the baselines beside a spectral model."""
+"""Networks of linear layers and ReLU: the baselines of a spectral model."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .._common.arrays import FloatArray
 
 LINEAR, MLP = "linear", "MLP"
 
-TOGETHER = 4096  # rows that go through a network at once: its activations stay in the cache
+TOGETHER = 4096  # rows per pass through a network; its activations stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """A fitted network of linear layers and ReLU, in the unit of the spectral model beside it.
+    """A fitted network of linear layers and ReLU, in the unit of the spectral model.
 
     Attributes
     ----------
     name : str
         "linear" (no hidden layer) or "MLP".
     module : Sequential
-        Maps float64 inputs (n, g) to predictions (n, 1), or to scores (n, classes) of more than two classes.
+        Maps float64 inputs (n, g) to predictions (n, 1), or to scores (n, classes) for more than two classes.
 
     Examples
     --------
@@ -42,14 +42,14 @@ class Baseline:
     def values(self, z: FloatArray) -> FloatArray:
         """Return predictions at inputs ``z`` (n, g): shape (n,), in the target's unit or log-odds.
 
-        Of more than two classes they are scores less the mean over the classes, shape (n, classes).
+        With more than two classes, they are scores minus their mean over the classes, shape (n, classes).
         """
         rows = torch.from_numpy(np.require(z, np.float64, ["C", "W"]))
         found: FloatArray = np.concatenate([self.module(part).numpy() for part in rows.split(TOGETHER)])
         return found[:, 0] if found.shape[1] == 1 else found - found.mean(axis=1, keepdims=True)
 
     def of(self, weights: FloatArray) -> Self:
-        """Return the baseline whose one prediction is a weighted sum of this one's, weights (outputs,).
+        """Return the baseline whose only output is the sum of these outputs with weights (outputs,).
 
         Examples
         --------
@@ -65,17 +65,17 @@ class Baseline:
         return type(self).from_state(self.name, state)
 
     def state(self) -> dict[str, Tensor]:
-        """Return its weights, from which :meth:`from_state` builds it."""
+        """Return the weights, from which :meth:`from_state` rebuilds the baseline."""
         return {name: weight.clone() for name, weight in self.module.state_dict().items()}
 
     @classmethod
     def from_state(cls, name: str, weights: dict[str, Tensor], outputs: int = 1) -> Self:
-        """Rebuild a baseline from its :meth:`state`; the weights tell how wide its hidden layers are.
+        """Rebuild a baseline from its :meth:`state`; the weights determine the widths of its hidden layers.
 
         Raises
         ------
         ValueError
-            If the weights are not those of linear layers that follow each other.
+            If the weights are not those of consecutive linear layers.
         """
         later = [key for key in weights if key.endswith("weight") and key != "0.weight"]
         widths = [weights[key].shape[-1] for key in ("0.weight", *later) if key in weights]
@@ -95,7 +95,7 @@ class Baseline:
 def network(widths: list[int], outputs: int = 1, *, seed: int = 0) -> nn.Sequential:
     """Return linear layers with the given numbers of inputs and ReLU between them, in float64.
 
-    Weights and biases are uniform within ±1/√inputs, torch's own rule, from a generator of their own.
+    Weights and biases are uniform within ±1/√inputs, as in torch, and drawn from a generator of their own.
     """
     generator = torch.Generator().manual_seed(seed)
     layers: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""Eigenvalue models as PyTorch modules: affine maps to a symmetric matrix, then its k-th eigenvalue."""
+"""Eigenvalue models as PyTorch modules: an affine map to a symmetric matrix, then its k-th eigenvalue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..pencil.dense import DensePencil
 from ..pencil.tridiagonal import Pencil
 
 START = 1.0
-"""Scale of the features' initial diagonals, against a spread of A_0 from -1 to 1."""
+"""Scale of the features' initial diagonals; A_0 is initially spread from -1 to 1."""
 
 
 class Affine(nn.Module):
@@ -37,18 +37,18 @@ class Affine(nn.Module):
         return nn.functional.linear(z, self.weight, self.bias)
 
     def rows(self, z: FloatArray) -> FloatArray:
-        """Map an array (n, p) to (n, entries), past torch's dispatcher."""
+        """Map an array (n, p) to (n, entries) without torch's dispatcher."""
         return z @ self.weight.detach().numpy().T + self.bias.detach().numpy()
 
     def add_gradient(self, cotangent: FloatArray, z: FloatArray) -> None:
-        """Add to the gradients what the cotangent (n, entries) of the map's values at z (n, p) makes them."""
+        """Add the gradients for the cotangent (n, entries) of the map's values at z (n, p)."""
         for parameter, gradient in ((self.weight, cotangent.T @ z), (self.bias, cotangent.sum(axis=0))):
             total = parameter.grad.numpy()  # type: ignore[union-attr]
             total += gradient
 
 
 class _Spectral(nn.Module, ABC):
-    """What the three structures share: options, the diagonal's affine map, and rescaling."""
+    """Common part of the three structures: options, the diagonal's affine map, and rescaling."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class _Spectral(nn.Module, ABC):
         self._add_couplings(generator, dtype)
 
     def _add_couplings(self, generator: torch.Generator, dtype: torch.dtype | None) -> None:
-        """Add the affine map of the entries off the diagonal, where the structure has any."""
+        """Add the affine map of the entries off the diagonal if the structure has any."""
 
     @torch.no_grad()
     def rescale_(self, scale: float, shift: float) -> None:
@@ -92,11 +92,11 @@ class _Spectral(nn.Module, ABC):
         """Return the coefficients as a float64 pencil."""
 
     def functions(self) -> tuple[MatrixPencil, ...]:
-        """Return what the module predicts, as float64 functions: its pencil."""
+        """Return the predicted functions in float64: the module's pencil."""
         return (self.pencil(),)
 
     def with_pullback(self, z: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], None]]:
-        """Return predictions and a function that adds to the gradients what their cotangent makes them."""
+        """Return predictions and a function that adds the gradients for a cotangent of the predictions."""
         prediction = self(torch.from_numpy(z))
         return prediction.detach().numpy(), lambda g: prediction.backward(torch.from_numpy(g))
 
@@ -136,20 +136,21 @@ class TridiagonalSpectral(_Spectral):
     k : int, optional
         0-based index of the eigenvalue, ascending, negative from the top; ``dim // 2`` by default.
     generator : torch.Generator, optional
-        Source of the initial weights; by default one seeded with 0. The global generator is never used.
+        Source of the initial weights; by default a generator with seed 0. The global generator is never used.
     dtype : torch.dtype, optional
-        float32 or float64; torch's default dtype if not given.
+        float32 or float64; by default torch's default dtype.
 
     Raises
     ------
     ValueError
-        If a size is below 1 or ``k`` out of range.
+        If a size is below 1 or ``k`` is out of range.
 
     Notes
     -----
     The state dict holds ``diag.weight`` (d, p), ``diag.bias`` (d,), ``off_diag.weight`` (d - 1, p) and
-    ``off_diag.bias`` (d - 1,), the names of the published module. The start is a spread spectrum: ``A_0``
-    diagonal over [-1, 1], the features' diagonals drawn from N(0, 1/p), their couplings at half that scale.
+    ``off_diag.bias`` (d - 1,), the names of the published module. Initially the spectrum is spread: ``A_0``
+    is diagonal over [-1, 1], the features' diagonals are drawn from N(0, 1/p), and their couplings have half
+    that scale.
 
     Examples
     --------
@@ -166,10 +167,10 @@ class TridiagonalSpectral(_Spectral):
         return kth_eigenvalue(self.diag(z), self.off_diag(z), self.k)
 
     def with_pullback(self, z: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], None]]:
-        """Return predictions and a function that adds to the gradients: the training step, without a tape.
+        """Return predictions and a function that adds their gradients, without autograd.
 
-        With g the cotangent of the predictions (n,) and v the eigenvectors, the bands receive ``g v_j²`` and
-        ``2 g v_j v_{j+1}``, and the affine maps their products with the features.
+        For the cotangent g (n,) of the predictions and the eigenvectors v, the bands receive ``g v_j²`` and
+        ``2 g v_j v_{j+1}``, and the affine maps receive the products of these with the features.
         """
         values, v, _ = engine.pairs(self.diag.rows(z), self.off_diag.rows(z), self.k)
 
@@ -190,7 +191,7 @@ class TridiagonalSpectral(_Spectral):
 
 
 class DiagonalSpectral(_Spectral):
-    """Predict the k-th smallest of d affine functions: the diagonal, exactly piecewise-linear model.
+    """Predict the k-th smallest of d affine functions: the diagonal model, which is piecewise linear.
 
     Parameters and errors are those of :class:`TridiagonalSpectral`. The state dict holds ``diag.weight`` and
     ``diag.bias``.
@@ -214,10 +215,10 @@ class DiagonalSpectral(_Spectral):
 
 
 class DenseSpectral(_Spectral):
-    """Predict ``λ_k(A_0 + Σ z_i A_i)`` with dense symmetric matrices, O(d³) a row.
+    """Predict ``λ_k(A_0 + Σ z_i A_i)`` with dense symmetric matrices, in O(d³) per row.
 
-    Parameters and errors are those of :class:`TridiagonalSpectral`. The state dict holds ``diag.*`` as there,
-    ``upper.weight`` (d (d - 1) / 2, p) and ``upper.bias``: the entries above the diagonal, row by row.
+    Parameters and errors are those of :class:`TridiagonalSpectral`. The state dict holds the same ``diag.*``,
+    and ``upper.weight`` (d (d - 1) / 2, p) and ``upper.bias`` for the entries above the diagonal, row by row.
 
     Examples
     --------
@@ -251,12 +252,12 @@ class DenseSpectral(_Spectral):
 
 
 class PerClass(nn.Module):
-    """Predict the score of every class by an eigenvalue of its own: (..., p) to (..., classes).
+    """Predict the score of every class by its own eigenvalue: (..., p) to (..., classes).
 
     Parameters
     ----------
     modules : sequence of TridiagonalSpectral, DiagonalSpectral or DenseSpectral
-        One a class, over the same features.
+        One module per class, over the same features.
 
     Examples
     --------
@@ -274,7 +275,7 @@ class PerClass(nn.Module):
         return torch.stack([module(z) for module in self.classes], dim=-1)
 
     def with_pullback(self, z: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], None]]:
-        """Return scores (n, classes) and a function that adds a cotangent's part to the gradients."""
+        """Return scores (n, classes) and a function that adds the gradients for a cotangent of the scores."""
         scores, pull_backs = zip(*(module.with_pullback(z) for module in self._own), strict=True)
 
         def pull_back(g: FloatArray) -> None:
@@ -294,11 +295,11 @@ class PerClass(nn.Module):
             module.rescale_(scale, shift)
 
     def feature_norms(self) -> Tensor:
-        """Return ``Σ ‖A_i‖₂`` over the classes of every feature, shape (p,), differentiable."""
+        """Return ``Σ ‖A_i‖₂`` over the classes for every feature, shape (p,), differentiable."""
         return torch.stack([module.feature_norms() for module in self._own]).sum(dim=0)
 
     def slope_widths(self) -> Tensor:
-        """Return ``Σ λ_max(A_i) − λ_min(A_i)`` over the classes of every feature, like the norms."""
+        """Return ``Σ λ_max(A_i) − λ_min(A_i)`` over the classes for every feature, shape (p,)."""
         return torch.stack([module.slope_widths() for module in self._own]).sum(dim=0)
 
     def drop_feature_(self, feature: int) -> None:
@@ -321,6 +322,6 @@ MODULES: dict[str, type[TridiagonalSpectral | DiagonalSpectral | DenseSpectral]]
 
 
 def _coefficients(layer: Affine) -> FloatArray:
-    """Return an affine map as pencil rows (p + 1, entries): the bias first, then one row a feature."""
+    """Return an affine map as pencil rows (p + 1, entries): the bias first, then one row per feature."""
     rows = torch.cat([layer.bias.detach()[None], layer.weight.detach().T])
     return rows.double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""The sum form as a PyTorch module: members of several small tridiagonal neurons each, averaged."""
+"""The sum form as a PyTorch module: a mean of members that are sums of small tridiagonal neurons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..pencil.tridiagonal import Pencil
 class SumSpectral(nn.Module):
     """Predict ``1/M Σ_n λ_k(A^n_0 + Σ z_i A^n_i)``, the mean over M members of sums of tridiagonal neurons.
 
-    With several outputs there is such a sum for each of them.
+    Each of several outputs has its own sum.
 
     Parameters
     ----------
@@ -30,21 +30,22 @@ class SumSpectral(nn.Module):
     members : int
         Number M of members.
     neurons : int
-        Neurons of a member, of every output.
+        Number of neurons of each member and output.
     outputs : int
+        Number of outputs.
     dtype : torch.dtype, optional
-        float32 or float64; torch's default dtype if not given.
+        float32 or float64; by default torch's default dtype.
 
     Raises
     ------
     ValueError
-        If a size is below 1 or ``k`` out of range.
+        If a size is below 1 or ``k`` is out of range.
 
     Notes
     -----
-    The state dict holds ``entries`` (M, p + 1, outputs · neurons, 2d - 1): of A_0 … A_p the diagonal, then
-    the off-diagonal; the neurons of an output lie side by side. All are zero at first, but for A_0, which is
-    diagonal over [-1, 1].
+    The state dict holds ``entries`` (M, p + 1, outputs · neurons, 2d - 1): the diagonals and then the
+    off-diagonals of A_0 … A_p; the neurons of an output are adjacent. Initially A_0 is diagonal over [-1, 1],
+    and all other matrices are zero.
 
     Examples
     --------
@@ -87,9 +88,9 @@ class SumSpectral(nn.Module):
 
     @torch.no_grad()
     def set_entries_(self, entries: FloatArray, scale: float = 1.0, shift: float = 0.0) -> None:
-        """Set the coefficients so that the module predicts ``scale · f + shift``, f the sum with ``entries``.
+        """Set the coefficients for predictions ``scale · f + shift``, where f is the sum with ``entries``.
 
-        Every neuron gets the same share of the shift: ``s λ_k(A) + c = λ_k(s A + c I)`` for s > 0.
+        Each neuron gets the same share of the shift: ``s λ_k(A) + c = λ_k(s A + c I)`` for s > 0.
         """
         scaled = scale * entries
         scaled[:, 0, :, : self.dim] += shift / self.neurons

@@ -1,4 +1,4 @@
-"""The nearest change of a row that reaches a target: searched, and proven of all nearer ones."""
+"""The nearest change of a row that reaches a target, with a proven lower bound of its cost."""
 
 from .counterfactuals import Counterfactual, counterfactual
 

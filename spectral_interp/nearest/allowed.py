@@ -1,4 +1,4 @@
-"""What columns may become from a row: limits, directions, and what is legal where nothing is given."""
+"""Permitted changes of the columns of a row: limits, directions and defaults."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def allowed_columns(
     limits: Mapping[str, Any] | None,
     directions: Mapping[str, int] | None,
 ) -> list[Free]:
-    """Return the columns that may change from a row (c,), each with all that it may be.
+    """Return the columns that may change from a row (c,), each with its permitted set.
 
     Raises
     ------
     ValueError
-        If names, limits or directions do not fit the model or the row, or nothing may change.
+        If names, limits or directions do not fit the model or the row, or no column may change.
     """
     for name, given in (("limits", limits), ("directions", directions)):
         if given is not None and not isinstance(given, Mapping):
             raise ValueError(f"expected {name} by column, such as {{'income': …}}; got {shown(given)}")
     limits, directions = limits or {}, directions or {}
     if not isinstance(fixed, Iterable):
-        raise ValueError(f"expected fixed, names of columns that must not change; got {shown(fixed)}")
+        raise ValueError(f"expected fixed to be names of columns that must not change; got {shown(fixed)}")
     still = {view.axis(name).name for name in ([fixed] if isinstance(fixed, str) else fixed)}
     for name in (*limits, *directions):
         if view.axis(name).name in still:
@@ -55,7 +55,7 @@ def allowed_columns(
             continue
         if unknown_gap(rows, place):
             if axis.name in limits or axis.name in directions:
-                raise ValueError(f"expected a value of {axis.name!r} in the row, which may change; got a gap")
+                raise ValueError(f"expected a value of {axis.name!r} in the row, as it may change; got a gap")
             continue
         u = float(start[place])
         column = _of(view, place, axis, u, limits)
@@ -72,13 +72,13 @@ def allowed_columns(
             found.append(column)
     if not found:
         raise ValueError(
-            "expected a column that may change; got none: all are fixed, or limited to the row's value"
+            "expected a column that may change; got none: all are fixed or limited to the row's value"
         )
     return found
 
 
 def _of(view: ModelView, place: int, axis: Axis, u: float, limits: Mapping[str, Any]) -> Free:
-    """Return a column with all that its limits, or the training table, allow."""
+    """Return a column with the set that its limits, or the training table, allow."""
     if axis.name in limits:
         return _snapped(limited(place, axis, limits[axis.name]), u)
     if isinstance(axis, LevelsAxis):
@@ -87,9 +87,7 @@ def _of(view: ModelView, place: int, axis: Axis, u: float, limits: Mapping[str, 
     if np.isnan(u):
         return FreeNumber(place, axis, Span(0.0, 0.0, gap=True, value=False))
     if isinstance(axis, NumberAxis) and (axis.low is None or axis.high is None):
-        raise ValueError(
-            f"expected limits of {axis.name!r}, as the model does not know its range in training; got none"
-        )
+        raise ValueError(f"expected limits of {axis.name!r}, as its range in training is unknown; got none")
     column = anywhere(place, axis)
     low, high, *_ = column.whole
     whole = Span(min(low, u), max(high, u))
@@ -100,7 +98,7 @@ def _of(view: ModelView, place: int, axis: Axis, u: float, limits: Mapping[str, 
 
 
 def _snapped(column: Free, u: float) -> Free:
-    """Return a column whose interval has a coordinate that is on its end but for rounding."""
+    """Return a column whose interval includes a coordinate that is outside only by rounding."""
     part = column.whole
     slack = ROUNDED * (1 + abs(u))
     if isinstance(part, Span) and part.value and part.low - slack <= u <= part.high + slack:
@@ -109,7 +107,7 @@ def _snapped(column: Free, u: float) -> Free:
 
 
 def _whole(view: ModelView, column: Free, u: float) -> Free:
-    """Return a column as one of whole numbers if it is one and the row's number is whole."""
+    """Return a column as a column of whole numbers if it is one and the row's number is whole."""
     axis, whole = column.axis, column.whole
     if not isinstance(column, FreeNumber) or not isinstance(axis, NumberAxis) or np.isnan(u):
         return column
@@ -124,7 +122,7 @@ def _whole(view: ModelView, column: Free, u: float) -> Free:
 
 
 def has_whole_values(view: ModelView, axis: Axis) -> bool:
-    """Return whether a column has whole numbers alone, in the background and at the ends of training.
+    """Return whether a column has only whole numbers in the background and at the ends of training.
 
     Examples
     --------
@@ -149,7 +147,7 @@ def _one_way(column: Free, sign: Any, u: float) -> Free:
     name = column.axis.name
     if isinstance(sign, bool) or sign not in (1, -1):
         raise ValueError(
-            f"expected directions of 1, only up, or -1, only down; got {shown(sign)} for {name!r}"
+            f"expected directions to be 1 (only up) or -1 (only down); got {shown(sign)} for {name!r}"
         )
     if isinstance(column, FreeLevels):
         raise ValueError(

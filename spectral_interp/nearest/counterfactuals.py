@@ -1,4 +1,4 @@
-"""The nearest change of a row that reaches a target, and what is proven of nearer ones."""
+"""The nearest change of a row that reaches a target, and a proven lower bound of its cost."""
 
 from __future__ import annotations
 
@@ -28,28 +28,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CHECKS = (0.0, 1e-9, 1e-7, 1e-5, 1e-3)
-"""How far answers go beyond the target, as fractions of what was missing, until ``predict`` agrees."""
+"""Margins beyond the target, as fractions of the distance to it, that are tried until ``predict`` agrees."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """The nearest change found that gives a target, and what is proven of all smaller ones.
+    """The nearest change found that gives a target, and a proven lower bound of its cost.
 
     Attributes
     ----------
     found : ndarray, shape (c,), or None
         The changed row in the table's units; None if there is none.
     distance : float
-        What the change costs in the norm; inf if there is none.
+        Cost of the change in the norm; inf if there is none.
     lower : float
-        Proven: no allowed change that costs less gives the target. It is inf if none gives it at all.
+        Proven lower bound: no cheaper allowed change gives the target. It is inf if no change gives it at
+        all.
     row : ndarray, shape (c,)
-        The row as it is, in the table's units.
+        The original row, in the table's units.
     costs : ndarray, shape (c,)
-        What the change of every column costs.
+        Cost of the change of every column.
     prediction, reached : float
-        The prediction at the row and at the changed row, in the prediction's unit; of more than two classes
-        the log-odds of the target against the class that is predicted.
+        The prediction at the row and at the changed row, in the prediction's unit. With more than two
+        classes, the log-odds of the target against the predicted class.
     evaluations : int
         Number of cells that were bounded.
     proven : bool
@@ -57,9 +58,9 @@ class Counterfactual:
     columns : tuple of str, length c
     norm, unit : str
     now, target : str
-        What is predicted, and the target, in words.
+        Descriptions of the prediction and of the target.
     others : tuple of Counterfactual
-        Further answers, each without the columns that cost most in those before.
+        Further answers; each fixes the columns that cost most in the previous answers.
 
     Examples
     --------
@@ -95,8 +96,8 @@ class Counterfactual:
 
     @property
     def changes(self) -> pd.DataFrame:
-        """The columns that change, what costs most first: column, from, to, and cost."""
-        import pandas as pd  # only here do arrays become a table
+        """The columns that change, in descending order of cost: column, from, to, and cost."""
+        import pandas as pd  # pandas is needed only for tables
 
         names = ["column", "from", "to", "cost"]
         if self.found is None:
@@ -106,8 +107,8 @@ class Counterfactual:
         return pd.DataFrame(lines, columns=names)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the row and the changed ones, of further answers too, as a table of the model's columns."""
-        import pandas as pd  # only here do arrays become a table
+        """Return the row and the changed rows, of all answers, as a table of the model's columns."""
+        import pandas as pd  # pandas is needed only for tables
 
         answers = [one.found for one in (self, *self.others) if one.found is not None]
         labels = ["row", *(f"answer {i + 1}" for i in range(len(answers)))]
@@ -173,55 +174,54 @@ def counterfactual(
     rtol: float = 0.1,
     max_evaluations: int = 32,
 ) -> Counterfactual:
-    """Return the nearest change of a row that gives a target, and a proven bound below which none does.
+    """Return the nearest change of a row that gives a target, and a proven lower bound of its cost.
 
     Parameters
     ----------
     est : fitted SpectralRegressor or SpectralClassifier, Pencil or DensePencil, pipeline or search
     row : DataFrame or array_like, shape (1, columns)
     target : optional
-        Of numbers the number to reach from where the prediction is, or ``(low, high)`` to lie within, None
-        for an open end. Of classes the label to be predicted; of two, the other one by default. With
-        ``output``, numbers in log-odds.
+        For numbers, the number that the prediction must reach from its present side, or an interval
+        ``(low, high)``, with None for an open end. For classes, the label that must be predicted; with two
+        classes, the default is the other one. With ``output``, a number or interval in log-odds.
     output, against : label, optional
-        Explain the log-odds of a class, as in :func:`explain`, instead of the class that is predicted.
+        Use the log-odds of a class, as in :func:`explain`, in place of the predicted class.
     fixed : str or iterable of str
         Columns that must not change.
     limits : dict, optional
-        What columns may be, in the table's units: ``(low, high)``, a list of levels, ``None`` among them for
-        a gap. By default numbers and dates stay in the range of training, widened to the row's own value,
-        levels are those that training knows, and a value does not become a gap, nor a gap a value.
+        Permitted values of columns, in the table's units: ``(low, high)``, or a list of levels; include None
+        to permit a gap. By default, numbers and dates stay in the range in training, extended to the row's
+        own value; levels are those of training; a value does not become a gap, nor a gap a value.
     directions : dict, optional
         1 for numbers or dates that may only rise, -1 for those that may only fall.
     norm : {"scaled l1", "l2", "columns"}
-        "scaled l1": the sum of the changes in standard deviations, of the logarithm where that enters; a
-        change of level, or from or to a gap, counts 1. "l2": the root of the sum of squares of these.
-        "columns": the number of columns that change; among changes of as many, the smaller one of "scaled l1"
-        is searched.
+        "scaled l1": the sum of the changes in standard deviations (of the logarithm if the model uses that);
+        a change of level, or from or to a gap, counts 1. "l2": the square root of the sum of their squares.
+        "columns": the number of columns that change; ties are broken by "scaled l1".
     most_columns : int, optional
-        The most columns that may change.
+        Maximum number of columns that may change.
     answers : int
-        Number of answers: each further one leaves the columns as they are that cost most in those before,
-        with a bound of its own. There are fewer if no answer is left.
+        Number of answers. Each further answer fixes the columns that cost most in the previous ones, and has
+        its own bound. There are fewer if no further change is found.
     rtol : float
-        The search stops where the distance is at most ``1 + rtol`` times the proven bound.
+        The search stops when the distance is at most ``1 + rtol`` times the proven bound.
     max_evaluations : int
-        Number of cells after which it stops in any case.
+        Maximum number of cells to bound.
 
     Returns
     -------
     Counterfactual
-        The mathematics stands at the top of :mod:`.stars`. Columns whose training values, as far as the model
-        holds them in its background, are all whole stay whole, and dates whole days where the model knows no
-        times of day.
+        The mathematics is at the top of :mod:`.stars`. A column stays whole if its values in the background
+        and the ends of its range in training are whole. Dates stay whole days if the model has no times of
+        day.
 
     Raises
     ------
     TypeError
-        If ``est`` is no spectral model.
+        If ``est`` is not a spectral model.
     ValueError
-        If the row is not one row or lies outside of the limits, the target is met already or is none, no
-        column may change, or an argument does not fit the model.
+        If ``row`` is not one row or is outside the limits, the target is invalid or already met, no column
+        may change, or an argument does not fit the model.
 
     Examples
     --------
@@ -254,7 +254,7 @@ def _check_numbers(norm: str, most: int | None, answers: int, rtol: float, max_e
     if norm not in NORMS:
         raise ValueError(f"expected norm to be one of {', '.join(map(shown, NORMS))}; got {shown(norm)}")
     if not (isinstance(rtol, Real) and 0 < rtol < np.inf):
-        raise ValueError(f"expected rtol > 0, a share of the proven distance; got {shown(rtol)}")
+        raise ValueError(f"expected rtol > 0, as a share of the proven distance; got {shown(rtol)}")
     counts = {"answers": answers, "max_evaluations": max_evaluations}
     for name, value in (counts if most is None else counts | {"most_columns": most}).items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
@@ -317,7 +317,7 @@ def _checked(
 
 
 def _changed(row: npt.NDArray[np.object_], free: Sequence[Free], search: Nearest) -> npt.NDArray[np.object_]:
-    """Return the row with the changed columns as the search has found them, in the table's units."""
+    """Return the row with the changes that the search has found, in the table's units."""
     point, moved = row.copy(), search.descent.changed(search.descent.found[None])[0]
     for column, u, changed in zip(free, search.descent.found, moved, strict=True):
         if changed:
@@ -328,8 +328,8 @@ def _changed(row: npt.NDArray[np.object_], free: Sequence[Free], search: Nearest
 
 
 def _predicted(est: Any, point: npt.NDArray[np.object_], goal: Goal) -> Any:
-    """Return what ``predict`` gives for a row in the table's units; None for a view, which reads none."""
-    import pandas as pd  # only here do arrays become a table
+    """Return the output of ``predict`` for a row in the table's units; None for a view."""
+    import pandas as pd  # pandas is needed only for tables
 
     if isinstance(est, type(goal.view)):
         return None

@@ -1,29 +1,30 @@
-"""The least cost at which f may reach zero in a cell, and the proof.
+"""The least cost at which f may reach zero in a cell, with the proof.
 
-A cell is a star: see :mod:`.stars`, which has the symbols.
+A cell is a star; see :mod:`.stars` for the symbols.
 
-*Bound* (Courant–Fischer): let the columns of S be orthonormal, k + 1 for every neuron. Then ``f(A) <= g(A) =
-Σ_n λ_max(S_nᵀ A_n S_n)``, whatever S is, and g is convex. On a ray g is convex in r and negative at its
-start, so it is negative up to one crossing; f is negative in the cell as long as no ray has crossed. The
-chord from a point below zero to one above crosses before g does, so that the crossing is bracketed from both
-sides and the lower end is proven.
+*Bound* (Courant–Fischer): let the columns of S be orthonormal, k + 1 for every neuron. Then
+``f(A) <= g(A) = Σ_n λ_max(S_nᵀ A_n S_n)``, for any S, and g is convex. On a ray, g is convex in r and
+negative at its start, so it is negative up to a single crossing. f is negative in the cell for all budgets r
+below the first crossing. The chord from a point below zero to a point above zero crosses before g does, so
+the crossing is bracketed from both sides, and the lower end is proven.
 
-*Caps*: a direction ends at its cap c_i, and a ray beyond it is no part of the cell. A ray that would cross
-there may be replaced by those that start at ``B + c_i R_i`` with what is left, in all other directions.
-Proof: at a corner of ``Σ t <= r, 0 <= t_i <= c_i`` all directions that are used are at their caps but for
-one, j. If one of those at their caps is replaced, the corner is one of what starts at its cap, and the
-argument repeats with fewer directions. If only j is, let ``t_j = c_j s``: t is ``(1 − s) p + s q`` where p
-has ``r / (r − c_j s)`` times the other t, which lies among the rays that are kept, and q has c_j and ``(r −
-c_j) / (r − c_j s) <= 1`` times the others, which lies in what starts at the cap of j. Budgets below the least
-cost of a change that cannot be divided, of levels or whole numbers, are without its direction.
+*Caps*: a direction ends at its cap c_i, and a ray beyond its cap is not part of the cell. A ray that would
+cross there may be replaced by rays that start at ``B + c_i R_i`` with the remaining budget, in all other
+directions. Proof: at a corner of ``Σ t <= r, 0 <= t_i <= c_i`` all directions in use except one, j, are at
+their caps. If one of the directions at their caps is replaced, the corner belongs to the rays from its cap,
+and the argument repeats with fewer directions. If only j is replaced, let ``t_j = c_j s``. Then t is
+``(1 − s) p + s q``. Here p has ``r / (r − c_j s)`` times the other t and is in the hull of the remaining
+rays; q has c_j and ``(r − c_j) / (r − c_j s) <= 1`` times the others and is in the hull of the rays from the
+cap of j. A change that cannot be divided, of levels or whole numbers, has no direction for budgets below its
+least cost.
 
-*The choice of S*: S from the eigenvectors of A at the row is tight there, and where g crosses first it is
-not. It is taken at points in between, which move towards the ray that crosses first, and the best bound
-counts.
+*The choice of S*: S from the eigenvectors of A at the row is tight there, but not where g crosses first. S is
+therefore taken at points in between, which move towards the ray that crosses first, and the best bound is
+used.
 
 *Euclidean budgets* ``Σ_c t_c² <= r²``: for weights w with sum 1, g convex gives ``g(B + Σ_c t_c R_c) <= g(B)
 + Σ_c w_c [g(B + (t_c / w_c) R_c) − g(B)]`` (Jensen), at most ``g(B) + Σ_c t_c q_c`` with the slope q_c of the
-chord to the end of t_c, and linear in t.
+chord to the end of t_c. This bound is linear in t.
 """
 
 from __future__ import annotations
@@ -42,30 +43,30 @@ TRIES = 6
 """Number of choices of S."""
 
 BRACKETS = 7
-"""Steps that bracket a crossing: up to twice as many on rays, three more in a Euclidean ball."""
+"""Number of steps that bracket a crossing: up to twice as many on rays, three more in a Euclidean ball."""
 
 SHORT_OF, CLOSE = 1e-9, 1e-4
-"""Fraction by which a chord is cut short for rounding, and by which the least crossing must rise to go on."""
+"""Fraction by which chords are shortened for rounding, and least rise of a crossing to continue."""
 
 SATURATED = 24
 """Maximum number of origins of rays, at points of least cost and at caps."""
 
 
 class Crossing(NamedTuple):
-    """Where a bound of f first crosses zero.
+    """First zero of a bound of f.
 
     Attributes
     ----------
     cost : float
         No point of the cell with a lower cost reaches zero; inf if none does.
     spent : ndarray, shape (m,)
-        What is spent in every direction where it crosses.
+        Cost spent in every direction at the crossing.
     base : int
-        The point of least cost from which they start.
+        Index of the point of least cost from which the directions start.
     loose : ndarray, shape (free,)
-        By column, what parts that are only added by their norms make of the bound there.
+        The part of the bound there, by column, that comes from terms added by their norms.
     point : ndarray, shape (N, d, d)
-        The matrices whose eigenvectors S has.
+        The matrices whose eigenvectors form S.
     """
 
     cost: float
@@ -76,12 +77,12 @@ class Crossing(NamedTuple):
 
 
 class _Sides:
-    """A star seen through S: g is the sum of the largest eigenvalues of ``SᵀAS``, and of what is loose.
+    """A star projected by S: g is the sum of the largest eigenvalues of ``SᵀAS`` and of the loose terms.
 
     Parameters
     ----------
     kept : list of (index, ndarray, shape (N', d, k + 1))
-        Neurons of the same k, and S.
+        Neurons with the same k, and their S.
     """
 
     def __init__(self, star: Star, kept: list[tuple[Any, FloatArray]]) -> None:
@@ -100,18 +101,18 @@ class _Sides:
         return max(0.0, float(np.max(ends)))
 
     def start(self, base: int) -> list[FloatArray]:
-        """Return ``SᵀAS`` of one of the points of least cost, by index k."""
+        """Return ``SᵀAS`` at one of the points of least cost, by index k."""
         return [inner[base] for inner in self.bases]
 
     def g(self, origin: list[FloatArray], some: IntArray, t: FloatArray, constant: float) -> FloatArray:
-        """Return g where ``t`` (m,) is spent in some directions from an origin with a constant beside it."""
+        """Return g if ``t`` (m,) is spent in some directions from an origin, plus a constant."""
         found = constant + t * self.slopes[some]
         for inner, rays in zip(origin, self.rays, strict=True):
             found += extreme(inner + t[:, None, None, None] * rays[some], 1).sum(axis=1)
         return found
 
     def loose(self, star: Star, spent: FloatArray) -> FloatArray:
-        """Return what is loose where ``spent`` (m,), by column: shape (free,)."""
+        """Return the loose terms for the costs ``spent`` (m,), by column: shape (free,)."""
         found = np.zeros(len(star.u))
         for (column, *_), slopes in zip(star.bends, self.by_bend, strict=True):
             found[column] += slopes @ spent
@@ -123,10 +124,10 @@ class _Sides:
 def first_crossing(
     stars: Stars, star: Star, top: float, most: int, enough: float = np.inf, point: FloatArray | None = None
 ) -> Crossing:
-    """Return where f may first reach zero in a cell, at costs up to ``top``, with ``most`` columns.
+    """Return the first possible zero of f in a cell, at costs up to ``top``, with ``most`` columns.
 
-    Where nothing crosses below ``top`` the cost is infinite. S is chosen from about ``point``, by default a
-    point of least cost, until the cost is ``enough``.
+    The cost is infinite if nothing crosses below ``top``. S is chosen near ``point``, by default a point of
+    least cost, until the cost is ``enough``.
     """
     room = float(stars.norm.rest(star.cost, top))
     find = _euclidean if stars.norm.name == "l2" else _along_rays
@@ -156,7 +157,7 @@ def _subspaces(stars: Stars, point: FloatArray) -> list[tuple[Any, FloatArray]]:
 
 
 def _allowed(star: Star, most: int, spent: Sequence[int]) -> IntArray:
-    """Return the directions that can follow: if enough columns have changed, only theirs."""
+    """Return the directions that can follow: only those of changed columns if no more may change."""
     changed = star.changed.copy()
     changed[star.at[list(spent)]] = True
     some = np.ones(len(star.at), dtype=bool)
@@ -167,7 +168,7 @@ def _allowed(star: Star, most: int, spent: Sequence[int]) -> IntArray:
 
 
 def _along_rays(sides: _Sides, star: Star, room: float, most: int, size: float) -> Crossing:
-    """Return the first crossing of a budget of l1: rays in order, those beyond their caps replaced."""
+    """Return the first crossing of an l1 budget: rays in order, replaced beyond their caps."""
     order: list[tuple[float, int, int, int]] = []
     origins: list[tuple[list[FloatArray], float, float, list[int], int]] = []
 
@@ -205,7 +206,7 @@ def _at(inner: list[FloatArray]) -> float:
 def _crossings(
     sides: _Sides, origin: list[FloatArray], some: IntArray, top: float, constant: float, size: float
 ) -> FloatArray:
-    """Return costs (m,) up to which g is below zero on some rays: ``top`` where it does not cross."""
+    """Return costs (m,) up to which g is below zero on some rays; ``top`` if it does not cross."""
     found = np.full(len(some), max(top, 0.0))
     if top <= 0 or not len(some):
         return found
@@ -251,9 +252,9 @@ def _euclidean(sides: _Sides, star: Star, room: float, most: int, size: float) -
 
 
 def _within_ball(slopes: FloatArray, caps: FloatArray, r: float) -> FloatArray:
-    """Return the t (free,) with the largest ``slopes · t`` where ``0 <= t <= caps`` and ``‖t‖₂ <= r``.
+    """Return the t (free,) with the largest ``slopes · t`` such that ``0 <= t <= caps`` and ``‖t‖₂ <= r``.
 
-    It is in proportion to the slopes but for those at their caps, which take from r first.
+    It is proportional to the slopes except at caps; their share of r is subtracted first.
     """
     full = np.zeros(len(slopes), dtype=bool)
     while True:
@@ -269,7 +270,7 @@ def _within_ball(slopes: FloatArray, caps: FloatArray, r: float) -> FloatArray:
 def _largest_in_ball(
     sides: _Sides, star: Star, origin: list[FloatArray], some: IntArray, r: float
 ) -> tuple[float, FloatArray]:
-    """Return a bound of g in a Euclidean budget, and about where it is (m,)."""
+    """Return a bound of g in a Euclidean budget, and the approximate place of it (m,)."""
     begin, spent = _at(origin) + sides.constant, np.zeros(len(star.at))
     some = some[star.least[some] <= r]
     if not len(some):

@@ -1,9 +1,9 @@
-"""Searches for near points that reach a target: nothing here is proven, everything is evaluated.
+"""Search for near points that reach a target. Nothing here is proven; every point is evaluated.
 
-*Linear steps*: from a point, within a trust region, the cheapest change that reaches the target on the
-tangent plane: columns first go back to where they were, and then those of the steepest slope per cost go as
-far as it takes. A step is kept if it lowers the cost plus a penalty on what is missing. Levels and gaps are
-tried one after the other, and whole values are rounded before the others are moved again.
+*Linear steps*: a step makes the cheapest change within a trust region that reaches the target on the tangent
+plane. Columns first return to the row's values; then the columns with the steepest slope per cost move as far
+as necessary. A step is kept if it lowers the cost plus a penalty on the distance to the target. Levels and
+gaps are tried one by one. Whole values are rounded, and the other columns are then moved again.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ STEPS = 25
 """Maximum number of linear steps."""
 
 TOGETHER = 32
-"""Columns that go back together, as long as the target stays reached."""
+"""Number of columns that return together, as long as the target stays reached."""
 
 SLACK = 1e-2
-"""Share of the rounding of bounds that columns leave beyond the target, for points to reach it unrounded."""
+"""Margin beyond the target that returning columns leave, as a share of the rounding of bounds."""
 
 POLISHED = 1e-3
 """Fraction of the cost that a round must save for another one to follow."""
 
 
 class Descent:
-    """Searches from a row for one or several functions that must not be negative.
+    """Searches from a row for points at which one or several functions are not negative.
 
     Parameters
     ----------
     conditions : sequence of Stars
-        Of the same columns, with a function each.
+        Stars of the same columns, one for each function.
     free : sequence of Free
     start : ndarray, shape (free,)
         Coordinates of the row.
@@ -75,11 +75,11 @@ class Descent:
         return np.column_stack([stars.region.values(u) for stars in self.conditions])
 
     def reached(self, u: FloatArray) -> FloatArray:
-        """Return by how much all functions are beyond the target at points (m, free): shape (m,)."""
+        """Return the least margin of all functions beyond the target at points (m, free): shape (m,)."""
         return self._least(self.values(u))
 
     def _beyond(self, near: Sequence[About], u: FloatArray) -> FloatArray:
-        """Return the same of points (m, free) that differ in few columns from that of ``near``."""
+        """Return the same for points (m, free) that differ in few columns from the point of ``near``."""
         return self._least(np.column_stack([about.values(u) for about in near]))
 
     def _least(self, values: FloatArray) -> FloatArray:
@@ -91,11 +91,11 @@ class Descent:
         return cost + (1e-6 * np.tanh(self.distances(u)) if self.norm.flat else 0.0)
 
     def distances(self, u: FloatArray) -> FloatArray:
-        """Return the scaled distances of l1 of points (m, free)."""
+        """Return the scaled l1 distances of points (m, free)."""
         return Norm("scaled l1").costs(self.free, self.start, u).sum(axis=1)
 
     def slopes(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the least function (m,) and its slopes (m, free) in numbers that are no gaps."""
+        """Return the least function (m,) and its slopes (m, free) in numbers that are not missing."""
         values, slopes = [], []
         rows = self.conditions[0].region.coordinates(u)
         for stars in self.conditions:
@@ -122,7 +122,7 @@ class Descent:
         return self.cost < before
 
     def polish(self) -> None:
-        """Search from the point found with columns, one by one, back where they were, while that helps."""
+        """Search from the found point with single columns reset to the row, while that lowers the cost."""
         while np.isfinite(self.cost):
             places = np.flatnonzero(self.changed(self.found[None])[0])
             points = np.repeat(self.found[None], len(places) + 2, axis=0)
@@ -134,7 +134,7 @@ class Descent:
                 break
 
     def move_beyond(self, margin: float) -> None:
-        """Move what was found until it is a margin beyond the target, as a share of what was missing."""
+        """Move the found point beyond the target by a margin, a share of the row's distance to it."""
         if margin <= self.margin:
             return
         self.margin = margin
@@ -146,7 +146,7 @@ class Descent:
         self.keep(np.concatenate([self.descend(point, self._movable(point)), point]))
 
     def keep(self, u: FloatArray) -> None:
-        """Keep the cheapest of points (m, free) that reach the target and are legal, after going back."""
+        """Keep the cheapest of the legal points (m, free) that reach the target, after columns return."""
         u = self._legal(u)
         u = u[self.reached(u) >= 0]
         u = u[self.changed(u).sum(axis=1) <= self.most]
@@ -160,7 +160,7 @@ class Descent:
             self.cost, self.found = float(costs[at]), u[at].copy()
 
     def changed(self, u: FloatArray) -> npt.NDArray[np.bool_]:
-        """Return which columns points (m, free) change."""
+        """Return a mask of the columns that points (m, free) change."""
         return differs(u, self.start)
 
     def _legal(self, u: FloatArray) -> FloatArray:
@@ -169,7 +169,7 @@ class Descent:
         )
 
     def _movable(self, u: FloatArray) -> npt.NDArray[np.bool_]:
-        """Return which columns may change from points (m, free): as many as are allowed, the steepest."""
+        """Return a mask of the columns that may change from points (m, free): the steepest permitted ones."""
         may = np.ones(u.shape, dtype=bool)
         if self.most < len(self.free):
             _, slopes = self.slopes(u)
@@ -240,7 +240,7 @@ class Descent:
     def _fill_evenly(
         self, back: FloatArray, here: FloatArray, end: FloatArray, slopes: FloatArray, missing: FloatArray
     ) -> FloatArray:
-        """Return points whose change is in proportion to the slopes, as far as it takes, within ends."""
+        """Return points whose change is proportional to the slopes, as far as necessary, within the ends."""
         low, high = np.minimum(back, end), np.maximum(back, end)
         least, most = np.zeros(len(back)), np.full(len(back), 1e6)
         for _ in range(60):
@@ -251,9 +251,9 @@ class Descent:
         return np.clip(here + most[:, None] * slopes, low, high)
 
     def _back(self, u: FloatArray) -> FloatArray:
-        """Return a point (free,) that reaches the target after columns, one by one, have gone back as far.
+        """Return a point (free,) after its columns, one by one, have returned as far as the target permits.
 
-        As long as they go back entirely, several do so together.
+        Several columns are reset together as long as they can return entirely.
         """
         u, near = u.copy(), [About.at(stars.region, u) for stars in self.conditions]
         costs = self.norm.costs(self.free, self.start, u[None])[0]
@@ -271,7 +271,7 @@ class Descent:
         return u
 
     def _count_back(self, near: Sequence[About], u: FloatArray, order: npt.NDArray[np.intp]) -> int:
-        """Return how many columns of a point (free,), in order, can all go back to where they were."""
+        """Return the number of columns of a point (free,), in order, that can all be reset to the row."""
         points = np.repeat(u[None], len(order) + 1, axis=0)
         points[1:, order] = np.where(np.tri(len(order), dtype=bool), self.start[order], u[order])
         beyond = self._beyond(near, points)
@@ -279,7 +279,7 @@ class Descent:
         return len(order) if stays.all() else int(stays.argmin())
 
     def _as_far(self, near: Sequence[About], u: FloatArray, at: int) -> FloatArray:
-        """Return a point (free,) with a column of numbers back as far as the target stays reached."""
+        """Return a point (free,) with a column of numbers returned as far as the target permits."""
         there, low, high = u[at], 0.0, 1.0
         if not self.numbers[at] or np.isnan(there):
             return u
@@ -294,7 +294,7 @@ class Descent:
         return back[0] if self._beyond(near, back)[0] >= self.slack else u
 
     def _round(self, u: FloatArray, way: np.ufunc) -> None:
-        """Keep points whose whole columns are rounded, by their distances, while the others move again."""
+        """Keep points with their whole columns rounded, by distance, and the other columns moved again."""
         u = u.copy()
         for at in np.flatnonzero(self.whole & self.numbers).tolist():
             column, own = self.free[at], ~np.isnan(u[:, at])
@@ -311,7 +311,7 @@ class Descent:
         self.keep(self.descend(u, self._movable(u) & ~self.whole))
 
     def singles(self) -> FloatArray:
-        """Return points (m, free) with a single column changed: some values of each, all near days."""
+        """Return points (m, free) with a single column changed, to some values or to all near days."""
         found = [np.empty((0, len(self.free)))]
         for at, (column, start) in enumerate(zip(self.free, self.start.tolist(), strict=True)):
             values = [column.near(start, reach) for reach in (1.0, 0.1)]

@@ -1,4 +1,4 @@
-"""What a counterfactual is to reach: functions that must not be negative, and how it is checked."""
+"""The goal of a counterfactual: functions that must not be negative, and the check of the result."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 
 @dataclass(frozen=True, eq=False)
 class Goal:
-    """What is to be reached.
+    """The goal of a counterfactual.
 
     Attributes
     ----------
     view : ModelView
-        Of the model, or of the output that a number is a target of.
+        View of the model, or of the output that a numeric target refers to.
     conditions : tuple of ModelView
         Their functions must not be negative.
     ends : tuple of float
-        Between which a number must lie; none for a class.
+        Ends of the interval for a number; none for a class.
     label : object
         The class that must be predicted; None for a number.
     prediction : float
@@ -44,13 +44,13 @@ class Goal:
     target: str
 
     def met(self, seen: Any) -> bool:
-        """Return whether what ``predict`` gives is the target; a view has no ``predict``."""
+        """Return whether the output of ``predict`` is the target; a view has no ``predict``."""
         if seen is None:
             return True
         return bool(self.ends[0] <= seen <= self.ends[1]) if self.ends else bool(seen == self.label)
 
     def seen(self, model: Any, frame: Any) -> Any:
-        """Return what a model predicts of one row: a number, or a class."""
+        """Return the prediction of a model for one row: a number, or a class."""
         if not self.ends:
             return model.predict(frame)[0]
         return self.value_of(rows_of(model, frame).z)
@@ -60,7 +60,7 @@ class Goal:
         return float(self.view.values(z)[0])
 
     def reached(self, rows: Rows, u: FloatArray) -> float:
-        """Return the prediction at coordinates (c,); of several classes that of the least condition."""
+        """Return the prediction at coordinates (c,); with several classes, that of the least condition."""
         z = rows.view.placed(u[None])
         if isinstance(self.view, ClassesView):
             return float(min(view.values(z)[0] for view in self.conditions))
@@ -68,12 +68,12 @@ class Goal:
 
 
 def goal_of(est: Any, row: Any, target: Any, output: Any, against: Any) -> tuple[Goal, Rows]:
-    """Return what a row is to reach, and the row.
+    """Return the goal for a row, and the row.
 
     Raises
     ------
     ValueError
-        If it is not one row, or the target is none or met already.
+        If it is not one row, or the target is invalid or already met.
     """
     rows = rows_of(est, row)
     if len(rows) != 1:
@@ -99,14 +99,14 @@ def _number_goal(rows: Rows, target: Any) -> Goal:
 
 
 def _ends(target: Any, f: float) -> tuple[float, float]:
-    """Return between what a prediction that is f must lie."""
+    """Return the ends of the interval in which a prediction f must be."""
     pair = isinstance(target, tuple | list) and len(target) == 2
     ends = list(target) if pair else [target]
     if any(
         isinstance(end, bool) or not isinstance(end, Real) or end != end for end in ends if end is not None
     ) or ends in ([None], [None, None]):
         raise ValueError(
-            f"expected a target: a number, or (low, high), None for an open end; got {shown(target)}"
+            f"expected target to be a number, or (low, high) with None for an open end; got {shown(target)}"
         )
     if not pair:
         if not np.isfinite(ends[0]):
@@ -135,7 +135,7 @@ def _class_goal(rows: Rows, target: Any) -> Goal:
         raise ValueError(f"expected target, a class: {truncated_list(map(shown, classes))}; got none")
     place = 1 - now if target is None else view.output.place(target, "target")
     if place == now:
-        raise ValueError(f"expected a target that is not predicted already; got {shown(target)}")
+        raise ValueError(f"expected a target other than the predicted class; got {shown(target)}")
     conditions: Sequence[ModelView]
     if len(classes) == 2:
         conditions = [view if place == 1 else replace(view, function=-view.function)]

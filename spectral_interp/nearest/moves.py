@@ -1,9 +1,10 @@
-"""What a change of a column costs, and in which directions a column goes from its cheapest value.
+"""The cost of a change of a column, and the directions of a column from its cheapest value.
 
-From the cheapest value u of a set (see :mod:`..boxes.limits`) a column goes towards its *ends*: the knots and
-ends of its interval, the gap, or other levels. Its matrix at any value of the set is ``D(u) + Σ_i t_i R_i``
-with a matrix ``R_i = (D(end_i) − D(u)) / cost_i`` per unit of cost, ``0 <= t_i <= cost_i`` and ``Σ_i t_i``
-the cost of the change: between two knots D is affine, and so is the cost.
+From the cheapest value u of a set (see :mod:`..boxes.limits`), a column moves towards its *ends*: the knots
+and ends of its interval, the gap, or other levels. Its matrix at any value of the set is
+``D(u) + Σ_i t_i R_i`` with the matrices ``R_i = (D(end_i) − D(u)) / cost_i`` per unit of cost,
+``0 <= t_i <= cost_i``, and ``Σ_i t_i`` the cost of the change, since D and the cost are affine between two
+knots.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ NORMS = ("scaled l1", "l2", "columns")
 
 @dataclass(frozen=True)
 class Norm:
-    """What changes cost: one of :data:`NORMS`.
+    """The cost of changes: one of :data:`NORMS`.
 
-    A number or date that changes costs the distance of its coordinates, in standard deviations; a change of
+    A change of a number or date costs the distance of its coordinates, in standard deviations; a change of
     level, or from or to a gap, costs 1. With "columns" every change costs 1.
     """
 
@@ -39,7 +40,7 @@ class Norm:
         return self.name == "columns"
 
     def costs(self, columns: Sequence[Free], start: FloatArray, u: FloatArray) -> FloatArray:
-        """Return what the columns cost, (m, free), that go from ``start`` (free,) to ``u`` (m, free)."""
+        """Return the columns' costs, (m, free), of changes from ``start`` (free,) to ``u`` (m, free)."""
         moved = differs(u, start)
         if self.flat:
             return moved.astype(np.float64)
@@ -47,15 +48,15 @@ class Norm:
         return np.where(plain & ~np.isnan(u - start), np.abs(u - start), moved)
 
     def total(self, costs: FloatArray) -> FloatArray:
-        """Return what costs (…, free) of columns are together."""
+        """Return the totals of the columns' costs (…, free)."""
         return np.linalg.norm(costs, axis=-1) if self.name == "l2" else costs.sum(axis=-1)
 
     def joined(self, cost: float, more: FloatArray | float) -> FloatArray | float:
-        """Return a cost and what is added to it in other columns, or beyond it, together at least."""
+        """Return the least total of a cost and of an addition in other columns, or beyond it."""
         return np.hypot(cost, more) if self.name == "l2" else cost + more
 
     def rest(self, cost: float, total: float) -> float:
-        """Return what is left of a total beside a cost: the inverse of :meth:`joined`."""
+        """Return the rest of a total after a cost: the inverse of :meth:`joined`."""
         return np.sqrt(max(total**2 - cost**2, 0.0)) if self.name == "l2" else max(total - cost, 0.0)
 
 
@@ -67,11 +68,11 @@ class Moves(NamedTuple):
     cost : float
         Least cost of a value of the set.
     u : ndarray, shape (b,)
-        The node of that cost; several where all nodes cost the same.
+        The node of that cost; several if all nodes cost the same.
     ends : ndarray, shape (m,)
-        Where the directions from ``u[0]`` lead to.
+        Ends of the directions from ``u[0]``.
     caps, least : ndarray, shape (m,)
-        What it costs to go there, and the least that any change in that direction costs.
+        Cost of a change to the end, and least cost of any change in that direction.
     """
 
     cost: float
@@ -101,21 +102,21 @@ def moves(column: Free, part: Span | tuple[float, ...], start: float, *, flat: b
 
 
 def contains(part: Span | tuple[float, ...], u: float) -> bool:
-    """Return whether a set has a coordinate."""
+    """Return whether a set contains a coordinate."""
     if isinstance(part, Span):
         return part.gap if np.isnan(u) else part.value and part.low <= u <= part.high
     return not differs(np.array(part, dtype=np.float64), u).all()
 
 
 def clipped(part: Span | tuple[float, ...], u: float) -> float:
-    """Return the coordinate of an interval nearest to a coordinate; NaN for levels, and for the gap alone."""
+    """Return the coordinate in an interval nearest to ``u``; NaN for levels and for the gap alone."""
     if not isinstance(part, Span) or not part.value or np.isnan(u):
         return np.nan
     return min(max(u, part.low), part.high)
 
 
 def near(column: Free, part: Span | tuple[float, ...], u: float, reach: float) -> Span | tuple[float, ...]:
-    """Return an interval without what is further from a coordinate than a reach, whole where it was."""
+    """Return the part of an interval within a distance of a coordinate; whole ends stay whole."""
     if not isinstance(part, Span) or isinstance(column.axis, DateAxis):
         return part
     low, high = u - reach, u + reach
@@ -128,7 +129,7 @@ def near(column: Free, part: Span | tuple[float, ...], u: float, reach: float) -
 
 
 def first_steps(column: Free, base: float, ends: FloatArray) -> FloatArray:
-    """Return the least that a change from a base towards ends (m,) costs: 0 unless values are whole."""
+    """Return the least cost of a change from a base towards ends (m,): 0 unless values are whole."""
     if isinstance(column, FreeWhole):
         value = np.rint(column.axis.values(np.array([base])))
         steps = np.abs(column.axis.coordinates(value + np.array([-1.0, 1.0])) - base)
@@ -168,7 +169,7 @@ class FreeWhole(FreeNumber):
 
 
 def legal(column: Free, u: FloatArray) -> FloatArray:
-    """Return the coordinates (m,) of the nearest legal values: within the interval, whole where they are."""
+    """Return the coordinates (m,) of the nearest legal values: within the interval, whole if required."""
     if isinstance(column, FreeLevels):
         return u
     low, high = column.whole.low, column.whole.high

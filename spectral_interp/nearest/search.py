@@ -1,4 +1,4 @@
-"""The nearest point of a region that reaches a target: best-first branch and bound over cells.
+"""The nearest point of a region that reaches a target, by best-first branch and bound over cells.
 
 The cell with the least proven cost is halved, in the column in which the bound is weakest, until that cost is
 within a ratio of the nearest point found.
@@ -26,13 +26,13 @@ RANGED = 300
 """Maximum number of boxes for the proof that a target cannot be reached at all."""
 
 RANDOM = 30
-"""Random points that a search starts from."""
+"""Number of random points from which a search starts."""
 
 EVERY = 8
-"""One cell of this many starts a search from where its bound crosses, however far from the target."""
+"""Number of cells per search from the crossing of a bound at any distance from the target."""
 
 SLIGHT = 1e-9
-"""Share by which proven costs are lowered for the rounding of sums of costs."""
+"""Share by which proven costs are lowered to allow for rounding of sums of costs."""
 
 
 @dataclass(order=True)
@@ -51,7 +51,7 @@ class Nearest:
     Parameters
     ----------
     conditions : sequence of Stars
-        Of the same columns, with a function each that must not be negative.
+        Stars of the same columns, each with a function that must not be negative.
     free : sequence of Free
     norm : Norm
     most : int
@@ -60,7 +60,7 @@ class Nearest:
     Attributes
     ----------
     descent : Descent
-        Has the nearest point found.
+        Holds the nearest point found.
     evaluations : int
         Number of cells that were bounded.
     """
@@ -83,7 +83,7 @@ class Nearest:
 
     @property
     def lower(self) -> float:
-        """Proven least cost, never above that of the point found."""
+        """Proven least cost, never above the cost of the point found."""
         least = min(self._closed, self._open[0].cost if self._open else np.inf)
         if self.norm.flat and np.isfinite(least):
             least = np.ceil(least - 1e-6)
@@ -92,7 +92,7 @@ class Nearest:
         return float(min(least, self.cost))
 
     def run(self, rtol: float, max_evaluations: int, advance: Callable[[int], object]) -> None:
-        """Search until the cost found is at most ``1 + rtol`` times the proven one."""
+        """Search until the cost found is at most ``1 + rtol`` times the proven cost."""
         self._begin()
         box = self.conditions[0].region.root
         if np.isinf(self.cost) and self._impossible(box):
@@ -114,7 +114,7 @@ class Nearest:
         return self.conditions[0].region.coordinates(self.descent.found[None])[0]
 
     def _begin(self) -> None:
-        """Search from the row, from single changes, and from several levels changed."""
+        """Search from the row, from single changes, and from changes of several levels."""
         descent = self.descent
         singles = descent.singles()
         if not len(singles):
@@ -127,7 +127,7 @@ class Nearest:
         descent.polish()
 
     def _greedy(self, singles: FloatArray, gain: FloatArray) -> FloatArray:
-        """Return points (m, free) with ever more columns at their best single change."""
+        """Return points (m, free) with a growing number of columns at their best single change."""
         point, found, changed = self.start.copy(), [], 0
         for at in np.argsort(-gain, kind="stable"):
             column = int(np.flatnonzero(self.descent.changed(singles[at : at + 1])[0])[0])
@@ -162,7 +162,7 @@ class Nearest:
         return False
 
     def _add(self, box: Box, rtol: float, outer: _Cell | None = None) -> None:
-        """Bound a cell, which may lie in another one, and search from where its bound crosses."""
+        """Bound a cell, which may be part of another, and search from the crossing of its bound."""
         self.evaluations += 1
         least = 0.0 if outer is None else outer.cost
         box = self._trimmed(box)
@@ -177,7 +177,7 @@ class Nearest:
             cost = max(crossing.cost, least)
             if best is None or cost > best.cost:
                 best = _Cell(cost, self._count, box, star, crossing, stars)
-        if best is None:  # the row's own values already reach the target where they are cheapest
+        if best is None:  # the target is reached at the cheapest point of the cell
             stars = self.conditions[0]
             star = stars.star(box)
             nothing = Crossing(star.cost, np.zeros(len(star.at)), 0, np.zeros(len(star.u)))
@@ -191,7 +191,7 @@ class Nearest:
         heapq.heappush(self._open, best)
 
     def _trimmed(self, box: Box) -> Box:
-        """Return a cell without values of numbers that cost more by themselves than the point found."""
+        """Return a cell without numbers that alone cost more than the point found."""
         if np.isinf(self.cost) or self.norm.flat:
             return box
         u = [clipped(part, float(start)) for part, start in zip(box, self.start, strict=True)]
@@ -201,7 +201,7 @@ class Nearest:
         return tuple(part if np.isnan(at) else near(column, part, at, rest) for column, part, at in parts)
 
     def _top(self, box: Box) -> float:
-        """Return the cost up to which a cell matters: of the point found, or all that it can cost."""
+        """Return the cost up to which a cell matters: that of the point found, or the cell's largest cost."""
         if np.isfinite(self.cost):
             return self.cost
         star = self.conditions[0].star(box)
@@ -210,7 +210,7 @@ class Nearest:
         return 2.0 * float(self.norm.joined(star.cost, self.norm.total(most))) + 1.0
 
     def _violated(self, box: Box) -> list[Stars]:
-        """Return at most two functions that are most negative at the cheapest point of a cell."""
+        """Return the functions, at most two, that are most negative at the cheapest point of a cell."""
         if len(self.conditions) == 1:
             return self.conditions
         u = self.conditions[0].star(box).u
@@ -222,14 +222,14 @@ class Nearest:
         return bool(bounds.high[0] + cell.stars.size < 0)
 
     def _try(self, cell: _Cell) -> None:
-        """Search from the point where a bound crosses, now and then thoroughly."""
+        """Search from the crossing of a bound, if it reaches the target or for one cell in ``EVERY``."""
         point = self.point(cell)[None]
         reaches = self.descent.reached(point)[0] >= 0
         if (reaches or self._count % EVERY == 1) and self.descent.run(point):
             self.descent.polish()
 
     def point(self, cell: _Cell) -> FloatArray:
-        """Return the coordinates (free,) of about where the bound of a cell crosses."""
+        """Return the approximate coordinates (free,) of the crossing of a cell's bound."""
         star, u = cell.star, cell.star.u.copy()
         for i in np.flatnonzero(cell.crossing.spent):
             at, share = star.at[i], cell.crossing.spent[i] / star.caps[i]
@@ -238,7 +238,7 @@ class Nearest:
         return u
 
     def _halves(self, cell: _Cell) -> list[Box]:
-        """Return cells that make up a cell, halved in the column in which its bound is weakest."""
+        """Return the parts of a cell, halved in the column in which its bound is weakest."""
         star, crossing = cell.star, cell.crossing
         widths = np.zeros(len(self.free))
         np.add.at(widths, star.at, np.minimum(crossing.spent, star.caps))
@@ -266,12 +266,12 @@ class Nearest:
         return self._extent(part) / whole if whole > 0 else 0.0
 
     def _tight(self, cell: _Cell) -> float:
-        """Return how far f is from zero where the bound crosses, without what is loose."""
+        """Return the distance of f from zero at the crossing of the bound, without the loose terms."""
         value = -float(cell.stars.region.values(self.point(cell)[None])[0])
         return max(value - cell.crossing.loose.sum(), 0.0)
 
     def _split(self, cell: _Cell, at: int) -> Sequence[Span | tuple[float, ...]]:
-        """Return sets that make up that of a column: cut before the bound crosses, or the level there."""
+        """Return the parts of a column's set: cut before the crossing of the bound, or at the level there."""
         column, part, start = self.free[at], cell.box[at], float(self.start[at])
         here, there = cell.star.u[at], self.point(cell)[at]
         if isinstance(part, Span):
@@ -285,7 +285,7 @@ class Nearest:
         return [(one,), tuple(level for level in part if level != one)]
 
     def _cut(self, column: Free, part: Span, here: float, there: float) -> list[Span]:
-        """Return an interval cut between two of its values, at a knot or between whole values if need be."""
+        """Return an interval cut between two of its values, at a knot or between whole values if required."""
         low, high = min(here, there), max(here, there)
         between = part._replace(low=low, high=high)
         halves = column.halves(between, np.empty(0))

@@ -1,15 +1,15 @@
 """Cells of a region as stars of directions from their cheapest points.
 
-A *cell* has a set of every free column. With the directions of :mod:`.moves`, its matrices are ``A = B + Σ_i
-t_i R_i``: B at a point of least cost, ``t_i >= 0`` what is spent in a direction, and ``Σ_i t_i <= r`` what is
-spent beyond that least cost. Hence A lies in the hull of B and of the *rays'* ends ``B + r R_i``: of all
-changes within a budget, however many columns they share, only those that spend all in one direction matter to
-a convex bound. That is far less than a box, which has all columns at their ends at once.
+A *cell* has a set for every free column. With the directions of :mod:`.moves`, its matrices are
+``A = B + Σ_i t_i R_i``. Here B is the matrix at a point of least cost, ``t_i >= 0`` is the cost spent in a
+direction, and ``Σ_i t_i <= r`` is the total cost beyond the least cost. Hence A is in the hull of B and of
+the ends ``B + r R_i`` of the *rays*: for a convex bound, only those changes matter that spend the whole
+budget in one direction. The hull is far smaller than a box, which has all columns at their ends at once.
 
-*Pairs*: about B, a pair is linear in its columns up to the next knot. What it bends away beyond that is at
-most ``|q − q_0|`` times the largest slope of the bend, at a knot or at an end; on either side ``|q − q_0|``
-is at most what its columns spend towards that side. That, and parts of dates, are added by their own largest
-eigenvalues (Weyl).
+*Pairs*: about B, a pair is linear in its columns up to the next knot. Its deviation (*bend*) beyond that knot
+is at most ``|q − q_0|`` times the largest slope of the bend, at a knot or at an end. On either side,
+``|q − q_0|`` is at most the cost that its columns spend towards that side. Bends, and the parts of dates, are
+added by their own largest eigenvalues (Weyl).
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from ..view.hats import hats
 from .moves import Moves, Norm, moves
 
 BASES = 16
-"""Maximum number of points of least cost of a cell that rays start from."""
+"""Maximum number of points of least cost of a cell from which rays start."""
 
 
 class Star(NamedTuple):
-    """A cell as points of least cost and directions, all matrices in full.
+    """A cell as points of least cost and directions, with full matrices.
 
     Attributes
     ----------
     cost : float
         Least cost of the cell.
     changed : ndarray of bool, shape (free,)
-        Which columns have changed at that cost.
+        Mask of the columns that have changed at that cost.
     u : ndarray, shape (free,)
         A point of that cost.
     bases : ndarray, shape (b, N, d, d)
@@ -51,10 +51,10 @@ class Star(NamedTuple):
     ends, caps, least : ndarray, shape (m,)
         As in :class:`.moves.Moves`.
     bends : list of (int, ndarray, shape (q, N, d, d), ndarray, shape (m,))
-        Of every pair, one of its columns, matrices per unit of its input, and how many units a unit of cost
-        is at most.
+        For every pair: one of its columns, matrices per unit of its input, and the maximum number of units
+        per unit of cost.
     loose : list of (int, ndarray, shape (q, N, d, d))
-        What else is added to A: something in the hull of q matrices and zero, and the column that adds it.
+        Further terms of A, each with its column: a matrix in the hull of q matrices and zero.
     """
 
     cost: float
@@ -81,7 +81,7 @@ class _Column(NamedTuple):
 
 
 class Stars:
-    """Cells of a region seen from a row, for one function.
+    """Cells of a region as stars from a row, for one function.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ class Stars:
 def _joined(
     base: FloatArray, others: Sequence[FloatArray], loose: list[tuple[int, FloatArray]]
 ) -> tuple[FloatArray, list[tuple[int, FloatArray]]]:
-    """Return all sums of a base and one other matrix of every column, as long as they are few."""
+    """Return all sums of a base and one other matrix of every column, up to a maximum number."""
     bases, rest = base[None], list(loose)
     for place, more in enumerate(others):
         if len(bases) * len(more) <= BASES:
@@ -186,7 +186,7 @@ def _joined(
 
 
 class _Bent:
-    """What a pair adds to a star: linear about the base, and a bend beyond the next knots."""
+    """The terms of a pair in a star: linear about the base, and a bend beyond the next knots."""
 
     def __init__(
         self, stars: Stars, pair: Any, own: slice, parts: Sequence[_Column], at: IntArray, caps: FloatArray

@@ -1,4 +1,4 @@
-"""Matrix pencils: the coefficients of an eigenvalue model, and everything that analysis asks of it."""
+"""Matrix pencils: the coefficients of an eigenvalue model, with the quantities that analyses need."""
 
 from .base import MatrixPencil, SpectralFunction
 from .dense import DensePencil

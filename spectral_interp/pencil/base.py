@@ -1,4 +1,4 @@
-"""What every analysis may ask of a model of any form, and what single pencils share."""
+"""Interface of models of any form for all analyses, and common code of single pencils."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .forms import Blocks
 from .neurons import Neurons
 
 LARGEST_NORM = 1e300
-"""Bound of ‖A_i‖ and of the terms of A(z): sums and differences of a few such numbers do not overflow."""
+"""Bound of ‖A_i‖ and of the terms of A(z): sums of a few numbers of this size do not overflow."""
 
 
 class SpectralFunction(ABC):
-    """A function f of p features, the sum of eigenvalues of matrices that are affine in them.
+    """A function f of p features: a sum of eigenvalues of matrices that are affine in the features.
 
-    Features are arrays ``z`` of shape (n, p), one row of the table each; everything is float64.
+    Features are arrays ``z`` of shape (n, p), with one line per row of the table; everything is float64.
     """
 
     @property
@@ -43,10 +43,10 @@ class SpectralFunction(ABC):
     @property
     @abstractmethod
     def split_depends_on_basis(self) -> bool:
-        """Whether matrices of the same structure in another basis give the same f and another split.
+        """Whether matrices of the same structure in another basis give the same f but another split.
 
-        The split is that of quantities into what comes from the diagonals and what from the couplings.
-        Reversing the latents and changing their signs never matters.
+        The split divides quantities into the parts from the diagonals and from the couplings. Reversing the
+        latents or changing their signs does not affect it.
         """
 
     @property
@@ -59,12 +59,12 @@ class SpectralFunction(ABC):
         """Return −f, a function of the same kind: ``−λ_k(A) = λ_{d−1−k}(−A)``."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what pickles hold: the coefficients, without what is computed from them."""
+        """Return the state for pickling: the coefficients, without cached results."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     @cached_property
     def blocks(self) -> Blocks | None:
-        """The neurons as the kernel for many small ones takes them, where it takes them."""
+        """The neurons as input of the kernel for many small ones; None if it does not accept them."""
         return Blocks.of(self.neurons)
 
     @property
@@ -87,7 +87,7 @@ class SpectralFunction(ABC):
             if self.row_sums[0] + extent <= LARGEST_NORM:
                 return array
             size = self.row_sums[0] + np.abs(array) @ self.row_sums[1:]
-        if not size.max(initial=0) <= LARGEST_NORM:  # nor is a NaN
+        if not size.max(initial=0) <= LARGEST_NORM:  # also catches NaN
             check_finite("the features", array)
             i = int(size.argmax())
             raise ValueError(
@@ -104,7 +104,7 @@ class SpectralFunction(ABC):
     def gradients(self, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return f (n,) and the diagonal and the coupling part of ``∂f/∂z_i = Σ vᵀA_i v``, (n, p) each.
 
-        Hellmann–Feynman. Where λ_k is multiple, v is some unit eigenvector of it.
+        By Hellmann and Feynman's theorem. If λ_k is multiple, v is one of its unit eigenvectors.
         """
         neurons = self.neurons
         values, v = neurons.pairs(neurons.at(self.check_features(z)))
@@ -137,7 +137,7 @@ class SpectralFunction(ABC):
         return self.bend(z, slopes)
 
     def bend(self, z: FloatArray, slopes: FloatArray) -> FloatArray:
-        """Return ``Σ 2 (G_a v)ᵀ (λI − A)⁺ (G_b v)`` of any matrices G, (n, r, N, E), at rows z: (n, r, r).
+        """Return ``Σ 2 (G_a v)ᵀ (λI − A)⁺ (G_b v)`` for any matrices G, (n, r, N, E), at rows z: (n, r, r).
 
         These are the second derivatives of f along changes of A that are straight to first order.
         """
@@ -152,7 +152,7 @@ class SpectralFunction(ABC):
         return found
 
     def degenerate(self, z: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Return which rows have a gap of at most 1e-8 ‖A(z)‖₂, of any neuron: shape (n,)."""
+        """Return a mask of the rows at which some neuron has a gap of at most 1e-8 ‖A(z)‖₂: shape (n,)."""
         return self.neurons.degenerate(self.neurons.at(self.check_features(z)))
 
     def step_range(self, s: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -171,7 +171,7 @@ class MatrixPencil(SpectralFunction):
     """0-based index of the eigenvalue, ascending."""
 
     matrices: FloatArray
-    """A_0 … A_p in full, shape (p + 1, d, d)."""
+    """A_0 … A_p as full matrices, shape (p + 1, d, d)."""
 
     def _entries(self, z: npt.ArrayLike) -> FloatArray:
         """Return the entries of A(z) at every row: shape (n, E)."""
@@ -185,7 +185,7 @@ class MatrixPencil(SpectralFunction):
         """Return all eigenvalues of A(z), ascending, at every row of ``z``: shape (n, d)."""
         entries = self._entries(z)
         found = np.stack([self.neurons.structure.values(entries, k) for k in range(self.dim)], axis=1)
-        return np.sort(found, axis=1)  # rounding may swap close ones
+        return np.sort(found, axis=1)  # rounding may swap close eigenvalues
 
     def norms(self, z: npt.ArrayLike) -> FloatArray:
         """Return ‖A(z)‖₂ at every row of ``z``: shape (n,)."""
@@ -193,7 +193,7 @@ class MatrixPencil(SpectralFunction):
         return np.maximum(-low, high)
 
     def gap(self, z: npt.ArrayLike) -> FloatArray:
-        """Return the distance from λ_k to its nearest neighbour at every row: shape (n,), inf where d = 1."""
+        """Return the distance from λ_k to its nearest neighbour at every row: shape (n,), inf if d = 1."""
         return self.neurons.structure.gaps(self._entries(z), self.k)
 
     def extremes(self) -> tuple[FloatArray, FloatArray]:

@@ -1,9 +1,9 @@
-"""Eigenvalues of all matrices that are a start and the changes of a coalition of columns.
+"""Eigenvalues of the matrices that consist of a start and the changes of a coalition of columns.
 
-With one indicator a column, ``A(s) = A + Σ_c s_c α_c + Σ_q s_c s_e β_q`` for pairs q of columns c and e. The
-kernel holds the changes of sixteen matrices in the fastest cache and takes one coalition after another. The
-sums over the columns l, l + 1, … of a coalition are kept, so that most of all 2^c cost two additions.
-Coalitions that grow along an order of the columns cost one addition a column, and one a pair.
+With one indicator per column, ``A(s) = A + Σ_c s_c α_c + Σ_q s_c s_e β_q`` for pairs q of columns c and e.
+The kernel holds the changes of sixteen matrices in the fastest cache and takes one coalition after another.
+The sums over the columns l, l + 1, … of a coalition are kept, so most of the 2^c coalitions need two
+additions. Coalitions that grow along an order of the columns need one addition per column, and one per pair.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from .neurons import Neurons
 from .structures import Tridiagonal
 
 LIMIT = 2.0**1000
-"""Largest magnitude, and its reciprocal the smallest, that one power of two scales to about 1."""
+"""Largest magnitude that one power of two scales to about 1; its reciprocal is the smallest."""
 
 ENTRIES = 2**20
-"""Of matrices that are solved together, where there is no kernel for them."""
+"""Maximum number of entries of matrices solved together without a kernel."""
 
 Masks = npt.NDArray[np.bool_]
 
@@ -61,7 +61,7 @@ def coalition_values(
     pairs : ndarray of int, shape (q, 2)
         The columns of every pair.
     masks : ndarray of bool, shape (s, c)
-        Which columns belong to a coalition.
+        Mask of the columns of every coalition.
     """
     found = np.empty((len(masks), *start.shape[:2]))
     fast = isinstance(neurons.structure, Tridiagonal) and 2 <= neurons.structure.dim <= MOST
@@ -87,7 +87,7 @@ def coalition_values(
 def _one_by_one(
     neurons: Neurons, start: FloatArray, changes: FloatArray, pairs: IntArray, masks: Masks, found: FloatArray
 ) -> FloatArray:
-    """Write the same for matrices of any structure."""
+    """Write the eigenvalues for matrices of any structure."""
     columns = masks.astype(np.float64)
     chosen = np.hstack([columns, columns[:, pairs[:, 0]] * columns[:, pairs[:, 1]]])
     flat = changes.swapaxes(0, 1).reshape(chosen.shape[1], -1)
@@ -101,11 +101,12 @@ def _one_by_one(
 
 @functools.lru_cache(maxsize=4)
 def _plan(content: bytes, shape: tuple[int, int], pairs: tuple[tuple[int, int], ...]) -> tuple[IntArray, ...]:
-    """Return how the matrix of a coalition follows from those before: steps, terms, ends, guides.
+    """Return the plan that computes coalitions' matrices from previous ones: steps, terms, ends, guides.
 
-    A step (a, b, t, u) takes the sum at place a, adds the terms from t to u, and puts it to place b, but not
-    to 0, where the start is. The last step of a coalition gives its matrix; without one it is the same as
-    before. Guides are coalitions a, b, n that predict the eigenvalue of another by ``λ_a + λ_b - λ_n``.
+    A step (a, b, t, u) takes the sum at place a, adds the terms from t to u, and stores it at place b, unless
+    b is 0, the place of the start. The last step of a coalition gives its matrix; without a step the matrix
+    is the previous one. Guides are coalitions a, b, n that predict the eigenvalue of another by
+    ``λ_a + λ_b - λ_n``.
     """
     masks = np.frombuffer(content, dtype=bool).reshape(shape)
     steps, terms, ends, guides = _grown(masks, pairs) if _grows(masks) else _nested(masks, pairs)
@@ -113,14 +114,14 @@ def _plan(content: bytes, shape: tuple[int, int], pairs: tuple[tuple[int, int], 
 
 
 def _grows(masks: Masks) -> bool:
-    """Return whether every coalition holds the one before it, or begins an order with at most one column."""
+    """Return whether every coalition contains the previous one or begins an order (at most one column)."""
     within = (masks[:-1] <= masks[1:]).all(axis=1) & (masks[:-1] < masks[1:]).any(axis=1)
     begins = masks.sum(axis=1) <= 1
     return bool(begins[0] and (within | begins[1:]).all())
 
 
 def _grown(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
-    """Return a plan that adds the columns of an order: the running sum is at place 1, the guide is before."""
+    """Return a plan that adds the columns of an order: the sum is at place 1, the guide precedes it."""
     s, c = masks.shape
     others = [[(sum(own) - i, c + q) for q, own in enumerate(pairs) if i in own] for i in range(c)]
     kept = np.concatenate([[False], (masks[:-1] <= masks[1:]).all(axis=1)])
@@ -139,7 +140,7 @@ def _grown(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
 
 
 def _nested(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]:
-    """Return a plan for any coalitions: at place l + 1 is the sum over the columns from l on."""
+    """Return a plan for any coalitions: place l + 1 holds the sum over the columns from l on."""
     steps, terms, ends, level = list[tuple[int, ...]](), list[int](), list[int](), [0] * (masks.shape[1] + 1)
     later = [
         [(max(own), masks.shape[1] + q) for q, own in enumerate(pairs) if min(own) == i]
@@ -164,8 +165,8 @@ def _nested(masks: Masks, pairs: tuple[tuple[int, int], ...]) -> tuple[Any, ...]
 def _guides(masks: Masks) -> IntArray:
     """Return the guides of a coalition S: shape (s, 3).
 
-    They are S − i, S − j and S − i − j for the first two columns that S has, or S − i for any column, three
-    times. All come before S; where there are none, the row is -1.
+    They are S − i, S − j and S − i − j for the first two columns of S, or S − i for any column, three times.
+    All precede S; if there are none, the row is -1.
     """
     found, seen = np.full((len(masks), 3), -1), dict[int, int]()  # by the sum of 2^i
     for place, mask in enumerate(masks):
@@ -181,15 +182,16 @@ def _guides(masks: Masks) -> IntArray:
 
 
 # Sixteen items advance side by side, each with the changes of its own matrices. A lane whose eigenvalue is
-# not found at the first attempt waits in a queue until sixteen do, so that no lane waits for the slowest one.
-# What a later guess then takes for its value is what the attempt found: it never depends on other lanes.
+# not found at the first attempt waits in a queue until sixteen lanes wait, so no lane waits for the slowest.
+# Later guesses use the result of the attempt as its value, so they never depend on other lanes.
 
 
 @njit(**HELPER)
 def _gather(count: int, start: Any, changes: Any, flat: Any, sums: Any, own: Any, units: Any) -> None:
-    """Write starts (m · N, E) and changes (m, c + q, N · E) of sixteen items, scaled, and what undoes it.
+    """Write scaled starts (m · N, E) and changes (m, c + q, N · E) of sixteen items, and their scales.
 
-    A power of two brings the largest magnitude of an item into [1, 2): two steps, as it may exceed float64.
+    A power of two brings the largest magnitude of an item into [1, 2), in two factors, as it may exceed
+    float64.
     """
     terms, n = changes.shape[1], changes.shape[2] // count
     for lane in range(LANES):
@@ -218,7 +220,7 @@ def _gather(count: int, start: Any, changes: Any, flat: Any, sums: Any, own: Any
 
 @njit(**HELPER)
 def _guess(values: Any, nearby: Any, s: int) -> Any:
-    """Return what earlier coalitions predict for the eigenvalues of another, or NaN."""
+    """Return the predictions of a coalition's eigenvalues from earlier ones, or NaN."""
     if nearby[s, 0] < 0:
         return fill(values, math.nan)
     one, other, none = nearby[s, 0], nearby[s, 1], nearby[s, 2]
@@ -227,7 +229,7 @@ def _guess(values: Any, nearby: Any, s: int) -> Any:
 
 @njit(**HELPER)
 def _follow(plan: Any, begin: int, end: int, count: int, sums: Any, own: Any, bands: Any) -> int:
-    """Take the steps of a plan that lead to the matrices of the next coalition; return where they end."""
+    """Take the steps of a plan up to the matrices of the next coalition; return the index after them."""
     steps, terms, _, _ = plan
     for step in range(begin, end):
         above, into = steps[step, 0] * count, steps[step, 1] * count
@@ -245,9 +247,9 @@ def _follow(plan: Any, begin: int, end: int, count: int, sums: Any, own: Any, ba
 
 @njit(**CALLED)
 def _enqueue(left: int, at: Any, units: Any, room: Any, queue: Any, whose: Any, waiting: int) -> int:
-    """Put the lanes of some matrices, and their guesses, into the queue; return how many wait there then.
+    """Put the lanes of some matrices, and their guesses, into the queue; return the length of the queue.
 
-    ``left`` is an integer with a bit for every lane, and ``at`` says where its result belongs.
+    ``left`` is an integer with a bit for every lane, and ``at`` is the place of its result.
     """
     last = len(room)
     while left:
@@ -263,7 +265,7 @@ def _enqueue(left: int, at: Any, units: Any, room: Any, queue: Any, whose: Any, 
 
 @njit(**CALLED)
 def _finish(k: int, order: Any, waiting: int, queue: Any, whose: Any, found: Any) -> int:
-    """Write the eigenvalues of the first sixteen matrices of the queue; return how many still wait."""
+    """Write the eigenvalues of the first sixteen matrices of the queue; return its remaining length."""
     count = 2 * dim(order) - 1
     now = min(waiting, LANES)
     room = rows(count + 3)
@@ -293,7 +295,7 @@ def _solve_all(
     last: int,
     found: FloatArray,
 ) -> None:
-    """Write the eigenvalues of some neurons, of items ``first`` to ``last``: (s · m · N,).
+    """Write the eigenvalues of some neurons for items ``first`` to ``last``: (s · m · N,).
 
     Item i is start ``i // len(neurons)`` of neuron ``neurons[i % len(neurons)]``.
     """

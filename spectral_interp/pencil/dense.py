@@ -16,7 +16,7 @@ from .structures import Dense
 
 @dataclass(frozen=True, eq=False)
 class DensePencil(MatrixPencil):
-    """Pencil of dense symmetric matrices, for the analyses that need no tridiagonal structure.
+    """Pencil of dense symmetric matrices, for analyses that do not need tridiagonal structure.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class DensePencil(MatrixPencil):
             raise ValueError(f"expected matrices of shape (p + 1, d, d), p and d >= 1; got {array.shape}")
         check_finite("matrices", array)
         if not np.array_equal(array, array.transpose(0, 2, 1)):
-            raise ValueError("expected symmetric matrices; got some that differ from their transpose")
+            raise ValueError("expected symmetric matrices; got a matrix that differs from its transpose")
         array.setflags(write=False)
         object.__setattr__(self, "matrices", array)
         object.__setattr__(self, "k", check_index(self.k, self.dim))

@@ -1,16 +1,16 @@
-"""Quadratic forms ``vᵀ Δ v`` of many small neurons at many rows, without their matrices in memory.
+"""Quadratic forms ``vᵀ Δ v`` of many small neurons at many rows, without storing their matrices.
 
-The neurons stand side by side in blocks of sixteen lanes. At every row the kernel adds up the matrices of a
-block from the features that are not zero, solves for λ_k, and writes what ``vᵀ A v`` multiplies the entries
-of A with. With P_j the leading and Q_j the trailing minors of λ_k − A and s = Σ_j P_j Q_{j+1}, that is
+The neurons are arranged in blocks of sixteen lanes. At every row, the kernel adds the matrices of a block for
+the features that are not zero, solves for λ_k, and writes the factors of A's entries in ``vᵀ A v``. With P_j
+the leading and Q_j the trailing minors of λ_k − A and s = Σ_j P_j Q_{j+1}, these are
 
     v_j² = P_j Q_{j+1} / s,    2 v_j v_{j+1} = 2 b_j P_j Q_{j+2} / s.
 
-As ``|s| = Π_{i≠k} |λ_k − λ_i|``, and a product is at most the power of the mean square, the gap is at least
+As ``|s| = Π_{i≠k} |λ_k − λ_i|``, and a product is bounded by a power of the mean square, the gap is at least
 
     |s| ((d − 2) / ‖λ_k − A‖²_F)^{(d−2)/2}.
 
-Where that is not far above rounding errors, the eigenpair comes from the general solver.
+If this bound is not far above rounding errors, the eigenpair comes from the general solver.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from .neurons import DEGENERATE, Neurons
 from .structures import Tridiagonal
 
 FULL = 1 / 2
-"""Least share of the lanes that hold a neuron, for the kernel to pay."""
+"""Least share of lanes with a neuron at which the kernel is used."""
 
 CLEAR = 2.0**-10
-"""Gaps that are proven to be this fraction of the norm: minors lose three digits at most."""
+"""Least proven gap, as a fraction of the norm: minors then lose at most three digits."""
 
 
 class SparseFeatures(NamedTuple):
-    """The features of n rows that are not zero: their places and values, row by row.
+    """The non-zero features of n rows: their indices and values, row by row.
 
-    Row i has those from ``ends[i]`` to ``ends[i + 1]``.
+    Those of row i are from ``ends[i]`` to ``ends[i + 1]``.
     """
 
     ends: IntArray
@@ -50,7 +50,7 @@ class SparseFeatures(NamedTuple):
 
     @classmethod
     def of(cls, z: FloatArray, origin: FloatArray) -> Self:
-        """Return the features of rows (n, p), less those of an origin (p,), that are not zero."""
+        """Return the non-zero differences of features of rows (n, p) from an origin (p,)."""
         count = _count(z, origin)
         ends = np.zeros(len(z) + 1, dtype=np.intp)
         places, shares = np.empty(count, dtype=np.int32), np.empty(count)
@@ -61,7 +61,7 @@ class SparseFeatures(NamedTuple):
 class Forms(NamedTuple):
     """Sums of quadratic forms of n rows and c columns over the neurons.
 
-    Both parts, of entries on and off the diagonal, (n, c), and the sum over every member, (n, c, M).
+    They are the parts from entries on and off the diagonal, (n, c), and the sum over every member, (n, c, M).
     """
 
     diagonal: FloatArray
@@ -70,24 +70,24 @@ class Forms(NamedTuple):
 
     @classmethod
     def zeros(cls, n: int, c: int, members: int) -> Self:
-        """Return sums to add to."""
+        """Return sums of zero."""
         return cls(np.zeros((n, c)), np.zeros((n, c)), np.zeros((n, c, members)))
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Neurons of one structure in B blocks of sixteen lanes, of one index k and one member each.
+    """Neurons of one structure in B blocks of sixteen lanes; each block has one index k and one member.
 
     Attributes
     ----------
     neurons : Neurons
     entries : ndarray, shape (B, p + 1, E, LANES)
-        Lanes without a neuron repeat one.
+        Lanes without a neuron repeat another lane.
     k, member : ndarray of int, shape (B,)
     lane : ndarray of int, shape (N,)
-        Place of every neuron among all lanes.
+        Index of every neuron among all lanes.
     used : ndarray, shape (B, LANES)
-        1 for lanes of a neuron, 0 for others.
+        1 for lanes with a neuron, 0 for others.
     """
 
     neurons: Neurons
@@ -99,7 +99,7 @@ class Blocks:
 
     @classmethod
     def of(cls, neurons: Neurons) -> Self | None:
-        """Return the neurons in blocks; None if there is no kernel for them, or most lanes would be empty."""
+        """Return the neurons in blocks; None without a kernel for them, or if most lanes would be empty."""
         if not isinstance(neurons.structure, Tridiagonal) or not 2 <= neurons.structure.dim <= UNROLLED:
             return None
         groups = np.unique(np.column_stack([neurons.member, neurons.k]), axis=0)
@@ -118,18 +118,18 @@ class Blocks:
 
     @property
     def order(self) -> Any:
-        """The order of the matrices as the kernels take it: a tuple of d zeros."""
+        """The order of the matrices in the kernels' form: a tuple of d zeros."""
         return order_of(self.neurons.structure.dim)
 
     def arranged(self, matrices: FloatArray) -> FloatArray:
-        """Return matrices (m, N, E) in blocks, (B, m, E, LANES), those of lanes without a neuron zero."""
+        """Return matrices (m, N, E) in blocks, (B, m, E, LANES), with zeros in lanes without a neuron."""
         m, _, count = matrices.shape
         found = np.zeros((m, len(self.k) * LANES, count))
         found[:, self.lane] = matrices
         return np.ascontiguousarray(found.reshape(m, -1, LANES, count).transpose(1, 0, 3, 2))
 
     def moved(self, origin: FloatArray) -> Self:
-        """Return the same functions of features (p,) that count from an origin: A_0 is the matrix there."""
+        """Return the same functions of the differences from an origin (p,): A_0 is the matrix there."""
         entries = self.entries.copy()
         entries[:, 0] += np.tensordot(entries[:, 1:], origin, axes=(1, 0))
         return replace(self, entries=entries)
@@ -150,7 +150,7 @@ class Blocks:
         return values
 
     def solved(self, sparse: SparseFeatures) -> Solved:
-        """Return λ_k of every neuron at rows, and what ``vᵀ A v`` multiplies the entries of A with."""
+        """Return λ_k of every neuron at rows, and the factors of A's entries in ``vᵀ A v``."""
         n, count = len(sparse.ends) - 1, self.entries.shape[2]
         values, products = np.empty((n, len(self.k), LANES)), np.empty((n, len(self.k), count, LANES))
         _solve(self.order, self.k, self.entries, self.used, sparse, values, products)
@@ -165,7 +165,7 @@ class Blocks:
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """Neurons solved at n rows.
+    """Solutions of all neurons at n rows.
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ class Solved:
     degenerate: npt.NDArray[np.bool_]
 
     def solve_apart(self, row: IntArray, neuron: IntArray, k: int) -> None:
-        """Solve neurons of index k at rows, (m,), whose products are still their matrices."""
+        """Solve neurons of index k at rows, (m,), whose products still hold their matrices."""
         structure = self.blocks.neurons.structure
         block, place = np.divmod(self.blocks.lane[neuron], LANES)
         matrices = self.products[row, block, :, place]
@@ -194,17 +194,17 @@ class Solved:
         self.degenerate[row[small]] = True
 
     def add_columns(self, sparse: SparseFeatures, firsts: IntArray, less: FloatArray, forms: Forms) -> None:
-        """Add the forms of every column: of the matrices of its features less one of its own.
+        """Add the forms of every column: those of the matrices of its features less the column's own matrix.
 
         Parameters
         ----------
         sparse : SparseFeatures
-            Of the rows; features from ``firsts[-1]`` on are left out.
+            Features of the rows; those from ``firsts[-1]`` on are ignored.
         firsts : ndarray of int, shape (c + 1,)
-            First feature of every column, and the one after the last.
+            First feature of every column, and the end of the last column.
         less : ndarray, shape (B, c, E, LANES)
         forms : Forms
-            Of c columns.
+            Forms of c columns.
         """
         blocks = self.blocks
         _add_columns(
@@ -221,7 +221,7 @@ class Solved:
 
 @compiled
 def _count(z: Any, origin: Any) -> int:
-    """Return how many features of rows (n, p) are not those of an origin (p,)."""
+    """Return the number of features of rows (n, p) that differ from an origin (p,)."""
     found = 0
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
@@ -231,7 +231,7 @@ def _count(z: Any, origin: Any) -> int:
 
 @compiled
 def _compress(z: Any, origin: Any, ends: Any, places: Any, shares: Any) -> None:
-    """Write features of rows (n, p), less those of an origin (p,), one after another where not zero."""
+    """Write the non-zero differences of features of rows (n, p) from an origin (p,), in sequence."""
     last = 0
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
@@ -255,7 +255,7 @@ def _gather(entries: Any, base: int, sparse: Any, i: int, bands: Any, order: Any
 
 @njit(**HELPER)
 def _scaled_apart(shifts: Any) -> bool:
-    """Return whether a lane was huge, tiny or no number."""
+    """Return whether a lane was huge, tiny or not a number."""
     found = 0
     for lane in range(LANES):
         found |= shifts[0, lane] | shifts[1, lane]
@@ -264,7 +264,7 @@ def _scaled_apart(shifts: Any) -> bool:
 
 @compiled
 def _values(order: Any, ks: Any, entries: Any, sparse: Any, values: Any) -> int:
-    """Write λ_k of every row and lane, (n, B, LANES), NaN where it is not solved for; return how many.
+    """Write λ_k of every row and lane, (n, B, LANES); return the number of unsolved ones, which are NaN.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ def _values(order: Any, ks: Any, entries: Any, sparse: Any, values: Any) -> int:
 def _solve(order: Any, ks: Any, entries: Any, used: Any, sparse: Any, values: Any, products: Any) -> None:
     """Write λ_k and products, (n, B, 2 d - 1, LANES); NaN and the matrix where gaps are not clear.
 
-    Lanes that are not used get products of zero. The other parameters are those of :func:`_values`.
+    Unused lanes get products of zero. The other parameters are those of :func:`_values`.
     """
     n, blocks, count = len(sparse.ends) - 1, len(ks), 2 * len(order) - 1
     size = entries.shape[1] * count * LANES

@@ -1,4 +1,4 @@
-"""The matrices of one or several eigenvalues over the same features, as arrays."""
+"""The matrices of one or several eigenvalues of the same features, as arrays."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..eigen.compiling import compiled
 from .structures import Structure
 
 DEGENERATE = 1e-8
-"""Rows whose gap is at most this fraction of ‖A(z)‖ are reported as degenerate."""
+"""Largest gap, as a fraction of ‖A(z)‖, at which a row is reported as degenerate."""
 
 WIDE, SPARSE = 64, 1 / 4
-"""Number of features, and least share that is not zero, from which on BLAS multiplies rows faster."""
+"""Number of features, and share of non-zero ones, from which BLAS multiplies rows faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +29,12 @@ class Neurons:
     Attributes
     ----------
     structure : Structure
-        Of all matrices; order d, E entries each.
+        Structure of all matrices: order d, E entries each.
     entries : ndarray, shape (p + 1, N, E)
         A_0 … A_p of every neuron.
     k : ndarray of int, shape (N,)
     member : ndarray of int, shape (N,)
-        Which of M members a neuron belongs to; M times the sum over a member is that member's function.
+        Member, of M, of every neuron; M times the sum over a member is that member's function.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class Neurons:
         return found
 
     def degenerate(self, matrices: FloatArray) -> npt.NDArray[np.bool_]:
-        """Return for which of n sets of matrices (n, N, E) some gap is at most 1e-8 of the norm: (n,)."""
+        """Return a mask (n,) of the sets of matrices (n, N, E) in which a gap is at most 1e-8 of the norm."""
         small = self.gaps(matrices) <= DEGENERATE * self.norms(matrices)
         return np.logical_or.reduce(small, axis=1)
 
@@ -111,7 +111,7 @@ class Neurons:
         """Return the least and the largest ``Σ_n v_nᵀ Δ_n v_n`` over all unit eigenvectors of λ_k.
 
         With V a basis of the eigenspace these are the sums of λ_min and of λ_max of ``Vᵀ Δ V`` (Rayleigh).
-        Eigenvalues are the same if they are no more than 1e-8 of the norm apart.
+        Eigenvalues count as equal if they differ by at most 1e-8 of the norm.
 
         Parameters
         ----------
@@ -135,13 +135,13 @@ class Neurons:
         return found[0], found[1]
 
     def _by_index(self, matrices: FloatArray) -> Iterator[tuple[int, Any, FloatArray]]:
-        """Yield every index k, which neurons have it, and their matrices, (n, neurons, E)."""
+        """Yield every index k, its neurons, and their matrices, (n, neurons, E)."""
         for k, own in self.indices:
             yield k, own, matrices[:, own]
 
     @cached_property
     def indices(self) -> list[tuple[int, Any]]:
-        """The indices k of the neurons, ascending, and which neurons have each."""
+        """The indices k in ascending order, each with its neurons."""
         different = np.unique(self.k).tolist()
         return [(k, slice(None) if len(different) == 1 else np.flatnonzero(self.k == k)) for k in different]
 
@@ -168,7 +168,7 @@ class Neurons:
         return low.reshape(shape), high.reshape(shape)
 
     def products(self, v: FloatArray) -> FloatArray:
-        """Return what ``vᵀ A v`` multiplies the entries of A with, (n, N, E), for vectors (n, N, d)."""
+        """Return the factors of A's entries in ``vᵀ A v``, (n, N, E), for vectors (n, N, d)."""
         flat = _flat(v)
         return self.structure.products(flat, flat).reshape(*v.shape[:-1], self.structure.n_entries)
 
@@ -183,7 +183,7 @@ class Neurons:
 
 @compiled
 def _add_products(s: Any, flat: Any, into: Any, place: int) -> None:
-    """Add ``s @ flat`` to one place of ``into``, (n, places, E), leaving zeros out."""
+    """Add ``s @ flat`` to one place of ``into``, (n, places, E), skipping zeros."""
     for i in range(s.shape[0]):
         for j in range(s.shape[1]):
             share = s[i, j]
@@ -193,5 +193,5 @@ def _add_products(s: Any, flat: Any, into: Any, place: int) -> None:
 
 
 def _flat(matrices: FloatArray) -> FloatArray:
-    """Return matrices (…, N, E) one below the other, (m, E)."""
+    """Return matrices (…, N, E) as one list, (m, E)."""
     return matrices.reshape(math.prod(matrices.shape[:-1]), matrices.shape[-1])

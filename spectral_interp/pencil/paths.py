@@ -1,17 +1,17 @@
 """Integrals of ``v(t)ᵀ A v(t)`` along straight paths of tridiagonal matrices, sixteen paths side by side.
 
-With v(t) the eigenvector of λ_k at ``A + t D``, Hellmann and Feynman's ``dλ_k/dt = v(t)ᵀ D v(t)`` makes the
-integral over a cell [s, t] of what D is multiplied with known in one direction: its product with D is
+With v(t) the eigenvector of λ_k at ``A + t D``, Hellmann and Feynman's ``dλ_k/dt = v(t)ᵀ D v(t)`` gives one
+component of the integral, over a cell [s, t], of the factors of D's entries: its product with D is
 ``(λ_k(t) − λ_k(s)) / (t − s)``. Boole's rule, of sixth order, gives the integrals of all entries from five
-equidistant nodes. The nearest ones with that product, and with trace 1 as before, replace them: the sum is
-exact, and the integrals as a whole get no further from the truth. A single contribution may, so the largest
-correction of one counts as an error. Where the changes cancel in D so nearly that rounding errors alone could
-cause a correction above the tolerance, there is none. A cell is halved until Simpson's rule agrees, the
-corrections are small, the eigenvectors of adjacent nodes are alike, *and* no crossing can hide between two
-nodes.
+equidistant nodes. They are replaced with the nearest values that have this product and, as before, trace 1.
+The sum is then exact, and the integrals as a whole get no further from the truth. A single contribution may,
+so the largest correction of a contribution counts as an error. There is no correction if the changes nearly
+cancel in D, so that rounding errors alone could cause a correction above the tolerance. A cell is halved
+until Simpson's rule agrees, the corrections are small, the eigenvectors of adjacent nodes are alike, *and* no
+crossing can hide between two nodes.
 
-Each of the sixteen lanes advances a path of its own, with a stack of its cells; when it has ended, another
-takes its place. Paths that need many cells, such as those along a multiple eigenvalue, are left to
+Each of the sixteen lanes advances its own path, with a stack of cells; when the path has ended, another takes
+its place. Paths that need many cells, such as those along a multiple eigenvalue, are left to
 :mod:`..attribution.secants`.
 """
 
@@ -43,28 +43,30 @@ from ..eigen.lanes import (
 from ..eigen.small import gaps, order_of, solve, vector
 from .structures import Structure, Tridiagonal
 
-AGREE = 0.2  # of the permitted error: what the rules may differ by in a cell, over the root of its width
+AGREE = 0.2  # permitted difference of the rules in a cell over the root of its width, relative to the error
 OVERLAP = 0.85  # least product of the eigenvectors of two adjacent nodes: coarser rules may agree by accident
-SAFETY = 1.25  # over the distance in which a neighbour could reach the chord of λ_k: λ_k is not straight
-NEAR = 1 / 4  # of the distance between nodes: least time that a neighbour needs to reach λ_k from any node
-NOISE = 2.0**-44  # above rounding errors of eigenvalues, of matrices whose largest entry is about one
-SMALL = 1 / 16  # of the permitted error: the share of a cell too narrow to matter
+SAFETY = 1.25  # factor on the reach of a neighbour of λ_k's chord, as λ_k is not straight
+NEAR = 1 / 4  # least time, in distances between nodes, that a neighbour needs to reach λ_k
+NOISE = 2.0**-44  # bound of rounding errors of eigenvalues, if the largest entry is about one
+SMALL = 1 / 16  # share of the permitted error in a cell that is too narrow to matter
 HALVINGS = 512  # maximum for a path; paths that need more are left to attribution/secants.py
-DEEPEST = 48  # maximum of halvings of a cell
+DEEPEST = 48  # maximum number of halvings of a cell
 
 MIDDLES = np.array(
     [[35, 140, -70, 28, -5], [-5, 60, 90, -20, 3], [3, -20, 90, 60, -5], [-5, 28, -70, 140, 35]]
 )
-"""128 times the values, between five equidistant points, of the polynomial through them."""
+"""128 times the values of the polynomial through five equidistant points, at the points in between."""
 FIRST = np.array([0, 8, 4, 2, 6])
-"""Nodes of a path in the order in which they are solved, in eighths."""
+"""Nodes of a path, in eighths, in the order of solution."""
 HEAD = 17
-"""Numbers of a cell before its vectors: left end, width, and of five nodes λ, gap above, gap below."""
+"""Entries of a cell before its vectors: left end, width, and λ, gap above and gap below of five nodes."""
 SCALE, REST, ERROR, SLOWEST, SPEED, RANGE, MEAN, SQUARES, GAIN = range(9)
-"""What is known of a path: the two factors of its scale, the permitted error, the slowest speed of
-eigenvalues, the difference to the fastest one, the largest range of a change's eigenvalues; with
-``D' = D − (tr D / d) I``, ``tr D / d``, the sum of the squared entries of D', and the largest correction of a
-part of a contribution, as a multiple of what the rule misses of the sum."""
+"""Properties of a path: its scale in two factors, the permitted error, and the following.
+
+The lowest speed of eigenvalues, the difference to the highest one, and the largest range of a change's
+eigenvalues; with ``D' = D − (tr D / d) I``, the values ``tr D / d``, the sum of the squared entries
+of D', and the largest correction of a part of a contribution, as a multiple of the rule's error in the sum.
+"""
 
 
 def takes(structure: Structure) -> bool:
@@ -75,17 +77,17 @@ def takes(structure: Structure) -> bool:
 def integrate(
     structure: Structure, k: int, own: IntArray, start: FloatArray, change: FloatArray, error: FloatArray
 ) -> tuple[FloatArray, FloatArray, int]:
-    """Return the integrals of what ``vᵀ A v`` multiplies the entries of A with, along straight paths.
+    """Return the integrals of the factors of A's entries in ``vᵀ A v`` along straight paths.
 
     Parameters
     ----------
     structure : Structure
     k : int
     own : ndarray of int, shape (N',)
-        Places of the neurons that are meant.
+        Indices of the neurons to use.
     start : ndarray, shape (m, N, E)
     change : ndarray, shape (m, c, N, E)
-        Made of one part a column.
+        The change, with one part per column.
     error : ndarray, shape (m, N')
         Bounds of the error of every contribution.
 
@@ -93,7 +95,7 @@ def integrate(
     -------
     integrals : ndarray, shape (m, N', E)
     estimate : ndarray, shape (m, N')
-        Of the largest error of a contribution; infinite where a path has not been integrated.
+        Estimate of the largest error of a contribution; infinite if a path has not been integrated.
     evaluations : int
     """
     shape = len(start), len(own)
@@ -136,7 +138,7 @@ def _node(
 
 @njit(**HELPER)
 def _rules(order: Any, first: int, stride: int, vectors: Any, sums: Any) -> Any:
-    """Write the entries by Boole's rule, and its difference to Simpson's; return the least overlap.
+    """Write the entries by Boole's rule, and the difference to Simpson's rule; return the least overlap.
 
     The nodes are ``first + stride · (0 … 4)``; ``sums`` has the shape (2 E, LANES).
     """
@@ -164,7 +166,7 @@ def _rules(order: Any, first: int, stride: int, vectors: Any, sums: Any) -> Any:
 
 @njit(**HELPER)
 def _largest(order: Any, columns: int, own: Any, sums: Any) -> Any:
-    """Return the largest diagonal or coupling part of a column, of what differs between the two rules."""
+    """Return the largest diagonal or coupling part, over the columns, of the two rules' difference."""
     d, count = dim(order), 2 * dim(order) - 1
     found = fill(sums, 0.0)
     for c in range(columns):
@@ -179,12 +181,12 @@ def _largest(order: Any, columns: int, own: Any, sums: Any) -> Any:
 
 @njit(**HELPER)
 def _isolated(first: int, stride: int, width: Any, facts: Any, nodes: Any) -> Any:
-    """Return how many times over the gaps suffice for no neighbour to touch λ_k between two nodes.
+    """Return the factor by which the gaps exceed those at which a neighbour could touch λ_k between nodes.
 
     Eigenvalues move with speeds between those of ``λ_min(D)`` and ``λ_max(D)``, λ_k itself with about the
-    speed of its chord. A neighbour above needs at least ``gap / (chord − λ_min)`` to come down to it from the
-    left node and ``gap / (λ_max − chord)`` from the right one; a neighbour below the other way round. A
-    crossing just beyond a node turns the eigenvector as well, so every gap counts by itself, too.
+    speed of its chord. A neighbour above needs at least ``gap / (chord − λ_min)`` to reach it from the left
+    node and ``gap / (λ_max − chord)`` from the right one; for a neighbour below the two are interchanged. A
+    crossing just beyond a node turns the eigenvector as well, so every gap is also tested separately.
     """
     apart = 0.25 * width
     slowest, speed = load(facts, SLOWEST * LANES), larger(load(facts, SPEED * LANES), 1e-300)
@@ -208,7 +210,7 @@ def _isolated(first: int, stride: int, width: Any, facts: Any, nodes: Any) -> An
 
 @njit(**HELPER)
 def _judge(order: Any, columns: int, first: int, stride: int, width: Any, path: Any, cells: Any) -> Any:
-    """Write the integrals over a cell of every lane; return how wrong they may be, infinite if not final."""
+    """Write the integrals over a cell of every lane; return error bounds, infinite if not final."""
     lines, own, facts = path
     nodes, vectors, sums = cells
     d, count, zero = dim(order), 2 * dim(order) - 1, fill(sums, 0.0)
@@ -236,7 +238,7 @@ def _judge(order: Any, columns: int, first: int, stride: int, width: Any, path: 
 
 @njit(**HELPER)
 def _keep(cell: Any, left: float, width: float, first: int, stride: int, lane: int, cells: Any) -> None:
-    """Write a cell that is to be halved: its left end and width, and what is known at its nodes."""
+    """Write a cell that will be halved: its left end, its width, and the results at its nodes."""
     nodes, vectors, _ = cells
     cell[0], cell[1] = left, width
     d = vectors.shape[1]
@@ -250,7 +252,7 @@ def _keep(cell: Any, left: float, width: float, first: int, stride: int, lane: i
 
 @njit(**HELPER)
 def _recall(cell: Any, lane: int, ends: Any, cells: Any) -> None:
-    """Put what is known of a cell into a lane, at every other node."""
+    """Put the results of a cell into a lane, at every other node."""
     nodes, vectors, _ = cells
     ends[0, lane], ends[1, lane] = cell[0], cell[1]
     d = vectors.shape[1]
@@ -263,7 +265,7 @@ def _recall(cell: Any, lane: int, ends: Any, cells: Any) -> None:
 
 @njit(**HELPER)
 def _draw(start: Any, change: Any, known: Any, lane: int, path: Any) -> None:
-    """Put the scaled matrices of a path, and what is known of it, into a lane."""
+    """Put the scaled matrices and the properties of a path into a lane."""
     lines, own, facts = path
     count, half, rest = len(start), known[SCALE], known[REST]
     for e in range(count):
@@ -280,7 +282,7 @@ def _draw(start: Any, change: Any, known: Any, lane: int, path: Any) -> None:
 
 @njit(**HELPER)
 def _measure(start: Any, change: Any, error: float, known: Any) -> None:
-    """Write the scale of a path, which brings the largest magnitude into [1/2, 1), and the error in it."""
+    """Write the scale of a path, which brings the largest magnitude into [1/2, 1), and the scaled error."""
     top = 0
     for e in range(len(start)):
         top = max(top, bits(start[e]) & MAGNITUDE)
@@ -293,12 +295,12 @@ def _measure(start: Any, change: Any, error: float, known: Any) -> None:
 
 @njit(**HELPER)
 def _compare(order: Any, columns: int, path: Any) -> None:
-    """Write the facts of every lane from ``RANGE`` on, which compare the changes with their sum D.
+    """Write the properties of every lane from ``RANGE`` on, which compare the changes with their sum D.
 
-    The range of a change's eigenvalues is at most √2 times the Frobenius norm of it less its mean diagonal
-    (Mirsky 1956). If the rule misses m of the sum, the correction adds ``m D' / (D' · D')`` to the integrals
-    and ``m (Δ_c · D') / (D' · D')`` to a contribution. Where that may exceed the permitted error for rounding
-    errors in m alone, there is no correction: ``D' · D'`` is infinite.
+    The range of a change's eigenvalues is at most √2 times the Frobenius norm of the change less its mean
+    diagonal (Mirsky 1956). If the rule's sum has an error m, the correction adds ``m D' / (D' · D')`` to the
+    integrals and ``m (Δ_c · D') / (D' · D')`` to a contribution. If rounding errors in m alone may make this
+    exceed the permitted error, there is no correction: ``D' · D'`` is infinite.
     """
     lines, own, facts = path
     d, count, zero = dim(order), 2 * dim(order) - 1, fill(facts, 0.0)
@@ -330,7 +332,7 @@ def _compare(order: Any, columns: int, path: Any) -> None:
 
 @njit(**HELPER)
 def _open(k: int, order: Any, paths: Any, first: int, used: int, known: Any, work: Any, queue: Any) -> int:
-    """Solve the nodes of the paths from ``first`` on, each one cell; return how many wait in the queue."""
+    """Solve the nodes of the paths from ``first`` on, one cell each; return the length of the queue."""
     places, start, change, error, found, estimate = paths
     path, cells, ends, rooms = work
     lines, _, facts = path
@@ -388,7 +390,7 @@ def _halve(k: int, order: Any, ends: Any, lines: Any, cells: Any, rooms: Any) ->
 
 @njit(**HELPER)
 def _add_halves(order: Any, columns: int, ends: Any, path: Any, cells: Any, wrong: Any, totals: Any) -> None:
-    """Judge both halves of every lane's cell, see ``wrong``, and add those that are final to the totals."""
+    """Test both halves of every lane's cell (see ``wrong``), and add the final ones to the totals."""
     count, half = 2 * dim(order) - 1, 0.5 * load(ends, LANES)
     for m in range(2):
         side = 1 - m
@@ -426,11 +428,11 @@ def _integrate(
     found: FloatArray,
     estimate: FloatArray,
 ) -> int:
-    """Integrate the paths ``first`` to ``last``; return how many eigenpairs were computed.
+    """Integrate the paths ``first`` to ``last``; return the number of eigenpairs computed.
 
-    Path i is start ``i // len(places)`` of neuron ``places[i % len(places)]``. Cells wait in ``queue``, one a
-    path, and in a stack of every lane; ``totals`` has the integrals of the cells that are final, and last
-    their estimates.
+    Path i is start ``i // len(places)`` of neuron ``places[i % len(places)]``. Cells wait in ``queue``, one
+    per path, and in each lane's stack; ``totals`` has the integrals of the final cells, followed by their
+    estimates.
     """
     d, count, columns, size = dim(order), 2 * dim(order) - 1, change.shape[1], HEAD + 5 * dim(order)
     paths = places, start, change, error, found, estimate

@@ -1,8 +1,8 @@
-"""Structures of symmetric matrices: what eigenvalues are computed from, and what quadratic forms consist of.
+"""Structures of symmetric matrices: their entries, eigenvalues and quadratic forms.
 
-A matrix of order d is kept as a vector of its free entries, so that everything linear in matrices is linear
-algebra on vectors, whatever their structure; a structure knows how to solve for eigenvalues, and which
-products of vectors multiply the entries in a quadratic form.
+A matrix of order d is stored as a vector of its free entries, so operations that are linear in matrices are
+linear algebra on vectors for any structure. A structure solves for eigenvalues, and gives the factors of the
+entries in a quadratic form.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ..eigen.compiling import compiled
 from ..eigen.engine import resolvent
 
 NEGLIGIBLE = 2.0**-200
-"""Entries smaller than this fraction of the largest one do not matter to the eigenvalues."""
+"""Entries smaller than this fraction of the largest one do not affect the eigenvalues."""
 
 
 @dataclass(frozen=True)
 class Structure(ABC):
-    """Symmetric matrices of order ``dim``, as vectors of E entries, those of the diagonal first."""
+    """Symmetric matrices of order ``dim``, as vectors of E entries, with the diagonal first."""
 
     dim: int
 
@@ -45,36 +45,36 @@ class Structure(ABC):
 
     @abstractmethod
     def gaps(self, entries: FloatArray, k: int) -> FloatArray:
-        """Return the distance from λ_k to its nearest neighbour, shape (m,): inf where d = 1."""
+        """Return the distance from λ_k to its nearest neighbour, shape (m,): inf if d = 1."""
 
     @abstractmethod
     def full(self, entries: FloatArray) -> FloatArray:
-        """Return matrices (…, E) in full: shape (…, d, d)."""
+        """Return full matrices for (…, E): shape (…, d, d)."""
 
     @abstractmethod
     def products(self, u: FloatArray, w: FloatArray) -> FloatArray:
-        """Return what ``uᵀ A w`` multiplies the entries of A with: u, w (m, d), result (m, E)."""
+        """Return the factors of A's entries in ``uᵀ A w``: u, w (m, d), result (m, E)."""
 
     @abstractmethod
     def chord_products(self, vectors: FloatArray, chords: IntArray, weights: FloatArray) -> FloatArray:
-        """Return what ``Σ_q weight_q u_qᵀ A w_q`` multiplies the entries of A with: shape (m, E).
+        """Return the factors of A's entries in ``Σ_q weight_q u_qᵀ A w_q``: shape (m, E).
 
         Parameters
         ----------
         vectors : ndarray, shape (m, s, d)
         chords : ndarray of int, shape (q, 2)
-            Which of the s vectors are u_q and w_q.
+            Indices of u_q and w_q among the s vectors.
         weights : ndarray, shape (m, q)
         """
 
     @abstractmethod
     def resolvent(self, entries: FloatArray, k: int, rhs: FloatArray) -> FloatArray:
-        """Return ``(λ_k I − A)⁺ b`` of matrices (m, E) and b (m, r, d): shape (m, r, d)."""
+        """Return ``(λ_k I − A)⁺ b`` for matrices (m, E) and b (m, r, d): shape (m, r, d)."""
 
     def _solvable(self, entries: FloatArray) -> FloatArray:
-        """Return full matrices without entries negligible beside the largest.
+        """Return full matrices without entries that are negligible compared with the largest one.
 
-        Eigenvalues do not notice, but LAPACK, which squares entries on its way, may fail to converge.
+        They do not affect the eigenvalues, but LAPACK squares entries and may fail to converge with them.
         """
         size = np.abs(entries)
         largest = size.max(axis=1, keepdims=True, initial=0)
@@ -106,7 +106,7 @@ class Structure(ABC):
 
 
 class Tridiagonal(Structure):
-    """Tridiagonal matrices: the diagonal's d entries, then the d − 1 of the off-diagonal."""
+    """Tridiagonal matrices: the d entries of the diagonal, then the d − 1 of the off-diagonal."""
 
     @property
     @override
@@ -177,7 +177,7 @@ def _add_chord_products(vectors: Any, chords: Any, weights: Any, diag: Any, off:
 
 
 class Dense(Structure):
-    """Full symmetric matrices: the diagonal's d entries, then the d (d − 1) / 2 above it, row by row."""
+    """Full symmetric matrices: the d entries of the diagonal, then the d (d − 1) / 2 above it, row by row."""
 
     @property
     @override

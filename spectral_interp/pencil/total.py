@@ -1,4 +1,4 @@
-"""Sums of pencils over the same features: again a spectral function, solved in one batch."""
+"""Sums of pencils of the same features: again spectral functions, solved in one batch."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class Total(SpectralFunction):
     Parameters
     ----------
     pencils : sequence of Pencil and DensePencil
-        Of the same order and the same features. With one dense pencil all matrices are held as dense ones.
+        Pencils of the same order and the same features. If one is dense, all matrices are stored as dense
+        ones.
     weights : array_like, shape (N,), optional
-        One by default.
+        Weights; one by default.
     member : array_like of int, shape (N,), optional
-        Which of the members 0, 1, … a pencil belongs to, ascending. Members are several fits whose average is
-        the model: M times the sum over a member is that member's prediction. By default there is one.
+        Member 0, 1, … of every pencil, ascending. Members are the fits that the model averages: M times the
+        sum over a member is that member's prediction. By default there is one member.
 
     Raises
     ------
@@ -62,7 +63,7 @@ class Total(SpectralFunction):
         shapes = {(pencil.n_features, pencil.dim) for pencil in pencils}
         if len(shapes) != 1:
             raise ValueError(
-                "expected pencils of the same features and one order; got (features, order) "
+                "expected pencils with equal numbers of features and equal orders; got (features, order) "
                 f"{sorted(shapes) or 'of none'}"
             )
         given = np.ones(count) if weights is None else np.array(weights, dtype=np.float64)
@@ -93,7 +94,7 @@ class Total(SpectralFunction):
 
     @classmethod
     def combined(cls, functions: Sequence[SpectralFunction], weights: npt.ArrayLike) -> Self:
-        """Return ``Σ_c w_c f_c`` for functions of the same features and of equally many members.
+        """Return ``Σ_c w_c f_c`` for functions of the same features with equal numbers of members.
 
         Examples
         --------

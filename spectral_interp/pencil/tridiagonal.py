@@ -24,7 +24,7 @@ class Pencil(MatrixPencil):
     diag : array_like, shape (p + 1, d)
         Diagonals of A_0 (the intercept) … A_p.
     off : array_like, shape (p + 1, d - 1)
-        Off-diagonals. All zero: the pencil is diagonal and f piecewise linear.
+        Off-diagonals. If all are zero, the pencil is diagonal and f is piecewise linear.
     k : int
         0-based index of the eigenvalue in ascending order; negative counts from the top.
 
@@ -56,7 +56,7 @@ class Pencil(MatrixPencil):
             object.__setattr__(self, name, array)
         check_bands(self.diag.shape, self.off.shape)
         if len(self.diag) < 2:
-            raise ValueError("expected diag with at least 2 rows, the intercept and one feature; got 1")
+            raise ValueError("expected diag with at least 2 rows (the intercept and one feature); got 1")
         object.__setattr__(self, "k", check_index(self.k, self.dim))
         self._check_size()
 
@@ -77,19 +77,19 @@ class Pencil(MatrixPencil):
     @property
     @override
     def split_depends_on_basis(self) -> bool:
-        """Return whether some latents that are coupled with each other can be turned.
+        """Return whether some latents that are coupled with each other can be rotated.
 
-        A block of s latents can be turned in s (s − 1) / 2 planes. Of m matrices that are independent, and of
-        the identity, each must stay tridiagonal: (s − 1)(s − 2) / 2 conditions. Turns are left if
-        s > m (s − 2): for two latents always, for three with an intercept and one feature, for any number if
-        all matrices are multiples of one.
+        A block of s latents can be rotated in s (s − 1) / 2 planes. Each of m matrices, linearly independent
+        of one another and of the identity, must stay tridiagonal, which gives (s − 1)(s − 2) / 2 conditions.
+        Rotations remain if s > m (s − 2): always for two latents, for three latents with an intercept and one
+        feature, and for any number if all matrices are multiples of one matrix.
         """
         coupled = np.pad(self.off.any(axis=0), 1).astype(np.int_)
         firsts, lasts = (np.flatnonzero(np.diff(coupled) == sign) for sign in (1, -1))
         return any(self._turns(int(a), int(b) + 1) for a, b in zip(firsts, lasts, strict=True))
 
     def _turns(self, first: int, end: int) -> bool:
-        """Return whether a block of latents can be turned and stay tridiagonal."""
+        """Return whether a block of latents can be rotated and stay tridiagonal."""
         diag = self.diag[:, first:end]
         block = np.hstack([diag - diag.mean(axis=1, keepdims=True), self.off[:, first : end - 1]])
         size = np.abs(block).max(axis=1, keepdims=True)

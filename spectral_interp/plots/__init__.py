@@ -1,10 +1,10 @@
-"""Figures: each an object that builds its table, draws it on Axes, and states what it shows.
+"""Figures: each is an object that builds a table, draws it on Axes, and summarises it in a sentence.
 
 ``plots.NAME(...)`` draws and returns the Axes: ``plots.waterfall(att[0])`` on a new figure,
-``plots.waterfall(att[0], ax=ax)`` on yours. To have the numbers as well, take two steps:
-``plots.NAME_table(...)``, which is ``plots.NAME.table(...)``, returns a table of what ``plots.NAME`` takes,
-``plots.NAME(table, ax)`` draws it, and ``plots.NAME.finding(table)`` returns a sentence. Some figures are
-tables only.
+``plots.waterfall(att[0], ax=ax)`` on existing Axes. To get the numbers as well, take two steps:
+``plots.NAME_table(...)``, the same function as ``plots.NAME.table(...)``, returns the table;
+``plots.NAME(table, ax)`` draws it; ``plots.NAME.finding(table)`` returns a sentence. Some figures are
+tables without a drawing.
 """
 
 from .accuracy import accuracy, accuracy_table

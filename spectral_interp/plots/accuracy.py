@@ -1,4 +1,4 @@
-"""How well each model predicts."""
+"""Accuracy of each model."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ..comparison.explainers import SPECTRAL
 from .figure import Figure
 
 HIGHER_IS_BETTER = {"R²", "accuracy"}
-"""Of the metrics that come first in a table of accuracies."""
+"""Primary metrics for which a higher value is better."""
 
 LARGEST = "largest class"
-"""The column of what always guessing the largest class would reach."""
+"""Column with the accuracy of always predicting the largest class."""
 
 
 def accuracy_table(comparison: Comparison) -> pd.DataFrame:
-    """Return one line per model: its metrics on the rows; none without targets."""
+    """Return one line per model with its metrics on the rows. The table is empty without targets."""
     return comparison.accuracy
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the model that predicts best."""
+    """Name the best model."""
     if table.empty:
         return "No targets were given, so there is no accuracy to compare."
     metric = table.columns[1]
@@ -35,19 +35,19 @@ def finding(table: pd.DataFrame) -> str:
     else:
         text = f"The {first['model']} model is best on these rows: {metric} {number(first[metric])}"
     if SPECTRAL not in best:
-        text += f" against {number(ours[metric])} of the spectral model"
+        text += f", compared with {number(ours[metric])} for the spectral model"
     elif len(best) == 1 and len(order) > 1:
-        text += f"; next comes {order['model'][1]}, {number(order[metric][1])}"
+        text += f"; {order['model'][1]} is second with {number(order[metric][1])}"
     if LARGEST in table:
-        text += f". Always guessing the largest class has {number(first[LARGEST])}"
+        text += f". Always predicting the largest class gives {number(first[LARGEST])}"
     return f"{text}."
 
 
 accuracy = Figure(
     name="accuracy",
-    title="How well it predicts",
+    title="Accuracy",
     kind="Table",
-    reading="One line for each model, all on the same rows.",
+    reading="Each line is a model. All models are evaluated on the same rows.",
     table=accuracy_table,
     finding=finding,
     once=("unit", "rows", LARGEST),

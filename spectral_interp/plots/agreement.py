@@ -1,4 +1,4 @@
-"""How far every pair of (model, method) agrees, as a matrix."""
+"""Agreement between the explanations of every (model, method), as a matrix."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from .style import MODEL_LOOKS, NEUTRAL, VALUE_MAP
 from .text import sentence
 
 _DARK = 0.55
-"""Numbers below are white, on the dark colours of low values."""
+"""Numbers below this value are white, because low values have dark colours."""
 
 
 def agreement_table(comparison: Comparison, measure: str = "spearman") -> pd.DataFrame:
-    """Return one line per ordered pair of (model, method), with themselves: the measure, 1 being the same."""
+    """Return one line per ordered pair of (model, method), with the measure of their agreement.
+
+    A pair of the same (model, method) is included, with the value 1.
+    """
     labels = [f"{model}: {method}" for model, method in comparison.attributions]
     pairs = comparison.agreement
     a, b = (pairs[f"model_{side}"] + ": " + pairs[f"method_{side}"] for side in "ab")
@@ -31,7 +34,7 @@ def agreement_table(comparison: Comparison, measure: str = "spearman") -> pd.Dat
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the lower half of the matrix with its numbers; lines part the models, named on the diagonal."""
+    """Draw the lower half of the matrix. Lines separate the models, whose names are on the diagonal."""
     labels = list(table.loc[table["a"] == table["b"], "a"])
     models, methods = zip(*(label.split(": ", 1) for label in labels), strict=True)
     matrix = table.pivot(index="a", columns="b", values="value").loc[labels, labels].to_numpy()
@@ -67,31 +70,35 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _two_decimals(value: float) -> str:
-    """Return two decimals without the zero before the point, 1 whole."""
+    """Return a number with two decimals and no leading zero, and 1 as "1"."""
     return "1" if value == 1 else f"{value:.2f}".replace("-", "−").replace("0.", ".")
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State how far the methods agree on the spectral model, and how far the models agree."""
+    """State the agreement between methods on the spectral model, and between the models."""
     pairs = table[table["a"] != table["b"]].dropna(subset=["value"])
     ours = pairs["a"].str.startswith(f"{SPECTRAL}: ")
     within = pairs.loc[ours & pairs["b"].str.startswith(f"{SPECTRAL}: "), "value"]
     between = pairs.loc[ours & ~pairs["b"].str.startswith(f"{SPECTRAL}: "), "value"]
-    found = {"on the spectral model methods agree": within, "with those on other models": between}
+    found = {
+        "agreement between methods on the spectral model ranges": within,
+        "agreement with methods on other models ranges": between,
+    }
     parts = [
         f"{what} from {number(values.min())} to {number(values.max())}"
         for what, values in found.items()
         if len(values)
     ]
-    return sentence(" and ".join(parts)) if parts else "There is nothing to correlate."
+    return sentence("; ".join(parts)) if parts else "There are no two explanations to compare."
 
 
 agreement = Figure(
     name="agreement",
     title="Do the explanations agree?",
     kind="Matrix of numbers",
-    reading="Mean rank correlation of a row's contributions between two pairs of model and method: 1 is the "
-    "same order of columns, 0 is none. Blocks along the diagonal are methods on one model.",
+    reading="Each number is the mean over rows of the rank correlation between the contributions of two "
+    "explanations. At 1 they rank the columns identically; at 0 the rankings are unrelated. Blocks along the "
+    "diagonal compare methods on the same model.",
     table=agreement_table,
     draw=draw,
     height=lambda table: 6.6,

@@ -1,4 +1,4 @@
-"""Every contribution as a dot, coloured by the value of its column; levels have no order and are named."""
+"""Every contribution as a dot, coloured by the value of its column. Levels have no order and are named."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from .style import NEUTRAL, VALUE_MAP, WHOLE
 from .text import LETTER, room, sentence, shorten_all, unit_text, value_text
 
 STEADY = 0.6
-"""Rank correlation of values and contributions from which on a column has a direction."""
+"""Minimum |rank correlation| of values and contributions for a column to have a direction."""
 
 _BEYOND = 0.25
-"""The axis goes so far beyond the dots of single columns at most, in their range, to show sums of others."""
+"""Maximum extension of the axis beyond the dots of single columns, as a share of their range."""
 
 _RAISED, _FLAT, _NAMES = 0.14, 0.6, 0.36
-"""Of a line with levels: how far up its dots are, how much flatter, and how far down the names are."""
+"""For a line with levels: upward shift of the dots, factor on their spread, downward shift of the names."""
 
 _LETTERS, _LEVEL = 9.0, 14
-"""Size of the names of levels in points, and their characters."""
+"""Font size of the names of levels in points, and their maximum number of characters."""
 
 _BINS, _HALF_WIDTH = 80, 0.42
 _SMALL, _LARGE, _FEW = 10, 28, 20
-"""Areas of the dots, large ones for few rows."""
+"""Areas of small and large dots, and the maximum number of rows for large dots."""
 
 
 def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
     """Return one line per (row, column), with ``level``: the value's rank within its column, 0 to 1.
 
-    It is NaN where a value is missing. Columns of levels have no ranks, and ``nominal`` is True.
+    ``level`` is NaN where a value is missing. Columns of levels have no ranks, and ``nominal`` is True.
     """
     nominal = attribution.leveled
     ranks = np.full(attribution.values.shape, np.nan)
@@ -51,10 +51,11 @@ def beeswarm_table(attribution: Attribution) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw one line of dots per column, the columns with the largest mean |contribution| first.
+    """Draw one line of dots per column, in decreasing order of mean |contribution|.
 
-    Dots are coloured by rank. Those of levels are grey, with names of levels below, each at its mean. The
-    columns after the first twenty are one line, a grey dot a row for their sum; it does not set the scale.
+    Dots are coloured by rank. Dots of levels are grey, and each level is named below them at its mean. The
+    columns after the first twenty share one line, with a grey dot per row for their sum. This line does not
+    set the scale.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`beeswarm_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     sizes = table["contribution"].abs().groupby(table["column"], sort=False).mean()
     order = list(sizes.sort_values(ascending=False, kind="stable").index)
@@ -93,8 +94,8 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
 
 
 def _dots(table: pd.DataFrame, order: list[str], lines: int) -> pd.DataFrame:
-    """Return contribution, level, line and height of every dot; the sum of other columns has no level."""
-    table = table.assign(place=table.groupby("column", sort=False).cumcount())  # labels of rows may repeat
+    """Return contribution, level, line and height of every dot. The sum of other columns has no level."""
+    table = table.assign(place=table.groupby("column", sort=False).cumcount())  # row labels may repeat
     parts = [table[table["column"] == name] for name in order[:lines]]
     if lines < len(order):
         rest = table[table["column"].isin(order[lines - 1 :])]
@@ -113,14 +114,14 @@ def _dots(table: pd.DataFrame, order: list[str], lines: int) -> pd.DataFrame:
 
 
 def _reach(single: npt.ArrayLike) -> tuple[float, float]:
-    """Return how far the axis goes at most for contributions of single columns, (m,)."""
+    """Return the outermost limits of the axis for contributions of single columns, (m,)."""
     ends = np.append(single, 0.0)
     beyond = _BEYOND * float(np.ptp(ends))
     return float(ends.min()) - beyond, float(ends.max()) + beyond
 
 
 def _limit(dots: pd.DataFrame, single: int, ax: Axes) -> str:
-    """End the axis where single columns stay legible; return how many sums of others leave it."""
+    """Limit the axis so that single columns stay legible. Return a note on the sums beyond the limits."""
     drawn = dots["contribution"]
     others, (low, high) = drawn[dots["line"] >= single], ax.get_xlim()
     if len(others):
@@ -129,11 +130,11 @@ def _limit(dots: pd.DataFrame, single: int, ax: Axes) -> str:
     ax.set_xlim(low, high)
     outside = int(((others < low) | (others > high)).sum())
     ends = f"{number(float(others.min()))} to {number(float(others.max()))}" if outside else ""
-    return f"\nothers: {counted(outside, 'row')} beyond the axis, from {ends}" if outside else ""
+    return f"\nother columns: {counted(outside, 'row')} beyond the axis, from {ends}" if outside else ""
 
 
 def _name_levels(own: pd.DataFrame, at: int, ax: Axes) -> None:
-    """Name the levels that find room below a line, at their means: the ends, then the most frequent."""
+    """Name the levels that fit below a line, at their means: first the ends, then the most frequent."""
     values = own["value"].map(value_text)
     means = own["contribution"].groupby(values, sort=False).agg(["mean", "size"]).sort_values("mean")
     texts = dict(zip(means.index, shorten_all(means.index, _LEVEL), strict=True))
@@ -162,7 +163,7 @@ def _add_bar(ax: Axes) -> None:
 
 
 def fan(x: FloatArray, edges: FloatArray) -> FloatArray:
-    """Return offsets within ±0.42 that fan the dots of each bin of ``x`` out around their line."""
+    """Return offsets within ±0.42 that spread the dots of each bin of ``x`` around their line."""
     bins = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, _BINS - 1)
     order = np.argsort(bins, kind="stable")
     starts = np.searchsorted(bins[order], np.arange(_BINS))
@@ -174,7 +175,7 @@ def fan(x: FloatArray, edges: FloatArray) -> FloatArray:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State for the three strongest columns whether high values raise or lower the prediction."""
+    """State, for the three strongest columns, whether high values raise or lower the prediction."""
     sizes = table["contribution"].abs().groupby(table["column"], sort=False).mean()
     strongest = sizes.sort_values(ascending=False, kind="stable").index[:3]
     ways: dict[str, list[str]] = {}
@@ -184,17 +185,17 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def _way(rows: pd.DataFrame) -> str:
-    """Return how the contributions of a column go with its values."""
+    """Return the direction in which contributions of a column change with its values."""
     if not rows["contribution"].any():
-        return "nothing comes from {}"
+        return "there is no contribution from {}"
     if rows["nominal"].any():
         return "levels of {} raise or lower predictions"
     ranks = rows.loc[rows["level"].notna(), ["level", "contribution"]].rank()
     if ranks["level"].nunique() < 2:
-        return "no two values of {} to compare"
+        return "there are no two values of {} to compare"
     steady = ranks["level"].corr(ranks["contribution"]) if ranks["contribution"].nunique() > 1 else 0.0
     if abs(steady) < STEADY:
-        return "no single direction for {}"
+        return "there is no single direction for {}"
     return "high values of {} raise predictions" if steady > 0 else "high values of {} lower predictions"
 
 
@@ -202,9 +203,9 @@ beeswarm = Figure(
     name="beeswarm",
     title="Every contribution ({method})",
     kind="Dot chart",
-    reading="One dot is one row. Right of the line the column raised the prediction, left of it lowered it; "
-    "the colour is the column's value, from low to high, grey where it has none. Below the dots of a column "
-    "of levels stand names of levels, each next to the mean of its contributions.",
+    reading="Each dot is a row. To the right of the vertical line the column raises the prediction, to the "
+    "left it lowers it. The colour shows the column's value from low to high; missing values and levels are "
+    "grey. Levels are named below the dots, each at the mean of its contributions.",
     table=beeswarm_table,
     draw=draw,
     height=lambda table: height_of_lines(table["column"].nunique()),

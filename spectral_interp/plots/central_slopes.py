@@ -1,4 +1,4 @@
-"""What is proven of slopes where the data are, of columns whose direction is not proven everywhere."""
+"""Slopes proven where the data are, for columns whose direction is not proven for every input."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..certificates.bounds import Certificate
 from .figure import Figure
 
 CENTRAL = 0.4
-"""Share of the values of every column that are in the region."""
+"""Share of the values of every column inside the region."""
 
 BOXES = 120
-"""Boxes that are bounded for a column."""
+"""Maximum number of boxes bounded per column."""
 
 NEARLY = 0.1
-"""Slopes are nearly of one sign if the largest of the other sign is at most this share of the largest."""
+"""Maximum ratio of the largest slope of the other sign to the largest slope, for nearly one sign."""
 
 
 def candidates(certificate: Certificate, names: Sequence[str]) -> list[str]:
-    """Return those columns of numbers whose slopes at the rows have one sign, or nearly, which is not proven.
+    """Return the columns of numbers whose slopes at the rows have one sign, or nearly so, without a proof.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def candidates(certificate: Certificate, names: Sequence[str]) -> list[str]:
 
 
 def central_slopes_table(certificate: Certificate, names: Sequence[str]) -> pd.DataFrame:
-    """Return one line per column: its slopes where every column is in the middle of its background values.
+    """Return one line per column with its slopes in the middle of the background values of all columns.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def central_slopes_table(certificate: Certificate, names: Sequence[str]) -> pd.D
     Returns
     -------
     DataFrame
-        ``low`` to ``high`` is proven per ``step``, ``attained_low`` to ``attained_high`` was found in the
-        region; ``monotone`` is 1 if predictions provably never fall in it, −1 if they never rise, 0 if
-        neither is proven. The region holds the central ``share`` of every column.
+        ``low`` and ``high`` are proven bounds per ``step``; ``attained_low`` and ``attained_high`` are the
+        extreme slopes found in the region. ``monotone`` is 1 if predictions provably never fall there, −1 if
+        they never rise, 0 if neither is proven. The region is the central ``share`` of every column.
 
     Examples
     --------
@@ -91,8 +91,8 @@ def _line(certificate: Certificate, name: str, within: dict[str, Any]) -> dict[s
 
 
 def central_sentences(table: pd.DataFrame) -> list[str]:
-    """Return a sentence for every column whose direction is proven where the data are."""
-    where = f"Where every number is in the central {percent(CENTRAL)} of its background values"
+    """Return a sentence for every column whose direction is proven in the region."""
+    where = f"If every number is in the central {percent(CENTRAL)} of its background values"
     return [
         f"{where}, predictions never {'fall' if line['monotone'] > 0 else 'rise'} when {line['column']} "
         f"rises: slopes are between {at_least(line['low'])} and {at_most(line['high'])} ({line['unit']} per "
@@ -102,23 +102,23 @@ def central_sentences(table: pd.DataFrame) -> list[str]:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State for how many columns a direction is proven."""
+    """State the number of columns with a proven direction."""
     proven = int((table["monotone"] != 0).sum())
     tried = counted(len(table), "column")
     return (
-        f"Where the data are, a direction is proven for {proven} of {tried} whose direction is not proven "
-        "for every input."
+        f"Of {tried} without a direction proven for every input, {proven} {'has' if proven == 1 else 'have'} "
+        "a direction proven where the data are."
     )
 
 
 central_slopes = Figure(
     name="central_slopes",
-    title="What is proven where the data are",
+    title="Directions proven where the data are",
     kind="Table",
-    reading="Columns whose slopes at the rows have one sign, or nearly, though that is not proven for every "
-    "input. In the region every number is in the central 40 % of its background values, for the column "
-    "itself between from and to, and levels are any of the background. It is proven that every slope in the "
-    "region is between low and high.",
+    reading="The table lists columns whose slopes at the rows have one sign, or nearly so, without a proof "
+    "for every input. In the region, every number is in the central 40 % of its background values, and "
+    "levels are any of those in the background. From and to are the ends of the region for the column "
+    "itself. Every slope in the region is proven to be between low and high.",
     table=central_slopes_table,
     finding=finding,
     headers={"attained_low": "attained, lowest", "attained_high": "attained, highest"},

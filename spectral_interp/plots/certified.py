@@ -1,4 +1,4 @@
-"""The interval that holds every derivative, column by column, and the derivatives at the rows inside it."""
+"""Certified interval of the derivative by each column, and the derivatives observed at the rows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, WHOLE, bar_height
 from .text import printable, shorten, shorten_all, unit_text
 
 CHANGE, BRIEF = 34, 12
-"""Characters of the name of a line with a change of level, and of the column in it."""
+"""Maximum number of characters in the name of a change of level, and of the column in it."""
 
 
 def certified_table(certificate: Certificate) -> pd.DataFrame:
-    """Return what is certified per column, as :meth:`Certificate.columns`, the steepest first.
+    """Return the bounds of :meth:`Certificate.columns`, one line per column, the steepest first.
 
-    ``neurons`` is the number of neurons of a sum.
+    ``neurons`` is the number of neurons in a sum.
     """
     table = certificate.columns()
     neurons = len(certificate.view.function.neurons)
@@ -33,9 +33,9 @@ def certified_table(certificate: Certificate) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw the certified intervals, those of proven sign hatched, and the observed range inside.
+    """Draw the certified intervals, hatched where the sign is proven, and the observed ranges inside.
 
-    The columns after the first twenty are not drawn but counted, with what bounds all of them.
+    The columns after the first twenty are not drawn; one line gives their number and a common bound.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`certified_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     names = fold_names(_labels(table))
     shown, rest = table.iloc[: len(names)], table.iloc[:0]
@@ -90,7 +90,7 @@ def _add_intervals(shown: pd.DataFrame, y: npt.NDArray[np.int_], height: float, 
 
 
 def _labels(table: pd.DataFrame) -> list[str]:
-    """Return the names of the lines; of a change, both its levels stay legible."""
+    """Return the names of the lines. In a change of level, both levels stay legible."""
     columns = list(map(str, table["column"]))
     names, brief = shorten_all(columns), shorten_all(columns, BRIEF)
     return [
@@ -112,7 +112,7 @@ def _change(column: str, brief: str, step: str) -> str:
 
 
 def _step(shown: pd.DataFrame) -> str:
-    """Return what the derivatives are per, for all columns shown."""
+    """Return the steps that the derivatives refer to, for all columns shown."""
     scaled = shown["step"].str.startswith("standard deviation").any()
     changes, rest = _split(shown)
     parts = ["standard deviation" if scaled else "unit"] if len(rest) else []
@@ -121,18 +121,18 @@ def _step(shown: pd.DataFrame) -> str:
 
 
 def _split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the columns with a certified change, and those with a certified direction."""
+    """Return the columns with a certified change and the columns with a certified slope."""
     changes = table.apply(is_change, axis=1).astype(bool) if len(table) else pd.Series(dtype=bool)
     return table[changes], table[~changes]
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the proven directions; for levels and dates the proof is of one change only, which is named."""
+    """Name the proven directions. For levels and dates the proof covers only the change that is named."""
     return " ".join([_directions(table), *_looseness(table)])
 
 
 def _looseness(table: pd.DataFrame) -> list[str]:
-    """Return how much wider the intervals of a sum are than what was observed, where that is much."""
+    """Return how much wider the intervals of a sum are than the observed ranges, if much wider."""
     if "neurons" not in table or "observed_min" not in table:
         return []
     observed = table["observed_max"] - table["observed_min"]
@@ -140,15 +140,15 @@ def _looseness(table: pd.DataFrame) -> list[str]:
     if not len(times) or times.median() < LOOSE:
         return []
     return [
-        f"The intervals of the median column are {number(times.median(), 2)} times as wide as what is "
-        f"observed: they add up what each of the {table['neurons'].iloc[0]} neurons can do at its worst."
+        f"In the median column the interval is {number(times.median(), 2)} times as wide as the observed "
+        f"range, because it adds up the worst cases of all {table['neurons'].iloc[0]} neurons."
     ]
 
 
 def _directions(table: pd.DataFrame) -> str:
     proven = table[table["monotone"] != 0]
     if proven.empty:
-        return "No direction is proven: every interval that is drawn holds zero."
+        return "No direction is proven: every interval contains zero."
     levels, numbers = _split(proven)
     gaps = np.where(numbers["kind"].str.endswith("with gaps"), " (where it has a value)", "")
     named = (numbers["column"] + gaps).groupby(numbers["monotone"]).agg(list)
@@ -163,11 +163,11 @@ def _directions(table: pd.DataFrame) -> str:
 
 certified = Figure(
     name="certified",
-    title=lambda table: "Bounds of every slope" if "neurons" in table else "Every slope that is possible",
+    title=lambda table: "Bounds on the slopes" if "neurons" in table else "Possible slopes",
     kind="Interval chart",
-    reading="The wide bar holds the derivative by that column, or what that change of level does, at every "
-    "input, also at inputs that are in no table. The thin bar inside is what occurs at the rows. A bar that "
-    "does not cross zero proves a direction.",
+    reading="The wide bar bounds the derivative by the column, or the effect of the change of level, for "
+    "every input, whether or not it is in the data. The thin bar is the range observed at the rows. A wide "
+    "bar that does not cross zero proves a direction.",
     table=certified_table,
     draw=draw,
     height=lambda table: height_of_lines(len(table) + 1),

@@ -1,4 +1,4 @@
-"""Inside the matrix: the latents as a chain, and what every column adds at each latent and each bond."""
+"""Inside the matrix: the chain of latents, and the contribution of every column at each latent and bond."""
 
 from __future__ import annotations
 
@@ -18,45 +18,46 @@ from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, height
 from .text import LETTER, NAME, room, row_name, shorten_all, shorten_value, unit_text, value_text
 
 COLUMNS = 7
-"""Columns of a chain that have a line of their own where there are more than eight."""
+"""Number of columns with their own line where there are more than eight columns."""
 
 _LARGEST, _THICKEST = 22.0, 9.0
 """Diameter of a latent and width of a bond of weight 1, in points."""
 
 _BAR = 0.42
-"""Width of a bar, from a latent to a bond being half."""
+"""Width of a bar. The distance between a latent and a bond is 0.5."""
 
 _NAMED = 0.1
-"""Weight from which on a latent has it written above."""
+"""Minimum weight for which the weight of a latent is written above it."""
 
 _CHAIN = -1
-"""The line of the chain, above those of the columns."""
+"""Height of the chain, above the lines of the columns."""
 
 
 def chain_table(
     attribution: Attribution, row: int | None = None, *, neuron: int = 0, share: float | None = None
 ) -> pd.DataFrame:
-    """Return one line per (column, latent) and (column, bond) of one row, or of all rows on average.
+    """Return one line per (column, latent) and (column, bond), for one row or averaged over all rows.
 
-    Of one row ``contribution`` is what the column adds there, ``weight`` is ``v_j²`` or ``2 |v_j v_{j+1}|``,
-    and ``whole`` is the contribution of the column. Without a row all are means over the rows, of sizes. The
-    largest whole contributions come first; beyond eight the smallest are one line, "N others".
+    For one row, ``contribution`` is the part of the column's contribution at that latent or bond, ``weight``
+    is ``v_j²`` or ``2 |v_j v_{j+1}|``, and ``whole`` is the contribution of the column. Without a row, each
+    is the mean absolute value over the rows. Columns are in decreasing order of |whole|; if there are more
+    than eight, the smallest share one line, "N others".
 
     Parameters
     ----------
     attribution : Attribution
-        By method "local".
+        From method "local".
     row : int, optional
-        Place in the attribution; negative counts from the last.
+        Position in the attribution; negative values count from the end.
     neuron : int
-        Place of the neuron, of a sum.
+        Position of the neuron in a sum.
     share : float, optional
         The neuron's share of the variance of the predictions of a sum.
 
     Raises
     ------
     ValueError
-        If there is no such row or neuron, or contributions have no latents.
+        If the row or neuron does not exist, or the contributions are not split by latent.
 
     Examples
     --------
@@ -104,7 +105,7 @@ def chain_table(
 
 
 def _values(attribution: Attribution, row: int | None, order: Any, places: int) -> dict[str, Any]:
-    """Return the values of the columns in the row, as text."""
+    """Return the values of the columns in the row as text."""
     if row is None:
         return {}
     values = [value_text(value) for value in attribution.data[row, order]]
@@ -113,10 +114,10 @@ def _values(attribution: Attribution, row: int | None, order: Any, places: int) 
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw the chain at the top, and a line of bars for every column below it.
+    """Draw the chain at the top and a line of bars for every column below it.
 
-    The area of a latent and the thickness of a bond are their weights. Bars stand on a latent or between two,
-    all on one scale; beside a line stands what its bars add up to.
+    The area of a latent and the thickness of a bond show their weights. Bars are placed at a latent or
+    between two latents, all on one scale. The number beside a line is the whole contribution of the column.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`chain_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     place = _places(table)
     chain = table[table["column"] == table["column"].iloc[0]]
@@ -141,7 +142,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
 
 
 def _step(apart: float) -> int:
-    """Return the step between numbered latents, where latents are ``apart`` points from each other."""
+    """Return the step between numbered latents that are ``apart`` points apart."""
     return int(np.ceil(3 * LETTER * rcParams["font.size"] / apart))
 
 
@@ -150,7 +151,7 @@ def _is_single(table: pd.DataFrame) -> bool:
 
 
 def _text(table: pd.DataFrame, value: float) -> str:
-    """Return a contribution with its sign, or a mean size."""
+    """Return a contribution with its sign, or a mean |contribution|."""
     return signed(value) if _is_single(table) else number(value)
 
 
@@ -159,14 +160,14 @@ def _bars(table: pd.DataFrame) -> pd.Series:
 
 
 def _places(table: pd.DataFrame) -> FloatArray:
-    """Return where along the chain every line of the table is: j of a latent, j + ½ of a bond."""
+    """Return the position of every line of the table along the chain: j for a latent, j + ½ for a bond."""
     first = table["at"].str.split("–").str[0].astype(np.float64)
     places: FloatArray = np.asarray(first + 0.5 * (table["of"] == "bond"), dtype=np.float64)
     return places
 
 
 def _add_chain(chain: pd.DataFrame, place: FloatArray, ax: Axes, apart: float) -> None:
-    """Draw the latents as discs and the bonds as lines, and write large weights above."""
+    """Draw the latents as discs and the bonds as lines, with large weights written above."""
     is_latent = (chain["of"] == "latent").to_numpy()
     at, weight = place[is_latent], chain["weight"].to_numpy()[is_latent]
     for middle, share in zip(place[~is_latent], chain["weight"][~is_latent], strict=True):
@@ -187,7 +188,7 @@ def _add_chain(chain: pd.DataFrame, place: FloatArray, ax: Axes, apart: float) -
 
 
 def _add_bars(table: pd.DataFrame, place: FloatArray, latents: int, ax: Axes) -> float:
-    """Draw the bars of every column on its line, and return the tallest of a single column."""
+    """Draw the bars of every column on its line. Return the tallest bar of a single column."""
     bars = _bars_by_line(table)
     scales = _scales(table)
     tallest = bars.flat[np.abs(bars / scales[:, None]).argmax()]
@@ -210,13 +211,13 @@ def _add_bars(table: pd.DataFrame, place: FloatArray, latents: int, ax: Axes) ->
 
 
 def _bars_by_line(table: pd.DataFrame) -> FloatArray:
-    """Return the bars, one row a column."""
+    """Return the bars, one row per column."""
     bars: FloatArray = _bars(table).to_numpy().reshape(table["column"].nunique(), -1)
     return bars
 
 
 def _scales(table: pd.DataFrame) -> FloatArray:
-    """Return what bars are divided by: more than 1 for others that are taller than any single column's."""
+    """Return the divisors of the bars: above 1 only if the line "N others" has the tallest bar."""
     tallest = np.abs(_bars_by_line(table)).max(axis=1)
     scales = np.ones(len(tallest))
     if len(tallest) == COLUMNS + 1 and table["column"].iloc[-1].endswith(" others") and tallest[:-1].any():
@@ -225,7 +226,7 @@ def _scales(table: pd.DataFrame) -> FloatArray:
 
 
 def _name_lines(table: pd.DataFrame, ax: Axes, colours: Colours) -> None:
-    """Name the lines, and write beside them the whole contributions."""
+    """Name the lines and write the whole contributions beside them."""
     lines = table.drop_duplicates("column")
     columns = lines["column"].tolist()
     texts = shorten_all(columns, NAME - 4)
@@ -244,7 +245,7 @@ def _name_lines(table: pd.DataFrame, ax: Axes, colours: Colours) -> None:
 
 
 def _valued(name: str, value: str) -> str:
-    """Return the name of a line with the value of its column, in two lines if it is long."""
+    """Return the name of a line with the value of its column, on two lines if it is long."""
     if not value:
         return name
     text = f"{name} = {shorten_value(value)}"
@@ -256,64 +257,65 @@ def _heading(table: pd.DataFrame) -> str:
     if _is_single(table):
         return f"{neuron}{'r' if neuron else 'R'}ow {row_name(table['row'].iloc[0])} by latent and bond"
     rows = counted(int(table["rows"].iloc[0]), "row")
-    return f"{neuron}{'m' if neuron else 'M'}ean sizes by latent and bond, {rows}"
+    return f"{neuron}{'m' if neuron else 'M'}ean |contribution| by latent and bond, {rows}"
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the latents with the largest weights, and where all columns together add most."""
+    """Name the latents with the largest weights, and the largest sums over columns."""
     chain = table[table["column"] == table["column"].iloc[0]]
     latents = chain[(chain["of"] == "latent") & (chain["weight"] > 0)].nlargest(2, "weight")
     named = f"Latent{'s' * (len(latents) > 1)} {' and '.join(latents['at'])}"
     text = f"{named} {'have' if len(latents) > 1 else 'has'} {latents['weight'].sum():.0%} of the weight"
     bars = _bars(table)
     if not bars.any():
-        return f"{text}; no column adds anything."
+        return f"{text}; no column contributes anything."
     sums = bars.groupby([table["of"], table["at"]], sort=False).sum()
     most = []
     for of in chain["of"].unique():
         at = sums[of].abs().idxmax()
         most.append(f"{_text(table, sums[of][at])} at {of} {at}")
     single = _is_single(table)
-    what = "All columns together add most" if single else "Added over all columns, mean sizes are largest"
-    text += f". {what} here: {listed(most)} ({table['unit'].iloc[0]})."
+    what = "contributions" if single else "mean |contributions|"
+    text += f". Summed over all columns, {what} are largest here: {listed(most)} ({table['unit'].iloc[0]})."
     if len(most) == 1:
         return text
     share = bars[table["of"] == "bond"].abs().sum() / bars.abs().sum()
-    return f"{text} Bonds make up {share:.0%} of the sizes of all bars."
+    return f"{text} Bonds account for {share:.0%} of the total length of the bars."
 
 
 READING = (
-    "The chain at the top is the eigenvector v {of}: the area of a disc is the weight v² of a latent, the "
-    "thickness of a link the weight 2|v v′| of a bond, a pair of neighbours. {sum} is the sum of all entries "
-    "of the matrix, each times its weight with its sign. Every column has a line of bars: {what} each "
-    "latent, by the diagonal, and at each bond, by the coupling. The number beside it is {whole}. The signs "
-    "of a latent and its couplings can be changed together: bars and sizes of weights stay the same."
+    "The chain at the top is the eigenvector v {of}: the area of a disc is the weight v² of a latent, and "
+    "the thickness of a link is the weight 2|v v′| of a bond, a pair of neighbours. {sum} is the sum of all "
+    "entries of the matrix, each multiplied by its signed weight. Every column has a line of bars: {what} "
+    "each latent, through the diagonal, and at each bond, through the coupling. The number beside the line "
+    "is {whole}. If the signs of a latent and its couplings change together, the bars and the absolute "
+    "values of the weights stay the same."
 )
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     words = (
-        {"of": "of row {row}", "what": "what it adds at", "whole": "its contribution, the sum of its bars"}
+        {"of": "of row {row}", "what": "its contribution at", "whole": "the sum of the bars"}
         if _is_single(table)
         else {
-            "of": "on average over {rows:,} rows",
-            "what": "the mean size of what it adds at",
-            "whole": "the mean size of its contribution, which is smaller than the sum of its bars where "
-            "these cancel",
+            "of": "averaged over {rows:,} rows",
+            "what": "its mean |contribution| at",
+            "whole": "the mean |contribution| of the column, which is smaller than the sum of the bars where "
+            "parts cancel",
         }
     )
     is_sum = "neuron" in table
     text = READING.format(
-        **words, sum="What the neuron adds to the prediction" if is_sum else "The prediction"
+        **words, sum="The neuron's contribution to the prediction" if is_sum else "The prediction"
     )
     if set(table["at"]) == {"0", "1", "0–1"}:
-        text += " Two latents can be rotated: another basis gives the same predictions and other bars."
+        text += " Two latents can be rotated: another basis gives the same predictions but different bars."
     if not is_sum:
         return text
     return (
-        "A sum has no latents of its own. These are of neuron {neuron}, which matters most, and "
-        f"contributions are to it alone. {text}"
+        "A sum has no latents of its own. The figure shows neuron {neuron}, the most important one, and "
+        f"contributions to this neuron alone. {text}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What tells two classes apart: mean size of the contributions to the log-odds between them, by column."""
+"""Differences between classes: mean |contribution| to the log-odds between two classes, by column."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .style import DIAGONAL, NEUTRAL, height
 from .text import LETTER, NAME, VALUE, room, shorten, shorten_all
 
 PAIRS, DRAWN, COLUMNS, NAMED = 10, 4, 4, 2
-"""Pairs of classes in the table, and drawn; columns of each that are drawn, and that a sentence names."""
+"""Maximum number of pairs of classes in the table and in the drawing, and of columns drawn and named."""
 
 Places = npt.NDArray[np.intp]
 
 
 def places_of(contributions: Contributions, truth: Sequence[Any] | None) -> Places:
-    """Return the true class of every row (n,), the predicted one where it is not known."""
+    """Return the true class of every row (n,), or the predicted class where the true one is unknown."""
     found, labels = predicted_places(contributions), list(contributions)
     for at, label in enumerate(() if truth is None else truth):
         if not pd.isna(label):
@@ -39,22 +39,23 @@ def places_of(contributions: Contributions, truth: Sequence[Any] | None) -> Plac
 
 
 def class_contrasts_table(contributions: Contributions, truth: Sequence[Any] | None = None) -> pd.DataFrame:
-    """Return, for the pairs of classes that are confused most, what tells them apart, the largest first.
+    """Return the mean |contribution| by column for the pairs of classes that are confused most often.
 
-    Contributions to the log-odds between two classes are the difference of those to their log-odds against
-    the mean of all. ``mean_abs_contribution`` is their mean size over the rows of both classes: the true
-    ones, where these are not known the predicted ones. ``labelled`` counts those rows of them whose true
-    class is known, and ``confused`` those of these that are predicted as the other. Pairs that are confused
-    as often are ordered by mean |log-odds| between them at their rows, the smallest first.
-    ``typical_output`` and ``typical_against`` are the median of the column in the rows of each class, or, of
-    levels, the one whose share differs most, with its share in each.
+    Contributions to the log-odds between two classes are the differences of the contributions to the log-odds
+    of each class against the mean of all classes. ``mean_abs_contribution`` is their mean absolute value over
+    the rows of both classes, by true class or, where it is unknown, by predicted class. ``labelled`` counts
+    the rows of both classes with a known true class, and ``confused`` counts those predicted as the other
+    class. Pairs with equal counts are in increasing order of the mean |log-odds| between them at their rows.
+    ``typical_output`` and ``typical_against`` are the medians of the column in the rows of each class. For a
+    column of levels they give the level whose share differs most between the classes, with its share in each.
 
     Parameters
     ----------
     contributions : mapping of class to Attribution
-        To the log-odds of each class against the mean of all: ``{label: explain(est, X, output=label)}``.
+        Contributions to the log-odds of each class against the mean of all classes:
+        ``{label: explain(est, X, output=label)}``.
     truth : sequence of labels, length n, optional
-        True classes of the rows; missing where not known.
+        True classes of the rows; missing where unknown.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def _pairs(table: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw the four columns that tell a pair apart most, with their typical values, for up to four pairs.
+    """Draw the four strongest columns, with their typical values, for up to four pairs of classes.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`class_contrasts_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     longest = table["mean_abs_contribution"].max() or 1.0
     ticks: dict[float, str] = {}
@@ -161,13 +162,13 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     ax.set_ylim(y - 0.4, -0.7)
     add_squares(ax, ticks, colours)
     _add_values(texts, longest, ax)
-    label_x(ax, "mean |contribution| (log-odds between the two)\nbeside it: typical value in each class")
+    label_x(ax, "mean |contribution| (log-odds between the two)\nbeside a bar: typical value in each class")
     pairs = len(_pairs(table))
-    ax.set_title("What tells classes apart" + (", the pairs confused most" if pairs > DRAWN else ""))
+    ax.set_title("Differences between classes" + (", most confused pairs" if pairs > DRAWN else ""))
 
 
 def _add_values(texts: list[tuple[float, int, str]], longest: float, ax: Axes) -> None:
-    """Write texts beside the ends of bars at their lines, and end the axis where all of them fit."""
+    """Write texts beside the ends of the bars and extend the axis so that all of them fit."""
     size, wide = 11.0, room(ax)
     shares = [min((LETTER * size * len(text) + 12) / wide, 0.8) for _, _, text in texts]
     ends = [length / (1 - share) for (length, _, _), share in zip(texts, shares, strict=True)]
@@ -185,14 +186,14 @@ def _add_values(texts: list[tuple[float, int, str]], longest: float, ax: Axes) -
 
 
 def contrast_sentences(table: pd.DataFrame, most: int = DRAWN) -> list[str]:
-    """Return a sentence per pair: what tells it apart most, with the typical values.
+    """Return a sentence per pair that names its strongest columns, with their typical values.
 
     Examples
     --------
     >>> line = {"output": "a", "against": "b", "column": "x", "mean_abs_contribution": 2.0}
     >>> line |= {"typical_output": "1.5", "typical_against": "7", "confused": 3, "labelled": 40, "rows": 40}
     >>> contrast_sentences(pd.DataFrame([line]))
-    ['a and b are told apart most by x (typically 1.5 and 7); 3 of their 40 rows are confused.']
+    ['a and b differ most in x (typically 1.5 and 7); 3 of their 40 rows are confused.']
     """
     lines = []
     for pair in _pairs(table)[:most]:
@@ -204,18 +205,18 @@ def contrast_sentences(table: pd.DataFrame, most: int = DRAWN) -> list[str]:
             if line["mean_abs_contribution"] > 0
         ]
         if not top:
-            lines.append(f"Nothing tells {a} and {b} apart.")
+            lines.append(f"No column distinguishes {a} from {b}.")
             continue
         some = "" if rows == first["rows"] else "labelled "
         of = f"{'none' if not confused else format(confused, ',')} of their {counted(rows, f'{some}row')}"
         are = "is" if confused in (0, 1) else "are"
         counts = f"; {of} {are} confused" if rows else ""
-        lines.append(f"{a} and {b} are told apart most by {listed(top)}{counts}.")
+        lines.append(f"{a} and {b} differ most in {listed(top)}{counts}.")
     return lines
 
 
 def _both(one: str, other: str) -> str:
-    """Return what is typical of two classes in words: medians, or a level with its share in each.
+    """Return the typical values of two classes in words: medians, or a level with its share in each.
 
     Examples
     --------
@@ -230,18 +231,18 @@ def _both(one: str, other: str) -> str:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State for the two pairs that are confused most what tells them apart."""
+    """Name the strongest columns for the two pairs that are confused most often."""
     sentences = contrast_sentences(table, 2)
-    return " ".join(sentences) if sentences else "The rows are all of one class."
+    return " ".join(sentences) if sentences else "All rows belong to one class."
 
 
 class_contrasts = Figure(
     name="class_contrasts",
-    title="What tells classes apart",
+    title="Differences between classes",
     kind="Bar chart",
-    reading="The bars are mean sizes of contributions to the log-odds of one class against the other, over "
-    "the rows of these two. Beside a bar stands what is typical of the column in each class: the median, or, "
-    "of levels, the one whose share differs most between the two, with its share in each.",
+    reading="The bars show the mean |contribution| to the log-odds of one class against the other, over the "
+    "rows of both. The text beside a bar gives the column's typical value in each class: the median, or the "
+    "level whose share differs most between the two, with its share in each.",
     table=class_contrasts_table,
     draw=draw,
     height=lambda table: height(
@@ -252,7 +253,7 @@ class_contrasts = Figure(
         "output": "class",
         "mean_abs_contribution": "mean |contribution|",
         "typical_output": "typical in the class",
-        "typical_against": "typical in the other",
+        "typical_against": "typical in the other class",
     },
     once=("method",),
 )

@@ -1,4 +1,4 @@
-"""What drives every class: mean size of the contributions to its log-odds, by column."""
+"""Mean |contribution| to the log-odds of each class, by column."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ from .style import height
 from .text import shorten
 
 COLUMNS, NAMED_CLASSES, NAMED = 15, 6, 2
-"""Columns that are drawn; classes, and columns of each, that a sentence names."""
+"""Maximum number of columns drawn, of classes named, and of columns named per class."""
 
 LEVEL, WITH_LEVELS, WITH_DEVIATIONS = 9, 6, 4
-"""Characters of a level, and classes up to which levels are named, and refit deviations shown."""
+"""Characters of a level; maximum number of classes for names of levels, and for refit deviations."""
 
 ARROWS = {HIGH: " ↑", LOW: " ↓"}
 
 
 def class_importance_table(contributions: Contributions) -> pd.DataFrame:
-    """Return mean |contribution| per class and column; the columns with the largest over all classes first.
+    """Return mean |contribution| per class and column, in decreasing order of its sum over classes.
 
-    ``raised_by`` tells which values of the column raise the log-odds of the class: "high values" or "low
-    values" where the rank correlation of values and contributions is at least 0.6, else nothing; of levels,
-    the one with the largest mean contribution. ``predicted`` counts the rows predicted as the class. Of a
-    model of several fits ``refit_deviation`` is the standard deviation of the mean size over the fits.
+    ``raised_by`` states which values of the column raise the log-odds of the class: "high values" or "low
+    values" if the |rank correlation| of values and contributions is at least 0.6, and an empty string
+    otherwise. For a column of levels it is the level with the largest mean contribution. ``predicted`` counts
+    the rows predicted as the class. For a model with several fits, ``refit_deviation`` is the standard
+    deviation of the mean |contribution| over the fits.
 
     Parameters
     ----------
     contributions : mapping of class to Attribution
-        To the log-odds of each class against the mean of all: ``{label: explain(est, X, output=label)}``.
+        Contributions to the log-odds of each class against the mean of all classes:
+        ``{label: explain(est, X, output=label)}``.
 
     Raises
     ------
@@ -86,23 +88,22 @@ def class_importance_table(contributions: Contributions) -> pd.DataFrame:
 
 
 def _by_class(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the lines of every class; names of classes may repeat, columns may not."""
+    """Return the lines of every class. Names of classes may repeat; columns may not."""
     columns = table["column"].nunique()
     return [table.iloc[first : first + columns] for first in range(0, len(table), columns)]
 
 
 def _drawn(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the lines of the classes that are drawn, the most frequent."""
+    """Return the lines of the classes that are drawn: the most frequent ones."""
     parts = _by_class(table)
     return [parts[at] for at in by_frequency([part["predicted"].iloc[0] for part in parts])]
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the mean sizes as a heat map; an arrow tells whether high or low values raise the log-odds.
+    """Draw mean |contribution| as a heat map. Arrows show whether high or low values raise the log-odds.
 
-    Of up to four classes the refit deviation stands behind the mean size.
-
-    The fifteen columns with the largest sizes are drawn, of the twelve most frequent classes.
+    With up to four classes, the refit deviation follows the mean |contribution|. At most the fifteen
+    strongest columns and the twelve most frequent classes are drawn.
 
     Parameters
     ----------
@@ -131,20 +132,20 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
         if shown < count
     ]
     ax.set_xlabel(
-        "mean |contribution| to the log-odds of the class\n↑ high values raise them, ↓ low values do"
+        "mean |contribution| to the log-odds of the class\n↑ high values raise them, ↓ low values raise them"
     )
-    ax.set_title("What drives every class" + (f" ({', '.join(notes)})" if notes else ""))
+    ax.set_title("Contributions by class" + (f" ({', '.join(notes)})" if notes else ""))
 
 
 def _mark(by: str) -> str:
-    """Return an arrow, or a level in parentheses, behind a number."""
+    """Return the arrow, or the level in parentheses, that follows a number."""
     return ARROWS.get(by) or (f" ({shorten(by, LEVEL)})" if by else "")
 
 
 def driver_sentences(table: pd.DataFrame, most: int = NAMED_CLASSES) -> list[str]:
-    """Return a sentence per class: its strongest columns, and which of their values raise its log-odds.
+    """Return a sentence per class with its strongest columns and the values that raise its log-odds.
 
-    Of many classes the most frequent come.
+    If there are many classes, only the most frequent have a sentence.
 
     Examples
     --------
@@ -168,13 +169,13 @@ def _drivers(part: pd.DataFrame) -> str:
     parts = [f"{listed(clear)} {raise_them} its log-odds"] if clear else []
     if vague:
         parts.append(
-            f"{listed(vague)} {'matters' if len(vague) == 1 else 'matter'}, but in no single direction"
+            f"{listed(vague)} {'has' if len(vague) == 1 else 'have'} an effect without a single direction"
         )
     return f"{name}: {'; '.join(parts)}."
 
 
 def _values(top: pd.DataFrame) -> list[str]:
-    """Return which values raise the log-odds, columns with the same direction together."""
+    """Return the values that raise the log-odds, with columns of the same direction grouped."""
     columns: dict[str, list[str]] = {}
     for column, by in zip(top["column"], top["raised_by"], strict=True):
         if by in ARROWS:
@@ -185,31 +186,32 @@ def _values(top: pd.DataFrame) -> list[str]:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State for every class what drives it most; of many classes, for the most frequent."""
+    """Name the strongest columns of every class, or of the most frequent ones if there are many."""
     sentences = driver_sentences(table)
     rest = len(_by_class(table)) - len(sentences)
-    more = [f"The table has the {counted(rest, 'other class', 'other classes')}."] if rest else []
+    more = [f"The table lists {counted(rest, 'other class', 'other classes')}."] if rest else []
     return " ".join([*sentences, *more])
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     text = (
-        "The darker, the more a column moves the log-odds of the class against the mean of all classes. "
-        "An upward arrow: high values of the column raise them; a downward arrow: low values do. Without one "
-        "there is no single direction. For levels, the one that raises them most is named where it fits."
+        "Darker cells mean a larger effect of the column on the log-odds of the class against the mean of "
+        "all classes. An upward arrow means that high values of the column raise them; a downward arrow "
+        "means that low values raise them. Without an arrow there is no single direction. For a column of "
+        "levels, the level that raises them most is named if there is room."
     )
     if "refit_deviation" not in table or len(_drawn(table)) > WITH_DEVIATIONS:
         return text
     return (
-        f"{text} Behind ± stands the refit deviation: the standard deviation of the mean size over the fits "
-        "that the model is the average of."
+        f"{text} The number after ± is the refit deviation: the standard deviation of the mean "
+        "|contribution| over the fits that the model averages."
     )
 
 
 class_importance = Figure(
     name="class_importance",
-    title="What drives every class ({method}, {rows:,} rows)",
+    title="Contributions by class ({method}, {rows:,} rows)",
     kind="Heat map",
     reading=reading,
     table=class_importance_table,

@@ -1,4 +1,4 @@
-"""What the figures of several classes share: contributions of all classes, heat maps, typical values."""
+"""Shared functions of the figures of several classes: contributions, heat maps, typical values."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from .style import DIAGONAL
 from .text import LETTER, NAME, VALUE, room, shorten_all, value_text
 
 Contributions = Mapping[Any, Attribution]
-"""Of every class, the contributions to its log-odds against the mean of all classes, at the same rows."""
+"""Contributions to the log-odds of every class against the mean of all classes, at the same rows."""
 
 HIGH, LOW = "high values", "low values"
-"""What raises the log-odds of a class where its contributions rise, or fall, with the value of a column."""
+"""Values that raise the log-odds of a class if its contributions increase, or decrease, with the value."""
 
 SIZES_MAP = sns.light_palette(DIAGONAL, as_cmap=True)
-"""Colours of sizes from zero."""
+"""Colour map for nonnegative numbers."""
 
 MOST_DRAWN = 12
 """Maximum number of classes in a figure of contributions."""
 
 
 def check_classes(contributions: Contributions) -> None:
-    """Raise ValueError unless there are contributions of two classes or more, at the same rows.
+    """Raise ValueError unless there are contributions of at least two classes, at the same rows.
 
     Examples
     --------
@@ -49,12 +49,12 @@ def check_classes(contributions: Contributions) -> None:
 
 
 def predicted_places(contributions: Contributions) -> npt.NDArray[np.intp]:
-    """Return which of the classes has the highest log-odds in every row, shape (n,)."""
+    """Return the position of the class with the highest log-odds in every row, shape (n,)."""
     return np.stack([attribution.prediction for attribution in contributions.values()]).argmax(axis=0)
 
 
 def contrast(one: Attribution, other: Attribution) -> Attribution:
-    """Return the contributions to the log-odds between two classes, from those against the mean of all.
+    """Return contributions to the log-odds between two classes, from those against the mean of all classes.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def contrast(one: Attribution, other: Attribution) -> Attribution:
 
 
 def by_frequency(rows: npt.ArrayLike, most: int = MOST_DRAWN) -> list[int]:
-    """Return the places of the classes with most rows (classes,), in their own order.
+    """Return the positions of the classes with the most rows, in ascending order, from row counts (classes,).
 
     Examples
     --------
@@ -90,10 +90,11 @@ def by_frequency(rows: npt.ArrayLike, most: int = MOST_DRAWN) -> list[int]:
 
 
 def raised_by(attribution: Attribution, at: int) -> str:
-    """Return which values of a column raise the prediction: high ones, low ones, or a level; empty if none.
+    """Return the values of a column that raise the prediction: high values, low values, or a level.
 
-    Numbers have a direction where the rank correlation of values and contributions is at least 0.6. Of levels
-    it is the one with the largest mean contribution.
+    A column of numbers has a direction if the |rank correlation| of values and contributions is at least 0.6;
+    otherwise the result is empty. For a column of levels it is the level with the largest mean contribution,
+    if that is positive.
 
     Examples
     --------
@@ -115,7 +116,7 @@ def raised_by(attribution: Attribution, at: int) -> str:
 
 
 def typical(attribution: Attribution, at: int, rows: npt.NDArray[np.bool_]) -> str:
-    """Return the median of a column at some of the rows (n,), or the most frequent level with its share.
+    """Return the median of a column over selected rows (n,), or the most frequent level with its share.
 
     Examples
     --------
@@ -136,7 +137,7 @@ def typical(attribution: Attribution, at: int, rows: npt.NDArray[np.bool_]) -> s
         return value_text(None)
     if attribution.axes and not isinstance(values[known[0]], float | int | np.number):
         middle = known[np.argsort(numbers[known], kind="stable")[(len(known) - 1) // 2]]
-        return value_text(values[middle])  # of a date, or of a number written as text
+        return value_text(values[middle])  # a date, or a number written as text
     return value_text(float(np.median(numbers[known])))
 
 
@@ -165,14 +166,14 @@ def typical_of_two(
 
 
 def names_of(labels: Sequence[Any]) -> list[str]:
-    """Return classes as text."""
+    """Return the classes as text."""
     return [class_text(label) for label in labels]
 
 
 def heat_map(
     matrix: FloatArray, texts: Sequence[Sequence[str]], lines: Sequence[str], classes: Sequence[str], ax: Axes
 ) -> None:
-    """Draw numbers from zero as colours with their texts; classes stand along the axis below."""
+    """Draw nonnegative numbers as colours with their texts. Classes are on the horizontal axis."""
     shown = shorten_all(lines, NAME)
     ax.set_yticks(range(len(lines)), shown)
     longest = max((len(text) for line in texts for text in line), default=1) + 1

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: rows by true and by predicted class."""
+"""Confusion matrix: numbers of rows by true and predicted class."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from .figure import Figure
 from .style import height
 
 DRAWN = 26
-"""Maximum number of classes that are drawn: those with most errors."""
+"""Maximum number of classes drawn. The classes with the most errors are chosen."""
 
 
 def confusion_table(
     truth: Sequence[Any], predicted: Sequence[Any], classes: Sequence[Any] | None = None
 ) -> pd.DataFrame:
-    """Return one line per true and predicted class: how many rows, and their share of the true class.
+    """Return one line per true and predicted class: the number of rows and their share of the true class.
 
     Parameters
     ----------
     truth, predicted : sequence of labels, length n
     classes : sequence of labels, optional
-        All classes in their order; those that occur, in ascending order, if not given.
+        All classes in their order. By default, the classes that occur, in ascending order.
 
     Raises
     ------
     ValueError
-        If ``truth`` and ``predicted`` have different lengths, or hold another label.
+        If ``truth`` and ``predicted`` have different lengths, or contain a label that is not in ``classes``.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def _counts(table: pd.DataFrame) -> tuple[npt.NDArray[np.int64], list[str]]:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the counts as a heat map, the darker the larger their share of the true class.
+    """Draw the counts as a heat map. Darker cells are a larger share of the true class.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     heat_map(shares, texts, chosen, chosen, ax)
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")
-    some = f", the {DRAWN} of {len(names)} classes with most errors" if len(drawn) < len(names) else ""
+    some = f", {DRAWN} of {len(names)} classes with the most errors" if len(drawn) < len(names) else ""
     ax.set_title(f"{counted(int(counts.sum()), 'row')} by true and predicted class{some}")
 
 
 def confused_pairs(table: pd.DataFrame) -> list[tuple[str, str, int, int]]:
-    """Return pairs of classes, rows of one taken for the other, and rows of both; the most confused first.
+    """Return pairs of classes, the number of rows confused, and of all their rows; most confused first.
 
     Examples
     --------
@@ -110,30 +110,30 @@ def confused_pairs(table: pd.DataFrame) -> list[tuple[str, str, int, int]]:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the most confused pair of classes, and the class that is recognised least."""
+    """Name the most confused pair of classes and the class with the lowest recall."""
     counts, names = _counts(table)
     n, right = int(counts.sum()), int(counts.diagonal().sum())
     if right == n:
-        return f"The class of every one of the {n:,} rows is predicted right." if n else "There are no rows."
+        return f"The predicted class is correct in all {n:,} rows." if n else "There are no rows."
     a, b, confused, rows = confused_pairs(table)[0]
     wrong = f"{n - right:,} of {n:,} rows {'is' if n - right == 1 else 'are'}"
-    taken = f"{'is' if confused == 1 else 'are'} taken for the other"
+    swapped = f"{'is' if confused == 1 else 'are'} predicted as the other"
     text = (
-        f"{wrong} predicted as another class. {a} and {b} are confused most: {confused:,} of the "
-        f"{counted(rows, 'row')} of these two classes {taken}"
+        f"{wrong} predicted as another class. {a} and {b} are confused most often: {confused:,} of the "
+        f"{counted(rows, 'row')} of these two classes {swapped}"
     )
     known = np.flatnonzero(counts.sum(axis=1))
     recall = counts.diagonal()[known] / counts.sum(axis=1)[known]
     worst = int(recall.argmin())
-    return f"{text}. {names[known[worst]]} is recognised least: in {recall[worst]:.0%} of its rows."
+    return f"{text}. {names[known[worst]]} has the lowest recall: {recall[worst]:.0%} of its rows."
 
 
 confusion = Figure(
     name="confusion",
-    title="Which classes are confused",
+    title="Confusion matrix",
     kind="Heat map",
-    reading="A line is a true class, a column a predicted one; the numbers are rows. On the diagonal the "
-    "prediction is right. The darker, the larger the share of the true class.",
+    reading="Each line is a true class and each column a predicted class; the numbers count rows. "
+    "Predictions on the diagonal are correct. Darker cells are a larger share of the true class.",
     table=confusion_table,
     draw=draw,
     height=lambda table: height(min(round(len(table) ** 0.5), DRAWN) + 2),

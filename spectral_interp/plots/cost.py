@@ -1,4 +1,4 @@
-"""What every explainer costs."""
+"""Cost of every explainer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def finding(table: pd.DataFrame) -> str:
     """Name the cheapest and the most expensive explainer of the spectral model."""
     ours = table[(table["model"] == SPECTRAL) & table["ms_per_row"].notna()].sort_values("ms_per_row")
     if ours.empty:
-        return "No explainer worked on the spectral model."
+        return "No explainer succeeded on the spectral model."
     cheap, costly = ours.iloc[0], ours.iloc[-1]
     return (
-        f"On the spectral model {cheap['method']} is cheapest, {number(cheap['ms_per_row'])} ms a row, and "
-        f"{costly['method']} the most expensive, {number(costly['ms_per_row'])} ms."
+        f"On the spectral model, {cheap['method']} is the cheapest at {number(cheap['ms_per_row'])} ms per "
+        f"row, and {costly['method']} is the most expensive at {number(costly['ms_per_row'])} ms."
     )
 
 
@@ -31,8 +31,8 @@ cost = Figure(
     name="cost",
     title="Cost of every explainer",
     kind="Table",
-    reading="Milliseconds and model evaluations for one row; Gini: 1 puts all on one column, 0 spreads "
-    "evenly.",
+    reading="The table gives milliseconds and model evaluations per row. The Gini coefficient is near 1 if "
+    "one column has the whole contribution, and 0 if all columns have equal contributions.",
     table=cost_table,
     finding=finding,
     headers={"ms_per_row": "ms per row", "evaluations_per_row": "evaluations per row"},

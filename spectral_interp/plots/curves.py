@@ -1,9 +1,10 @@
-"""How predictions change along a column alone: the mean over rows, their spread, and what is proven.
+"""Change of the predictions along one column: mean over rows, spread, and proven range.
 
-A column is put to each of its values in turn, all others stay as they are in a row, and the prediction is
-compared with the one at the column's typical value. These are centred individual conditional expectations
-(Goldstein et al. 2015), whose mean is the partial dependence (Friedman 2001), exact evaluations of the model.
-Every one of them lies in what :meth:`Certificate.change_range` proves of the same change.
+A column is set to each of its values in turn while the other columns of a row keep their values. The
+prediction is compared with the prediction at the column's typical value. These differences are centred
+individual conditional expectations (Goldstein et al. 2015); their mean is the centred partial dependence
+(Friedman 2001). They are exact evaluations of the model, and each is inside the range that
+:meth:`Certificate.change_range` proves for the same change.
 """
 
 from __future__ import annotations
@@ -34,33 +35,33 @@ from .style import CERTIFIED, DIAGONAL, FAINT, NEUTRAL, PROVEN, label_log
 from .text import NAME, shorten_all, unit_text, value_text, with_unit
 
 ROWS, POINTS, LEVELS = 100, 33, 8
-"""Rows that are averaged, points of a curve beside its knots, and levels that are drawn."""
+"""Maximum number of rows averaged, of points of a curve in addition to its knots, and of levels drawn."""
 
 FEW = 10
-"""Different values of a number up to which a curve has no others between them."""
+"""Maximum number of distinct values of a number for which a curve has no other points."""
 
 CENTRAL = (0.01, 0.99)
 """Quantiles of a column between which its curve is drawn."""
 
 SPREAD = (0.1, 0.9)
-"""Quantiles of the rows between which the band lies."""
+"""Quantiles over the rows that bound the band."""
 
 _BEYOND = 0.35
-"""The proven band is drawn so far beyond the spread at most, as a share of its range."""
+"""Maximum extension of the axis beyond the spread, as a share of its range, to show the proven band."""
 
 
 class Settings(NamedTuple):
-    """Values that figures put a column to.
+    """Values to which figures set a column.
 
     Attributes
     ----------
     typical : float
-        Coordinate of the median, of levels of the most frequent one.
+        Coordinate of the median, or of the most frequent level.
     u : ndarray, shape (m,)
-        Coordinates; of numbers and dates ascending, NaN last for a missing value; of levels the most frequent
-        first.
+        Coordinates. Numbers and dates are ascending, with NaN last for a missing value. Levels are in
+        decreasing order of frequency.
     which : str
-        Which dates these are, where not all can be shown.
+        Description of the dates if not all can be shown.
     """
 
     typical: float
@@ -69,7 +70,7 @@ class Settings(NamedTuple):
 
 
 def settings_of(axis: Axis, u: FloatArray, points: int = POINTS) -> Settings:
-    """Return the values that figures put a column to, whose coordinates at the rows are ``u`` (n,).
+    """Return the values to which figures set a column with coordinates ``u`` (n,) at the rows.
 
     Examples
     --------
@@ -100,15 +101,15 @@ def settings_of(axis: Axis, u: FloatArray, points: int = POINTS) -> Settings:
 
 
 def settings_along(rows: Rows, name: str, points: int = POINTS) -> Settings:
-    """Return :func:`settings_of` a column at rows."""
+    """Return :func:`settings_of` for a named column at the rows."""
     axis = rows.view.axis(name)
     return settings_of(axis, axis.locate(rows.z[:, rows.view.own(name)]), points)
 
 
 def averaged_rows(certificate: Certificate, most: int) -> Rows:
-    """Return up to ``most`` rows of a certificate, evenly spread; ValueError if it has none."""
+    """Return up to ``most`` evenly spread rows of a certificate. Raise ValueError if it has no rows."""
     if not len(certificate.rows):
-        raise ValueError("expected a certificate with rows; got one of none; call certify(model, X)")
+        raise ValueError("expected a certificate with rows; got one without rows; call certify(model, X)")
     return certificate.rows.take(spread(len(certificate.rows), most))
 
 
@@ -118,26 +119,27 @@ def kind_of(axis: Axis) -> str:
 
 
 def curves_table(certificate: Certificate, columns: Sequence[str]) -> pd.DataFrame:
-    """Return one line per column and value: how predictions change as the column alone goes there.
+    """Return one line per column and value, with the change of predictions when only this column changes.
 
-    ``mean``, ``lower`` and ``upper`` are the mean and the 10 % and 90 % quantiles, over up to 100 rows, of
-    the prediction with the column at ``value`` less that with the column at its typical value, the other
-    columns as they are in the row. ``proven_low`` to ``proven_high`` holds that difference whatever the other
-    columns are. ``typical`` marks the typical value, ``knot`` those where the column may bend; ``rows``
-    counts the rows, of all, whose value is nearest. Values go from the 1 % to the 99 % quantile of the rows,
-    a missing value last; of a column with few different values they are these.
+    The change is the prediction with the column at ``value`` minus the prediction with the column at its
+    typical value, with the other columns unchanged. ``mean``, ``lower`` and ``upper`` are its mean and its
+    10 % and 90 % quantiles over up to 100 rows. ``proven_low`` and ``proven_high`` are bounds on the change
+    for any values of the other columns. ``typical`` marks the typical value, ``knot`` marks values at which
+    the column may bend, and ``rows`` counts the rows of the certificate nearest to the value. Values cover
+    the 1 % to 99 % quantiles of the rows, with a missing value last. A column with few distinct values has
+    only these values.
 
     Parameters
     ----------
     certificate : Certificate
-        With rows.
+        Certificate with rows.
     columns : sequence of str
-        In the order of the panels.
+        Names of columns, in the order of the panels.
 
     Raises
     ------
     ValueError
-        If there is no such column, or the certificate has no rows.
+        If a column does not exist, or the certificate has no rows.
 
     Examples
     --------
@@ -184,13 +186,13 @@ def _curve(rows: Rows, some: Rows, name: str) -> pd.DataFrame:
 
 
 def _objects(values: npt.NDArray[Any]) -> list[Any]:
-    """Return values as a column that may hold those of several kinds, None where one is missing."""
+    """Return values as a list of objects, with None for missing values."""
     series = pd.Series(values)
     return series.astype(object).where(series.notna(), None).tolist()
 
 
 def _nearest(u: FloatArray, at_rows: FloatArray) -> npt.NDArray[np.intp]:
-    """Return how many rows have each of the coordinates (m,), or none nearer; NaN counts the missing."""
+    """Return the number of rows nearest to each of the coordinates (m,); NaN counts missing values."""
     known, gaps = at_rows[~np.isnan(at_rows)], np.isnan(u)
     found = np.zeros(len(u), dtype=np.intp)
     found[gaps] = np.isnan(at_rows).sum()
@@ -201,21 +203,21 @@ def _nearest(u: FloatArray, at_rows: FloatArray) -> npt.NDArray[np.intp]:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw a panel per column on the place of the Axes: mean line, spread of the rows, proven band.
+    """Draw a panel per column in place of the Axes: mean line, spread of the rows, proven band.
 
-    Levels are bars with whiskers, the most frequent first, up to eight of them; a missing value is a point
-    with a whisker behind the others. Grey hills along the lower edge show where the rows are, ticks the
-    knots. All panels share the upright axis.
+    Up to eight levels are bars with whiskers, in decreasing order of frequency. A missing value is a point
+    with a whisker to the right of the curve. The grey area along the lower edge shows the density of the
+    rows, and ticks mark knots. All panels share the vertical axis.
 
     Parameters
     ----------
     table : DataFrame
         From :func:`curves_table`.
     ax : Axes
-        Of a grid, such as those of ``plt.subplots()``.
+        Axes of a grid, such as those of ``plt.subplots()``.
     """
     parts = [part for _, part in table.groupby("column", sort=False)]
-    shown = panels(ax, len(parts), "Along each column alone, from its typical value", _entries(parts))
+    shown = panels(ax, len(parts), "Effect of each column alone, from its typical value", _entries(parts))
     names = shorten_all([str(part["column"].iloc[0]) for part in parts], NAME)
     for part, name, panel in zip(parts, names, shown, strict=True):
         (_draw_levels if part["kind"].iloc[0] == "levels" else _draw_line)(part, panel)
@@ -231,7 +233,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the upright axis: the spreads of the rows, and a part of what is proven."""
+    """Return the limits of the vertical axis: the spreads of the rows and part of the proven ranges."""
     low, high = min(float(table["lower"].min()), 0.0), max(float(table["upper"].max()), 0.0)
     width = high - low or max(float(table["proven_high"].max()), 1.0)
     ends = float(table["proven_low"].min()), float(table["proven_high"].max())
@@ -242,7 +244,7 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def _is_signed(part: pd.DataFrame) -> bool:
-    """Return whether what is proven of a curve has one sign on either side of the typical value."""
+    """Return whether the proven range of a curve has one sign on each side of the typical value."""
     if part["kind"].iloc[0] == "levels":
         return False
     here = part[part["value"].notna()]
@@ -284,7 +286,7 @@ def _draw_line(part: pd.DataFrame, panel: Axes) -> None:
 
 
 def _draw_hills(share: FloatArray, rows: npt.NDArray[np.intp], x: FloatArray, panel: Axes) -> None:
-    """Draw along the lower edge how densely the rows lie, a tenth of the panel high at most."""
+    """Draw the density of the rows along the lower edge, at most 11 % of the height of the panel."""
     widths = np.gradient(share) if len(share) > 1 else np.ones(1)
     density = rows / np.maximum(widths, 1e-300)
     top = np.quantile(density, 0.95) or density.max() or 1.0
@@ -294,7 +296,7 @@ def _draw_hills(share: FloatArray, rows: npt.NDArray[np.intp], x: FloatArray, pa
 
 
 def _draw_gap(line: Any, panel: Axes) -> None:
-    """Draw a missing value behind the others, beyond a line."""
+    """Draw a missing value to the right of the curve, separated by a line."""
     place = panel.get_yaxis_transform()
     panel.plot([0.82] * 2, [0, 1], color=FAINT, linewidth=0.8, transform=panel.transAxes)
     look: dict[str, Any] = {"transform": place, "solid_capstyle": "butt"}
@@ -326,54 +328,55 @@ def _entries(parts: Sequence[pd.DataFrame]) -> list[Artist]:
     signed = [_is_signed(part) for part in parts]
     proven = [
         (CERTIFIED, "proven for every input", not all(signed)),
-        (PROVEN, "proven, with its sign", any(signed)),
+        (PROVEN, "proven, sign included", any(signed)),
     ]
     return [
         Line2D([], [], color=DIAGONAL, label=f"mean of {rows}"),
-        Patch(color=DIAGONAL, alpha=0.35, linewidth=0, label="8 in 10 of them"),
+        Patch(color=DIAGONAL, alpha=0.35, linewidth=0, label="80% of these rows"),
         *(Patch(color=colour, label=label) for colour, label, is_drawn in proven if is_drawn),
     ]
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State which column moves the mean prediction most, from which value to which."""
+    """State which column changes the mean prediction most, and between which values."""
     here = table[table["value"].notna()]
     ranges = here.groupby("column", sort=False)["mean"].agg(lambda means: means.max() - means.min())
     own = here[here["column"] == ranges.idxmax()]
     if not ranges.max():
-        return "No column moves the mean prediction alone."
+        return "No column alone changes the mean prediction."
     means = own["mean"].to_numpy()
     least, most = own.iloc[int(means.argmin())], own.iloc[int(means.argmax())]
-    furthest = "" if len(ranges) == 1 else f", the furthest of these {len(ranges)} columns"
+    furthest = "" if len(ranges) == 1 else f", the largest change among these {len(ranges)} columns"
     return (
-        f"{own['column'].iloc[0]} alone moves the mean prediction by {with_unit(float(ranges.max()), table)}"
-        f"{furthest}: it is lowest at {value_text(least['value'])} and highest at "
-        f"{value_text(most['value'])}."
+        f"{own['column'].iloc[0]} alone changes the mean prediction by "
+        f"{with_unit(float(ranges.max()), table)}{furthest}. The mean is lowest at "
+        f"{value_text(least['value'])} and highest at {value_text(most['value'])}."
     )
 
 
 READING = (
-    "Each column is moved alone, from its typical value (its median, or its most frequent level), and all "
-    "others stay as they are in a row. {shapes}. A wide spread means that the effect depends on other "
-    "columns. Where columns go together, some of these values never occur together."
+    "Each column is changed alone, from its typical value (its median or most frequent level), while the "
+    "other columns of a row stay unchanged. {shapes}. A wide spread means that the effect depends on other "
+    "columns. If columns are correlated, some of these combinations of values may never occur."
 )
 
 LINES = (
-    "The line is the mean change of the prediction over the rows; eight in ten rows lie in the dark band, "
-    "and it is proven that no input at all leaves the light one. Grey hills show where the rows are"
+    "The line is the mean change of the prediction over the rows, and the dark band contains eight in ten "
+    "rows. The light band is proven to contain the change for every input. The grey area at the bottom shows "
+    "where the rows are"
 )
 BARS = (
-    "At each level the dark bar is the mean change, the thin line holds eight in ten rows, and no input "
-    "leaves the light bar: that is proven"
+    "At each level, the dark bar is the mean change, the thin line contains eight in ten rows, and the light "
+    "bar is proven to contain the change for every input"
 )
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     levels = table["kind"] == "levels"
     shapes = [] if levels.all() else [LINES]
     if table["knot"].any():
-        shapes.append("Ticks mark knots, where a column may bend")
+        shapes.append("Ticks mark knots, at which a curve may bend")
     if levels.any():
         shapes.append(BARS)
     return READING.format(shapes=". ".join(shapes))
@@ -381,7 +384,7 @@ def reading(table: pd.DataFrame) -> str:
 
 curves = Figure(
     name="curves",
-    title="How predictions change along each column",
+    title="Effect of each column alone",
     kind="Line charts",
     reading=reading,
     table=curves_table,
@@ -389,8 +392,8 @@ curves = Figure(
     height=lambda table: height_of_panels(table["column"].nunique()),
     finding=finding,
     headers={
-        "lower": "10% of rows below",
-        "upper": "90% of rows below",
+        "lower": "10% quantile of rows",
+        "upper": "90% quantile of rows",
         "proven_low": "proven, low",
         "proven_high": "proven, high",
         "rows_averaged": "rows averaged",

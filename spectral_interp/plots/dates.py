@@ -1,4 +1,4 @@
-"""Dates along the axes of figures."""
+"""Dates on the axes of figures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .._common.arrays import FloatArray
 from ..view.dates import as_dates, days_of
 
 TICKS, FEW_TICKS = 7, 4
-"""Most dates beside an axis, and beside a narrow one."""
+"""Maximum number of dates on an axis, and on a narrow axis."""
 
 WHOLE = {MONTHLY: 12, DAILY: 31, HOURLY: 24, MINUTELY: 60, SECONDLY: 60}
 """Steps of a year, a month, a day, an hour and a minute, which Matplotlib lacks between few dates."""
@@ -39,7 +39,7 @@ def holds_dates(values: pd.Series) -> bool:
 
 
 def drawn(values: Any) -> FloatArray:
-    """Return where numbers and dates are drawn, (m,): dates at their days since 1970-01-01.
+    """Return the positions of numbers and dates, (m,): dates are drawn at their days since 1970-01-01.
 
     Examples
     --------

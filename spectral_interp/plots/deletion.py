@@ -1,4 +1,4 @@
-"""How fast a prediction goes when the columns that made it go."""
+"""Deletion curves: how fast a prediction approaches the mean as columns are set to the background."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .style import FAINT, METHOD_LOOKS, NEUTRAL, line_looks
 
 
 def deletion_table(comparison: Comparison) -> pd.DataFrame:
-    """Return the comparison's curves, those of random orders included, with each one's area."""
+    """Return the deletion curves of the comparison, including random orders, with their areas."""
     areas = comparison.curves.groupby(["model", "method"], sort=False)["deletion"].mean().rename("mean")
     return comparison.curves.merge(areas.reset_index(), on=["model", "method"])
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, model: str = SPECTRAL) -> None:
-    """Draw the deletion curve of every method on one model; a thick grey line is the random order."""
+    """Draw the deletion curve of every method on one model, with random orders as a thick grey line."""
     shown = table[table["model"] == model]
     axes: dict[str, Any] = {"x": "share", "y": "deletion", "estimator": None, "ax": ax}
     random, ranked = (shown[(shown["method"] == "random") == is_random] for is_random in (True, False))
@@ -42,36 +42,36 @@ def draw(table: pd.DataFrame, ax: Axes, *, model: str = SPECTRAL) -> None:
         )
     ax.axhline(0, color=NEUTRAL, linewidth=0.8)
     ax.set_xlim(0, 1)
-    label_x(ax, "share of the columns put to the background, those most for the prediction first")
-    ax.set_ylabel("distance from the mean, as a share")
+    label_x(ax, "share of columns set to the background, strongest support for the prediction first")
+    ax.set_ylabel("relative distance from the mean")
     ax.set_title(f"Deletion on the {model} model (lower is better)")
     if len(shown):
         ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11, handlelength=3)
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the method whose order takes a prediction away fastest."""
+    """Name the method with the fastest deletion curve."""
     ours = table[table["model"] == SPECTRAL].drop_duplicates("method").set_index("method")["mean"]
     methods = ours.drop("random", errors="ignore").sort_values()
     if methods.empty:
-        return "No explainer worked on the spectral model."
-    text = f"On the spectral model the order of {methods.index[0]} takes predictions away fastest"
+        return "No explainer succeeded on the spectral model."
+    text = f"On the spectral model, the order of {methods.index[0]} brings predictions to the mean fastest"
     if "random" not in ours:
         return f"{text}."
     return (
-        f"{text}: mean distance {number(methods.iloc[0])} against {number(ours['random'])} for random orders."
+        f"{text}: the mean distance is {number(methods.iloc[0])}, compared with {number(ours['random'])} for "
+        "random orders."
     )
 
 
 deletion = Figure(
     name="deletion",
-    title="Does the prediction go with the columns?",
+    title="Deletion of columns",
     kind="Line chart",
-    reading="Columns are put to background values, those first that push the prediction furthest from the "
-    "mean. The faster a curve falls, the better the order that the method gave; grey is a random "
-    "order.",
+    reading="Columns are set to background values, starting with the column that moves the prediction "
+    "furthest from the mean. A faster fall means a better order of columns. Grey is a random order.",
     table=deletion_table,
     draw=draw,
     finding=finding,
-    headers={"share": "share of the columns"},
+    headers={"share": "share of columns"},
 )

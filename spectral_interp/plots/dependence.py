@@ -1,4 +1,4 @@
-"""Contributions of one column against its values, inside what is certified of them."""
+"""Contributions of one column against its values, inside their certified range."""
 
 from __future__ import annotations
 
@@ -27,38 +27,39 @@ from .text import NAME, VALUE, shorten, unit_text, with_unit
 
 _GRID = 201
 _BEYOND = 0.5
-"""The axis goes so far beyond the dots at most, in their range, to show the certified range."""
+"""Maximum extension of the axis beyond the dots, as a share of their range, to show the certified range."""
 
 _NOTE = 48
-"""Characters in a line of a note below the axis."""
+"""Maximum number of characters in a line of a note below the axis."""
 
 _NODES = 49
-"""Of a column with knots, whose bounds cost more."""
+"""Number of grid values for a column with knots, whose bounds cost more."""
 
 ROW, RANGE, KNOT = "row", "range", "knot"
 
 
 def dependence_table(attribution: Attribution, certificate: Certificate, column: str) -> pd.DataFrame:
-    """Return a line per row, and a line per value at which the certified range is drawn.
+    """Return one line per row, and one line per value at which the certified range is drawn.
 
-    ``low`` to ``high`` is what the contribution is certified to lie between at that value of the column,
-    whatever the other columns are (:meth:`Certificate.contribution_range`): as ``slope_low`` to
-    ``slope_high`` holds every derivative, rows stay in a wedge about the background's mean (method "local"),
-    or in its average over the background rows. NaN if contributions are measured against another background
-    than the model's own. ``coupling_share`` is |coupling| / (|diagonal| + |coupling|). ``known`` is False for
-    a level that the model does not know. A piecewise-linear column has a further line per knot.
+    ``low`` and ``high`` are certified bounds on the contribution at that value of the column, for any values
+    of the other columns (:meth:`Certificate.contribution_range`). Every derivative is between ``slope_low``
+    and ``slope_high``, so rows stay inside a wedge around the background's mean (method "local"), or inside
+    the average of such wedges over the background rows. The bounds are NaN if contributions are measured
+    against a background other than the model's own. ``coupling_share`` is |coupling| / (|diagonal| +
+    |coupling|). ``known`` is False for a level unknown to the model. A piecewise-linear column also has one
+    line per knot.
 
     Parameters
     ----------
     attribution : Attribution
     certificate : Certificate
-        Of the same model; its rows do not matter.
+        Certificate of the same model, with or without rows.
     column : str
 
     Raises
     ------
     ValueError
-        If there is no such column, or the two have different columns.
+        If the column does not exist, or attribution and certificate have different columns.
 
     Examples
     --------
@@ -102,10 +103,10 @@ def dependence_table(attribution: Attribution, certificate: Certificate, column:
 
 
 def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
-    """Return the bounds of the derivative, and whether its sign is certain: NaN and False for levels.
+    """Return the bounds of the derivative and whether its sign is proven; NaN and False for levels.
 
-    It is per unit of the column or of its logarithm. Dates whose month, weekday or hour enters count as
-    levels. With knots they are the bounds of all segments.
+    The derivative is per unit of the column or of its logarithm. Dates whose month, weekday or hour enters
+    count as levels. For a column with knots, the bounds cover all segments.
     """
     if not axis.sloped:
         return np.nan, np.nan, False
@@ -114,7 +115,7 @@ def _slopes(certificate: Certificate, axis: Axis) -> tuple[float, float, bool]:
 
 
 def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
-    """Return the rows: value of the column, contribution and its parts."""
+    """Return the lines of the rows: value of the column, contribution and its parts."""
     at = attribution.columns.index(axis.name)
     none = np.full(attribution.values.shape, np.nan)
     whole, diagonal, coupling = (
@@ -137,7 +138,7 @@ def _dots(attribution: Attribution, axis: Axis) -> pd.DataFrame:
 
 
 def _values(data: npt.NDArray[Any], axis: Axis) -> dict[str, Any]:
-    """Return a column as the model reads it, missing where it has no value, and whether values are known."""
+    """Return a column as the model reads it, with missing values, and whether each value is known."""
     read = values_as_read(axis, data)
     if axis.continuous:
         return {"value": read, "known": True}
@@ -147,7 +148,7 @@ def _values(data: npt.NDArray[Any], axis: Axis) -> dict[str, Any]:
 
 
 def _grid(axis: Axis, known: pd.Series) -> Any:
-    """Return the values at which the range is drawn: levels, or evenly spaced features over the rows."""
+    """Return the values at which the range is drawn: levels, or evenly spaced coordinates over the rows."""
     u = axis.coordinates(known)
     grid = axis.grid(u, _GRID) if len(u) else u
     if axis.knots:
@@ -156,10 +157,10 @@ def _grid(axis: Axis, known: pd.Series) -> Any:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw a dot per row, coloured by the coupling's share, in front of the certified range.
+    """Draw a dot per row, coloured by the share of the coupling, in front of the certified range.
 
-    Ticks along the lower edge mark knots, where the column may bend. Levels stand side by side, the most
-    frequent first, up to twenty of them.
+    Ticks along the lower edge mark knots, where the column may bend. Up to twenty levels are side by side, in
+    decreasing order of frequency.
 
     Parameters
     ----------
@@ -196,7 +197,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _not_drawn(rows: pd.DataFrame) -> list[str]:
-    """Return a line on the rows that have no place along the axis, and why."""
+    """Return a note on the rows that cannot be drawn, with the reasons."""
     unknown = rows.loc[~rows["known"].astype(bool), "value"]
     gaps = int(rows["value"].isna().sum())
     parts = []
@@ -210,7 +211,7 @@ def _not_drawn(rows: pd.DataFrame) -> list[str]:
 
 def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
     if not ranges["low"].notna().any():
-        ax.plot([], [], " ", label="no certified range: measured against another background")
+        ax.plot([], [], " ", label="no certified range: not the model's own background")
         return
     first = ranges.iloc[0]
     proven = bool(first["proven"])
@@ -229,7 +230,7 @@ def _add_wedge(ranges: pd.DataFrame, ax: Axes) -> None:
 
 
 def _add_knots(knots: FloatArray, ax: Axes) -> None:
-    """Mark the knots within the axis by ticks along its lower edge."""
+    """Mark the knots within the axis limits with ticks along the lower edge."""
     low, high = ax.get_xlim()
     inside = knots[(knots >= low) & (knots <= high)]
     if len(inside):
@@ -240,7 +241,7 @@ def _add_knots(knots: FloatArray, ax: Axes) -> None:
 
 
 def _add_strips(dots: pd.DataFrame, ranges: pd.DataFrame, levels: list[str], ax: Axes) -> FloatArray:
-    """Draw the range of every level, name the levels, and return where the dots stand."""
+    """Draw the range of every level, name the levels, and return the positions of the dots."""
     ends = ranges.set_index("value").reindex(levels)[["low", "high"]]
     if ends["low"].notna().any():
         label = "certified for every input, level by level"
@@ -279,7 +280,7 @@ def _add_dots(x: FloatArray, dots: pd.DataFrame, ax: Axes) -> None:
 
 
 def _limit(dots: pd.DataFrame, ranges: pd.DataFrame, ax: Axes) -> None:
-    """Show the certified range as far as the dots stay legible."""
+    """Limit the axis so that the dots stay legible in front of the certified range."""
     if not len(dots):
         return
     low, high = dots["contribution"].min(), dots["contribution"].max()
@@ -292,20 +293,19 @@ def _limit(dots: pd.DataFrame, ranges: pd.DataFrame, ax: Axes) -> None:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State the range of the column's contributions, and how much of them is coupling."""
+    """State the range of the column's contributions and the share of the coupling."""
     low, high = table["contribution"].min(), table["contribution"].max()
-    text = f"{table['column'].iloc[0]} moves predictions by {number(low)} to {with_unit(high, table)}"
+    text = f"Contributions of {table['column'].iloc[0]} range from {number(low)} to {with_unit(high, table)}"
     if "coupling_share" not in table or table["coupling_share"].isna().all():
         return f"{text}."
-    return f"{text}; couplings make {table['coupling_share'].median():.0%} of that in the median row."
+    return f"{text}; the coupling share of the median row is {table['coupling_share'].median():.0%}."
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     text = (
-        "One dot is one row: how much the column moved that prediction, at which value. The colour is "
-        "the share of couplings. The shaded area is certified: no contribution of this column can lie "
-        "outside."
+        "Each dot is a row: the value of the column and its contribution to the prediction. The colour shows "
+        "the coupling share. The shaded area is certified: no contribution of this column can be outside it."
     )
     return f"{text} Ticks mark knots, where the column may bend." if (table["of"] == KNOT).any() else text
 

@@ -1,4 +1,4 @@
-"""One row, as each of the models explains it."""
+"""Explanations of one row by several models."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from .waterfall import COLUMNS, follow, frame
 
 
 def dispute_table(comparison: Comparison, dispute: Dispute) -> pd.DataFrame:
-    """Return a waterfall per model of the row: "start" and "contribution" of every column.
+    """Return one waterfall of the row per model, with "start" and "contribution" of every column.
 
-    The columns with the largest contributions come first; beyond ten the others are one line, "N others".
+    The columns with the largest contributions come first. If there are more than ten, the smallest share one
+    line, "N others".
     """
     shown = comparison.representatives
     if len(shown) < 2:
@@ -48,7 +49,7 @@ def dispute_table(comparison: Comparison, dispute: Dispute) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw the waterfalls beside each other, from the base value at the top to the prediction below.
+    """Draw the waterfalls side by side, from the base value at the top to the prediction at the bottom.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`dispute_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     models = {str(model): rows for model, rows in table.groupby("model", sort=False)}
     height = 0.8 / len(models)
@@ -69,26 +70,26 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     columns = list(next(iter(models.values()))["column"])
     frame(ax, shorten_all(columns), columns, colours)
     label_x(ax, f"prediction ({unit_text(table['unit'].iloc[0])})")
-    ax.set_title(f"Row {row_name(table['row'].iloc[0])}, as each model explains it")
+    ax.set_title(f"Row {row_name(table['row'].iloc[0])}, explained by each model")
     legend_below(ax)
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the column that the models differ on most at this row."""
+    """Name the column on which the models differ most at this row."""
     by_model = table.pivot(index="column", columns="model", values="contribution")
     worst = by_model.iloc[int((by_model.max(axis=1) - by_model.min(axis=1)).argmax())]
     high, low = (worst.index[int(at)] for at in (worst.argmax(), worst.argmin()))
     return (
-        f"The models differ most over {worst.name}: {high} gives it {number(float(worst.max()))}, {low} "
-        f"{with_unit(worst.min(), table)}."
+        f"The models differ most on {worst.name}: its contribution is {number(float(worst.max()))} for "
+        f"{high} and {with_unit(worst.min(), table)} for {low}."
     )
 
 
 dispute = Figure(
     name="dispute",
-    title="Row {row}, which the models explain differently",
+    title="Row {row}: different explanations",
     kind="Waterfall chart",
-    reading="Each model's way from its base value to its prediction, column by column.",
+    reading="The bars lead from each model's base value to its prediction, column by column.",
     table=dispute_table,
     draw=draw,
     height=lambda table: height_of_lines(table["column"].nunique() + 3),

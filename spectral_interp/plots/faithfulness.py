@@ -1,4 +1,4 @@
-"""How faithful every explainer is."""
+"""Faithfulness of every explainer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..comparison.explainers import SPECTRAL
 from .figure import Figure
 
 EXACT = 1e-9
-"""Gaps up to this share of the predictions' spread are rounding."""
+"""Maximum relative completeness gap that counts as rounding error."""
 
 
 def faithfulness_table(comparison: Comparison) -> pd.DataFrame:
@@ -19,19 +19,15 @@ def faithfulness_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the methods whose sums miss the prediction."""
+    """Name the methods whose contributions do not add up to the prediction."""
     ours = table[table["model"] == SPECTRAL].dropna(subset=["completeness_gap_relative"])
     missing = ours[ours["completeness_gap_relative"] > EXACT]
     if missing.empty:
-        return (
-            "On the spectral model every method's contributions add up to the prediction, but for rounding."
-        )
-    named = [
-        f"{line.method} (by up to {line.completeness_gap_relative:.1%})" for line in missing.itertuples()
-    ]
+        return "On the spectral model, the completeness gap of every method is zero up to rounding."
+    named = [f"{line.method} (up to {line.completeness_gap_relative:.1%})" for line in missing.itertuples()]
     return (
-        f"On the spectral model the sums of {listed(named)} miss the prediction, as a share of the "
-        "predictions' spread; all others only by rounding."
+        f"On the spectral model, the completeness gap relative to the spread of the predictions is not zero "
+        f"for {listed(named)}. For every other method it is zero up to rounding."
     )
 
 
@@ -39,13 +35,13 @@ faithfulness = Figure(
     name="faithfulness",
     title="Faithfulness of every explainer",
     kind="Table",
-    reading="Completeness gap: by how much the sum misses the prediction. Lower is better for deletion, "
-    "infidelity and sensitivity, higher for insertion.",
+    reading="The completeness gap is the difference between the sum of the contributions and the prediction. "
+    "Lower is better for deletion, infidelity and sensitivity; higher is better for insertion.",
     table=faithfulness_table,
     finding=finding,
     headers={
         "completeness_gap": "completeness gap",
-        "completeness_gap_relative": "gap as a share of the spread",
+        "completeness_gap_relative": "gap relative to the spread",
         "random_deletion": "deletion, random order",
         "random_insertion": "insertion, random order",
     },

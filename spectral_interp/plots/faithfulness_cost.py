@@ -1,4 +1,4 @@
-"""What a faithful explanation costs."""
+"""Faithfulness against cost of every explainer."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .style import METHOD_LOOKS, MODEL_LOOKS, label_log
 
 
 def faithfulness_cost_table(comparison: Comparison) -> pd.DataFrame:
-    """Return per (model, method) what its order gains in the area under deletion, and its cost."""
+    """Return one line per (model, method): gain in deletion area over random orders, and cost."""
     faithful = comparison.faithfulness[["model", "method", "deletion", "random_deletion"]]
     table = faithful.merge(comparison.cost, on=["model", "method"])
     return table.assign(gain=table["random_deletion"] - table["deletion"])
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw a mark per (model, method), its colour the model's and its shape the method's.
+    """Draw a marker per (model, method), with a colour for the model and a shape for the method.
 
-    Up is more faithful, left is cheaper. What has no number has no mark.
+    Up is more faithful, left is cheaper. Pairs with a missing number have no marker.
     """
     shown = table.dropna(subset=["gain", "ms_per_row"])
     ax.set_xscale("log")
@@ -56,25 +56,25 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State what the cheapest method costs that is nearly as faithful as the best."""
+    """State the cost of the cheapest method that is nearly as faithful as the best."""
     ours = table[table["model"] == SPECTRAL].dropna(subset=["gain", "ms_per_row"])
     if ours.empty:
-        return "No explainer worked on the spectral model."
+        return "No explainer succeeded on the spectral model."
     best = ours.iloc[int(ours["gain"].argmax())]
     near = ours[ours["gain"] >= 0.98 * best["gain"]] if best["gain"] > 0 else ours
     cheap = near.iloc[int(near["ms_per_row"].argmin())]
     return (
-        f"On the spectral model {cheap['method']} is the cheapest within 2% of the most faithful "
-        f"({best['method']}), at {number(cheap['ms_per_row'])} ms a row."
+        f"On the spectral model, {cheap['method']} is the cheapest method within 2% of the most faithful "
+        f"({best['method']}), at {number(cheap['ms_per_row'])} ms per row."
     )
 
 
 faithfulness_cost = Figure(
     name="faithfulness_cost",
-    title="What a faithful explanation costs",
+    title="Faithfulness against cost",
     kind="Scatter chart",
-    reading="Up: how much better than a random order. Left: cheaper. The colour is the model, the shape the "
-    "method.",
+    reading="Higher points improve more on a random order; points further left are cheaper. The colour shows "
+    "the model and the shape shows the method.",
     table=faithfulness_cost_table,
     draw=draw,
     finding=finding,

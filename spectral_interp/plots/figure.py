@@ -1,4 +1,4 @@
-"""A figure as one object: its table, its drawing, and the words that go with them."""
+"""A figure as one object: its table, its drawing, and its texts."""
 
 from __future__ import annotations
 
@@ -16,43 +16,44 @@ from .style import HEIGHT, style
 from .text import plain_text
 
 WIDTH = 7.2
-"""Of a figure, in inches."""
+"""Width of a figure in inches."""
 
 Words = str | Callable[[pd.DataFrame], str]
-"""A format string over the first line of a table, or what returns one for a table."""
+"""A format string over the first line of a table, or a function that returns one for a table."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A kind of figure, or of a table that has no drawing.
+    """A kind of figure, or of a table without a drawing.
 
-    Called with what its table is built from, or with a table, it draws it: on given Axes, or on those of a
-    new figure as high as it needs, with the looks of :func:`spectral_interp.plots.style` for a screen. A new
-    figure is one of pyplot, so a notebook shows it and ``plt.show()`` does in a script. It is never drawn
-    over the last figure, which would have another height.
+    Call it with a table, or with the arguments from which the table is built, to draw the table: on given
+    Axes, or on a new figure of suitable height in the screen style of :func:`spectral_interp.plots.style`. A
+    new figure belongs to pyplot, so a notebook displays it, and so does ``plt.show()`` in a script. The
+    current pyplot figure is never drawn over, because it may have a different height.
 
     Attributes
     ----------
     name : str
-        Also the start of the names of its files.
+        Name of the figure, and prefix of the names of its files.
     title : str or callable
-        Heading on a page, a format string over the first line of the table; or what returns it for a table.
+        Heading on a page: a format string over the first line of the table, or a function of the table that
+        returns one.
     kind : str
-        What a screen reader announces, such as "Bar chart".
+        Text that a screen reader announces, such as "Bar chart".
     reading : str or callable
-        How to read it, like the title.
+        How to read the figure, in the same form as the title.
     table : callable
-        Builds the table. The columns are those of its file.
+        Builds the table. Its columns are the columns of the file.
     finding : callable
-        Returns what the table shows, in one sentence.
+        Returns one sentence with the main result of the table.
     draw : callable, optional
         Draws the table on Axes: ``draw(table, ax, **options)``. None for a table without a drawing.
     height : callable
         Returns the height of the figure in inches, from the table.
     headers : mapping of str to str
-        What columns of the table are called on a page. The others keep their names.
+        Headers of columns on a page. Other columns keep their names.
     once : tuple of str
-        Columns that a page states once, below the table, where they have one value in all lines.
+        Columns that a page states once, below the table, if all lines have the same value.
 
     Examples
     --------
@@ -80,28 +81,28 @@ class Figure:
     once: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Take the docstring of the drawing, for interactive help."""
+        """Use the docstring of the drawing, for interactive help."""
         if self.draw is not None:
             object.__setattr__(self, "__doc__", self.draw.__doc__)
 
     def __call__(self, *data: Any, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the figure and return the Axes it is on.
+        """Draw the figure and return its Axes.
 
         Parameters
         ----------
         *data
-            A table, or what ``table`` takes, such as an attribution. Axes may stand last.
+            A table, or the arguments of ``table``, such as an attribution. Axes may come last.
         ax : Axes, optional
-            Those of a new figure if not given.
+            Axes to draw on. By default, the Axes of a new figure.
         **options
-            Of ``table``, where no table is given, and of the drawing.
+            Options of the drawing, and of ``table`` if no table is given.
 
         Raises
         ------
         TypeError
-            If the figure is a table only, or ``data`` or ``options`` are not what it takes.
+            If the figure has no drawing, or ``data`` or ``options`` do not match its arguments.
         ValueError
-            If the table is another than that of this figure.
+            If the table belongs to another figure.
         """
         if self.draw is None:
             raise TypeError(f"expected a figure with a drawing; got {self.name}, which is a table only")
@@ -118,7 +119,7 @@ class Figure:
             raise ValueError(f"expected the table of plots.{self.name}_table; it has no {error}") from error
 
     def _drawn(self, table: pd.DataFrame, ax: Axes | None, look: Mapping[str, Any]) -> Axes:
-        """Draw on the Axes, or on those of a new figure, which is closed if that fails."""
+        """Draw on the Axes, or on a new figure, which is closed if drawing fails."""
         if ax is not None:
             with plain_text(ax):
                 self.draw(table, ax, **look)  # type: ignore[misc]
@@ -132,12 +133,12 @@ class Figure:
                 raise
 
     def _own(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those of the options that are of the table."""
+        """Return the options that belong to the table."""
         takes = inspect.signature(self.table).parameters
         return {name: value for name, value in options.items() if name in takes}
 
     def _check_look(self, look: Mapping[str, Any]) -> None:
-        """Raise TypeError unless the drawing has these options."""
+        """Raise TypeError unless the drawing accepts these options."""
         takes = [*inspect.signature(self.draw).parameters][2:]  # type: ignore[arg-type]
         other = [name for name in look if name not in takes]
         if other:
@@ -145,7 +146,7 @@ class Figure:
             raise TypeError(f"expected {known} for the drawing of plots.{self.name}; got {', '.join(other)}")
 
     def _built(self, data: Sequence[Any], own: Mapping[str, Any]) -> pd.DataFrame:
-        """Return the table of what it is built from; TypeError if that is something else."""
+        """Return the table built from its arguments. Raise TypeError if they do not match."""
         signature = inspect.signature(self.table, eval_str=True)
         try:
             given = signature.bind(*data, **own).arguments
@@ -162,7 +163,7 @@ class Figure:
         return self.table(*data, **own)
 
     def of(self, table: pd.DataFrame, label: str = "", **options: Any) -> Exhibit:
-        """Return the figure of one table. The options are those of the drawing."""
+        """Return the figure with its table and the options of the drawing."""
         return Exhibit(self, table, label, options)
 
 
@@ -175,9 +176,9 @@ class Exhibit:
     figure : Figure
     table : DataFrame
     label : str
-        Distinguishes exhibits of the same figure, such as by the method; empty for a single one.
+        Distinguishes exhibits of the same figure, for example by method; empty for a single exhibit.
     options : mapping
-        Of the drawing.
+        Options of the drawing.
 
     Examples
     --------
@@ -195,22 +196,22 @@ class Exhibit:
 
     @property
     def name(self) -> str:
-        """The name of its files."""
+        """Name of the files of the exhibit."""
         return f"{self.figure.name}_{self.label}" if self.label else self.figure.name
 
     @property
     def title(self) -> str:
-        """Its heading on a page."""
+        """Heading on a page."""
         return self._filled(self.figure.title)
 
     @property
     def reading(self) -> str:
-        """How to read it."""
+        """How to read the figure."""
         return self._filled(self.figure.reading)
 
     @property
     def finding(self) -> str:
-        """What it shows, in one sentence."""
+        """Main result of the table, in one sentence."""
         return self.figure.finding(self.table)
 
     @property
@@ -220,11 +221,11 @@ class Exhibit:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether there is a figure beside the table."""
+        """Whether the table has a drawing."""
         return self.figure.draw is not None
 
     def draw(self, ax: Axes) -> Axes:
-        """Draw it on the Axes and return them."""
+        """Draw the figure on the Axes and return them."""
         return self.figure(self.table, ax, **self.options)
 
     def _filled(self, words: Words) -> str:

@@ -1,4 +1,4 @@
-"""Mean size of the contributions, split into what the diagonals and what the couplings make."""
+"""Mean |contribution| by column, split into diagonal and coupling parts."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ from .style import COUPLING, COUPLING_HATCH, DIAGONAL, NEUTRAL, TOP, WHOLE
 from .text import unit_text, with_unit
 
 NAMED = 5
-"""Columns that a sentence names."""
+"""Maximum number of columns named in a sentence."""
 
 
 def importance_table(attribution: Attribution) -> pd.DataFrame:
-    """Return mean |contribution| per column and, where the method splits, of its two parts; largest first.
+    """Return mean |contribution| per column, and of its two parts if the method splits it; largest first.
 
-    Of a model of several fits ``refit_deviation`` is the standard deviation, over the fits, of the column's
-    mean |contribution|. ``mean_refit_deviation`` is the mean over rows of the contributions' own standard
-    deviations, and ``below_refit_deviation`` counts the rows whose |contribution| is smaller than its own.
+    For a model with several fits, ``refit_deviation`` is the standard deviation over the fits of the column's
+    mean |contribution|. ``mean_refit_deviation`` is the mean over rows of the refit deviations of single
+    contributions, and ``below_refit_deviation`` counts the rows with a |contribution| below its refit
+    deviation.
     """
     parts = {"contribution": attribution.values}
     if attribution.diagonal is not None and attribution.coupling is not None:
@@ -56,7 +57,7 @@ def importance_table(attribution: Attribution) -> pd.DataFrame:
 
 
 def _refits(attribution: Attribution) -> dict[str, FloatArray]:
-    """Return how far mean sizes, and contributions, deviate over several fits, and how many are smaller."""
+    """Return the refit deviations of mean |contributions| and of contributions, and counts of rows below."""
     own, of_sizes = attribution.refit_deviation, deviation_of_sizes(attribution)
     if own is None or of_sizes is None:
         return {}
@@ -68,9 +69,9 @@ def _refits(attribution: Attribution) -> dict[str, FloatArray]:
 
 
 def deviation_of_sizes(attribution: Attribution) -> FloatArray | None:
-    """Return the standard deviation, over the fits of a model, of the mean |contribution| of columns, (c,).
+    """Return the standard deviation over the fits of a model of each column's mean |contribution|, (c,).
 
-    None for a model of one fit, and for contributions by other explainers.
+    The result is None for a model with one fit, and for contributions from other explainers.
 
     Examples
     --------
@@ -86,11 +87,11 @@ def deviation_of_sizes(attribution: Attribution) -> FloatArray | None:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Stack the mean sizes of the two parts; a dot marks the mean size of their sum, where they cancel.
+    """Stack the mean |parts| of each column. A dot marks the mean |contribution|, as parts may cancel.
 
-    A whisker is as long as the refit deviation of the mean size, to both sides. Methods without parts have a
-    grey bar, and models without couplings plain ones. The columns after the first twenty are one line, the
-    sum of their mean sizes.
+    Whiskers extend by the refit deviation to both sides. Methods without parts have grey bars, and models
+    without couplings have plain bars. The columns after the first twenty share one line, with the sum of
+    their mean |contributions|.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`importance_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     whole, names = fold(table["mean_abs_contribution"].to_numpy()), fold_names(list(table["column"]))
     lines = len(names)
@@ -126,7 +127,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
 
 
 def _add_couplings(diagonal: FloatArray, coupling: FloatArray, whole: FloatArray, ax: Axes) -> None:
-    """Stack the coupling parts on the diagonal ones, and mark the whole."""
+    """Stack the coupling parts on the diagonal parts and mark the whole contributions."""
     add_bars(
         ax,
         coupling,
@@ -144,13 +145,13 @@ def _add_couplings(diagonal: FloatArray, coupling: FloatArray, whole: FloatArray
 
 
 def _add_deviations(whole: FloatArray, deviation: FloatArray, ax: Axes) -> None:
-    """Draw whiskers at the sizes of single columns; of a sum of others no deviation is known."""
+    """Draw whiskers for single columns. The deviation of the sum of other columns is not known."""
     single = len(whole) if len(whole) == len(deviation) else len(whole) - 1
     add_deviations(whole[:single], deviation[:single], range(single), ax)
 
 
 def add_deviations(sizes: FloatArray, deviation: FloatArray, places: Sequence[float], ax: Axes) -> None:
-    """Draw whiskers as long as deviations (m,) at the ends of bars of some sizes (m,), none below zero."""
+    """Draw whiskers of the given deviations (m,) at the ends of bars of the given sizes (m,), cut at zero."""
     ax.errorbar(
         sizes,
         places,
@@ -164,24 +165,24 @@ def add_deviations(sizes: FloatArray, deviation: FloatArray, places: Sequence[fl
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the columns with most of the contributions, and the share of the couplings."""
+    """Name the strongest columns, and state the share of the couplings."""
     sizes = table["mean_abs_contribution"]
     if not sizes.sum():
         return "No column contributes anything at these rows."
     top = table["column"].head(3).tolist()
     share = sizes.head(3).sum() / sizes.sum()
     if len(table) == 1:
-        text = f"{top[0]} is the only column, with a mean size of {with_unit(sizes[0], table)}"
+        text = f"{top[0]} is the only column, with a mean |contribution| of {with_unit(sizes[0], table)}"
     else:
-        text = f"{listed(top)} make {share:.0%} of the size of all contributions"
+        text = f"{listed(top)} account for {share:.0%} of the sum of all |contributions|"
     if "mean_abs_coupling" in table:
         parts = table["mean_abs_coupling"].sum(), table["mean_abs_diagonal"].sum()
-        text += f"; {parts[0] / sum(parts):.0%} of the size of all parts comes from couplings"
+        text += f"; {parts[0] / sum(parts):.0%} of the sum of all |parts| comes from couplings"
     return " ".join([f"{text}.", *refit_sentences(table)])
 
 
 def refit_sentences(table: pd.DataFrame) -> list[str]:
-    """Return how many contributions, and which columns' mean sizes, are below their refit deviation.
+    """Return sentences on the contributions and the columns that are below their refit deviation.
 
     Examples
     --------
@@ -201,7 +202,7 @@ def refit_sentences(table: pd.DataFrame) -> list[str]:
     if len(weak):
         sizes = weak[["column", "mean_abs_contribution", "mean_refit_deviation"]].head(NAMED)
         named = [
-            f"{column} ({number(size)} against {number(deviation)})"
+            f"{column} ({number(size)}, deviation {number(deviation)})"
             for column, size, deviation in sizes.itertuples(index=False, name=None)
         ]
         more = [counted(len(weak) - NAMED, "other")] if len(weak) > NAMED else []
@@ -213,25 +214,26 @@ def refit_sentences(table: pd.DataFrame) -> list[str]:
 
 
 READING = (
-    "The longer the bar, the more a column moves predictions, in either direction. Plain: what the column "
-    "does by itself (diagonal). Hatched: what it does by mixing neighbouring latents (coupling). The dot is "
-    "the size of both together, less than the bar where they cancel. Methods without parts have a grey bar."
+    "A longer bar means that the column changes predictions more, in either direction. The plain part is the "
+    "column's effect through the diagonal; the hatched part is its effect through the coupling of "
+    "neighbouring latents. The dot is the mean |contribution|, which is less than the bar where the parts "
+    "cancel. Methods without parts have a grey bar."
 )
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     if "refit_deviation" not in table:
         return READING
     return (
         f"{READING} The whisker is the refit deviation: the standard deviation of the column's mean "
-        "|contribution| over the fits that the model is the average of."
+        "|contribution| over the fits that the model averages."
     )
 
 
 importance = Figure(
     name="importance",
-    title="Mean size of the contributions ({method}, {rows:,} rows)",
+    title="Mean |contribution| by column ({method}, {rows:,} rows)",
     kind="Bar chart",
     reading=reading,
     table=importance_table,

@@ -1,4 +1,4 @@
-"""What drives each of the three models."""
+"""Mean |contribution| by column, for each model of a comparison."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from .text import unit_text
 
 
 def importance_by_model_table(comparison: Comparison) -> pd.DataFrame:
-    """Return mean |contribution| per column and model, the columns that matter most on average first.
+    """Return mean |contribution| per column and model, in decreasing order of its mean over models.
 
-    Of a model of several fits ``refit_deviation`` is the standard deviation of the mean size over the fits;
-    the models beside it have none.
+    For a spectral model with several fits, ``refit_deviation`` is the standard deviation of the mean
+    |contribution| over the fits. The other models have none.
     """
     found = comparison.representatives
     first = next(iter(found.values()))
@@ -53,9 +53,9 @@ def importance_by_model_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw a bar per column and model; the columns after the first twenty are summed in one line.
+    """Draw a bar per column and model. The columns after the first twenty are summed in one line.
 
-    A whisker is as long as the refit deviation, to both sides, of models that have one.
+    Whiskers extend by the refit deviation to both sides, for models that have one.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`importance_by_model_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     models = {str(model): rows for model, rows in table.groupby("model", sort=False)}
     columns = list(next(iter(models.values()))["column"])
@@ -98,12 +98,12 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     if len(names) < len(columns):
         limit_others(ax, sizes[:, :TOP].max(), sizes[:, TOP], sizes[:, TOP])
     label_x(ax, f"mean |contribution| ({unit_text(table['unit'].iloc[0])})")
-    ax.set_title("Mean size of the contributions, by model")
+    ax.set_title("Mean |contribution| by model")
     legend_below(ax)
 
 
 def _add_deviations(bars: BarContainer, rows: pd.DataFrame, ax: Axes) -> None:
-    """Draw whiskers at the bars of single columns, where the model has refit deviations."""
+    """Draw whiskers at the bars of single columns if the model has refit deviations."""
     up = rows["refit_deviation"].to_numpy()
     if np.isnan(up).any():
         return
@@ -120,7 +120,7 @@ def finding(table: pd.DataFrame) -> str:
     ]
     shared = [name for name in dict.fromkeys(table["column"]) if all(name in top for top in tops)]
     if len(tops) < 2:
-        return "There is a single model."
+        return "There is only one model."
     if not shared:
         return "No column is among the three strongest of every model."
     among = "is" if len(shared) == 1 else "are"
@@ -128,16 +128,16 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
-    text = "Mean size of the contributions to each model, on the same rows against the same background."
+    """Return how to read the figure."""
+    text = "The bars show the mean |contribution| for each model, on the same rows and the same background."
     if "refit_deviation" not in table:
         return text
-    return f"{text} The whisker is the refit deviation: the standard deviation over the fits of our model."
+    return f"{text} The whisker is the refit deviation: the standard deviation over the fits of the model."
 
 
 importance_by_model = Figure(
     name="importance_by_model",
-    title="What drives each model",
+    title="Mean |contribution| by model",
     kind="Bar chart",
     reading=reading,
     table=importance_by_model_table,

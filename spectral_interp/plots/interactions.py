@@ -1,4 +1,4 @@
-"""Which columns act together: what two of them do beyond the sum of what each does alone."""
+"""Interactions: joint effects of two columns beyond the sum of their separate effects."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from .style import NEUTRAL
 from .text import NAME, VALUE, shorten_all, unit_text, with_unit
 
 ROWS = 200
-"""Rows that sizes are means over."""
+"""Maximum number of rows to average over."""
 
 _DARK = 0.6
-"""Numbers on colours above this share of the largest are white."""
+"""Numbers above this share of the largest are white."""
 
 
 def interactions_table(certificate: Certificate, columns: Sequence[str]) -> pd.DataFrame:
-    """Return one line per pair of columns, the strongest first: how much they do only together.
+    """Return one line per pair of columns with the size of their interaction, the strongest first.
 
-    With r the row, and a column "typical" when it is put to its median (of levels, to the most frequent), the
-    interaction of a and b at the row is the second difference
+    Let r be the row. A column is "typical" if it is set to its median or most frequent level. The interaction
+    of columns a and b at the row is the second difference
 
-        f(r) − f(r, a typical) − f(r, b typical) + f(r, both typical):
+        f(r) − f(r, a typical) − f(r, b typical) + f(r, both typical).
 
-    what both do together less what each does alone, in the unit of the prediction. It is zero at all rows if
-    f is a sum of one function without a and one without b, and is exact for columns of every kind.
-    ``mean_abs_interaction`` is the mean size over up to 200 rows, ``share`` that over the standard deviation
-    of the predictions.
+    It is the joint effect minus both separate effects, in the unit of the prediction. It is zero at all rows
+    if f is the sum of a function without a and a function without b, and it is exact for all kinds of
+    columns. ``mean_abs_interaction`` is the mean absolute value over up to 200 rows, and ``share`` is its
+    ratio to the standard deviation of the predictions.
 
     Parameters
     ----------
     certificate : Certificate
-        With rows.
+        Certificate with rows.
     columns : sequence of str
 
     Raises
     ------
     ValueError
-        If there is no such column, or the certificate has no rows.
+        If a column does not exist, or the certificate has no rows.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def interactions_table(certificate: Certificate, columns: Sequence[str]) -> pd.D
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the mean sizes as half a matrix; columns stand in the order of their largest interaction.
+    """Draw the mean |interactions| as half a matrix. Columns are in the order of their largest interaction.
 
     Parameters
     ----------
@@ -109,39 +109,40 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     ax.set_xticks(np.arange(len(names) - 1) + 0.5, short[:-1], rotation=90)
     ax.tick_params(length=0)
     ax.set_xlabel(f"mean |interaction| ({unit_text(table['unit'].iloc[0])})")
-    ax.set_title("What two columns do only together")
+    ax.set_title("Interactions between two columns")
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the strongest pair of those measured, and compare it with the predictions' standard deviation.
+    """Name the strongest pair, and compare it with the standard deviation of the predictions.
 
     Examples
     --------
     >>> line = {"first": "a", "second": "b", "mean_abs_interaction": 2.0, "share": 0.4, "unit": "kg"}
     >>> print(finding(pd.DataFrame([line, line | {"second": "c", "mean_abs_interaction": 1.0}])))
-    Of 2 pairs of columns, a and b interact most: beyond what each does alone, they move predictions by \
-2 (kg) on average, 40% of the predictions' standard deviation.
+    Of 2 pairs of columns, a and b interact most: the mean |interaction| is 2 (kg), 40% of the standard \
+deviation of the predictions.
     """
     first = table.iloc[0]
     if not first["mean_abs_interaction"]:
-        return "No two of these columns interact: each does the same whatever the others are."
+        return "No two of these columns interact: the effect of each does not depend on the others."
     start = "" if len(table) == 1 else f"Of {len(table)} pairs of columns, "
     most = "interact" if len(table) == 1 else "interact most"
     share = first["share"]
-    part = "" if pd.isna(share) else f", {share:.0%} of the predictions' standard deviation"
+    part = "" if pd.isna(share) else f", {share:.0%} of the standard deviation of the predictions"
     return (
-        f"{start}{first['first']} and {first['second']} {most}: beyond what each does alone, they move "
-        f"predictions by {with_unit(first['mean_abs_interaction'], table)} on average{part}."
+        f"{start}{first['first']} and {first['second']} {most}: the mean |interaction| is "
+        f"{with_unit(first['mean_abs_interaction'], table)}{part}."
     )
 
 
 interactions = Figure(
     name="interactions",
-    title="Which columns act together",
+    title="Interactions between columns",
     kind="Matrix of numbers",
-    reading="The darker, the more two columns do together that is not the sum of what each does alone, as "
-    "both go from their typical values to those of a row: the mean size over {rows:,} rows. Columns that "
-    "never share a dark cell can be read one by one.",
+    reading="Darker cells are stronger interactions: the part of the joint effect of two columns that is not "
+    "the sum of their separate effects, when both change from their typical values to the values of a row. "
+    "Each number is the mean absolute value over {rows:,} rows. Columns without a dark cell can be "
+    "interpreted separately.",
     table=interactions_table,
     draw=draw,
     height=lambda table: 2.6 + 0.4 * table["first"].nunique(),

@@ -1,4 +1,4 @@
-"""What two columns do together along their values, and how much of it is not the sum of both alone."""
+"""Joint effect of two columns along their values, and its part beyond the sum of the separate effects."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from .style import label_log
 from .text import VALUE, shorten, shorten_all, unit_text, value_text, with_unit
 
 ROWS, POINTS = 50, 25
-"""Rows that are averaged, and values of a column."""
+"""Maximum number of rows averaged, and number of values of a column."""
 
 PANEL_NAME = 18
-"""Characters of a column's name below a panel."""
+"""Maximum number of characters of a column's name below a panel."""
 
 SIGNED_MAP = "PuOr_r"
-"""Colours of negative to positive numbers."""
+"""Colour map for negative to positive numbers."""
 
-PARTS = {"joint": "both together", "interaction": "beyond each alone"}
+PARTS = {"joint": "joint effect", "interaction": "interaction"}
 
 
 def joint_table(certificate: Certificate, first: str, second: str) -> pd.DataFrame:
-    """Return one line per pair of values: how predictions change as both columns go there.
+    """Return one line per pair of values, with the mean change of predictions when both columns change.
 
-    ``joint`` is the mean over up to 50 rows of the prediction with both columns at ``x`` and ``y`` less that
-    with both at their typical values, the others as they are in the row. ``interaction`` is what is left
-    of it without the two changes of one column alone, the other at its typical value. Values are those of
-    :func:`curves_table`, without missing ones.
+    ``joint`` is the mean, over up to 50 rows, of the prediction with the columns at ``x`` and ``y`` minus the
+    prediction with both at their typical values; the other columns are unchanged. ``interaction`` is
+    ``joint`` minus the mean changes of each column alone, with the other at its typical value. The values are
+    chosen as in :func:`curves_table`, without missing values.
 
     Parameters
     ----------
     certificate : Certificate
-        With rows.
+        Certificate with rows.
     first, second : str
-        Columns, drawn to the right and upwards.
+        Columns on the horizontal and the vertical axis.
 
     Raises
     ------
     ValueError
-        If there is no such column, both are the same, or the certificate has no rows.
+        If a column does not exist, both are the same, or the certificate has no rows.
 
     Examples
     --------
@@ -84,14 +84,14 @@ def joint_table(certificate: Certificate, first: str, second: str) -> pd.DataFra
 
 
 def _side(side: str, axis: Axis, typical: float) -> dict[str, Any]:
-    """Return what the table holds of the column of a side."""
+    """Return the entries of the table for the column of one axis."""
     (value,) = axis.values(np.array([typical]))
     found = {"column": axis.name, "log": axis.log, "kind": kind_of(axis), "typical": value}
     return {f"{side}_{what}": each for what, each in found.items()}
 
 
 def _grid(rows: Rows, axis: Axis) -> FloatArray:
-    """Return the typical coordinate of a column, and then all that are drawn."""
+    """Return the typical coordinate of a column, followed by all coordinates drawn."""
     found = settings_along(rows, axis.name, POINTS)
     u = found.u[~np.isnan(found.u)]
     u = u[:LEVELS] if not axis.continuous else u[spread(len(u), 2 * POINTS)]
@@ -99,16 +99,16 @@ def _grid(rows: Rows, axis: Axis) -> FloatArray:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw two heat maps on the place of the Axes, in the same colours: both together, beyond each alone.
+    """Draw two heat maps in place of the Axes, in the same colours: the joint effect and the interaction.
 
-    A cross marks the typical values, where both are zero.
+    A cross marks the typical values, at which both are zero.
 
     Parameters
     ----------
     table : DataFrame
         From :func:`joint_table`.
     ax : Axes
-        Of a grid, such as those of ``plt.subplots()``.
+        Axes of a grid, such as those of ``plt.subplots()``.
     """
     first = table.iloc[0]
     names = shorten_all([str(first[f"{side}_column"]) for side in "xy"], PANEL_NAME)
@@ -130,7 +130,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _places(table: pd.DataFrame, side: str) -> tuple[FloatArray, float, list[str]]:
-    """Return where the values of a side are drawn, where the typical one is, and the names of levels."""
+    """Return the positions of the values of one axis, of the typical value, and the names of levels."""
     values, typical = table[side].drop_duplicates(), table[f"{side}_typical"].head(1)
     if table[f"{side}_kind"].iloc[0] != "levels":
         return drawn(values), float(drawn(typical)[0]), []
@@ -139,7 +139,7 @@ def _places(table: pd.DataFrame, side: str) -> tuple[FloatArray, float, list[str
 
 
 def _label(panel: Axes, side: Literal["x", "y"], first: Any, levels: list[str]) -> None:
-    """Label an axis with levels, dates, or numbers and their logarithms."""
+    """Label an axis with levels, dates, or numbers on a linear or logarithmic scale."""
     axis = panel.xaxis if side == "x" else panel.yaxis
     if levels and side == "x":
         name_levels(panel, levels)
@@ -155,26 +155,26 @@ def _label(panel: Axes, side: Literal["x", "y"], first: Any, levels: list[str]) 
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State where both together change the mean prediction most, and what the sum of both alone would be."""
+    """State where both columns together change the mean prediction most, and the sum of separate changes."""
     first = table.iloc[0]
     most = table.iloc[int(table["joint"].abs().to_numpy().argmax())]
     places = listed([f"{first[f'{side}_column']} at {value_text(most[side])}" for side in "xy"])
     alone = number(float(most["joint"] - most["interaction"]))
     return (
-        f"With {places} the mean prediction changes most, by {with_unit(most['joint'], table)}: the "
-        f"changes of each column alone add up to {alone}, and the interaction is "
+        f"The mean prediction changes most with {places}, by {with_unit(most['joint'], table)}. The changes "
+        f"by each column alone add up to {alone}, and the interaction is "
         f"{number(float(most['interaction']))}."
     )
 
 
 joint = Figure(
     name="joint",
-    title="{x_column} and {y_column} together",
+    title="Joint effect of {x_column} and {y_column}",
     kind="Heat maps",
-    reading="Left, how the mean prediction changes as both columns go from their typical values, at the "
-    "cross, to those of a cell; right, in the same colours, how much of it is not the sum of what each "
-    "does alone. A white right side means that, on average over {rows:,} rows, the two can be read one by "
-    "one. Some of these values may never occur together.",
+    reading="The left panel shows the change of the mean prediction when both columns change from their "
+    "typical values, at the cross, to the values of a cell. The right panel shows, in the same colours, the "
+    "part that is not the sum of the separate changes. If it is white, the two columns can be interpreted "
+    "separately, on average over {rows:,} rows. Some combinations of values may never occur.",
     table=joint_table,
     draw=draw,
     height=lambda table: 4.4,

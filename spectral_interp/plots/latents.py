@@ -1,4 +1,4 @@
-"""The linear functions that the skeleton is made of."""
+"""Linear functions of the skeleton."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from .figure import Figure
 
 
 def latents_table(regions: Regions) -> pd.DataFrame:
-    """Return one line per latent that some row uses: its rows, intercept and slopes."""
+    """Return one line per latent that is active at some row, with its rows, intercept and slopes."""
     return regions.latents()
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State how the rows are spread over the latents."""
+    """State the distribution of the rows over the latents."""
     return (
-        f"The rows use {counted(len(table), 'latent')}; latent {table['latent'].iloc[0]} alone holds "
+        f"The rows use {counted(len(table), 'latent')}; latent {table['latent'].iloc[0]} alone accounts for "
         f"{table['share'].iloc[0]:.0%} of them."
     )
 
 
 latents = Figure(
     name="latents",
-    title="The linear functions of the diagonal part",
+    title="Linear functions of the diagonal part",
     kind="Table",
-    reading="One line for each latent that some row uses: on its rows the diagonal part is the linear "
-    "function with this intercept and one slope for each feature: a standard deviation of a number "
-    "(of its logarithm, where that enters) or a level of a category.",
+    reading="Each line is a latent that is active at some row. On its rows, the diagonal part is the linear "
+    "function with this intercept and one slope per feature: per standard deviation of a number (or of its "
+    "logarithm if the model uses it), or for a level.",
     table=latents_table,
     finding=finding,
     once=("unit",),

@@ -1,4 +1,4 @@
-"""Figures with one named line per column: what is drawn one by one, what is summed, and the names."""
+"""Figures with one named line per column: which columns are drawn or summed, and their names."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .style import TOP, WHOLE, bar_height, height
 from .text import LETTER, NAME, VALUE, room, shorten_all
 
 Colours = Mapping[str, str] | None
-"""Colour of a column by its name; None for none."""
+"""Colours by name of column, or None for no colours."""
 
 _CHIP = 8.0
-"""Side of the square of a column's colour, in points."""
+"""Side of the square with a column's colour, in points."""
 
 _LABEL = 44
-"""Characters in a line of an axis' label, beside names."""
+"""Maximum number of characters in a line of the label of an axis next to names."""
 
 _LABEL_UP = 32
 
 
 def fold(values: FloatArray, most: int = TOP) -> FloatArray:
-    """Return ``values`` (..., c), those beyond the first ``most`` summed in one; a single one is no sum.
+    """Return ``values`` (..., c) with those after the first ``most`` summed, if there are at least two.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def fold(values: FloatArray, most: int = TOP) -> FloatArray:
 
 
 def fold_names(names: Sequence[str], most: int = TOP) -> list[str]:
-    """Return ``names``, those beyond the first ``most`` counted as :func:`fold` sums them.
+    """Return ``names`` with those after the first ``most`` counted where :func:`fold` sums their values.
 
     Examples
     --------
@@ -58,16 +58,16 @@ def fold_names(names: Sequence[str], most: int = TOP) -> list[str]:
 
 
 def add_bars(ax: Axes, lengths: npt.ArrayLike, *, lines: int, **look: Any) -> None:
-    """Draw a bar on each of the lines 0, 1, … from the top, as thick as ``lines`` lines allow.
+    """Draw a bar on each of the lines 0, 1, … from the top, with a thickness suitable for ``lines`` lines.
 
     Parameters
     ----------
     ax : Axes
     lengths : array_like, shape (m,)
     lines : int
-        Of the figure; there may be fewer bars.
+        Number of lines of the figure. There may be fewer bars.
     **look
-        Of the bars, as matplotlib names it.
+        Properties of the bars, as in matplotlib.
     """
     sns.barplot(
         x=np.asarray(lengths, dtype=np.float64),
@@ -83,7 +83,7 @@ def add_bars(ax: Axes, lengths: npt.ArrayLike, *, lines: int, **look: Any) -> No
 
 
 def starts(base: float, contributions: FloatArray) -> FloatArray:
-    """Return where each contribution (c,) starts that goes on from the one before.
+    """Return the start of each contribution (c,), which is the end of the previous one.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def starts(base: float, contributions: FloatArray) -> FloatArray:
 
 
 def height_of_lines(lines: int) -> float:
-    """Return the height in inches of a figure whose lines beyond the first twenty are folded in one.
+    """Return the height in inches of a figure in which the lines after the first twenty share one line.
 
     Examples
     --------
@@ -112,18 +112,18 @@ def name_lines(
     colours: Colours = None,
     width: int = NAME,
 ) -> None:
-    """Name the lines 0, 1, … from the top, each beside a square of the colour of its column.
+    """Name the lines 0, 1, … from the top, each next to a square in the colour of its column.
 
     Parameters
     ----------
     ax : Axes
     names : sequence of str
-        As they were typed.
+        Names as the user typed them.
     columns : sequence of str, optional
-        Column of every line, where that is not its name.
+        Column of every line. By default, the name of the line.
     colours : mapping, optional
     width : int
-        Characters shown of a name.
+        Maximum number of characters shown of a name.
     """
     ax.set_yticks(range(len(names)), shorten_all(names, width))
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -131,9 +131,9 @@ def name_lines(
 
 
 def add_squares(ax: Axes, columns: Mapping[float, str], colours: Colours) -> None:
-    """Draw between axis and names, at the heights of ``columns``, squares of their colours.
+    """Draw squares in the colours of the columns between the axis and the names, at the given heights.
 
-    The first has a label, for the legend.
+    The first square has a label for the legend.
     """
     if not colours:
         return
@@ -148,7 +148,7 @@ def add_squares(ax: Axes, columns: Mapping[float, str], colours: Colours) -> Non
 
 
 def name_levels(ax: Axes, levels: Sequence[str]) -> None:
-    """Name the places 0, 1, … along the axis, upright where the names would run into each other."""
+    """Name the positions 0, 1, … along the axis, with vertical text if the names would overlap."""
     texts = shorten_all(levels, VALUE)
     size = float(ax.xaxis.get_ticklabels()[0].get_fontsize())
     longest = max((len(one) + len(other) for one, other in pairwise(texts)), default=0) / 2 + 1
@@ -159,19 +159,19 @@ def name_levels(ax: Axes, levels: Sequence[str]) -> None:
 
 
 def label_x(ax: Axes, text: str) -> None:
-    """Label the axis that runs along the lines, in as many lines of text as it takes."""
+    """Label the horizontal axis, with as many lines of text as necessary."""
     size = rcParams["font.size"]
     fits = int(1.1 * room(ax) / (LETTER * size))
     ax.set_xlabel("\n".join(_wrapped(line, min(_LABEL, max(fits, _LABEL // 2))) for line in text.split("\n")))
 
 
 def label_y(ax: Axes, text: str) -> None:
-    """Label an upright axis, in two lines where one is too long for a low figure."""
+    """Label the vertical axis, in several lines if one is too long for a low figure."""
     ax.set_ylabel(_wrapped(text, _LABEL_UP))
 
 
 def _wrapped(text: str, width: int) -> str:
-    """Return a label in lines; the unit in parentheses starts a line where all does not fit in one.
+    """Return a wrapped label. If it does not fit in one line, the unit in parentheses starts a new line.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def legend_below(ax: Axes, *, ncols: int = 2) -> None:
-    """Put the legend under the label of the axis, at any height of the figure."""
+    """Put the legend below the label of the axis, for any height of the figure."""
     entries = list(zip(*ax.get_legend_handles_labels(), strict=True))
     if not entries:
         return
@@ -210,29 +210,29 @@ def legend_below(ax: Axes, *, ncols: int = 2) -> None:
 
 
 def _upright(ax: Axes) -> float:
-    """Return by how many points upright names along the axis reach further down than numbers."""
+    """Return how much further down, in points, vertical names on the axis extend than numbers."""
     upright = [label for label in ax.get_xticklabels() if label.get_rotation() == 90]
     lengths = (LETTER * float(label.get_fontsize()) * len(label.get_text()) for label in upright)
     return max(0.0, max(lengths, default=0.0) - 9)
 
 
 def limit_others(ax: Axes, longest: float, others: FloatArray, sizes: FloatArray) -> None:
-    """End the axis where single columns stay legible; longer sums of others leave it and state their size.
+    """Limit the axis so that single columns stay legible, and write longer sums of other columns as numbers.
 
     Parameters
     ----------
     ax : Axes
-        Its bars start at zero, the others' on the last line.
+        Axes with bars that start at zero. The last line is the sum of other columns.
     longest : float
         Length of the longest bar of a single column.
     others, sizes : ndarray, shape (m,)
-        Lengths of the bars of the others, and what they stand for.
+        Lengths of the bars of the last line, and the numbers that they represent.
     """
     end = 1.25 * longest
     if not longest or others.max() <= end:
         return
     ax.set_xlim(0, end)
-    text = f"{', '.join(map(number, sizes))} in all →"
+    text = f"{', '.join(map(number, sizes))} in total →"
     box = {"facecolor": "white", "edgecolor": WHOLE, "boxstyle": "round,pad=0.2", "linewidth": 0.6}
     at = len(ax.get_yticks()) - 1
     ax.text(0.98 * end, at, text, ha="right", va="center", fontsize=10, bbox=box)

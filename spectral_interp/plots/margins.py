@@ -1,4 +1,4 @@
-"""How the gaps and the linear radii are distributed over the rows."""
+"""Distribution of the gaps and the linear radii over the rows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .text import unit_text
 
 
 def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
-    """Return one line per row: gap, and the radius within which its tangent plane holds to ``eps``.
+    """Return one line per row: its gap, and the radius in which its tangent plane is within ``eps``.
 
-    The gap of a sum, which has ``neurons``, is the smallest of all of them. The radius is in ``space``:
-    features, or inputs where columns have knots.
+    The gap of a sum is the smallest over its ``neurons``. The radius is measured in ``space``: in features,
+    or in inputs if columns have knots.
     """
     view = certificate.view
     neurons = len(view.function.neurons)
@@ -37,7 +37,7 @@ def margins_table(certificate: Certificate, eps: float) -> pd.DataFrame:
 
 
 def space_of(view: ModelView) -> str:
-    """Return what distances are measured in."""
+    """Return the space in which distances are measured."""
     return "features" if view.plain_axes == view.axes else "inputs"
 
 
@@ -58,7 +58,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
             "linear_radius",
             WHOLE,
             "--",
-            f"radius in {_space(table)}, linear to {at_most(eps)} ({unit})",
+            f"radius in {_space(table)}, linear within {at_most(eps)} ({unit})",
         ),
     )
     for axes, name, colour, line, label in lines:
@@ -70,7 +70,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
         axes.tick_params(axis="x", colors=colour)
         axes.locator_params(axis="x", nbins=5)
     if not np.isfinite(table["gap"]).any():
-        text = "one latent: no other eigenvalue, linear everywhere"
+        text = "one latent: there is no other eigenvalue, the model is linear"
         ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
     rows = max(len(table), 1)
     ax.set_ylim(0, 1.02 * rows)
@@ -81,32 +81,33 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State how far the median row is linear."""
+    """State the median gap and the median linear radius."""
     radius, gap, eps = (table[name].median() for name in ("linear_radius", "gap", "eps"))
     of_sum = f" in all of the {table['neurons'].iloc[0]} neurons" if "neurons" in table else ""
     unit = table["unit"].iloc[0]
     return (
-        f"Half of the rows have a gap of at least {at_least(gap)} ({unit}){of_sum}, and half "
-        f"are linear to within {at_most(eps)} up to a distance of {at_least(radius)} in {_space(table)}."
+        f"Half of the rows have a gap of at least {at_least(gap)} ({unit}){of_sum}, and for half of them the "
+        f"model is linear within {at_most(eps)} up to a distance of {at_least(radius)} in {_space(table)}."
     )
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     text = (
-        "The share of rows with at most a given gap to the next eigenvalue (solid, lower axis), and "
-        "with at most a given radius in which the tangent plane provably holds to ε (dashed, upper axis)."
+        "The solid line (lower axis) is the share of rows with at most a given gap to the next eigenvalue. "
+        "The dashed line (upper axis) is the share of rows with at most a given radius in which the tangent "
+        "plane is provably within ε of the prediction."
     )
     if "neurons" in table:
-        text += " The gap of a row is the smallest of all neurons."
+        text += " The gap of a row is the smallest over all neurons."
     if _space(table) == "inputs":
-        text += " Predictions also bend at the knots of the columns, which the radius takes into account."
+        text += " The radius accounts for the knots of the columns, at which predictions may also bend."
     return text
 
 
 margins = Figure(
     name="margins",
-    title="How far from a kink",
+    title="Distance from kinks",
     kind="Step chart",
     reading=reading,
     table=margins_table,

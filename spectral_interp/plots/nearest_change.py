@@ -1,4 +1,4 @@
-"""The smallest change of one row that gives another prediction, column by column."""
+"""Smallest change of one row that gives a target prediction, column by column."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .style import FAINT, GREEN, TOP, WHOLE
 from .text import LETTER, printable, room, row_name, shorten, shorten_value, value_text
 
 _BELOW = 0.34
-"""How far below a track its ends are written, in lines."""
+"""Distance of the numbers at the ends of a track below it, in lines."""
 
 _NAME = 20
-"""Characters of a name, which share the width with values on both sides of the tracks."""
+"""Maximum number of characters of a name, which shares the width with values beside the tracks."""
 
 _SHORT = 0.06
-"""Changes up to this share of the range have no arrow, for which there is no room."""
+"""Maximum change, as a share of the range, for which there is no room for an arrow."""
 
 _ARROW = {"arrowstyle": "-|>", "color": GREEN, "linewidth": 2}
 
@@ -35,27 +35,27 @@ _ARROW = {"arrowstyle": "-|>", "color": GREEN, "linewidth": 2}
 def nearest_change_table(
     found: Counterfactual, view: ModelView, label: Any, aim: str = "", fixed: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return one line per column that changes, what costs most first; one without a column if none does.
+    """Return one line per changed column, most costly first, or one line without a column if none changes.
 
     Parameters
     ----------
     found : Counterfactual
     view : ModelView
-        Of the model, for the ranges of its columns in training.
+        View of the model, for the ranges of its columns in training.
     label : object
-        What the user calls the row.
+        The user's label of the row.
     aim : str
-        What the target is, in words, where it does not speak for itself.
+        Description of the target, if one is needed.
     fixed : sequence of str
-        Columns that had to stay as they are.
+        Columns that were not allowed to change.
 
     Returns
     -------
     DataFrame
-        ``from`` and ``to`` are in the table's units, ``low`` and ``high`` the range of training, missing for
-        levels. ``from_share`` and ``to_share`` are where both values lie in it, from 0 to 1. ``distance`` is
-        that of the change, inf if there is none, and ``proven_distance`` the proven bound below which no
-        allowed change gives the target, inf if none gives it at all.
+        ``from`` and ``to`` are in the table's units. ``low`` and ``high`` are the range in training, missing
+        for levels; ``from_share`` and ``to_share`` are the positions of both values in this range, from 0 to
+        1. ``distance`` is the size of the change, or inf if none was found. ``proven_distance`` is a proven
+        bound: no smaller allowed change gives the target. It is inf if no allowed change gives the target.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def nearest_change_table(
 
 
 def _track(view: ModelView, column: str | None, old: Any, new: Any) -> dict[str, Any]:
-    """Return the range of a column in training, and where two values lie in it."""
+    """Return the range of a column in training, and the positions of two values in it."""
     axis = None if column is None else view.axis(column)
     ends = None if axis is None else _ends(axis)
     if axis is None or ends is None:
@@ -102,7 +102,7 @@ def _track(view: ModelView, column: str | None, old: Any, new: Any) -> dict[str,
 
 
 def _ends(axis: Axis) -> tuple[Any, Any] | None:
-    """Return the least and the largest value of training; None for levels and where they are not known."""
+    """Return the smallest and largest values in training; None for levels and if they are unknown."""
     if not axis.sloped and not axis.continuous:
         return None
     if isinstance(axis, NumberAxis):
@@ -112,7 +112,7 @@ def _ends(axis: Axis) -> tuple[Any, Any] | None:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw a track for every column that changes: its range in training, the row's value and the new one.
+    """Draw a track for every changed column: its range in training, the row's value and the new value.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`nearest_change_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     ax.set_title(shorten(f"Row {row_name(table['row'].iloc[0])}: {_way(table)}", 60))
     ax.set_xticks([])
@@ -138,12 +138,12 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
     for at, line in enumerate(shown.to_dict("records")):
         add = _add_words if np.isnan(line["from_share"] + line["to_share"]) else _add_track
         add(line, at, ax)
-    ax.set_xlabel("from the least to the largest value in training")
+    ax.set_xlabel("from the smallest to the largest value in training")
     legend_below(ax)
 
 
 def _limits(shown: pd.DataFrame, ax: Axes) -> tuple[float, float]:
-    """Return limits of the axis that leave room for values beside the tracks, which go from 0 to 1."""
+    """Return limits of the axis with room for values beside the tracks, which extend from 0 to 1."""
     pairs = zip(shown["from"], shown["to"], strict=True)
     texts = [shorten_value(text) for old, new in pairs for text in both_texts(old, new)]
     wide = LETTER * 1.15 * rcParams["font.size"] * max(map(len, texts))
@@ -152,13 +152,13 @@ def _limits(shown: pd.DataFrame, ax: Axes) -> tuple[float, float]:
 
 
 def _add_track(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
-    """Draw a column with a range: an arrow from the old value to the new, both written beside it."""
+    """Draw a column with a range: an arrow from the old value to the new one, with both values beside it."""
     start, end = np.clip([line["from_share"], line["to_share"]], 0, 1).tolist()
     ax.plot([0, 1], [at, at], color=FAINT, linewidth=5, solid_capstyle="butt", zorder=1)
     if abs(end - start) > _SHORT:
         ax.annotate("", (end, at), (start, at), arrowprops=_ARROW | {"shrinkA": 4, "shrinkB": 3}, zorder=2)
     is_first = "needed" not in ax.get_legend_handles_labels()[1]
-    one, other = ("as it is", "needed") if is_first else (None, None)
+    one, other = ("current value", "needed") if is_first else (None, None)
     look: dict[str, Any] = {"markersize": 8, "linestyle": "", "color": GREEN}
     ax.plot(end, at, "o", label=other, zorder=3, **look)
     ax.plot(start, at, "o", markerfacecolor="white", markeredgewidth=2, label=one, zorder=4, **look)
@@ -170,7 +170,7 @@ def _add_track(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
 
 
 def _add_words(line: Mapping[Any, Any], at: int, ax: Axes) -> None:
-    """Write a change of level, or to or from a gap."""
+    """Write a change of level, or a change to or from a missing value."""
     ax.text(0.46, at, _brief(line["from"]), ha="right", va="center")
     ax.annotate("", (0.54, at), (0.47, at), arrowprops=_ARROW)
     ax.text(0.56, at, _brief(line["to"]), ha="left", va="center", fontweight="bold")
@@ -181,7 +181,7 @@ def _brief(value: Any) -> str:
 
 
 def _way(table: pd.DataFrame) -> str:
-    """Return from what to what, in a few words."""
+    """Return a brief description of the change of the prediction."""
     first = table.iloc[0]
     if first["of"] == "class":
         return f"from {first['now']} to {first['target']}"
@@ -194,12 +194,12 @@ def _is_found(table: pd.DataFrame) -> bool:
 
 def _none(table: pd.DataFrame) -> str:
     if np.isinf(table["proven_distance"].iloc[0]):
-        return "no allowed change gives this: proven"
-    return "no allowed change that gives this was found"
+        return "proven: no allowed change gives this prediction"
+    return "no allowed change that gives this prediction was found"
 
 
 def both_texts(old: Any, new: Any) -> tuple[str, str]:
-    """Return two values as text, numbers with as many digits as it takes to tell them apart.
+    """Return two values as text, with enough digits to distinguish two numbers.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def both_texts(old: Any, new: Any) -> tuple[str, str]:
 
 
 def change_texts(table: pd.DataFrame, most: int = TOP) -> list[str]:
-    """Return every change in words, beyond the first ``most`` only their number."""
+    """Return every change as text. Changes after the first ``most`` are only counted."""
     texts = [
         f"{column} from {' to '.join(both_texts(old, new))}"
         for column, old, new in table[["column", "from", "to"]].itertuples(index=False)
@@ -224,29 +224,29 @@ def change_texts(table: pd.DataFrame, most: int = TOP) -> list[str]:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State what is predicted, what would have to change for another prediction, and what is proven."""
+    """State the prediction, the change needed for the target, and the proven bound."""
     first = table.iloc[0]
     of_class = first["of"] == "class"
     now, target = (f"'{first[name]}'" if of_class else first[name] for name in ("now", "target"))
     aim = f", {first['aim']}" if first["aim"] else ""
-    start = f"Row {row_text(first['row'])} is predicted {now}."
+    start = f"The prediction for row {row_text(first['row'])} is {now}."
     lower, norm = first["proven_distance"], first["norm"]
     if np.isinf(lower):
         return f"{start} It is proven that no allowed change gives {target}{aim}."
     smallest = size_text(lower, norm, bound=True)
-    proven = f"it is proven that no allowed change of less than {smallest} gives it"
+    proven = f"it is proven that no allowed change smaller than {smallest} gives it"
     if not _is_found(table):
         bound = f"; {proven}" if lower > 0 else ""
         return f"{start} No allowed change that gives {target}{aim} was found{bound}."
     return (
         f"{start} The smallest change found that gives {target}{aim}: {listed(change_texts(table, 5))}. "
         f"Its size is {size_text(first['distance'], norm)}{_counting(table)}; "
-        f"{proven if lower > 0 else 'nothing is proven of smaller ones'}."
+        f"{proven if lower > 0 else 'there is no proven lower bound'}."
     )
 
 
 def _counting(table: pd.DataFrame) -> str:
-    """Return how changes of levels and gaps, which have no standard deviation, are counted."""
+    """Return a note on the size of changes of levels and missing values, if there are any."""
     is_level = (table["from_share"] + table["to_share"]).isna() & (table["cost"] == 1)
     if not is_level.any() or table["norm"].iloc[0] == "columns":
         return ""
@@ -254,29 +254,29 @@ def _counting(table: pd.DataFrame) -> str:
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     first = table.iloc[0]
     aim = (
-        "The target is the other class; of more than two classes it is the second likeliest of the row."
+        "The target is the other class; with more than two classes, it is the second most likely class."
         if first["of"] == "class"
-        else "The target is the median of the predictions; for the row of the median prediction it is their "
-        "upper quartile."
+        else "The target is the median of the predictions, or the upper quartile for the row with the median "
+        "prediction."
     )
-    fixed = f" Not to change: {first['fixed']}." if first["fixed"] else ""
+    fixed = f" Fixed columns: {first['fixed']}." if first["fixed"] else ""
     return (
-        "The hollow dot is the row's value, the filled one the value that is needed; the bar is the range of "
-        f"the column in training. {aim} Columns that are not shown stay as they are.{fixed} The size of a "
-        "change is counted in standard deviations of each column (of its logarithm, where that enters), "
-        "added up over the columns; a change of level, or to or from a missing value, counts as 1. The "
-        "search is for the smallest change within the ranges of training, or within given limits. That none "
-        "is smaller than the stated bound is proven, not sampled. This is what the model would predict, "
-        "not advice: changing a column in reality may have another effect, or none."
+        "The hollow dot is the row's value, the filled dot is the value needed, and the bar is the range of "
+        f"the column in training. {aim} Columns that are not shown do not change.{fixed} The size of a "
+        "change is the sum over columns of the change in standard deviations of the column (or of its "
+        "logarithm if the model uses it); a change of level, or to or from a missing value, counts as 1. The "
+        "search covers the ranges in training, or the given limits. The stated lower bound is proven, not "
+        "sampled. The figure describes the model and is not advice: changing a column in reality may have a "
+        "different effect, or none."
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeFound(Found):
-    """The nearest change of a row to another prediction; ``proven_distance`` is None if none gives it."""
+    """Nearest change of a row to a target prediction; ``proven_distance`` is None if no change gives it."""
 
     row: int | str
     target: str
@@ -287,7 +287,7 @@ class ChangeFound(Found):
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> ChangeFound:
-        """Return it from the table."""
+        """Return the change described by the table."""
         first, changed = table.iloc[0], table.dropna(subset="column")
         return cls(
             row=plain_label(first["row"]),

@@ -1,4 +1,4 @@
-"""Several panels on the place of one Axes."""
+"""Several panels in place of one Axes."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 ACROSS = 2
-"""Panels beside each other."""
+"""Maximum number of panels side by side."""
 
 HEAD, PANEL = 0.55, 2.3
-"""Heights of the strip above the panels, and of a line of panels, in inches."""
+"""Heights of the strip above the panels and of a line of panels, in inches."""
 
 
 def panels(ax: Axes, count: int, title: str, entries: Sequence[Artist] = ()) -> list[Axes]:
-    """Return Axes of panels, line by line, which share the upright axis, under a strip of title and legend.
+    """Return Axes of panels, line by line, with a shared vertical axis, below a strip of title and legend.
 
     Parameters
     ----------
     ax : Axes
-        Of a grid, such as those of ``plt.subplots()``. They become the strip.
+        Axes of a grid, such as those of ``plt.subplots()``. They become the strip.
     count : int
     title : str
     entries : sequence of Artist
-        Of the legend, with labels.
+        Entries of the legend, with labels.
 
     Raises
     ------
     ValueError
-        If the Axes are of no grid.
+        If the Axes do not belong to a grid.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def panels(ax: Axes, count: int, title: str, entries: Sequence[Artist] = ()) -> 
     """
     spec = ax.get_subplotspec()
     if spec is None:
-        raise ValueError("expected Axes of a grid, such as those of plt.subplots(); got some without")
+        raise ValueError("expected Axes of a grid, such as those of plt.subplots(); got Axes without a grid")
     lines, across = -(-count // ACROSS), min(ACROSS, count)
     grid = spec.subgridspec(1 + lines, across, height_ratios=[HEAD * bool(entries) + 0.01, *[PANEL] * lines])
     ax.set_subplotspec(grid[0, :])

@@ -1,4 +1,4 @@
-"""How many linear pieces a model needs, against how closely they must hold."""
+"""Number of linear pieces that approximate a model, against the tolerance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOOKS = {"model": MODEL_LOOKS["spectral"], "skeleton": Look(DIAGONAL, "--")}
 
 
 def pieces_table(regions: Regions) -> pd.DataFrame:
-    """Return one line per tolerance: the pieces of the model and, where it has one, of its skeleton."""
+    """Return one line per tolerance: the pieces of the model and of its skeleton, if it has one."""
     parts = [
         pd.DataFrame({"of": name, "eps": eps, "pieces": pieces})
         for name, (eps, pieces) in regions.piece_counts().items()
@@ -27,10 +27,10 @@ def pieces_table(regions: Regions) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the numbers of pieces as steps, both axes logarithmic."""
+    """Draw the numbers of pieces as steps on two logarithmic axes."""
     drawn = table[table["eps"] > 0]
     if drawn.empty:
-        ax.text(0.5, 0.5, "one piece at any tolerance", ha="center", transform=ax.transAxes)
+        ax.text(0.5, 0.5, "one piece for any tolerance", ha="center", transform=ax.transAxes)
     else:
         looks = line_looks({name: _LOOKS[name] for name in dict.fromkeys(drawn["of"])}) | {"markers": False}
         sns.lineplot(
@@ -51,20 +51,20 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
         ax.legend()
     ax.set_xlabel(f"tolerance ε ({unit_text(table['unit'][0])})")
     ax.set_ylabel("tangent planes that cover the rows")
-    ax.set_title(f"Pieces that are linear to within ε, {counted(int(table['rows'][0]), 'row')}")
+    ax.set_title(f"Linear pieces within ε, {counted(int(table['rows'][0]), 'row')}")
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State the tolerance at which ten pieces suffice, and one."""
+    """State the tolerances at which ten pieces and one piece suffice."""
     model = table[table["of"] == "model"].sort_values("eps")
     few = model[model["pieces"] <= 10]["eps"].min()
     one = model[model["pieces"] <= 1]["eps"].min()
     most = int(model["pieces"].max())
     if most <= 10:
-        return f"{counted(most, 'tangent plane holds', 'tangent planes hold')} all rows exactly."
+        return f"{counted(most, 'tangent plane reproduces', 'tangent planes reproduce')} all rows exactly."
     return (
-        f"Ten tangent planes hold every row to within {at_most(few)} ({table['unit'].iloc[0]}); a single "
-        f"plane only to within {at_most(one)}."
+        f"Ten tangent planes approximate every row within {at_most(few)} ({table['unit'].iloc[0]}); a single "
+        f"plane does so within {at_most(one)}."
     )
 
 
@@ -72,8 +72,8 @@ pieces = Figure(
     name="pieces",
     title="Tangent planes that cover {rows:,} rows",
     kind="Step chart",
-    reading="How many tangent planes it takes to be within ε of every prediction. A curve that falls early "
-    "is a model that is nearly piecewise linear.",
+    reading="The curve shows the number of tangent planes needed to be within ε of every prediction. An "
+    "early fall means that the model is nearly piecewise linear.",
     table=pieces_table,
     draw=draw,
     finding=finding,

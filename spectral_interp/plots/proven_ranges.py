@@ -1,4 +1,4 @@
-"""Ranges of the predictions of rows whose numbers are a little off: proven, and attained."""
+"""Proven and attained ranges of predictions when the numbers of a row change slightly."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from .style import CERTIFIED, NEUTRAL, PROVEN, PROVEN_HATCH, bar_height
 from .text import row_name, shorten_all, unit_text
 
 OFF = 0.1
-"""How far every number may be off, in standard deviations."""
+"""Maximum change of every number, in standard deviations."""
 
 BOXES = 40
-"""Boxes that are bounded for a row."""
+"""Maximum number of boxes bounded per row."""
 
 
 def proven_ranges_table(
     certificate: Certificate, places: npt.ArrayLike, fixed: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return one line per row: the range of its prediction while every number is off by up to a tenth.
+    """Return one line per row: the range of its prediction when every number changes slightly.
 
-    That is a tenth of a standard deviation of the column, or of its logarithm where that enters, up or down.
-    Levels, dates, gaps, and numbers that are only 0 and 1 stay.
+    Every number changes by up to a tenth of a standard deviation of its column (or of its logarithm if the
+    model uses it). Levels, dates, missing values, and numbers that are only 0 or 1 do not change.
 
     Parameters
     ----------
     certificate : Certificate
-        With rows.
+        Certificate with rows.
     places : array_like of int, shape (m,)
-        Which of the rows.
+        Positions of the rows.
     fixed : sequence of str
-        Columns that stay too.
+        Further columns that do not change.
 
     Returns
     -------
     DataFrame
-        The highest prediction first. ``low`` to ``high`` is proven, ``attained_low`` to ``attained_high``
-        was found. Where the sign of a prediction is a class, ``class`` is that of the row and ``stays`` is
-        true if it provably stays.
+        In decreasing order of the prediction. ``low`` and ``high`` are proven bounds; ``attained_low`` and
+        ``attained_high`` are the extreme predictions found. If the sign of a prediction decides the class,
+        ``class`` is the predicted class of the row, and ``stays`` is true if it provably does not change.
 
     Raises
     ------
     ValueError
-        If a row has no number that may be off.
+        If a row has no number that may change.
 
     Examples
     --------
@@ -88,12 +88,12 @@ def _line(certificate: Certificate, row: Rows, fixed: Sequence[str]) -> dict[str
 
 
 def nearly(row: Rows, fixed: Sequence[str] = ()) -> dict[str, tuple[float, float]]:
-    """Return limits of the numbers of one row that are off by up to a tenth of a standard deviation.
+    """Return limits for the numbers of one row: up to a tenth of a standard deviation in both directions.
 
     Raises
     ------
     ValueError
-        If there is no such number.
+        If the row has no number that may change.
     """
     view, limits = row.view, {}
     for axis in view.axes:
@@ -103,12 +103,12 @@ def nearly(row: Rows, fixed: Sequence[str] = ()) -> dict[str, tuple[float, float
             low, high = np.asarray(axis.values(np.array([u - OFF, u + OFF])), dtype=np.float64).tolist()
             limits[axis.name] = low, high
     if not limits:
-        raise ValueError("expected a number in the row that may be off; got none")
+        raise ValueError("expected a number in the row that may change; got none")
     return limits
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the proven range of every row, hatched where its class stays, the attained one inside, and a dot.
+    """Draw the proven range of every row, hatched if its class stays, with the attained range and a dot.
 
     Parameters
     ----------
@@ -136,13 +136,13 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     ax.set_ylabel("row")
     label_x(ax, unit_text(table["unit"].iloc[0]))
     ax.locator_params(axis="x", nbins=5)
-    ax.set_title("Predictions when numbers are a little off")
+    ax.set_title("Predictions under small changes of the numbers")
     legend_below(ax)
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State for how many rows the class stays, or by how much predictions move."""
-    off, rows = "With every number off by up to a tenth of a standard deviation", len(table)
+    """State the number of rows that keep their class, or the change of the predictions."""
+    off, rows = "If every number changes by up to a tenth of a standard deviation", len(table)
     if "stays" in table:
         kept = int(table["stays"].sum())
         if rows == 1:
@@ -151,17 +151,17 @@ def finding(table: pd.DataFrame) -> str:
         return f"{off}, {kept or 'none'} of {rows} rows provably {keep} class."
     ends = [table["high"] - table["prediction"], table["prediction"] - table["low"]]
     most = at_most(pd.concat(ends, axis=1).max(axis=1).median())
-    who = "the prediction provably moves" if rows == 1 else "half of these predictions provably move"
+    who = "the prediction provably changes" if rows == 1 else "half of these predictions provably change"
     return f"{off}, {who} by at most {most} ({table['unit'].iloc[0]})."
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     text = (
-        "Each line is a row; the rows are evenly spread over the predictions. Every number of a row may be "
-        "off by up to a tenth of a standard deviation of its column (of its logarithm, where that enters), "
-        "all of them at once; levels, dates and gaps stay. It is proven that the wide bar holds every "
-        "prediction that this can give. The ends of the thin bar were attained, and the dot is the "
+        "Each line is a row; the rows are evenly spread over the predictions. All numbers of a row may "
+        "change at once, each by up to a tenth of a standard deviation of its column (or of its logarithm if "
+        "the model uses it). Levels, dates and missing values do not change. The wide bar is proven to "
+        "contain every possible prediction. The ends of the thin bar were attained, and the dot is the "
         "prediction."
     )
     if "stays" in table:
@@ -171,7 +171,7 @@ def reading(table: pd.DataFrame) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class RangesFound(Found):
-    """How far predictions of some rows move when numbers are a little off."""
+    """Ranges of the predictions of some rows under small changes of their numbers."""
 
     rows: int
     off: float
@@ -182,7 +182,7 @@ class RangesFound(Found):
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> RangesFound:
-        """Return it from the table of proven ranges."""
+        """Return the summary of a table of proven ranges."""
         return cls(
             rows=len(table),
             off=float(table["off"].iloc[0]),
@@ -195,7 +195,7 @@ class RangesFound(Found):
 
 proven_ranges = Figure(
     name="proven_ranges",
-    title="Predictions when numbers are a little off",
+    title="Predictions under small changes of the numbers",
     kind="Interval chart",
     reading=reading,
     table=proven_ranges_table,

@@ -20,18 +20,18 @@ from .style import VALUE_MAP, label_log
 from .text import NAME, row_name, shorten, unit_text, with_unit
 
 _LABELLED = 0.01
-"""Pieces of at least this share of the plane carry their latent's number."""
+"""Minimum share of the plane for a piece to be labelled with its latent."""
 
 _NEIGHBOURS = np.ones((3, 3))
-"""Points of the grid that touch, corners included: a thin oblique piece is one."""
+"""Neighbours of a grid point, including diagonal ones, so that a thin oblique piece stays connected."""
 
 
 def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
     """Return one line per point of the grid: both values, prediction, active latent, piece, names and unit.
 
-    Points are of one piece if they have the same active latent and are connected by such points, on the
-    grid. Pieces are numbered from 0, the largest first. A latent may have several, and pieces that are
-    narrower than the grid may be missing or split; the boundaries are exact. A sum has neither.
+    A piece is a set of connected grid points with the same active latent. Pieces are numbered from 0 in
+    decreasing order of size. A latent may have several pieces, and pieces narrower than the grid may be
+    missing or split; the boundaries are exact. A sum has neither latents nor pieces.
     """
     latents = plane.active_latent
     of_skeleton = {} if latents is None else {"active_latent": latents, "piece": _pieces(latents)}
@@ -57,7 +57,7 @@ def region_map_table(plane: PlaneSlice) -> pd.DataFrame:
 
 
 def _pieces(latents: IntArray) -> IntArray:
-    """Return the connected piece of every point (m, m) of a grid of latents, the largest first."""
+    """Return the connected piece of every point (m, m) in a grid of latents, numbered by decreasing size."""
     pieces, found = np.empty(latents.shape, dtype=np.intp), 0
     for latent in np.unique(latents):
         labels, count = ndimage.label(latents == latent, structure=_NEIGHBOURS)
@@ -68,7 +68,7 @@ def _pieces(latents: IntArray) -> IntArray:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> None:
-    """Colour the plane by prediction, draw the skeleton's boundaries and number its larger pieces.
+    """Colour the plane by prediction, draw the boundaries of the skeleton and label its larger pieces.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
         From :func:`region_map_table`.
     ax : Axes
     boundaries : sequence of ndarray, shape (points, 2)
-        Of the same plane.
+        Boundaries in the same plane.
     """
     first = table.iloc[0]
     x, y = np.unique(drawn(table["x"])), np.unique(drawn(table["y"]))
@@ -123,7 +123,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, boundaries: Sequence[FloatArray]) -> 
 
 
 def _inner_point(inside: np.ndarray) -> tuple[int, int]:
-    """Return the point of a region (rows, columns) that is farthest from its edge, layer by layer."""
+    """Return the point of a region (rows, columns) farthest from its edge, found by peeling layers."""
     left = inside
     while True:
         padded = np.pad(left, 1)
@@ -136,35 +136,35 @@ def _inner_point(inside: np.ndarray) -> tuple[int, int]:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Count the latents of the skeleton on the plane, and their connected pieces; of a sum say the range."""
+    """State the numbers of active latents and connected pieces on the plane, or for a sum the range."""
     if "piece" not in table:
         low, high = table["prediction"].min(), table["prediction"].max()
-        return f"On this plane predictions go from {number(low)} to {with_unit(high, table)}."
+        return f"On this plane, predictions range from {number(low)} to {with_unit(high, table)}."
     first = table[table["piece"] == 0]
     latents, pieces = (table[name].nunique() for name in ("active_latent", "piece"))
     latent, share = first["active_latent"].iloc[0], len(first) / len(table)
     return (
-        f"On this plane {counted(latents, 'latent')} of the diagonal part are active, in "
-        f"{counted(pieces, 'connected piece')} as far as the grid shows; the largest, of latent {latent}, "
-        f"covers {share:.0%} of what is drawn."
+        f"On this plane, {counted(latents, 'latent')} of the diagonal part {'is' if latents == 1 else 'are'} "
+        f"active, in {counted(pieces, 'connected piece')} at the resolution of the grid. The largest piece, "
+        f"of latent {latent}, covers {share:.0%} of the plane."
     )
 
 
 def title(table: pd.DataFrame) -> str:
-    """Return what is shown over which columns."""
+    """Return the heading on a page."""
     return f"{'Linear pieces' if 'piece' in table else 'Predictions'} over {{x_column}} and {{y_column}}"
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     pieces = (
-        " White lines part the linear pieces of the diagonal part, each larger one with the number of its "
-        "latent, which may have several; couplings smooth the kinks at these lines."
+        " White lines separate the linear pieces of the diagonal part. Larger pieces are labelled with their "
+        "latent, which may have several pieces. Couplings smooth the kinks at these lines."
     )
-    sums = " A sum of neurons has no pieces that all of its neurons share."
+    sums = " A sum of neurons has no linear pieces that all its neurons share."
     return (
-        f"The colour is the prediction.{pieces if 'piece' in table else sums} The cross is row {{row}}; the "
-        "other columns have its values everywhere."
+        f"The colour is the prediction.{pieces if 'piece' in table else sums} The cross is row {{row}}; all "
+        "other columns are fixed at its values."
     )
 
 

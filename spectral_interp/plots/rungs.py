@@ -1,4 +1,4 @@
-"""The price of readability: what every form of the model costs in held-out error."""
+"""Price of readability: held-out error of every form of the model."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ INPUTS = {
     "hats": "piecewise-linear columns",
     "all": "piecewise-linear columns, finer knots and pairs of columns",
 }
-"""What the inputs of a sum are called; a single neuron is called that."""
+"""Descriptions of the inputs of a sum."""
 
 FORMS = {"single": "single neuron", "sum": "sum of neurons"}
 
 _ROOM, _LETTERS = 0.6, 30
-"""Beside the bars for their numbers, as a share of the longest; letters in a line of a name."""
+"""Room beside the bars for numbers, as a share of the longest bar; characters in a line of a name."""
 
 
 def rungs_table(rungs: pd.DataFrame, unit: str, *, squared: bool) -> pd.DataFrame:
-    """Return one line per form of the model that was tried, the simplest first.
+    """Return one line per form of the model that was fitted, the simplest first.
 
     Parameters
     ----------
     rungs : DataFrame
         ``rungs_`` of a fitted estimator.
     unit : str
-        Of the target.
+        Unit of the target.
     squared : bool
-        Whether the held-out loss is a root mean squared error, and not a log loss.
+        Whether the held-out loss is a root mean squared error. Otherwise it is a log loss.
 
     Returns
     -------
     DataFrame
-        ``held_out`` is the error, in ``measure``; ``ratio`` its multiple of the best one. The choice is by
-        the squared error or the log loss, ``above_best`` that of the best by this share.
+        ``held_out`` is the error in ``measure``, and ``ratio`` is its ratio to the lowest error. The form is
+        chosen by squared error or log loss; ``above_best`` is its relative excess over the lowest.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def rungs_table(rungs: pd.DataFrame, unit: str, *, squared: bool) -> pd.DataFram
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the held-out errors as bars, that of the chosen form in the colour of the model.
+    """Draw the held-out errors as bars, with the chosen form in the colour of the model.
 
     Parameters
     ----------
@@ -108,11 +108,11 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     ax.set_xlim(0, (1 + _ROOM) * float(held_out.max()) or 1.0)
     ax.locator_params(axis="x", nbins=4)
     label_x(ax, f"held-out {shorten(table['measure'][0], UNIT)}")
-    ax.set_title("Error of every form that was tried")
+    ax.set_title("Held-out error of every form")
 
 
 def of_lowest(ratio: float) -> str:
-    """Return how an error compares with the lowest, in words.
+    """Return an error relative to the lowest error, as text.
 
     Examples
     --------
@@ -127,20 +127,20 @@ def _more(share: float) -> str:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State which form was chosen and why, and what the simplest one costs."""
+    """State which form was chosen and why, and the error of the simplest form."""
     first, chosen, best = (table.iloc[at] for at in (0, table["chosen"].argmax(), table["ratio"].argmin()))
     measure, error = chosen["measure"], number(chosen["held_out"])
     name = _called(chosen)
     if len(table) == 1:
-        more = ' form="auto" shows what the other forms reach.' if chosen["form"] == FORMS["single"] else ""
+        more = ' Use form="auto" to compare all forms.' if chosen["form"] == FORMS["single"] else ""
         return f"Only {name} was fitted, with a held-out {measure} of {error}.{more}"
     if chosen["ratio"] <= 1:
-        text = f"{name} was chosen: no other form has a lower held-out {measure} than its {error}"
+        text = f"{name} was chosen, with the lowest held-out {measure}, {error}"
     else:
         text = (
             f"{name} was chosen, the simplest form whose held-out "
-            f"{_within(measure, f', that of {_called(best)},')}: "
-            f"{measure} {error} against {number(best['held_out'])}"
+            f"{_within(measure, f' ({_called(best)})')}: its {measure} is {error}, and the lowest is "
+            f"{number(best['held_out'])}"
         )
     if not first["chosen"]:
         text += (
@@ -151,34 +151,34 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def _within(measure: str, best: str = "") -> str:
-    """Return which forms are as good as the best, in words."""
+    """Return the criterion for a form to be as good as the best, as text."""
     if measure.startswith("RMSE"):
-        return f"squared error is within {FORM_TOLERANCE:.0%} of the lowest{best.rstrip(',')}"
-    gain = "gains over always predicting the shares of the classes"
-    return f"log loss gives up at most {FORM_TOLERANCE:.0%} of what the lowest{best} {gain}"
+        return f"squared error is within {FORM_TOLERANCE:.0%} of the lowest{best}"
+    gain = f"the improvement of the best form{best} over always predicting the class frequencies"
+    return f"log loss gives up at most {FORM_TOLERANCE:.0%} of {gain}"
 
 
 def _called(line: pd.Series) -> str:
-    """Return a form with its article; that of one neuron and its inputs are one name."""
+    """Return the name of a form with its article, and for a sum its inputs."""
     return f"a {line['form']}" if line["form"] == FORMS["single"] else f"a sum on {line['inputs']}"
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     text = (
-        "The held-out error of every form that was tried, the simplest first: one fit of each, on rows that "
-        "it was not trained on. The same rows chose form and number of epochs, so that the errors are a "
-        "little too low."
+        "The bars show the held-out error of one fit of every form, the simplest first, on rows not used for "
+        "training. The same rows are used to choose the form and the number of epochs, so the errors are "
+        "slightly optimistic."
     )
-    choice = f" The simplest form is chosen whose {_within(table['measure'].iloc[0])}."
-    average = " A sum is the average of several fits, and usually better than the one measured here."
+    choice = f" The chosen form is the simplest whose {_within(table['measure'].iloc[0])}."
+    average = " A sum averages several fits, and is usually better than the single fit measured here."
     sums = (table["form"] == FORMS["sum"]).any()
     return text + (choice if len(table) > 1 else "") + (average if sums else "")
 
 
 rungs = Figure(
     name="rungs",
-    title="The price of readability",
+    title="Price of readability",
     kind="Bar chart",
     reading=reading,
     table=rungs_table,
@@ -187,8 +187,8 @@ rungs = Figure(
     finding=finding,
     headers={
         "held_out": "held-out error",
-        "ratio": "times the lowest",
-        "above_best": "loss above the lowest",
+        "ratio": "ratio to the lowest",
+        "above_best": "excess loss over the lowest",
     },
     once=("measure",),
 )

@@ -1,4 +1,4 @@
-"""The interval of slopes that is proven of every segment of a column, and the slopes observed there."""
+"""Proven interval of slopes for every segment of a column, and the slopes observed there."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from .text import NAME, shorten, unit_text
 
 
 def segments_table(certificate: Certificate, column: str) -> pd.DataFrame:
-    """Return one line per segment of a column, as :meth:`Certificate.segments`.
+    """Return one line per segment of a column, from :meth:`Certificate.segments`.
 
-    ``least`` and ``largest`` are the column's ends over rows and background: the first and the last segment
-    go on for ever, and are drawn up to there. ``proven_over_observed`` is how many times as wide the proven
-    interval is as the observed one, NaN where fewer than two different slopes are observed.
+    ``least`` and ``largest`` are the column's smallest and largest values over rows and background. The first
+    and last segments are unbounded, and are drawn up to these values. ``proven_over_observed`` is the ratio
+    of the widths of the proven and the observed interval, NaN if fewer than two distinct slopes are observed.
 
     Parameters
     ----------
     certificate : Certificate
-        With rows, or without: then nothing is observed.
+        Certificate with rows, or without rows and observed slopes.
     column : str
-        Of numbers, or of dates of which only elapsed time enters.
+        Name of a column of numbers, or of dates of which only elapsed time enters.
 
     Raises
     ------
     ValueError
-        If there is no such column, or it has levels, months, weekdays or hours.
+        If the column does not exist, or has levels, months, weekdays or hours.
     """
     view, axis = certificate.view, certificate.view.axis(column)
     table = certificate.segments(column)
@@ -50,7 +50,7 @@ def segments_table(certificate: Certificate, column: str) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the proven intervals as wide bars, the observed ones inside, and the median slopes as lines.
+    """Draw the proven intervals as light boxes, the observed ones inside, and the median slopes as lines.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     first, edges = table.iloc[0], _edges(table)
     ax.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
     for proven, colour, label in (
-        (False, CERTIFIED, "proven of every input"),
-        (True, PROVEN, "proven, with the sign"),
+        (False, CERTIFIED, "proven for every input"),
+        (True, PROVEN, "proven, sign included"),
     ):
         own = (table["monotone"] != 0).to_numpy() == proven
         _add_boxes(ax, edges, table["low"], table["high"], own, color=colour, label=label)
@@ -88,7 +88,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _edges(table: pd.DataFrame) -> FloatArray:
-    """Return the ends of the segments as they are drawn, (m + 1,)."""
+    """Return the ends of the segments in the drawing, (m + 1,)."""
     inner = table["from"].to_numpy(dtype=np.float64)[1:]
     first, last = (float(table[name].iloc[0]) for name in ("least", "largest"))
     known = [*inner, first, last]
@@ -103,23 +103,23 @@ def _add_boxes(ax: Axes, edges: FloatArray, low: Any, high: Any, chosen: Any, **
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State where a direction is proven, and how much wider the proven intervals are than the observed."""
+    """State the number of proven directions, and the ratio of proven to observed widths."""
     column, count = table["column"].iloc[0], counted(len(table), "segment")
     ways = {way: int((table["monotone"] == sign).sum()) for way, sign in (("fall", 1), ("rise", -1))}
-    proven = [f"never to {way} in {found}" for way, found in ways.items() if found]
+    proven = [f"never {way} in {found}" for way, found in ways.items() if found]
     if proven:
-        text = f"Of {count} of {column}, predictions are proven {listed(proven)}"
+        text = f"Of the {count} of {column}, predictions provably {listed(proven)}"
     else:
-        text = f"Of {count} of {column}, none has a proven direction"
+        text = f"Of the {count} of {column}, none has a proven direction"
     if "proven_over_observed" not in table or table["proven_over_observed"].isna().all():
         return f"{text}."
     times = float(table["proven_over_observed"].median())
     median = number(times, 2)
     if times < LOOSE:
-        return f"{text}; the proven interval of the median segment is {median} times as wide as the observed."
+        return f"{text}. In the median segment, the proven interval is {median} times as wide as observed."
     return (
-        f"{text}; the proven intervals are much wider than what is observed, {median} times in the median "
-        "segment: they hold for every input, and add up what every neuron can do at its worst."
+        f"{text}. The proven intervals are much wider than the observed ones, {median} times in the median "
+        "segment, because they hold for every input and add up the worst cases of all neurons."
     )
 
 
@@ -127,9 +127,10 @@ segments = Figure(
     name="segments",
     title="Slopes along {column}, proven and observed",
     kind="Interval chart",
-    reading="One box for each segment between two knots of the column. No slope of the prediction in that "
-    "column can be outside of the wide box, whatever the other columns are; the dark box is what occurs at "
-    "the rows, its line their median. A wide box that does not cross zero proves a direction there.",
+    reading="Each box is a segment between two knots of the column. The light box is proven to contain every "
+    "slope of the prediction along the column, for any values of the other columns. The dark box is the "
+    "range observed at the rows, and its line is their median. A light box that does not cross zero proves a "
+    "direction on its segment.",
     table=segments_table,
     draw=draw,
     height=lambda table: 5.0,
@@ -141,7 +142,7 @@ segments = Figure(
         "observed_min": "observed, smallest",
         "observed_median": "observed, median",
         "observed_max": "observed, largest",
-        "proven_over_observed": "proven over observed width",
+        "proven_over_observed": "ratio of proven to observed width",
         "log_axis": "logarithmic",
     },
     once=("unit", "step", "own_step", "column", "log_axis", "least", "largest"),

@@ -1,4 +1,4 @@
-"""How far a step of each column can move the prediction at most."""
+"""Largest possible change of the prediction for a step of each column."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from .style import CERTIFIED, NEUTRAL, WHOLE
 from .text import sentence, unit_text
 
 LEVEL, DATE, GAP = "change of level", "step of a date", "gap"
-"""Steps of columns of levels, of dates whose month, weekday or hour enter, and to a missing value."""
+"""Kinds of steps: for levels, for dates whose month, weekday or hour enters, and to a missing value."""
 
 
 def sensitivity_table(certificate: Certificate) -> pd.DataFrame:
-    """Return the sensitivity bound of every column, the largest first: the norm of its step's matrix.
+    """Return the sensitivity bound of every column, the norm of the matrix of its step; largest first.
 
-    ``step`` is the step that is bounded, ``of`` its kind: a standard deviation or a unit of a number (of its
-    logarithm, where that enters), or a change of level, that which can move predictions most. A column with
-    gaps has a second line: a missing value in place of the median, ``of`` "gap".
+    ``step`` is the step to which the bound applies, and ``of`` is its kind: a standard deviation or a unit of
+    a number (or of its logarithm if the model uses it), or the change of level with the largest bound. A
+    column with missing values has a second line with ``of`` "gap", for a missing value in place of the
+    median.
     """
     lines = []
     for axis, (_, found) in zip(certificate.view.axes, certificate.columns().iterrows(), strict=True):
@@ -39,7 +40,7 @@ def _label(line: pd.Series) -> str:
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw the bounds as bars; the lines after the first twenty are counted, with the largest of theirs.
+    """Draw the bounds as bars. The lines after the first twenty are counted, with their largest bound.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`sensitivity_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     names = fold_names([_label(line) for _, line in table.iterrows()])
     others = len(names) < len(table)
@@ -66,19 +67,19 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """State the largest bound, and the smallest."""
+    """State the largest and the smallest bound."""
     first, last = table.iloc[0], table.iloc[-1]
     if not first["bound"]:
-        return "No step of any column moves a prediction."
+        return "No step of any column changes a prediction."
     most = f"{at_most(first['bound'])} ({first['unit']})"
-    text = sentence(f"{_step(first)} never moves a prediction by more than {most}")
+    text = sentence(f"{_step(first)} never changes a prediction by more than {most}")
     if len(table) == 1:
         return text
-    return f"{text.removesuffix('.')}, nor does {_step(last)} by more than {at_most(last['bound'])}."
+    return f"{text} The bound for {_step(last)} is the smallest: {at_most(last['bound'])}."
 
 
 def _step(line: pd.Series) -> str:
-    """Return in words which step is bounded; of levels every change, as the largest is."""
+    """Return the step to which a bound applies. For levels the bound applies to every change."""
     if line["of"] == GAP:
         return f"a missing value in place of the median of {line['column']}"
     if line["of"] == DATE:
@@ -88,11 +89,11 @@ def _step(line: pd.Series) -> str:
 
 sensitivity = Figure(
     name="sensitivity",
-    title="The most a column can do",
+    title="Largest possible effect of each column",
     kind="Bar chart",
-    reading="No input lets the prediction change by more than this for one step of the column: a standard "
-    "deviation or a unit of a number (of its logarithm, where that enters), a change of level, or a missing "
-    "value in place of the median.",
+    reading="The bar bounds the change of the prediction for one step of the column, for every input. A step "
+    "is a standard deviation or a unit of a number (or of its logarithm if the model uses it), a change of "
+    "level, or a missing value in place of the median.",
     table=sensitivity_table,
     draw=draw,
     height=lambda table: height_of_lines(len(table)),

@@ -1,4 +1,4 @@
-"""All eigenvalues along one column, the selected one marked."""
+"""All eigenvalues along one column, with the selected one highlighted."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from .text import NAME, row_name, shorten, unit_text, value_text, with_unit
 
 
 def spectrum_table(found: SpectrumSlice, share: float | None = None) -> pd.DataFrame:
-    """Return one line per (value, eigenvalue): which is selected, its gap, where it is smallest.
+    """Return one line per (value, eigenvalue), with the selected one, its gap, and where the gap is smallest.
 
-    Of a neuron of a sum, ``neuron`` is its place and ``share`` its share of the variance of predictions.
+    For a neuron of a sum, ``neuron`` is its position and ``share`` is its share of the variance of
+    predictions.
     """
     m, d = found.spectra.shape
     which: dict[str, Any] = {"which": found.which} if found.which else {}
@@ -46,7 +47,7 @@ def spectrum_table(found: SpectrumSlice, share: float | None = None) -> pd.DataF
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the eigenvalues as lines (dots for levels), the row's own value and the closest approaches.
+    """Draw the eigenvalues as lines (dots for levels), the value of the row and the closest approaches.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> None:
     _add_eigenvalues(table, selected, ax, *("o", ":") if levels else ("", "-"))
     close = selected[selected["crossing"]]
     if len(close):
-        label = "gap to a neighbour is smallest"
+        label = "smallest gap to a neighbour"
         ring: dict[str, Any] = {"mfc": "none", "mec": NEUTRAL, "mew": 1.8, "markersize": 10, "zorder": 3}
         ax.plot(close["value"], close["eigenvalue"], "o", label=label, **ring)
     first = table.iloc[0]
@@ -93,14 +94,14 @@ def _has_levels(table: pd.DataFrame) -> bool:
 
 
 def _add_eigenvalues(table: pd.DataFrame, selected: pd.DataFrame, ax: Axes, marker: str, line: str) -> None:
-    """Draw the selected eigenvalue above the others."""
+    """Draw the selected eigenvalue in front of the others."""
     look: dict[str, Any] = {"x": "value", "y": "eigenvalue", "marker": marker, "linestyle": line, "ax": ax}
     others = table[~table["selected"]]
     if len(others):
         thin = {"color": WHOLE, "linewidth": 0.9, "markersize": 3}
         sns.lineplot(others, units="index", estimator=None, **thin, **look)
         ax.lines[-1].set_label("other eigenvalues")
-    label = f"{_what(table)}: number {selected['index'].iloc[0]} of 0–{table['index'].max()}"
+    label = f"{_what(table)}: eigenvalue {selected['index'].iloc[0]} of 0–{table['index'].max()}"
     colour = MODEL_LOOKS["spectral"].colour
     sns.lineplot(selected, color=colour, linewidth=3, label=label, legend=False, estimator=None, **look)
 
@@ -117,7 +118,7 @@ def finding(table: pd.DataFrame) -> str:
     span = selected["eigenvalue"].max() - selected["eigenvalue"].min()
     at = value_text(nearest["value"])
     return (
-        f"Along {column} the {_what(table)} moves over {with_unit(span, table)}; it comes closest to another "
+        f"Along {column}, the {_what(table)} varies by {with_unit(span, table)}. It is closest to another "
         f"eigenvalue at {at}, where they are {number(nearest['gap'])} apart.{_leads(table)}"
     )
 
@@ -125,26 +126,26 @@ def finding(table: pd.DataFrame) -> str:
 def _leads(table: pd.DataFrame) -> str:
     if "share" not in table:
         return ""
-    return f" The neuron makes {table['share'].iloc[0]:.0%} of the variance of the predictions."
+    return f" The neuron accounts for {table['share'].iloc[0]:.0%} of the variance of the predictions."
 
 
 READING = (
-    "The thick line is the {what}, the others are the other eigenvalues of the same matrix, while all other "
-    "columns stay as in row {{row}}. Where lines come close without touching {circles}couplings bend the "
-    "{what} from one nearly straight piece to the next. Without couplings every latent would be a straight "
-    "line, and they would cross."
+    "The thick line is the {what}; the thin lines are the other eigenvalues of the same matrix. All other "
+    "columns are fixed at the values of row {{row}}. Where lines approach without touching{circles}, "
+    "couplings bend the {what} from one nearly straight piece to the next. Without couplings, every latent "
+    "would be a straight line, and the lines would cross."
 )
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
-    circles = "" if "neuron" in table else "(circles), "
-    text = READING.format(what=_what(table), circles=circles or ", ")
+    """Return how to read the figure."""
+    text = READING.format(what=_what(table), circles="" if "neuron" in table else " (circles)")
     if "neuron" not in table:
         return text
     return (
-        f"A sum has no eigenvalues of its own: these are of neuron {table['neuron'].iloc[0]}, which matters "
-        f"most. {text.replace('a straight line', 'a line that is straight between knots')}"
+        "A sum has no eigenvalues of its own. The figure shows neuron "
+        f"{table['neuron'].iloc[0]}, the most important one. "
+        f"{text.replace('a straight line', 'a line that is straight between knots')}"
     )
 
 

@@ -1,7 +1,7 @@
-"""One look for every figure: sizes, fonts, and colours that survive colour blindness and grey print.
+"""Common style of all figures: sizes, fonts, and colours for colour-blind readers and greyscale print.
 
-The same thing has the same colour everywhere: a part of a contribution, a model, a method, a column. A hatch,
-a marker, a kind of line, a place or a name repeats what colour shows.
+A part of a contribution, a model, a method and a column have the same colour in every figure. A hatch, a
+marker, a line style, a position or a name repeats the information in the colour.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ DIAGONAL, COUPLING, NEUTRAL = "#0072B2", "#E69F00", "#333333"
 GREEN, VERMILION, SKY, PURPLE = "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 
 WHOLE = "#7A7A7A"
-"""Of a contribution that has no parts, of the line of other columns, and of what is context."""
+"""Colour of contributions without parts, of the sum of other columns, and of context."""
 
 FAINT = "#D9D9D9"
 
 COUPLING_HATCH = "///"
 
 CERTIFIED, PROVEN, PROVEN_HATCH = "#C9D6DF", "#8CCFB7", "\\\\\\\\"
-"""Of certified ranges, and of those that prove a sign."""
+"""Colours of certified ranges and of ranges that prove a sign, and the hatch of the latter."""
 
 COLOURS = (DIAGONAL, COUPLING, GREEN, PURPLE, NEUTRAL)
-"""Categories of other kinds, from the palette of Okabe and Ito."""
+"""Colours of other categories, from the palette of Okabe and Ito."""
 
 COLUMN_COLOURS = ("#AA1111", "#77DD77", "#4411AA", "#AAAADD", "#AA7777", "#441144")
-"""Of the strongest columns: far from each other and from both parts, for colour-blind eyes too."""
+"""Colours of the strongest columns: distinct from each other and from both parts, even if colour-blind."""
 
 VALUE_MAP = "cividis"
-"""Colours of low to high values."""
+"""Colour map for low to high values."""
 
 SHARE_MAP = sns.blend_palette(["#004B76", DIAGONAL, COUPLING, "#F7C65B"], as_cmap=True)
-"""Colours of the coupling's share of a contribution, from dark to light."""
+"""Colour map for the coupling share of a contribution, from dark to light."""
 
 
 DASHES: dict[str, str | tuple[float, ...]] = {
@@ -48,12 +48,12 @@ DASHES: dict[str, str | tuple[float, ...]] = {
     ":": (1, 1.5),
     "-.": (5, 1.5, 1, 1.5),
 }
-"""Lengths of dashes and gaps, in widths of the line."""
+"""Lengths of dashes and gaps, in line widths."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a model or a method is drawn: colour, kind of line, marker, hatch of its bars."""
+    """Appearance of a model or a method: colour, line style, marker, hatch of its bars."""
 
     colour: str
     line: str = "-"
@@ -62,12 +62,12 @@ class Look:
 
     @property
     def bars(self) -> dict[str, Any]:
-        """Options of bars."""
+        """Options for drawing bars."""
         return {"color": self.colour, "hatch": self.hatch, "edgecolor": "white", "linewidth": 0}
 
 
 def line_looks(looks: Mapping[str, Look]) -> dict[str, Any]:
-    """Return options of seaborn's line plots: what ``hue`` and ``style`` look like.
+    """Return the options of seaborn's line plots that define the appearance of ``hue`` and ``style``.
 
     Examples
     --------
@@ -99,13 +99,13 @@ METHOD_LOOKS = {
     "SHAP Linear": Look(WHOLE, "--", ">"),
     "SHAP Deep": Look(WHOLE, ":", "*"),
 }
-"""Methods that estimate the same thing share a colour."""
+"""Appearance of each method. Methods that estimate the same quantity share a colour."""
 
 TOP = 20
-"""Columns drawn one by one; the rest are one line."""
+"""Number of columns with their own line. The other columns share one line."""
 
 HEIGHT = 4.6
-"""Of a figure, in inches."""
+"""Height of a figure in inches."""
 
 _SIZES: dict[str, dict[str, Any]] = {
     "screen": {"figure.dpi": 110, "savefig.dpi": 160}
@@ -124,11 +124,11 @@ _SIZES: dict[str, dict[str, Any]] = {
     ),
     "print": {"figure.dpi": 110, "savefig.dpi": 300} | sns.plotting_context("paper"),
 }
-"""At 7.2 inches, the width of an analysis' figures, letters of "screen" stay 6 points high where half a page
-is 3.4; those of "print" are for a figure across the page."""
+"""Sizes for figures 7.2 inches wide. Text of "screen" is still 6 points high if the figure is scaled to 3.4
+inches, half a page; "print" is for a figure across the page."""
 
 _LOOK: dict[str, Any] = sns.axes_style("ticks") | {
-    "font.sans-serif": ["DejaVu Sans"],  # which matplotlib brings: the same letters on every machine
+    "font.sans-serif": ["DejaVu Sans"],  # included in matplotlib, hence the same on every machine
     "axes.edgecolor": NEUTRAL,
     "axes.formatter.limits": (-4, 8),
     "axes.spines.right": False,
@@ -147,14 +147,14 @@ _LOOK: dict[str, Any] = sns.axes_style("ticks") | {
 
 @contextmanager
 def style(context: Literal["screen", "print"] = "screen") -> Iterator[None]:
-    """Apply the package's look inside a ``with`` block, with letters and lines for a screen or for print."""
+    """Apply the package's style inside a ``with`` block, with text and lines sized for screen or print."""
     settings: Any = _LOOK | _SIZES[context]
     with mpl.rc_context(settings):
         yield
 
 
 def column_colours(ranked: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each of the six strongest columns; the others have none.
+    """Return a colour for each of the six strongest columns, from columns in decreasing order of strength.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def column_colours(ranked: Sequence[str]) -> dict[str, str]:
 
 
 def height(lines: int) -> float:
-    """Return the height in inches of a figure with that many named lines.
+    """Return the height in inches of a figure with the given number of named lines.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def height(lines: int) -> float:
 
 
 def label_log(axis: Axis, *, narrow: bool = False) -> None:
-    """Label a logarithmic axis, its limits set, with a few plain numbers, also over less than a decade."""
+    """Label a logarithmic axis with a few plain numbers, even below one decade. Set its limits before."""
     low, high = axis.get_view_interval()
     ratio, most = high / low, (10, 30) if narrow else (1e2, 1e3)
     steps = (1.0,) if ratio > most[1] else (1.0, 3.0) if ratio > most[0] else (1.0, 2.0, 5.0)
@@ -188,7 +188,7 @@ def label_log(axis: Axis, *, narrow: bool = False) -> None:
 
 
 def bar_height(n: int) -> float:
-    """Return the height of each of ``n`` bars, as thick for one bar as for four.
+    """Return the height of each of ``n`` bars. One bar is as thick in the figure as each of four.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def bar_height(n: int) -> float:
 
 
 def look_of(name: str, among: Iterable[str]) -> Look:
-    """Return the look of "model (method)": the model's, or the method's where all are of one model.
+    """Return the appearance of "model (method)": the model's, or the method's if there is only one model.
 
     Examples
     --------

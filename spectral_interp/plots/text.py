@@ -1,4 +1,4 @@
-"""Names, values and numbers as text that appears in a figure as it was typed, whatever it holds."""
+"""Names, values and numbers as text for figures, which show every character as the user typed it."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from .._common.text import number, row_text, visible
 from .._common.text import value_text as value_text  # which figures use beside the names here
 
 NAME, VALUE, UNIT = 24, 12, 34
-"""Characters of a column's name, of a value and of a unit that figures show."""
+"""Maximum number of characters of a column's name, of a value and of a unit in figures."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
 LETTER = 0.58
-"""Width of a letter, as a share of the size of the font."""
+"""Average width of a character, as a share of the font size."""
 
 _LAST_RESORT = "Last Resort"
-"""Fonts whose glyphs are placeholders."""
+"""Prefix of the names of fonts whose glyphs are placeholders."""
 
 
 def printable(text: str) -> str:
-    r"""Return ``text`` with the characters that no installed font can draw as their code point.
+    r"""Return ``text`` with code points in place of characters that no installed font can draw.
 
-    Invisible characters appear as their code points too; the end of a line is ↵ and a tabulator ⇥.
+    Invisible characters are replaced by their code points too, line ends by ↵ and tabs by ⇥.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def _drawable(char: str) -> str:
 
 
 def _is_foreign(char: str) -> bool:
-    """Return whether the font of figures has no glyph for a character."""
+    """Return whether the default font of the figures has no glyph for a character."""
     if char.isascii():
         return False
     own = font_manager.findfont(font_manager.FontProperties(family=mpl.rcParams["font.family"]))
@@ -61,7 +61,7 @@ def _is_foreign(char: str) -> bool:
 
 @cache
 def _families() -> dict[int, str]:
-    """Return, for every character, the first family by name whose upright font of normal weight draws it."""
+    """Return, for every character, the alphabetically first family whose regular font can draw it."""
     families: dict[int, str] = {}
     for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name, reverse=True):
         upright = (font.style, font.stretch) == ("normal", "normal")
@@ -72,10 +72,10 @@ def _families() -> dict[int, str]:
 
 @contextmanager
 def plain_text(ax: Axes) -> Iterator[None]:
-    """Make all text that is drawn inside a ``with`` block plain, also outside of the package's style.
+    """Make all text drawn inside a ``with`` block plain, even outside the package's style.
 
-    No formulas between dollars, a font for every character, thousands separated, no more numbers along the
-    axis than fit.
+    Dollar signs do not start formulas, every character has a font, thousands have separators, and the axes
+    have no more numbers than fit.
     """
     others = set(ax.figure.axes) - {ax}
     yield
@@ -89,7 +89,7 @@ def plain_text(ax: Axes) -> Iterator[None]:
 
 
 def room(ax: Axes) -> float:
-    """Return about how wide the Axes will be in points, beside names of lines and bars of colours."""
+    """Return the approximate width of the Axes in points, without names of lines and colour bars."""
     points = 72 * ax.figure.bbox.width / ax.figure.dpi
     whole = points * min(1.0, ax.get_position().width / 0.775)
     beside = (len(label.get_text()) * LETTER * float(label.get_fontsize()) for label in ax.get_yticklabels())
@@ -98,7 +98,7 @@ def room(ax: Axes) -> float:
 
 
 def _thin(ax: Axes) -> None:
-    """Leave out numbers along the axis that would run into each other."""
+    """Reduce the number of ticks on the horizontal axis if their labels would overlap."""
     formatter, locator = ax.xaxis.get_major_formatter(), ax.xaxis.get_major_locator()
     if not isinstance(formatter, _Thousands) or not isinstance(locator, MaxNLocator):
         return
@@ -111,12 +111,12 @@ def _thin(ax: Axes) -> None:
 
 
 class _Thousands(ScalarFormatter):
-    """The default formatter, with separators from 10,000 on, and in millions (M) beyond."""
+    """The default formatter, with separators from 10,000, and in millions (M) from 1,000,000."""
 
     _millions = False
 
     def set_locs(self, locs: Any) -> None:
-        """Learn all numbers along the axis, which are written alike."""
+        """Set all numbers of the axis, which share one format."""
         super().set_locs(locs)
         self._millions = max(map(abs, locs), default=0) >= 1e6
 
@@ -134,12 +134,12 @@ def _make_plain(text: Any) -> None:
     text.set_parse_math(False)
     foreign = [ord(char) for char in text.get_text() if _is_foreign(char)]
     families = {_families()[code] for code in foreign if code in _families()}
-    if families:  # matplotlib takes each character from the first that has it
+    if families:  # matplotlib takes each character from the first family that has it
         text.set_fontfamily([*text.get_fontfamily(), *sorted(families)])
 
 
 def shorten(text: str, width: int = NAME) -> str:
-    """Return printable text of at most ``width`` characters, an ellipsis where its middle is left out.
+    """Return printable text of at most ``width`` characters, with an ellipsis in place of its middle.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def shorten(text: str, width: int = NAME) -> str:
 
 
 def unit_text(unit: str) -> str:
-    """Return a unit for a label; of log-odds between two classes each side is shortened by itself.
+    """Return a unit for a label. Both sides of log-odds between two classes are shortened separately.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def unit_text(unit: str) -> str:
 
 
 def shorten_value(text: str) -> str:
-    """Return a value as :func:`shorten` does, a date with its time to the minute.
+    """Return a value shortened as by :func:`shorten`. A date with a time is shown to the minute.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def shorten_value(text: str) -> str:
 
 
 def row_name(label: Any) -> str:
-    """Return what the user calls a row as it stands in a title.
+    """Return the user's label of a row, shortened for a title.
 
     Examples
     --------
@@ -188,7 +188,7 @@ def row_name(label: Any) -> str:
 
 
 def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:
-    """Return names as :func:`shorten` does; names that would look alike show where they differ.
+    """Return names shortened as by :func:`shorten`. Names that would become equal show where they differ.
 
     Examples
     --------
@@ -207,7 +207,7 @@ def shorten_all(names: Iterable[str], width: int = NAME) -> list[str]:
 
 
 def _distinct(name: str, alike: Sequence[str], width: int) -> str:
-    """Return the start of a name and the part from where it differs from the most similar of the others."""
+    """Return the start of a name, and the part from the first difference to the most similar other name."""
     others = [other for other in alike if other != name]
     head = (width - 2) // 3
     first = max((_common(name, other) for other in others), default=len(name)) - 1
@@ -217,13 +217,13 @@ def _distinct(name: str, alike: Sequence[str], width: int) -> str:
 
 
 def _common(one: str, other: str) -> int:
-    """Return how many first characters are the same."""
+    """Return the length of the common prefix."""
     same = (a == b for a, b in zip(one, other, strict=False))
     return sum(1 for _ in takewhile(bool, same))
 
 
 def with_unit(value: float, table: pd.DataFrame) -> str:
-    """Return a number and the unit of a table, as they stand in a sentence.
+    """Return a number with the unit of a table, for a sentence.
 
     Examples
     --------
@@ -234,7 +234,7 @@ def with_unit(value: float, table: pd.DataFrame) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return text with a capital letter in front and a period at its end.
+    """Return text with a capital first letter and a period at the end.
 
     Examples
     --------

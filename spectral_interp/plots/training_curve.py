@@ -16,14 +16,14 @@ _LOOKS = {"training rows": Look(WHOLE, "--"), "validation rows": Look(NEUTRAL)}
 def training_curve_table(history: list[dict[str, float]], *, members: int | None = None) -> pd.DataFrame:
     """Return one line per epoch: losses, learning rate, seconds.
 
-    Of a sum, the average of ``members`` fits, the history is that of the fits that chose their epochs.
+    For a sum that averages ``members`` fits, the history is from the fits that chose the number of epochs.
     """
     table = pd.DataFrame(history)
     return table if members is None else table.assign(members=members)
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
-    """Draw both losses on a log scale and mark the epoch that was chosen.
+    """Draw both losses on a logarithmic scale and mark the chosen epoch.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, loss: str) -> None:
         From :func:`training_curve_table`.
     ax : Axes
     loss : str
-        What the loss is, with its unit.
+        Name of the loss, with its unit.
     """
     named = {"train_loss": "training rows", "validation_loss": "validation rows"}
     curves = table.rename(columns=named).melt("epoch", [*named.values()], "of", "loss")
@@ -50,13 +50,13 @@ def _chosen(table: pd.DataFrame) -> pd.Series:
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the epoch that was chosen, and both losses there."""
+    """State the chosen epoch and its losses."""
     best = _chosen(table)
     if "members" in table:
         fits = counted(int(table["members"].iloc[0]), "fit of the model ends", "fits of the model end")
         done = f"The {fits} after epoch {int(best['epoch'])}"
         return (
-            f"{done}: of {len(table)} epochs it has the lowest validation loss, "
+            f"{done}: of {len(table)} epochs, it has the lowest validation loss, "
             f"{number(best['validation_loss'])}, with a training loss of {number(best['train_loss'])}."
         )
     return (
@@ -66,16 +66,16 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
+    """Return how to read the figure."""
     text = (
-        "Losses by epoch. Where the loss of the validation rows rises while that of the training rows falls, "
-        "training fits noise; the dot is the epoch that was chosen."
+        "The lines are the losses by epoch. If the validation loss rises while the training loss falls, the "
+        "model overfits. The dot is the chosen epoch."
     )
     if "members" not in table:
         return text
     return (
-        f"{text.removesuffix('that was chosen.')}with the lowest loss. These are fits without the validation "
-        "rows, which chose the number of epochs; the fits of the model learn from all rows, for as many."
+        f"{text} The curves are from fits without the validation rows, which chose the number of epochs. The "
+        "fits of the model use all rows for the same number of epochs."
     )
 
 

@@ -1,4 +1,4 @@
-"""One prediction, from the base value through the contribution of every column."""
+"""Waterfall of one prediction: from the base value, through the contributions of all columns."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ from .style import COUPLING, COUPLING_HATCH, DIAGONAL, FAINT, NEUTRAL, WHOLE
 from .text import NAME, VALUE, row_name, shorten, shorten_all, shorten_value, unit_text, value_text, with_unit
 
 COLUMNS = 9
-"""Columns of a waterfall that have a line of their own where there are more than ten."""
+"""Number of columns with their own line where there are more than ten columns."""
 
 _PART, _WHOLE = 0.3, 0.76
-"""Heights of the bars of a part and of the whole contribution."""
+"""Heights of the bars of a part and of a whole contribution."""
 
 _ROOM = 0.18
-"""Beside the bars for their numbers, as a share of the axis."""
+"""Room beside the bars for numbers, as a share of the axis."""
 
 _ABOVE, _BELOW = -0.8, -0.2
-"""Where the base value stands above the first line, and the prediction from the number of lines."""
+"""Height of the base value, and of the prediction relative to the number of lines."""
 
 
 def waterfall_table(attribution: Attribution, row: int | None = None) -> pd.DataFrame:
-    """Return one line per column of one row, the largest |contribution| first, and where its bar starts.
+    """Return one line per column for one row, with the start of its bar; largest |contribution| first.
 
-    Beyond ten columns the smallest are one line, "N others". ``diagonal`` and ``coupling`` are the parts of
-    the contribution, NaN where the method has none. Of a model of several fits ``refit_deviation`` is the
-    standard deviation of the contribution over these, NaN for the others. Of log-odds of a class
-    ``probability`` is that of the class.
+    If there are more than ten columns, the smallest share one line, "N others". ``diagonal`` and ``coupling``
+    are the parts of the contribution, NaN if the method has none. For a model with several fits,
+    ``refit_deviation`` is the standard deviation of the contribution over the fits, NaN for "N others". For
+    log-odds of a class, ``probability`` is the probability of the class.
 
     Parameters
     ----------
     attribution : Attribution
     row : int, optional
-        Place in the attribution; negative counts from the last. It may be left out where there is one row.
+        Position in the attribution; negative values count from the end. Optional if there is only one row.
 
     Raises
     ------
     ValueError
-        If there is no such row, or there are several and none is chosen.
+        If the row does not exist, or if there are several rows and ``row`` is not given.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def waterfall_table(attribution: Attribution, row: int | None = None) -> pd.Data
     """
     n, c = attribution.values.shape
     if row is None and n != 1:
-        raise ValueError(f"expected one row for a waterfall, such as att[0]; got {n} and no place of one")
+        raise ValueError(f"expected one row for a waterfall, such as att[0]; got {n} rows; pass row=")
     row = row or 0
     if not -n <= row < n:
         raise ValueError(f"expected row below {n}, the number of rows explained; got {row}")
@@ -99,7 +99,7 @@ def waterfall_table(attribution: Attribution, row: int | None = None) -> pd.Data
 
 
 def _chances(attribution: Attribution, row: int) -> dict[str, Any]:
-    """Return the probability of the class that is explained, where log-odds are; of several classes which."""
+    """Return the probability of the explained class if there is one, and the class if it varies by row."""
     if attribution.probability is None:
         return {}
     own = {} if attribution.output is None else {"class": class_text(attribution.output[row])}
@@ -107,7 +107,7 @@ def _chances(attribution: Attribution, row: int) -> dict[str, Any]:
 
 
 def _refits(attribution: Attribution, row: int, order: npt.NDArray[np.intp]) -> dict[str, FloatArray]:
-    """Return the deviations of the lines over several fits, where the model has them."""
+    """Return the refit deviations of the lines if the model has several fits."""
     if attribution.refit_deviation is None:
         return {}
     own = attribution.refit_deviation[row, order]
@@ -115,11 +115,11 @@ def _refits(attribution: Attribution, row: int, order: npt.NDArray[np.intp]) -> 
 
 
 def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
-    """Draw the contributions from the base value at the top to the prediction below.
+    """Draw the contributions from the base value at the top to the prediction at the bottom.
 
-    A pale bar is the whole contribution; inside it the diagonal part goes first and the coupling part goes on
-    from there, or back where they have opposite signs. A whisker at the end of a bar is as long as the refit
-    deviation, to both sides.
+    A pale bar is the whole contribution. Inside it, the coupling part starts at the end of the diagonal part,
+    and points back if the signs differ. Whiskers at the end of a bar extend by the refit deviation to both
+    sides.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
         From :func:`waterfall_table`.
     ax : Axes
     colours : mapping, optional
-        Of columns, as :func:`spectral_interp.plots.column_colours` gives them.
+        Colours of columns, from :func:`spectral_interp.plots.column_colours`.
     """
     y, first = np.arange(len(table)), table.iloc[0]
     if table["coupling"].fillna(0).any():
@@ -150,7 +150,7 @@ def draw(table: pd.DataFrame, ax: Axes, *, colours: Colours = None) -> None:
 
 
 def _add_parts(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw the whole contributions as pale bars, and their parts inside, one above the other."""
+    """Draw the whole contributions as pale bars, with the two parts inside, one above the other."""
     y, start = np.arange(len(table)), table["start"]
     ax.barh(y, table["contribution"], _WHOLE, left=start, color=FAINT, label="contribution")
     ax.barh(y - _PART / 2, table["diagonal"], _PART, left=start, color=DIAGONAL, label="diagonal part")
@@ -182,7 +182,7 @@ def _add_deviations(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _add_numbers(table: pd.DataFrame, ax: Axes) -> None:
-    """Write the contributions at the ends of their bars, base value and prediction at theirs."""
+    """Write the contributions at the ends of their bars, and the base value and the prediction."""
     start = table["start"].to_numpy()
     reach = table["refit_deviation"].fillna(0) if "refit_deviation" in table else 0.0
     ends = [start, start + table["contribution"] + reach, start + table["diagonal"].fillna(0)]
@@ -193,7 +193,7 @@ def _add_numbers(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _prediction(table: pd.DataFrame) -> str:
-    """Return the prediction and, of log-odds, the probability beside it."""
+    """Return the prediction as text, with the probability in parentheses for log-odds."""
     text = number(table["prediction"].iloc[0])
     if "probability" not in table:
         return text
@@ -210,7 +210,7 @@ def _write(ax: Axes, text: str, x: float, y: float) -> None:
 
 
 def follow(table: pd.DataFrame, y: FloatArray, colour: str, ax: Axes) -> None:
-    """Draw the thin line from the base value, a dot, past bars at ``y`` (c,) to the prediction, a diamond."""
+    """Draw a thin line from the base value (dot), along bars at ``y`` (c,), to the prediction (diamond)."""
     base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
     below = len(table) + _BELOW
     x = np.concatenate([[base, base], np.repeat(table["start"] + table["contribution"], 2)])
@@ -220,7 +220,7 @@ def follow(table: pd.DataFrame, y: FloatArray, colour: str, ax: Axes) -> None:
 
 
 def frame(ax: Axes, texts: Sequence[str], columns: Sequence[str], colours: Colours) -> None:
-    """Name the lines of a waterfall, the base value above them and the prediction below."""
+    """Name the lines of a waterfall, with the base value above and the prediction below."""
     ticks = [_ABOVE, *range(len(texts)), len(texts) + _BELOW]
     ax.set_yticks(ticks, ["base value", *texts, "prediction"])
     ax.set_ylim(len(texts) + 0.2, -1.2)
@@ -232,7 +232,7 @@ def frame(ax: Axes, texts: Sequence[str], columns: Sequence[str], colours: Colou
 
 
 def finding(table: pd.DataFrame) -> str:
-    """Name the column with the largest step from the base value to the prediction."""
+    """Name the column with the largest contribution."""
     single = table[(table["value"] != "") | ~table["column"].str.endswith(" others")]
     first = single.iloc[single["contribution"].abs().argmax()]
     base, prediction = table["base"].iloc[0], table["prediction"].iloc[0]
@@ -240,8 +240,8 @@ def finding(table: pd.DataFrame) -> str:
     if "class" in table:
         chance += f" for {table['class'].iloc[0]} among all classes"
     text = (
-        f"From {number(base)} to {with_unit(prediction, table)}{chance}; the largest step is "
-        f"{first['column']}, {number(first['contribution'])}"
+        f"The contributions lead from {number(base)} to {with_unit(prediction, table)}{chance}. The largest "
+        f"is that of {first['column']}, {number(first['contribution'])}"
     )
     if "refit_deviation" in table:
         text += f", with a refit deviation of {number(first['refit_deviation'])}"
@@ -249,13 +249,11 @@ def finding(table: pd.DataFrame) -> str:
 
 
 def reading(table: pd.DataFrame) -> str:
-    """Return how to read it."""
-    text = "From the base value at the top to the prediction at the bottom, one step for each column."
+    """Return how to read the figure."""
+    text = "The bars lead from the base value at the top to the prediction at the bottom, one per column."
     if "refit_deviation" not in table:
         return text
-    return (
-        f"{text} A whisker is the refit deviation: the standard deviation of the step over the model's fits."
-    )
+    return f"{text} The whisker is the refit deviation: the standard deviation over the fits of the model."
 
 
 waterfall = Figure(

@@ -1,4 +1,4 @@
-"""Where a model is linear, and slices through it."""
+"""Linear regions of a model, and slices through it."""
 
 from .boundaries import line_boundaries, plane_boundaries
 from .cover import linear_cover, tangent_errors

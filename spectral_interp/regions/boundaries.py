@@ -1,4 +1,4 @@
-"""Where the active latent changes: on segments and in planes, exactly."""
+"""Exact boundaries between active latents, on segments and in planes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..pencil.tridiagonal import Pencil
 
 
 def line_boundaries(pencil: Pencil, start: npt.ArrayLike, end: npt.ArrayLike) -> tuple[FloatArray, IntArray]:
-    """Return where the active latent changes on the segment from ``start`` to ``end``, exactly.
+    """Return the exact points on the segment from ``start`` to ``end`` at which the active latent changes.
 
-    On the segment the diagonal entries are d affine functions of t in [0, 1]. Their order changes only where
-    two of them cross, so the active latent between two neighbouring crossings is that of the middle.
+    On the segment, the diagonal entries are d affine functions of t in [0, 1]. Their order changes only where
+    two of them cross, so the active latent between two neighbouring crossings is the one at their middle.
 
     Parameters
     ----------
     pencil : Pencil
-        If it is not diagonal, these are the boundaries of its skeleton.
+        If it is not diagonal, the boundaries are those of its skeleton.
     start, end : array_like, shape (p,)
 
     Returns
@@ -44,7 +44,7 @@ def line_boundaries(pencil: Pencil, start: npt.ArrayLike, end: npt.ArrayLike) ->
 
 
 def _parts(offset: FloatArray, slope: FloatArray, low: float, high: float) -> FloatArray:
-    """Return low, high and the zeros between them of the functions ``offset + slope · t``, ascending."""
+    """Return low, high, and the zeros of the functions ``offset + slope · t`` between them, ascending."""
     crossing = slope != 0
     with np.errstate(over="ignore"):
         zeros = -offset[crossing] / slope[crossing]
@@ -52,10 +52,10 @@ def _parts(offset: FloatArray, slope: FloatArray, low: float, high: float) -> Fl
 
 
 def plane_boundaries(offset: FloatArray, slopes: FloatArray, k: int) -> FloatArray:
-    """Return where the k-th smallest of d affine functions changes on the unit square.
+    """Return the boundaries on the unit square at which the k-th smallest of d affine functions changes.
 
-    Where functions i and j are equal is a line; of it, those parts are boundaries on which the tie is at
-    rank k, and between two crossings with the other functions the rank of the tie stays the same.
+    Functions i and j are equal on a line. Its parts on which the tie has rank k are boundaries. The rank of
+    the tie is constant between two crossings with the other functions.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def plane_boundaries(offset: FloatArray, slopes: FloatArray, k: int) -> FloatArr
 
 
 def _clip(offset: float, slope: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-    """Return start and step of the line ``offset + slope · x = 0`` in the unit square, None if outside."""
+    """Return start and step of the line ``offset + slope · x = 0`` in the unit square; None if outside."""
     norm2 = float(slope @ slope)
     if not norm2 > 0:
         return None

@@ -1,4 +1,4 @@
-"""Covers: few tangent planes that hold to a tolerance at all rows."""
+"""Covers: few tangent planes that approximate f at all rows within a tolerance."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .._common.arrays import FloatArray, IntArray
 from .._common.memory import check_memory
 
 RUNGS, PER_OCTAVE = 64, 4
-"""Number of tolerances at which covers are sought, and how many of them lie within a factor of two."""
+"""Number of tolerances at which covers are computed, and number of them per factor of two."""
 
 MOST_ROWS = 10_000
-"""Maximum number of rows: errors of every plane at every row, and copies of them, take 2.4 GB then."""
+"""Maximum number of rows, at which the errors of every plane at every row, and copies, take 2.4 GB."""
 
 FLAT = 1e-12
-"""Errors of a tangent plane up to this fraction of the numbers that make it are rounding."""
+"""Errors of a tangent plane up to this fraction of its terms count as rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +32,14 @@ class Cover:
 def linear_cover(
     z: npt.ArrayLike, values: npt.ArrayLike, gradients: npt.ArrayLike, eps: float
 ) -> tuple[IntArray, IntArray]:
-    """Return few tangent planes such that every row lies within ``eps`` of that of its piece.
+    """Return few tangent planes such that the plane of every row's piece has an error up to ``eps`` there.
 
-    For any model that gives values and gradients. The fewest is a set cover, NP-hard; greedily, the plane
-    that holds at most rows not yet covered comes next, within a factor ``1 + ln n`` of the fewest (Chvátal).
-    A greedy cover may grow with ``eps``. So covers are sought at fixed tolerances, 4 to a factor of 2 down
-    from the one at which a single plane is enough, and the smallest of those up to ``eps`` is returned: the
-    number of pieces never grows with ``eps``.
+    The model only has to give values and gradients. The smallest number of planes is a set cover, which is
+    NP-hard. The greedy cover repeatedly takes the plane that covers the most uncovered rows, and is within a
+    factor ``1 + ln n`` of the smallest (Chvátal). A greedy cover may grow with ``eps``. Covers are therefore
+    computed at fixed tolerances, 4 per factor of 2, downwards from the tolerance at which a single plane is
+    enough. The smallest cover with a tolerance up to ``eps`` is returned, so the number of pieces never grows
+    with ``eps``.
 
     Parameters
     ----------
@@ -47,14 +48,14 @@ def linear_cover(
     values : array_like, shape (n,)
     gradients : array_like, shape (n, p)
     eps : float, >= 0
-        In the unit of the values; errors that are rounding count as none.
+        In the unit of the values; rounding errors count as zero.
 
     Returns
     -------
     anchors : ndarray of int, shape (m,)
-        Rows whose tangent planes are the pieces, that with most rows first.
+        Rows whose tangent planes are the pieces, in descending order of their number of rows.
     labels : ndarray of int, shape (n,)
-        Piece of every row, 0 to m - 1: the nearest of the planes.
+        Piece of every row, 0 to m - 1: the plane of least error.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def tangent_errors(z: npt.ArrayLike, values: npt.ArrayLike, gradients: npt.Array
         )
     if len(z) > MOST_ROWS:
         raise ValueError(
-            f"expected at most {MOST_ROWS:,} rows to count pieces at; got {len(z):,}, for which errors of "
+            f"expected at most {MOST_ROWS:,} rows; got {len(z):,}, for which errors of "
             f"every plane at every row take {8 * len(z) ** 2 / 2**30:,.3g} GiB; pass a sample of the rows"
         )
     check_memory(
@@ -95,7 +96,7 @@ def tangent_errors(z: npt.ArrayLike, values: npt.ArrayLike, gradients: npt.Array
 
 
 def cover_ladder(errors: FloatArray, eps: float = np.inf) -> list[Cover]:
-    """Return the covers at the fixed tolerances up to ``eps``, the tolerances ascending."""
+    """Return the covers at the fixed tolerances up to ``eps``, in ascending order of tolerance."""
     one_plane = float(errors.max(axis=0).min())
     rungs = one_plane * 2.0 ** (-np.arange(RUNGS)[::-1] / PER_OCTAVE) if one_plane > 0 else np.empty(0)
     return [_greedy_cover(errors, float(rung)) for rung in (0.0, *rungs[rungs <= eps])]
@@ -120,7 +121,7 @@ def _greedy_cover(errors: FloatArray, eps: float) -> Cover:
 
 
 def pick(ladder: list[Cover], eps: float) -> tuple[IntArray, IntArray]:
-    """Return the smallest cover of a tolerance up to ``eps``, of equal ones the closest-fitting."""
+    """Return the smallest cover with a tolerance up to ``eps``; among equals, the one of least tolerance."""
     if not eps >= 0:
         raise ValueError(f"expected eps >= 0, in the unit of the predictions; got {eps!r}")
     best = min((cover for cover in ladder if cover.eps <= eps), key=lambda cover: len(cover.anchors))

@@ -1,15 +1,17 @@
-"""Where f is linear: exact pieces of diagonal models, the skeleton of tridiagonal ones, covers of any.
+"""Linear regions of f: exact pieces of diagonal models, skeletons of tridiagonal ones, covers of all.
 
 The diagonal part of a pencil is d affine functions ``a_j(z)``; its k-th smallest, the *skeleton*
 ``f_diag(z) = a_{j*}(z)``, is linear with gradient ``diag[1:, j*]`` wherever the *active latent* j* stays the
-same. For a diagonal pencil that is f itself. Couplings mix latents: the participation ratio ``1 / Σ_j v_j⁴``
-of the eigenvector counts how many take part, and by Weyl ``|f - f_diag| <= ‖Off(z)‖₂``.
+same. For a diagonal pencil, the skeleton is f itself. Couplings mix latents: the participation ratio
+``1 / Σ_j v_j⁴`` of the eigenvector counts the latents that take part, and by Weyl
+``|f - f_diag| <= ‖Off(z)‖₂``.
 
-A sum of neurons has tangent planes and covers like any model, while latents and a skeleton belong to each
-neuron. The neuron that matters most at the rows, :attr:`Regions.leading`, has the largest ``Cov(f_n, f) /
-Var(f)``, where f_n is what the neuron adds to f. These shares of the variance add up to 1 over the neurons.
+A sum of neurons has tangent planes and covers like any model; latents and skeletons belong to its single
+neurons. The neuron that matters most at the rows, :attr:`Regions.leading`, has the largest
+``Cov(f_n, f) / Var(f)``, where f_n is the neuron's term in f. These shares of the variance add up to 1 over
+the neurons.
 
-Planes are in inputs (:meth:`ModelView.inputs`), which are the features where no column has knots.
+Planes are in inputs (:meth:`ModelView.inputs`), which equal the features if no column has knots.
 """
 
 from __future__ import annotations
@@ -36,17 +38,17 @@ from .cover import FLAT, Cover, counts, cover_ladder, pick, tangent_errors
 
 @dataclass(frozen=True, eq=False)
 class Leading:
-    """The neuron of a sum that matters most at some rows.
+    """The most important neuron of a sum at some rows.
 
     Attributes
     ----------
     neuron : int
-        Its place among the neurons, from 0.
+        Index of the neuron, from 0.
     share : float
-        Its share of the variance of f, ``Cov(f_n, f) / Var(f)``; above 1 where others work against it. NaN if
-        f is constant over the rows.
+        Its share of the variance of f, ``Cov(f_n, f) / Var(f)``; above 1 if others work against it. NaN if f
+        is constant over the rows.
     regions : Regions
-        Of this neuron alone, with its latents and its skeleton.
+        Linear regions of this neuron alone, with its latents and its skeleton.
     """
 
     neuron: int
@@ -56,14 +58,14 @@ class Leading:
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Where a model is linear, at some rows. Build it with :func:`linear_regions`.
+    """The linear regions of a model at some rows. Build it with :func:`linear_regions`.
 
     Attributes
     ----------
     rows : Rows
     prediction : ndarray, shape (n,)
     gradient : ndarray, shape (n, p)
-        Per unit of every feature.
+        Gradient per unit of every feature.
 
     Examples
     --------
@@ -89,12 +91,12 @@ class Regions:
 
     @cached_property
     def participation(self) -> FloatArray:
-        """How many latents the eigenvector spreads over, ``1 / Σ_j v_j⁴`` from 1 to d: shape (n,).
+        """Effective number of latents in the eigenvector, ``1 / Σ_j v_j⁴`` from 1 to d: shape (n,).
 
         Raises
         ------
         ValueError
-            For dense models: another basis of the latents would give another number. For sums.
+            For dense models, as another basis of the latents would give another number; for sums.
         """
         pencil = self._banded("participation")
         (found,) = self.rows.in_chunks(lambda some: [1 / (pencil.eigenpairs(some.z)[1] ** 4).sum(axis=1)])
@@ -118,7 +120,7 @@ class Regions:
 
         NaN if f is constant over the rows and the skeleton differs. ValueError for dense models and sums.
         """
-        size = float(np.abs([self.prediction, self.skeleton]).max()) or 1.0  # whose square may overflow
+        size = float(np.abs([self.prediction, self.skeleton]).max()) or 1.0  # squares may overflow
         prediction, skeleton = self.prediction / size, self.skeleton / size
         residual = float(((prediction - skeleton) ** 2).sum())
         total = float(((prediction - prediction.mean()) ** 2).sum())
@@ -128,14 +130,14 @@ class Regions:
         return 1 - residual / total if total > rounding else float("nan")
 
     def latents(self) -> pd.DataFrame:
-        """Return one line per active latent, most rows first: its rows, and the affine function that it is.
+        """Return one line per active latent, in descending order of rows: its rows and its affine function.
 
-        On these rows a diagonal model, or the skeleton of a tridiagonal one, is exactly this function. They
-        need not be connected: a latent may be active in several places. Slopes are per unit of every feature,
-        in the prediction's unit, one a feature: where two features have one name, their columns are named.
-        ValueError for dense models and sums.
+        On these rows, a diagonal model, or the skeleton of a tridiagonal one, is exactly this function. The
+        region need not be connected: a latent may be active in several places. There is one slope per
+        feature, in the prediction's unit per unit of the feature. If two features have the same name, the
+        names of their columns are appended. Raises ValueError for dense models and sums.
         """
-        import pandas as pd  # only here do arrays become a table
+        import pandas as pd  # pandas is needed only for tables
 
         diag = self._banded("latents").diag
         found, rows = np.unique(self.active_latent, return_counts=True)
@@ -150,7 +152,7 @@ class Regions:
 
     @cached_property
     def leading(self) -> Leading:
-        """The neuron that matters most at the rows; of a single neuron it is that one, with share 1."""
+        """The most important neuron at the rows; for a model of one neuron, that neuron with share 1."""
         function = self.rows.view.function
         if isinstance(function, MatrixPencil):
             return Leading(0, 1.0, self)
@@ -161,7 +163,7 @@ class Regions:
 
     def _repr_html_(self) -> str:
         rows, unit = counted(len(self.prediction), "row"), self.rows.view.output.unit
-        what = f"Where the model is linear, at {rows} ({unit})."
+        what = f"Linear regions of the model at {rows} ({unit})."
         own, which, against = self.leading, "", "the model"
         if not isinstance(own.regions.rows.view.function, Pencil):
             return block(sentences(what, "Its latents depend on the basis, as its matrices are dense."))
@@ -178,7 +180,7 @@ class Regions:
         )
 
     def pieces(self, eps: float) -> tuple[IntArray, IntArray]:
-        """Return few tangent planes of f such that every row lies within ``eps`` of that of its piece.
+        """Return few tangent planes of f such that each row's plane has an error up to ``eps`` at the row.
 
         Parameters
         ----------
@@ -188,7 +190,7 @@ class Regions:
         Returns
         -------
         anchors, labels : ndarray of int, shapes (m,) and (n,)
-            As of :func:`linear_cover`.
+            As in :func:`linear_cover`.
 
         Raises
         ------
@@ -207,9 +209,9 @@ class Regions:
         return tangent_errors(rows.inputs, values, rows.view.input_slopes(rows.z, gradients))
 
     def piece_counts(self) -> dict[str, tuple[FloatArray, IntArray]]:
-        """Return tolerances (m,), ascending, and numbers of pieces (m,), of the "model" and its "skeleton".
+        """Return tolerances (m,), ascending, and numbers of pieces (m,), for the "model" and its "skeleton".
 
-        Dense models and sums have no skeleton, and diagonal ones are their own.
+        Dense models and sums have no skeleton, and diagonal models are their own skeletons.
         """
         found, function = {"model": counts(self._ladder)}, self.rows.view.function
         if isinstance(function, Pencil) and function.structure == "tridiagonal":
@@ -221,12 +223,12 @@ class Regions:
 
 
 def linear_regions(model: Any, X: Any, *, output: Any = None, against: Any = None) -> Regions:
-    """Find where ``model`` is linear, at the rows ``X``.
+    """Return the linear regions of ``model`` at the rows ``X``.
 
     Parameters
     ----------
     model : fitted SpectralRegressor or SpectralClassifier, Pencil, DensePencil or Total
-        Latents are defined for tridiagonal and diagonal models of one neuron; pieces for all.
+        Latents are defined for tridiagonal and diagonal models of one neuron; pieces for all models.
     X : DataFrame or array_like, shape (n, columns)
     output, against : label, optional
         The class to explain, and the class that its log-odds are measured against, as in :func:`explain`. A
@@ -262,7 +264,7 @@ def _regions(rows: Rows) -> Regions:
 
 
 def variance_shares(own: FloatArray) -> FloatArray:
-    """Return ``Cov(f_n, f) / Var(f)`` of every neuron from its values at rows, (n, N): NaN if f is constant.
+    """Return ``Cov(f_n, f) / Var(f)`` of every neuron from values at rows, (n, N); NaN if f is constant.
 
     Examples
     --------
@@ -280,14 +282,14 @@ def variance_shares(own: FloatArray) -> FloatArray:
 
 
 def of_neuron(rows: Rows, neuron: int) -> Rows:
-    """Return rows as those of one neuron of their model, the columns as they are."""
+    """Return rows as rows of a model of one of their neurons, with the same columns."""
     return replace(rows, view=replace(rows.view, function=rows.view.function.terms[neuron]))
 
 
 def _distinct_names(view: ModelView) -> list[str]:
-    """Return the names of the features, with their column where two have the same name.
+    """Return the names of the features, with their column if two have the same name.
 
-    A gap of column "a" and a column "a missing" are two such features.
+    For example, a gap of column "a" and a column "a missing" have the same name.
     """
     counts = Counter(view.features)
     taken = {name for name, count in counts.items() if count == 1}
@@ -304,21 +306,21 @@ def _distinct_names(view: ModelView) -> list[str]:
 
 
 def banded(function: SpectralFunction, what: str) -> Pencil:
-    """Return ``function`` if it has latents, or raise ValueError that ``what`` needs them."""
+    """Return ``function`` if it has latents, or raise a ValueError that ``what`` needs them."""
     if isinstance(function, Pencil):
         return function
     if not isinstance(function, MatrixPencil):
         raise ValueError(
             f"expected a model of one neuron for {what}; got a sum of {len(function.neurons)}, each of which "
-            "has its own; linear_regions(model, X).leading has those of the neuron that matters most"
+            "has its own; linear_regions(model, X).leading has those of the most important one"
         )
     raise ValueError(
-        f"expected a tridiagonal or diagonal model for {what}; got a {function.structure} one, "
-        "whose latents depend on the basis"
+        f"expected a tridiagonal or diagonal model for {what}; got a {function.structure} "
+        "model, whose latents depend on the basis"
     )
 
 
 def active_latents(pencil: Pencil, z: npt.ArrayLike) -> IntArray:
-    """Return j*(z), the place of the k-th smallest diagonal entry of A(z), shape (n,); ties in order of j."""
+    """Return j*(z), the index of the k-th smallest diagonal entry of A(z), shape (n,); ties in order of j."""
     diag, _ = pencil.bands(z)
     return np.argsort(diag, axis=1, kind="stable")[:, pencil.k]

@@ -1,4 +1,4 @@
-"""Slices through a model: all eigenvalues along one column, and predictions and latents over two."""
+"""Slices through a model: all eigenvalues along one column; predictions and latents over two columns."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .boundaries import plane_boundaries
 from .pieces import active_latents, banded, of_neuron
 
 POINTS, GRID = 401, 121
-"""Values along a line, and along each side of a plane."""
+"""Number of values along a line, and along each side of a plane."""
 
 GOLDEN = (5**0.5 - 1) / 2
 
 CURVED = 33
-"""Points of a boundary that is straight in the logarithm of a column and curved in its unit."""
+"""Number of points of a boundary that is straight in a column's logarithm and curved in its unit."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpectrumSlice:
-    """All eigenvalues along one column, the others as in one row. Build it with :func:`slice_spectrum`.
+    """All eigenvalues along one column, the others fixed at one row. Build it with :func:`slice_spectrum`.
 
     Attributes
     ----------
@@ -36,21 +36,21 @@ class SpectrumSlice:
     spectra : ndarray, shape (m, d)
         Ascending at every value, in ``unit``.
     k : int
-        The eigenvalue that is the prediction.
+        Index of the eigenvalue that is the prediction.
     gap : ndarray, shape (m,)
-        Distance from the prediction to its nearest neighbour; inf where d = 1.
+        Distance from the prediction to the nearest other eigenvalue; inf if d = 1.
     crossing : ndarray of bool, shape (m,)
-        Where the distance to a neighbour is smallest between larger ones: an avoided crossing, a true one if
-        the gap is zero.
+        True at local minima of the distance to a neighbour: avoided crossings, or true crossings if the gap
+        is zero.
     here : float, datetime64, str or None
-        The row's own value; None if it has none, or a level that training had not.
+        The row's own value; None if it is missing, or a level that was not in training.
     unit : str
     row : object
-        What the user calls the row.
+        Label of the row.
     which : str
-        Which dates these are, such as "every Wed", where those between them are left out; otherwise empty.
+        Description of the dates, such as "every Wed", if those between them are omitted; otherwise empty.
     neuron : int or None
-        Which neuron of a sum the eigenvalues are of; None for a model of one.
+        Index of the neuron of a sum; None for a model of one neuron.
     """
 
     axis: Axis
@@ -68,7 +68,7 @@ class SpectrumSlice:
 
 @dataclass(frozen=True, eq=False)
 class PlaneSlice:
-    """Predictions over two columns, the others as in one row. Build it with :func:`slice_plane`.
+    """Predictions over two columns, the others fixed at one row. Build it with :func:`slice_plane`.
 
     Attributes
     ----------
@@ -78,15 +78,15 @@ class PlaneSlice:
     values : ndarray, shape (b, a)
         ``values[j, i]`` is the prediction at ``x[i], y[j]``, in ``unit``.
     active_latent : ndarray of int, shape (b, a), or None
-        Of the skeleton; None for sums, which have none.
+        Active latents of the skeleton; None for sums, which have no skeleton.
     boundaries : list of ndarray, shape (points, 2)
-        Lines on which the skeleton has a kink, in the columns' units; exact, and all of them. Dates are days
-        since 1970-01-01. Empty for sums, and for models of which a column has knots or is in a pair.
+        All lines on which the active latent of the skeleton changes, exactly, in the columns' units. Dates
+        are days since 1970-01-01. Empty for sums, and if one of the two columns has knots or is in a pair.
     here : tuple of float or None
         The row's own values; None if one is missing.
     unit : str
     row : object
-        What the user calls the row.
+        Label of the row.
     """
 
     axes: tuple[Axis, Axis]
@@ -113,9 +113,9 @@ def slice_spectrum(
     """Compute all eigenvalues along one column, from its smallest to its largest value.
 
     The range is that of the rows and of the model's background; a single value is widened by a standard
-    deviation (a unit, for a pencil) on both sides. Avoided crossings are located between the grid's points
-    by golden-section search and added to them; not along dates whose month, weekday or hour enter, where
-    the eigenvalues jump.
+    deviation (for a pencil, by a unit) on both sides. Avoided crossings between grid points are located by
+    golden-section search and added to the grid, except along dates with a month, weekday or hour, where the
+    eigenvalues jump.
 
     Parameters
     ----------
@@ -123,9 +123,9 @@ def slice_spectrum(
     X : DataFrame or array_like, shape (n, columns)
     column : str
     row : int
-        Place in ``X`` of the row that the other columns are taken from.
+        Index in ``X`` of the row at which the other columns are fixed.
     neuron : int, optional
-        Which neuron of a sum, whose eigenvalues are not those of the model: a sum has none of its own.
+        Index of a neuron; required for a sum, which has no eigenvalues of its own.
     output, against : label, optional
         As in :func:`explain`.
 
@@ -190,12 +190,12 @@ def slice_plane(
     Parameters
     ----------
     model : fitted estimator, Pencil or Total
-        Tridiagonal or diagonal, or a sum of such.
+        Tridiagonal or diagonal, or a sum of these.
     X : DataFrame or array_like, shape (n, columns)
     columns : tuple of two str
-        Drawn to the right, and upwards.
+        Columns of the horizontal and the vertical axis.
     row : int
-        Place in ``X`` of the row that the other columns are taken from.
+        Index in ``X`` of the row at which the other columns are fixed.
     output, against : label, optional
         As in :func:`explain`.
 
@@ -206,8 +206,8 @@ def slice_plane(
     Raises
     ------
     ValueError
-        If there is no such column (the nearest name is suggested) or row, a column has levels or is one of
-        dates of which month, weekday or hour enter, both are the same, or the model is dense.
+        If there is no such column (the nearest name is suggested) or row; if a column has levels, or dates
+        with a month, weekday or hour; if both are the same, or the model is dense.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def slice_plane(
 def _boundaries(
     pencil: Pencil, view: ModelView, axes: tuple[Axis, Axis], sides: list[FloatArray], base: FloatArray
 ) -> list[FloatArray]:
-    """Return the skeleton's boundaries as lines in the columns' units; none where features bend."""
+    """Return the skeleton's boundaries as lines in the columns' units; none if features are not linear."""
     bent = [axis.name for axis in axes if axis.knots]
     bent += [view.columns[at] for pair in view.pairs for at in pair.columns]
     if any(axis.name in bent for axis in axes):
@@ -267,7 +267,7 @@ def _boundaries(
 
 
 def _closest_approaches(view: ModelView, column: str, base: FloatArray, grid: FloatArray) -> FloatArray:
-    """Return where along ``grid`` the eigenvalue comes closest to one of its neighbours, refined."""
+    """Return the refined points along ``grid`` at which the eigenvalue is closest to a neighbour."""
     pencil = view.pencil
     spectra = pencil.spectra(view.moved(base, column, grid))
     scale = np.abs(spectra).max()
@@ -282,7 +282,7 @@ def _closest_approaches(view: ModelView, column: str, base: FloatArray, grid: Fl
 def _golden(
     view: ModelView, column: str, base: FloatArray, lower: int, low: FloatArray, high: FloatArray
 ) -> FloatArray:
-    """Return where in each bracket the gap between eigenvalues lower and lower + 1 is smallest."""
+    """Return the point in each bracket with the smallest gap between eigenvalues lower and lower + 1."""
 
     def gaps(u: FloatArray) -> FloatArray:
         spectra = view.pencil.spectra(view.moved(base, column, u))
@@ -305,7 +305,7 @@ def _coordinates(rows: Rows, column: str) -> FloatArray:
 
 
 def _of_one(rows: Rows, neuron: int | None) -> Rows:
-    """Return the rows as those of one neuron; ValueError if it is not clear which."""
+    """Return the rows as rows of one neuron; ValueError if the neuron is not determined."""
     function = rows.view.function
     count = len(function.neurons)
     if isinstance(function, MatrixPencil) and neuron is None:
@@ -321,7 +321,7 @@ def _of_one(rows: Rows, neuron: int | None) -> Rows:
 
 
 def _row(rows: Rows, row: int) -> int:
-    """Return ``row`` counted from the first, also where it was counted from the last."""
+    """Return ``row`` as a non-negative index; negative ones count from the last row."""
     if not len(rows):
         raise ValueError("expected at least one row in X; got none")
     try:
@@ -331,7 +331,7 @@ def _row(rows: Rows, row: int) -> int:
 
 
 def _here(rows: Rows, column: str, row: int) -> Any:
-    """Return the row's value of a column as the slice shows it; None if it has none."""
+    """Return the row's value of a column as the slice shows it; None if it is missing."""
     (value,) = rows.view.axis(column).decode(rows.z[[row], rows.view.own(column)])
     return None if value is None or value != value else value
 

@@ -1,4 +1,4 @@
-"""The analysis of one model: tables, figures, summary and page."""
+"""Analysis of one model: tables, figures, summary and page."""
 
 from .analysis import Analysis, analyze, choose_rows, complete_baselines
 from .writing import Report, report_of, write

@@ -1,4 +1,4 @@
-"""The analysis of one model: which rows, which tables and figures, and how they reach the disk."""
+"""Analysis of one model: choice of rows, methods, tables and figures, and the summary."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ from .summary import (
 )
 
 PACKAGES = ("spectral-interp", "numpy", "scipy", "pandas", "torch", "numba", "scikit-learn", "shap", "captum")
-"""Whose versions a report names."""
+"""Packages whose versions the report lists."""
 
 MANY, FEWEST = 3, 5
-"""Classes beyond which costly methods explain fewer rows, and the fewest that these and a comparison take."""
+"""Maximum number of classes with the full number of rows for costly methods, and minimum number of rows."""
 
 MOST_OF_PATH = 12
-"""Classes beyond which path contributions are computed only where they are asked for."""
+"""Maximum number of classes for which path contributions are computed by default."""
 
 OF_ONE_NEURON = {
     *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate", "alpha"),
     *("validation_fraction", "patience"),
 }
-"""Settings that do not matter to a sum."""
+"""Settings that do not apply to a sum."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What ``analyze`` found.
+    """Results of ``analyze``.
 
     Attributes
     ----------
@@ -97,28 +97,28 @@ class Analysis:
 def choose_rows(
     est: Estimator, data: pd.DataFrame | None, *, limit: int, seed: int
 ) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Return up to ``limit`` rows to explain, in table order, and their targets where known.
+    """Return up to ``limit`` rows to explain, in table order, and their targets if known.
 
-    The rows keep their labels: figures, tables and the report call a row what its table calls it.
+    The rows keep their labels, which figures, tables and the report show.
 
     Parameters
     ----------
     est : fitted estimator
     data : DataFrame, optional
-        The user's rows, with or without the target column; the model's held-out rows if not given.
+        The user's rows, with or without the target column. By default, the model's held-out rows.
     limit : int
-        At most this many rows are kept, drawn with ``seed``.
+        Maximum number of rows, drawn with ``seed``.
     seed : int
 
     Raises
     ------
     ValueError
-        If there are no rows, or they or their targets do not fit the model.
+        If there are no rows, or the rows or their targets do not fit the model.
 
     Warns
     -----
     UserWarning
-        If columns are left out because the model does not know them.
+        If columns are dropped because they are unknown to the model.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def choose_rows(
 def drawn(
     X: pd.DataFrame, y: pd.Series | None, *, limit: int, seed: int
 ) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Return up to ``limit`` rows, drawn with ``seed``, in the order of their table, and their targets.
+    """Return up to ``limit`` rows, drawn with ``seed``, in table order, and their targets.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def drawn(
 
 
 def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Split the target off the user's rows, where they hold it and it is not empty; drop unknown columns."""
+    """Split a target that is not empty from the user's rows, and drop unknown columns."""
     if est.target_name_ not in data.columns or est.target_name_ in est.encoder_.names:
         return _known(est, data), None
     X, y = split_target(
@@ -165,22 +165,22 @@ def _with_targets(est: Estimator, data: pd.DataFrame) -> tuple[pd.DataFrame, pd.
 
 
 def _known(est: Estimator, X: pd.DataFrame) -> pd.DataFrame:
-    """Drop unknown columns with a warning, unless others are missing: the model's message then names all."""
+    """Drop unknown columns with a warning, unless others are missing: the model's error then names both."""
     extra = [name for name in X.columns if name not in est.encoder_.table_names]
     if extra and set(est.encoder_.names) <= set(X.columns):
         names = truncated_list(map(shown, extra))
-        warnings.warn(f"columns that the model does not know are left out: {names}", stacklevel=3)
+        warnings.warn(f"columns unknown to the model are dropped: {names}", stacklevel=3)
         return X.drop(columns=extra)
     return X
 
 
 def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
-    """Fit linear model and MLP on the user's rows if the model carries none and the rows hold their targets.
+    """Fit a linear model and an MLP on the user's rows with targets, if the model has no baselines.
 
     Parameters
     ----------
     est : fitted estimator
-        Its ``baselines_`` are set.
+        Estimator whose ``baselines_`` are set.
     data : DataFrame, optional
 
     Raises
@@ -207,20 +207,20 @@ def complete_baselines(est: Estimator, data: pd.DataFrame | None) -> None:
 
 
 def epochs_of(est: Estimator) -> int:
-    """Return for how many epochs a model was trained; of a sum each of its fits."""
+    """Return the number of training epochs of a model, or of each fit of a sum."""
     chosen = [rung for rung in RungFound.of(est) if rung.chosen]
     return chosen[0].epochs if est.form_ == "sum" and chosen else len(est.history_)
 
 
 def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
-    """Return in words how an analysis from the command line came about.
+    """Return the origin of an analysis from the command line, as text.
 
     Parameters
     ----------
     est : fitted estimator
     model : Path
     data : str, optional
-        File of the rows; those held out in training if not given.
+        File with the rows. By default, the rows held out in training.
     """
     made = {
         "command": shlex.join(["python", "-m", "spectral_interp.analyze", *sys.argv[1:]]),
@@ -232,7 +232,7 @@ def provenance(est: Estimator, model: Path, data: str | None) -> dict[str, str]:
 
 
 def training(est: Estimator) -> str:
-    """Return in words how a model was trained."""
+    """Return the training settings of a model, as text."""
     settings = {name: value for name, value in est.fitted_params_.items() if value is not None}
     if est.form_ == "sum":
         settings = {name: value for name, value in settings.items() if name not in OF_ONE_NEURON}
@@ -241,23 +241,23 @@ def training(est: Estimator) -> str:
 
 
 def fewer(rows: int, est: Any) -> int:
-    """Return how many rows to explain by costly methods: fewer where a model has more than three scores.
+    """Return the number of rows for costly methods, reduced if a model has more than three scores.
 
-    Every class has matrices of its own, and an output depends on all of them.
+    Every class has its own matrices, and an output depends on all of them.
     """
     return rows if est.n_outputs <= MANY else max(MANY * rows // est.n_outputs, FEWEST)
 
 
 def default_methods(est: Any, provenance: dict[str, str], asking: str) -> list[str]:
-    """Return the methods where none are asked for; what is left out is added to the provenance.
+    """Return the default methods, and record in the provenance any method that is omitted.
 
-    ``asking`` is what asks for all of them.
+    ``asking`` is the option that requests all methods.
     """
     if est.n_outputs <= MOST_OF_PATH:
         return list(DEFAULT_METHODS)
     provenance["methods"] = (
-        f"local; path contributions are left out by default for more than {MOST_OF_PATH} classes, where they "
-        f"may take minutes: {asking} asks for them"
+        f"local; path contributions are omitted by default for more than {MOST_OF_PATH} classes, because "
+        f"they may take minutes; use {asking} to include them"
     )
     return ["local"]
 
@@ -277,7 +277,7 @@ def analyze(
     fixed: Iterable[str] = (),
     limits: Mapping[str, Any] | None = None,
 ) -> Analysis:
-    """Explain the rows ``X`` and gather tables, figures and summary.
+    """Explain the rows ``X`` and collect tables, figures and summary.
 
     Parameters
     ----------
@@ -286,31 +286,31 @@ def analyze(
     y : Series, optional
         Targets of the rows, for the metrics.
     methods : sequence of {"local", "path", "shapley"}
-        The first ranks the columns of spectra and region map.
+        The first method ranks the columns.
     most : int, optional
-        Maximum number of rows, evenly spread, for methods that go through the whole background for every row.
+        Maximum number of evenly spread rows for methods that use the whole background for every row.
     compare_rows : int, optional
-        Maximum number of rows of the comparison with other models and explainers; 0 leaves it out, and None
-        is the default of :func:`spectral_interp.compare`.
+        Maximum number of rows in the comparison with other models and explainers. With 0 there is no
+        comparison; None is the default of :func:`spectral_interp.compare`.
     seed : int
-        Of the redraws of the background and of the comparison; recorded in the summary.
+        Seed of the redraws of the background and of the comparison, recorded in the summary.
     provenance : dict of str, optional
-        Where rows and model come from, in words; recorded in the summary and shown by the report.
+        Origin of rows and model, as text; recorded in the summary and shown in the report.
     output, against : label, optional
-        The class to explain, and the class that its log-odds are measured against, as in
-        :func:`spectral_interp.explain`. By default, with more than two classes, the most frequent class of
-        the rows against the mean of all; single predictions are then explained for the predicted class
-        against the runner-up.
+        Class to explain, and reference class of its log-odds, as in :func:`spectral_interp.explain`. By
+        default, with more than two classes, the output is the most frequent class of the rows against the
+        mean of all classes, and single predictions are explained for the predicted class against the
+        runner-up.
     fixed : iterable of str
-        Columns that nearest changes leave as they are, and that are not off in proven ranges.
+        Columns that do not change in nearest changes and proven ranges.
     limits : mapping, optional
-        What columns may be in nearest changes, as in :func:`spectral_interp.counterfactual`.
+        Allowed values of columns in nearest changes, as in :func:`spectral_interp.counterfactual`.
 
     Raises
     ------
     ValueError
-        If ``X`` or ``y`` do not fit the model, ``output`` or ``against`` is no class of it, or ``fixed`` or
-        ``limits`` do not fit its columns.
+        If ``X`` or ``y`` do not fit the model, ``output`` or ``against`` is not one of its classes, or
+        ``fixed`` or ``limits`` do not fit its columns.
 
     Examples
     --------
@@ -322,7 +322,7 @@ def analyze(
     >>> "importance_local" in analysis.figures
     True
     """
-    with threadpool_limits(1, user_api="blas"):  # the matrices are small: threads cost more than they give
+    with threadpool_limits(1, user_api="blas"):  # the matrices are small: threads cost more than they save
         subject = Subject.explained(
             est,
             X,
@@ -341,7 +341,7 @@ def analyze(
 
 
 def _form(subject: Subject) -> dict[str, Any]:
-    """Return what the model is: one neuron, or a sum of many, and on what."""
+    """Return the form of the model, and the numbers of its parts."""
     view, function = subject.rows.view, subject.fitted
     (k,) = set(function.neurons.k.tolist())
     return {
@@ -358,7 +358,7 @@ def _form(subject: Subject) -> dict[str, Any]:
 
 
 def _classes(subject: Subject, tables: Mapping[str, pd.DataFrame]) -> ClassesFound | None:
-    """Return what was found of the classes, where there are more than two."""
+    """Return the results by class, if there are more than two classes."""
     if not subject.is_many:
         return None
     confusion, contrasts = tables.get("confusion"), tables.get("class_contrasts")
@@ -374,7 +374,7 @@ def _classes(subject: Subject, tables: Mapping[str, pd.DataFrame]) -> ClassesFou
 
 
 def _summary(subject: Subject, built: Built, provenance: Mapping[str, str]) -> Summary:
-    """Return what was found; entries whose table was left out are absent."""
+    """Return the summary. Entries without a table are None."""
     est, y = subject.est, subject.y
     known = None if y is None or y.isna().all() else y.notna().to_numpy(dtype=bool)
     tables = {exhibit.name: exhibit.table for exhibit in built.exhibits}

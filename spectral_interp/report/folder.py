@@ -1,4 +1,4 @@
-"""A folder of results, recognised by its summary and replaced as a whole or not at all."""
+"""Folder of results, recognised by its summary and replaced either completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..files.staging import abandoned, check_place, staged
 
 SUMMARY, REPORT = "summary.json", "report.html"
 MADE_BY = "spectral_interp.analyze"
-"""What an earlier analysis is recognised by."""
+"""Entry of the summary by which an earlier analysis is recognised."""
 
 ENTRIES = {"tables", "figures", SUMMARY, REPORT}
-"""All that an analysis writes."""
+"""Names of all files and folders written by an analysis."""
 
 OLD = "old"
-"""The earlier analysis, in the staging folder."""
+"""Name of the earlier analysis in the staging folder."""
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ValueError unless ``folder`` is absent, empty or an earlier analysis and nothing else.
+    """Raise ValueError unless ``folder`` is absent, empty, or contains only an earlier analysis.
 
-    Raises OSError if the folder that it is in does not exist or cannot be written.
+    Raise OSError if its parent folder does not exist or cannot be written.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ValueError(f"expected a folder for the report; got {folder}, which is a file or a link")
@@ -46,14 +46,14 @@ def _is_ours(summary: Path) -> bool:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Give a new empty folder to write in, and put it in the place of ``folder`` when all is written.
+    """Yield a new empty folder to write in, and replace ``folder`` with it when writing is complete.
 
     Raises
     ------
     ValueError
-        If ``folder`` holds files that are not an analysis.
+        If ``folder`` holds files that are not part of an analysis.
     OSError
-        If it cannot be written; an earlier analysis stays.
+        If the folder cannot be written. An earlier analysis is kept.
     """
     folder = folder.absolute()
     for left in abandoned(folder):
@@ -69,10 +69,10 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 
 def _swap(new: Path, folder: Path, old: Path) -> None:
-    """Put ``new`` in the place of ``folder``; if that fails, what was there returns.
+    """Replace ``folder`` with ``new``. If this fails, restore the earlier folder.
 
-    A kill between the two renamings leaves the earlier analysis in the staging folder, from where the next
-    run brings it back.
+    If the process is killed between the two renames, the earlier analysis is in the staging folder, and the
+    next run restores it.
     """
     try:
         if folder.exists():

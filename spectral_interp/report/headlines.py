@@ -1,4 +1,4 @@
-"""What a newcomer reads first: how good the model is, what drives it, what is proven, and the limits."""
+"""First screen of the report: accuracy, contributions, proven properties, agreement, and the limits."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from .subject import Subject
 from .summary import AgainstShap, ClassesFound, ShapFound, Summary
 
 NAMED_ASSOCIATION = 0.8
-"""Columns that are associated by more than this are named."""
+"""Minimum association of columns that are named."""
 
 NAMED_INTERACTION = 0.1
-"""Share of the predictions' standard deviation from which an interaction is a headline."""
+"""Minimum interaction in a headline, as a share of the standard deviation of the predictions."""
 
 BASIS = (
-    "How a contribution is split into both is not unique here: in another basis of the latents the same "
-    "predictions have another split, other linear pieces and another skeleton. Only both parts together are "
-    "unique."
+    "For this model the split into diagonal and coupling parts is not unique: in another basis of the "
+    "latents, the same predictions have a different split, different linear pieces and a different skeleton. "
+    "Only the sum of both parts is unique."
 )
-"""Of models whose latents can be turned and stay tridiagonal, and of dense ones."""
+"""Text for dense models, and for models whose latents can be rotated and stay tridiagonal."""
 
 PARTS = (
-    "The diagonal part of a contribution is what a column does by moving single latents of the neurons up or "
-    "down; alone, it would make every neuron piecewise linear. The coupling part is what it does by mixing "
-    "neighbouring latents. Both are added up over all neurons."
+    "The diagonal part of a contribution is the effect of a column on single latents of the neurons; without "
+    "couplings, every neuron would be piecewise linear. The coupling part is the effect of mixing "
+    "neighbouring latents. Both are summed over all neurons."
 )
-"""Of sums, whose report seldom has a section on it."""
+"""Text for sums, whose report often has no section on the two parts."""
 
 CONTRASTS = 2
 """Maximum number of pairs of classes in a headline."""
 
 PAIRS, HEADLINE_SENTENCES = 8, 4
-"""Maximum number of pairs of columns, and of certified sentences in a headline."""
+"""Maximum number of pairs of columns named, and of certified sentences in a headline."""
 
 
 @dataclass(frozen=True)
 class Headline:
-    """A box of a few sentences.
+    """Box with a few sentences.
 
     Attributes
     ----------
     title : str
     lines : list of str
     section : str
-        Anchor of the section that has more of it.
+        Anchor of the section with details.
     scores : list of list of str
-        A small table, its heads first; the first cell of a line names it.
+        Small table that starts with its header. The first cell of a line is its name.
     drawn : bool
-        Whether the figure of the first screen belongs here.
+        Whether the box contains the figure of the first screen.
     """
 
     title: str
@@ -69,16 +69,16 @@ class Headline:
 
 
 def headlines(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> list[Headline]:
-    """Return how good the predictions are, what drives them, what is proven, and where others disagree."""
+    """Return the boxes of the first screen: accuracy, contributions, proven properties, agreement."""
     first = _apart(summary.classes, tables) if summary.classes else _drivers(summary, tables)
     return [_quality(summary, tables), first, _proven(summary), _disagreement(summary, tables)]
 
 
 def _quality(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
-    """Return how well the model predicts, beside other models and what needs none."""
-    title, metrics = "What is predicted, and how well", summary.metrics
+    """Return the accuracy of the model, of other models, and of a constant prediction."""
+    title, metrics = "Accuracy", summary.metrics
     if not metrics:
-        unknown = "The rows have no targets, so how well the model predicts them is not known."
+        unknown = "The rows have no targets, so the accuracy of the model on these rows is unknown."
         return Headline(title, [unknown], "model")
     names = [name for name in metrics if name != LARGEST]
     accuracy = tables.get("accuracy", pd.DataFrame())
@@ -98,15 +98,15 @@ def _quality(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
         *_against_constant(summary, values),
         *filter(None, [summary.not_held_out]),
         *([unseen] if summary.rows_trained_on == 0 else []),
-        "What is explained here is the model, which is not always right.",
+        "This report explains the model, which is not always right.",
     ]
     return Headline(title, lines, "model", [["", *names], *scores])
 
 
 def _constant(metrics: Mapping[str, float | None]) -> tuple[str, dict[str, float]]:
-    """Return the best prediction that needs no model, on the same rows, and its metrics.
+    """Return the best constant prediction for the same rows, and its metrics.
 
-    The mean of the targets has R² 0, and the R² of a model is 1 − (RMSE / RMSE of the mean)².
+    The mean of the targets has an R² of 0, and the R² of a model is 1 − (RMSE / RMSE of the mean)².
 
     Examples
     --------
@@ -125,33 +125,33 @@ def _constant(metrics: Mapping[str, float | None]) -> tuple[str, dict[str, float
 
 
 def _against_constant(summary: Summary, constant: Mapping[str, float]) -> list[str]:
-    """Return in plain words how much better the model is than what needs none."""
+    """Return a sentence that compares the model with the best constant prediction."""
     metrics = summary.metrics or {}
     accuracy, r2 = metrics.get("accuracy"), metrics.get("R²")
     if accuracy is not None and constant:
         return [
-            f"The predicted {summary.target} is right for {accuracy:.1%} of the rows with a target; the "
-            f"largest class alone would be right for {constant['accuracy']:.1%}."
+            f"The predicted {summary.target} is correct for {accuracy:.1%} of the rows with a target; always "
+            f"predicting the largest class would be correct for {constant['accuracy']:.1%}."
         ]
     if r2 is None or not constant:
         return []
     if r2 <= 0:
-        return [f"On these rows the model predicts {summary.target} no better than their mean does."]
+        return [f"On these rows, the model predicts {summary.target} no better than their mean."]
     return [
-        f"The model accounts for {r2:.0%} of the variation (R²) of {summary.target}. Its typical error "
-        f"(RMSE) is {number(metrics['RMSE'] or 0.0)}; that of always predicting the "
-        f"mean of these rows is {number(constant['RMSE'])}."
+        f"The model explains {r2:.0%} of the variance of {summary.target} (R²). Its typical error "
+        f"(RMSE) is {number(metrics['RMSE'] or 0.0)}; always predicting the mean of these rows gives "
+        f"{number(constant['RMSE'])}."
     ]
 
 
 def _apart(found: ClassesFound, tables: Mapping[str, pd.DataFrame]) -> Headline:
-    """Return what drives every class, what tells the most confused apart, and how often they are confused."""
-    title, table = "What tells the classes apart", tables["class_importance"]
+    """Return the strongest columns of every class, contrasts of the most confused classes, and confusions."""
+    title, table = "Differences between classes", tables["class_importance"]
     sizes = table.groupby("column", sort=False)["mean_abs_contribution"].mean().nlargest(3)
     if not sizes.sum():
         return Headline(title, ["No column contributes anything at these rows."], "classes", drawn=True)
     lines = [
-        f"Over all classes, {listed(list(map(str, sizes.index)))} count most.",
+        f"Over all classes, the strongest columns are {listed(list(map(str, sizes.index)))}.",
         *driver_sentences(table),
         *found.contrasts[:CONTRASTS],
         *filter(None, [found.confused]),
@@ -160,7 +160,7 @@ def _apart(found: ClassesFound, tables: Mapping[str, pd.DataFrame]) -> Headline:
 
 
 def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
-    title, method = "What drives the predictions", next(iter(summary.methods))
+    title, method = "Contributions by column", next(iter(summary.methods))
     ranking = tables[f"importance_{method}"]
     names, sizes = ranking["column"].head(3).tolist(), ranking["mean_abs_contribution"]
     if not sizes.sum():
@@ -168,12 +168,14 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
     lines = [plots.beeswarm.finding(tables[f"beeswarm_{method}"])]
     if len(ranking) > len(names):
         part = sizes.head(3).sum() / sizes.sum()
-        lines.insert(0, f"{listed(names)} make {part:.0%} of what all {len(ranking)} columns contribute.")
+        lines.insert(
+            0, f"{listed(names)} account for {part:.0%} of the contributions of all {len(ranking)} columns."
+        )
     share = summary.methods[method].coupling_share
     if share is not None:
         lines.append(
-            f"{1 - share:.0%} of the size of all parts comes from the columns by themselves (diagonal), "
-            f"{share:.0%} from mixing latents of the {_owner(summary)} (coupling)."
+            f"{1 - share:.0%} of the sum of all |parts| is diagonal, and {share:.0%} comes from the coupling "
+            f"of latents of the {_owner(summary)}."
         )
     pairs = tables.get("interactions")
     if pairs is not None and pairs["share"].iloc[0] >= NAMED_INTERACTION:
@@ -182,30 +184,30 @@ def _drivers(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
     for name, found in summary.methods.items():
         if found.top_columns[:3] != names:
             order = listed(found.top_columns[:3])
-            lines.append(f"By {_called(name)} contributions the order is {order}.")
+            lines.append(f"For {_called(name)} contributions, the strongest columns are {order}.")
     return Headline(title, lines, "drivers", drawn=True)
 
 
 def _owner(summary: Summary) -> str:
-    """Return what has latents."""
+    """Return the part of the model that has latents."""
     return "neurons" if summary.form == "sum" or summary.classes else "model"
 
 
 def _proven(summary: Summary) -> Headline:
     certified = summary.certified
     gap = max(method.completeness_gap for method in summary.methods.values())
-    none = "No column is proven to move predictions in one direction only."
+    none = "No column has a proven direction."
     lines = [
         *([] if certified.columns_of_proven_direction else [none]),
         *certified.sentences[:HEADLINE_SENTENCES],
-        f"The contributions of every row add up to its prediction to within {at_most(gap)} ({summary.unit}).",
+        f"The contributions of every row add up to its prediction within {at_most(gap)} ({summary.unit}).",
     ]
     lines += [summary.ranges.sentence] if summary.ranges else []
-    return Headline("What is proven", lines, "certificates")
+    return Headline("Proven properties", lines, "certificates")
 
 
 def _disagreement(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headline:
-    title = "Where SHAP and other models disagree"
+    title = "Agreement with SHAP and other models"
     compared = summary.comparison
     if compared is None:
         return Headline(title, ["No comparison was made."], "comparison")
@@ -213,17 +215,18 @@ def _disagreement(summary: Summary, tables: Mapping[str, pd.DataFrame]) -> Headl
     models = [f"{model} {value:.2f}" for model, value in compared.models.items() if value is not None]
     if models:
         lines.append(
-            "Rank correlation of our explanations with those of other models of the same data: "
-            f"{listed(models)}."
+            "The rank correlations of our explanations with those of other models trained on the same data "
+            f"are {listed(models)}."
         )
     if "dispute_1" in tables:
         table = tables["dispute_1"]
-        lines.append(f"Most disputed is row {row_text(table['row'].iloc[0])}. {plots.dispute.finding(table)}")
-    return Headline(title, lines or ["There was nothing to compare."], "comparison")
+        row = row_text(table["row"].iloc[0])
+        lines.append(f"The explanations differ most for row {row}. {plots.dispute.finding(table)}")
+    return Headline(title, lines or ["No comparison was possible."], "comparison")
 
 
 def _against_shap(found: ShapFound, rows: int) -> list[str]:
-    """Return a line for methods that equal SHAP, and one for each that does not."""
+    """Return one sentence per method that compares it with SHAP."""
     shap, lines = found.method, []
     for name, method in found.methods.items():
         ranks, called = method.spearman, _called(name)
@@ -231,11 +234,11 @@ def _against_shap(found: ShapFound, rows: int) -> list[str]:
         order = "" if ranks is None else f"have a rank correlation of {ranks:.2f} with {shap} and "
         if _equal(method):
             at = counted(rows, "row")
-            lines.append(f"{shap} on this model and our {called} values are the same numbers, at {at}.")
+            lines.append(f"{shap} and our {called} values for this model are equal, at {at}.")
         else:
             lines.append(
-                f"Our {called} contributions {order}differ most on {method.column}: mean size {ours} "
-                f"here, {theirs} by SHAP."
+                f"Our {called} contributions {order}differ most on {method.column}: the mean |contribution| "
+                f"is {ours} here and {theirs} for SHAP."
             )
     return lines
 
@@ -250,7 +253,7 @@ def _equal(method: AgainstShap) -> bool:
 
 
 def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
-    """Return what the numbers are measured in and against, and what they cannot say."""
+    """Return the units and references of the numbers, and their limits."""
     return [
         ("Unit", _unit(subject, summary)),
         ("Background", _background(summary)),
@@ -263,8 +266,8 @@ def limits(subject: Subject, summary: Summary) -> list[tuple[str, str]]:
         ("Degenerate rows", _degenerate(summary)),
         (
             "Causes",
-            "Contributions describe what this model does, not what the world does: changing a column in "
-            "reality may have another effect, or none.",
+            "Contributions describe this model and are not causal effects: changing a column in reality may "
+            "have a different effect, or none.",
         ),
     ]
 
@@ -274,7 +277,7 @@ def _unknown(summary: Summary) -> str:
 
 
 def _parts(subject: Subject) -> list[str]:
-    """Return what the parts of a contribution are, of sums, and that they are not unique where that is so."""
+    """Return notes on the parts of contributions: a definition for sums, and a warning if not unique."""
     sums = [PARTS] if subject.is_sum else []
     return [*sums, BASIS] if subject.function.split_depends_on_basis else sums
 
@@ -282,9 +285,9 @@ def _parts(subject: Subject) -> list[str]:
 def _refits(summary: Summary) -> str:
     return (
         f"The model is the average of {summary.members} fits, which differ in their random starts and in the "
-        "order of the rows. The refit deviation of a contribution is its standard deviation over these: a "
-        "contribution that is not larger may be an accident of the fit. It does not measure what other rows "
-        "to train on would change."
+        "order of the rows. The refit deviation of a contribution is its standard deviation over these fits. "
+        "A smaller contribution may be an accident of the fit. The refit deviation does not measure the "
+        "effect of other training rows."
     )
 
 
@@ -297,8 +300,9 @@ def _pairs(subject: Subject) -> str:
     if len(view.pairs) > PAIRS:
         named.append(counted(len(view.pairs) - PAIRS, "other"))
     return (
-        f"The model also sees {listed(named)}, of standardised values. What such an input does is divided "
-        "between its two columns by the Shapley value, and is part of their contributions."
+        f"The model also has the inputs {listed(named)}, computed from standardised values. The effect of "
+        "each of these inputs is divided between its two columns by the Shapley value, and is part of their "
+        "contributions."
     )
 
 
@@ -306,41 +310,45 @@ def _unit(subject: Subject, summary: Summary) -> str:
     unit = subject.unit
     if summary.classes:
         return (
-            f"{summary.classes.sentence} The log-odds of a class against another are the logarithm of the "
-            "ratio of their probabilities; against the mean of all classes, of the ratio of its probability "
-            "to the geometric mean of all probabilities. "
-            "Differences of log-odds are no differences of probability."
+            f"{summary.classes.sentence} The log-odds of one class against another are the logarithm of the "
+            "ratio of their probabilities. The log-odds of a class against the mean of all classes are the "
+            "logarithm of the ratio of its probability to the geometric mean of all probabilities. "
+            "Differences of log-odds are not differences of probability."
         )
     if not subject.classes:
         return f"Predictions and contributions are in the unit of {unit}, the target."
     below, above = subject.classes
     return (
-        f"Predictions and contributions are {unit}: above 0 the model decides for {above}, below for "
-        f"{below}. Differences of log-odds are no differences of probability."
+        f"Predictions and contributions are {unit}. The model predicts {above} above 0 and {below} below 0. "
+        "Differences of log-odds are not differences of probability."
     )
 
 
 def _background(summary: Summary) -> str:
-    text = f"Contributions are measured against {summary.background}. Another background gives other numbers."
+    text = (
+        f"Contributions are measured against {summary.background}. A different background gives different "
+        "contributions."
+    )
     largest = []
     redraws = summary.background_stability or {}
     if redraws and all(found.is_all for found in redraws.values()):
-        return f"{text} It holds every row that was trained on, so no other can be drawn from them."
+        return f"{text} The background consists of every training row, so no other background can be drawn."
     for name, found in redraws.items():
         moves = [s for s in list(found.relative_standard_deviation.values())[:5] if s is not None]
         largest += [f"{max(moves):.1%} ({name})"] if moves else []
     if not largest:
         return text
     return (
-        f"{text} From draw to draw the mean sizes of the five strongest columns have standard deviations of "
-        f"up to {listed(largest)}."
+        f"{text} Over draws of the background, the mean |contribution| of the five strongest columns has "
+        f"relative standard deviations of up to {listed(largest)}."
     )
 
 
 def associated_columns(subject: Subject) -> list[tuple[str, str, str]]:
-    """Return pairs of columns that go together by more than 0.8 over the rows and the background.
+    """Return pairs of columns with an association above 0.8 over the rows and the background.
 
-    The strongest come first, each with its measure and value: see :mod:`spectral_interp.view.association`.
+    Pairs are in decreasing order of association, each with its measure and value: see
+    :mod:`spectral_interp.view.association`.
     """
     rows = subject.certificate.rows
     view = rows.view
@@ -354,16 +362,18 @@ def associated_columns(subject: Subject) -> list[tuple[str, str, str]]:
 
 def _associated(subject: Subject) -> str:
     pairs = associated_columns(subject)
-    measures = "r: Pearson's correlation of numbers; V: Cramér's V of levels; η: correlation ratio of both"
+    measures = (
+        "r: Pearson correlation of numbers; V: Cramér's V of levels; η: correlation ratio of mixed pairs"
+    )
     if not pairs:
-        return f"No two columns are associated by more than {NAMED_ASSOCIATION} ({measures})."
+        return f"No two columns have an association above {NAMED_ASSOCIATION} ({measures})."
     named = [f"{a} and {b} ({text})" for a, b, text in pairs[:PAIRS]]
     if len(pairs) > PAIRS:
         named.append(counted(len(pairs) - PAIRS, "pair") + " more")
     return (
-        f"{listed(named)} ({measures}). The rows do not show which of the two an effect belongs to, and the "
-        "model may have put it on either; path and Shapley values also visit combinations of values that no "
-        "row has."
+        f"{listed(named)} ({measures}). The data do not show to which of two such columns an effect belongs, "
+        "and the model may assign it to either. Path and Shapley values also use combinations of values that "
+        "no row has."
     )
 
 
@@ -377,12 +387,12 @@ def _sampling(summary: Summary) -> str:
     if not sampled:
         names = listed([_called(name) for name in summary.methods])
         return f"None: {names} contributions are computed, not sampled."
-    return f"Sampled, with standard errors: {listed(sampled)}."
+    return f"Contributions are sampled, with these standard errors: {listed(sampled)}."
 
 
 def _degenerate(summary: Summary) -> str:
     counts = [
-        f"{method.degenerate_rows} by {name}"
+        f"{method.degenerate_rows} for {name}"
         for name, method in summary.methods.items()
         if method.degenerate_rows
     ]
@@ -393,5 +403,5 @@ def _degenerate(summary: Summary) -> str:
         for method in summary.methods.values()
         if method.widest_interval
     ]
-    text = f"{listed(counts)}: the eigenvalue is multiple there, so the slope is one choice of several."
+    text = f"{listed(counts)}. The eigenvalue is multiple at these rows, so the slope may not be unique."
     return " ".join([text, *widest])

@@ -1,4 +1,4 @@
-"""``report.html``: one page that needs nothing but itself, from the templates beside this module."""
+"""``report.html``: one self-contained page, rendered from the templates in this package."""
 
 from __future__ import annotations
 
@@ -27,36 +27,35 @@ from .subject import Subject
 from .summary import Summary
 
 PICKER, CERTIFICATES = "rows", "certificates"
-"""Sections that show more than exhibits: the row picker instead of waterfalls, and certified sentences."""
+"""Sections with further content: the row picker in place of waterfalls, and certified sentences."""
 
-SHOWN, MORE, OTHERS = "", "More figures and tables", "The same by other methods"
-"""Layers of a section: at once, and what the two further ones are called."""
+SHOWN, MORE, OTHERS = "", "More figures and tables", "Results of other methods"
+"""Titles of the layers of a section. The first layer is always visible."""
 
 LABELS = "row"
-"""Column of tables that holds what the user calls the rows."""
+"""Column of tables with the labels of the rows."""
 
 LINES = 25
-"""Lines of a table on the page; its file has all."""
+"""Maximum number of lines of a table on the page. The file has all lines."""
 
 WIDE = 14
-"""Columns of a table up to which it is shown beside its figure."""
+"""Maximum number of columns of a table that is shown with its figure."""
 
 GLOSSARY = {
-    "background": "The rows that a prediction is measured against: a sample of the rows trained on, unless "
-    "other ones are given. Another background gives other contributions.",
-    "base value": "Where the contributions of a row begin: what the model predicts for the background.",
-    "contribution": "How much one column moved one prediction up or down from the base value, in the unit of "
-    "the prediction. All contributions of a row add up to its prediction.",
-    "coupling": "A link between two neighbouring latents. The coupling part of a contribution is what a "
-    "column does by mixing latents; without couplings the model would be made of straight pieces only.",
-    "diagonal": "The diagonal part of a contribution is what a column does by itself, by moving single "
-    "latents up or down.",
+    "background": "The rows against which a prediction is measured: by default a sample of the training "
+    "rows. A different background gives different contributions.",
+    "base value": "The starting point of the contributions of a row: the prediction for the background.",
+    "contribution": "The amount by which one column raises or lowers one prediction, in the unit of the "
+    "prediction. The base value and all contributions of a row add up to its prediction.",
+    "coupling": "A link between two neighbouring latents. The coupling part of a contribution is the effect "
+    "of a column through mixing latents. Without couplings, the model would consist of linear pieces.",
+    "diagonal": "The diagonal part of a contribution is the direct effect of a column on single latents.",
     "latent": "A quantity inside the model, a weighted sum of the columns. The prediction is a mixture of a "
     "few latents.",
-    "proven": "It follows from the numbers of the model by a theorem, for every input there can be, and not "
-    "only for the rows seen. It is about the model, not about the world.",
+    "proven": "A proven statement follows from the numbers of the model by a theorem, for every possible "
+    "input and not only for the rows in the data. It describes the model, not reality.",
 }
-"""Words that a reader may not know, in plain ones."""
+"""Explanations of words that a reader may not know."""
 
 
 def render(
@@ -73,11 +72,11 @@ def render(
     ----------
     exhibits : list of Exhibit
     images : mapping of name to bytes
-        The figures as lossless WebP.
+        Figures as lossless WebP.
     subject : Subject
     summary : Summary
     in_folder : bool
-        Whether the page stands beside the files of its tables, which it then names.
+        Whether the page is in a folder with the files of its tables, to which it then links.
     """
     environment = Environment(
         loader=PackageLoader("spectral_interp.report"),
@@ -113,16 +112,16 @@ def render(
 
 
 def _whatif(subject: Subject, summary: Summary) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
-    """Return what the what-if panel needs; or None, and why there is none."""
+    """Return the data of the what-if panel, or None and the reason for its absence."""
     try:
         found = panel_data(subject.whole, subject.strongest, target=summary.target, start=int(subject.row))
     except TooLarge as reason:
-        return None, [("left out", f"what-if panel: {reason}")]
+        return None, [("omitted", f"what-if panel: {reason}")]
     return found, []
 
 
 def _hash(script: str) -> str:
-    """Return what allows a script in the page's security policy."""
+    """Return the hash that allows a script in the security policy of the page."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
@@ -131,9 +130,9 @@ def _template(name: str) -> str:
 
 
 class Glosser:
-    """A filter of text that turns the first use of every word of the glossary into a button that explains it.
+    """Filter that turns the first use of every word of the glossary into a button that explains it.
 
-    Words that are in a name, of a column or a class, are left as they are.
+    Words that occur in a name of a column or a class are not changed.
 
     Examples
     --------
@@ -164,7 +163,7 @@ class Glosser:
 
 
 def _names(subject: Subject, summary: Summary) -> list[str]:
-    """Return what the user named: columns, target, classes."""
+    """Return all names given by the user: columns, target, classes."""
     return [*subject.first.columns, summary.target, summary.unit, *map(str, subject.labels or ())]
 
 
@@ -176,7 +175,7 @@ def _first(exhibits: list[Exhibit], summary: Summary) -> Exhibit:
 
 
 def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Summary) -> list[dict[str, Any]]:
-    """Return the sections that have something to show, as the template wants them."""
+    """Return the sections that are not empty, in the form that the template needs."""
     others = list(summary.methods)[1:]
     sections = []
     for section in SECTIONS:
@@ -185,7 +184,7 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
         shown = {e.name: _shown(e, images) for e in mine}
         for one, other in pairwise(mine):
             if one.figure.name == other.figure.name:
-                shown[other.name]["reading"] = ""  # stands beside the first
+                shown[other.name]["reading"] = ""  # the same as for the first
         if mine or section.name == PICKER:
             sections.append(
                 {
@@ -205,14 +204,14 @@ def _sections(exhibits: list[Exhibit], images: Mapping[str, bytes], summary: Sum
 
 
 def _layer(exhibit: Exhibit, parts: Mapping[str, Part], others: list[str]) -> str:
-    """Return where in its section an exhibit stands."""
+    """Return the layer of an exhibit in its section."""
     if exhibit.label in others:
         return OTHERS
     return MORE if parts[exhibit.figure.name].depth > 1 else SHOWN
 
 
 def _intro(section: Section, summary: Summary) -> str:
-    """Return the introduction of a section; in that of single predictions also what rows are called."""
+    """Return the introduction of a section, with a note on row labels for single predictions."""
     sums = summary.form == "sum" or summary.classes is not None
     of_sums = f" {section.of_sums}" if section.of_sums and sums else ""
     intro = section.intro or _model(summary)
@@ -220,30 +219,30 @@ def _intro(section: Section, summary: Summary) -> str:
 
 
 def _output(section: str, summary: Summary) -> str:
-    """Return which output a section explains, of more than two classes."""
+    """Return a note on the output that a section explains, if there are more than two classes."""
     if summary.classes is None or section in ("classes", "model", "changes"):
         return ""
     if section == PICKER and summary.classes.chosen:
-        return " It is explained for the predicted class against the runner-up."
+        return " The prediction is explained for the predicted class against the runner-up."
     return f" This section explains the {summary.unit}."
 
 
 def _model(summary: Summary) -> str:
-    """Return what kind of formula the model is, and how good."""
+    """Return a description of the model and its accuracy."""
     what = f"The model: {summary.description}."
     if not summary.metrics:
-        return f"{what} The rows have no targets, so its accuracy on them is not known."
+        return f"{what} The rows have no targets, so its accuracy on these rows is unknown."
     metrics = ", ".join(f"{name} {number(value)}" for name, value in summary.metrics.items())
-    return f"{what} On the explained rows: {metrics}. {summary.not_held_out}".strip()
+    return f"{what} Metrics on the explained rows: {metrics}. {summary.not_held_out}".strip()
 
 
 def _labels(section: str, summary: Summary) -> str:
-    """Return what rows are called, where a row is to be picked."""
+    """Return a note on row labels in the section with the row picker."""
     return f" {summary.row_labels}" if section == PICKER else ""
 
 
 def _shown(exhibit: Exhibit, images: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return an exhibit as the template wants it."""
+    """Return an exhibit in the form that the template needs."""
     title, finding, image = exhibit.title, exhibit.finding, images.get(exhibit.name)
     with_table = image is None or exhibit.table.shape[1] <= WIDE
     shown: dict[str, Any] = {
@@ -262,13 +261,13 @@ def _shown(exhibit: Exhibit, images: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def size_of(image: bytes) -> tuple[int, int]:
-    """Return width and height of a lossless WebP: 14 bits each, less one (RFC 9649, 3.4)."""
+    """Return width and height of a lossless WebP, stored as 14 bits each, minus one (RFC 9649, 3.4)."""
     bits = int.from_bytes(image[21:25], "little")
     return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
 
 
 def table_cells(table: pd.DataFrame, figure: Figure, lines: int = LINES) -> dict[str, Any]:
-    """Return the first lines of a figure's table as text, with keys that numbers are sorted by.
+    """Return the first lines of a figure's table as text, with keys for sorting numbers.
 
     Examples
     --------
@@ -308,7 +307,7 @@ def _once(value: Any, name: str) -> str:
 
 
 def _cell(value: Any, is_number: bool, *, is_label: bool) -> dict[str, Any]:
-    """Return a cell; counts and what rows are called have all their digits."""
+    """Return a cell. Counts and row labels keep all their digits."""
     if is_number and pd.isna(value):
         return {"text": "", "key": float("nan")}
     if is_number:
@@ -322,13 +321,13 @@ def _cell(value: Any, is_number: bool, *, is_label: bool) -> dict[str, Any]:
 
 
 def _made(summary: Summary) -> list[tuple[str, str]]:
-    """Return how the analysis came about, line by line."""
+    """Return the origin of the analysis, line by line."""
     notes = [] if summary.comparison is None else summary.comparison.notes
     return [
         *summary.provenance.items(),
-        ("seed", f"{summary.seed}, of the choice of rows, the redraws and the comparison"),
+        ("seed", f"{summary.seed}, for the choice of rows, the redraws and the comparison"),
         ("versions", ", ".join(f"{name} {version}" for name, version in summary.versions.items())),
         ("time", ", ".join(f"{name} {s:.1f} s" for name, s in summary.seconds.items() if s >= 0.05)),
-        *(("left out", reason) for reason in summary.left_out),
+        *(("omitted", reason) for reason in summary.left_out),
         *(("note", note) for note in notes),
     ]

@@ -1,4 +1,4 @@
-"""The contributions of every explained row and to every class, as the report's pickers read them."""
+"""Contributions of every explained row and to every class, in the form that the report's pickers read."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .subject import Subject
 Mask = npt.NDArray[np.bool_]
 
 STEPS = 10
-"""Columns of a row in the picker; the rest is one line."""
+"""Number of columns with their own line in the picker. The other columns share one line."""
 
 BOTH_ENDS = 7
-"""Digits of a base value, a prediction and a target."""
+"""Number of significant digits of base values, predictions and targets."""
 
 WHOLE = 1e9
-"""Numbers without a fraction up to this size are written as integers, which are shorter."""
+"""Limit below which whole numbers are written as integers, which are shorter."""
 
 
 def picker_rows(subject: Subject) -> dict[str, Any]:
-    """Return the contributions of every explained row, the largest first, as plain values.
+    """Return the contributions of every explained row as plain values, the largest first.
 
-    A row is a list, in the order of the keys of its method.
+    A row is a list in the order of the keys of its method.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def picker_rows(subject: Subject) -> dict[str, Any]:
 
 
 def _row(subject: Subject, attribution: Attribution, i: int, place: int) -> dict[str, Any]:
-    """Return what the picker shows of row ``i`` of an attribution, ``place`` of the explained rows."""
+    """Return the picker's data for row ``i`` of an attribution, at ``place`` in the explained rows."""
     return {
         "place": place,
         "row": row_text(attribution.rows[i]),
@@ -87,12 +87,12 @@ def _row(subject: Subject, attribution: Attribution, i: int, place: int) -> dict
 
 
 def _singled_out(columns: int) -> int:
-    """Return how many of the columns have a line of their own: one alone is not called others."""
+    """Return the number of columns with their own line. A single remaining column also has one."""
     return columns if columns <= STEPS + 1 else STEPS
 
 
 def _steps(values: Any, coupling: Any, data: Any, deviation: Any) -> list[list[Any]]:
-    """Return [column, value, contribution, coupling, refit deviation] of the largest; None for all others."""
+    """Return [column, value, contribution, coupling, refit deviation]; the column is None for the others."""
     order, most = np.argsort(-np.abs(values), kind="stable"), _singled_out(len(values))
     steps: list[list[Any]] = [
         [
@@ -119,13 +119,13 @@ def _steps(values: Any, coupling: Any, data: Any, deviation: Any) -> list[list[A
 
 
 def _short(value: float, digits: int = 5) -> float | int:
-    """Return a number with as many digits as a waterfall can show; one without a fraction as an integer."""
+    """Return a number rounded to the digits that a waterfall can show, as an integer if it is whole."""
     short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < WHOLE else short
 
 
 def _target(subject: Subject, row: int) -> float | str | None:
-    """Return the target: a number, or the class as the model calls it."""
+    """Return the target: a number, or the label of a class."""
     target = float(subject.targets[row])
     if np.isnan(target):
         return None
@@ -133,13 +133,13 @@ def _target(subject: Subject, row: int) -> float | str | None:
 
 
 def _error(subject: Subject, row: int) -> float | None:
-    """Return how wrong a prediction is: its distance from the target, or the log-odds against it."""
+    """Return the error of a prediction: its distance from the target, or the log-odds against the target."""
     error = float(subject.errors[row])
     return None if np.isnan(error) else _short(error)
 
 
 def _classes(subject: Subject, attribution: Attribution, i: int) -> dict[str, str]:
-    """Return the unit of a row and the probability of its class, in words; nothing for numbers."""
+    """Return the unit of a row and the probability of its class, as text; nothing for a regressor."""
     if attribution.probability is None:
         return {}
     own = subject.classes[1] if attribution.output is None else class_text(attribution.output[i])
@@ -152,9 +152,10 @@ def _classes(subject: Subject, attribution: Attribution, i: int) -> dict[str, st
 
 
 def class_data(subject: Subject) -> dict[str, Any] | None:
-    """Return what drives every class, alone and against every other, as the page's picker reads it.
+    """Return the contributions to every class, against the mean of all and against every other class.
 
-    Of many classes only the most frequent are there. None for models of two classes or numbers.
+    If there are many classes, only the most frequent are included. The result is None for regressors and
+    models with two classes.
     """
     if not subject.is_many:
         return None
@@ -182,9 +183,9 @@ def class_data(subject: Subject) -> dict[str, Any] | None:
 
 
 def _outputs(part: Attribution, rows: Mask, one: Mask, other: Mask) -> dict[str, Any]:
-    """Return the columns with the largest mean |contribution| at some rows, with what is typical there.
+    """Return the columns with the largest mean |contribution| at some rows, with typical values.
 
-    A step is [column, size, raised by, typical in the class, typical in the other].
+    A step is [column, size, raised by, typical value in the class, typical value in the other class].
     """
     count = int(rows.sum())
     if not count:

@@ -1,6 +1,6 @@
-"""The sections of a report: the figures of each, and how these come from what an analysis is about.
+"""Sections of a report, with the figures of each and the functions that build them from a subject.
 
-A figure that a model or its rows do not define raises :class:`LeftOut` with the reason.
+If a figure is not defined for a model or its rows, its function raises :class:`LeftOut` with the reason.
 """
 
 from __future__ import annotations
@@ -19,35 +19,36 @@ from ..plots.central_slopes import candidates
 from .subject import FEW_COLUMNS, FEW_NEURONS, LeftOut, Subject
 
 SLICES = 3
-"""Columns whose contributions and whose spectrum are drawn along their values."""
+"""Maximum number of columns with a figure of their contributions, segments or spectrum."""
 
 RANGES, FEWEST_RANGES = 12, 3
-"""Largest and smallest number of rows with a proven range."""
+"""Maximum and minimum number of rows with a proven range."""
 
 NEURONS_OF_RANGES, COLUMNS_OF_RANGES = 64, 100
-"""Neurons and columns beyond which there are fewer such rows, in proportion."""
+"""Numbers of neurons and columns above which the number of these rows is reduced in proportion."""
 
 CURVES = 6
-"""Columns along which predictions are drawn."""
+"""Maximum number of columns in the figure of curves."""
 
 LEADS = 0.1
-"""A neuron of a sum leads if it makes at least this share of the variance of the predictions."""
+"""Minimum share of the variance of the predictions for a neuron of a sum to be leading."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A figure in a section.
+    """Figure in a section.
 
     Attributes
     ----------
     figure : Figure
     study : str
-        What time and omissions are reported as, the same for figures of one computation.
+        Name under which time and omissions are reported, shared by the figures of one computation.
     build : callable
         Returns the exhibits of the figure. May raise LeftOut.
     depth : int
-        How many clicks away the figure is: 1 in its section, 2 behind a further one there. The first figure
-        of depth 0 that an analysis has stands on the first screen, the others of depth 0 in their sections.
+        Number of clicks to reach the figure: 1 in its section, 2 behind a further click there. The first
+        figure of depth 0 in an analysis is on the first screen; other figures of depth 0 are in their
+        sections.
     """
 
     figure: Figure
@@ -58,19 +59,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page.
+    """Section of the page.
 
     Attributes
     ----------
     name : str
-        The anchor.
+        Anchor of the section.
     title, intro : str
     parts : sequence of Part
-        In the order of the page.
+        Figures in the order of the page.
     of_sums : str
-        What the introduction says further of a sum of neurons.
+        Addition to the introduction for a sum of neurons.
     look : str
-        What to look for here, in plain words: it stands beside the title while the section is closed.
+        Summary of the section, shown below its title.
     """
 
     name: str
@@ -154,7 +155,7 @@ def _class_contrasts(subject: Subject) -> list[Exhibit]:
         return []
     table = plots.class_contrasts.table(subject.of_classes, subject.truth)
     if table.empty:
-        raise LeftOut("the rows are all of one class")
+        raise LeftOut("all rows belong to one class")
     return [plots.class_contrasts.of(table, colours=subject.colours)]
 
 
@@ -167,7 +168,7 @@ def _waterfalls(subject: Subject) -> list[Exhibit]:
 
 
 def _low_to_high(prediction: FloatArray) -> dict[str, int]:
-    """Return the places of the lowest, the median and the highest prediction; a row is named once.
+    """Return the positions of the lowest, the median and the highest prediction, without duplicates.
 
     Examples
     --------
@@ -217,29 +218,29 @@ def _central_slopes(subject: Subject) -> list[Exhibit]:
     if subject.proofs_take_long:
         raise LeftOut(
             f"proofs in a region may take minutes for {counted(subject.neurons, 'neuron')} and "
-            f"{counted(len(subject.rows.view.columns), 'column')}; they are made for up to {FEW_NEURONS} "
+            f"{counted(len(subject.rows.view.columns), 'column')}; they are computed for up to {FEW_NEURONS} "
             f"neurons and {FEW_COLUMNS} columns"
         )
     found = candidates(subject.certificate, subject.strongest)[:SLICES]
     if not found:
         return []
     if len(subject.rows.view.background) < 2:
-        raise LeftOut("1 background row has no middle to prove slopes in")
+        raise LeftOut("a region in the middle of the background needs at least 2 background rows")
     return [plots.central_slopes.of(plots.central_slopes.table(subject.certificate, found))]
 
 
 def _training_curve(subject: Subject) -> list[Exhibit]:
     history = subject.est.history_
     if not history:
-        raise LeftOut("the file holds no history of the training")
-    loss = "mean squared error, target standardised" if not subject.labels else "log loss, nats"
+        raise LeftOut("the file has no training history")
+    loss = "mean squared error (standardised target)" if not subject.labels else "log loss (nats)"
     members = subject.members if subject.est.form_ == "sum" else None
     return [plots.training_curve.of(plots.training_curve.table(history, members=members), loss=loss)]
 
 
 def _rungs(subject: Subject) -> list[Exhibit]:
     if not len(subject.est.rungs_):
-        raise LeftOut("the file does not say which forms of the model were tried")
+        raise LeftOut("the file does not record which forms of the model were fitted")
     table = plots.rungs.table(subject.est.rungs_, subject.est.target_name_, squared=not subject.labels)
     figure = plots.rungs if len(table) > 1 else replace(plots.rungs, draw=None)
     return [figure.of(table)]
@@ -247,7 +248,7 @@ def _rungs(subject: Subject) -> list[Exhibit]:
 
 def _spectra(subject: Subject) -> list[Exhibit]:
     if subject.function.dim == 1:
-        raise LeftOut("a model of one latent has one eigenvalue, its prediction")
+        raise LeftOut("a model with one latent has one eigenvalue, its prediction")
     share = _leading_share(subject) if subject.is_sum else None
     return [
         plots.spectrum.of(plots.spectrum.table(subject.spectrum_along(column), share), str(place))
@@ -258,7 +259,7 @@ def _spectra(subject: Subject) -> list[Exhibit]:
 def _chains(subject: Subject) -> list[Exhibit]:
     _need_latents(subject)
     if subject.function.dim == 1:
-        raise LeftOut("a model of one latent has no chain of latents")
+        raise LeftOut("a model with one latent has no chain of latents")
     neuron = {"neuron": subject.leading.neuron, "share": _leading_share(subject)} if subject.is_sum else {}
     shown = {
         "high": plots.chain.table(subject.highest, 0, **neuron),
@@ -268,12 +269,12 @@ def _chains(subject: Subject) -> list[Exhibit]:
 
 
 def _leading_share(subject: Subject) -> float:
-    """Return the share of the variance that the leading neuron of a sum makes; LeftOut if none leads."""
+    """Return the leading neuron's share of the variance. Raise LeftOut if no neuron of the sum leads."""
     share = subject.leading.share
     if share < LEADS:
         raise LeftOut(
-            f"a sum has no eigenvalues of its own, and none of its {subject.neurons} neurons leads: the "
-            f"largest share of the predictions' variance is {share:.1%}"
+            f"a sum has no eigenvalues of its own, and none of its {subject.neurons} neurons is dominant: "
+            f"the largest share of the variance of the predictions is {share:.1%}"
         )
     return share
 
@@ -282,20 +283,20 @@ def _region_map(subject: Subject) -> list[Exhibit]:
     _need_latents(subject)
     numeric = subject.strongest_numeric[:2]
     if len(numeric) < 2:
-        raise LeftOut(f"it needs two numeric columns and the model has {len(numeric)}")
+        raise LeftOut(f"it needs two numeric columns, and the model has {len(numeric)}")
     plane = subject.plane_over(numeric[0], numeric[1])
     return [plots.region_map.of(plots.region_map.table(plane), boundaries=plane.boundaries)]
 
 
 def _pieces(subject: Subject) -> list[Exhibit]:
-    subject.eps  # noqa: B018 -- raises where there is no tolerance to count pieces at
+    subject.eps  # noqa: B018 -- raises LeftOut if there is no tolerance
     return [plots.pieces.of(plots.pieces.table(subject.regions))]
 
 
 def _latents(subject: Subject) -> list[Exhibit]:
     _need_latents(subject)
     if subject.is_sum:
-        raise LeftOut("a sum of neurons has no latents of its own: each of its neurons has")
+        raise LeftOut("a sum of neurons has no latents of its own; only its neurons have latents")
     return [plots.latents.of(plots.latents.table(subject.regions))]
 
 
@@ -326,7 +327,7 @@ def _sensitivity(subject: Subject) -> list[Exhibit]:
 
 def _margins(subject: Subject) -> list[Exhibit]:
     if subject.function.dim == 1:
-        raise LeftOut("a model of one latent has no other eigenvalue and is linear everywhere")
+        raise LeftOut("a model with one latent has no other eigenvalue and is linear everywhere")
     table = plots.margins.table(subject.certificate, subject.eps)
     if subject.classes:
         table["flip_radius"] = subject.certificate.flip_radius
@@ -334,7 +335,7 @@ def _margins(subject: Subject) -> list[Exhibit]:
 
 
 def _of_comparison(figure: Figure, depth: int = 1) -> Part:
-    """Return a part whose table comes from the comparison, where one was asked for."""
+    """Return a part with a table from the comparison, if there is one."""
 
     def build(subject: Subject) -> list[Exhibit]:
         return [] if subject.comparison is None else [figure.of(figure.table(subject.comparison))]
@@ -360,32 +361,33 @@ def _disputes(subject: Subject) -> list[Exhibit]:
 SECTIONS = (
     Section(
         "classes",
-        "What tells the classes apart",
-        "Contributions by the local method to the log-odds of every class, and to those between two classes. "
-        "The log-odds of a class are against the mean of all classes unless another class is named.",
+        "Differences between classes",
+        "This section shows local contributions to the log-odds of every class, and to the log-odds between "
+        "two classes. The log-odds of a class are against the mean of all classes unless another class is "
+        "named.",
         [
             Part(plots.class_importance, "all classes", _class_importance, depth=0),
             Part(plots.class_contrasts, "all classes", _class_contrasts),
             Part(plots.confusion, "confusion", _confusion),
         ],
-        look="Which columns separate two classes, and which classes are mistaken for each other.",
+        look="Columns that separate two classes, and classes that are confused.",
     ),
     Section(
         "model",
-        "What the model is, and how good",
+        "Model and accuracy",
         "",
         [
             _of_comparison(plots.accuracy),
             Part(plots.rungs, "price of readability", _rungs),
             Part(plots.training_curve, "training curve", _training_curve, depth=2),
         ],
-        look="Its errors beside those of other models, and what kind of formula it is.",
+        look="The form of the model, and its errors compared with other models.",
     ),
     Section(
         "drivers",
-        "What drives the predictions",
-        "A contribution is how much a column moved one prediction away from the base value, in the unit "
-        "of the prediction. Base value and contributions add up to the prediction, row by row.",
+        "Contributions by column",
+        "A contribution is the amount by which a column raises or lowers one prediction, in the unit of the "
+        "prediction. The base value and the contributions of a row add up to its prediction.",
         [
             Part(plots.importance, "contributions", _importances, depth=0),
             Part(plots.beeswarm, "contributions", _beeswarms),
@@ -395,53 +397,53 @@ SECTIONS = (
             Part(plots.dependence, "dependence", _dependences, depth=2),
             Part(plots.background_stability, "redraws of the background", _redraws, depth=2),
         ],
-        look="Whether high values of a column raise or lower the prediction, and by how much.",
+        look="The size and direction of the effect of every column.",
     ),
     Section(
         "rows",
         "Single predictions",
-        "Pick a row to see how its prediction comes about, the strongest columns first.",
+        "Choose a row to see the contributions to its prediction, the strongest columns first.",
         [Part(plots.waterfall, "single predictions", _waterfalls)],
-        look="Why one row has the prediction that it has.",
+        look="The contributions to the prediction of one row.",
     ),
     Section(
         "changes",
-        "What would change a prediction",
-        "The smallest change that gives another prediction, for up to three rows: those of the lowest, the "
-        "median and the highest prediction; and how far predictions move when numbers are a little off. What "
-        "is proven holds for every change that is allowed; it is about the model, not about the world.",
+        "Changing a prediction",
+        "This section shows the smallest change that gives a target prediction, for the rows with the "
+        "lowest, the median and the highest prediction, and the ranges of predictions under small changes of "
+        "the numbers. Proven statements hold for every allowed change. They describe the model, not reality.",
         [
             Part(plots.nearest_change, "nearest changes", _nearest_changes),
             Part(plots.proven_ranges, "proven ranges", _proven_ranges),
         ],
-        look="The smallest change that would have given another answer.",
+        look="The smallest change that gives a different prediction.",
     ),
     Section(
         "parts",
-        "Diagonal against coupling",
-        "The diagonal part of a contribution is what a column does by moving single latents of the model "
-        "up or down; alone, it would make the model piecewise linear. The coupling part is what it does "
-        "by mixing neighbouring latents.",
+        "Diagonal and coupling parts",
+        "The diagonal part of a contribution is the effect of a column on single latents of the model; "
+        "without couplings, the model would be piecewise linear. The coupling part is the effect of mixing "
+        "neighbouring latents.",
         [Part(plots.chain, "latents and bonds", _chains), Part(plots.spectrum, "spectra", _spectra, depth=2)],
-        "Both are sums over the neurons, each of which has latents of its own.",
-        look="Inside the model: how much a column does by itself, and how much by mixing.",
+        "Both are sums over the neurons, each of which has its own latents.",
+        look="Inside the model: the direct effect of a column, and its effect through mixing latents.",
     ),
     Section(
         "regions",
-        "Where the model is linear",
-        "Within a piece one set of slopes explains every prediction, to within a tolerance.",
+        "Linear regions",
+        "Within a piece, one set of slopes explains every prediction within a tolerance.",
         [
             Part(plots.region_map, "region map", _region_map),
             Part(plots.pieces, "linear pieces", _pieces),
             Part(plots.latents, "skeleton", _latents, depth=2),
         ],
-        look="Inside the model: where it is a straight line, and where it bends.",
+        look="Inside the model: where it is linear, and where it bends.",
     ),
     Section(
         "certificates",
-        "What is proven",
-        "These statements follow from the matrices of the model. They hold for every input, also for inputs "
-        "that are in no table, unless they name rows or a region.",
+        "Proven properties",
+        "These statements follow from the matrices of the model. Unless they name rows or a region, they "
+        "hold for every input, whether or not it is in the data.",
         [
             Part(plots.certified, "certificates", _certified),
             Part(plots.central_slopes, "slopes where the data are", _central_slopes),
@@ -449,15 +451,15 @@ SECTIONS = (
             Part(plots.sensitivity, "certificates", _sensitivity, depth=2),
             Part(plots.margins, "gaps and radii", _margins, depth=2),
         ],
-        "A bound of a sum adds up what each of its neurons can do at its worst, which seldom is at the same "
-        "input: it always holds, and may be wide.",
-        look="What the model can never do, also at values that no row has.",
+        "A bound for a sum adds up the worst cases of its neurons, which seldom occur at the same input. It "
+        "always holds, but it may be wide.",
+        look="Statements that hold for all inputs, including values that no row has.",
     ),
     Section(
         "comparison",
-        "What SHAP and other models say",
-        "The same rows explained by the public explainers and, where they were trained on the same data, by "
-        "a linear model and an MLP.",
+        "Comparison with SHAP and other models",
+        "The same rows are explained by public explainers and, if they were trained on the same data, by a "
+        "linear model and an MLP.",
         [
             Part(plots.importance_by_model, "comparison", _importance_by_model),
             _of_comparison(plots.agreement),
@@ -467,14 +469,14 @@ SECTIONS = (
             _of_comparison(plots.faithfulness, depth=2),
             _of_comparison(plots.cost, depth=2),
         ],
-        look="Whether other explainers, and other models of the same data, say the same.",
+        look="Agreement with other explainers, and with other models of the same data.",
     ),
 )
-"""In the order of the page."""
+"""Sections in the order of the page."""
 
 
 def build(subject: Subject) -> Built:
-    """Return the exhibits of all sections, what was left out, and what took how long."""
+    """Return the exhibits of all sections, the reasons for omissions, and the seconds of each study."""
     built = Built(seconds=dict(subject.seconds))
     for part in (part for section in SECTIONS for part in section.parts):
         start = time.perf_counter()

@@ -1,6 +1,6 @@
-"""What an analysis is about: a model, rows, and their contributions.
+"""Subject of an analysis: a model, rows, and their contributions.
 
-Sections ask a :class:`Subject`, which alone knows how the model and its rows are stored.
+Sections use a :class:`Subject`, which hides how the model and its rows are stored.
 """
 
 from __future__ import annotations
@@ -37,33 +37,33 @@ from ..view import ClassesView, ModelView, Rows, output_rows, rows_of
 Estimator = SpectralRegressor | SpectralClassifier
 
 COVERED_ROWS = 1000
-"""Rows that pieces are counted at: their memory grows with the square."""
+"""Maximum number of rows for counting pieces, whose memory grows with its square."""
 
 CLASS_NUMBERS, FEWEST_CLASS_ROWS = 2**24, 50
-"""Contributions to all classes that are held at a time, and the rows that are explained at least."""
+"""Maximum number of contributions to all classes in memory, and minimum number of rows explained."""
 
 EPS_SHARE = 0.1
 """Tolerance of linearity, as a share of the standard deviation of the predictions."""
 
 CELLS, FEWEST_CELLS = 32, 4
-"""Maximum number of cells in the proof of a nearest change, and that where proofs take long."""
+"""Maximum number of cells in the proof of a nearest change, for small and for large models."""
 
 FEW_NEURONS, FEW_COLUMNS = 16, 100
-"""Sizes of a model up to which proofs in a region take seconds."""
+"""Maximum numbers of neurons and columns for which proofs in a region take seconds."""
 
 ROUNDED = 1e-9
-"""Predictions that differ by less, as a share of their size, are the same."""
+"""Relative difference below which predictions count as equal."""
 
 INTERACTING, PAIRED = 0.01, 8
-"""Mean size of interactions that are shown, as a share of the predictions' standard deviation; columns that
-are paired."""
+"""Minimum mean |interaction| that is shown, as a share of the standard deviation of the predictions, and
+maximum number of columns that are paired."""
 
 LINE = "line"
-"""Name of an index that holds the lines of a file."""
+"""Name of an index of line numbers of a file."""
 
 
 class LeftOut(Exception):
-    """Why a figure is not defined for this model or these rows; ``built`` are its exhibits that are."""
+    """Reason why a figure is not defined for a model or its rows; ``built`` are the exhibits that are."""
 
     def __init__(self, reason: str, built: Sequence[plots.Exhibit] = ()) -> None:
         super().__init__(reason)
@@ -72,34 +72,34 @@ class LeftOut(Exception):
 
 @dataclass(frozen=True)
 class Subject:
-    """A model, rows, and their contributions.
+    """Model, rows, and their contributions.
 
     Attributes
     ----------
     est : fitted estimator
     rows : Rows
-        Encoded once, for all sections.
+        Rows, encoded once for all sections.
     attributions : dict
-        Of every method, in the requested order; of all rows or of some.
+        Contributions by method, in the requested order, for all rows or some of them.
     seconds : dict
-        Of every method.
+        Seconds by method.
     seed : int
-        Of the redraws of the background and of the comparison.
+        Seed of the redraws of the background and of the comparison.
     y : Series, optional
         Targets of the rows.
     compare_rows : int, optional
-        Maximum number of rows that the comparison explains; 0 for none, None for its default.
+        Maximum number of rows in the comparison; 0 for no comparison, None for its default.
     whole : Rows
-        The same rows as the model sees them, with the predictions of all classes.
+        The same rows with the predictions of all classes.
     output, against : label, optional
-        The explained class, and the class that its log-odds are against.
+        Explained class, and reference class of its log-odds.
     singled : dict
-        Contributions of every method to single predictions: where no output was asked for, of the predicted
-        class against the runner-up.
+        Contributions to single predictions by method. With several classes and no given output, they are
+        contributions to the log-odds of the predicted class against the runner-up.
     fixed : tuple of str
-        Columns that nearest changes leave as they are.
+        Columns that do not change in nearest changes.
     limits : mapping
-        What columns may be in nearest changes, as in :func:`.counterfactual`.
+        Allowed values of columns in nearest changes, as in :func:`.counterfactual`.
     """
 
     est: Estimator
@@ -132,10 +132,11 @@ class Subject:
         fixed: Iterable[str] = (),
         limits: Mapping[str, Any] | None = None,
     ) -> Subject:
-        """Explain the rows by each method; all but "local" only ``most`` of them, evenly spread.
+        """Explain the rows by each method. Methods other than "local" explain ``most`` evenly spread rows.
 
-        Of more than two classes, without an output that is the most frequent class of the rows, against the
-        mean of all, and single predictions are explained for the predicted class against the runner-up.
+        With more than two classes and no given output, the output is the most frequent class of the rows
+        against the mean of all classes, and single predictions are explained for the predicted class against
+        the runner-up.
         """
         whole, attributions, seconds = rows_of(est, X), {}, {}
         still, within = tuple(fixed), dict(limits or {})
@@ -162,28 +163,28 @@ class Subject:
 
     @property
     def function(self) -> SpectralFunction:
-        """The matrices of what is explained: of one neuron, or of a sum."""
+        """Matrices of the explained output: of one neuron, or of a sum."""
         return self.rows.view.function
 
     @property
     def fitted(self) -> SpectralFunction:
-        """The matrices of the model, of more than two classes those of the first score."""
+        """Matrices of the model, or of its first score if there are more than two classes."""
         view = self.whole.view
         return view.functions[0] if isinstance(view, ClassesView) else view.function
 
     @property
     def is_sum(self) -> bool:
-        """Whether what is explained is a sum of neurons, as the scores of several classes always are."""
+        """Whether the explained output is a sum of neurons, which always holds with several classes."""
         return not isinstance(self.function, MatrixPencil)
 
     @property
     def members(self) -> int:
-        """Number of fits whose average the model is."""
+        """Number of fits that the model averages."""
         return self.function.neurons.n_members
 
     @property
     def neurons(self) -> int:
-        """Number of neurons of what is explained, of all fits together."""
+        """Number of neurons of the explained output, over all fits."""
         return len(self.function.neurons)
 
     @property
@@ -193,7 +194,7 @@ class Subject:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes that predictions below and above 0 decide for; empty where their sign is no class."""
+        """Classes of predictions below and above 0; empty if the sign does not decide the class."""
         return tuple(map(class_text, self.rows.view.output.classes))
 
     @property
@@ -208,7 +209,7 @@ class Subject:
 
     @cached_property
     def targets(self) -> FloatArray:
-        """Targets as numbers, of classes their places in ``labels``, shape (n,); NaN where a row has none."""
+        """Targets as numbers or positions in ``labels``, shape (n,); NaN for rows without a target."""
         found = np.full(len(self.rows), np.nan)
         if self.y is not None:
             known = self.y.notna().to_numpy(dtype=bool)
@@ -217,14 +218,15 @@ class Subject:
 
     @property
     def prediction(self) -> FloatArray:
-        """What is explained, shape (n,): the target's unit or log-odds."""
+        """Explained output, shape (n,), in the target's unit or as log-odds."""
         return self.rows.prediction
 
     @cached_property
     def errors(self) -> FloatArray:
-        """How wrong the predictions are, shape (n,), NaN where a row has no target.
+        """Errors of the predictions, shape (n,); NaN for rows without a target.
 
-        The distance from the target; of classes, the log-odds of the likeliest other class against the true.
+        The error is the distance from the target. For classes it is the log-odds of the most likely other
+        class against the true class.
         """
         prediction, targets = self.whole.prediction, self.targets
         if not self.labels:
@@ -244,13 +246,13 @@ class Subject:
 
     @property
     def class_rows(self) -> npt.NDArray[np.intp]:
-        """Places of the rows that all classes are explained at: all, unless that takes much memory."""
+        """Positions of the rows explained for all classes: all rows, unless this takes too much memory."""
         numbers = len(self.labels) * len(self.rows.view.columns)
         return spread(len(self.rows), max(CLASS_NUMBERS // max(numbers, 1), FEWEST_CLASS_ROWS))
 
     @property
     def truth(self) -> list[Any] | None:
-        """True classes of the rows of ``class_rows``, None where one is not known; None if none is."""
+        """True classes of the rows of ``class_rows``, with None for unknown ones; None if all are unknown."""
         if self.y is None or self.y.isna().all():
             return None
         labels = self.whole.view.output.classes
@@ -258,27 +260,27 @@ class Subject:
 
     @property
     def row_labels(self) -> str:
-        """What rows are called, in a sentence."""
+        """Sentence about the labels of the rows."""
         name = self.rows.label_name
         if name == LINE:
-            return "A row is called by its line in the file; the names of the columns are line 1."
+            return "Rows are labelled by their line in the file; the header is line 1."
         if name:
-            return f"A row is called by its value of {name}."
-        return "A row is called by its label in the index of the table, which by default counts from 0."
+            return f"Rows are labelled by their value of {name}."
+        return "Rows are labelled by the index of the table, which by default counts from 0."
 
     @cached_property
     def inside(self) -> Attribution:
-        """Local contributions at rows that those by latent and bond are averaged over."""
+        """Local contributions at the rows used for averages by latent and bond."""
         entries = len(self.rows.view.columns) * self.function.neurons.entries[0].size
         return self._local(spread(len(self.rows), min(COVERED_ROWS, max(1, CLASS_NUMBERS // entries))))
 
     @cached_property
     def highest(self) -> Attribution:
-        """Local contributions at the row of the highest prediction."""
+        """Local contributions at the row with the highest prediction."""
         return self._local(np.argsort(self.prediction, kind="stable")[-1:])
 
     def _local(self, places: npt.NDArray[np.intp]) -> Attribution:
-        """Return local contributions at some rows; warnings have been given."""
+        """Return local contributions at some rows, without repeating warnings."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             some = self.whole.take(places)
@@ -286,32 +288,32 @@ class Subject:
 
     @property
     def first(self) -> Attribution:
-        """Contributions by the first method, which ranks the columns."""
+        """Contributions of the first method, which ranks the columns."""
         return next(iter(self.attributions.values()))
 
     def places(self, attribution: Attribution) -> npt.NDArray[np.intp]:
-        """Return which of the rows are those of an attribution."""
+        """Return the positions of the rows of an attribution among all rows."""
         return spread(len(self.rows), len(attribution.values))
 
     @cached_property
     def rankings(self) -> dict[str, pd.DataFrame]:
-        """Table of importance of every method."""
+        """Tables of importance by method."""
         return {name: plots.importance.table(found) for name, found in self.attributions.items()}
 
     @cached_property
     def certificate(self) -> Certificate:
-        """What is proven, with what depends on the rows."""
+        """Certificate of the model at the rows."""
         return certify(self.rows.view, self.rows)
 
     @cached_property
     def regions(self) -> Regions:
-        """Where the model is linear, at up to 1,000 rows."""
+        """Linear regions of the model at up to 1,000 rows."""
         return linear_regions(self.rows.view, self.rows.take(spread(len(self.rows), COVERED_ROWS)))
 
     def redraws(self) -> list[pd.DataFrame]:
-        """Return for every method how far mean sizes move when the background is drawn again."""
+        """Return for every method the variation of mean |contribution| over draws of the background."""
         if len(self.rows.view.background) < 2:
-            raise LeftOut("1 background row cannot be drawn again")
+            raise LeftOut("redraws need at least 2 background rows")
         table = partial(stability_table, self.est, seed=self.seed, output=self.output, against=self.against)
         return [
             table(self.rows.take(self.places(found)) if len(found) < JUDGED_ROWS else self.rows, method)
@@ -319,23 +321,23 @@ class Subject:
         ]
 
     def spectrum_along(self, column: str) -> SpectrumSlice:
-        """Return all eigenvalues along a column, through the row of the median prediction.
+        """Return all eigenvalues along a column, through the row with the median prediction.
 
-        Of a sum they are those of the neuron that matters most.
+        For a sum, they are the eigenvalues of the leading neuron.
         """
         neuron = self.leading.neuron if self.is_sum else None
         return slice_spectrum(self.rows.view, self.rows, column, row=self.row, neuron=neuron)
 
     @property
     def leading(self) -> Leading:
-        """The neuron of a sum that matters most at the rows."""
+        """Leading neuron of a sum at the rows."""
         found = self.regions.leading
         if np.isnan(found.share):
-            raise LeftOut("predictions do not vary over the rows, so no neuron leads")
+            raise LeftOut("predictions do not vary over the rows, so no neuron is dominant")
         return found
 
     def plane_over(self, across: str, up: str) -> PlaneSlice:
-        """Return predictions over two columns, through the row of the median prediction."""
+        """Return predictions over two columns, through the row with the median prediction."""
         return slice_plane(self.rows.view, self.rows, (across, up), row=self.row)
 
     @property
@@ -344,15 +346,16 @@ class Subject:
         return self.neurons > FEW_NEURONS or len(self.rows.view.columns) > FEW_COLUMNS
 
     def nearest_change(self, place: int, *, middle: bool) -> tuple[Counterfactual | None, str]:
-        """Return the nearest change of a row to another prediction, and in words what the target is.
+        """Return the nearest change of a row to a target, and a description of the target.
 
-        Of classes it is the other one, or the second likeliest, which needs no words; of numbers the median
-        of the predictions, for a row in their middle the upper quartile. None if the row is there already.
+        The target for a class is the other class, or the second most likely one, without a description. The
+        target for a number is the median of the predictions, or their upper quartile for the row with the
+        median prediction. The change is None if the row already reaches the target.
 
         Raises
         ------
         LeftOut
-            If the row is outside of the limits, or nothing may change.
+            If the row is outside the limits, or no column may change.
         """
         row, target, aim = self.whole.take([place]), None, ""
         if self.labels:
@@ -364,13 +367,13 @@ class Subject:
             way = target - float(row.prediction[0])
             if abs(way) <= ROUNDED * max(abs(target), abs(way)):
                 return None, aim
-            target -= ROUNDED * way  # so that a row whose prediction is the target has reached it
+            target -= ROUNDED * way  # a row whose prediction equals the target has reached it
         cells = FEWEST_CELLS if self.proofs_take_long else CELLS
         nearest = partial(
             counterfactual, self.est, row, fixed=self.fixed, limits=self.limits, max_evaluations=cells
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings of the rows have been given
+            warnings.simplefilter("ignore")  # warnings about the rows were issued before
             try:
                 return nearest(target=target), aim
             except ValueError as error:
@@ -378,11 +381,11 @@ class Subject:
 
     @property
     def comparison(self) -> Comparison | None:
-        """The comparison with other models and explainers; None where none was asked for."""
+        """Comparison with other models and explainers; None if it was not requested."""
         if self.compare_rows == 0:
             return None
         if not self._compared.attributions:
-            raise LeftOut("no explainer worked: " + "; ".join(self._compared.notes))
+            raise LeftOut("no explainer succeeded: " + "; ".join(self._compared.notes))
         return self._compared
 
     @cached_property
@@ -399,7 +402,7 @@ class Subject:
 
     @cached_property
     def strongest(self) -> list[str]:
-        """Names of the columns, the largest |contribution| of the first method first."""
+        """Names of the columns, in decreasing order of mean |contribution| by the first method."""
         return next(iter(self.rankings.values()))["column"].tolist()
 
     @cached_property
@@ -408,24 +411,24 @@ class Subject:
 
     @property
     def interactions(self) -> pd.DataFrame:
-        """Table of the pairs of the strongest columns; LeftOut if no two interact."""
+        """Table of interactions of the strongest columns. Raises LeftOut if no two interact."""
         if len(self.strongest) < 2:
-            raise LeftOut("it needs two columns and the model has 1")
+            raise LeftOut("it needs two columns, and the model has 1")
         if not self.prediction.std():
             raise LeftOut("predictions do not vary over the rows")
         first = self._pairs.iloc[0]
         if first["share"] < INTERACTING:
             raise LeftOut(
-                f"no two of the {min(PAIRED, len(self.strongest))} strongest columns act together: beyond "
-                f"what each does alone, {first['first']} and {first['second']}, the strongest pair, move "
-                f"predictions by {number(first['mean_abs_interaction'])} on average, less than "
-                f"{percent(INTERACTING)} of their standard deviation"
+                f"no two of the {min(PAIRED, len(self.strongest))} strongest columns interact: the mean "
+                f"|interaction| of the strongest pair, {first['first']} and {first['second']}, is "
+                f"{number(first['mean_abs_interaction'])}, less than {percent(INTERACTING)} of the standard "
+                "deviation of the predictions"
             )
         return self._pairs
 
     @property
     def strongest_numeric(self) -> list[str]:
-        """Names of the columns of numbers, with knots or without, in the same order."""
+        """Names of the columns of numbers, with or without knots, in the same order."""
         axes = map(self.rows.view.axis, self.strongest)
         return [axis.name for axis in axes if axis.sloped]
 
@@ -436,14 +439,14 @@ class Subject:
 
     @cached_property
     def row(self) -> int:
-        """The row that slices go through: that of the median prediction."""
+        """Position of the row for slices: the row with the median prediction."""
         return int(np.argsort(self.prediction, kind="stable")[len(self.prediction) // 2])
 
     @property
     def eps(self) -> float:
-        """Tolerance of linearity, in the prediction's unit."""
+        """Tolerance of linearity, in the unit of the prediction."""
         if len(self.rows) < 2:
-            raise LeftOut("1 row has no spread of predictions to take a tolerance from")
+            raise LeftOut("the tolerance is a share of the spread of predictions and needs at least 2 rows")
         deviation = float(self.prediction.std())
         if not deviation:
             raise LeftOut("predictions do not vary over the rows")
@@ -451,7 +454,7 @@ class Subject:
 
 
 def check_changes(view: ModelView, fixed: Sequence[str], limits: Mapping[str, Any]) -> None:
-    """Raise ValueError if a model has no such columns, limits do not fit them, or fixed ones have limits."""
+    """Raise ValueError if columns are unknown, limits do not fit them, or fixed columns have limits."""
     for name in fixed:
         view.axis(name)
     free_columns(view, limits, rows_of(view, None))
@@ -460,7 +463,7 @@ def check_changes(view: ModelView, fixed: Sequence[str], limits: Mapping[str, An
 
 
 def _most_frequent(est: Estimator, whole: Rows, y: pd.Series | None) -> Any:
-    """Return the most frequent class of the rows: of their targets, or predicted where there are none."""
+    """Return the most frequent class of the rows, by target, or by prediction if there are no targets."""
     places = whole.prediction.argmax(axis=1)
     if y is not None and y.notna().any():
         places = est.encode_targets(np.array(y.dropna().tolist())).astype(np.intp)
@@ -469,15 +472,15 @@ def _most_frequent(est: Estimator, whole: Rows, y: pd.Series | None) -> Any:
 
 
 def _of_predicted(est: Estimator, some: Rows, method: str) -> Attribution:
-    """Explain rows for the predicted class of each against the runner-up; warnings have been given."""
+    """Explain rows for the predicted class against the runner-up, without repeating warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return explain(est, some, method=method)
 
 
 def _load_kernels(rows: Rows, explained: Callable[..., Attribution]) -> None:
-    """Explain a row against itself, so that compiling or loading machine code is not timed as explaining."""
+    """Explain a row against itself, so that the timing excludes compiling or loading machine code."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the run that is timed repeats them
+        warnings.simplefilter("ignore")  # the timed run issues the same warnings
         first = rows.take(slice(1))
         explained(first, background=first)

@@ -1,4 +1,4 @@
-"""What an analysis found, as plain values: the content of its ``summary.json``."""
+"""Results of an analysis as plain values: the content of its ``summary.json``."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ..plots.proven_ranges import RangesFound
 from ..regions.pieces import Regions
 
 STRONGEST = 5
-"""Columns that are named as the strongest."""
+"""Number of columns named as the strongest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RungFound(Found):
-    """A form of the model that was tried: its inputs and what it costs, as ``rungs_`` of the estimator."""
+    """A fitted form of the model: its inputs and cost, from ``rungs_`` of the estimator."""
 
     form: str
     inputs: str
@@ -40,16 +40,16 @@ class RungFound(Found):
 
     @classmethod
     def of(cls, est: SpectralEstimator) -> list[RungFound]:
-        """Return the forms that were tried, the simplest first; none where the file does not hold them."""
+        """Return the fitted forms, the simplest first; empty if the file does not record them."""
         lines: list[Any] = est.rungs_.to_dict("records")
         return [cls(**line) for line in lines]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefitFound(Found):
-    """How many contributions are smaller than their standard deviation over the fits of the model.
+    """Number of contributions below their standard deviation over the fits of the model.
 
-    ``columns`` are those whose mean |contribution| is smaller than the mean of these deviations.
+    ``columns`` are the columns whose mean |contribution| is below the mean of these deviations.
     """
 
     contributions: int
@@ -58,7 +58,7 @@ class RefitFound(Found):
 
     @classmethod
     def of(cls, ranking: pd.DataFrame) -> RefitFound | None:
-        """Return it from the table of importance; None for a model of one fit."""
+        """Return the summary of a table of importance; None for a model with one fit."""
         if "mean_refit_deviation" not in ranking:
             return None
         weak = ranking["mean_abs_contribution"] < ranking["mean_refit_deviation"]
@@ -71,7 +71,7 @@ class RefitFound(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class IntervalFound(Found):
-    """The widest interval of a contribution over all eigenvectors of a degenerate row."""
+    """Widest interval of a contribution over all eigenvectors of a degenerate row."""
 
     row: str
     column: str
@@ -80,7 +80,7 @@ class IntervalFound(Found):
 
     @classmethod
     def of(cls, attribution: Attribution) -> IntervalFound | None:
-        """Return it; None where no row is degenerate, or a method has no intervals."""
+        """Return the widest interval; None if no row is degenerate or the method has no intervals."""
         if attribution.method != "local" or not attribution.degenerate.any():
             return None
         low, high = attribution.intervals()
@@ -93,16 +93,16 @@ class IntervalFound(Found):
         )
 
     def sentence(self, unit: str) -> str:
-        """Return what it means, for a reader of the page."""
+        """Return the interval as a sentence."""
         return (
-            f"Over all choices the local contribution of {self.column} in row {self.row} ranges from "
-            f"{number(self.low)} to {number(self.high)} ({unit}); no other ranges wider."
+            f"Over all eigenvectors, the local contribution of {self.column} in row {self.row} ranges from "
+            f"{number(self.low)} to {number(self.high)} ({unit}), which is the widest range."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodFound(Found):
-    """The contributions of one method."""
+    """Contributions of one method."""
 
     rows: int
     top_columns: list[str]
@@ -118,7 +118,7 @@ class MethodFound(Found):
 
     @classmethod
     def of(cls, attribution: Attribution, ranking: pd.DataFrame, seconds: float) -> MethodFound:
-        """Return it from the attribution, its table of importance, and the seconds that it took."""
+        """Return the summary of an attribution, from its table of importance and its seconds."""
         largest = float(np.abs(attribution.prediction).max())
         gap = float(attribution.completeness_gap.max())
         rows, error = len(attribution.prediction), attribution.standard_error
@@ -138,7 +138,7 @@ class MethodFound(Found):
 
 
 def _coupling_share(ranking: pd.DataFrame) -> float | None:
-    """Return the couplings' share of the sizes of all parts; None where a method has no parts."""
+    """Return the couplings' share of the sum of all |parts|; None if a method has no parts."""
     if "mean_abs_coupling" not in ranking:
         return None
     diagonal, coupling = ranking["mean_abs_diagonal"].sum(), ranking["mean_abs_coupling"].sum()
@@ -147,9 +147,9 @@ def _coupling_share(ranking: pd.DataFrame) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassFound(Found):
-    """One class of more than two: its rows, and the columns with the largest mean |contribution| to it.
+    """One of more than two classes: its rows, and the columns with the largest mean |contribution|.
 
-    ``recognised`` is the share of its rows that are predicted as it; ``rows`` is None without targets.
+    ``recognised`` is the recall of the class. ``rows`` and ``recognised`` are None without targets.
     """
 
     name: str
@@ -160,7 +160,7 @@ class ClassFound(Found):
 
     @classmethod
     def of(cls, importance: pd.DataFrame, confusion: pd.DataFrame | None) -> list[ClassFound]:
-        """Return it for every class, from the tables of both figures."""
+        """Return the summary of every class, from the tables of both figures."""
         columns = importance["column"].nunique()
         parts = [importance.iloc[first : first + columns] for first in range(0, len(importance), columns)]
         found = []
@@ -181,10 +181,10 @@ class ClassFound(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassesFound(Found):
-    """What is explained of a model of more than two classes, and what tells the classes apart.
+    """Explained output of a model with more than two classes, and differences between the classes.
 
-    ``chosen`` is True where no output was asked for: then it is the class of most rows, of the rows with a
-    target by these, else as predicted; ``labelled`` tells whether there are such rows.
+    ``chosen`` is True if no output was given. Then the output is the most frequent class, by target if
+    ``labelled`` is True (some rows have targets), and by prediction otherwise.
     """
 
     output: str
@@ -197,13 +197,13 @@ class ClassesFound(Found):
 
     @property
     def sentence(self) -> str:
-        """What is explained, for a reader of the page."""
+        """Sentence about the explained output."""
         against = "the mean of all classes" if self.against is None else self.against
-        what = f"Where one output is explained, it is the log-odds of {self.output} against {against}"
+        what = f"Sections on a single output explain the log-odds of {self.output} against {against}"
         if not self.chosen:
-            return f"{what}, as asked for."
+            return f"{what}, as requested."
         return (
-            f"{what}: no other class {'has' if self.labelled else 'is predicted for'} more of these rows. "
+            f"{what}, the most frequent {'class' if self.labelled else 'predicted class'} of these rows. "
             "Single predictions are explained for the predicted class against the runner-up. The options "
             "--output and --against of analyze choose another output for both."
         )
@@ -211,7 +211,7 @@ class ClassesFound(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class StabilityFound(Found):
-    """How far mean sizes move over redraws of the background, by column."""
+    """Variation of mean |contribution| over redraws of the background, by column."""
 
     relative_standard_deviation: dict[str, float | None]
     redraws: int
@@ -221,12 +221,12 @@ class StabilityFound(Found):
 
     @property
     def is_all(self) -> bool:
-        """Whether the background is all rows trained on, so that no other can be drawn."""
+        """Whether the background consists of all training rows, so that no other can be drawn."""
         return self.drawn_from is not None and self.background_rows >= self.drawn_from
 
     @classmethod
     def by_method(cls, table: pd.DataFrame) -> dict[str, StabilityFound]:
-        """Return it for every method of the table of redraws."""
+        """Return the summary of every method in the table of redraws."""
         return {
             str(method): cls(
                 relative_standard_deviation=dict(
@@ -243,7 +243,7 @@ class StabilityFound(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class CertifiedFound(Found):
-    """What is proven for every input, and where the data are."""
+    """Statements proven for every input, and where the data are."""
 
     sentences: list[str]
     columns_of_proven_direction: int
@@ -255,14 +255,14 @@ class CertifiedFound(Found):
 
     @property
     def all_sentences(self) -> list[str]:
-        """What is proven for every input, and then what is proven where the data are."""
+        """Statements proven for every input, followed by statements proven where the data are."""
         return [*self.sentences, *self.where_data_are]
 
     @classmethod
     def of(
         cls, certificate: Certificate, intervals: pd.DataFrame, rows: int, central: pd.DataFrame | None = None
     ) -> CertifiedFound:
-        """Return it from the certificate, its table of intervals, the number of rows, and central slopes."""
+        """Return the summary of a certificate, its table of intervals, and the table of central slopes."""
         wide = intervals[intervals["high"] > intervals["low"]]
         tightness = (wide["observed_max"] - wide["observed_min"]) / (wide["high"] - wide["low"])
         return cls(
@@ -286,7 +286,7 @@ class PiecesFound(Found):
 
     @classmethod
     def of(cls, regions: Regions, eps: float) -> PiecesFound:
-        """Return it from the regions of a model."""
+        """Return the numbers of pieces of the regions of a model."""
         counts = {name: _pieces_at(*found, eps) for name, found in regions.piece_counts().items()}
         return cls(rows=len(regions.prediction), eps=eps, counts=counts)
 
@@ -298,7 +298,7 @@ def _pieces_at(tolerances: FloatArray, counts: Any, eps: float) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class SkeletonFound(Found):
-    """The piecewise linear part of the model."""
+    """Piecewise-linear part of the model."""
 
     active_latents: int
     r2: float | None
@@ -306,7 +306,7 @@ class SkeletonFound(Found):
 
     @classmethod
     def of(cls, regions: Regions, latents: pd.DataFrame) -> SkeletonFound:
-        """Return it from the regions of a model and the table of its pieces."""
+        """Return the summary of the regions of a model and its table of latents."""
         return cls(
             active_latents=len(latents),
             r2=regions.skeleton_r2,
@@ -326,7 +326,7 @@ class MarginsFound(Found):
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> MarginsFound:
-        """Return it from the table of margins."""
+        """Return the medians of a table of margins."""
         flip = float(np.median(table["flip_radius"])) if "flip_radius" in table else None
         return cls(
             eps=float(table["eps"].iloc[0]),
@@ -348,7 +348,7 @@ class ComparedMethod(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class AgainstShap(Found):
-    """How a method differs from SHAP on the same model, and the column of the largest difference."""
+    """Differences of a method from SHAP on the same model, and the column with the largest difference."""
 
     spearman: float | None
     column: str
@@ -359,7 +359,7 @@ class AgainstShap(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class ShapFound(Found):
-    """How each method differs from one of SHAP's."""
+    """Differences of every method from one method of SHAP."""
 
     method: str
     methods: dict[str, AgainstShap]
@@ -367,7 +367,7 @@ class ShapFound(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonFound(Found):
-    """The comparison with other models and explainers."""
+    """Comparison with other models and explainers."""
 
     rows: int
     metric: str | None
@@ -380,7 +380,7 @@ class ComparisonFound(Found):
 
     @classmethod
     def of(cls, comparison: Comparison) -> ComparisonFound:
-        """Return it from the comparison."""
+        """Return the summary of a comparison."""
         plain = comparison.summary()
         methods = {name: ComparedMethod(**entry) for name, entry in plain["methods"].items()}
         shap = plain["shap"]
@@ -392,14 +392,14 @@ class ComparisonFound(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class Summary(Found):
-    """All that an analysis found, in the order of ``summary.json``.
+    """All results of an analysis, in the order of ``summary.json``.
 
-    ``members`` are the fits whose average a sum is, ``neurons`` all of theirs, of more than two classes those
-    of one class, ``k`` the eigenvalue of each;
-    ``bent_columns`` are made piecewise linear, ``pairs`` are inputs of two columns. ``rungs`` are the forms
-    that were tried. ``rows_trained_on`` counts the explained rows that equal a training row in all that the
-    model sees; None where the model does not know. ``unknown_values`` says of every column what the model
-    does not know.
+    ``members`` is the number of fits that a sum averages, ``neurons`` is the number of neurons of all fits
+    (for one class, if there are more than two), and ``k`` is the index of the eigenvalue of each neuron.
+    ``bent_columns`` counts the piecewise-linear columns, and ``pairs`` counts inputs of two columns.
+    ``rungs`` are the fitted forms. ``rows_trained_on`` counts the explained rows that equal a training row in
+    all columns of the model; it is None if the training rows are unknown. ``unknown_values`` lists, by
+    column, the values unknown to the model.
     """
 
     made_by: str
@@ -441,36 +441,35 @@ class Summary(Found):
 
     @property
     def description(self) -> str:
-        """What the model is, as a sentence without its start and end."""
+        """Description of the model, without a capital letter or a final period."""
         d, k, columns = self.dim, self.k, counted(self.columns, "column")
         if self.form == "single":
             what = "its prediction"
             if self.classes:
                 what = f"the score of each of {len(self.classes.classes)} classes"
             return (
-                f"{what} is number {k} of the eigenvalues 0–{d - 1} of a {self.structure} matrix of "
-                f"order {d} that depends linearly on {columns}"
+                f"{what} is eigenvalue {k} (of 0–{d - 1}) of a {self.structure} matrix of order {d} that "
+                f"depends linearly on {columns}"
             )
         each = f"for each of {len(self.classes.classes)} classes " if self.classes else ""
-        fits = "" if self.members == 1 else f" in {self.members} fits, of which the prediction is the average"
+        fits = "" if self.members == 1 else f" in {self.members} fits, which the prediction averages"
         bent = f", {self.bent_columns} of them made piecewise linear" if self.bent_columns else ""
         pairs = counted(self.pairs, "sum or difference", "sums or differences")
         return (
-            f"{each}a sum of {self.neurons} neurons{fits}. Each is number {k} of the eigenvalues "
-            f"0–{d - 1} of a {self.structure} matrix of order {d} that depends linearly on {columns}{bent}"
+            f"{each}a sum of {self.neurons} neurons{fits}. Each neuron is eigenvalue {k} (of 0–{d - 1}) of a "
+            f"{self.structure} matrix of order {d} that depends linearly on {columns}{bent}"
             + (f", and on {pairs} of two columns" if self.pairs else "")
         )
 
     @property
     def not_held_out(self) -> str:
-        """Which rows the model was trained on, as a sentence; empty if there are none."""
+        """Sentence about explained rows that equal training rows; empty if there are none."""
         count, n = self.rows_trained_on, self.rows
         if not count:
             return ""
-        if count == n:
-            text = f"Every one of the {n:,} rows" if n > 1 else "The row"
-        else:
-            text = f"{count:,} of the {n:,} rows"
-        equal = "equals a training row" if count in (1, n) else "equal training rows"
-        about = f" Metrics on {'it' if n == 1 else 'them'} are not held out." if self.metrics else ""
+        which = f"{count:,} of the {n:,} rows" if count < n else f"All {n:,} rows"
+        text = which if n > 1 else "The row"
+        equal = "equals a training row" if count == 1 else "equal training rows"
+        these = "this row" if count == 1 else "these rows"
+        about = f" Metrics on {these} are not held out." if self.metrics else ""
         return f"{text} {equal} in all columns of the model.{about}"

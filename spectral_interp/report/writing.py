@@ -1,4 +1,4 @@
-"""How an analysis reaches a notebook and the disk."""
+"""Output of an analysis to a notebook or to disk."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .subject import Estimator
 from .summary import Summary
 
 FORMULA = {"=", "+", "-", "@"}
-"""What the text of a formula starts with."""
+"""First characters of formulas."""
 
 FRAME = (
     '<iframe title="{}" sandbox="allow-scripts" srcdoc="{}" '
@@ -41,37 +41,37 @@ FRAME = (
 )
 
 DATELESS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-"""Metadata that keep the same figure the same bytes."""
+"""Metadata without dates, so that equal figures have equal bytes."""
 
 WEBP, TONES = "webp", 128
-"""How the page holds a figure, and the colours that it then has: a quarter of the bytes of a PNG."""
+"""Format and number of colours of figures in the page, with a quarter of the bytes of a PNG."""
 
 
 def write(analysis: Analysis, folder: Path, *, format: str = "png") -> Summary:
-    """Write report, tables, figures and summary, replacing an earlier analysis whole.
+    """Write report, tables, figures and summary, replacing an earlier analysis completely.
 
     Parameters
     ----------
     analysis : Analysis
     folder : Path
     format : {"png", "svg", "pdf"}
-        Of the figures' files; the report holds its own copies.
+        Format of the files of figures. The report contains its own copies.
 
     Returns
     -------
     Summary
-        As it was written, with the seconds that the files took.
+        The summary as written, with the seconds for the files.
 
     Raises
     ------
     ValueError
-        If ``folder`` holds files that are not an analysis, or the format is none of these.
+        If ``folder`` holds files that are not part of an analysis, or the format is unknown.
     OSError
-        If it cannot be written; an earlier analysis stays.
+        If the folder cannot be written. An earlier analysis is kept.
     """
     if format not in FIGURE_FORMATS:
         raise ValueError(f"expected format to be one of {', '.join(FIGURE_FORMATS)}; got {format!r}")
-    check_folder(folder)  # before the figures are drawn
+    check_folder(folder)  # fails before the figures are drawn
     report = Report.drawn(analysis, format)
     report.write_folder(folder)
     return report.summary
@@ -79,18 +79,18 @@ def write(analysis: Analysis, folder: Path, *, format: str = "png") -> Summary:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """An analysis with its figures drawn, which notebooks show as a page. Build it with :func:`report_of`.
+    """Analysis with its figures, which notebooks display as a page. Build it with :func:`report_of`.
 
     Attributes
     ----------
     analysis : Analysis
-        Its ``tables`` are DataFrames by name.
+        The analysis. Its ``tables`` are DataFrames by name.
     summary : Summary
-        With the seconds that the figures took.
+        Summary, with the seconds for the figures.
     figures : dict of str to dict of str to bytes
-        The content of the figures' files, by name and format; there is a WebP of each, for the page.
+        Contents of the files of figures by name and format, including a WebP of each for the page.
     format : {"png", "svg", "pdf"}
-        Of the figures' files in a folder.
+        Format of the files of figures in a folder.
     """
 
     analysis: Analysis
@@ -110,20 +110,20 @@ class Report:
         return cls(analysis, replace(analysis.summary, seconds=seconds), figures, format)
 
     def page(self, *, in_folder: bool = False) -> str:
-        """Return the page as HTML; in a folder it names the files of its tables."""
+        """Return the page as HTML. In a folder, it links to the files of its tables."""
         images = {name: files[WEBP] for name, files in self.figures.items()}
         found = self.analysis
         return render(found.exhibits, images, found.subject, self.summary, in_folder=in_folder)
 
     def write(self, path: str | Path) -> None:
-        """Write the page alone to a path that ends in ``.html``, or else a folder that has everything.
+        """Write only the page if the path ends in ``.html``, and a folder with all results otherwise.
 
         Raises
         ------
         ValueError
-            If ``path`` is a folder that holds files that are not an analysis.
+            If ``path`` is a folder with files that are not part of an analysis.
         OSError
-            If it cannot be written; what was there before stays.
+            If the path cannot be written. Earlier files are kept.
         """
         path = check_path(path)
         if not is_page(path):
@@ -148,10 +148,10 @@ class Report:
 
     def __repr__(self) -> str:
         n, target = counted(self.summary.rows, "row"), visible(self.summary.target)
-        return f"<Report of {target}: {n}, {counted(len(self.figures), 'figure')}; write(path) keeps it>"
+        return f"<Report of {target}: {n}, {counted(len(self.figures), 'figure')}; write(path) saves it>"
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame of its own: its scripts run, and reach nothing outside it."""
+        """Return the page in a frame, in which its scripts run without access to the notebook."""
         return FRAME.format(
             html.escape(f"Report of {visible(self.summary.target)}"), html.escape(self.page())
         )
@@ -183,7 +183,7 @@ def report_of(
     Raises
     ------
     TypeError, ValueError, OSError
-        As there.
+        As in :meth:`spectral_interp.SpectralRegressor.report`.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def report_of(
     if path is not None:
         check_path(path)
     some, known = drawn(rows, targets, limit=max_rows, seed=random_state)
-    of = f", drawn with seed {random_state} of {counted(len(rows), 'row')}" if len(some) < len(rows) else ""
+    of = f", drawn from {counted(len(rows), 'row')} with seed {random_state}" if len(some) < len(rows) else ""
     made = {
         "model": f"{type(est).__name__} in Python",
         "rows": f"{counted(len(some), 'row')} given to report(X, y){of}",
@@ -227,7 +227,7 @@ def report_of(
 
 
 def _rows_and_targets(est: Estimator, X: Any, y: Any) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Return the rows as a table of the model's columns, and their targets where at least one is known."""
+    """Return the rows as a table of the model's columns, and their targets if at least one is known."""
     check_is_fitted(est)
     rows = est.encoder_.select(check_rows(est, X))
     if not len(rows):
@@ -236,7 +236,7 @@ def _rows_and_targets(est: Estimator, X: Any, y: Any) -> tuple[pd.DataFrame, pd.
         return rows, None
     targets = np.asarray(y)
     if targets.shape != (len(rows),):
-        raise ValueError(f"expected y of shape ({len(rows)},) to go with X; got {targets.shape}")
+        raise ValueError(f"expected y of shape ({len(rows)},), the number of rows of X; got {targets.shape}")
     found = pd.Series(targets, index=rows.index, name=est.target_name_)
     if found.isna().all():
         return rows, None
@@ -245,12 +245,12 @@ def _rows_and_targets(est: Estimator, X: Any, y: Any) -> tuple[pd.DataFrame, pd.
 
 
 def is_page(path: Path) -> bool:
-    """Return whether a path is of a single page and not of a folder."""
+    """Return whether a path is for a single page, not for a folder."""
     return path.suffix.lower() in (".html", ".htm")
 
 
 def check_path(path: str | Path) -> Path:
-    """Return where a report is to be written; raise ValueError or OSError if it cannot be."""
+    """Return the path for a report. Raise ValueError or OSError if it cannot be written there."""
     path = Path(path)
     if is_page(path):
         check_writable(path)
@@ -260,10 +260,10 @@ def check_path(path: str | Path) -> Path:
 
 
 def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose text commands neither a spreadsheet nor a terminal; numbers stay as they are.
+    """Return a table whose text is safe for spreadsheets and terminals. Numbers do not change.
 
-    An apostrophe goes before text that a spreadsheet would compute (OWASP, *CSV Injection*), and characters
-    that cannot be seen become their code points.
+    Text that a spreadsheet would evaluate gets a leading apostrophe (OWASP, *CSV Injection*), and invisible
+    characters are replaced by their code points.
 
     Examples
     --------
@@ -276,7 +276,7 @@ def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _harmless(cell: Any) -> Any:
-    """Return a cell; what starts a formula may stand behind blanks and have the width of two letters."""
+    """Return a safe cell. Formulas may start after spaces or with a full-width character."""
     if not isinstance(cell, str):
         return cell
     formula = unicodedata.normalize("NFKC", cell.lstrip()[:1]) in FORMULA
@@ -284,13 +284,13 @@ def _harmless(cell: Any) -> Any:
 
 
 def _escaped(text: str) -> str:
-    """Return JSON whose strings hold no character that cannot be seen; they are read as they were."""
+    """Return JSON with invisible characters escaped, which does not change the parsed strings."""
     seen = (char if char == "\n" or visible(char) == char else json.dumps(char)[1:-1] for char in text)
     return "".join(seen)
 
 
 def draw_figure(draw: Callable[[Axes], Axes], height: float, formats: set[str]) -> dict[str, bytes]:
-    """Return one figure as the bytes of a file of each format."""
+    """Return the bytes of one figure in each format."""
     files = {}
     with plots.style():
         figure = Figure(figsize=(7.2, height))
@@ -303,7 +303,7 @@ def draw_figure(draw: Callable[[Axes], Axes], height: float, formats: set[str]) 
 
 
 def _small(png: bytes) -> bytes:
-    """Return a figure as a lossless WebP of few colours."""
+    """Return a figure as a lossless WebP with few colours."""
     tones = Image.open(io.BytesIO(png)).convert("RGB").quantize(TONES, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     tones.convert("RGB").save(buffer, WEBP, lossless=True)

@@ -1,4 +1,4 @@
-"""Tables as people have them, and how they become the features of a model."""
+"""Reading of tables and encoding of their columns as features."""
 
 from .encoder import TableEncoder
 from .reading import read_table, split_target

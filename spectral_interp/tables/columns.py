@@ -1,4 +1,4 @@
-"""Columns of a table as axes of the model: how each is fitted, and how its values are read."""
+"""Columns of a table as axes of the model: fitting them and reading their values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .parsing import (
 
 DROPPED = "columns that do not vary over the training rows are left out of the model"
 IDENTIFIERS = (
-    "columns in which every value is rare, as in names and identifiers, are left out of the model (list "
+    "columns in which every value is rare, such as names and identifiers, are left out of the model (list "
     "them in drop, --drop)"
 )
 GAPS = (
@@ -41,25 +41,25 @@ GAPS = (
     "keep the text)"
 )
 COUNTERS = (
-    "columns of a different whole number in every row, as identifiers have, are used as numbers (list them "
+    "columns with a different whole number in every row, such as identifiers, are used as numbers (list them "
     "in drop, --drop, to leave them out)"
 )
 
 COUNTED_ROWS = 100
-"""In fewer rows, whole numbers that are all different may well be measured."""
+"""Minimum number of rows for this note; in fewer rows, measured whole numbers may all differ."""
 
 LARGEST_VALUE = 1e300
-"""Larger numbers are refused: there is no room left for differences and for the edges of a figure."""
+"""Maximum magnitude of a number; it leaves room for differences and for the margins of a figure."""
 
 FAR = 1e100
-"""Numbers further from the training mean, in standard deviations, are refused: their squares overflow."""
+"""Maximum distance of a number from the training mean, in standard deviations; larger squares overflow."""
 
 
 SKEWED, LEAST_SKEWED = 2.0, 10
-"""Skewness, and number of different values, from which on the logarithm of a column is considered."""
+"""Minimum skewness and minimum number of different values for the choice of a logarithm."""
 
 NAMED = 3
-"""Values that a warning names."""
+"""Maximum number of values that a warning names."""
 
 ADVICE = (
     ', or list the column in categorical, or texts that mean "missing" in na_values '
@@ -71,7 +71,7 @@ _IDENTIFIER = re.compile(r"(?i:(.*[\W_])?(id|uuid|guid))|.*[a-z](Id|ID)")
 
 @dataclass(frozen=True)
 class DroppedColumn:
-    """A column that training could not learn from, why, and the kind of note that says so."""
+    """A column that the model does not use, with the reason and the kind of note."""
 
     name: str
     why: str
@@ -87,35 +87,35 @@ def fit_column(
     categorical: bool = False,
     na_values: Collection[str] = (),
 ) -> Axis | DroppedColumn:
-    """Learn how to encode a column, from all rows of the training table.
+    """Fit the encoding of a column on all rows of the training table.
 
-    Dates are a column of dates (:func:`~spectral_interp.tables.dates.read_dates`). Numbers, and text that is
-    a number or a placeholder such as "?" in every row, are numeric, placeholders missing. Booleans, pandas
-    categories and other text are categorical. Blank text is missing. A column without two different values is
-    dropped.
+    Dates become an axis of dates (:func:`~spectral_interp.tables.dates.read_dates`). Numbers, and text that
+    is a number or a placeholder such as "?" in every row, are numeric; placeholders are missing. Booleans,
+    pandas categories and other text are categorical. Blank text is missing. A column without two different
+    values is dropped.
 
     Parameters
     ----------
     column : Series, shape (n,)
-        Its name goes into messages and feature names.
+        Its name is used in messages and feature names.
     notes : Notes, optional
-        What is read as something else, folded or joined is added to it.
+        Receives notes on values that are reinterpreted, folded or joined.
     log : bool or None, default False
-        Whether to standardise log x instead of x; the numbers must be positive. None: where all are positive
-        and x is skewed, and log x less so.
+        Whether to standardise log x instead of x; the numbers must be positive. With None, the logarithm is
+        used if all numbers are positive, and x is skewed and log x much less so.
     weight : ndarray, shape (n,), optional
-        Positive. A weight of two is the row twice; one by default.
+        Positive weights; one by default. A weight of two counts the row twice.
     categorical : bool, default False
-        Whether to read the values as levels, whatever they look like.
+        Whether to read all values as levels.
     na_values : collection of str
         Texts that count as missing; numbers by value.
 
     Raises
     ------
     ValueError
-        If the column holds infinity, complex numbers or other objects, is text that mostly looks like
-        numbers or dates, or is to enter as a logarithm and holds dates, text or numbers <= 0. Names the
-        column, the row and the value.
+        If the column holds infinity, complex numbers or other objects, if it is text that mostly looks like
+        numbers or dates, or if ``log`` is true and it holds dates, text or numbers <= 0. The message names
+        the column, the row and the value.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def fit_column(
 
 
 def _note_identifier(name: str, values: FloatArray, notes: Notes) -> None:
-    """Note whole numbers that differ in every row, if they count the rows or the column is named like ids."""
+    """Note whole numbers that differ in every row, if they number the rows or the name suggests ids."""
     n = len(values)
     if n < COUNTED_ROWS or np.isnan(values).any() or (values != np.round(values)).any():
         return
@@ -164,9 +164,9 @@ def _note_identifier(name: str, values: FloatArray, notes: Notes) -> None:
 def _fit_numbers(
     column: pd.Series, values: FloatArray, weight: FloatArray, log: bool | None
 ) -> Axis | DroppedColumn:
-    """Learn from ``values`` (n,), NaN where missing.
+    """Fit an axis to ``values`` (n,), NaN where missing.
 
-    A constant is dropped; a constant with gaps has two levels.
+    A constant is dropped. A constant with gaps has two levels.
     """
     name = str(column.name)
     _refuse_unusable(column, values)
@@ -187,7 +187,7 @@ def _fit_numbers(
 
 
 def _is_skewed(values: FloatArray, weight: FloatArray) -> bool:
-    """Return whether positive numbers (n,) are skewed to the right, and their logarithms at most half so."""
+    """Return whether positive numbers (n,) are right-skewed and their logarithms less than half as skewed."""
     if values.min() <= 0 or len(np.unique(values)) < LEAST_SKEWED:
         return False
     skew = _skewness(values, weight)
@@ -202,11 +202,11 @@ def _skewness(values: FloatArray, weight: FloatArray) -> float:
 def _fit_levels(
     column: pd.Series, weight: FloatArray, notes: Notes | None = None, *, chosen: bool = True
 ) -> LevelsAxis | DroppedColumn:
-    """Learn the levels of a column; one with a single level is dropped.
+    """Fit the levels of a column; a column with a single level is dropped.
 
-    Values become text, and missing ones the level "missing"; see
-    :func:`~spectral_interp.tables.levels.levels_of`. Unless the user has chosen levels for the column, it is
-    noted where most of them are numbers.
+    Values become text, and missing values the level "missing"; see
+    :func:`~spectral_interp.tables.levels.levels_of`. Unless the user chose levels for the column, a note is
+    added if most of its values are numbers.
     """
     notes = Notes() if notes is None else notes
     codes, texts = coded(column)
@@ -223,20 +223,20 @@ def _fit_levels(
 
 
 def column_coordinates(axis: Axis, column: pd.Series, notes: list[Found]) -> FloatArray:
-    """Map a column (n,) to coordinates along its axis, (n,): NaN where a value is missing or unknown.
+    """Map a column (n,) to coordinates along its axis (n,), NaN where a value is missing or unknown.
 
     Parameters
     ----------
     axis : Axis
     column : Series, shape (n,)
     notes : list of Found
-        A sentence is added to it for every kind of value that the model does not know.
+        Receives a sentence for every kind of value that the model does not know.
 
     Raises
     ------
     ValueError
-        If the column holds numbers where training had text, or the reverse, or a number that cannot be used;
-        names the column, the row and the value.
+        If the column holds numbers where training had text, or the reverse, or an unusable number. The
+        message names the column, the row and the value.
 
     Examples
     --------
@@ -257,8 +257,8 @@ def column_coordinates(axis: Axis, column: pd.Series, notes: list[Found]) -> Flo
 def values_as_read(axis: Axis, values: Any) -> pd.Series:
     """Return values (n,) of a column as the model reads them.
 
-    Numbers are float64, NaN where missing; dates are datetime64; levels are text, None where they are missing
-    or unknown to a model without such levels.
+    Numbers are float64, NaN where missing. Dates are datetime64. Levels are text; None stands for a value
+    that is missing or unknown, if the model has no level for it.
 
     Examples
     --------
@@ -308,11 +308,10 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[Found]) -> Fl
         notes.append(
             Found(
                 f"column {shown(axis.name)}, which enters by its logarithm, has "
-                f"{counted(small.size, 'value')} below the least of training, {axis.floor:.6g}, the first "
-                f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}; they count as that least "
-                "value",
+                f"{counted(small.size, 'value')} below the training minimum {axis.floor:.6g}, the first "
+                f"{values[small[0]]:.6g} in {row_name(column.index, small[0])}; they count as that minimum",
                 axis.name,
-                "values below the least of training (the column enters by its logarithm)",
+                "values below the training minimum (the column enters by its logarithm)",
                 small.size,
             )
         )
@@ -333,7 +332,7 @@ def _read_numbers(axis: NumberAxis, column: pd.Series, notes: list[Found]) -> Fl
                 f"{where}, the first {values[outside[0]]:.6g} in {row_name(column.index, outside[0])}; "
                 "predictions there are extrapolated",
                 axis.name,
-                "values far outside of training",
+                "values far outside the training range",
                 outside.size,
             )
         )
@@ -365,10 +364,10 @@ def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[Found]) -> Flo
         hints = [f"is {shown(text)} {shown(level)}?" for text, level in near.items() if level]
         notes.append(
             Found(
-                f"column {name} has values that are no level of the model: "
+                f"column {name} has values that are not levels of the model: "
                 f"{with_counts(unknown, most=NAMED)}; they {fate}{'; ' if hints else ''}{' '.join(hints)}",
                 axis.name,
-                "values that are no level of the model",
+                "values that are not levels of the model",
                 sum(unknown.values()),
             )
         )
@@ -377,10 +376,10 @@ def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[Found]) -> Flo
         known = [f"{shown(text)} as {shown(axis.levels[int(axis.find(text)[0])])}" for text in capitals]
         notes.append(
             Found(
-                f"column {name} has values in other capitals than in training, {sum(capitals.values())} "
+                f"column {name} has values with other capitals than in training in {sum(capitals.values())} "
                 f"rows: read {truncated_list(known)}",
                 axis.name,
-                "values in other capitals than in training",
+                "values with other capitals than in training",
                 sum(capitals.values()),
             )
         )
@@ -388,14 +387,14 @@ def _read_levels(axis: LevelsAxis, column: pd.Series, notes: list[Found]) -> Flo
 
 
 def _refuse_numbers(axis: LevelsAxis, column: pd.Series) -> None:
-    """Refuse numbers where training had text; 0 and 1 are booleans where the levels are."""
+    """Refuse numbers where training had text; 0 and 1 count as booleans if the levels are booleans."""
     if not is_numeric(column.dtype) or not axis.own:
         return
     if pd.to_numeric(pd.Series(axis.own), errors="coerce").notna().any():
         return
     known = column.isna() | (column.isin([0, 1]) if axis.truths else False)
     if not known.all():
-        advice = f"convert the {column.dtype} column to what it was in training"
+        advice = f"convert the {column.dtype} column to its type in training"
         refuse(column, int((~known).to_numpy().argmax()), f"values such as {shown(axis.own[0])}", advice)
 
 
@@ -413,9 +412,9 @@ def _refuse_without_logarithm(column: pd.Series, values: FloatArray) -> None:
 
 
 def _moments(values: FloatArray, weight: FloatArray) -> tuple[float, float, float]:
-    """Return weighted mean, population standard deviation and median (n >= 1), safe from over- and underflow.
+    """Return weighted mean, population standard deviation and median (n >= 1) without over- or underflow.
 
-    Multiplying by a power of two is exact: where nothing overflows the result is that of plain sums.
+    Multiplication by a power of two is exact, so the result is that of plain sums unless these overflow.
     """
     exponent = int(np.frexp(np.abs(values).max())[1])
     scaled = np.ldexp(values, -exponent)

@@ -1,4 +1,4 @@
-"""Columns of dates: recognised, read, and fitted as an axis."""
+"""Columns of dates: detection, reading and fitting as an axis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..view.spelling import Spelled, has_short_year, spelled
 from .parsing import DATE_SHARE, check_values, distinct, is_numeric, is_placeholder, refuse, types_of
 
 NO_DATES = {"nat", "0000-00-00", "00.00.0000", "00/00/0000"}
-"""Texts that stand for no date besides those that stand for no number."""
+"""Placeholders for a missing date, in addition to those for a missing number."""
 
 GAPS = (
     "columns of dates in which text counts as a missing date (list them in categorical, --categorical, to "
@@ -31,10 +31,10 @@ GAPS = (
 ZONES = "columns of dates in UTC (convert their time zones to local time if hours or weekdays matter)"
 
 BEYOND = 0.05
-"""Dates are named as outside of training if they are by more than this share of the time it spans."""
+"""Distance outside the training dates from which a warning is given, as a share of their time span."""
 
 SMALLEST = 1e-12
-"""Least standard deviation of dates, in days: no two dates of a column are nearer."""
+"""Least standard deviation of dates, in days; different dates of a column are further apart."""
 
 _DATES = (datetime.date, np.datetime64, pd.Period)
 
@@ -43,20 +43,20 @@ WRITE = "write dates as 2024-01-31"
 
 @dataclass(frozen=True, eq=False)
 class Dates:
-    """What a column of n dates holds.
+    """Contents of a column of n dates.
 
     Attributes
     ----------
     days : ndarray, shape (n,)
-        Days since 1970-01-01, in UTC where there are time zones; NaN where a date is missing.
+        Days since 1970-01-01, in UTC if there are time zones; NaN where a date is missing.
     day_first : bool or None
-        How 01/02/2024 is read; None if no date is spelled like that.
+        Whether 01/02/2024 is 1 February; None if no date has this form.
     zones : bool
         Whether there are time zones.
     moved : bool
-        Whether one of them is not UTC.
+        Whether a time zone is not UTC.
     gaps : dict of str to int
-        Texts that stand for no date, with their rows.
+        Placeholders for missing dates → number of their rows.
     """
 
     days: FloatArray
@@ -73,24 +73,24 @@ class Dates:
 
 
 def read_dates(column: pd.Series, axis: DateAxis | None = None) -> Dates | None:
-    """Read a column of dates; None if it is no such column.
+    """Read a column of dates; None for a column that does not hold dates.
 
-    Dates are datetime64 of any unit, dates, times with a date and periods of Python and pandas, and text in
-    the usual spellings: 2024-01-31, 2024/01/31, 31.01.2024, 01/31/2024, 31 Jan 2024, January 31, 2024,
-    2024-01, each with or without a time. The column as a whole decides whether the day or the month comes
-    first. Numbers, years among them, are no dates; nor are times without a date, durations and categories.
+    Dates are datetime64 of any unit, dates, datetimes and periods of Python and pandas, and text in the usual
+    forms: 2024-01-31, 2024/01/31, 31.01.2024, 01/31/2024, 31 Jan 2024, January 31, 2024, 2024-01, each with
+    or without a time. The column as a whole decides whether the day or the month comes first. Numbers,
+    including years, are not dates; neither are times without a date, durations and categories.
 
     Parameters
     ----------
     column : Series, shape (n,)
     axis : DateAxis, optional
-        How the training column was read. Then every value must be a date or missing.
+        Axis of the training column. If given, every value must be a date or missing.
 
     Raises
     ------
     ValueError
-        If it cannot be said which of day and month comes first, years have two digits, only some times have
-        a zone, a year is not in 1 to 9999, or most but not all values are dates. Names column, row and value.
+        If the order of day and month is ambiguous, years have two digits, only some times have a zone, a year
+        is not in 1 to 9999, or most but not all values are dates. The message names column, row and value.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def comparable(column: pd.Series, name: str) -> pd.Series:
     Raises
     ------
     ValueError
-        If it holds anything but numbers, dates, text and booleans; it is named.
+        If it holds anything but numbers, dates, text and booleans. The message names the column.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def comparable(column: pd.Series, name: str) -> pd.Series:
     [19753.0, nan]
     """
     column = column.rename(name)
-    with suppress(ValueError):  # the encoder says what is wrong with dates that it uses
+    with suppress(ValueError):  # the encoder reports errors in the dates that it uses
         dates = read_dates(column)
         if dates is not None:
             return pd.Series(dates.days, index=column.index, name=name)
@@ -142,12 +142,12 @@ def comparable(column: pd.Series, name: str) -> pd.Series:
 def alone(column: pd.Series, name: str) -> pd.Series:
     """Return a part of a training column as values that do not depend on the other rows of the part.
 
-    Text stays as it is spelled: it takes the whole column to tell which of it are dates.
+    Text is unchanged, because only the whole column can show which text is a date.
 
     Raises
     ------
     ValueError
-        If it holds anything but numbers, dates, text and booleans; it is named.
+        If it holds anything but numbers, dates, text and booleans. The message names the column.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def alone(column: pd.Series, name: str) -> pd.Series:
 
 
 def dates_as_text(column: pd.Series) -> pd.Series:
-    """Return a column in which dates are ISO text, whatever their type; other values stay.
+    """Return a column in which dates of any type are ISO text; other values are unchanged.
 
     Examples
     --------
@@ -188,13 +188,13 @@ def dates_as_text(column: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True, eq=False)
 class _Values:
-    """Distinct values of a column of objects, or of text, and the dates that they are.
+    """Distinct values of a column of objects or text, and their dates.
 
     Attributes
     ----------
     column : Series, shape (n,)
     codes : ndarray of int, shape (n,)
-        Place of every row's value among the distinct ones, -1 where it is missing.
+        Position of every row's value among the distinct ones, -1 where it is missing.
     values : list, length m
     dates : list of Spelled or None, length m
     """
@@ -208,7 +208,7 @@ class _Values:
     def of(cls, column: pd.Series) -> _Values:
         places: dict[Any, int] = {}
         codes, cells = distinct(column)
-        found = np.full(len(cells) + 1, -1, dtype=np.intp)  # the last is that of a missing value
+        found = np.full(len(cells) + 1, -1, dtype=np.intp)  # the last entry is for a missing value
         for at, cell in enumerate(cells):
             value = cell.strip() if isinstance(cell, str) else cell
             if not isinstance(value, str) or value:
@@ -219,22 +219,22 @@ class _Values:
 
     @property
     def counts(self) -> IntArray:
-        """Rows of every value, shape (m,)."""
+        """Numbers of rows of the values, shape (m,)."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
 
     @property
     def gaps(self) -> list[bool]:
-        """Which values stand for no date."""
+        """Whether each value is a placeholder for a missing date."""
         return [_is_gap(value) for value in self.values]
 
     @property
     def others(self) -> npt.NDArray[np.bool_]:
-        """Which values are neither dates nor stand for none."""
+        """Whether each value is neither a date nor a placeholder, shape (m,)."""
         none = np.array([date is None for date in self.dates], dtype=bool)
         return none & ~np.array(self.gaps, dtype=bool)
 
     def are_dates(self) -> bool:
-        """Return whether a training column holds dates; refuse one that almost does."""
+        """Return whether a training column holds dates; refuse a column in which most values are dates."""
         counts, total = self.counts, self.counts.sum()
         dates = counts[[date is not None for date in self.dates]].sum()
         others = counts[self.others].sum()
@@ -246,20 +246,20 @@ class _Values:
         return not others and dates > total / 2
 
     def must_be_dates(self) -> bool:
-        """Refuse a value that is no date."""
+        """Refuse a value that is not a date."""
         if self.others.any():
             self.refuse(int(self.others.argmax()), "dates", f"{WRITE}, correct it or leave it empty")
         return True
 
     def read(self, day_first: bool | None) -> Dates:
-        """Return the dates, with the order of day and month that training had."""
+        """Return the dates, with the given order of day and month or that of the column."""
         found = [date for date in self.dates if date is not None]
         zones = {date.offset is not None for date in found}
         if len(zones) > 1:
             at = next(i for i, date in enumerate(self.dates) if date and date.offset is None)
             self.refuse(at, "a time zone in every time or in none", f"add the zone, or {WRITE}")
         day_first = self._order() if day_first is None else day_first
-        days = np.full(len(self.values) + 1, np.nan)  # the last is that of a missing value
+        days = np.full(len(self.values) + 1, np.nan)  # the last entry is for a missing value
         for at, date in enumerate(self.dates):
             if date is not None:
                 turned = date.turned() if date.mark and not day_first else date
@@ -273,7 +273,7 @@ class _Values:
         return Dates(days[self.codes], day_first, True in zones, moved, gaps)
 
     def _order(self) -> bool | None:
-        """Return whether the day comes first where both are numbers; None if there are no such dates."""
+        """Return whether the day comes first if day and month are numbers; None without such dates."""
         both = [(at, date) for at, date in enumerate(self.dates) if date and date.mark]
         day = [at for at, date in both if not date.turned().is_date]
         month = [at for at, date in both if not date.is_date]
@@ -293,7 +293,7 @@ class _Values:
 
 
 def _date(value: Any) -> Spelled | None:
-    """Return the date that a value is; None if it is none."""
+    """Return a value as a date; None if it is not one."""
     if isinstance(value, str):
         return spelled(value)
     if isinstance(value, pd.Period):
@@ -320,25 +320,25 @@ def fit_dates(
     weight: FloatArray | None = None,
     gaps: tuple[str, ...] = (),
 ) -> DateAxis | str:
-    """Learn how to encode a column of dates, or return why there is nothing to learn.
+    """Fit the encoding of a column of dates, or return the reason why the column is not used.
 
-    A part of the calendar enters if it varies and the dates span more than one of its cycles: within a single
-    year, elapsed time says all that the month can. So it does for years, which do not come again. The weekday
-    does not enter where every date is the first of a month.
+    A part of the calendar enters if it varies and the dates span at least one of its cycles. Within a single
+    year, elapsed time contains all information of the month. Years never repeat, so elapsed time replaces
+    them. The weekday does not enter if every date is the first of a month.
 
     Parameters
     ----------
     column : Series, shape (n,)
     dates : Dates
-        Of the column.
+        Dates of the column.
     notes : Notes, optional
-        Texts that stand for no date, and dates that are moved to UTC, are added to it.
+        Receives notes on placeholders for missing dates and on dates converted to UTC.
     log : bool
-        Refused: dates have no logarithm.
+        An error if true: dates have no logarithm.
     weight : ndarray, shape (n,), optional
-        Positive. A weight of two is the row twice; one by default.
+        Positive weights; one by default. A weight of two counts the row twice.
     gaps : tuple of str
-        Further texts that count as missing; they are so in ``column`` already.
+        Further texts that count as missing; in ``column`` they are missing already.
 
     Examples
     --------
@@ -385,7 +385,7 @@ def fit_dates(
 
 
 def _is_meaningless(part: str, days: FloatArray) -> bool:
-    """Return whether a part of the dates means nothing: the day of the week where they stand for months."""
+    """Return whether a part of the dates is meaningless: the weekday if the dates stand for months."""
     dates = dates_of(days, time=False)
     return part == "weekday" and bool((dates == dates.astype("datetime64[M]")).all())
 
@@ -393,13 +393,13 @@ def _is_meaningless(part: str, days: FloatArray) -> bool:
 def read_coordinates(axis: DateAxis, column: pd.Series, notes: list[Found]) -> FloatArray:
     """Return the coordinates of a column of dates, (n,), NaN where missing.
 
-    One sentence is added to ``notes`` of all that training had not: gaps, levels of a part of the calendar,
-    dates far outside, times of day, time zones.
+    ``notes`` receives one sentence on everything that differs from training: gaps, parts of the calendar,
+    dates far outside the training dates, times of day and time zones.
 
     Raises
     ------
     ValueError
-        If a value is no date; names the column, the row and the value.
+        If a value is not a date. The message names the column, the row and the value.
 
     Examples
     --------
@@ -416,9 +416,9 @@ def read_coordinates(axis: DateAxis, column: pd.Series, notes: list[Found]) -> F
 
 
 def shown_dates(axis: DateAxis, column: pd.Series) -> npt.NDArray[np.object_]:
-    """Return the dates of a column as explanations show them: datetime64 as objects, (n,).
+    """Return the dates of a column for display in explanations: datetime64 as objects, (n,).
 
-    Without a time of day if training had none.
+    They have no time of day if training had none.
 
     Examples
     --------
@@ -445,7 +445,7 @@ def _counted_days(axis: DateAxis, dates: Dates) -> FloatArray:
 def _unlike_training(
     axis: DateAxis, dates: Dates, column: pd.Series
 ) -> Iterator[tuple[npt.NDArray[np.bool_], str]]:
-    """Yield what a column holds that training had not, and in which rows."""
+    """Yield the rows and a description of everything in a column that differs from training."""
     gaps = np.isnan(dates.days)
 
     def example(rows: npt.NDArray[np.bool_]) -> str:
@@ -457,8 +457,8 @@ def _unlike_training(
         read = f" ({with_counts(dates.gaps)} read as missing)" if dates.gaps else ""
         yield (
             gaps,
-            f"{counted(int(gaps.sum()), 'missing date')}{read}, the first in {where}, where training had "
-            "none; they count as average",
+            f"{counted(int(gaps.sum()), 'missing date')}{read}, the first in {where}, but had none in "
+            "training; they count as average",
         )
     elif dates.gaps:
         yield gaps, f"text that is read as missing: {with_counts(dates.gaps)}"
@@ -476,7 +476,7 @@ def _unlike_training(
         span = f"{_iso(axis.first, dates)} to {_iso(axis.last, dates)}"
         yield (
             outside,
-            f"{counted(int(outside.sum()), 'date')} outside of training ({span}), {example(outside)}; "
+            f"{counted(int(outside.sum()), 'date')} outside the training dates ({span}), {example(outside)}; "
             "elapsed time is extrapolated",
         )
     found = parts_of(np.where(gaps, axis.mean, days))
@@ -485,8 +485,8 @@ def _unlike_training(
         if new.any():
             yield (
                 new,
-                f"{counted(int(new.sum()), 'date')} of a {part} that training had not, {example(new)}; "
-                f"they count as the average {part}",
+                f"{counted(int(new.sum()), 'date')} of a {part} that does not occur in training, "
+                f"{example(new)}; they count as the average {part}",
             )
 
 

@@ -1,4 +1,4 @@
-"""A table as the features of a pencil."""
+"""Encoding of a table as the features of a pencil."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ from .frames import with_names
 
 @dataclass(frozen=True)
 class TableEncoder:
-    """Columns of a table as the features of a pencil.
+    """Encoder of the columns of a table as the features of a pencil.
 
-    Build it with :meth:`fit`; its state (:meth:`state`) is plain values. Every feature is zero for an
-    average row of the training table: numbers are standardised, indicators of levels and gaps have their mean
-    taken off.
+    :meth:`fit` builds it, and :meth:`state` returns it as plain values. Every feature is zero for an average
+    row of the training table: numbers are standardised, and indicators of levels and gaps are centred.
 
     Attributes
     ----------
     axes : tuple of Axis
         The columns that the model uses.
     table_names : tuple of str
-        All columns of the training table in its order; the names of ``axes`` if not given.
+        All columns of the training table in its order; by default the names of ``axes``.
     pairs : tuple of Pair
-        Inputs of two columns; their features follow those of the axes.
+        Inputs from two columns; their features follow those of the axes.
 
     Examples
     --------
@@ -65,38 +64,38 @@ class TableEncoder:
         weight: FloatArray | None = None,
         choose_logs: bool = False,
     ) -> TableEncoder:
-        """Learn the encoding of every column of ``frame``.
+        """Fit the encoding of every column of ``frame``.
 
         Parameters
         ----------
         frame : DataFrame, shape (n, columns)
-            Its column names are taken as text.
+            Training table. Its column names are converted to text.
         log : iterable of str, optional
             Numeric columns of positive numbers whose logarithm is standardised instead.
         drop : iterable of str, optional
-            Columns that the model does not use. Tables to encode may have them or not.
+            Columns that the model does not use. Tables to encode may contain them.
         categorical : iterable of str, optional
-            Columns to read as levels, whatever they look like.
+            Columns to read as levels.
         na_values : iterable of str, optional
             Texts that count as missing in every column, numbers by value: "-999" is also -999.0.
         weight : ndarray, shape (n,), optional
-            Positive. A weight of two is the row twice; one by default.
+            Positive weights; one by default. A weight of two counts the row twice.
         choose_logs : bool
-            Whether the logarithm of every positive number that is skewed enters, where ``log`` is None.
+            Whether skewed columns of positive numbers enter by their logarithm if ``log`` is None.
 
         Raises
         ------
         TypeError
             If ``log``, ``drop``, ``categorical`` or ``na_values`` is a text instead of a list of texts.
         ValueError
-            If the table has no rows, a column has no name or that of another, one of the lists names an
-            unknown column or two of them the same one, no column varies, or a column cannot be encoded (see
+            If the table has no rows, a column name is empty or repeated, a list names an unknown column, two
+            lists name the same column, no column varies, or a column cannot be encoded (see
             :func:`~spectral_interp.tables.columns.fit_column`).
 
         Warns
         -----
         UserWarning
-            Once for every kind of thing that is left out, folded or read as something else; it names the
+            Once for every kind of value that is left out, folded or reinterpreted; the warning names the
             columns.
         """
         frame = with_names(frame)
@@ -136,11 +135,11 @@ class TableEncoder:
 
     @property
     def plain(self) -> TableEncoder:
-        """The encoder whose features are the inputs of this one: without knots and pairs."""
+        """The encoder without knots and pairs, whose features are the inputs of this one."""
         return replace(self, axes=tuple(axis.plain for axis in self.axes), pairs=())
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the encoder's columns of ``frame``, in its order; ValueError names missing or extra ones."""
+        """Return the encoder's columns of ``frame``, in order; ValueError names missing or extra columns."""
         frame = with_names(frame, self.table_names)
         missing = [name for name in self.names if name not in frame.columns]
         extra = [name for name in frame.columns if name not in self.table_names]
@@ -162,7 +161,7 @@ class TableEncoder:
         ----------
         frame : DataFrame, shape (n, columns)
         quiet : bool
-            Whether to warn of nothing, for rows that the encoder was fitted on.
+            Whether to give no warnings, for rows on which the encoder was fitted.
 
         Raises
         ------
@@ -173,8 +172,8 @@ class TableEncoder:
         Warns
         -----
         UserWarning
-            Once a column of values that the model does not know: levels that training did not have, gaps
-            where it had none, numbers far outside the training range.
+            For every column with values that the model does not know: new levels, gaps in a column that had
+            none, numbers far outside the training range.
         """
         selected, notes = self.select(frame), list[Found]()
         own = (column_coordinates(axis, selected[axis.name], notes) for axis in self.axes)
@@ -188,8 +187,8 @@ class TableEncoder:
     ) -> FloatArray:
         """Map rows that :meth:`select` returned to coordinates of the columns, shape (n, columns).
 
-        They are NaN where a value is missing or unknown, and are what features are made of. It warns as
-        :meth:`encode` does, and adds what it warns of to ``notes`` too.
+        Features are computed from them. They are NaN where a value is missing or unknown. Warnings are those
+        of :meth:`encode`; their sentences are also added to ``notes``.
         """
         notes = [] if notes is None else notes
         u = np.empty((len(selected), len(self.axes)))
@@ -200,7 +199,7 @@ class TableEncoder:
         return u
 
     def cells(self, selected: pd.DataFrame) -> npt.NDArray[Any]:
-        """Return rows that :meth:`select` returned as explanations show them, (n, columns): dates as such."""
+        """Return rows from :meth:`select` for display in explanations, (n, columns); dates are datetime64."""
         dates = {a.name: shown_dates(a, selected[a.name]) for a in self.axes if isinstance(a, DateAxis)}
         cells = selected.to_numpy(dtype=object if dates else None)
         for place, name in enumerate(self.names):
@@ -209,7 +208,7 @@ class TableEncoder:
         return cells
 
     def state(self) -> list[dict[str, Any]]:
-        """Return the encoding as plain values, one dict a column of the training table."""
+        """Return the encoding as plain values, one dict for each column of the training table."""
         states: dict[str, dict[str, Any]] = {
             name: {"kind": "dropped", "name": name} for name in self.table_names
         }
@@ -232,7 +231,7 @@ class TableEncoder:
         Raises
         ------
         ValueError
-            If a kind of column is unknown, or a pair is not one of two numbers.
+            If a kind of column is unknown, or a pair is not of two numeric columns.
         """
         axes: list[Axis] = []
         for entry in state:
@@ -284,13 +283,13 @@ def without_columns(
 
 
 def named_columns(argument: str, names: Iterable[str] | None, frame: pd.DataFrame) -> set[str]:
-    """Return the columns that an argument names; TypeError or ValueError unless they are in the table."""
+    """Return the columns named by an argument; TypeError or ValueError unless they are in the table."""
     found = _texts(argument, names)
     unknown = [name for name in found if name not in frame.columns]
     if unknown:
         known = truncated_list(map(shown, frame.columns))
         raise ValueError(
-            f"expected {argument} to name columns of {known}; got {unknown[0]!r}"
+            f"expected {argument} to name some of the columns {known}; got {unknown[0]!r}"
             f"{meant(unknown[0], frame.columns)}"
         )
     return set(found)
@@ -311,6 +310,6 @@ def _refuse_both(some: set[str], others: set[str], first: str, second: str) -> N
 
 
 def _column_is(names: Sequence[str]) -> str:
-    """Return the subject and verb of what is wrong with the columns."""
+    """Return the subject and verb of a sentence about columns."""
     quoted = truncated_list(map(shown, names))
     return f"column {quoted} is" if len(names) == 1 else f"columns {quoted} are"

@@ -1,4 +1,4 @@
-"""Tables of other libraries, arrays of objects and lists of rows, as DataFrames of pandas."""
+"""Conversion of tables of other libraries, arrays of objects and lists of rows to pandas DataFrames."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _exports(X: Any) -> bool:
 
 
 def holds_words(X: Any) -> bool:
-    """Return whether an array, or a list of rows, is one of dates or holds text, booleans or dates.
+    """Return whether an array or a list of rows holds text, booleans or dates.
 
     Examples
     --------
@@ -46,19 +46,20 @@ def holds_words(X: Any) -> bool:
 
 
 def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return ``X`` as a table; arrays and lists of rows take the names ``columns``, or x0, x1, ….
+    """Return ``X`` as a table; arrays and lists of rows get the names ``columns``, or x0, x1, ….
 
     Parameters
     ----------
     X : DataFrame, table, array_like, shape (n, columns), or list of Series or dict
         Tables of polars, pyarrow and other libraries that export Arrow streams keep their names, and so do
-        rows that name their values. In an array of objects every column takes the type of its values.
+        rows that name their values. In an array of objects every column gets the type of its values.
     columns : sequence of str, optional
+        Names of the columns of an array or a list of unnamed rows.
 
     Raises
     ------
     ValueError
-        If ``X`` is a Series, or an array that has not two axes, or not as many columns as ``columns``.
+        If ``X`` is a Series, or an array without two axes or with a different number of columns.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def as_frame(X: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
         return pd.DataFrame([dict(row) for row in X] if mixed else list(X)).infer_objects()
     array = np.asarray(X)
     if array.dtype.kind == "U" and not hasattr(X, "dtype"):
-        array = np.array(X, dtype=object)  # or NumPy makes text of the numbers beside text
+        array = np.array(X, dtype=object)  # otherwise NumPy converts numbers to text
     if array.ndim != 2:
         raise ValueError(f"expected a table or a 2D array of shape (rows, columns); got shape {array.shape}")
     names = list(columns) if columns is not None else [f"x{i}" for i in range(array.shape[1])]
@@ -102,7 +103,7 @@ def _from_arrow(X: Any) -> pd.DataFrame:
 def with_names(frame: pd.DataFrame, known: Sequence[str] = ()) -> pd.DataFrame:
     """Return the table with text for column names, or refuse names that are empty, repeated or nested.
 
-    Blanks around a name are taken off. A name that differs from one of the ``known`` names in nothing else
+    Blanks around names are removed. A name that equals one of the ``known`` names except for such blanks
     becomes that one.
 
     Examples
@@ -124,12 +125,12 @@ def with_names(frame: pd.DataFrame, known: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def _refuse_alike(given: list[str], names: list[str]) -> None:
-    """Refuse names that were different before the blanks around them were taken off."""
+    """Refuse names that differ only in the blanks around them."""
     repeated = {name for name, count in Counter(names).items() if count > 1}
     alike = {name: {old for old, new in zip(given, names, strict=True) if new == name} for name in repeated}
     for name, spellings in alike.items():
         if name and len(spellings) > 1:
             both = truncated_list(map(shown, sorted(spellings)))
             raise ValueError(
-                f"columns {both} have the same name, but for blanks around it; rename one of them"
+                f"columns {both} have the same name except for blanks around it; rename one of them"
             )

@@ -1,4 +1,4 @@
-"""Which texts of a training column become levels, and the notes on the rest."""
+"""Choice of the levels of a training column, and notes on its other texts."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from ..view.spelling import is_boolean, spelling, truth
 from .parsing import NUMBER_SHARE
 
 RARE = (
-    'rare levels count as "other" (a level needs 5 rows or 5 % of them; list columns in drop, --drop, to '
+    'rare levels count as "other" (a level needs 5 rows or 5 % of the rows; list columns in drop, --drop, to '
     "leave them out)"
 )
 MANY = (
-    'columns of more levels than the rows can support; all but the most frequent count as "other" (group '
+    'columns with more levels than the rows can support; all but the most frequent count as "other" (group '
     "levels, or list the column in drop, --drop)"
 )
-SPELLINGS = "values that differ in spelling only count as one level"
-CAPITALS_APART = "levels that differ in capitals only are kept apart (write them alike if they are the same)"
+SPELLINGS = "values that differ only in spelling count as one level"
+CAPITALS_APART = "levels that differ only in capitals are kept apart (write them alike if they are the same)"
 MIXED = "columns of numbers and other text are read as levels (list them in categorical, --categorical)"
 
 RARE_ROWS, RARE_SHARE = 5, 0.05
-"""A level is rare, and counts as "other", in fewer than 5 training rows that are less than 5 % of them.
+"""Minimum number and minimum share of training rows. A level below both is rare and counts as "other".
 
-A row of weight w counts as w rows, and as one at least.
+A row of weight w counts as w rows, but at least as one.
 """
 
 FEW_LEVELS, ROWS_PER_LEVEL, MOST_LEVELS = 50, 10, 250
-"""Levels that a column may have of its own: 50, or one for every 10 rows, but at most 250.
+"""Maximum number of a column's own levels: 50, or one for every 10 rows up to 250.
 
-Certificates bound every change of a level into another, so their cost grows with the square.
+Certificates bound the change from each level to each other one, so their cost grows with the square.
 """
 
 MOST_CELLS = 2**24
-"""Rows times levels beyond the first 50: features are held in memory, and every epoch goes through them."""
+"""Maximum number of rows times levels beyond 50 levels; features are in memory and used in every epoch."""
 
 KEPT_OTHERS, KEPT_LENGTH = 1000, 200
-"""Maximum number of texts that count as "other" and are remembered, and their greatest length."""
+"""Maximum number, and maximum length, of stored texts that count as "other"."""
 
 _PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 
 def most_levels(n: float) -> int:
-    """Return how many levels of its own a column of n rows may have.
+    """Return the maximum number of own levels of a column with n rows.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def most_levels(n: float) -> int:
 def levels_of(name: str, counts: Mapping[str, float], rows: Mapping[str, float], notes: Notes) -> LevelsAxis:
     """Choose the levels of a column.
 
-    Texts that mean the same are one level, called by its most frequent spelling. Rare levels
+    Texts with the same meaning are one level, named after its most frequent spelling. Rare levels
     (:data:`RARE_ROWS`, :data:`RARE_SHARE`) and those beyond :func:`most_levels` count as "other". The texts
     "other" and "missing" mean these levels.
 
@@ -67,16 +67,16 @@ def levels_of(name: str, counts: Mapping[str, float], rows: Mapping[str, float],
     ----------
     name : str
     counts : mapping of str to float
-        Weight of every text, "missing" among them.
+        Weight of every text, including "missing".
     rows : mapping of str to float
-        Rows of every text.
+        Number of rows of every text.
     notes : Notes
-        The notes on the column are added to it.
+        Receives the notes on the column.
 
     Returns
     -------
     LevelsAxis
-        The most frequent level first, then "other" and "missing" where they occur.
+        Own levels, the most frequent first, then "other" and "missing" if they occur.
     """
     total = sum(counts.values())
     names = _one_spelling(counts)
@@ -132,7 +132,7 @@ def _note(
     kind: str,
     notes: Notes,
 ) -> None:
-    """Note what the levels of a column leave out, join, or hold of another kind."""
+    """Note the texts that count as "other", spellings that are joined, and levels that differ in capitals."""
     total, name = sum(counts.values()), axis.name
     folded = {text: n for text, n in others.items() if text != OTHER}
     if folded and len(axis.levels) > 1:
@@ -154,7 +154,7 @@ def _note(
 
 
 def note_mixed(axis: LevelsAxis, counts: Mapping[str, float], notes: Notes) -> None:
-    """Note that most values of a column of levels, with these rows of every text, are numbers."""
+    """Note if most values of a column of levels, given the numbers of rows of its texts, are numbers."""
     words = {text: n for text, n in counts.items() if text != MISSING and not _PLAIN.fullmatch(text)}
     plain = sum(n for text, n in counts.items() if _PLAIN.fullmatch(text))
     if words and plain >= NUMBER_SHARE * (plain + sum(words.values())) and not is_boolean(axis.own):

@@ -1,4 +1,4 @@
-"""Values of a column as numbers or as levels, or the reason why they are neither."""
+"""Parsing of a column as numbers or levels, and errors for values that are neither."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _NO_VALUE = (
     "not available,not applicable,not known,no data"
 )
 PLACEHOLDERS = frozenset(_NO_VALUE.split(","))
-"""Texts that say that there is no number, whatever their capitals. A column of numbers and these has gaps."""
+"""Placeholders for a missing number, in any capitals. They are gaps in a column of numbers."""
 
 DATE_SHARE = 0.95
-"""A text column is refused if at least this share of it looks like dates."""
+"""Share of values that look like dates from which a text column is refused."""
 
 NUMBER_SHARE, TYPO_SHARE = 0.5, 0.95
-"""A text column is refused if at least this share of it, but not all, looks like numbers.
+"""Share of values that look like numbers from which a text column is refused, unless all do.
 
-The larger share is for up to :data:`FEW_NUMBERS` different numbers.
+The larger share holds for up to :data:`FEW_NUMBERS` different numbers.
 """
 
 FEW_NUMBERS = 10
-"""Up to 10 different numbers beside other text, or with a unit, may be levels, such as 1st, 2nd and 3rd."""
+"""Maximum number of different numbers that may be levels, with other text or a unit, such as 1st, 2nd."""
 
 _DATES = (
     datetime.date,
@@ -52,12 +52,12 @@ _VALUES = str, bool, np.bool_, numbers.Real, Decimal
 """Types of values that a column of numbers, text or booleans may hold."""
 
 _PLAIN = str, bool, int, float, np.bool_, np.integer, np.floating
-"""Types whose values have one text if they are equal."""
+"""Types whose equal values have equal texts."""
 
 _DATE_TEXT = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([ T].*)?")
 
 MIDNIGHT = " 00:00:00"
-"""How the text of a date without a time ends, where its column could hold times."""
+"""Ending of the text of a date without a time in a column that can hold times."""
 
 _SIGNS_IN_NUMBERS = re.compile(r"[\s,%$€£']")
 
@@ -71,12 +71,12 @@ _CODE = re.compile(r".*[^\W\d_].*[0-9].*", re.DOTALL)
 
 
 def check_values(column: pd.Series, name: str) -> pd.Series:
-    """Return the column with blank text missing, or refuse what is neither number, text nor boolean.
+    """Return the column with blank text missing, or refuse values that are not numbers, text or booleans.
 
     Raises
     ------
     ValueError
-        Naming the column, the row and the value.
+        The message names the column, the row and the value.
     """
     column = column.rename(name)
     dtype = column.dtype
@@ -97,7 +97,7 @@ def check_values(column: pd.Series, name: str) -> pd.Series:
 
 def _advice(value: Any) -> str:
     if isinstance(value, _DATES):
-        return "turn dates and times into numbers, such as days since a first day, or drop the column"
+        return "turn dates and times into numbers, such as days since a fixed day, or drop the column"
     if isinstance(value, numbers.Complex):
         return "split complex numbers into two columns of real numbers"
     kind = "list" if isinstance(value, np.ndarray) else type(value).__name__
@@ -105,7 +105,7 @@ def _advice(value: Any) -> str:
 
 
 def is_numeric(dtype: Any) -> bool:
-    """Tell whether a dtype is one of real numbers."""
+    """Return whether a dtype is for real numbers."""
     if isinstance(dtype, np.dtype):
         return dtype.kind in "iuf"
     return (
@@ -137,25 +137,25 @@ def to_numbers(column: pd.Series) -> FloatArray:
 
 
 def _not_numbers(column: pd.Series, values: FloatArray) -> npt.NDArray[np.intp]:
-    """Return the rows whose value is present but, by its parsed ``values``, no number."""
+    """Return the rows whose value is present but not a number according to the parsed ``values``."""
     if is_numeric(column.dtype):
         return np.empty(0, dtype=np.intp)
     return np.flatnonzero(np.isnan(values) & column.notna().to_numpy(dtype=bool))
 
 
 def numbers_of(column: pd.Series, *, boolean: bool = False) -> tuple[FloatArray, dict[str, float]]:
-    """Return a numeric column as float64 (n,), NaN where missing, and the placeholders in it with their rows.
+    """Return a numeric column as float64 (n,), NaN where missing, and its placeholders with their counts.
 
     Parameters
     ----------
     column : Series, shape (n,)
     boolean : bool
-        Whether spellings of true and false are 1 and 0.
+        Whether spellings of true and false are read as 1 and 0.
 
     Raises
     ------
     ValueError
-        If a value is neither number nor placeholder; names the row.
+        If a value is neither a number nor a placeholder. The message names the row.
     """
     values = _parse(column)
     rows = _not_numbers(column, values)
@@ -176,14 +176,14 @@ def numbers_of(column: pd.Series, *, boolean: bool = False) -> tuple[FloatArray,
 
 
 def is_placeholder(text: str) -> bool:
-    """Return whether a text says that there is no value."""
+    """Return whether a text is a placeholder for a missing value."""
     return text.strip().casefold() in PLACEHOLDERS
 
 
 def counts_of(
     codes: npt.NDArray[np.intp], texts: npt.NDArray[np.object_], weight: FloatArray | None = None
 ) -> dict[str, float]:
-    """Return the rows, or the weight, of the texts that occur."""
+    """Return the number of rows, or the weight, of each text that occurs."""
     found: dict[str, float] = {}
     sizes = np.bincount(codes % len(texts), weight, minlength=len(texts)).tolist()
     for text, n in zip(texts, sizes, strict=True):
@@ -193,14 +193,14 @@ def counts_of(
 
 
 class Numbers(NamedTuple):
-    """A column that is numeric: float64 (n,), NaN where missing, and its placeholders with their rows."""
+    """A numeric column: float64 (n,), NaN where missing, and its placeholders with their counts."""
 
     values: FloatArray
     gaps: dict[str, float]
 
 
 def numbers_or_none(column: pd.Series, *, advice: str = "") -> Numbers | None:
-    """Return the numbers of a column to fit, None if it is categorical.
+    """Return the numbers of a training column; None if it is categorical.
 
     A column is numeric if every value is a number, or text that is a number or one of :data:`PLACEHOLDERS`.
     Booleans, pandas categories and columns without numbers are categorical. Text that looks like numbers is
@@ -210,12 +210,13 @@ def numbers_or_none(column: pd.Series, *, advice: str = "") -> Numbers | None:
     ----------
     column : Series, shape (n,)
     advice : str
-        What else may be done about values that are no numbers.
+        Further advice about values that are not numbers.
 
     Raises
     ------
     ValueError
-        If most but not all values look like numbers, or if they look like dates; names column and row.
+        If most but not all values look like numbers, or if they look like dates. The message names the column
+        and the row.
     """
     if isinstance(column.dtype, pd.CategoricalDtype) and column.notna().any():
         return None
@@ -246,10 +247,10 @@ def numbers_or_none(column: pd.Series, *, advice: str = "") -> Numbers | None:
 def is_hidden_number(values: FloatArray, others: dict[str, float]) -> bool:
     """Return whether a column of numbers ``values`` (n,) and other texts is meant to be numeric.
 
-    It is if at least half of its values look like numbers: numbers themselves, numbers with signs, bounds
-    such as "<0.5" or "4+", and more than :data:`FEW_NUMBERS` numbers with one unit. It takes 95 % where there
-    are few different numbers, or where most of the rest are codes of letters and digits. Spellings
-    of booleans are levels.
+    This is the case if at least half of its values look like numbers: numbers themselves, numbers with signs,
+    bounds such as "<0.5" or "4+", and more than :data:`FEW_NUMBERS` numbers with the same unit. The share is
+    95 % if there are few different numbers, or if most other values are codes of letters and digits.
+    Spellings of booleans are levels.
     """
     plain = values[~np.isnan(values)]
     if is_boolean([*others, *map(text_of, np.unique(plain)[:3])]):
@@ -275,7 +276,7 @@ def _is_signed(text: str) -> bool:
 
 
 def _with_one_unit(texts: set[str]) -> set[str]:
-    """Return the texts that are numbers with the commonest unit; none where they may be levels."""
+    """Return the texts that are numbers with the most common unit; none if they may be levels."""
     units: dict[str, set[str]] = {}
     for text in texts:
         if found := _WITH_UNIT.fullmatch(text):
@@ -285,7 +286,7 @@ def _with_one_unit(texts: set[str]) -> set[str]:
 
 
 def without(column: pd.Series, gaps: Collection[str]) -> pd.Series:
-    """Return the column with the texts ``gaps`` missing, numbers by value; dates are texts as 2024-01-31."""
+    """Return the column with the texts ``gaps`` missing; numbers match by value, dates as 2024-01-31."""
     if not gaps:
         return column
     known = {spelling(text) for text in gaps}
@@ -300,7 +301,7 @@ def without(column: pd.Series, gaps: Collection[str]) -> pd.Series:
 
 
 def coded(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.object_]]:
-    """Return codes (n,) and their trimmed texts; the last is "missing", the code of a missing value -1."""
+    """Return codes (n,) and their trimmed texts; a missing value has code -1, the last text "missing"."""
     codes, values = distinct(column)
     places: dict[str, int] = {}
     place = [places.setdefault(text_of(value), len(places)) for value in values]
@@ -309,10 +310,10 @@ def coded(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.objec
 
 
 def distinct(column: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.object_]]:
-    """Return codes (n,), -1 where a value is missing, and the different values in the order they appear.
+    """Return codes (n,), -1 where a value is missing, and the different values in order of appearance.
 
-    Values are the same if they are equal, of one type, and text, numbers or truth values; objects of other
-    types, whose texts may differ where they are equal, all count as different.
+    Texts, numbers and booleans are the same if they are equal and of the same type. Objects of other types
+    all count as different, because equal ones may have different texts.
 
     Examples
     --------
@@ -350,7 +351,7 @@ def types_of(column: pd.Series) -> tuple[npt.NDArray[np.intp], list[type]]:
 
 
 def refuse(column: pd.Series, row: int | np.intp, expected: str, advice: str) -> NoReturn:
-    """Raise ValueError for a value of a column: what was expected, what is there, and what to do."""
+    """Raise ValueError for a value of a column, with the expected values and advice."""
     raise ValueError(
         f"expected {expected} in column {shown(column.name)}; got {shown(column.iloc[int(row)])} in "
         f"{row_name(column.index, row)}; {advice}"

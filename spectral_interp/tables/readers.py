@@ -1,4 +1,4 @@
-"""Files of tables: CSV in its dialects, Parquet, Feather, each with errors in its own words."""
+"""Readers of tables in CSV, Parquet and Feather files."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from .._common.messages import shown
 from ..files.feather import unpacked_size
 
 MAX_TABLE_BYTES = 2 * 2**30
-"""Larger files, and larger tables in compressed files, are refused unread: training holds all in memory."""
+"""Maximum size of a file and of its unpacked table. Training needs the whole table in memory."""
 
 SEPARATORS = ",", ";", "\t", "|"
 
 LINE = "line"
-"""Name of the row labels of a CSV file: the lines on which its rows begin, counted from 1."""
+"""Name of the row labels of a CSV file, which are the lines on which its rows begin, counted from 1."""
 
 BLANKS = " \t\r\n"
-"""What a line holds that is no row."""
+"""Characters of a line that is not a row."""
 
 FIRST_BLOCK, LARGEST_BLOCK = 2**14, 2**18
-"""Bytes of a CSV file that are checked together: those that begin with the header, and the most."""
+"""Numbers of bytes of a CSV file that are checked together: in the first block, and at most."""
 
 TOGETHER = 2**14
-"""Records that are checked together where quotes are read."""
+"""Number of records that are checked together if the file has quotes."""
 
 _DECIMAL_COMMA = r"\s*[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?\s*"
 
 
 def check_size(size: int) -> None:
-    """Raise ValueError if a table takes too many bytes."""
+    """Raise ValueError if a table is too large."""
     if size > MAX_TABLE_BYTES:
         raise ValueError(
             f"{size / 2**30:.3g} GiB, more than {MAX_TABLE_BYTES / 2**30:.3g} GiB; write a sample of its "
@@ -67,7 +67,7 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def _read_csv(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
-    """Read a file of UTF-8 text whose lines have one number of fields; rows are called by their lines."""
+    """Read UTF-8 text whose lines have the same number of fields; the line numbers are the row labels."""
     if _zipped(path):
         _check_unzipped(path)
     try:
@@ -76,7 +76,7 @@ def _read_csv(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
         check_names([name for place, name in enumerate(header) if place != labels])
         lines = _check_lines(path, separator, len(header))
     except ValueError:
-        check_text(path)  # what is wrong with the bytes comes before what is wrong with their lines
+        check_text(path)  # errors of the encoding come first
         raise
     options = {
         "sep": separator,
@@ -86,7 +86,7 @@ def _read_csv(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
     }
     with open_file(path, "rb") as file:
         frame = _parse(file, **options)
-    if len(frame) != len(lines):  # a lone end of line of another kind joins two lines
+    if len(frame) != len(lines):  # mixed line endings have joined two lines
         with open_file(path, newline=None) as file:
             frame = _parse(file, **options)
     if decimal == ",":
@@ -94,15 +94,13 @@ def _read_csv(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
     if labels is not None and not frame.index.hasnans:
         return frame.rename_axis(index=None)
     if labels is not None:
-        text = (
-            f"the first column of {path}, which has no name, leaves rows without a label; they are called by"
-        )
-        warnings.warn(f"{text} their lines", stacklevel=2)
+        text = f"the first column of {path}, which has no name, leaves rows without a label"
+        warnings.warn(f"{text}; their labels are line numbers", stacklevel=2)
     return frame.set_index(pd.Index(lines, name=LINE))
 
 
 def label_column(header: Sequence[str]) -> int | None:
-    """Return the place of the nameless column that pandas writes for row labels, None without one."""
+    """Return the position of the nameless column that pandas writes for row labels; None without one."""
     return 0 if header[0] in ("", "Unnamed: 0") and len(header) > 1 else None
 
 
@@ -113,7 +111,7 @@ def _parse(file: IO[Any], **options: Any) -> pd.DataFrame:
 
 @contextmanager
 def parsing() -> Iterator[None]:
-    """Turn what pandas says of a CSV file that cannot be parsed into ValueError."""
+    """Turn pandas' errors for a CSV file that cannot be parsed into ValueError."""
     try:
         yield
     except pd.errors.ParserError as error:
@@ -122,7 +120,7 @@ def parsing() -> Iterator[None]:
 
 
 def with_points(column: pd.Series) -> pd.Series:
-    """Return a column of text with a decimal point in every number that has a comma: other values stay."""
+    """Return a column of text with decimal points in place of decimal commas; other values are unchanged."""
     if not isinstance(column.dtype, pd.StringDtype):
         return column
     numbers = column.str.fullmatch(_DECIMAL_COMMA, na=False)
@@ -134,14 +132,14 @@ def _zipped(path: Path) -> bool:
 
 
 def open_file(path: Path, mode: str = "rt", newline: str | None = "") -> IO[Any]:
-    """Open a file of text, as lines or as bytes."""
+    """Open a text file, gzipped or not, as lines or as bytes."""
     how: dict[str, Any] = {"encoding": "utf-8-sig", "newline": newline} if mode == "rt" else {}
     opened: Any = gzip.open if _zipped(path) else open
     return opened(path, mode, **how)
 
 
 def _check_unzipped(path: Path) -> None:
-    """Refuse a gzipped file that is damaged or too large when unzipped, holding one block at a time."""
+    """Refuse a gzipped file that is damaged or too large when unzipped; unzip it block by block."""
     size = 0
     try:
         with open_file(path, "rb") as file:
@@ -153,18 +151,18 @@ def _check_unzipped(path: Path) -> None:
                         "rows to a new file"
                     )
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError("a damaged gzip file, or none; write it again") from error
+        raise ValueError("a damaged gzip file, or a file that is not gzipped; write it again") from error
 
 
 def check_text(path: Path) -> None:
-    """Refuse a file that is blank, binary or in another encoding than UTF-8."""
+    """Refuse a file that is blank, binary or not encoded in UTF-8."""
     decode, blank, more = codecs.getincrementaldecoder("utf-8-sig")().decode, True, True
     with open_file(path, "rb") as file:
         while more:
             part = file.read(2**24)
             more = bool(part)
             if b"\0" in part:
-                raise ValueError("bytes that are no UTF-8 text; save the table as CSV in UTF-8")
+                raise ValueError("bytes that are not UTF-8 text; save the table as CSV in UTF-8")
             try:
                 blank = not decode(part, final=not more).strip() and blank
             except UnicodeDecodeError as error:
@@ -179,8 +177,8 @@ def check_text(path: Path) -> None:
 def read_header(path: Path, decimal: str) -> tuple[str, list[str]]:
     """Return the separator and the fields of the first line.
 
-    In a file named .tsv a tab that splits the names is the separator; a decimal comma is one only where
-    nothing else splits them.
+    In a .tsv file, a tab that splits the names is the separator. A comma that is the decimal mark is the
+    separator only if no other one splits the names.
     """
     tops = {separator: _first_widths(path, separator) for separator in SEPARATORS}
     if not all(tops.values()):
@@ -197,14 +195,14 @@ def read_header(path: Path, decimal: str) -> tuple[str, list[str]]:
 
 
 def _check_lines(path: Path, separator: str, fields: int) -> IntArray:
-    """Return the line on which each row below the names begins, checked by :func:`checked_starts`."""
+    """Return the lines on which the rows below the header begin, checked by :func:`checked_starts`."""
     return np.concatenate(list(checked_starts(path, separator, fields)))
 
 
 def checked_starts(path: Path, separator: str, fields: int) -> Iterator[IntArray]:
-    """Yield the lines on which the rows below the names begin, some at a time.
+    """Yield the lines on which the rows below the header begin, in groups.
 
-    Refuse a file with lines longer than the first, or with bytes of no text; warn of shorter lines.
+    Refuse a file with lines longer than the first, or with bytes that are not text. Warn of shorter lines.
     """
     short = first = names = 0
     for numbers, counts in _widths(path, separator):
@@ -213,16 +211,14 @@ def checked_starts(path: Path, separator: str, fields: int) -> Iterator[IntArray
         wrong = np.flatnonzero(counts != fields)
         if (long := wrong[counts[wrong] > fields]).size:
             raise ValueError(
-                f"{counts[long[0]]} fields in line {numbers[long[0]]} where the first line has {fields}; "
-                "take lines above the names away, and put text that holds the separator in quotes"
+                f"{counts[long[0]]} fields in line {numbers[long[0]]}, but {fields} in the first line; "
+                "remove lines above the header, and put text that contains the separator in quotes"
             )
         if wrong.size:
             first, short = first or numbers[wrong[0]], short + wrong.size
     if short:
         more = f" and {short - 1} more" if short > 1 else ""
-        text = (
-            f"line {first}{more} of {path}: fewer fields than in the first line; those left out are missing"
-        )
+        text = f"line {first}{more} of {path}: fewer fields than in the first line; the others are missing"
         warnings.warn(text, stacklevel=2)
 
 
@@ -237,10 +233,10 @@ def _first_widths(path: Path, separator: str) -> list[int]:
 
 
 def _widths(path: Path, separator: str) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield the records that are not blank, some at a time: the lines they begin on, and numbers of fields.
+    """Yield the first lines and the numbers of fields of the records that are not blank, in groups.
 
-    Lines count from 1. Up to the first quote separators are counted in blocks of bytes, which takes a tenth
-    of the time of splitting the lines.
+    Lines count from 1. Up to the first quote, separators are counted in blocks of bytes, which is ten times
+    as fast as splitting the lines.
     """
     with open_file(path, "rb") as file:
         above = begin = 0
@@ -268,7 +264,7 @@ def _widths(path: Path, separator: str) -> Iterator[tuple[IntArray, IntArray]]:
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the bytes of a file in blocks that end with a line, the first ones small."""
+    """Yield the bytes of a file in blocks that end with a line; the first blocks are small."""
     size, parts = FIRST_BLOCK, list[bytes]()
     while part := file.read(size):
         size, end = min(4 * size, LARGEST_BLOCK), part.rfind(b"\n") + 1
@@ -281,7 +277,7 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _widths_of_lines(block: bytes, separator: str) -> tuple[IntArray, IntArray, int]:
-    r"""Return the lines that are not blank, from 1, their numbers of fields, and the number of all lines.
+    r"""Return the lines that are not blank, from 1, their numbers of fields, and the total number of lines.
 
     Examples
     --------
@@ -310,8 +306,8 @@ def _without_zeros(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _split(lines: Iterable[str], separator: str, *, above: int = 0) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records that are not blank: the number of their first line, and their fields."""
-    blank = array("b")  # of every line since the last record
+    """Yield the number of the first line and the fields of each record that is not blank."""
+    blank = array("b")  # for every line since the last record
 
     def noted() -> Iterator[str]:
         for line in lines:
@@ -331,11 +327,11 @@ def _split(lines: Iterable[str], separator: str, *, above: int = 0) -> Iterator[
 
 
 def _open_quote(number: int) -> str:
-    return f'a quote (") before or in line {number} that is never closed; close it or take it away'
+    return f'a quote (") before or in line {number} that is never closed; close or remove it'
 
 
 def _read_parquet(path: Path, *_: Any) -> pd.DataFrame:
-    """Read a file whose metadata promise a size and names that can be used."""
+    """Read a file if its metadata give an acceptable size and valid names."""
     with decoding("Parquet"), pq.ParquetFile(path) as file:
         schema, found = file.schema_arrow, file.metadata
         groups = sum(found.row_group(i).total_byte_size for i in range(found.num_row_groups))
@@ -345,7 +341,7 @@ def _read_parquet(path: Path, *_: Any) -> pd.DataFrame:
 
 
 def _read_feather(path: Path, *_: Any) -> pd.DataFrame:
-    """Read a file whose batches promise a size and names that can be used."""
+    """Read a file if its metadata give an acceptable size and valid names."""
     with decoding("Feather"), pa.OSFile(str(path)) as file:
         schema = pa.ipc.open_file(file).schema
     check_names(schema.names)
@@ -356,7 +352,7 @@ def _read_feather(path: Path, *_: Any) -> pd.DataFrame:
 
 
 def _valid_feather(path: Path) -> pd.DataFrame:
-    """Read a file whose columns are checked, offsets and indices too, which pandas takes on trust."""
+    """Read a file and check its columns with their offsets and indices, which pandas does not check."""
     with pa.OSFile(str(path)) as file:
         table = pa.ipc.open_file(file).read_all()
     table.validate(full=True)
@@ -365,7 +361,7 @@ def _valid_feather(path: Path) -> pd.DataFrame:
 
 
 def _read_arrow(read: Callable[[Path], pd.DataFrame], path: Path, kind: str, schema: Any) -> pd.DataFrame:
-    """Read a table of typed columns; decimals become float64, nested row labels text."""
+    """Read a table of typed columns; decimals become float64, and nested row labels become text."""
     with decoding(kind):
         frame = read(path)
         if frame.index.nlevels > 1:
@@ -376,20 +372,20 @@ def _read_arrow(read: Callable[[Path], pd.DataFrame], path: Path, kind: str, sch
 
 
 def floats_for_decimals(frame: pd.DataFrame, schema: Any) -> pd.DataFrame:
-    """Return the table that was read from Arrow columns, with float64 for decimals."""
+    """Return a table read from Arrow columns with its decimals as float64."""
     decimals = [field.name for field in schema if pa.types.is_decimal(field.type) and field.name in frame]
     return frame.astype(dict.fromkeys(decimals, np.float64))
 
 
 @contextmanager
 def decoding(kind: str) -> Iterator[None]:
-    """Turn what damaged files provoke into ValueError, with the reason if it is one for people."""
+    """Turn errors from damaged files into ValueError, with the reason if it is readable."""
     try:
         yield
-    except MemoryError as error:  # which damaged files provoke too
+    except MemoryError as error:  # damaged files can cause it too
         raise ValueError(
-            f"a {kind} file for which memory does not suffice, or a damaged one; write a sample of its rows "
-            "to a new file, or write it again"
+            f"a {kind} file that is too large for the memory, or damaged; write a sample of its rows to a "
+            "new file, or write it again"
         ) from error
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error)) from error
@@ -403,4 +399,4 @@ READERS: dict[str, Callable[[Path, str, str | None], pd.DataFrame]] = {
     ".pq": _read_parquet,
     ".feather": _read_feather,
 }
-"""By the end of the file's name, in small letters: reads (path, decimal mark, column of row labels)."""
+"""End of the file name in lower case → reader of (path, decimal mark, column of row labels)."""

@@ -1,4 +1,4 @@
-"""Tables: reading them, the bundled data sets, and encoding columns as features."""
+"""Reading of tables and bundled data sets, and splitting of targets and weights."""
 
 from __future__ import annotations
 
@@ -43,16 +43,17 @@ LOADERS = dict(zip(BUNDLED_TARGETS, (_diabetes, _breast_cancer, _two_or_five), s
 def read_table(source: str | Path, *, id_column: str | None = None, decimal: str = ".") -> pd.DataFrame:
     """Read a CSV, Parquet or Feather file, or a bundled data set by name.
 
-    CSV is UTF-8 text. Its separator is the comma, semicolon, tab or vertical bar that splits the first two
-    lines into the same number of fields, and into most. Blanks around names are taken off.
+    CSV is UTF-8 text. The separator is a comma, semicolon, tab or vertical bar: of those that split the first
+    two lines into the same number of fields, the one that gives the most fields. Blanks around names are
+    removed.
 
     Parameters
     ----------
     source : str or Path
-        Path ending in ``.csv``, ``.tsv`` or ``.txt``, or in one of these and ``.gz``, in ``.parquet``,
+        Path that ends in ``.csv``, ``.tsv`` or ``.txt`` (optionally followed by ``.gz``), ``.parquet``,
         ``.pq`` or ``.feather``, of at most 2 GiB (unzipped); or "diabetes" (442 patients, target
         ``progression``), "breast_cancer" (569 tumours, target ``diagnosis``) or "two_or_five" (all 4,096
-        words of 12 bits, target ``two_or_five``: 1 where exactly two or exactly five bits are set).
+        words of 12 bits, target ``two_or_five``: 1 if exactly two or exactly five bits are set).
     id_column : str, optional
         Column that names the rows.
     decimal : {".", ","}
@@ -61,21 +62,22 @@ def read_table(source: str | Path, *, id_column: str | None = None, decimal: str
     Returns
     -------
     DataFrame
-        Column names are text. The index is what the rows are called, and its name says what that is:
-        ``id_column``, or "line" for the lines of a CSV file on which the rows begin (the first line of the
-        file is 1). A nameless first column, which pandas writes for row labels, becomes the row labels, and
-        so does the index that a Parquet file holds. Other rows are counted from 0.
+        Column names are text. The index holds the row labels. Its name is ``id_column``, or "line" if the
+        labels are the lines of a CSV file on which the rows begin (the first line of the file is 1). A
+        nameless first column, which pandas writes for row labels, becomes the index, and so does the index
+        of a Parquet file. Otherwise rows are numbered from 0.
 
     Raises
     ------
     ValueError
-        If the file is missing, of another type, too large, unreadable, not UTF-8, without rows or columns, or
-        leaves out or repeats a column name, or if ``id_column`` is missing or has gaps. Names the file.
+        If the file is missing, of another type, too large, unreadable, not UTF-8, or without rows or columns,
+        if a column name is empty or repeated, or if ``id_column`` is missing or has gaps. The message names
+        the file.
 
     Warns
     -----
     UserWarning
-        If lines of a CSV file are shorter than its first one; what they leave out is missing.
+        If lines of a CSV file have fewer fields than its first line; the other fields are missing.
 
     Examples
     --------
@@ -90,7 +92,7 @@ def read_table(source: str | Path, *, id_column: str | None = None, decimal: str
 def _read_file(path: Path, decimal: str, id_column: str | None) -> pd.DataFrame:
     if not path.is_file():
         raise ValueError(
-            f"expected a table's file or one of {', '.join(LOADERS)}; got {str(path)!r}, which is not a "
+            f"expected the file of a table or one of {', '.join(LOADERS)}; got {str(path)!r}, which is not a "
             "file; check the path"
         )
     reader = next((READERS[end] for end in READERS if path.name.lower().endswith(end)), None)
@@ -130,7 +132,7 @@ def _labelled(frame: pd.DataFrame, id_column: str, source: str | Path) -> pd.Dat
 
 
 def check_known(names: Collection[str], known: Collection[str], what: str) -> None:
-    """Raise ValueError if a name is none of the known ones, with the nearest of these.
+    """Raise ValueError if a name is unknown, with the most similar known name.
 
     Examples
     --------
@@ -161,22 +163,23 @@ def split_target(
     target : str
         Name of the column to predict.
     source : str or Path
-        Where the table is from, for messages.
+        Origin of the table, for messages.
     na_values : collection of str
-        Texts that count as missing; numbers by value. "?", "-", "na" and the like do in targets of numbers.
+        Texts that count as missing; numbers by value. In numeric targets, "?", "-", "na" and similar
+        placeholders are missing too.
     keep : bool
-        Whether rows without a target stay, with a target that is missing; by default they are left out.
+        Whether rows without a target are kept, with a missing target; by default they are left out.
 
     Raises
     ------
     ValueError
-        If the column is missing or nothing else is left, or if it holds no values (and they are not to stay),
-        or infinity, dates, complex numbers or objects; ``source`` or the column is named.
+        If the column is missing or the only one, if it has no values (unless ``keep``), or if it holds
+        infinity, dates, complex numbers or objects. The message names ``source`` or the column.
 
     Warns
     -----
     UserWarning
-        If rows have no target; they are counted.
+        If rows have no target, with their number.
 
     Examples
     --------
@@ -208,7 +211,7 @@ def split_target(
     if missing.all() and not keep:
         raise ValueError(f"expected values of the target {target!r} in {source}; got none in {len(y)} rows")
     if missing.any() and not missing.all():
-        what = "metrics are of the others" if keep else "they are left out"
+        what = "metrics use the other rows" if keep else "they are left out"
         warnings.warn(
             f"the target {shown(target)} has no value in {missing.sum()} of {len(y)} rows of {source}; "
             f"{what}: {row_names(y.index, np.flatnonzero(missing))}",
@@ -230,8 +233,8 @@ def split_weight(
     Raises
     ------
     ValueError
-        If the column is missing, a value in it is missing, negative, infinite or no number, or all are zero,
-        which those of a part of a table may be.
+        If the column is missing, a value in it is missing, negative, infinite or not a number, or all values
+        are zero, unless the table is a ``part``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Targets: the column to predict, whether it holds numbers or labels, and the errors of unusable ones."""
+"""Targets: detection of numbers or labels, conversion, and errors for unusable targets."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ..view.levels import class_place
 from .parsing import numbers_or_none, to_numbers
 
 LARGEST_TARGET = 1e100
-"""Targets beyond it, and targets that vary by less than its inverse, are refused: their squares overflow."""
+"""Maximum magnitude of a target; its inverse is the minimum variation. Beyond, squares over- or underflow."""
 
 
 _DATE_TEXT = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}([ T].*)?|\d{1,2}([-/.])\d{1,2}\3\d{4}([ T].*)?")
 
 _DATES = datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64, pd.Period
 
-_DATE_ADVICE = "Turn dates and times into numbers, such as days since a first day"
+_DATE_ADVICE = "Turn dates and times into numbers, such as days since a fixed day"
 
-_COMPLEX_ADVICE = "Complex data not supported: predict the real part, the imaginary part or the size"
+_COMPLEX_ADVICE = "Complex data not supported: predict the real part, the imaginary part or the magnitude"
 
 DATE_SHARE = 0.95
-"""Targets of text of which at least this share are dates are refused."""
+"""Share of dates from which a target of text is refused."""
 
 
 def refuse_dates(y: Any, name: str) -> None:
     """Raise ValueError for targets (n,) that are dates, times, durations, periods or complex numbers.
 
-    Dates are no numbers: the unit of a prediction would be that of the type that stores them.
+    Dates are not numbers: predictions would have the arbitrary unit in which their type stores them.
 
     Examples
     --------
@@ -78,15 +78,16 @@ def _refuse(column: pd.Series, place: int | np.intp, name: str, advice: str) -> 
 
 
 def holds_numbers(y: pd.Series) -> bool:
-    """Return whether a target is to be predicted as a number, False for labels.
+    """Return whether a target is numeric; False for labels.
 
-    Numbers, and text that is a number in every row, are numbers, unless there are two whole ones: these are
-    labels, such as 0 and 1.
+    Numbers, and text that is a number in every row, are numeric. Exactly two whole numbers, such as 0 and 1,
+    are labels.
 
     Raises
     ------
     ValueError
-        If there are no two different values, or if most but not all look like numbers, or like dates.
+        If there are fewer than two different values, or if most but not all values look like numbers, or if
+        they look like dates.
 
     Examples
     --------
@@ -97,14 +98,14 @@ def holds_numbers(y: pd.Series) -> bool:
     distinct = y.nunique()
     if distinct < 2:
         raise ValueError(
-            f"expected a target of at least two different values in {str(y.name)!r}; got {distinct}: "
+            f"expected a target with at least two different values in {str(y.name)!r}; got {distinct}: "
             f"{truncated_list(map(shown, y.unique()))}; name another column"
         )
     return read is not None and (distinct > 2 or bool((read.values != read.values.round()).any()))
 
 
 def strata(y: pd.Series, source: str) -> pd.Series | None:
-    """Return the classes, all of which training and held-out rows are to have; None for numbers.
+    """Return the classes by which training and held-out rows are stratified; None for a numeric target.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def strata(y: pd.Series, source: str) -> pd.Series | None:
     True
     """
     counts = y.value_counts()
-    counts = counts[counts > 0]  # of a category that no row has it is zero
+    counts = counts[counts > 0]  # an unused category has a count of zero
     if holds_numbers(y):
         return None
     if counts.min() < 2:
@@ -135,7 +136,7 @@ def target_numbers(y: Any, name: str) -> FloatArray:
     Raises
     ------
     ValueError
-        If one is no number, such as a date, is not finite or is larger than :data:`LARGEST_TARGET`.
+        If a target is not a number, such as a date, is not finite or is larger than :data:`LARGEST_TARGET`.
 
     Examples
     --------
@@ -163,12 +164,12 @@ def target_numbers(y: Any, name: str) -> FloatArray:
 
 
 def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
-    """Return the places of labels among the classes, by value or as text: shape (n,), float64.
+    """Return the positions of labels among the classes, matched by value or as text: float64 (n,).
 
     Raises
     ------
     ValueError
-        If there are other labels; some are shown.
+        If there are other labels. The message shows some of them.
 
     Examples
     --------
@@ -187,12 +188,12 @@ def class_codes(y: Any, classes: list[Any], name: str) -> FloatArray:
 
 
 def target_scale(targets: FloatArray, weight: FloatArray, name: str) -> tuple[float, float]:
-    """Return weighted mean and standard deviation of targets (n,), 1 for the latter where they do not vary.
+    """Return weighted mean and standard deviation of targets (n,); the latter is 1 for constant targets.
 
     Raises
     ------
     ValueError
-        If they vary by less than the inverse of :data:`LARGEST_TARGET`.
+        If targets vary by less than the inverse of :data:`LARGEST_TARGET`.
 
     Examples
     --------

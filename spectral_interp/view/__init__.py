@@ -1,4 +1,4 @@
-"""What analyses see of a model and of rows: NumPy only."""
+"""Models and rows as analyses use them; NumPy only."""
 
 from .association import Association
 from .axes import Axis, Directions, NumberAxis, Promise

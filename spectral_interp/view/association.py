@@ -1,11 +1,11 @@
-"""How strongly columns go together: whole columns, whatever features they have.
+"""Association of whole columns.
 
-Two numbers: Pearson's correlation r, with its sign, of what enters the model (the logarithm where that does).
-Two columns of levels: Cramér's V. A number and levels: the correlation ratio η, whose square is the share of
-the number's variance that lies between the levels. V and η grow by chance where rows are few and levels many;
-both are corrected for that bias (Bergsma 2013; Kelley 1935, ε²). Every pair is measured at the rows that have
-both values; the level "missing" is a value. Where both numbers have gaps and Cramér's V of the gaps is larger
-than |r|, it is the measure.
+The measure for two numbers is Pearson's signed correlation r of the values that enter the model, which may be
+logarithms. For two columns of levels it is Cramér's V. For a number and levels it is the correlation ratio η,
+whose square is the share of the number's variance between the levels. With few rows and many levels, V and η
+are large by chance; both are corrected for this bias (Bergsma 2013; Kelley 1935, ε²). Every pair is measured
+at the rows that have both values; the level "missing" is a value. If two numbers both have gaps and Cramér's
+V of the gaps is larger than |r|, that V is the measure.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from .._common.arrays import FloatArray, IntArray
 from .axes import Axis
 
 MEASURES = ("r", "V", "η", "V of gaps")
-"""Of two numbers, of two columns of levels, of one and one, of the gaps of two numbers."""
+"""Measures for two numbers, for two columns of levels, for one of each, and for the gaps of two numbers."""
 
 CONSTANT = 1e-12
-"""A number counts as constant up to this fraction of its mean square."""
+"""Variance up to which a number counts as constant, relative to its mean square."""
 
 
 @dataclass(frozen=True, eq=False)
 class Association:
-    """How strongly c columns go together.
+    """Association of c columns.
 
     Attributes
     ----------
     values : ndarray, shape (c, c)
-        -1 to 1 for r, else 0 to 1; 0 where a column is constant.
+        From -1 to 1 for r, otherwise from 0 to 1; 0 where a column is constant.
     measures : ndarray of int, shape (c, c)
-        Place in :data:`MEASURES` of what the pair has.
+        Position in :data:`MEASURES` of the measure of each pair.
     """
 
     values: FloatArray
     measures: IntArray
 
     def text(self, i: int, j: int) -> str:
-        """Return measure and value of a pair.
+        """Return the measure and value of a pair as text.
 
         Examples
         --------
@@ -55,13 +55,13 @@ class Association:
 
 
 def association(axes: Sequence[Axis], coordinates: FloatArray) -> Association:
-    """Return how the columns go together over rows.
+    """Return the association of the columns over rows.
 
     Parameters
     ----------
     axes : sequence of Axis, length c
     coordinates : ndarray, shape (n, c)
-        Along every axis, NaN where a value is missing or unknown.
+        Coordinates along the axes, NaN where a value is missing or unknown.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def association(axes: Sequence[Axis], coordinates: FloatArray) -> Association:
 
 @dataclass(frozen=True, eq=False)
 class _Numbers:
-    """Numbers x (n, q), centred and at most 1, 0 where missing, and where they are present."""
+    """Centred and scaled numbers x (n, q), 0 where missing, and indicators of their presence."""
 
     x: FloatArray
     present: FloatArray
@@ -128,7 +128,7 @@ class _Levels:
 
 
 def _pearson(numbers: _Numbers) -> FloatArray:
-    """Return r of every two numbers, (q, q), each pair at the rows that have both."""
+    """Return r for every two numbers, (q, q), at the rows that have both."""
     x, present = numbers.x, numbers.present
     rows = np.maximum(present.T @ present, 1)
     sums, squares = x.T @ present, (x**2).T @ present
@@ -140,18 +140,16 @@ def _pearson(numbers: _Numbers) -> FloatArray:
 
 
 def _cramer(levels: _Levels) -> FloatArray:
-    """Return V of every two columns of levels, (l, l), from ``φ² = Σ n_ij² / (n_i n_j) − 1``."""
+    """Return V for every two columns of levels, (l, l), from ``φ² = Σ n_ij² / (n_i n_j) − 1``."""
     g = levels.indicators
     together = g.T @ g
-    margins = levels.per_column(together, axis=1)  # (K, l): rows at a level that know the other column
+    margins = levels.per_column(together, axis=1)  # (K, l): rows of a level that have the other column
     columns = np.repeat(np.arange(len(levels.firsts)), np.diff([*levels.firsts, len(together)]))
     expected = margins[:, columns] * margins[:, columns].T
     shares = np.divide(together**2, expected, out=np.zeros_like(together), where=expected > 0)
     phi2 = levels.per_column(levels.per_column(shares, axis=0), axis=1) - 1
-    rows = np.maximum(levels.per_column(margins, axis=0) - 1, 1)  # less one
-    kinds = levels.per_column(
-        (margins > 0).astype(np.float64), axis=0
-    )  # levels of one that occur with another
+    rows = np.maximum(levels.per_column(margins, axis=0) - 1, 1)
+    kinds = levels.per_column((margins > 0).astype(np.float64), axis=0)  # levels that occur with the other
     phi2 = phi2 - (kinds - 1) * (kinds.T - 1) / rows
     kinds = kinds - (kinds - 1) ** 2 / rows
     least = np.minimum(kinds, kinds.T) - 1
@@ -159,7 +157,7 @@ def _cramer(levels: _Levels) -> FloatArray:
 
 
 def _ratio(numbers: _Numbers, levels: _Levels) -> FloatArray:
-    """Return η of every number and every column of levels, (q, l), corrected for its bias."""
+    """Return η for every number and every column of levels, (q, l), corrected for its bias."""
     g = levels.indicators
     rows, sums, squares = numbers.present.T @ g, numbers.x.T @ g, (numbers.x**2).T @ g
     between = np.divide(sums**2, rows, out=np.zeros_like(sums), where=rows > 0)

@@ -1,7 +1,7 @@
-"""Columns of the user's table as features: what every kind of column answers, and numbers.
+"""Columns of the user's table as features: the interface of all kinds of columns, and numeric columns.
 
-Each kind is one class. It encodes values as features and decodes them, knows the grid on which figures draw
-it and the directions in which certificates bound what it does, and names its units.
+Each kind is a class. It encodes values as features and decodes them, and gives the grid on which figures draw
+the column, the directions in which certificates bound its effect, and its units.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from typing_extensions import override
 from .._common.arrays import FloatArray
 
 MISSING = "missing"
-"""Name of a missing value: as a level, and in the names of features."""
+"""Name of a missing value, as a level and in the names of features."""
 
 FAR = 10.0
-"""Values further from the training mean, in standard deviations, are far outside."""
+"""Distance from the training mean, in standard deviations, beyond which values are far outside."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What a model is to keep of a column, whatever the other columns are.
+    """A direction of a column that the model keeps for all values of the other columns.
 
     Attributes
     ----------
     place : int
-        Place of the column among the axes.
+        Position of the column among the axes.
     sign : int
         1 if f never falls as the number rises, -1 if it never rises; 1 for levels.
     levels : tuple of int
-        Places of levels in the order in which f never falls; empty for numbers and dates.
+        Positions of levels in the order in which f never falls; empty for numbers and dates.
     """
 
     place: int
@@ -44,7 +44,7 @@ class Promise:
     def features(self, start: int) -> tuple[int, ...]:
         """Return the features that the promise orders, where the column's first feature is ``start``.
 
-        Of a number without knots and of elapsed time it is one: its matrix is compared with zero.
+        A number without knots and elapsed time have one such feature, whose matrix is compared with zero.
         """
         return tuple(start + level for level in self.levels) if self.levels else (start,)
 
@@ -56,13 +56,13 @@ class Directions:
     Attributes
     ----------
     labels : tuple of str, length m
-        What the steps are, such as "standard deviation of age" or "Oslo → Rome".
+        Names of the steps, such as "standard deviation of age" or "Oslo → Rome".
     steps : ndarray, shape (m, f)
-        Changes of the column's features. Where there are several, the reverse of each is among them.
+        Changes of the column's features. Changes of levels include the reverse of each.
     own_label : str
-        The steps in the column's own unit, such as "unit of age"; empty for levels.
+        Name of a step of the column's own unit, such as "unit of age"; empty for levels.
     per_own : float
-        Steps that one unit of the column is; NaN for levels.
+        Number of steps in one unit of the column; NaN for levels.
     """
 
     labels: tuple[str, ...]
@@ -74,35 +74,35 @@ class Directions:
 class Axis(ABC):
     """One column as f features of a model.
 
-    Along the column runs a coordinate u: standard deviations of a number, of its logarithm or of a date, the
-    place of a level. Values are in the column's own unit.
+    The coordinate u of the column counts standard deviations of a number, its logarithm or a date, or is the
+    position of a level. Values are in the column's own unit.
     """
 
     name: str
     log: bool = False
-    """Whether the logarithm of the column enters, so that figures draw it on a logarithmic axis."""
+    """Whether the column enters by its logarithm, so that figures draw it on a logarithmic axis."""
 
     knots: tuple[float, ...] = ()
-    """Coordinates between which the features are linear, where a number is piecewise linear."""
+    """Coordinates between which the features of a piecewise-linear number are linear."""
 
     @property
     @abstractmethod
     def kind(self) -> str:
-        """What the column is, in words: "number", "date", either "with gaps", or "levels"."""
+        """Kind of the column in words: "number", "date", either "with gaps", or "levels"."""
 
     @property
     @abstractmethod
     def continuous(self) -> bool:
-        """Whether there are values between any two."""
+        """Whether there are values between any two values."""
 
     @property
     def linear(self) -> bool:
-        """Whether the features change in proportion to the coordinate, where there is a value."""
+        """Whether the features are linear in the coordinate of a value that is present."""
         return self.continuous
 
     @property
     def sloped(self) -> bool:
-        """Whether f has slopes along the coordinate: of numbers, straight or with knots, and elapsed time."""
+        """Whether f has slopes along the coordinate: true for numbers and elapsed time."""
         return self.linear or bool(self.knots)
 
     @property
@@ -130,23 +130,23 @@ class Axis(ABC):
         """Return the changes of the column that certificates bound."""
 
     def gap(self) -> Directions | None:
-        """Return the change to a missing value; None if :meth:`directions` or a value stand for it."""
+        """Return the change to a missing value; None if :meth:`directions` or another value covers it."""
         return None
 
     @abstractmethod
     def checked(self, values: Any) -> npt.NDArray[Any]:
-        """Return values (m,) as an array; ValueError names one that the column does not have."""
+        """Return values (m,) as an array; ValueError names a value that is not valid for the column."""
 
     @abstractmethod
     def coordinates(self, values: npt.ArrayLike) -> FloatArray:
-        """Return the coordinates of values, (m,): NaN where a value is missing or unknown."""
+        """Return the coordinates of values, (m,), NaN where a value is missing or unknown."""
 
     @abstractmethod
     def values(self, u: FloatArray) -> npt.NDArray[Any]:
-        """Return the values at coordinates, (m,): missing where a coordinate is NaN."""
+        """Return the values at coordinates, (m,), missing where a coordinate is NaN."""
 
     def drawn(self, u: FloatArray) -> FloatArray:
-        """Return where figures draw the values at coordinates of a continuous column, (m,)."""
+        """Return the positions in figures of the values at coordinates of a continuous column, (m,)."""
         return np.asarray(self.values(u), dtype=np.float64)
 
     @abstractmethod
@@ -159,24 +159,24 @@ class Axis(ABC):
 
     @abstractmethod
     def locate(self, z: FloatArray) -> FloatArray:
-        """Return the coordinates of features (m, f): shape (m,), NaN where a value is missing or unknown."""
+        """Return the coordinates (m,) of features (m, f), NaN where a value is missing or unknown."""
 
     @property
     def offset(self) -> FloatArray:
-        """What is taken off the features of every row, (f,): the means of indicators."""
+        """Numbers (f,) subtracted from the features of every row: the means of indicators."""
         return np.zeros(self.n_features)
 
     @property
     def plain(self) -> Axis:
-        """The axis whose features are the inputs of this one: itself, unless numbers have knots."""
+        """The axis whose features are the inputs of this one: the axis itself unless it has knots."""
         return self
 
     def positions(self, z: FloatArray) -> FloatArray:
-        """Return the coordinates of the features of a number, (m,), a missing value at its replacement."""
+        """Return the coordinates (m,) of the features of a number, with missing values replaced."""
         return z[:, 0]
 
     def inputs(self, z: FloatArray) -> FloatArray:
-        """Return the inputs (m, g) that features (m, f) are made of: see :attr:`plain`."""
+        """Return the inputs (m, g) of features (m, f); see :attr:`plain`."""
         return z
 
     def from_inputs(self, x: FloatArray) -> FloatArray:
@@ -184,21 +184,21 @@ class Axis(ABC):
         return x
 
     def input_slopes(self, z: FloatArray, per_feature: FloatArray) -> FloatArray:
-        """Return derivatives in the inputs, (m, …, g), from those in the features, (m, …, f), at z (m, f)."""
+        """Return derivatives by the inputs, (m, …, g), from those by the features, (m, …, f), at z (m, f)."""
         return per_feature
 
     def along(self, z: FloatArray) -> FloatArray:
-        """Return how the features change at rows z (m, f) as all inputs do: shape (m, f)."""
+        """Return the change (m, f) of the features at rows z (m, f) per unit change of all inputs."""
         return np.ones_like(z)
 
     @abstractmethod
     def grid(self, u: FloatArray, points: int) -> FloatArray:
-        """Return ascending coordinates at which figures draw a column that has the coordinates ``u`` (m,)."""
+        """Return ascending coordinates at which figures draw a column with the coordinates ``u`` (m,)."""
 
     def trace(self, u: FloatArray, points: int, here: float) -> tuple[FloatArray, str]:
-        """Return the coordinates of a line along the column through ``here``, and which values these are.
+        """Return the coordinates of a line along the column through ``here``, and a text that describes them.
 
-        The text is empty where they are evenly spread: those of :meth:`grid`.
+        The text is empty if they are those of :meth:`grid`.
         """
         return self.grid(u, points), ""
 
@@ -207,37 +207,38 @@ class Axis(ABC):
         return self.place(self.coordinates(values))
 
     def decode(self, z: FloatArray) -> npt.NDArray[Any]:
-        """Return the values of features (m, f): shape (m,), missing where there is none or it is unknown."""
+        """Return the values (m,) of features (m, f), missing where a value is missing or unknown."""
         return self.values(self.locate(z))
 
 
 @dataclass(frozen=True)
 class NumberAxis(Axis):
-    """A numeric column, standardised: ``u = (x - mean) / scale``, or of ``log x``.
+    """A standardised numeric column: ``u = (x - mean) / scale``, with ``log x`` for x if ``log``.
 
-    If the training table had gaps there is a second feature, the indicator of a missing value less its mean:
-    ``1 - missing`` where the value is missing, and ``-missing`` elsewhere. It stays within [-1, 1] however
-    rare the gaps are, and its mean over the training table is zero.
+    If the training table had gaps, there is a second feature, the centred indicator of a missing value:
+    ``1 - missing`` where the value is missing, and ``-missing`` elsewhere. It is within [-1, 1] even for rare
+    gaps, and its mean over the training table is zero.
 
     Attributes
     ----------
     name : str
     mean, scale : float
-        Mean and population standard deviation of the training values that are not missing, of their
-        logarithm if ``log``.
+        Mean and population standard deviation of the present training values, or of their logarithms if
+        ``log``.
     log : bool
+        Whether the column enters by its logarithm.
     median : float or None
-        What missing values are replaced with, in the column's unit. None if training had none: missing values
-        then count as average, u = 0.
+        Replacement of missing values, in the column's unit. None if training had no gaps: missing values then
+        count as average, u = 0.
     missing : float
-        Share of the training rows that have no value.
+        Share of the training rows without a value.
     low, high : float or None
         Least and largest training value, in the column's unit; None in models of earlier versions.
     gaps : tuple of str
         Texts that count as missing.
     floor : float or None
-        Under a logarithm that the fit has chosen, the least number of training, and what smaller ones count
-        as, so that zero and what is close to it are alike; None where numbers <= 0 are refused.
+        Training minimum if the fit has chosen the logarithm. Smaller numbers, including zero, count as this
+        minimum. None if numbers <= 0 are refused.
 
     Examples
     --------
@@ -264,17 +265,17 @@ class NumberAxis(Axis):
 
     @property
     def boolean(self) -> bool:
-        """Whether all training values were 0 or 1: x² = x, so the variance is that of a share."""
+        """Whether all training values were 0 or 1; then x² = x, and the variance is that of a share."""
         if self.log or (self.low, self.high) != (0, 1):
             return False
         return abs(self.scale**2 - self.mean * (1 - self.mean)) <= 1e-9
 
     @property
     def reach(self) -> tuple[float, float]:
-        """Coordinates beyond which values are far outside the training range: once its width on either side.
+        """Coordinates beyond which values are far outside the training range: its width on either side.
 
-        Where the range is not known, :data:`FAR` standard deviations; infinite for columns that enter as they
-        are.
+        They are :data:`FAR` standard deviations if the range is unknown, and infinite for columns that are
+        not standardised.
         """
         if self.low is None or self.high is None:
             far = FAR if (self.mean, self.scale) != (0, 1) else np.inf
@@ -315,9 +316,9 @@ class NumberAxis(Axis):
 
     @override
     def gap(self) -> Directions | None:
-        """Return the step from the median, which stands for a missing value, to a missing value.
+        """Return the step from the median, which replaces a missing value, to a missing value.
 
-        From any other value it is that step and the one to the median.
+        The change from any other value is the step to the median plus this one.
         """
         if self.median is None:
             return None
@@ -370,7 +371,7 @@ class NumberAxis(Axis):
 
 
 def extent(u: FloatArray) -> tuple[float, float]:
-    """Return the least and the largest coordinate (m,), NaN left out; a single one is widened by 1."""
+    """Return the least and the largest coordinate (m,) without NaN; equal ones are widened by 1."""
     u = u[~np.isnan(u)]
     low, high = (float(u.min()), float(u.max())) if len(u) else (0.0, 0.0)
     return (low, high) if high - low > 1e-9 * max(1.0, abs(low), abs(high)) else (low - 1, high + 1)

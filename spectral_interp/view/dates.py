@@ -1,4 +1,4 @@
-"""Columns of dates: elapsed time, and the parts of the calendar that come again."""
+"""Columns of dates: elapsed time, and the parts of the calendar that repeat."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from .._common.arrays import FloatArray, IntArray
 from .axes import MISSING, Axis, Directions, extent
 
 DAY = 86_400
-"""Seconds of a day."""
+"""Number of seconds in a day."""
 
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
-"""The years 1 to 9999, in days since 1970-01-01: what a date can be."""
+"""First and last possible date, the years 1 to 9999, in days since 1970-01-01."""
 
 LEVELS = {
     "month": tuple(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]),
     "weekday": tuple(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]),
     "hour": tuple(map(str, range(24))),
 }
-"""The parts of the calendar that come again, and what their levels are called."""
+"""Part of the calendar that repeats → names of its levels."""
 
 MANY = 10
-"""Cycles beyond which a line through all of them is no longer legible."""
+"""Maximum number of cycles of a legible line."""
 
 CYCLES = {"month": 366.0, "weekday": 7.0, "hour": 1.0}
-"""Days after which each part comes again."""
+"""Part of the calendar → its cycle in days."""
 
 
 def parts_of(days: FloatArray) -> dict[str, IntArray]:
-    """Return month, weekday and hour of dates, in days since 1970-01-01 (m,), as places of their levels.
+    """Return month, weekday and hour of dates (m,) in days since 1970-01-01, as positions of their levels.
 
     Examples
     --------
@@ -52,13 +52,13 @@ def parts_of(days: FloatArray) -> dict[str, IntArray]:
 
 @dataclass(frozen=True)
 class DateAxis(Axis):
-    """A column of dates: elapsed days, standardised, and the parts of the calendar that come again.
+    """A column of dates: standardised elapsed days, and the parts of the calendar that repeat.
 
-    ``u = (days - mean) / scale`` is the first feature. Month, weekday and hour follow where they enter: a
-    feature per level that training saw, the indicator less its training mean; a level that training did not
-    see counts as the average training row, all features of the part zero. A missing date has the elapsed days
-    of the median and the average of every part. If training had gaps, the last feature is the indicator of a
-    missing date less its mean, as that of a number.
+    The first feature is ``u = (days - mean) / scale``. Month, weekday and hour follow if they enter, with one
+    feature per level that occurs in training: its centred indicator. A level that does not occur in training
+    counts as the average training row; all features of its part are zero. A missing date has the elapsed days
+    of the median and the average of every part. If training had gaps, the last feature is the centred
+    indicator of a missing date, as in a numeric column.
 
     Attributes
     ----------
@@ -68,17 +68,17 @@ class DateAxis(Axis):
     first, last : float
         Earliest and latest training date, in days since 1970-01-01.
     month, weekday, hour : tuple of float, length 12, 7 and 24
-        Share of the training dates in every level; empty where the part does not enter.
+        Share of the training dates in every level; empty if the part does not enter.
     median : float or None
-        What missing dates are replaced with, in days since 1970-01-01. None if training had none.
+        Replacement of missing dates, in days since 1970-01-01. None if training had no gaps.
     missing : float
-        Share of the training rows that have no date.
+        Share of the training rows without a date.
     time : bool
         Whether training had times of day; otherwise only the date counts.
     utc : bool
         Whether training had time zones; dates are then in UTC.
     day_first : bool or None
-        How 01/02/2024 is read; None where training had no text of that kind.
+        Whether 01/02/2024 is 1 February; None if training had no such text.
     gaps : tuple of str
         Texts that count as missing.
 
@@ -127,7 +127,7 @@ class DateAxis(Axis):
 
     @property
     def _parts(self) -> Iterator[tuple[str, IntArray]]:
-        """The parts that enter, each with the levels that are features."""
+        """The parts that enter, with the levels that are features."""
         return ((part, np.flatnonzero(shares)) for part, shares in self.shares.items())
 
     @property
@@ -149,9 +149,9 @@ class DateAxis(Axis):
 
     @override
     def directions(self) -> Directions:
-        """Return a standard deviation of elapsed time, and from every level of a part to every other.
+        """Return a step of one standard deviation of elapsed time, and steps between all levels of a part.
 
-        They are steps of one part alone: dates that differ in several parts differ by their sum.
+        Each step changes one part only. Dates that differ in several parts differ by the sum of steps.
         """
         one = np.eye(self.n_features)
         if self.linear:
@@ -170,7 +170,7 @@ class DateAxis(Axis):
 
     @override
     def gap(self) -> Directions | None:
-        """Return the step from the median date to a missing one, which has the average of every part."""
+        """Return the step from the median date to a missing date, which has the average of every part."""
         if self.median is None:
             return None
         there = self.place(np.array([np.nan, (self.median - self.mean) / self.scale]))
@@ -232,9 +232,9 @@ class DateAxis(Axis):
 
     @override
     def grid(self, u: FloatArray, points: int) -> FloatArray:
-        """Return evenly spaced days (seconds where training had times) and up to 20 times as many of ``u``.
+        """Return evenly spaced days (seconds if training had times), and up to 20 times as many of ``u``.
 
-        Where the weekday enters, dates next to each other differ.
+        The latter are added if parts of the calendar enter, because neighbouring dates then differ.
         """
         unit = 1.0 if not self.time else 1.0 / DAY
         low, high = np.rint(self.drawn(np.array(extent(u))) / unit)
@@ -247,9 +247,9 @@ class DateAxis(Axis):
 
     @override
     def trace(self, u: FloatArray, points: int, here: float) -> tuple[FloatArray, str]:
-        """Return dates on the same weekday, at the same time, where there would be many cycles of these.
+        """Return dates on the same weekday at the same time if a line would have many such cycles.
 
-        The text then is such as "every Wed" or "every day at 10:00".
+        The text is then, for example, "every Wed" or "every day at 10:00".
         """
         low, high = self.drawn(np.array(extent(u)))
         start = low if np.isnan(here) else float(self.drawn(np.array(here)))
@@ -265,7 +265,7 @@ class DateAxis(Axis):
 
 
 def as_dates(values: Any) -> npt.NDArray[np.datetime64]:
-    """Return dates, times and ISO text as datetime64[us], (m,): NaT where one is missing.
+    """Return dates, datetimes and ISO text as datetime64[us], (m,), NaT where a date is missing.
 
     Examples
     --------
@@ -299,7 +299,7 @@ def days_of(dates: npt.NDArray[np.datetime64]) -> FloatArray:
 
 
 def dates_of(days: FloatArray, *, time: bool) -> npt.NDArray[np.datetime64]:
-    """Return days since 1970-01-01 (m,) as dates, to the second if ``time`` and else to the day.
+    """Return days since 1970-01-01 (m,) as dates, to the second if ``time``, otherwise to the day.
 
     Examples
     --------
@@ -317,5 +317,5 @@ def dates_of(days: FloatArray, *, time: bool) -> npt.NDArray[np.datetime64]:
 
 
 def _seconds(days: FloatArray) -> npt.NDArray[np.int64]:
-    """Return whole seconds since 1970-01-01; a millisecond is more than the rounding error of days."""
+    """Return whole seconds since 1970-01-01. A millisecond is added, more than the rounding error of days."""
     return np.floor(days * DAY + 1e-3).astype(np.int64)

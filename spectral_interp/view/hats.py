@@ -1,8 +1,8 @@
-"""Inputs made piecewise linear: hat functions, numbers with knots, and pairs of numbers.
+"""Piecewise-linear inputs: hat functions, numbers with knots, and pairs of numbers.
 
-With knots ``g_0 < … < g_{K−1}`` the hats are the functions B_m that are linear between knots, one at g_m and
-zero at every other knot: ``Σ_m B_m(u) c_m`` interpolates the numbers c_m linearly. Beyond the end knots the
-two end segments go on. Everywhere ``Σ_m B_m(u) = 1`` and ``Σ_m B_m(u) g_m = u``.
+For knots ``g_0 < … < g_{K−1}``, the hat B_m is linear between knots, one at g_m and zero at every other knot,
+so ``Σ_m B_m(u) c_m`` interpolates the numbers c_m linearly. Beyond the end knots, the two end segments are
+extended. Everywhere ``Σ_m B_m(u) = 1`` and ``Σ_m B_m(u) g_m = u``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from ..eigen.compiling import HELPER, compiled
 from .axes import MISSING, Axis, Directions, NumberAxis, extent
 
 SAME = 1e-9
-"""Points of a grid that are closer, as a share of its width, are the same."""
+"""Distance of grid points below which they are the same, as a share of the width of the grid."""
 
 
 def segments(u: npt.ArrayLike, knots: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
-    """Return the segment of coordinates (m,) between K knots, 0 to K − 2, and the share of it that is passed.
+    """Return the segments, 0 to K − 2, of coordinates (m,) between K knots, and the positions within them.
 
-    The share is below 0 before the first knot and above 1 beyond the last one.
+    A position is 0 at the left knot and 1 at the right one, below 0 before the first knot and above 1 beyond
+    the last one.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def _put_hats(u: Any, knots: Any, into: Any) -> None:
 
 @njit(**HELPER)
 def _segment(u: float, knots: Any) -> Any:
-    """Return the segment between knots and the share of it that is passed: see :func:`segments`."""
+    """Return the segment of a coordinate and its position in it; see :func:`segments`."""
     place, end = 0, len(knots) - 1
     while end - place > 1:
         middle = (place + end) >> 1
@@ -82,7 +83,7 @@ def _segment(u: float, knots: Any) -> Any:
 
 @compiled
 def _put_slopes(u: Any, knots: Any, per_feature: Any, into: Any) -> None:
-    """Write the slope of hats from those of their features, (n, r, f), and those of features behind them."""
+    """Write slopes by a coordinate from those by its hats, (n, r, f), and copy those by later features."""
     for i in range(len(into)):
         place, _ = _segment(u[i], knots)
         width = knots[place + 1] - knots[place]
@@ -94,7 +95,7 @@ def _put_slopes(u: Any, knots: Any, per_feature: Any, into: Any) -> None:
 
 @compiled
 def _put_positions(z: Any, knots: Any, into: Any) -> None:
-    """Write ``Σ_m z_m g_m``, a row alone as among others."""
+    """Write ``Σ_m z_m g_m``; the result of a row does not depend on other rows."""
     for i in range(len(into)):
         found = 0.0
         for m in range(len(knots)):
@@ -121,7 +122,8 @@ def slopes(u: npt.ArrayLike, knots: npt.ArrayLike) -> FloatArray:
 def mean_hats(u: FloatArray, shifts: FloatArray, knots: npt.ArrayLike) -> FloatArray:
     """Return the means over shifts (b,) of the hat functions at ``u + shift``: (m,) to (m, K).
 
-    A hat is linear on a segment, so its mean follows from how many shifts end in the segment, and their sum.
+    A hat is linear on a segment, so its mean follows from the number and the sum of the shifts that end in
+    the segment.
 
     Examples
     --------
@@ -142,7 +144,7 @@ def _put_mean_hats(u: Any, ordered: Any, sums: Any, knots: Any, into: Any) -> No
 
 @njit(**HELPER)
 def _add_mean_hats(u: float, ordered: Any, sums: Any, knots: Any, factor: float, into: Any) -> None:
-    """Add a multiple of the means over ascending shifts (b,), whose first 0 to b have the sums (b + 1,)."""
+    """Add a multiple of the means over ascending shifts (b,); ``sums`` (b + 1,) are their cumulative sums."""
     start, b = 0, len(ordered)
     factor = factor / b
     for m in range(len(knots) - 1):
@@ -159,7 +161,7 @@ def _add_mean_hats(u: float, ordered: Any, sums: Any, knots: Any, factor: float,
 
 @njit(**HELPER)
 def _first_from(ordered: Any, x: float, start: int) -> int:
-    """Return the first place from ``start`` on of a number that is at least x, likely nearby."""
+    """Return the first position from ``start`` of a number >= x, which is probably near."""
     step, end = 1, len(ordered)
     while start + step <= end and ordered[start + step - 1] < x:
         start += step
@@ -175,7 +177,7 @@ def _first_from(ordered: Any, x: float, start: int) -> int:
 
 
 def check_knots(knots: Sequence[float], name: str) -> None:
-    """Raise ValueError unless there are at least two finite knots, ascending."""
+    """Raise ValueError unless there are at least two finite ascending knots."""
     steps = np.diff(np.asarray(knots, dtype=np.float64))
     if not len(steps) or not (np.isfinite(knots).all() and (steps > 0).all()):
         raise ValueError(f"expected at least 2 ascending knots for {name!r}; got {tuple(knots)}")
@@ -183,15 +185,15 @@ def check_knots(knots: Sequence[float], name: str) -> None:
 
 @dataclass(frozen=True)
 class HatsAxis(NumberAxis):
-    """A numeric column made piecewise linear: the hat functions of its knots are its features.
+    """A piecewise-linear numeric column, whose features are the hat functions of its knots.
 
-    If the training table had gaps, the indicator of a missing value less its mean follows, as in
+    If the training table had gaps, the centred indicator of a missing value follows, as in
     :class:`NumberAxis`; a missing value is placed at the median.
 
     Attributes
     ----------
     knots : tuple of float, length K >= 2
-        Ascending coordinates: standard deviations from the mean, of the logarithm if ``log``.
+        Ascending coordinates: standard deviations from the mean, for the logarithm if ``log``.
 
     Examples
     --------
@@ -210,7 +212,7 @@ class HatsAxis(NumberAxis):
 
     @classmethod
     def of(cls, axis: NumberAxis, knots: Sequence[float]) -> HatsAxis:
-        """Return a numeric column with knots at some of its coordinates."""
+        """Return a numeric column with knots at the given coordinates."""
         return cls(
             **{f.name: getattr(axis, f.name) for f in fields(NumberAxis)}, knots=tuple(map(float, knots))
         )
@@ -300,22 +302,22 @@ class HatsAxis(NumberAxis):
         low, high = extent(u)
         inside = [knot for knot in self.knots if low < knot < high]
         grid = np.union1d(np.linspace(low, high, points), inside)
-        apart = np.diff(grid) > SAME * (high - low)  # two that are one in the column's unit are one
+        apart = np.diff(grid) > SAME * (high - low)  # merge points that are equal in the column's unit
         return grid[np.concatenate([[True], apart])]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An input of two numeric columns: the sum or difference of their coordinates, piecewise linear.
+    """A piecewise-linear input from the sum or difference of the coordinates of two numeric columns.
 
     Attributes
     ----------
     first, second : int
-        Places of the columns among the axes.
+        Positions of the columns among the axes.
     sign : float
         1 for the sum, -1 for the difference.
     mean, scale : float
-        Of the sum or difference over the training rows.
+        Mean and standard deviation of the sum or difference over the training rows.
     knots : tuple of float, length K >= 2
         Ascending, in units of ``scale`` from ``mean``.
 
@@ -338,34 +340,34 @@ class Pair:
 
     @property
     def columns(self) -> tuple[int, int]:
-        """Places of the two columns."""
+        """Positions of the two columns."""
         return self.first, self.second
 
     def feature_names(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the features, length K, from those of all columns."""
+        """Return the names of the features, length K, from the names of all columns."""
         joined = f"{columns[self.first]} {'+' if self.sign > 0 else '−'} {columns[self.second]}"
         return tuple(f"{joined} at {knot:.4g}" for knot in self.knots)
 
     def coordinates(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Return the input's coordinates for those of its two columns, which broadcast."""
+        """Return the input's coordinates from those of its two columns, which broadcast."""
         return (first + self.sign * second - self.mean) / self.scale
 
     def place(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Return the features (m, K) for the coordinates of the two columns, (m,) each."""
+        """Return the features (m, K) at coordinates of the two columns, (m,) each."""
         return hats(self.coordinates(first, second), self.knots)
 
 
 @dataclass(frozen=True, eq=False)
 class MeanPair:
-    """A pair of which one column has the values of reference rows.
+    """A pair in which one column has the values of reference rows.
 
     Attributes
     ----------
     pair : Pair
     shifts : tuple of two ndarrays, shape (b,)
-        What the references' values of the second, and of the first, column move the coordinate by, ascending.
+        Ascending shifts of the coordinate by the references' values of the second and of the first column.
     sums : tuple of two ndarrays, shape (b + 1,)
-        Of the first 0 to b shifts.
+        Cumulative sums of the shifts, from 0.
     """
 
     pair: Pair
@@ -374,16 +376,16 @@ class MeanPair:
 
     @classmethod
     def of(cls, pair: Pair, first: FloatArray, second: FloatArray) -> MeanPair:
-        """Return a pair and the coordinates (b,) of the references' columns."""
+        """Build it from a pair and the coordinates (b,) of the references' columns."""
         shifts = np.sort(pair.sign * second / pair.scale), np.sort(first / pair.scale)
         ahead, behind = (np.concatenate([[0.0], np.cumsum(shift)]) for shift in shifts)
         return cls(pair, shifts, (ahead, behind))
 
     def shares(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Return what multiplies the pair's matrices in the change of either column, less the references'.
+        """Return the factors of the pair's matrices in the change of either column, without the references'.
 
-        With B the features at both coordinates (m,) of a row, and B̄ their means where one of the columns has
-        the references' values, these are ``½ (B + B̄_first − B̄_second)`` and ``½ (B + B̄_second − B̄_first)``:
+        Let B be the features at both coordinates (m,) of a row, and B̄ their means if the other column has the
+        references' values. The factors are ``½ (B + B̄_first − B̄_second)`` and ``½ (B + B̄_second − B̄_first)``,
         shape (m, K, 2).
         """
         pair, none = self.pair, np.zeros(1)
@@ -409,7 +411,7 @@ def _put_shares(u: Any, shifts: Any, sums: Any, knots: Any, into: Any) -> None:
 
 
 def with_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], own: FloatArray) -> FloatArray:
-    """Return the features of axes and pairs, (n, p), from those of the axes."""
+    """Return the features (n, p) of axes and pairs from those of the axes."""
     if not pairs:
         return own
     z = np.zeros((len(own), own.shape[1] + sum(len(pair.knots) for pair in pairs)))
@@ -419,7 +421,7 @@ def with_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], own: FloatArray) -> 
 
 
 def features(axes: Sequence[Axis], pairs: Sequence[Pair], u: Iterable[FloatArray], n: int) -> FloatArray:
-    """Return the features of axes and pairs, (n, p), at coordinates (n,) of every column, one by one."""
+    """Return the features (n, p) of axes and pairs at coordinates (n,) of every column, taken in turn."""
     own = sum(axis.n_features for axis in axes)
     z = np.zeros((n, own + sum(len(pair.knots) for pair in pairs)))
     first = 0
@@ -431,7 +433,7 @@ def features(axes: Sequence[Axis], pairs: Sequence[Pair], u: Iterable[FloatArray
 
 
 def _put_pairs(axes: Sequence[Axis], pairs: Sequence[Pair], z: FloatArray) -> None:
-    """Write the features of pairs, zero before, behind those of the axes."""
+    """Write the features of pairs, which are zero before, after those of the axes."""
     firsts = [0, *accumulate(axis.n_features for axis in axes)]
     columns = sorted({place for pair in pairs for place in pair.columns})
     along = {place: axes[place].positions(z[:, firsts[place] : firsts[place + 1]]) for place in columns}

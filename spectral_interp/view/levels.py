@@ -18,32 +18,32 @@ from .axes import MISSING, Axis, Directions
 from .spelling import is_boolean, nearest, spelling, truth
 
 OTHER = "other"
-"""The level of rare values, and of those unseen in training where training had rare ones."""
+"""Level of rare values and, if training had rare values, of unseen ones."""
 
 SAME, CAPITALS, UNKNOWN = "same", "capitals", "unknown"
-"""How the level of a text was found: see :meth:`LevelsAxis.find`."""
+"""Ways in which the level of a text is found; see :meth:`LevelsAxis.find`."""
 
 
 @dataclass(frozen=True)
 class LevelsAxis(Axis):
-    """A column of levels: a feature per level, the indicator less its training mean.
+    """A column of levels with one feature per level, its centred indicator.
 
-    Values that mean the same are the same level: blanks around a text do not matter, nor how a number is
-    written, nor how a boolean is spelled where the levels are a pair of booleans. A text that differs from
-    a single level only in capitals is that level.
+    Values with the same meaning are the same level. Blanks around a text and the format of a number do not
+    matter; if the levels are a pair of booleans, their spelling does not matter either. A text that differs
+    from a single level only in capitals is that level.
 
-    A value that is no level counts as "other". Where training saw nothing to learn "other" from, it is no
-    level: such a value then counts as the average training row, z = 0.
+    An unknown value counts as "other". If training had no rare values, there is no level "other", and an
+    unknown value counts as the average training row, z = 0.
 
     Attributes
     ----------
     name : str
     levels : tuple of str
-        The most frequent first, then "other" and "missing" where training saw them.
+        The most frequent first, then "other" and "missing" if they occur in training.
     shares : tuple of float
-        Share of the training rows in every level, the mean of its indicator.
+        Share of the training rows in every level, which is the mean of its indicator.
     others : tuple of str
-        Texts that counted as "other" in training, the most frequent ones if they are many.
+        Texts that counted as "other" in training; if there are many, the most frequent ones.
     gaps : tuple of str
         Texts that count as missing.
 
@@ -91,7 +91,7 @@ class LevelsAxis(Axis):
 
     @override
     def directions(self) -> Directions:
-        """Return the changes from every level to every other, a pair and its reverse next to each other."""
+        """Return the changes from every level to every other one; each change is next to its reverse."""
         if len(self.levels) < 2:
             return Directions(("no change",), np.zeros((1, len(self.levels))))
         a, b = np.triu_indices(len(self.levels), k=1)
@@ -110,9 +110,9 @@ class LevelsAxis(Axis):
 
     @cached_property
     def truths(self) -> dict[bool, float]:
-        """The coordinates of true and false where the levels are a pair of booleans; empty elsewhere.
+        """The coordinates of true and false if the levels are a pair of booleans; otherwise empty.
 
-        One of "True" and "False" is enough: the other one is rare, and so "other".
+        One of "True" and "False" is enough, because the other one is rare and thus "other".
         """
         own = self.own
         single = len(own) == 1 and own[0].casefold() in ("true", "false")
@@ -129,14 +129,14 @@ class LevelsAxis(Axis):
 
     @cached_property
     def _places(self) -> dict[str, float]:
-        """Coordinates of texts, by their one spelling; what training counted as "other" included."""
+        """Normalised spelling → coordinate, for levels and for texts that counted as "other" in training."""
         unknown = self._unknown
         places = {} if np.isnan(unknown) else {spelling(text): unknown for text in self.others}
         return places | {spelling(level): u for level, u in reversed(self._exact.items())}
 
     @cached_property
     def _folded(self) -> dict[str, list[float]]:
-        """Coordinates of the levels that differ only in capitals."""
+        """Spelling in lower case → coordinates of the levels that differ only in capitals."""
         folded: dict[str, list[float]] = {}
         for level in self.own:
             folded.setdefault(spelling(level).casefold(), []).append(self._exact[level])
@@ -147,14 +147,14 @@ class LevelsAxis(Axis):
         return self._exact.get(OTHER, float("nan"))
 
     def find(self, text: str) -> tuple[float, str]:
-        """Return the coordinate of a text, NaN where there is none, and how it was found.
+        """Return the coordinate of a text, NaN if it has none, and the way in which it was found.
 
         Returns
         -------
         u : float
         how : str
-            :data:`SAME` for a level, or for what training counted as "other"; :data:`CAPITALS` for a text
-            that differs from one level in capitals; :data:`UNKNOWN` for all else.
+            :data:`SAME` for a level, or for a text that counted as "other" in training; :data:`CAPITALS` for
+            a text that differs from one level in capitals; :data:`UNKNOWN` otherwise.
 
         Examples
         --------
@@ -226,13 +226,13 @@ class LevelsAxis(Axis):
 
 
 def _texts(values: Any) -> npt.NDArray[np.object_]:
-    """Return values as the text of levels, a missing one as "missing"."""
+    """Return values as the text of levels; a missing value becomes "missing"."""
     values = [values] if isinstance(values, str) or not isinstance(values, Iterable) else values
     return np.array([MISSING if is_missing(value) else text_of(value) for value in values], dtype=object)
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value of a table is none: None, NaN, NaT or pandas.NA.
+    """Return whether a value of a table is missing: None, NaN, NaT or pandas.NA.
 
     Examples
     --------
@@ -241,12 +241,12 @@ def is_missing(value: Any) -> bool:
     """
     try:
         return value is None or bool(value != value)
-    except TypeError:  # pandas.NA compares to itself
+    except TypeError:  # comparisons with pandas.NA give pandas.NA
         return True
 
 
 def text_of(value: Any) -> str:
-    """Return a value as text; whole numbers look the same whether a gap made their column float or not.
+    """Return a value as text; whole numbers have the same text as integers and as floats.
 
     Examples
     --------
@@ -258,7 +258,7 @@ def text_of(value: Any) -> str:
 
 
 def class_place(label: Any, classes: Sequence[Any]) -> int:
-    """Return the place of a label among the classes, by value or as text; -1 if it is none of them.
+    """Return the position of a label among the classes, matched by value or as text; -1 if it is unknown.
 
     Examples
     --------

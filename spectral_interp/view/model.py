@@ -1,4 +1,4 @@
-"""The view of a model: everything that analyses ask of it, without torch and pandas."""
+"""The view of a model: everything that analyses need from it, without torch and pandas."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from .levels import class_place
 from .wrapped import renamed, unwrapped
 
 TOGETHER = 2**19
-"""Features, or entries of matrices, of the rows that a thread has in memory at a time: 4 MiB."""
+"""Maximum number of features, or of entries of matrices, that a thread has in memory at a time: 4 MiB."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a model predicts.
+    """Output of a model.
 
     Attributes
     ----------
     unit : str
         Unit of the predictions: the target's, or log-odds.
     classes : tuple
-        Of log-odds that decide between two classes, the class below 0 and the one above; of a model of more
-        classes, all of them; empty for numbers, and for log-odds against the mean of all classes.
+        For log-odds that decide between two classes, the class below 0 and the class above 0; for a model of
+        more than two classes, all classes; empty for numbers and log-odds against the mean of all classes.
     target : str
         Name of the target of classes.
     paired : bool
-        Whether the classes are two of more, so that log-odds alone do not tell their probabilities.
+        Whether the model has more classes than these two, so that log-odds do not determine probabilities.
     """
 
     unit: str
@@ -56,7 +56,7 @@ class Output:
         return len(self.classes) == 2
 
     def place(self, label: Any, name: str) -> int:
-        """Return the place of a class, by value or as text; ValueError with the argument's name if none.
+        """Return the position of a class, matched by value or as text; ValueError names the argument.
 
         Examples
         --------
@@ -76,7 +76,7 @@ class Output:
 
 
 def log_odds_of_two(target: str, classes: tuple[Any, Any]) -> Output:
-    """Return the log-odds of the second of the only two classes.
+    """Return the output for the log-odds of the second of only two classes.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def log_odds_of_two(target: str, classes: tuple[Any, Any]) -> Output:
 
 
 def log_odds(target: str, label: Any, against: Any = None) -> Output:
-    """Return the log-odds of a class against another, or against the mean of all if none is given.
+    """Return the output for the log-odds of a class against another, or against the mean of all classes.
 
     Examples
     --------
@@ -104,21 +104,21 @@ def log_odds(target: str, label: Any, against: Any = None) -> Output:
 
 @dataclass(frozen=True, eq=False)
 class ModelView:
-    """What analyses see of a fitted model. It is small and can be pickled.
+    """A fitted model as analyses use it. It is small and can be pickled.
 
     Attributes
     ----------
     function : SpectralFunction
-        f of the p features.
+        The function f of the p features.
     axes : tuple of Axis, length c
-        How every column of the user's table becomes features, in the order of the features.
+        Encodings of the columns of the user's table, in the order of the features.
     output : Output
     background : ndarray, shape (b, p)
-        Encoded rows that attributions are measured against when the caller names none.
+        Encoded rows: the default background of attributions.
     background_name : str
-        What they are, in words.
+        Description of the background.
     pairs : tuple of Pair
-        Inputs of two columns; their features follow those of the axes.
+        Inputs from two columns; their features follow those of the axes.
 
     Examples
     --------
@@ -142,14 +142,14 @@ class ModelView:
 
     @property
     def pencil(self) -> MatrixPencil:
-        """The pencil of a model that is one eigenvalue; ValueError for a sum of several."""
+        """The pencil of a model with one eigenvalue; ValueError for a sum of several."""
         if isinstance(self.function, MatrixPencil):
             return self.function
-        raise ValueError(f"expected a model of one eigenvalue; got a sum of {len(self.function.terms)}")
+        raise ValueError(f"expected a model with one eigenvalue; got a sum of {len(self.function.terms)}")
 
     @property
     def _entries(self) -> int:
-        """Entries of the matrices of one row."""
+        """Number of entries of the matrices of one row."""
         return self.function.neurons.entries[0].size
 
     @cached_property
@@ -174,11 +174,11 @@ class ModelView:
         return np.repeat(np.arange(len(self.axes)), [axis.n_features for axis in self.axes])
 
     def axis(self, name: str) -> Axis:
-        """Return the axis of a column; ValueError suggests the nearest name if there is none."""
+        """Return the axis of a column; for an unknown name, ValueError suggests the most similar one."""
         return self.axes[self._place(name)]
 
     def own(self, name: str) -> slice:
-        """Return the features of a column; ValueError suggests the nearest name if there is none."""
+        """Return the features of a column; for an unknown name, ValueError suggests the most similar one."""
         place = self._place(name)
         return slice(int(self.firsts[place]), int(self.firsts[place]) + self.axes[place].n_features)
 
@@ -199,30 +199,30 @@ class ModelView:
         return tuple(slice(int(first), int(end)) for first, end in pairwise(ends))
 
     def placed(self, u: FloatArray) -> FloatArray:
-        """Return the features (n, p) at coordinates (n, c) of the columns, NaN where there is none."""
+        """Return the features (n, p) at coordinates (n, c) of the columns, which may be NaN."""
         return features(self.axes, self.pairs, u.T, len(u))
 
     def with_pairs(self, own: FloatArray) -> FloatArray:
-        """Return the features (n, p) of rows from those of the axes."""
+        """Return the features (n, p) of rows from the features of the axes."""
         return with_pairs(self.axes, self.pairs, own)
 
     def positions(self, z: FloatArray, place: int) -> FloatArray:
-        """Return the coordinates (n,) at rows z of a number, given by its place among the axes."""
+        """Return the coordinates (n,) at rows z of the number at a position among the axes."""
         first, axis = self.firsts[place], self.axes[place]
         return axis.positions(z[:, first : first + axis.n_features])
 
     def coordinates(self, z: FloatArray) -> FloatArray:
-        """Return the coordinates of all columns at rows (n, p): (n, c), NaN where missing or unknown."""
+        """Return the coordinates (n, c) of all columns at rows (n, p), NaN where missing or unknown."""
         return np.column_stack([axis.locate(z[:, self.own(axis.name)]) for axis in self.axes])
 
     def moved(self, row: FloatArray, name: str, u: FloatArray) -> FloatArray:
-        """Return the row (p,) with a column at each of the coordinates ``u`` (m,): shape (m, p)."""
+        """Return copies (m, p) of the row (p,) with a column at each of the coordinates ``u`` (m,)."""
         rows = np.repeat(row[None, : len(self.column_of)], len(u), axis=0)
         rows[:, self.own(name)] = self.axis(name).place(u)
         return self.with_pairs(rows)
 
     def steps(self, name: str, own: FloatArray) -> FloatArray:
-        """Return changes of all features, (m, p), from those of a column, (m, f), pairs apart."""
+        """Return changes (m, p) of all features from those of a column, (m, f), without pairs."""
         steps = np.zeros((len(own), len(self.features)))
         steps[:, self.own(name)] = own
         return steps
@@ -232,9 +232,9 @@ class ModelView:
         return np.add.reduceat(per_input, self.input_firsts, axis=1)
 
     def inputs(self, z: FloatArray) -> FloatArray:
-        """Return what columns become before they are made piecewise linear: shape (n, g).
+        """Return the inputs (n, g), which are the encoded columns before hat functions.
 
-        Of every column, in order: a standardised number and the indicator of a gap, or indicators of levels.
+        The inputs of a column are a standardised number and the indicator of a gap, or indicators of levels.
         """
         own = (axis.inputs(z[:, self.own(axis.name)]) for axis in self.axes)
         return np.hstack(list(own))
@@ -245,21 +245,21 @@ class ModelView:
         return self.with_pairs(np.hstack([axis.from_inputs(block) for axis, block in blocks]))
 
     def values_of_inputs(self, x: FloatArray) -> FloatArray:
-        """Return f at inputs (n, g), some rows at a time: shape (n,)."""
+        """Return f (n,) at inputs (n, g), computed in chunks of rows."""
         return self.values_in_chunks(len(x), lambda some: self.from_inputs(x[some]))
 
     def values_in_chunks(self, n: int, features: Callable[[slice], FloatArray]) -> FloatArray:
-        """Return f at n rows, (n,) or (n, classes), of which ``features`` encodes some at a time."""
+        """Return f at n rows, (n,) or (n, classes); ``features`` encodes a chunk of rows."""
         (found,) = self.in_chunks(n, lambda some: (self.values(features(some)),))
         return found
 
     def in_chunks(
         self, n: int, function: Callable[[slice], Sequence[npt.NDArray[Any]]], together: int | None = None
     ) -> list[npt.NDArray[Any]]:
-        """Return arrays of n rows, (n, …) each, of which a function computes those of some rows at a time.
+        """Return arrays (n, …) for n rows from a function that computes them for a chunk of rows.
 
-        So analyses need memory for their results, and for ``together`` rows of a thread, by default
-        :attr:`rows_together`, whatever the number of rows.
+        Besides the results, memory is needed only for ``together`` rows per thread, by default
+        :attr:`rows_together`.
 
         Examples
         --------
@@ -283,16 +283,16 @@ class ModelView:
         return max(1, TOGETHER // max(len(self.features), self._entries))
 
     def values(self, z: FloatArray) -> FloatArray:
-        """Return f at features (n, p): shape (n,), or (n, classes) of a model of several classes."""
+        """Return f at features (n, p): shape (n,), or (n, classes) for more than two classes."""
         return self.function.values(z)
 
     def weights(self, output: Any = None, against: Any = None) -> FloatArray:
-        """Return what one output is of the functions of the model, (functions,): here 1, or −1.
+        """Return the weights (functions,) of one output over the functions of the model: here 1 or −1.
 
         Raises
         ------
         ValueError
-            As :meth:`of`.
+            As in :meth:`of`.
         """
         if output is None and against is None:
             return np.ones(1)
@@ -302,13 +302,13 @@ class ModelView:
         return np.array([1.0 if own == 1 else -1.0])
 
     def of(self, output: Any = None, against: Any = None) -> ModelView:
-        """Return the view of one output: itself, or the log-odds of the other class.
+        """Return the view of one output: this view, or that of the log-odds of the other class.
 
         Raises
         ------
         ValueError
-            If the model predicts numbers, or ``output`` or ``against`` is none of its classes, or both are
-            the same.
+            If the model predicts numbers, if ``output`` or ``against`` is not a class, or if both are the
+            same.
         """
         if self.weights(output, against)[0] > 0:
             return self
@@ -328,9 +328,9 @@ class ModelView:
         return np.searchsorted(self.input_column_of, np.arange(len(self.axes)))
 
     def input_slopes(self, z: FloatArray, per_feature: FloatArray) -> FloatArray:
-        """Return derivatives in the inputs, (n, …, g), from those in the features, (n, …, p), at rows (n, p).
+        """Return derivatives by the inputs, (n, …, g), from those by the features, (n, …, p), at rows (n, p).
 
-        At a knot they are those on its right.
+        At a knot they are the derivatives on its right.
         """
         blocks = [
             axis.input_slopes(z[:, own], per_feature[..., own])
@@ -345,7 +345,7 @@ class ModelView:
         return np.concatenate(blocks, axis=-1)
 
     def along(self, z: FloatArray) -> FloatArray:
-        """Return how the features change at rows (n, p) as all inputs of a column do: shape (n, c, p)."""
+        """Return the change (n, c, p) of the features at rows (n, p) per unit change of a column's inputs."""
         found = np.zeros((len(z), len(self.axes), len(self.features)))
         for place, axis in enumerate(self.axes):
             own = self.own(axis.name)
@@ -362,21 +362,21 @@ class ModelView:
         return tuple(axis.plain for axis in self.axes)
 
     def association(self, z: FloatArray) -> Association:
-        """Return how the columns go together over encoded rows (n, p): see :mod:`.association`."""
+        """Return the association of the columns over encoded rows (n, p); see :mod:`.association`."""
         return association(self.axes, self.coordinates(z))
 
 
 @dataclass(frozen=True, eq=False)
 class ClassesView(ModelView):
-    """What analyses see of a model of more than two classes, which has a score of every class.
+    """A fitted model of more than two classes, with a score for every class, as analyses use it.
 
-    The softmax of the scores are the probabilities. Analyses explain one output at a time, a difference of
-    scores: :meth:`of` returns its view. ``function`` is None, and ``output`` tells the classes.
+    The softmax of the scores gives the probabilities. Analyses explain one output at a time, which is a
+    difference of scores; :meth:`of` returns its view. ``function`` is None, and ``output`` has all classes.
 
     Attributes
     ----------
     functions : tuple of SpectralFunction
-        The scores, of the same features.
+        The scores as functions of the same features.
 
     Examples
     --------
@@ -395,19 +395,19 @@ class ClassesView(ModelView):
     def pencil(self) -> MatrixPencil:
         """Raise ValueError: there is a function for every class."""
         raise ValueError(
-            f"expected a model of one output; got one of {len(self.functions)} classes: view().of(output) is "
-            "that of one of them"
+            f"expected a model with one output; got one with {len(self.functions)} classes; use "
+            "view().of(output) for one of them"
         )
 
     @override
     def values(self, z: FloatArray) -> FloatArray:
-        """Return the scores at features (n, p), less their mean over the classes: shape (n, classes)."""
+        """Return the scores (n, classes) at features (n, p), minus their mean over the classes."""
         scores = np.column_stack([function.values(z) for function in self.functions])
         return scores - scores.mean(axis=1, keepdims=True)
 
     @override
     def weights(self, output: Any = None, against: Any = None) -> FloatArray:
-        """Return what each score counts in an output, shape (classes,).
+        """Return the weights of the scores in an output, shape (classes,).
 
         Examples
         --------
@@ -435,12 +435,12 @@ class ClassesView(ModelView):
     def of(self, output: Any = None, against: Any = None) -> ModelView:
         """Return the view of the log-odds of a class, against another or against the mean of all classes.
 
-        The latter are its score less the mean of all.
+        The latter are the score of the class minus the mean of all scores.
 
         Raises
         ------
         ValueError
-            If there is no ``output``, or it or ``against`` is no class, or both are the same.
+            If ``output`` is missing, if ``output`` or ``against`` is not a class, or if both are the same.
         """
         weights, classes = self.weights(output, against), self.output.classes
         own = classes[self.output.place(output, "output")]
@@ -471,13 +471,13 @@ def view_of(model: Any) -> ModelView:
     Parameters
     ----------
     model : fitted estimator, Pencil, DensePencil or ModelView, pipeline or search
-        With a pencil each feature is its own column, and the background is the origin. Of a pipeline it is
-        the last step, on the columns that the steps before it make.
+        For a pencil, each feature is a column, and the background is the origin. The view of a pipeline is
+        that of its last step, whose columns are the output of the earlier steps.
 
     Raises
     ------
     TypeError
-        If ``model`` is none of these; the message says which object to pass where there is one inside.
+        If ``model`` is none of these. The message names a spectral model inside, if there is one.
     """
     if isinstance(model, ModelView):
         return model

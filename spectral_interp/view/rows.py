@@ -1,4 +1,4 @@
-"""Rows of a table as analyses see them: encoded once, with what the user calls them."""
+"""Rows of a table as analyses use them: encoded once, with the user's labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .wrapped import transformed, unwrapped
 class Coordinates:
     """Rows as coordinates (n, c) of their columns, NaN where a value is missing or unknown.
 
-    A table of hats is many times larger: features are made of coordinates when they are asked for.
+    Features with hat functions are many times larger, so they are computed on demand.
     """
 
     u: FloatArray
@@ -41,16 +41,15 @@ class Rows:
     ----------
     view : ModelView
     encoded : ndarray, shape (n, p), or Coordinates
-        Features, or what they are made of.
+        Features, or the coordinates from which they are computed.
     data : ndarray, shape (n, c)
         The rows in the user's units.
     labels : ndarray, shape (n,)
-        What the user calls the rows. Labels may repeat: code finds rows by their places and shows labels.
+        The user's labels of the rows. Labels may repeat: code finds rows by position and shows labels.
     label_name : str
-        What the labels are, such as "line" or the name of a column of ids; empty if the table does not name
-        its index.
+        Name of the labels, such as "line" or a column of ids; empty if the index has no name.
     unknown : tuple of Found
-        What their table holds that the model does not know, a sentence each.
+        Sentences about values of the table that the model does not know.
 
     Examples
     --------
@@ -83,7 +82,7 @@ class Rows:
     def in_chunks(
         self, function: Callable[[Self], Sequence[npt.NDArray[Any]]], together: int | None = None
     ) -> list[npt.NDArray[Any]]:
-        """Return arrays (n, …) that a function computes of some of the rows: see :meth:`ModelView.in_chunks`.
+        """Return arrays (n, …) that a function computes for chunks of rows; see :meth:`ModelView.in_chunks`.
 
         Examples
         --------
@@ -96,27 +95,27 @@ class Rows:
 
     @cached_property
     def z(self) -> FloatArray:
-        """The features of all rows, shape (n, p), which stay in memory: for analyses of few rows."""
+        """The features (n, p) of all rows, which remain in memory; for analyses of few rows."""
         return self.features(slice(None))
 
     @cached_property
     def prediction(self) -> FloatArray:
-        """The prediction f at the rows, shape (n,), or (n, classes) of a model of several classes."""
+        """The prediction f at the rows, shape (n,), or (n, classes) for more than two classes."""
         return self.view.values_in_chunks(len(self), self.features)
 
     @cached_property
     def inputs(self) -> FloatArray:
-        """What columns become before they are made piecewise linear: see :meth:`ModelView.inputs`."""
+        """The encoded columns before hat functions, shape (n, g); see :meth:`ModelView.inputs`."""
         (found,) = self.in_chunks(lambda some: [self.view.inputs(some.z)])
         return found
 
     def values_with(self, settings: Mapping[str, FloatArray]) -> FloatArray:
-        """Return f at every row with columns put to each of m coordinates, the others as they are: (n, m).
+        """Return f (n, m) at every row with some columns set to each of m coordinates.
 
         Parameters
         ----------
         settings : mapping of str to ndarray, shape (m,)
-            Coordinates of every column that is put, NaN for a missing value; the columns together.
+            Coordinates of the columns to set, NaN for a missing value; all columns are set together.
 
         Examples
         --------
@@ -141,14 +140,14 @@ class Rows:
         return found.reshape(len(self), count, *found.shape[1:])
 
     def take(self, places: Any) -> Self:
-        """Return some of the rows, by their places."""
+        """Return the rows at the given positions."""
         return replace(self, encoded=self.encoded[places], data=self.data[places], labels=self.labels[places])
 
 
 def labels_of(X: Any, n: int) -> tuple[npt.NDArray[Any], str]:
-    """Return the row labels (n,) of a table and what they are; without an index they count from 0.
+    """Return the row labels (n,) of a table and their name; without an index they count from 0.
 
-    The labels of an index of several levels are joined to one text.
+    The labels of an index with several levels are joined to one text.
 
     Examples
     --------
@@ -172,7 +171,7 @@ def rows_of(model: Any, X: Any) -> Rows:
     ----------
     model : fitted estimator, Pencil, DensePencil or ModelView, pipeline or search
     X : DataFrame or array_like, shape (n, columns), or Rows, or None
-        None stands for no rows. A ModelView reads no tables and takes only Rows.
+        None stands for no rows. A ModelView cannot read tables and takes only Rows.
 
     Raises
     ------
@@ -187,8 +186,8 @@ def rows_of(model: Any, X: Any) -> Rows:
             return X
         if (X.view.axes, X.view.pairs) != (view.axes, view.pairs):
             raise ValueError(
-                "expected rows whose columns are encoded as the model's are; got rows of another model; "
-                "encode them again"
+                "expected rows with the model's encoding of columns; got rows of another model; encode them "
+                "again"
             )
         return replace(X, view=view)
     if X is None:
@@ -208,12 +207,12 @@ def rows_of(model: Any, X: Any) -> Rows:
 
 
 def output_rows(model: Any, X: Any, output: Any = None, against: Any = None) -> Rows:
-    """Return the rows ``X`` of ``model`` as one of its outputs sees them: see :meth:`ModelView.of`.
+    """Return the rows ``X`` of ``model`` with the view of one of its outputs; see :meth:`ModelView.of`.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`rows_of` and :meth:`ModelView.of`.
+        As in :func:`rows_of` and :meth:`ModelView.of`.
     """
     rows = rows_of(model, X)
     view = rows.view.of(output, against)
@@ -223,8 +222,8 @@ def output_rows(model: Any, X: Any, output: Any = None, against: Any = None) -> 
 def background_of(model: Any, rows: Rows, background: Any) -> tuple[FloatArray, str]:
     """Return the encoded background (b, p) for rows of a model, and a description of it.
 
-    Without a background it is the estimator's own, rows drawn from its training table with its seed, or the
-    origin for a pencil and for a bare state dict.
+    The default is the estimator's own background, which are rows drawn from its training table with its seed.
+    For a pencil or a bare state dict it is the origin.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""What a text means: the same word, number, truth or date, however it is written.
+"""Meaning of texts: words, numbers, booleans and dates in their usual spellings.
 
-Dates are spelled in ISO, day first, month first, or with the month's name.
+Dates are in ISO format, day first, month first, or with the name of the month.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*))?")
 
 
 def spelling(text: str) -> str:
-    """Return the one spelling of a text: without blanks around it, decimal numbers in their shortest form.
+    """Return the normalised spelling of a text: without blanks around it, decimal numbers in shortest form.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def spelling(text: str) -> str:
 
 
 def truth(text: str) -> bool | None:
-    """Return the truth value that a text spells, None for other texts.
+    """Return the boolean that a text spells; None for other texts.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def truth(text: str) -> bool | None:
 
 
 def is_boolean(texts: Collection[str]) -> bool:
-    """Return whether all texts spell truth values, among them both words of one pair of :data:`BOOLEANS`.
+    """Return whether all texts spell booleans and include both words of one pair of :data:`BOOLEANS`.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def is_boolean(texts: Collection[str]) -> bool:
 
 
 def nearest(text: str, known: Collection[str]) -> str | None:
-    """Return the known text that looks most like another one, None if none does.
+    """Return the known text most similar to another one; None if no known text is similar.
 
     Examples
     --------
@@ -101,7 +101,7 @@ _SPELLINGS = [
         rf"(?P<year>\d{{4}})[-/\s]{_NAME}[-/\s]{_DAY}",
     )
 ]
-"""A weekday or none, a date, and a time or none. A month without a day is its first day."""
+"""Patterns of an optional weekday, a date and an optional time. A month without a day means its first day."""
 
 _SHORT = re.compile(r"\d{1,2}/\d{1,2}/\d\d|\d\d([.-])\d\d\1\d\d", re.ASCII)
 
@@ -110,18 +110,18 @@ EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
 class Spelled(NamedTuple):
-    """A date as it was spelled.
+    """A date with its spelling.
 
     Attributes
     ----------
     year, month, day : int
-        ``month`` and ``day`` as if the day came first, where only the column can tell.
+        If the order of day and month is ambiguous, they are read with the day first.
     seconds : float
-        Of the day.
+        Seconds since midnight.
     offset : float or None
-        Seconds that its time zone is ahead of UTC; None without a time zone.
+        Seconds by which the time zone is ahead of UTC; None without a time zone.
     mark : str
-        Between day and month, where both are numbers and the year comes last; otherwise empty.
+        Separator of day and month if both are numbers and the year comes last; otherwise empty.
     """
 
     year: int
@@ -144,14 +144,14 @@ class Spelled(NamedTuple):
 
     @property
     def days(self) -> float:
-        """Days since 1970-01-01, in UTC if there is a time zone, of a day that the calendar has."""
+        """Days since 1970-01-01, in UTC if there is a time zone; the date must be valid."""
         whole = datetime.date(self.year, self.month, self.day).toordinal() - EPOCH
         micros = whole * DAY * 10**6 + round((self.seconds - (self.offset or 0.0)) * 1e6)
         return micros / (DAY * 1e6)
 
 
 def spelled(text: str) -> Spelled | None:
-    """Return the date that a text spells; None if it spells none.
+    """Return the date that a text spells; None for other texts.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def spelled(text: str) -> Spelled | None:
 def has_short_year(text: str) -> bool:
     """Return whether a text looks like a date whose year has two digits.
 
-    Which of the three numbers is the year, and of which century, would be a guess.
+    In that case the position and the century of the year could only be guessed.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def _month(name: str) -> int | None:
 
 
 def _seconds(part: dict[str, str]) -> float | None:
-    """Return the seconds of the day, 0 without a time; None if there is no such time."""
+    """Return the seconds since midnight, 0 without a time; None for an invalid time."""
     if not part["hour"]:
         return 0.0
     hour, minute = int(part["hour"]), int(part["minute"])

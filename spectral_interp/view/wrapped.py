@@ -1,8 +1,8 @@
-"""The spectral model inside of scikit-learn's pipelines and searches, and the steps before it.
+"""The spectral model inside scikit-learn's pipelines and searches, and the steps before it.
 
-A fitted search predicts with its best estimator, and a pipeline with its last step on transformed columns:
-explaining that step is exact. What averages, rescales or transforms predictions is refused. Wrappers are
-known by their attributes, so that nothing is imported for them.
+A fitted search predicts with its best estimator, and a pipeline with its last step on transformed columns.
+The explanation of that step is exact. Wrappers that average, rescale or transform predictions are refused.
+Wrappers are recognised by their attributes, so they need no imports.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..pencil import SpectralFunction
 from .axes import Axis
 
 INNER = ("regressor_", "estimators_", "calibrated_classifiers_", "estimator_", "estimator")
-"""Attributes in which other wrappers keep the models that they predict with."""
+"""Attributes in which other wrappers store their models."""
 
 
 def unwrapped(model: Any) -> tuple[Any, list[Any]]:
-    """Return the model that predicts, and the transformers that rows go through before.
+    """Return the model that predicts, and the transformers before it.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def unwrapped(model: Any) -> tuple[Any, list[Any]]:
     Raises
     ------
     TypeError
-        If ``model`` is none of these; the message says which object to pass where there is one inside.
+        If ``model`` is none of these. The message names a spectral model inside, if there is one.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def _refusal(model: Any) -> str:
 
 
 def _paths(model: Any, path: str, depth: int) -> Iterator[str]:
-    """Yield the expressions that lead to spectral models inside."""
+    """Yield the expressions for spectral models inside."""
     for name in INNER if depth else ():
         found: Any = getattr(model, name, None)
         listed = isinstance(found, list | tuple | np.ndarray)
@@ -87,25 +87,25 @@ def _paths(model: Any, path: str, depth: int) -> Iterator[str]:
         except TypeError:
             yield from _paths(inner, there, depth - 1)
         else:
-            if hasattr(spectral, "module_"):  # not a template that is never fitted
+            if hasattr(spectral, "module_"):  # not an unfitted template
                 yield there
 
 
 def transformed(X: Any, steps: Sequence[Any]) -> Any:
-    """Return the rows ``X`` as they leave the transformers."""
+    """Return the rows ``X`` after the transformers."""
     for step in steps:
         X = step.transform(X)
     return X
 
 
 def renamed(axes: tuple[Axis, ...], steps: Sequence[Any]) -> tuple[Axis, ...]:
-    """Return the axes under the names that the transformers give their columns.
+    """Return the axes with the column names that the transformers output.
 
-    A model that was fitted on an array calls its columns x0, x1, ….
+    A model that was fitted on an array has the columns x0, x1, ….
     """
     names: Any = None
     for step in steps:
-        with suppress(AttributeError, ValueError, TypeError):  # some transformers name nothing
+        with suppress(AttributeError, ValueError, TypeError):  # some transformers give no names
             names = step.get_feature_names_out(names)
             continue
         names = None

@@ -1,1 +1,1 @@
-"""The model in a page: evaluated, explained and bounded by JavaScript, without a server."""
+"""Model in a page: evaluated, explained and bounded in JavaScript, without a server."""

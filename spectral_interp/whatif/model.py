@@ -1,4 +1,4 @@
-"""A model as plain values that JavaScript evaluates: axes, pairs, matrices and background."""
+"""Model as plain values for evaluation in JavaScript: axes, pairs, matrices and background."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from ..view.levels import OTHER
 LARGEST = 4_000_000
 """Maximum number of characters of the packed matrices in a page.
 
-They are float32 of nearly random digits, which nothing packs more closely: of a sum, about 270 for a neuron
-and column. There are 64 neurons for each class of several.
+The digits of the float32 entries are nearly random and cannot be compressed further: a sum takes about 270
+characters per neuron and column, and has 64 neurons per class if there are several classes.
 """
 
 WIDEST = 60
-"""Largest order of dense matrices that a browser solves quickly."""
+"""Maximum order of dense matrices, which a browser can solve quickly."""
 
 
 class TooLarge(Exception):
-    """Why a model does not go into a page."""
+    """Reason why a model does not fit into a page."""
 
 
 def model_data(view: ModelView) -> dict[str, Any]:
-    """Return a model as plain values, numbers in bulk packed as text: see ``assets/model.js``.
+    """Return a model as plain values, with arrays packed as text: see ``assets/model.js``.
 
     Raises
     ------
     TooLarge
-        If the matrices take more than :data:`LARGEST` characters, or are dense and of an order above
+        If the matrices take more than :data:`LARGEST` characters, or are dense with an order above
         :data:`WIDEST`.
 
     Examples
@@ -51,13 +51,13 @@ def model_data(view: ModelView) -> dict[str, Any]:
     neurons = [function.neurons for function in functions]
     structure = neurons[0].structure
     if isinstance(structure, Dense) and structure.dim > WIDEST:
-        raise TooLarge(f"its matrices are dense and of order {structure.dim}; a page solves up to {WIDEST}")
+        raise TooLarge(f"expected dense matrices up to order {WIDEST}; got order {structure.dim}")
     entries, scale = _entries(functions)
     used = np.flatnonzero(entries[1:].any(axis=(1, 2)))
     packed = _packed(entries[np.concatenate([[0], used + 1])], scale)
     if len(packed["text"]) > LARGEST:
         size = f"{len(packed['text']) / 1e6:.1f} MB"
-        raise TooLarge(f"its matrices take {size}; a page holds up to {LARGEST / 1e6:.1f} MB")
+        raise TooLarge(f"expected matrices up to {LARGEST / 1e6:.1f} MB; got {size}")
     paired = sorted({place for pair in view.pairs for place in pair.columns})
     return {
         "axes": [axis_data(axis) for axis in view.axes],
@@ -79,9 +79,10 @@ def model_data(view: ModelView) -> dict[str, Any]:
 
 
 def _entries(functions: tuple[SpectralFunction, ...]) -> tuple[npt.NDArray[Any], float]:
-    """Return the matrices of all neurons (p + 1, N, E) and a factor that they are to be multiplied with.
+    """Return the matrices of all neurons (p + 1, N, E), and a factor by which they are multiplied.
 
-    Members of float32 are float32 again without their common weight, the factor.
+    The factor is the common weight of the members. Without it, members trained in float32 are exact in
+    float32.
     """
     entries = np.concatenate([function.neurons.entries for function in functions], axis=1)
     scale = 1 / functions[0].neurons.n_members
@@ -93,7 +94,7 @@ def _entries(functions: tuple[SpectralFunction, ...]) -> tuple[npt.NDArray[Any],
 
 
 def _packed(numbers: Any, scale: float = 1.0) -> dict[str, Any]:
-    """Return numbers as base64 of deflated bytes, all first bytes before all second ones, little-endian."""
+    """Return numbers as base64 of deflated little-endian bytes: all first bytes, then all second bytes, …."""
     size = numbers.dtype.itemsize
     raw = np.ascontiguousarray(numbers, dtype=f"<f{size}").view(np.uint8).reshape(-1, size)
     text = base64.b64encode(zlib.compress(raw.T.tobytes(), 9)).decode()
@@ -107,7 +108,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 @singledispatch
 def axis_data(axis: Axis) -> dict[str, Any]:
-    """Return how a column becomes features, as plain values."""
+    """Return the mapping of a column to features as plain values."""
     raise TypeError(f"expected a column of numbers, levels or dates; got {type(axis).__name__}")
 
 

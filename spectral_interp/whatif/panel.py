@@ -1,4 +1,4 @@
-"""What the panel shows beside the model: names, typical values, rows to start from, distributions, bands."""
+"""Data of the panel in addition to the model: names, typical values, initial rows, distributions, bands."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from ..view.rows import Coordinates
 from .model import model_data
 
 CELLS = 20_000
-"""Approximate number of cells, of the rows to start from, that a page holds."""
+"""Approximate maximum number of cells of the initial rows in a page."""
 
 FIRST = 12
-"""Columns that are shown at once, the strongest, with proven bands; the others are behind a click."""
+"""Number of strongest columns that are visible at once and have proven bands."""
 
 BINS, POINTS = 24, 33
-"""Number of bars of a distribution, and of values of a number at which its band is proven."""
+"""Number of bars of a distribution, and minimum number of values of a number with a proven band."""
 
 SCRIPTS = ("model.js", "nearest.js", "whatif.js")
-"""Assets that a page runs, in this order."""
+"""Assets that a page runs, in order."""
 
 BANDED_CLASSES = 6
-"""Maximum number of classes for which there are bands."""
+"""Maximum number of classes with bands."""
 
 
 def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> dict[str, Any]:
-    """Return what the panel needs, the model included, as plain values.
+    """Return the data of the panel, including the model, as plain values.
 
     Parameters
     ----------
     rows : Rows
-        Rows to start from, of the model with all its outputs.
+        Initial rows, for the model with all its outputs.
     order : sequence of str
         Names of the columns, the strongest first.
     target : str
-        What is predicted.
+        Name of the target.
     start : int
-        Place of the row that the panel shows first.
+        Position of the row that the panel shows first.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def panel_data(rows: Rows, order: Sequence[str], *, target: str, start: int) -> 
 
 
 def _cells(axis: Axis, values: Any, u: FloatArray) -> list[Any]:
-    """Return the values of a column as JavaScript reads them: numbers, places of levels, days; or None."""
+    """Return the values of a column for JavaScript: numbers, positions of levels, days, or None."""
     if isinstance(axis, LevelsAxis):
         return [None if np.isnan(place) else int(place) for place in u]
     exact = axis.drawn(u) if isinstance(axis, DateAxis) else _numbers(axis, values, u)
@@ -101,7 +101,7 @@ def _cells(axis: Axis, values: Any, u: FloatArray) -> list[Any]:
 
 
 def _numbers(axis: Axis, values: Any, u: FloatArray) -> FloatArray:
-    """Return numbers as the table has them; what it has as text from their coordinates."""
+    """Return numbers as in the table, or from their coordinates if the table has text."""
     try:
         given = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -111,7 +111,7 @@ def _numbers(axis: Axis, values: Any, u: FloatArray) -> FloatArray:
 
 
 def _column(axis: Axis, u: FloatArray, cells: list[Any]) -> dict[str, Any]:
-    """Return how a column is shown."""
+    """Return the display data of a column."""
     found: dict[str, Any] = {"title": visible(axis.name)}
     known = u[~np.isnan(u)]
     if isinstance(axis, LevelsAxis):
@@ -137,12 +137,12 @@ def _column(axis: Axis, u: FloatArray, cells: list[Any]) -> dict[str, Any]:
 
 
 def _short(heights: FloatArray) -> list[float]:
-    """Return heights of bars with as many digits as can be seen."""
+    """Return heights of bars, rounded to visible digits."""
     return [round(height, 4) for height in heights.tolist()]
 
 
 def extent(axis: Axis, known: FloatArray) -> tuple[float, float]:
-    """Return the coordinates between which a column is shown: its range in training where that is known."""
+    """Return the limits of a column as coordinates: its range in training, or in the data if unknown."""
     ends = np.array([])
     if isinstance(axis, DateAxis):
         ends = (np.array([axis.first, axis.last]) - axis.mean) / axis.scale
@@ -155,10 +155,11 @@ def extent(axis: Axis, known: FloatArray) -> tuple[float, float]:
 
 
 def bands(view: ModelView, axis: Axis, u: FloatArray) -> dict[str, Any] | None:
-    """Return between what each output changes from the typical value of a column, at some values.
+    """Return bounds on the change of each output when a column leaves its typical value, at some values.
 
-    Of a model of several classes, outputs are the log-odds of every class against the mean of all; None if
-    there are many. The theorem stands in :mod:`..certificates.contributions`: whatever the other columns are.
+    The bounds hold for any values of the other columns; the theorem is in
+    :mod:`..certificates.contributions`. With several classes, the outputs are the log-odds of every class
+    against the mean of all classes. The result is None if there are too many classes.
 
     Examples
     --------
@@ -184,7 +185,7 @@ def bands(view: ModelView, axis: Axis, u: FloatArray) -> dict[str, Any] | None:
 
 
 def _places(axis: Axis, known: FloatArray) -> tuple[FloatArray, float]:
-    """Return coordinates at which a band is proven, the typical one among them, and that one."""
+    """Return the coordinates at which a band is proven, including the typical one, and the typical one."""
     if isinstance(axis, LevelsAxis):
         return np.arange(len(axis.levels), dtype=np.float64), float(np.argmax(axis.shares))
     low, high = extent(axis, known)
@@ -197,7 +198,7 @@ def _places(axis: Axis, known: FloatArray) -> tuple[FloatArray, float]:
 
 
 def asset(name: str) -> str:
-    """Return a part of the panel that goes into the page as it is, such as ``"panel.html"``.
+    """Return the text of an asset of the panel, such as ``"panel.html"``.
 
     Examples
     --------

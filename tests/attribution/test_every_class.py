@@ -35,7 +35,7 @@ def test_refit_deviations_of_all_classes_are_those_of_each(flowers):
 
 def test_only_models_of_more_than_two_classes_have_them(classifier, breast_cancer, regressor, diabetes):
     for est, X in ((classifier, breast_cancer[0]), (regressor, diabetes[0])):
-        with pytest.raises(ValueError, match="expected a model of more than two classes"):
+        with pytest.raises(ValueError, match="more than two classes; got one for"):
             explain_every_class(est, X[:2])
 
 

@@ -133,7 +133,7 @@ def test_the_warning_says_where_the_intervals_are():
 @pytest.mark.parametrize("method", ["path", "shapley"])
 def test_other_methods_have_none(random_pencil, rng, method):
     att = explain(random_pencil(2, 3), rng.normal(size=(2, 2)), method=method)
-    with pytest.raises(ValueError, match=rf"method='local'.*got those by '{method}'"):
+    with pytest.raises(ValueError, match=rf"method='local'.*got contributions by '{method}'"):
         att.intervals()
 
 

@@ -102,7 +102,7 @@ def test_estimators_explain_in_columns_and_units(regressor, classifier, diabetes
 def test_shap_explanation_and_tidy_table(regressor, diabetes):
     X, _ = diabetes
     att = explain(regressor, X[:5])
-    with pytest.warns(UserWarning, match="base value of its own"):
+    with pytest.warns(UserWarning, match="base values of method 'local' differ"):
         explanation = att.to_shap()
     np.testing.assert_allclose(explanation.values.sum(axis=1) + explanation.base_values, att.prediction)
     assert explanation.feature_names == list(X.columns)

@@ -203,7 +203,7 @@ def test_labels_and_kept_columns(models):
     np.testing.assert_array_equal(found["bmi"], named["bmi"])
     with pytest.raises(ValueError, match=r"'ward' is not known to the model"):
         list(explain_batches(model, [named]))
-    with pytest.raises(ValueError, match=r"columns to keep in every batch; got none named 'ward'"):
+    with pytest.raises(ValueError, match=r"columns to keep in every batch; got no 'ward'"):
         list(explain_batches(model, [X], keep=["ward"]))
     with pytest.raises(
         ValueError, match=r"expected int64 in column 'row', as in the first batch; got string"
@@ -215,7 +215,7 @@ def test_contributions_are_never_kept_columns(models):
     """Names of results and of the user's columns are apart, even if the user calls columns alike."""
     pencil = Pencil(diag=[[0.0], [1.0]], off=[[], []], k=0)
     batch = pd.DataFrame({"z0": [2.0], "prediction": [7.0]})
-    with pytest.raises(ValueError, match=r"got 'prediction', the name of a result"):
+    with pytest.raises(ValueError, match=r"got 'prediction'; rename it"):
         list(explain_batches(pencil, [batch], keep=["prediction"]))
 
 
@@ -227,7 +227,7 @@ def test_unknown_values_are_warned_of_once():
         list(explain_batches(model, [X[:90], X[90:], X[:0]]))
     said = [str(one.message) for one in caught]
     (of_city,) = [text for text in said if text.startswith("column 'city'")]
-    assert f"values that are no level of the model in {unknown} rows of 2 batches" in of_city
+    assert f"values that are not levels of the model in {unknown} rows of 2 batches" in of_city
     assert len({text.split(" in ")[0] for text in said}) == len(said)
 
 
@@ -252,10 +252,10 @@ def test_schema_says_what_is_explained(models):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "path"}, "tolerance of its own depends on all rows"),
+        ({"method": "path"}, "tolerance of 'path' depends on all rows"),
         ({"exact": True}, "exact only with method='shapley'"),
-        ({"method": "shapley", "random_state": np.random.default_rng(0)}, "random_state as an integer"),
-        ({"flip_radius": True}, "flip_radius only for a model of classes"),
+        ({"method": "shapley", "random_state": np.random.default_rng(0)}, "random_state to be an integer"),
+        ({"flip_radius": True}, "flip_radius only for log-odds between two classes"),
         ({"linear_radius": 0.0}, "linear_radius > 0"),
         ({"output": "a"}, "expected output only for a model of classes"),
     ],
@@ -268,9 +268,9 @@ def test_options_are_checked_at_the_call(models, options, message):
 
 def test_what_is_no_batch(models):
     model, X = models["single"]
-    with pytest.raises(TypeError, match="expected batches as an iterable"):
+    with pytest.raises(TypeError, match="expected batches to be an iterable"):
         list(explain_batches(model, 5))
-    with pytest.raises(TypeError, match="expected keep as a list"):
+    with pytest.raises(TypeError, match="expected keep to be a list"):
         explain_batches(model, [X], keep="bmi")
     with pytest.raises(TypeError, match="expected a fitted spectral estimator"):
         explain_batches("model.pt", [X])

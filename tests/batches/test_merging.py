@@ -87,14 +87,14 @@ def test_what_cannot_be_merged(fits, regressor):
     apart = SpectralRegressor(form="sum", members=1, random_state=5).fit(*rows(60, 3))
     with pytest.raises(ValueError, match=r"same encoders \(fit with like=models\[0\]\)"):
         merge([fits[0], apart])
-    with pytest.raises(ValueError, match="form 'sum' to merge; got 'single' at place 1"):
+    with pytest.raises(ValueError, match="form 'sum' to merge; got 'single' at index 1"):
         merge([fits[0], regressor])
     with pytest.raises(
-        ValueError, match="same numbers of members to merge; got 3 at place 1 and 1 at place 0"
+        ValueError, match="same numbers of members to merge; got 3 at index 1 and 1 at index 0"
     ):
         merge([fits[0], merge(fits)])
     with pytest.raises(
-        TypeError, match="expected fitted estimators to merge; got SpectralRegressor at place 0"
+        TypeError, match="expected fitted estimators to merge; got SpectralRegressor at index 0"
     ):
         merge([SpectralRegressor()])
     with pytest.raises(ValueError, match="got none"):
@@ -114,5 +114,5 @@ def test_what_like_cannot_be(fits, regressor):
 def test_values_that_like_does_not_know_are_warned_of(fits):
     X, y = rows(60, 4)
     X.loc[:20, "city"] = "Paris"
-    with pytest.warns(UserWarning, match="no level of the model: 'Paris' in 21 rows"):
+    with pytest.warns(UserWarning, match="not levels of the model: 'Paris' in 21 rows"):
         SpectralRegressor(form="sum", members=1, random_state=3).fit(X, y, like=fits[0])

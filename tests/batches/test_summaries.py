@@ -90,5 +90,7 @@ def test_summaries_of_different_models_or_outputs(classifier, breast_cancer):
         Summary.of(sum_model()).merge(Summary.of(classifier))
     X = breast_cancer[0][:5]
     benign = summarised(classifier, [X], output="benign")
-    with pytest.raises(ValueError, match="contributions to log-odds of diagnosis = benign; got some to"):
+    with pytest.raises(
+        ValueError, match="contributions to log-odds of diagnosis = benign; got contributions to"
+    ):
         benign.merge(summarised(classifier, [X]))

@@ -198,7 +198,7 @@ def test_earlier_results_stay_until_all_is_done(place):
 
 def test_two_processes_do_not_write_the_same_file(place):
     def other(rows):
-        with pytest.raises(ValueError, match=r"no other process that writes .*; got one"):
+        with pytest.raises(ValueError, match=r"only one process to write .*; got another"):
             write(place)
 
     write(place, advance=other)
@@ -217,4 +217,4 @@ def test_values_unknown_to_the_model_are_counted_over_all_runs(place):
         write(place)
     unknown = int((table(640)["city"] == "Atlantis").sum())
     (of_city,) = [str(one.message) for one in caught if "'city'" in str(one.message)]
-    assert f"no level of the model in {unknown} rows of {640 // ROWS} batches" in of_city
+    assert f"not levels of the model in {unknown} rows of {640 // ROWS} batches" in of_city

@@ -274,7 +274,7 @@ def test_usual_limits_are_where_the_background_is():
     assert set(limits["city"]) <= {"Oslo", "Bergen", "Rome"}
     inside = frame["dose"].between(low, high).sum() / frame["dose"].notna().sum()
     assert inside == pytest.approx(0.5, abs=0.15)
-    with pytest.raises(ValueError, match=r"expected share in \(0, 1\].*got 0"):
+    with pytest.raises(ValueError, match=r"expected share .*\(0, 1\].*got 0"):
         certify(est).usual(0)
 
 
@@ -301,7 +301,7 @@ def test_what_does_not_fit_is_refused():
     view, _, rows, _ = draw(1, n=4)
     with pytest.raises(ValueError, match="'day', which has months"):
         certify(view).slopes("day", {}, rows.take([0]))
-    with pytest.raises(ValueError, match=r"expected sign 1.*got 0"):
+    with pytest.raises(ValueError, match=r"expected sign .*got 0"):
         cert.direction("age", 0)
     with pytest.raises(ValueError, match=r"expected a column of numbers.*'city'"):
         cert.direction("city", 1)

@@ -438,9 +438,7 @@ def test_options_of_columns(tmp_path, run, no_figures):
     ]
     status, out, err = run(train, tmp_path / "t.txt", *arguments, *columns.replace("-9", "-9 ?").split())
     assert status == 0, err
-    assert re.search(
-        r"62 rows trained on.* 16 held out: accuracy .*largest class 0\.\d+, AUC .*log loss", out
-    )
+    assert re.search(r"62 training rows.* 16 held out: accuracy .*largest class 0\.\d+, AUC .*log loss", out)
     assert re.search(r"'ill' has no value in 2 of 80 rows of .*; they are left out: Patient 003, 005", err)
     est = load(tmp_path / "m.pt")
     assert (est.positive_, est.unit_) == ("no", "log-odds of ill = no")

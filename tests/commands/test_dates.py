@@ -27,7 +27,7 @@ def test_dates_in_a_csv_file(tmp_path, run, rng, no_figures):
     assert "'day' ('unknown' in " in err
     status, out, _ = run(analyze, tmp_path / "m.pt", "--no-compare", "--out", tmp_path / "a")
     assert status == 0
-    assert "region map: it needs two numeric columns and the model has 1" in out
+    assert "region map: it needs two numeric columns, and the model has 1" in out
     page = (tmp_path / "a" / "report.html").read_text()
     assert "00:00" not in re.sub("<script>.*?</script>", "", page, flags=re.DOTALL)
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
@@ -41,7 +41,7 @@ def test_dates_in_a_csv_file(tmp_path, run, rng, no_figures):
         analyze, tmp_path / "m.pt", "--data", tmp_path / "late.csv", "--no-compare", "--out", tmp_path / "b"
     )
     assert status == 0
-    assert "120 dates outside of training" in err
+    assert "120 dates outside the training dates" in err
     assert "such as 2023-12-31 in " in err
 
 

@@ -115,8 +115,8 @@ def test_characters_that_the_terminal_does_not_know(environment):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        ("MemoryError()", "out of memory; take fewer rows or columns"),
-        ("MemoryError('std::bad_alloc')", "out of memory (std::bad_alloc); take fewer rows"),
+        ("MemoryError()", "out of memory; use fewer rows or columns"),
+        ("MemoryError('std::bad_alloc')", "out of memory (std::bad_alloc); use fewer rows"),
         (
             "MemoryError('expected 9 GiB; got 2 GiB; use fit_batches')",
             "expected 9 GiB; got 2 GiB; use fit_batches",
@@ -155,7 +155,7 @@ def main():
 """
     status, out, err = ends(text)
     assert (status, out) == (2, "")
-    assert err == ("prog: error: out of memory; take fewer rows or columns, or a machine with more memory\n")
+    assert err == ("prog: error: out of memory; use fewer rows or columns, or a machine with more memory\n")
 
 
 def test_a_file_name_that_is_no_text():

@@ -47,5 +47,5 @@ def test_a_single_neuron_has_no_lines_of_forms(tmp_path, run, data):
     arguments = ("--target", "price", "--form", "single", "--dim", 3, "--epochs", 4, "--no-baselines")
     status, text, _ = run(train, data, "--out", tmp_path / "model.pt", *arguments)
     assert status == 0
-    assert "rows trained on, 4 epochs; 40 held out" in text
+    assert "training rows, 4 epochs; 40 held out" in text
     assert "form:" not in text

@@ -43,7 +43,7 @@ def test_a_table_of_few_different_rows_says_that_nothing_is_held_out(tmp_path, r
     table.to_csv(tmp_path / "t.csv", index=False)
     _, text, _ = run(train, tmp_path / "t.csv", "--target", "y", "--out", tmp_path / "m.pt", *QUICK)
     assert re.search(r"100 rows equal another", text)
-    assert re.search(r"20 of them equal training rows; metrics on these are not held out", text)
+    assert re.search(r"20 of them equal training rows", text)
 
 
 def test_tables_without_repeats_say_nothing(tmp_path, run):
@@ -70,7 +70,7 @@ def test_analyze_says_which_rows_were_trained_on(tmp_path, run, regressor, diabe
     new = X[:5] * 1.01
     options = ("--methods", "local", "--no-compare")
     for rows, count, said in (
-        (X[:12], 12, "Every one of the 12 rows equals a training row"),
+        (X[:12], 12, "All 12 rows equal training rows"),
         (pd.concat([X[:3], new]), 3, "3 of the 8 rows equal training rows"),
         (new, 0, None),
     ):

@@ -73,7 +73,7 @@ def test_bundled_data_sets_give_nothing_away(name):
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
-        ((32, 8, 4, {}), "only 32 rows to train on and 8 to measure with"),
+        ((32, 8, 4, {}), "only 32 rows to train on and 8 to test on"),
         ((80, 20, 40, {}), "only 80 rows to train on for 40 features"),
         ((80, 20, 4, {"no": 97, "yes": 3}), "only 3 rows are of the class 'yes'"),
         ((80, 20, 4, {"no": 50, "yes": 50}), None),

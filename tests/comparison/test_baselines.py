@@ -122,7 +122,7 @@ def test_bad_tables(with_baselines, classifier, diabetes, breast_cancer):
     with pytest.raises(ValueError, match=r"expected labels .* in 'diagnosis'; got 'unclear'"):
         fit_baselines(classifier, X, y.where(y.index != 3, "unclear"))
     one = y == "benign"
-    with pytest.raises(ValueError, match="two classes or more to fit the baselines"):
+    with pytest.raises(ValueError, match="at least two classes for the baselines"):
         fit_baselines(classifier, X[one], y[one])
 
 

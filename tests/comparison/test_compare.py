@@ -106,7 +106,7 @@ def test_what_cannot_be_computed_is_named(monkeypatch, diabetes):
         "linear model and MLP left out",
         "no targets",
         "5 rows explained",
-        "a single column",
+        "only one column",
         "top three",
     ):
         assert part in text

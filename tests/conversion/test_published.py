@@ -245,7 +245,7 @@ LINEAR = {"lin.weight": np.zeros((3, 2)), "lin.bias": np.zeros(3)}
         (GOOD, {"weights": [np.nan, 0]}, "finite numbers in weights"),
         (GOOD | {"mixing_weight": [1.0, 1.0]}, {"weights": [1, 1]}, "no weights for a state dict that has"),
         (GOOD, {"k": 0, "couplings": "plain"}, "couplings only for lin.weight"),
-        (GOOD | {"scale": np.ones(1)}, {"k": 0}, "diag, off_diag and nothing else .*got scale too"),
+        (GOOD | {"scale": np.ones(1)}, {"k": 0}, "expected diag, off_diag .*got scale too"),
         (LINEAR | {"tril_emb.map": [0], "gain": [1.0]}, {"k": 0}, "lin.bias, lin.weight .*got gain too"),
         ({}, {"k": 0}, "got none"),
         ({"diag": np.zeros((3, 2))}, {"k": 0}, "keys of a published module.*got diag$"),
@@ -263,7 +263,7 @@ LINEAR = {"lin.weight": np.zeros((3, 2)), "lin.bias": np.zeros(3)}
             r"d \(d \+ 1\) / 2 rows; got 4",
         ),
         (LINEAR | {"tril_emb.map": [0, 2, 2, 1]}, {"k": 0, "couplings": "plain"}, "another order"),
-        ({"A": np.zeros((2, 2)), "B": np.zeros((3, 3))}, {"k": 0}, "of one shape"),
+        ({"A": np.zeros((2, 2)), "B": np.zeros((3, 3))}, {"k": 0}, r"of the same shape \(d, d\)"),
         ({"A": np.zeros((2, 3)), "B": np.zeros((2, 3))}, {"k": 0}, "square matrices for A, B"),
         (
             {"A": np.zeros((3, 2, 2)), "mu.start": [0.0], "mu.increments": [0.0, 0.0]},

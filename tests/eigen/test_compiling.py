@@ -47,7 +47,7 @@ def test_a_full_disk_costs_one_warning(cache, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(IndexDataCacheFile, "save", fail)
-    with pytest.warns(UserWarning, match="compiled code cannot be kept.*set NUMBA_CACHE_DIR") as warned:
+    with pytest.warns(UserWarning, match="compiled code cannot be cached.*set NUMBA_CACHE_DIR") as warned:
         assert [hits(), hits()] == [0, 0]
     assert len(warned) == 1
 
@@ -57,7 +57,7 @@ def test_no_folder_costs_one_warning(cache, monkeypatch):
         raise RuntimeError("cannot cache function: no locator available")
 
     monkeypatch.setattr(compiling, "_Cache", fail)
-    with pytest.warns(UserWarning, match="compiled code cannot be kept") as warned:
+    with pytest.warns(UserWarning, match="compiled code cannot be cached") as warned:
         assert [hits(), hits()] == [0, 0]
     assert len(warned) == 1
 
@@ -65,7 +65,7 @@ def test_no_folder_costs_one_warning(cache, monkeypatch):
 def test_a_process_in_which_numba_finds_no_folder(cache, monkeypatch):
     for locator in CacheImpl._locator_classes:
         monkeypatch.setattr(locator, "from_function", classmethod(lambda *_: None))
-    with pytest.warns(UserWarning, match="compiled code cannot be kept"):
+    with pytest.warns(UserWarning, match="compiled code cannot be cached"):
         assert hits() == 0
     assert not list(cache.rglob("*.nb?"))
 

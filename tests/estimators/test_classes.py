@@ -54,7 +54,7 @@ def test_module_and_functions_agree(fitted, wine):
     np.testing.assert_allclose(found, expected, atol=1e-4)
     np.testing.assert_allclose(fitted.view().values(z), found - found.mean(axis=1, keepdims=True), atol=1e-12)
     for name in ("function_", "pencil_"):
-        with pytest.raises(ValueError, match=r"one output; got one of 3 classes: view\(\)"):
+        with pytest.raises(ValueError, match=r"one output; got .*3 classes.*view\(\)"):
             getattr(fitted, name)
     bounds = [function.neurons.sizes[1:].sum(axis=1) for function in fitted.module_.functions()]
     np.testing.assert_array_equal(fitted.feature_importances_, np.max(bounds, axis=0))

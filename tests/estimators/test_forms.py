@@ -243,7 +243,7 @@ def test_zeros_under_a_chosen_logarithm_count_as_the_least_value(table, fitted):
     X, _ = table
     row = X[:1].assign(skewed=0.0)
     with pytest.warns(
-        UserWarning, match="'skewed', which enters by its logarithm, has 1 value below the least of training"
+        UserWarning, match="'skewed', which enters by its logarithm, has 1 value below the training minimum"
     ):
         at_zero = fitted.predict(row)
     np.testing.assert_array_equal(at_zero, fitted.predict(row.assign(skewed=X["skewed"].min())))

@@ -15,7 +15,7 @@ import pytest
 from .children import after_step, at_step, command, fork, seconds
 from .disks import disk, filled, read_only
 
-NOT_WRITTEN = "expected to write .*; got: .*{}.*; what was there before stays; make room"
+NOT_WRITTEN = "expected to write .*; got: .*{}.*; existing files are unchanged; make room"
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -68,7 +68,7 @@ def test_folder_that_cannot_be_written(work, tally):
             with counts.trial(kind):
                 found = fork(call, work.folder.parent).wait()
                 work.assert_refused(*found)
-                assert re.search("expected a folder that can be written for .*/work/", found[2])
+                assert re.search("expected a writable folder for .*/work/", found[2])
 
 
 def disturbed(where, call, folder, n_moments, steps, number):

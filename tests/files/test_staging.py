@@ -24,7 +24,7 @@ def test_it_is_hidden_beside_the_target_and_goes_whatever_happens(tmp_path):
 
 
 def test_errors_name_the_target_and_what_to_do(tmp_path):
-    message = r"expected to write .*m\.pt; got: .*No space left.* stays; make room"
+    message = r"expected to write .*m\.pt; got: .*No space left.* unchanged; make room"
     with pytest.raises(OSError, match=message), staged(tmp_path / "m.pt"):
         raise OSError(28, "No space left on device")
 
@@ -109,5 +109,5 @@ def test_places_that_cannot_be_written_are_refused_at_once(tmp_path, monkeypatch
     with pytest.raises(FileNotFoundError, match="create it first"):
         check_place(tmp_path / "absent" / "m.pt")
     monkeypatch.setattr(os, "access", lambda path, mode: not (path == tmp_path and mode == os.W_OK))
-    with pytest.raises(PermissionError, match=r"can be written for .*m\.pt; got .*choose another"):
+    with pytest.raises(PermissionError, match=r"a writable folder for .*m\.pt; got .*choose another"):
         check_place(tmp_path / "m.pt")

@@ -178,5 +178,5 @@ def test_a_sum_takes_dense_pencils(random_pencil, rng):
     np.testing.assert_allclose((-total).values(z), -expected, atol=1e-12)
     assert total.structure == "dense"
     assert Total([first, second]).structure == "tridiagonal"
-    with pytest.raises(ValueError, match=r"one order; got .*\[\(3, 3\), \(3, 5\)\]"):
+    with pytest.raises(ValueError, match=r"equal orders; got .*\[\(3, 3\), \(3, 5\)\]"):
         Total([first, random_pencil(3, 3)])

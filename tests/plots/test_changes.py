@@ -57,7 +57,7 @@ def test_the_sentence_of_a_change_holds_its_numbers_and_columns(change):
     _, table = change
     text = plots.nearest_change.finding(table)
     first = table.iloc[0]
-    assert "Row 17 " in text
+    assert "row 17 " in text
     assert f"'{first['now']}'" in text
     assert f"'{first['target']}'" in text
     assert all(column in text for column in table["column"])

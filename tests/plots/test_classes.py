@@ -1,6 +1,7 @@
 """Figures of several classes: their numbers computed another way, names as they were typed, many classes."""
 
 import io
+import re
 import warnings
 
 import numpy as np
@@ -57,10 +58,10 @@ def test_confusion_counts_rows_as_scikit_learn_does(florist, flowers):
 
 def test_confusion_without_errors_rows_or_known_labels():
     right = plots.confusion_table(["a", "b"], ["a", "b"])
-    assert "every one of the 2 rows is predicted right" in plots.confusion.finding(right)
+    assert "all 2 rows" in plots.confusion.finding(right)
     absent = plots.confusion_table(["a", "b"], ["b", "b"], ["a", "b", "c"])
     assert np.isnan(absent["share"].to_numpy()[-3:]).all()
-    assert "a is recognised least: in 0%" in plots.confusion.finding(absent)
+    assert re.search(r"\ba .*: 0% of its rows", plots.confusion.finding(absent))
     with pytest.raises(ValueError, match="2 for 1"):
         plots.confusion_table(["a"], ["a", "b"])
     with pytest.raises(ValueError, match="expected classes a and b; got 'c'"):
@@ -173,7 +174,7 @@ def test_rows_of_one_class_have_nothing_to_be_told_apart(contributions):
     few = {label: attribution[:1] for label, attribution in contributions.items()}
     table = plots.class_contrasts_table(few, ["iris"])
     assert table.empty
-    assert plots.class_contrasts.finding(table) == "The rows are all of one class."
+    assert "one class" in plots.class_contrasts.finding(table)
 
 
 def test_hostile_names_of_classes_appear_and_twins_stay_apart():

@@ -150,8 +150,8 @@ def test_sentences_on_joint_changes_and_curves_add_up(model, table):
     assert "dark bar" in bars
     assert "band" not in bars
     alone = table[table["column"] == A]
-    assert "furthest" not in plots.curves.finding(alone)
-    assert "furthest" in plots.curves.finding(table)
+    assert "these" not in plots.curves.finding(alone)
+    assert "these" in plots.curves.finding(table)
 
 
 def test_functions_of_single_columns_do_not_interact(rng):

@@ -178,7 +178,7 @@ def test_against_another_background_nothing_is_certified(mixed):
         assert table[["low", "high"]].isna().all(axis=None)
         assert not plots.dependence(table, axes()).patches
     ax = plots.dependence(plots.dependence_table(att, certify(est), "a"), axes())
-    assert "another background" in ax.get_legend().get_texts()[0].get_text()
+    assert "background" in ax.get_legend().get_texts()[0].get_text()
 
 
 def test_a_single_row_and_a_method_without_parts(mixed):

@@ -85,7 +85,8 @@ def test_a_table_without_a_drawing_says_so(analysis):
 
 
 def test_the_help_of_a_figure_is_that_of_its_drawing():
-    assert "Of columns, as" in plots.importance.__doc__
+    assert plots.importance.__doc__ == plots.importance.draw.__doc__
+    assert "plots.column_colours" in plots.importance.__doc__
 
 
 def test_figures_draw_the_same_bytes_before_and_after_print(analysis, request):

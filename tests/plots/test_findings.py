@@ -92,8 +92,8 @@ def test_sensitivity_tells_the_step():
 
 def test_beeswarm_says_nothing_of_what_cannot_be_compared():
     row = {"value": [3.0], "level": [1.0], "contribution": [2.0], "column": ["a"], "nominal": False}
-    assert mentions(say("beeswarm", **row), "No", "a", "compare")
-    assert mentions(say("beeswarm", **row | {"contribution": [0.0]}), "Nothing", "a")
+    assert mentions(say("beeswarm", **row), "no", "a", "compare")
+    assert mentions(say("beeswarm", **row | {"contribution": [0.0]}), "no", "a")
     gaps = {"value": [1.0, 2.0, 3.0, np.nan, np.nan], "level": [0.1, 0.5, 1.0, np.nan, np.nan]}
     moved = {"column": ["a"] * 5, "nominal": False, "contribution": [1.0, 2.0, 3.0, 90.0, 90.0]}
     assert mentions(say("beeswarm", **gaps, **moved), "a raise")
@@ -143,9 +143,10 @@ def test_faithfulness_names_who_misses_the_sum():
         "method": ["path", "rough"],
         "completeness_gap_relative": [1e-16, 0.013],
     }
-    assert "rough (by up to 1.3%)" in say("faithfulness", **table)
+    assert mentions(say("faithfulness", **table), "rough", "1.3")
+    assert "path" not in say("faithfulness", **table)
     table["completeness_gap_relative"] = [1e-16, 1e-12]
-    assert "every method's contributions add up" in say("faithfulness", **table)
+    assert not re.search(r"\d|path|rough", say("faithfulness", **table))
 
 
 def test_dispute_names_the_column_of_the_largest_difference():
@@ -155,7 +156,7 @@ def test_dispute_names_the_column_of_the_largest_difference():
         "contribution": [1.0, 5, 2, -1],
         "unit": "kg",
     }
-    assert mentions(say("dispute", **table), "b", "one", "5", "two", "−1", "kg")
+    assert mentions(say("dispute", **table), "b", "5", "one", "−1", "kg", "two")
 
 
 def test_deletion_and_cost_name_the_best():
@@ -168,7 +169,7 @@ def test_deletion_and_cost_name_the_best():
     assert plots.deletion(curve[1:], Figure().subplots()).get_legend() is None
     paid = {"model": "spectral", "method": ["path", "slow"], "gain": [0.5, 0.501], "ms_per_row": [1.0, 50.0]}
     assert mentions(say("faithfulness_cost", **paid), "spectral", "path", "cheapest", "2")
-    assert "slow the most expensive, 50 ms" in say("cost", **paid)
+    assert mentions(say("cost", **paid), "path", "1 ms", "slow", "50 ms")
 
 
 def test_the_largest_step_of_a_waterfall_is_that_of_a_column():
@@ -180,7 +181,7 @@ def test_the_largest_step_of_a_waterfall_is_that_of_a_column():
         "prediction": 9.0,
         "unit": "kg",
     }
-    assert "the largest step is b, −4" in say("waterfall", **table)
+    assert mentions(say("waterfall", **table), "largest", "b", "−4")
 
 
 @pytest.mark.parametrize(
@@ -204,13 +205,13 @@ def test_importance_tells_which_columns_an_accident_of_the_fit_may_explain():
     sizes = {"column": list("abc"), "mean_abs_contribution": [5.0, 1.0, 0.5], "rows": 10, "unit": "kg"}
     refits = {"mean_refit_deviation": [1.0, 2.0, 0.1], "below_refit_deviation": [1, 8, 0]}
     said = say("importance", **sizes, **refits)
-    assert mentions(said, "9 of the 30 contributions", "30", "1 column", "b", "1 against 2")
+    assert mentions(said, "9 of the 30 contributions", "30", "1 column", "b", "1", "2")
     assert "deviation" not in say("importance", **sizes)
 
 
 def test_segments_tell_proven_directions_and_widths():
     table = {"column": "a", "monotone": [1, 0, 0], "proven_over_observed": [2.0, 8.0, np.nan]}
-    assert mentions(say("segments", **table), "3 segments of a", "never to fall in 1", "wider", "5 times")
+    assert mentions(say("segments", **table), "3 segments of a", "never fall", "1", "wider", "5 times")
     table |= {"monotone": [0, 0, 0], "proven_over_observed": [1.5, 1.5, np.nan]}
     said = say("segments", **table)
     assert mentions(said, "none", "direction", "1.5 times")

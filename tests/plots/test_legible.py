@@ -155,7 +155,7 @@ def test_sums_of_others_do_not_set_the_scale(rng):
     assert high - low <= 1.5001 * np.ptp(np.append(single, 0))
     outside = int(((others < low) | (others > high)).sum())
     assert outside
-    assert f"others: {outside} rows beyond the axis" in ax.get_xlabel().replace("\n", " ")
+    assert f"{outside} rows beyond the axis" in ax.get_xlabel().replace("\n", " ")
 
 
 def test_rows_of_one_label_are_rows_of_their_own(rng):

@@ -88,11 +88,11 @@ def test_spectrum_marks_the_prediction_and_the_closest_approaches(regressor, dia
     ax = axes()
     assert plots.spectrum(table, ax) is ax
     lines = {line.get_label(): line for line in ax.lines}
-    chosen = lines[f"prediction: number {found.k} of 0–4"]
+    chosen = lines[f"prediction: eigenvalue {found.k} of 0–4"]
     np.testing.assert_allclose(chosen.get_ydata(), found.spectra[:, found.k])
     np.testing.assert_allclose(lines["value of the row"].get_xdata(), found.here)
     assert found.crossing.any()
-    closest = lines["gap to a neighbour is smallest"]
+    closest = lines["smallest gap to a neighbour"]
     np.testing.assert_allclose(closest.get_xdata(), found.x[found.crossing])
     assert ax.get_title(loc="left") == "Eigenvalue flow along bmi at row 3"
 
@@ -156,7 +156,7 @@ def test_linear_models_and_levels_draw_too(rng, n):
         plots.margins(plots.margins_table(certify(pencil, z), 1.0), panels[2])
         plots.spectrum(plots.spectrum_table(slice_spectrum(pencil, z, "z0")), panels[3])
         figure.canvas.draw()
-    assert [text.get_text() for text in panels[1].texts] == ["one piece at any tolerance"]
+    assert [text.get_text() for text in panels[1].texts] == ["one piece for any tolerance"]
     assert (panels[0].get_yticklabels()[-1].get_text() == "5 others") == (n == 25)
 
 

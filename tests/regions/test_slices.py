@@ -124,5 +124,5 @@ def test_bad_arguments(mixed, random_pencil):
     with pytest.raises(ValueError, match="at least one row"):
         slice_spectrum(est, frame[:0], "age")
     dense = DensePencil(random_pencil(2, 3).matrices, 1)
-    with pytest.raises(ValueError, match="model for slice_plane; got a dense one"):
+    with pytest.raises(ValueError, match="model for slice_plane; got a dense model"):
         slice_plane(dense, [[0.0, 0.0]], ("z0", "z1"))

@@ -43,7 +43,7 @@ def test_targets_of_the_rows_to_explain(regressor, classifier, diabetes, breast_
 def test_rows_without_a_target_are_explained_and_not_measured(regressor, diabetes):
     X, y = diabetes[0][:30], diabetes[1][:30]
     some = X.assign(progression=y.where(y.index % 3 > 0))
-    with pytest.warns(UserWarning, match="in 10 of 30 rows of .*; metrics are of the others: row 0, 3"):
+    with pytest.warns(UserWarning, match="in 10 of 30 rows of .*; metrics use the other rows: row 0, 3"):
         rows, known = report.choose_rows(regressor, some, limit=99, seed=0)
     assert (len(rows), known.isna().sum()) == (30, 10)
     summary = report.analyze(regressor, rows, known, methods=["local"], seed=0).summary
@@ -53,7 +53,7 @@ def test_rows_without_a_target_are_explained_and_not_measured(regressor, diabete
 
 def test_unknown_columns_are_left_out_unless_others_are_missing(regressor, diabetes):
     X, y = diabetes
-    with pytest.warns(UserWarning, match="that the model does not know are left out: 'id', 'note'"):
+    with pytest.warns(UserWarning, match="unknown to the model are dropped: 'id', 'note'"):
         rows, _ = report.choose_rows(regressor, X.assign(id=1, note="x"), limit=9, seed=0)
     assert list(rows) == list(X)
     with pytest.raises(

@@ -226,7 +226,7 @@ def test_contents_say_where_one_is(page):
     page.execute_script("document.querySelector('#contents a[href=\"#made\"]').click()")
     assert page.execute_script(current) == ["#made"]
     assert _seen(page, "made")
-    assert _text(page, "#here") == "How this was made"
+    assert _text(page, "#here") == "About this report"
     opened = page.execute_script("return document.querySelector('#contents details').open")
     assert opened == (page.execute_script("return innerWidth") == 1280)
 

@@ -50,7 +50,7 @@ def test_the_summary_says_what_is_explained_and_how_good_it_is(analysis, florist
         assert one["recognised"] == pytest.approx((predicted[own] == one["name"]).mean())
         sizes = np.abs(explain(florist, X[:90], output=one["name"]).values).mean(axis=0)
         assert one["top_columns"][0] == X.columns[sizes.argmax()]
-    assert "no other class has more of these rows" in analysis.summary.classes.sentence
+    assert "most frequent class" in analysis.summary.classes.sentence
     assert {"confusion", "class_importance", "class_contrasts"} <= set(analysis.figures)
     json.dumps(summary, allow_nan=False)
 
@@ -86,7 +86,7 @@ def test_an_output_that_is_asked_for(florist, flowers, output, against):
         against,
         False,
     )
-    assert "as asked for" in summary.classes.sentence
+    assert "as requested" in summary.classes.sentence
 
 
 def test_either_of_two_classes_can_be_explained(classifier, breast_cancer):
@@ -229,7 +229,7 @@ def test_the_class_picker_in_a_browser(written, chromium, width):
         chromium.execute_script(pick, "against", against)
         found = classes["mean"][int(own)] if against == "" else classes["pairs"][int(own)][int(against)]
         lines = chromium.execute_script(read)
-        names = [f"{classes['others']} others, in all" if s[0] is None else data["columns"][s[0]] for s in
+        names = [f"{classes['others']} others, in total" if s[0] is None else data["columns"][s[0]] for s in
                  found["steps"]]  # fmt: skip
         assert [line[0] for line in lines] == names
         assert [float(line[1]) for line in lines] == pytest.approx([s[1] for s in found["steps"]], rel=1e-3)

@@ -64,7 +64,7 @@ def test_of_two_that_swap_at_once_one_stays_whole(tmp_path, monkeypatch):
 
     write(tmp_path / "out", 1)
     monkeypatch.setattr(folders.os, "rename", overtaken)
-    with pytest.raises(OSError, match="what was there before stays"):
+    with pytest.raises(OSError, match="existing files are unchanged"):
         write(tmp_path / "out", 2)
     assert version(tmp_path / "out") == 3
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

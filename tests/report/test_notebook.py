@@ -276,7 +276,7 @@ def test_rows_may_be_an_array_some_of_many_and_without_targets(no_drawings, rng)
     found = est.report(X, y, methods=["local"], max_rows=10, random_state=3)
     rows = np.sort(np.random.default_rng(3).permutation(40)[:10])
     assert found.analysis.subject.rows.labels.tolist() == rows.tolist()
-    assert found.summary.provenance["rows"] == "10 rows given to report(X, y), drawn with seed 3 of 40 rows"
+    assert found.summary.provenance["rows"] == "10 rows given to report(X, y), drawn from 40 rows with seed 3"
     assert est.report(X[:5], np.full(5, np.nan), methods=["local"]).summary.metrics is None
     assert est.baselines_ is None
 

@@ -78,7 +78,7 @@ def test_models_that_are_too_large_have_no_what_if(written, monkeypatch):
     found = Reader(text)
     assert {"whatif", "whatif-data"}.isdisjoint(attributes.get("id") for _, attributes in found.elements)
     assert "#whatif" not in [a["href"] for a in found.all("a")]
-    assert "what-if panel: its matrices take" in "".join(found.text)
+    assert "what-if panel: expected matrices up to" in "".join(found.text)
 
 
 def test_every_figure_has_words_and_its_table(written):
@@ -237,7 +237,7 @@ def test_limits_name_associated_columns_sampling_and_classes(rng):
     said = dict(headlines.limits(subject, summary))
     assert "a and twin (r = −0.9" in said["Associated columns"]
     assert "Diagonal and coupling" not in said
-    assert "above 0 the model decides for yes, below for no" in said["Unit"]
+    assert "yes above 0 and no below 0" in said["Unit"]
     assert said["Sampling error"] == "None: local contributions are computed, not sampled."
 
 
@@ -245,12 +245,10 @@ def test_limits_say_standard_errors_and_degenerate_rows(classifier, breast_cance
     X = breast_cancer[0][:2]
     subject = Subject.explained(classifier, X, None, ["shapley"], most=None, compare_rows=0, seed=0)
     summary = report.analyze(classifier, X, None, methods=["shapley"], seed=0).summary
-    assert dict(headlines.limits(subject, summary))["Sampling error"].startswith(
-        "Sampled, with standard errors"
-    )
+    assert "standard errors: shapley up to" in dict(headlines.limits(subject, summary))["Sampling error"]
     shapley = replace(summary.methods["shapley"], degenerate_rows=2)
     summary = replace(summary, methods={"shapley": shapley})
-    assert dict(headlines.limits(subject, summary))["Degenerate rows"].startswith("2 by shapley")
+    assert dict(headlines.limits(subject, summary))["Degenerate rows"].startswith("2 for shapley")
 
 
 def test_limits_say_where_the_split_depends_on_the_basis(rng):

@@ -147,11 +147,11 @@ def test_sampled_shapley_values_say_their_error(classifier, breast_cancer):
 
 
 DENSE = "the latents of a dense model depend on the basis"
-LATENT = "a model of one latent has"
+LATENT = "a model with one latent has"
 FLAT = "predictions do not vary over the rows"
-ALONE = "interactions: no two of the 2 strongest columns act together"
-ONE = "interactions: it needs two columns and the model has 1"
-NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
+ALONE = "interactions: no two of the 2 strongest columns interact"
+ONE = "interactions: it needs two columns, and the model has 1"
+NO_SPREAD = "the tolerance is a share of the spread of predictions and needs at least 2 rows"
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ NO_SPREAD = "1 row has no spread of predictions to take a tolerance from"
                 f"gaps and radii: {LATENT} no other eigenvalue and is linear everywhere",
             ],
         ),
-        (["a"], {}, 9, [ONE, "region map: it needs two numeric columns and the model has 1"]),
+        (["a"], {}, 9, [ONE, "region map: it needs two numeric columns, and the model has 1"]),
         (
             ["city"],
             {},
             9,
             [
                 ONE,
-                "proven ranges: expected a number in the row that may be off; got none",
-                "region map: it needs two numeric columns and the model has 0",
+                "proven ranges: expected a number in the row that may change; got none",
+                "region map: it needs two numeric columns, and the model has 0",
             ],
         ),
         (
@@ -209,7 +209,7 @@ def test_what_a_model_does_not_define_is_left_out(rng, columns, options, rows, l
     est = SpectralRegressor(**({"dim": 4, "n_epochs": 3, "random_state": 0} | options), form="single")
     est.fit(table[columns], table["a"] + table["b"] ** 2)
     analysis = report.analyze(est, table.loc[: rows - 1, columns], None, methods=["local"], seed=0)
-    assert [reason.partition(": beyond")[0] for reason in analysis.summary.left_out] == left_out
+    assert [reason.partition(": the mean")[0] for reason in analysis.summary.left_out] == left_out
     assert "certified" in analysis.tables
     low_to_high = {name for name in analysis.tables if name.startswith("waterfall_")}
     assert low_to_high == {

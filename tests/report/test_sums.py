@@ -171,7 +171,7 @@ def test_page_and_summary_know_what_the_model_is(analysis, est):
     images = dict.fromkeys(analysis.figures, bytes(24))
     page = render(analysis.exhibits, images, analysis.subject, analysis.summary)
     assert "a sum of 32 neurons in 2 fits" in page
-    assert "its prediction is number" not in page
+    assert "its prediction is eigenvalue" not in page
     said = dict(limits(analysis.subject, analysis.summary))
     assert "average of 2 fits" in said["Refit deviation"]
     assert "a − b" in said["Pairs of columns"] or "a + b" in said["Pairs of columns"]
@@ -225,9 +225,7 @@ def test_older_files_know_no_price(diabetes):
     est = SpectralRegressor(form="single", dim=3, n_epochs=2, random_state=0).fit(X[:60], y[:60])
     est.rungs_ = pd.DataFrame()
     summary = report.analyze(est, X[:9], None, methods=["local"], seed=0).summary
-    assert (
-        "price of readability: the file does not say which forms of the model were tried" in summary.left_out
-    )
+    assert any(reason.startswith("price of readability: ") for reason in summary.left_out)
     assert summary.rungs == []
 
 

@@ -461,7 +461,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
 def test_two_fits_do_not_share_a_folder(tmp_path):
     with (
         blocks.own_folder(tmp_path / "c.pt-rows", stays=True),
-        pytest.raises(ValueError, match="expected no other process"),
+        pytest.raises(ValueError, match="expected only one process"),
     ):
         fitted(table(), checkpoint=tmp_path / "c.pt")
 

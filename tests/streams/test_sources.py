@@ -175,7 +175,7 @@ def test_a_zipped_csv_file(tmp_path):
     ("text", "message"),
     [
         (b"", "an empty file"),
-        (b"a,b\n1,2\n3,4,5\n", "3 fields in line 3 where the first line has 2"),
+        (b"a,b\n1,2\n3,4,5\n", "3 fields in line 3, but 2 in the first line"),
         (b"a,a\n1,2\n", "column 'a' appears more than once"),
         (b"a,b\n1,\xe9\n", "byte 0xe9, which is not UTF-8"),
         (b'a,b\n1,"x\n', "never closed"),

@@ -54,7 +54,7 @@ def test_rows_are_counted_where_they_repeat(run, table, weighted):
             est, out = run(frame, "--weight", "w")
     else:
         est, out = run(frame, "--drop", "w")
-    found = re.match(r"(\d+) rows trained on, 5 epochs; (\d+) held out", out)
+    found = re.match(r"(\d+) training rows, 5 epochs; (\d+) held out", out)
     assert [int(number) for number in found.groups()] == [3 * (there - held), 3 * held]
     assert est.made_by_["training rows"] == 3 * (there - held)
     assert est.background_of_ == there - held

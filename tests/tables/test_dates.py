@@ -253,10 +253,10 @@ def test_what_training_had_not_is_said_once():
     assert said(encoder, ["2020-05-04", "2021-05-14"]) == []
     (text,) = said(encoder, ["2020-08-04", "2024-01-01 18:00", None, "2020-08-05"])
     for part in (
-        "column 'a' has 1 missing date, the first in row 2, where training had none",
+        "column 'a' has 1 missing date, the first in row 2, but had none in training",
         "1 time of day, such as 2024-01-01T18:00:00 in row 1",
-        "1 date outside of training (2020-01-01 to 2021-05-14), such as 2024-01-01T18:00:00 in row 1",
-        "2 dates of a month that training had not, such as 2020-08-04T00:00:00 in row 0",
+        "1 date outside the training dates (2020-01-01 to 2021-05-14), such as 2024-01-01T18:00:00 in row 1",
+        "2 dates of a month that does not occur in training, such as 2020-08-04T00:00:00 in row 0",
     ):
         assert part in text.replace("T00:00:00 to", " to").replace("T00:00:00)", ")")
 

@@ -29,7 +29,7 @@ def test_encoding_standardises_and_reorders(rng):
     ("values", "log", "error", "message"),
     [
         ([1.0, -2.0], ["a"], ValueError, r"positive numbers for log in column 'a'; got -2\.0 in row 1"),
-        ([1.0, 2.0], ["b"], ValueError, "log to name columns of 'a'; got 'b'"),
+        ([1.0, 2.0], ["b"], ValueError, "log to name some of the columns 'a'; got 'b'"),
         (["x", "y"], ["a"], ValueError, "positive numbers for log in column 'a'; got 'x' in row 0"),
         ([True, False], ["a"], ValueError, "positive numbers for log in column 'a'; got True in row 0"),
         ([1.0, 2.0], "a", TypeError, r"list of column names; got the text 'a'"),

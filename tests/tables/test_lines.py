@@ -51,9 +51,9 @@ def test_records_and_fields_are_those_of_the_csv_module(monkeypatch, tmp_path, b
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (b"1,2,3\n", "3 fields in line {line} where the first line has 2"),
+        (b"1,2,3\n", "3 fields in line {line}, but 2 in the first line"),
         (b"1,\xe9\n", "byte 0xe9, which is not UTF-8"),
-        (b"1,\0\n", "bytes that are no UTF-8 text"),
+        (b"1,\0\n", "bytes that are not UTF-8 text"),
         (b'1,"2\n', r'a quote \("\) before or in line .* that is never closed'),
     ],
 )

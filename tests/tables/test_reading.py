@@ -88,7 +88,7 @@ def test_files_round_trip(tmp_path, name):
         (
             "after.csv",
             'a,b\n\n"x\ny",2\n3,4\n5,6,7\n',
-            "after.csv; got: 3 fields in line 6 where the first line has 2",
+            "after.csv; got: 3 fields in line 6, but 2 in the first line",
         ),
         (
             "both.csv",
@@ -98,22 +98,22 @@ def test_files_round_trip(tmp_path, name):
         (
             "ragged.csv",
             "a,b\n1,2\n1,2,3,4\n",
-            "ragged.csv; got: 4 fields in line 3 where the first line has 2",
+            "ragged.csv; got: 4 fields in line 3, but 2 in the first line",
         ),
         (
             "comment.csv",
             "# mine\na,b\n1,2\n",
-            "comment.csv; got: 2 fields in line 2 where the first line has 1; take lines",
+            "comment.csv; got: 2 fields in line 2, but 1 in the first line; remove lines",
         ),
         (
             "longrows.csv",
             "a,b\n1,2,3\n4,5,6\n",
-            "longrows.csv; got: 3 fields in line 2 where the first line has 2",
+            "longrows.csv; got: 3 fields in line 2, but 2 in the first line",
         ),
         (
             "trailing.csv",
             "a,b\n1,2,\n4,5,\n",
-            "trailing.csv; got: 3 fields in line 2 where the first line has 2",
+            "trailing.csv; got: 3 fields in line 2, but 2 in the first line",
         ),
         (
             "open.csv",
@@ -125,9 +125,9 @@ def test_files_round_trip(tmp_path, name):
             'a,b\n1,"2\n' + "3,4\n" * 50_000,
             r'long.csv; got: a quote \("\) before or in line \d+ that',
         ),
-        ("binary.csv", b"\xff\xfe\x00\x00", "readable table in .*binary.csv; got: bytes that are no UTF-8"),
-        ("utf16.csv", "a,b\n1,2\n".encode("utf-16-le"), "utf16.csv; got: bytes that are no UTF-8 text"),
-        ("nul.csv", b"a,b\n" + b"1,2\n" * 40000 + b"\0,2\n", "nul.csv; got: bytes that are no UTF-8 text"),
+        ("binary.csv", b"\xff\xfe\x00\x00", "readable table in .*binary.csv; got: bytes that are not UTF-8"),
+        ("utf16.csv", "a,b\n1,2\n".encode("utf-16-le"), "utf16.csv; got: bytes that are not UTF-8 text"),
+        ("nul.csv", b"a,b\n" + b"1,2\n" * 40000 + b"\0,2\n", "nul.csv; got: bytes that are not UTF-8 text"),
         ("cut.csv", "a,b\n1,é".encode()[:-1], "cut.csv; got: byte 0xc3, which is not UTF-8"),
         ("latin.csv", "é,b\n1,2\n".encode("latin-1"), "latin.csv; got: byte 0xe9, which is not UTF-8"),
         ("late.csv", b"a,b\n" + b"1,2\n" * 40000 + b"\xe9,2\n", "late.csv; got: byte 0xe9"),
@@ -293,7 +293,11 @@ def test_parquet_names_become_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv.gz", b"a,b\n1,2\n", "t.csv.gz; got: a damaged gzip file, or none; write it again"),
+        (
+            "t.csv.gz",
+            b"a,b\n1,2\n",
+            "t.csv.gz; got: a damaged gzip file, or a file that is not gzipped; write it again",
+        ),
         ("t.csv.gz", zipped(b"a,b\n1,2\n" * 99)[:-9], "t.csv.gz; got: a damaged gzip file"),
         ("t.csv.gz", zipped(b"a,b\n1,2\n")[:10] + b"\xff" * 9, "t.csv.gz; got: a damaged gzip file"),
         ("t.csv.gz", zipped(b""), "t.csv.gz; got: an empty file"),
@@ -409,7 +413,7 @@ def test_a_column_names_the_rows(tmp_path):
 def test_names_that_differ_in_blanks_only(tmp_path, content):
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(
-        ValueError, match=r"t\.csv; got: columns? '(a', 'a |x', 'x )' have the same name, but for"
+        ValueError, match=r"t\.csv; got: columns? '(a', 'a |x', 'x )' have the same name except for"
     ):
         read_table(tmp_path / "t.csv")
 

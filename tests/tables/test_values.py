@@ -188,7 +188,7 @@ def test_other_capitals_are_the_level_that_only_they_differ_from():
     z, notes = said(lambda: encode(encoder, [" rome", "ROME", "Oslo"]))
     np.testing.assert_array_equal(z, encode(encoder, ["Rome", "Rome", "Oslo"]))
     (note,) = notes
-    assert "in other capitals than in training, 2 rows: read 'rome' as 'Rome', 'ROME' as 'Rome'" in note
+    assert "with other capitals than in training in 2 rows: read 'rome' as 'Rome', 'ROME' as 'Rome'" in note
     both, notes = said(lambda: fit(["a", "A", "b"] * 9))
     assert both.axes[0].levels == ("A", "a", "b")
     assert "kept apart" in notes[0]
@@ -322,8 +322,8 @@ def test_drop_categorical_and_na_values_of_an_estimator(tmp_path, rng):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"drop": ["c"]}, ValueError, "drop to name columns of 'a', 'b'; got 'c'"),
-        ({"categorical": ["c"]}, ValueError, "categorical to name columns of 'a', 'b'; got 'c'"),
+        ({"drop": ["c"]}, ValueError, "drop to name some of the columns 'a', 'b'; got 'c'"),
+        ({"categorical": ["c"]}, ValueError, "categorical to name some of the columns 'a', 'b'; got 'c'"),
         ({"drop": "a"}, TypeError, r"drop as a list of column names; got the text 'a'; write \['a'\]"),
         ({"na_values": "?"}, TypeError, "na_values as a list of texts"),
         ({"drop": ["a"], "log": ["a"]}, ValueError, "drop and log to name different columns; got 'a'"),

@@ -134,7 +134,7 @@ def test_rows_are_explained_like_their_table(table):
 
 def test_rows_of_another_model_are_refused(table, random_pencil):
     est, frame = table
-    with pytest.raises(ValueError, match="encoded as the model's are; got rows of another"):
+    with pytest.raises(ValueError, match="expected rows with the model's encoding"):
         explain(random_pencil(3, 3), est.rows(frame))
     with pytest.raises(TypeError, match="expected Rows to go with a ModelView; got DataFrame"):
         explain(est.view(), frame)

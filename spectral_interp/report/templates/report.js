@@ -17,7 +17,7 @@ const element = (tag, className, text) => {
   return made;
 };
 
-/* Tables: a click on a heading sorts by it, numbers largest first; another click turns the order round. */
+/* Tables: a click on a header sorts by its column, numbers in descending order; another click reverses the order. */
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
@@ -37,7 +37,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }));
 }
 
-/* Layers: what a link leads to is opened, and on paper everything is. */
+/* Layers: the target of a link is opened, and everything is opened for printing. */
 document.documentElement.classList.add("js");
 const reveal = (behavior, name = location.hash.slice(1)) => {
   const found = document.getElementById(name);
@@ -50,12 +50,12 @@ addEventListener("load", () => reveal("instant"));
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#"]');
   if (!link) return;
-  const framed = location.protocol === "about:"; // in a notebook, where "#made" is a place on its page
+  const framed = location.protocol === "about:"; // in a notebook, where "#made" would refer to its own page
   if (framed) event.preventDefault();
   if (framed || link.hash === location.hash) reveal("smooth", link.getAttribute("href").slice(1));
 });
 
-/* What stands above may grow after that, such as the what-if panel. */
+/* Content above the target, such as the what-if panel, may still grow afterwards. */
 const settling = new ResizeObserver(() => reveal("instant"));
 settling.observe(document.getElementById("page"));
 const touched = (then) => {
@@ -79,8 +79,8 @@ addEventListener("afterprint", () => {
   }
 });
 
-/* Contents: beside the page where it is wide, behind a bar below it where it is not; the section that crosses a
-   line at a third of the window is marked, after a click the one that was asked for. */
+/* Contents: beside a wide page, or in a bar below a narrow one. The section at one third of the window height is
+   marked; after a click, the section that was clicked. */
 const contents = document.querySelector("#contents details");
 const wide = matchMedia("(min-width: 75rem)");
 const fold = () => { contents.open = wide.matches; };
@@ -117,7 +117,7 @@ links.forEach((link, at) => link.addEventListener("click", () => {
 touched(() => { asked = -1; });
 mark(0);
 
-/* Words with dots below them: their meaning stands beside them, on a click or while a mouse is over them. */
+/* Words with a dotted underline: their definition appears on a click, or while the mouse is over them. */
 for (const word of document.querySelectorAll(".term")) {
   const meaning = document.getElementById(word.getAttribute("popovertarget"));
   if (!meaning || !meaning.showPopover) continue;
@@ -144,7 +144,7 @@ for (const word of document.querySelectorAll(".term")) {
   });
 }
 
-/* The row picker: a waterfall of any stored row. */
+/* Row picker: a waterfall of any stored row. */
 const data = JSON.parse(document.getElementById("data").textContent);
 for (const method of Object.values(data.methods)) {
   method.rows = method.rows.map((cells) => Object.fromEntries(method.keys.map((key, at) => [key, cells[at]])));
@@ -231,7 +231,7 @@ const show = () => {
   for (const part of document.querySelectorAll("#picker .refits")) part.hidden = !method.refits;
   const target = row.target === null ? "" : `, target ${typeof row.target === "number" ? number(row.target) : row.target}`;
   const chance = row.chance ? `, ${row.chance}` : "";
-  const kink = row.degenerate ? ` ${data.kink} multiple here: the row lies on a kink.` : "";
+  const kink = row.degenerate ? ` ${data.kink} multiple here, so the row is at a possible kink.` : "";
   document.getElementById("said").textContent =
     `Row ${row.row}: prediction ${number(row.prediction)} (${row.unit || data.unit})${chance}${target}; base value ${number(row.base)}.${kink}`;
   document.getElementById("previous").disabled = rowBox.selectedIndex === 0;
@@ -255,7 +255,7 @@ document.getElementById("picker").addEventListener("change", () => { shown = cur
 document.getElementById("picker").addEventListener("click", () => { shown = current(); });
 fillRows(data.start);
 
-/* The class picker: what drives a class, against the mean of all or against another. */
+/* Class picker: contributions to a class, against the mean of all classes or against another class. */
 if (data.classes) {
   const { names, mean, pairs, left, others } = data.classes;
   const classBox = document.getElementById("class");
@@ -279,7 +279,7 @@ if (data.classes) {
       const track = element("td", "track");
       track.append(bar);
       const row = element("tr", "");
-      const head = element("th", "", column === null ? `${others} others, in all` : data.columns[column]);
+      const head = element("th", "", column === null ? `${others} others, in total` : data.columns[column]);
       head.scope = "row";
       row.append(head, track, element("td", "number", number(size)),
         ...[raised, one, other].map((text) => element("td", "", text)));
@@ -287,13 +287,13 @@ if (data.classes) {
     });
     document.querySelector("#class-bars tbody").replaceChildren(...body);
     document.getElementById("class-one").textContent = `typical in ${names[own]}`;
-    document.getElementById("class-other").textContent = `typical in ${against === "" ? "the others" : names[against]}`;
+    document.getElementById("class-other").textContent = `typical in ${against === "" ? "the other classes" : names[against]}`;
     const rows = found.rows.toLocaleString("en");
-    const where = against === "" ? `all ${rows} rows` : `the ${rows} rows of the two`;
-    const which = left ? ` The ${names.length} most frequent classes can be chosen; ${left} are left out.` : "";
+    const where = against === "" ? `all ${rows} rows` : `the ${rows} rows of both classes`;
+    const which = left ? ` Only the ${names.length} most frequent classes can be chosen; ${left} are omitted.` : "";
     document.getElementById("class-said").textContent = (found.steps.length
-      ? `Log-odds of ${names[own]} against ${against === "" ? "the mean of all classes" : names[against]}: mean size of the contributions over ${where}.`
-      : "No row is of these classes.") + which;
+      ? `Log-odds of ${names[own]} against ${against === "" ? "the mean of all classes" : names[against]}: mean |contribution| over ${where}.`
+      : "No row belongs to these classes.") + which;
   };
 
   classBox.append(...names.map(option));

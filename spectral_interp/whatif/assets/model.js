@@ -1,19 +1,19 @@
 "use strict";
 
-/* The model, as spectral_interp computes it: f(z) = Σ_n λ_k(A_0 + Σ_i z_i A_i), float64. It knows no page.
+/* The model as computed by spectral_interp: f(z) = Σ_n λ_k(A_0 + Σ_i z_i A_i) in float64. It does not use the page.
 
-   A row is an array of coordinates u, one a column: standard deviations of a number or a date, the place of a
-   level; NaN where a value is missing or unknown. Matrices of order d are vectors of E entries, the diagonal
-   first. What belongs to a neuron n starts at n · E. */
+   A row is an array of coordinates u, one per column: standard deviations for a number or a date, the position of a
+   level; NaN if a value is missing or unknown. Matrices of order d are vectors of E entries, starting with the
+   diagonal. The entries of neuron n start at n · E. */
 const SpectralModel = (() => {
   const ROUNDING = 1e-12;
   const CLEAR = 1e-6;
-  const LARGEST = 1e150; // of norms whose squares are numbers
+  const LARGEST = 1e150; // largest norm whose square is finite
   const DAY = 86400;
 
-  /* Make the tridiagonal matrix with the bands a (n) and b (n, the last unused) diagonal by the implicit QL
-     algorithm (Bowdler, Martin, Reinsch and Wilkinson 1968). Rotations are applied to the n rows of w too. Where
-     entries are too large to be squared, a becomes NaN. */
+  /* Diagonalise the tridiagonal matrix with the bands a (n) and b (n, the last unused) by the implicit QL algorithm
+     (Bowdler, Martin, Reinsch and Wilkinson 1968). The rotations are also applied to the n rows of w. If entries are
+     too large to be squared, a becomes NaN. */
   const diagonalise = (n, a, b, w) => {
     let norm = 0;
     b[n - 1] = 0;
@@ -65,8 +65,8 @@ const SpectralModel = (() => {
     }
   };
 
-  /* Turn a full symmetric matrix (n × n) into bands by Householder reflections; the rows of w become the
-     columns of their product. */
+  /* Reduce a full symmetric matrix (n × n) to bands by Householder reflections. The rows of w become the columns of
+     their product. */
   const tridiagonalise = (n, full, a, b, w, v, q) => {
     if (w !== null) {
       w.fill(0, 0, n * n);
@@ -126,7 +126,7 @@ const SpectralModel = (() => {
     return place;
   };
 
-  /* Add a multiple of the hat functions of knots at u to z, from a first feature on. */
+  /* Add a multiple of the hat functions of the knots at u to z, starting at a given feature. */
   const addHats = (z, first, u, knots, factor) => {
     const place = segment(u, knots);
     const share = (u - knots[place]) / (knots[place + 1] - knots[place]);
@@ -136,7 +136,7 @@ const SpectralModel = (() => {
 
   const modulo = (x, y) => ((x % y) + y) % y;
 
-  /* Month, weekday and hour of days since 1970-01-01, as places of their levels. */
+  /* Month, weekday and hour of days since 1970-01-01, as positions of levels. */
   const calendar = (days) => {
     const seconds = Math.floor(days * DAY + 1e-3);
     const whole = Math.floor(seconds / DAY);
@@ -148,8 +148,8 @@ const SpectralModel = (() => {
   };
 
   class SpectralModel {
-    /* data: what model.py makes; entries: float64, (features in use + 1) × N × E; centre: the mean features of the
-       background; positions: its coordinates, (columns in pairs) × rows. */
+    /* data: from model.py. entries: float64, (features in use + 1) × N × E. centre: the mean features of the background.
+       positions: coordinates of the background, (columns in pairs) × rows. */
     constructor(data, entries, centre, positions) {
       this.axes = data.axes;
       this.pairs = data.pairs;
@@ -205,7 +205,7 @@ const SpectralModel = (() => {
       this.values = new Float64Array(count);
     }
 
-    /* The coordinate of a value: a number, days since 1970-01-01 or the text of a level; null where missing. */
+    /* The coordinate of a value: a number, days since 1970-01-01, the text of a level, or null if missing. */
     coordinate(column, value) {
       const axis = this.axes[column];
       if (axis.kind === "levels") {
@@ -224,7 +224,7 @@ const SpectralModel = (() => {
       return axis.log ? Math.exp(x) : x;
     }
 
-    /* The coordinate that stands for u: of a missing value, its replacement. */
+    /* The coordinate used for u: for a missing value, its replacement. */
     position(column, u) {
       const axis = this.axes[column];
       if (!Number.isNaN(u) || axis.kind === "levels") return u;
@@ -294,7 +294,7 @@ const SpectralModel = (() => {
       for (let f = 0; f < this.features; f++) this.add(f, z[f], into);
     }
 
-    /* Solve the matrix of a neuron: eigenvalues to a, not in order; eigenvectors to the rows of w if wanted. */
+    /* Solve the matrix of a neuron: write unsorted eigenvalues to a, and eigenvectors to the rows of w if requested. */
     _solve(matrices, n, vectors) {
       const { dim, size, a, b } = this, start = n * size, w = vectors ? this.w : null;
       if (this.dense) {
@@ -327,7 +327,7 @@ const SpectralModel = (() => {
       return a[this.k[n]];
     }
 
-    /* Put eigenvalues in ascending order, with their eigenvectors. */
+    /* Sort eigenvalues in ascending order, with their eigenvectors. */
     _sort() {
       const { dim, a, w } = this;
       for (let i = 1; i < dim; i++) {
@@ -338,13 +338,13 @@ const SpectralModel = (() => {
       }
     }
 
-    /* Add what every function is of given matrices to scores, from a first place on. */
+    /* Add the values of all functions of given matrices to scores, starting at a given position. */
     _addScores(matrices, scores, first) {
       scores.fill(0, first, first + this.functions);
       for (let n = 0; n < this.count; n++) scores[first + this.of[n]] += this.eigenvalue(matrices, n);
     }
 
-    /* What every function is at u: a number, log-odds, or a score of every class less their mean. */
+    /* The values of all functions at u: a number, log-odds, or the score of every class minus the mean score. */
     scores(u) {
       const found = new Float64Array(this.functions);
       this.place(u, this.z);
@@ -363,7 +363,7 @@ const SpectralModel = (() => {
       return scores.map((score) => score - mean);
     }
 
-    /* Probabilities of log-odds of the second of two classes, or of scores of several. */
+    /* Probabilities from the log-odds of the second of two classes, or from the scores of several classes. */
     static probabilities(scores) {
       if (scores.length === 1) return [1 / (1 + Math.exp(scores[0])), 1 / (1 + Math.exp(-scores[0]))];
       const most = Math.max(...scores), powers = Array.from(scores, (score) => Math.exp(score - most));
@@ -371,7 +371,7 @@ const SpectralModel = (() => {
       return powers.map((power) => power / sum);
     }
 
-    /* Local contributions at u to Σ_c weight_c f_c, as attribution/local.py computes them. */
+    /* Local contributions at u to Σ_c weight_c f_c, as in attribution/local.py. */
     explain(u, weights) {
       const c = this.axes.length;
       this.place(u, this.z);
@@ -386,7 +386,7 @@ const SpectralModel = (() => {
       return found;
     }
 
-    /* Σ_c weight_c f_c at u, and its slope in every number and date; at a knot, that above it. */
+    /* Σ_c weight_c f_c at u, and its slope in every number and date; at a knot, the slope above it. */
     slopes(u, weights) {
       this.place(u, this.z);
       this.sum(this.z, this.matrices);
@@ -413,7 +413,7 @@ const SpectralModel = (() => {
       return { value, slopes };
     }
 
-    /* Solve this.matrices, put what Σ_c weight_c f_c multiplies their entries with to products, and return it. */
+    /* Solve this.matrices, write the factors of their entries in Σ_c weight_c f_c to products, and return the sum. */
     _putAllProducts(weights) {
       let total = 0;
       for (let n = 0; n < this.count; n++) {
@@ -426,7 +426,7 @@ const SpectralModel = (() => {
       return total;
     }
 
-    /* What weight · vᵀAv multiplies the entries of A with, v a row of w. */
+    /* The factors of the entries of A in weight · vᵀAv, where v is a row of w. */
     _putProducts(weight, v, start) {
       const { w, dim, products } = this;
       for (let j = 0; j < dim; j++) products[start + j] = weight * w[v + j] * w[v + j];
@@ -461,7 +461,7 @@ const SpectralModel = (() => {
       found.values = found.diagonal.map((part, column) => part + found.coupling[column]);
     }
 
-    /* The diagonal and the coupling part of Σ_n vᵀA_i v, as products of entries. */
+    /* The diagonal and the coupling part of Σ_n vᵀA_i v, as sums of products of entries. */
     _form(feature, parts) {
       const { entries, products, each, size, dim } = this, start = this.rowOf[feature] * each;
       parts.fill(0);
@@ -474,7 +474,7 @@ const SpectralModel = (() => {
       }
     }
 
-    /* Half of what the means over the background are with the first column's value, less the second's. */
+    /* Half the difference of the means over the background for two values. */
     _difference(pair, u) {
       const found = new Float64Array(pair.knots.length), first = this.positions.get(pair.first);
       const second = this.positions.get(pair.second), rows = first.length;
@@ -536,11 +536,10 @@ const SpectralModel = (() => {
       return this._norms;
     }
 
-    /* Between what Σ_c weight_c f_c is proven to be where numbers are within [low, high], coordinates; they
-       stay where these are equal. The proof stands in boxes/bounds.py: tangent planes, with the lesser of
-       curvature, gap and Weyl beyond them, or the middle of the box and the extremes of its parts. Returns the
-       ends; the coordinates at which the tangent plane is least and largest; and what is lost by column, for
-       halving. */
+    /* Proven bounds on Σ_c weight_c f_c for numbers with coordinates in [low, high]; a number is fixed if both are equal.
+       The proof is in boxes/bounds.py: tangent planes, plus the smallest of the bounds by curvature, gap and Weyl, or
+       the middle of the box and the extremes of its parts. Returns the bounds, the coordinates at which the tangent
+       plane is smallest and largest, and the loss by column, for halving. */
     bound(u, low, high, weights) {
       const box = this._box(u, low, high), total = [0, 0], loss = new Float64Array(this.axes.length);
       const sides = box.parts.map(({ nodes }) => ({
@@ -574,8 +573,8 @@ const SpectralModel = (() => {
       return { range: [Math.max(total[0], whole[0]), Math.min(total[1], whole[1])], ends, loss };
     }
 
-    /* The eigenvalue of the middle of a box, and how far a neuron is at most beyond its tangent plane, below and
-       above. Adds what the tangent plane is at the nodes. */
+    /* The eigenvalue at the middle of a box, and the largest distances of a neuron below and above its tangent plane.
+       Adds the values of the tangent plane at the nodes. */
     _beyond(box, n, weight, sides) {
       const { dim, size, w } = this, k = this.k[n], rounding = ROUNDING * box.sizes[n];
       this._solve(box.centre, n, true);
@@ -615,13 +614,13 @@ const SpectralModel = (() => {
       })];
     }
 
-    /* The lesser of Weyl's bound and of that by the gap. */
+    /* The smaller of Weyl's bound and the bound by the gap. */
     static plain(gap, far, half) {
       const ball = gap > half ? half * (half / gap) : gap > 0 ? 2 * half - gap : Infinity;
       return Math.min(far, ball);
     }
 
-    /* Write D v of a neuron, v the row k of w. */
+    /* Write D v of a neuron, where v is row k of w. */
     _image(matrices, n, k, into) {
       const { dim, size, w } = this, start = n * size, v = k * dim;
       for (let j = 0; j < dim; j++) into[j] = matrices[start + j] * w[v + j];
@@ -650,8 +649,8 @@ const SpectralModel = (() => {
       return [low, high];
     }
 
-    /* The matrices in a box, as boxes/limits.py makes them: a centre, and for every column that moves, and every
-       pair that bends inside, what its nodes add to the centre. */
+    /* The matrices in a box, as in boxes/limits.py: a centre, and the terms that are added to it at the nodes of every
+       column that moves, and of every pair that bends inside. */
     _box(u, low, high) {
       const free = this.axes.map((axis, column) => low[column] < high[column]);
       const ends = this.axes.map((axis, column) => (free[column]
@@ -677,7 +676,7 @@ const SpectralModel = (() => {
       return { centre, parts: found, sizes: this._terms(most) };
     }
 
-    /* What the features of a number are at a node, as matrices. */
+    /* The matrices of a number at a node. */
     _node(axis, column, at, most) {
       const matrices = new Float64Array(this.each), z = this.moved;
       this.placeColumn(column, at, z);
@@ -699,7 +698,7 @@ const SpectralModel = (() => {
       return matrices;
     }
 
-    /* Add the secant of a pair to the centre and to its columns; return what bends away from it. */
+    /* Add the secant of a pair to the centre and to its columns. Return the deviations from the secant. */
     _addSecant(pair, free, ends, parts, centre, most) {
       const columns = [pair.first, pair.second], signs = [1, pair.sign];
       const [first, second] = columns.map((column) => [Math.min(...ends[column]), Math.max(...ends[column])]);
@@ -726,7 +725,7 @@ const SpectralModel = (() => {
       })];
     }
 
-    /* Move the middle of nodes, entry by entry, to the centre. */
+    /* Move the middle of the nodes, entry by entry, to the centre. */
     _recentre(nodes, centre) {
       for (let e = 0; e < this.each; e++) {
         let low = Infinity, high = -Infinity;
@@ -751,7 +750,7 @@ const SpectralModel = (() => {
       return found;
     }
 
-    /* Numbers from text: base64 of deflated bytes, all first bytes before all second ones, little-endian. */
+    /* Numbers from text: base64 of deflated little-endian bytes, all first bytes, then all second bytes, …. */
     static async unpack({ text, bytes, scale }) {
       const packed = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
       const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -770,7 +769,7 @@ const SpectralModel = (() => {
     }
   }
 
-  /* Best-first halving of a box: the proven range and the values found inside come closer with every step. */
+  /* Best-first halving of a box, which reduces the difference between the proven range and the values found. */
   class Search {
     constructor(model, u, low, high, weights) {
       Object.assign(this, { model, u, weights, boxes: [], found: [Infinity, -Infinity] });
@@ -796,7 +795,7 @@ const SpectralModel = (() => {
       return [low, Math.max(...this.boxes.map(({ range }) => range[1]), this.found[1])];
     }
 
-    /* Halve the box that holds the looser end, at a knot if there is one inside; false if it cannot be. */
+    /* Halve the box that determines the looser end, at a knot if there is one inside. Return false if it cannot be halved. */
     halve() {
       const [low, high] = this.range, above = high - this.found[1] > this.found[0] - low;
       const end = above ? Math.max : Math.min, side = above ? 1 : 0;

@@ -1,32 +1,32 @@
 "use strict";
 
-/* The nearest change of a row that reaches a target, as far as a page finds it: all is evaluated, nothing proven.
+/* Search for the nearest change of a row that reaches a target. The result is evaluated but not proven to be nearest.
 
-   The distance is "scaled l1" of nearest/moves.py: the sum of the changes of coordinates, and 1 for every change of
-   level. The search: every column alone, along its curve; then several together, by gain per distance and by the
-   linear steps of nearest/descent.py; then columns go back as far as the target stays reached. */
+   The distance is "scaled l1" of nearest/moves.py: the sum of the changes of coordinates, plus 1 for every change of
+   level. The search tries every column alone, along its curve, and then several columns together, by gain per distance
+   and by the linear steps of nearest/descent.py. Then it moves columns back as far as the target is still reached. */
 const NearestChange = (() => {
   const FINE = 64;
   const COARSE = 16;
   const YEAR = 366;
   const STEPS = 15;
   const STARTS = 6;
-  const MARGIN = 1e-9; // beyond the target, relative, so that rounding elsewhere does not matter
+  const MARGIN = 1e-9; // relative margin beyond the target, so that rounding elsewhere does not matter
   const EXACT = 1e-9;
   const POLISHED = 1e-3;
   const clip = (x, low, high) => Math.min(Math.max(x, low), high);
 
   class NearestChange {
-    /* u: the row. columns: those that may change, as { at, levels } with the places of other levels, or
-       { at, low, high, step, calendar } with coordinates, and the step of values, 0 if there is none.
-       conditions: { weights, add } of functions, of which Σ weights · scores + add must become positive. */
+    /* u: the row. columns: the columns that may change, as { at, levels } with the positions of other levels, or
+       { at, low, high, step, calendar } with coordinates, and the step of values or 0.
+       conditions: { weights, add }; Σ weights · scores + add must become positive for each. */
     constructor(model, u, columns, conditions) {
       Object.assign(this, { model, start: u, columns, conditions, found: null, distance: Infinity, margin: 0 });
       const sizes = conditions.map(({ add }) => Math.abs(add));
       this.margin = MARGIN * Math.max(1, ...sizes, Math.abs(this.value(u)));
     }
 
-    /* By how much scores are beyond the target. */
+    /* The distance of scores beyond the target. */
     beyond(scores, first = 0) {
       let least = Infinity;
       for (const { weights, add } of this.conditions) {
@@ -39,7 +39,7 @@ const NearestChange = (() => {
       return this.beyond(this.model.scores(u));
     }
 
-    /* The same with one column at other coordinates. */
+    /* The same for several coordinates of one column. */
     along(u, { at }, places) {
       const { functions } = this.model;
       const scores = this.model.curve(u, at, places, new Float64Array(places.length * functions));
@@ -60,8 +60,8 @@ const NearestChange = (() => {
       return found;
     }
 
-    /* The nearest legal coordinate: within the range, of a whole number, day or second where values are such;
-       away from the row's own value if asked for. */
+    /* The nearest legal coordinate: within the range, and of a whole number, day or second if the column has a step;
+       rounded away from the row's own value if requested. */
     legal(column, x, away = false) {
       const { at, levels, low, high, step } = column, own = this.start[at];
       if (levels || x === own || !step) return levels ? x : clip(x, low, high);
@@ -77,8 +77,8 @@ const NearestChange = (() => {
       return found;
     }
 
-    /* Coordinates to try, in order, no further than what was found: knots and a grid; of dates with a calendar all
-       near days; other levels. */
+    /* Coordinates to try, in ascending order and no further than the change found so far: knots and a grid, all near
+       days for dates with a calendar, or the other levels. */
     places(column, count) {
       const { at, levels, calendar } = column;
       if (levels) return this.distance > 1 ? levels : [];
@@ -89,7 +89,7 @@ const NearestChange = (() => {
       return [...new Set(all)].sort((a, b) => a - b);
     }
 
-    /* The legal coordinate closest to one that does not reach the target, on the way to one that does. */
+    /* The legal coordinate that reaches the target, closest to one that does not. */
     crossing(u, column, from, to) {
       let [below, above] = this.along(u, column, [from, to]);
       for (let i = 0; i < 100 && Math.abs(to - from) > EXACT * (1 + Math.abs(to)); i++) {
@@ -106,7 +106,7 @@ const NearestChange = (() => {
       return to;
     }
 
-    /* Columns that change go back as far as the target stays reached, those of the least cost first. */
+    /* Move changed columns back as far as the target is still reached, in increasing order of cost. */
     back(u) {
       let found = u;
       const changed = this.columns.filter(({ at }) => u[at] !== this.start[at]);
@@ -127,7 +127,7 @@ const NearestChange = (() => {
       return true;
     }
 
-    /* Changes of one column; returns the point of each that comes closest to the target, the best first. */
+    /* Changes of one column. Returns the point of each column that is closest to the target, the best first. */
     singles() {
       const closest = this.columns.map((column) => {
         const places = this.places(column, FINE), values = this.along(this.start, column, places), own = this.start[column.at];
@@ -148,7 +148,7 @@ const NearestChange = (() => {
       return closest.filter(({ best }) => best > -Infinity).sort((one, other) => other.best - one.best).slice(0, STARTS).map(({ u }) => u);
     }
 
-    /* Changes of one column after the other, those of the largest gain per distance. */
+    /* Changes of one column after another, each with the largest gain per distance. */
     greedy(u) {
       for (let i = 0; i < 2 * this.columns.length; i++) {
         const here = this.value(u);
@@ -169,7 +169,7 @@ const NearestChange = (() => {
       return u;
     }
 
-    /* The condition that is missed most, its slopes, and what a point costs with a penalty on what is missing. */
+    /* The value of the condition that is missed most, its slopes, and the size of the change. */
     slopes(u) {
       const { conditions, model } = this, size = this.size(u);
       if (conditions.length === 1) {
@@ -182,7 +182,7 @@ const NearestChange = (() => {
       return { value: this.beyond(scores), slopes, size };
     }
 
-    /* Linear steps within a trust region; returns the nearest point that reaches the target, or the last one. */
+    /* Linear steps in a trust region. Returns the nearest point that reaches the target, or the last point. */
     descend(u, columns) {
       let reach = 1, here = this.slopes(u), best = here.value >= 0 ? { u, size: here.size } : { u: null, size: Infinity };
       const steepest = (slopes) => Math.min(1e6, 2 / Math.max(1e-12, ...columns.map(({ at }) => Math.abs(slopes[at]))));
@@ -198,7 +198,7 @@ const NearestChange = (() => {
       return best.u || u;
     }
 
-    /* The cheapest point that reaches the target on the tangent plane: columns go back, then the steepest move. */
+    /* The cheapest point that reaches the target on the tangent plane: columns move back, then the steepest ones move. */
     step(u, { value, slopes }, reach, columns) {
       const found = u.slice();
       let missing = -value;
@@ -218,7 +218,7 @@ const NearestChange = (() => {
       return found;
     }
 
-    /* Search from a point: of columns with steps, rounded values too, while the others move again. */
+    /* Search from a point, and also from rounded values of columns with steps, while the other columns move again. */
     attempt(u) {
       const numbers = this.columns.filter(({ levels }) => !levels), smooth = numbers.filter(({ step }) => !step);
       this.offer(u);
@@ -232,7 +232,7 @@ const NearestChange = (() => {
       }
     }
 
-    /* Search again with columns, one by one, back where they were, while that helps. */
+    /* Search again with single columns reset and with smaller changes, as long as this helps. */
     polish() {
       for (let before = Infinity; this.found && this.distance < (1 - POLISHED) * before;) {
         before = this.distance;
@@ -246,7 +246,7 @@ const NearestChange = (() => {
       }
     }
 
-    /* Search; found is the changed row, or null, and distance how far it is. */
+    /* Run the search. Then found is the changed row or null, and distance is its distance. */
     run() {
       const starts = this.singles();
       for (const u of [this.start, this.greedy(this.start), ...starts]) this.attempt(u);

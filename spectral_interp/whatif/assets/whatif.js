@@ -1,6 +1,6 @@
 "use strict";
 
-/* The panel of the section "What if?": controls for every column, and what the model says of them. */
+/* What-if panel: controls for every column, and the results of the model. */
 (() => {
   const $ = (name) => document.getElementById(`wi-${name}`);
   const STEPS = 1000;
@@ -39,7 +39,7 @@
   const signed = (value) => (value > 0 ? "+" : "") + number(value);
   const RARE = 1e-4;
   const percent = (share) => (share < RARE ? "below 0.01 %" : share > 1 - RARE ? "above 99.99 %" : `${number(100 * share)} %`);
-  /* A bound as text, rounded so that it stays one: upwards, or downwards. */
+  /* A bound as text, rounded up or down so that it remains a bound. */
   const outward = (value, up) => {
     if (!Number.isFinite(value) || value === 0) return number(value);
     const digits = plain(Math.abs(value)) ? 4 : 3;
@@ -77,7 +77,7 @@
       if (given) document.getElementById("whatif").scrollIntoView();
     }
 
-    /* A number for the names and kinds of the columns: links of another model are ignored. */
+    /* A hash of the names and kinds of the columns, so that links to another model are ignored. */
     fingerprint() {
       const text = JSON.stringify([this.classes, this.columns.map(({ name, kind, levels }) => [name, kind, levels || 0])]);
       let hash = 2166136261;
@@ -85,8 +85,8 @@
       return (hash >>> 0).toString(36);
     }
 
-    /* States: a value of every column (a number, days, the place of a level; null where there is none), the
-       tolerance in percent, the class that is explained and the one that it is against, −1 for all. */
+    /* States: a value of every column (a number, days, or the position of a level; null for a missing value), the
+       tolerance in percent, the explained class, and the class that it is against, −1 for the mean of all. */
     rowState(row) {
       const values = this.columns.map(({ at, typical }) => (row < 0 ? typical : this.data.rows.values[at][row]));
       return this.state && this.state.values ? { ...this.state, values } : { values, tolerance: 1, own: this.likeliest(values), against: -1 };
@@ -123,7 +123,7 @@
       return `log-odds of ${this.classes[own]} against ${against < 0 ? "the mean of all classes" : this.classes[against]}`;
     }
 
-    /* Links. A fragment comes from anyone: it is read token by token, and ignored as a whole if one is wrong. */
+    /* Links. A fragment is untrusted: it is parsed token by token, and ignored completely if a token is invalid. */
     fragment() {
       const { values, tolerance, own, against } = this.state;
       const tokens = values.map((value, at) => (value === null ? "m" : this.columns[at].kind === "levels" ? `l${value}` : String(value)));
@@ -187,7 +187,7 @@
         else $("tolerance").value = this.state.tolerance;
       });
       $("copy").addEventListener("click", () => this.copy(this.csv(), "The row"));
-      $("link").hidden = location.protocol === "about:"; // in a notebook's frame it would lead nowhere
+      $("link").hidden = location.protocol === "about:"; // a link to the frame of a notebook does not work
       $("link").addEventListener("click", () => {
         this.keep();
         this.copy(location.href.split("#")[0] + this.fragment(), "The link");
@@ -200,7 +200,7 @@
       });
     }
 
-    /* Show a state and remember it. */
+    /* Show a state and store it in the history. */
     commit(state, moved = null) {
       this.show(state, moved);
       this.remember();
@@ -232,7 +232,7 @@
       try {
         history.replaceState(null, "", this.fragment());
       } catch {
-        /* a page inside another has no address of its own */
+        /* a page in a frame has no address of its own */
       }
     }
 
@@ -256,13 +256,13 @@
       box.select();
       try {
         await navigator.clipboard.writeText(text);
-        $("copied").textContent = `${what} is copied.`;
+        $("copied").textContent = `${what} has been copied.`;
       } catch {
-        $("copied").textContent = `${what} is selected below: copy it from there.`;
+        $("copied").textContent = `${what} could not be copied; it is selected below.`;
       }
     }
 
-    /* The card of a column: its controls, the distribution, and the curve. */
+    /* Card of a column: controls, distribution and curve. */
     card(column) {
       const node = element("div", "wi-card");
       const head = element("div", "wi-head");
@@ -302,7 +302,7 @@
         const legal = this.legal(column, value);
         box.setAttribute("aria-invalid", String(!legal));
         if (legal) this.set(column, value, true);
-        else this.warn(card, "not a possible value; the last one still counts");
+        else this.warn(card, "not a possible value; the previous value is still used");
       });
       card.input = box;
       return box;
@@ -319,12 +319,12 @@
       return label;
     }
 
-    /* Whether a search must leave the column as it is: on show while the search is. */
+    /* Check box that fixes the column in a search, visible while the search is open. */
     lock(column, card) {
       const label = element("label", "wi-lock");
       card.lock = element("input");
       card.lock.type = "checkbox";
-      card.lock.setAttribute("aria-label", `Keep ${column.title} as it is`);
+      card.lock.setAttribute("aria-label", `Keep the value of ${column.title}`);
       label.append(card.lock, "keep");
       return label;
     }
@@ -364,14 +364,14 @@
       return box;
     }
 
-    /* Positions of a slider: whole numbers and days where these are few. */
+    /* Positions of a slider: whole numbers or days if there are few. */
     steps(column) {
       if (column.log || !(column.whole || (column.kind === "date" && !column.time))) return STEPS;
       const width = Math.round(column.scale * (column.high - column.low));
       return width >= 1 && width <= STEPS ? width : STEPS;
     }
 
-    /* The value at a position, with no more digits than the slider can tell apart. */
+    /* The value at a position, with no more digits than the slider can resolve. */
     slid(column, position) {
       const u = column.low + ((column.high - column.low) * position) / this.steps(column);
       const value = this.model.value(column.at, u);
@@ -396,7 +396,7 @@
       else this.show(state, column.at);
     }
 
-    /* Show a state; only one column moved if it is given. */
+    /* Show a state. If moved is given, only this column changed. */
     show(state, moved) {
       this.state = state;
       this.u = state.values.map((value, at) => this.coordinate(at, value));
@@ -411,7 +411,7 @@
       this.schedule();
     }
 
-    /* Put the value of a column into its controls. */
+    /* Set the controls of a column to its value. */
     update(column) {
       const card = this.cards[column.at], value = this.state.values[column.at];
       if (value !== null) card.last = value;
@@ -442,7 +442,7 @@
       const scores = this.several ? model.scores(this.u) : [found.prediction];
       this.found = found;
       if (!this.legible) {
-        $("prediction").textContent = "These values are too far out to compute a prediction.";
+        $("prediction").textContent = "These values are too extreme: the prediction cannot be computed.";
         $("classes").replaceChildren();
       } else if (!this.classes.length) {
         $("prediction").textContent = `${this.data.target}: ${number(found.prediction)}`;
@@ -531,7 +531,7 @@
       }), end("prediction", found.prediction));
     }
 
-    /* What takes longer waits for the next frames: the proven range, then curves that are on show. */
+    /* Slower work is done in the next frames: first the proven range, then the visible curves. */
     schedule() {
       if (this.waiting) return;
       this.waiting = true;
@@ -548,7 +548,7 @@
       });
     }
 
-    /* Halve the region of the proven range for the rest of a frame; return whether more would help. */
+    /* Halve the region of the proven range for the rest of a frame. Return whether further halving would help. */
     refine(start) {
       const search = this.search;
       while (search && performance.now() - start < FRAME) {
@@ -582,20 +582,20 @@
       else this.tell(this.search);
     }
 
-    /* The prediction on the scale of contributions, where it is not that of the first line. */
+    /* The prediction on the scale of contributions, if the first line has another scale. */
     get here() {
       return this.classes.length ? `${this.unit}: ${number(this.found.prediction)}. ` : "";
     }
 
-    /* The proven range in words. */
+    /* The proven range as text. */
     tell({ range: [low, high], found }) {
       const chance = (value) => SpectralModel.probabilities([value])[1];
       const share = this.classes.length === 2 ? ` (probability of ${this.data.target} = ${this.classes[1]}: ${chances(chance(low), chance(high))})` : "";
       $("range").textContent = `${this.here}Proven: ${outward(low, false)} to ${outward(high, true)}${share} `
-        + `if every number moves by up to ${this.state.tolerance} % of its standard deviation. Found: ${number(found[0])} to ${number(found[1])}.`;
+        + `if every number changes by up to ${this.state.tolerance} % of its standard deviation. Found: ${number(found[0])} to ${number(found[1])}.`;
     }
 
-    /* The curve of a column: what the prediction would be at its other values. */
+    /* The curve of a column: predictions at its other values. */
     draw(at, anew = false) {
       const column = this.columns[at];
       if (anew) {
@@ -622,8 +622,8 @@
       return [...even, ...(knots.length > 40 ? [] : knots)].sort((a, b) => a - b);
     }
 
-    /* Between what the prediction is proven to be at other values, from that at the typical value, if that is
-       to be shown; or null. */
+    /* Proven bounds on the prediction at other values, from the prediction at the typical value; null if bands are
+       not shown. */
     band(column) {
       const band = this.data.bands[column.at], { own, against } = this.state;
       if (!$("bands").checked || !band || (this.several && against >= 0)) return null;
@@ -686,21 +686,21 @@
       card.ends.textContent = `prediction ${named(low)} to ${named(high)}`;
     }
 
-    /* What is shown, in words. */
+    /* Notes on the display. */
     notes() {
       const lines = [
-        `Contributions are measured against the mean of the background, ${this.data.background}; they add up to the difference between the base value and the prediction. The unit is ${this.unit}.`,
-        `Grey bars: ${this.data.source}. Blue line: the prediction as this column alone moves. Black line: the value set; dashed line: the prediction there.${this.columns.some(({ knots }) => knots.length) ? " Ticks: knots, between which the column enters linearly." : ""}`,
+        `Contributions are measured against the mean of the background (${this.data.background}). They add up to the difference between the base value and the prediction. The unit is ${this.unit}.`,
+        `Grey bars show ${this.data.source}. The blue line is the prediction when only this column changes, the black line is the current value, and the dashed line is the current prediction.${this.columns.some(({ knots }) => knots.length) ? " Ticks mark knots, between which the column enters linearly." : ""}`,
       ];
       if (Object.values(this.data.bands).some(Boolean)) {
-        lines.push("Proven bands, in orange: a move of this column from its typical value never changes the prediction by more than they show, whatever the other columns are. They are proven at 33 or more values of a number, and drawn straight between them.");
+        lines.push("The orange bands are proven: a change of this column from its typical value cannot change the prediction beyond the band, for any values of the other columns. Bands are proven at 33 or more values of a number, with straight lines between them.");
       }
-      lines.push("The proven range holds for all combinations of such moves. Standard deviations are those of the training rows, of logarithms where the model uses them. Levels, dates, gaps and columns of 0 and 1 stay as they are. The range tightens for a second after each change.");
+      lines.push("The proven range holds for all combinations of changes within the tolerance. Standard deviations are from the training rows, and are those of logarithms if the model uses them. Levels, dates, missing values and columns of 0 and 1 do not change. The range becomes tighter for one second after each change.");
       return lines;
     }
   }
 
-  /* The nearest change that reaches a target: what is asked for, and what nearest.js finds. */
+  /* Nearest change that reaches a target: the controls, and the result of nearest.js. */
   class Target {
     constructor(panel) {
       Object.assign(this, { panel, found: null, clock: 0 });
@@ -715,14 +715,14 @@
       $("goal-value").addEventListener("keydown", (event) => { if (event.key === "Enter") this.find(); });
     }
 
-    /* Locks are on show while the search is. */
+    /* Show the check boxes “keep” while the search is open. */
     open() {
       document.getElementById("wi").classList.toggle("wi-seeking", $("seek").open);
       if ($("goal-value").value === "") $("goal-value").value = Number((1.1 * this.panel.found.prediction).toPrecision(3));
       this.suggest();
     }
 
-    /* The class that is predicted is no target. */
+    /* The predicted class cannot be the target. */
     suggest() {
       if (!this.panel.classes.length) return;
       const now = this.now(this.panel.u);
@@ -742,7 +742,7 @@
       if ($("seek").open) this.suggest();
     }
 
-    /* The target as functions that must become positive; null if there is none. */
+    /* The target as functions that must become positive; null if there is no target. */
     conditions() {
       const { classes, several } = this.panel;
       if (several) {
@@ -755,8 +755,8 @@
       return text === "" || !Number.isFinite(Number(text)) ? null : [{ weights: [sign], add: -sign * Number(text) }];
     }
 
-    /* The columns that may change, as counterfactual allows without limits: numbers and dates within the range of
-       training, levels that it knows; what is missing stays missing. */
+    /* The columns that may change, as in counterfactual without limits: numbers and dates within the training range,
+       and known levels; missing values stay missing. */
     columns() {
       const { panel } = this, { u } = panel;
       return panel.columns.filter(({ at }) => !panel.cards[at].lock.checked && !Number.isNaN(u[at])).map((column) => {
@@ -782,21 +782,21 @@
       const { panel } = this, conditions = this.conditions(), columns = this.columns();
       this.clear();
       const clock = this.clock, say = (text) => $("nearest").replaceChildren(element("p", "", text));
-      if (!panel.legible) say("These values are too far out to search from.");
+      if (!panel.legible) say("These values are too extreme to start a search.");
       else if (conditions === null) say("Set a number as the target.");
-      else if (!columns.length) say("No column may change: clear a check of “keep”.");
+      else if (!columns.length) say("No column may change: uncheck “keep” for at least one column.");
       else {
         say("Searching …");
         await new Promise((done) => { setTimeout(done, 20); });
         if (clock !== this.clock) return;
         const search = new NearestChange(panel.model, panel.u, columns, conditions);
-        if (search.value(panel.u) >= 0) say("The row reaches this target already.");
+        if (search.value(panel.u) >= 0) say("The row already reaches this target.");
         else this.tell(search.run());
       }
     }
 
-    /* The values of what was found: numbers with no more digits than a ten-thousandth of a standard deviation
-       needs, rounded away from the row's own value, if the target stays reached. */
+    /* The values found. Numbers are rounded to a ten-thousandth of a standard deviation, away from the row's
+       own value, if they still reach the target. */
     values(search) {
       const { panel } = this, values = panel.state.values.slice();
       let { found } = search;
@@ -822,7 +822,7 @@
     tell(search) {
       const { panel } = this, box = $("nearest");
       if (!search.found) {
-        box.replaceChildren(element("p", "", "The search in this page found no change that reaches the target with values within the range of training and columns kept as checked. This does not prove that there is none."));
+        box.replaceChildren(element("p", "", "The search in this page found no change that reaches the target within the training range, with the checked columns fixed. This does not prove that there is none."));
         return;
       }
       const values = this.values(search), u = values.map((value, at) => panel.coordinate(at, value));
@@ -847,8 +847,8 @@
       controls.append(apply);
       apply.type = "button";
       apply.addEventListener("click", () => panel.commit({ ...panel.state, values }));
-      box.replaceChildren(element("p", "", `${this.prediction(u)} Size of the change: ${number(this.found.distance)}, in standard deviations; a change of level counts 1.`),
-        scroll, controls, element("p", "small", "This is the nearest change that the search in this page found. It is not proven that no other is nearer: the function counterfactual in Python proves how near one can be. The model answers for changed values; this does not make the change cause the outcome."));
+      box.replaceChildren(element("p", "", `${this.prediction(u)} The size of the change is ${number(this.found.distance)} standard deviations; a change of level counts as 1.`),
+        scroll, controls, element("p", "small", "This is the nearest change found by the search in this page. It is not proven to be the nearest: the function counterfactual in Python gives a proven lower bound. The model predicts for changed values; this does not mean that the change would cause the outcome."));
     }
 
     text(at, value) {
