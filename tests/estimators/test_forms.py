@@ -228,9 +228,9 @@ def test_classes(breast_cancer, tmp_path):
     ("options", "message"),
     [
         ({"form": "both"}, "form to be one of auto, single, sum"),
-        ({"form": "single", "members": 3}, "members only with another form"),
-        ({"form": "sum", "dim": 7}, "dim only with another form"),
-        ({"form": "sum", "structure": "dense"}, "structure only with another form"),
+        ({"form": "single", "members": 3}, "members only with form='sum' or 'auto'; got members=3"),
+        ({"form": "sum", "dim": 7}, "dim only with form='single' or 'auto'; got dim=7"),
+        ({"form": "sum", "structure": "dense"}, "structure only with form='single'"),
         ({"members": 0}, "members >= 1"),
     ],
 )

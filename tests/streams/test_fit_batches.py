@@ -391,7 +391,7 @@ def test_a_class_that_the_sample_lacks():
         rare = frame.assign(y=frame.y.mask(frame.index == row, "rare"))
         if not sample.draw([rare], Roles("y"), "t").sample.targets.eq("rare").any():
             break
-    with pytest.raises(ValueError, match=r"got 'rare'.*a sample of 400 rows, which has none such"):
+    with pytest.raises(ValueError, match=r"got 'rare'.*a sample of 400 rows without this class"):
         fitted(rare, kind=SpectralClassifier)
 
 
