@@ -142,7 +142,7 @@ def test_checkpoint_and_resume_through_fit(tmp_path, diabetes, monkeypatch):
     monkeypatch.setattr(loop, "_step", step)
     resumed = quick(SpectralRegressor).fit(X, y, resume=path)
     np.testing.assert_array_equal(resumed.predict(X), whole.predict(X))
-    with pytest.raises(ValueError, match="the options of .*; got dim 3 instead of 5;"):
+    with pytest.raises(ValueError, match=r"the options of .*; got dim 3 instead of 5;"):
         SpectralRegressor(dim=5, n_epochs=5, random_state=0, form="single").fit(X, y, resume=path)
     with pytest.raises(ValueError, match="the table of this run"):
         quick(SpectralRegressor).fit(X, y + 1, resume=path)

@@ -309,7 +309,7 @@ def test_a_checkpoint_of_other_rows_is_refused(tmp_path):
     with pytest.raises(ValueError, match="the table of this run"):
         fitted(table(seed=1), resume=path)
     more = pd.concat([table(), table(50, seed=3).assign(a=0.0)])
-    with pytest.raises(ValueError, match="the (whole )?table of this run"):
+    with pytest.raises(ValueError, match=r"the (whole )?table of this run"):
         fitted(more, resume=path)
 
 

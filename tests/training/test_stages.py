@@ -91,7 +91,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, regressor):
     run, data, path = start(n_epochs=1), rows(), tmp_path / "run.pt"
     events = training.epochs(run, data, data)
     list(training.save_checkpoints(events, run, path, every=1, identity={"seed": 0}))
-    with pytest.raises(ValueError, match="the seed of .*; got 0 instead of 1"):
+    with pytest.raises(ValueError, match=r"the seed of .*; got 0 instead of 1"):
         training.resume(start(), path, {"seed": 1})
     regressor.save(tmp_path / "model.pt")
     with pytest.raises(ValueError, match=r"expected a checkpoint .* got .*model\.pt, which is not one"):
