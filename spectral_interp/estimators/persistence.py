@@ -187,7 +187,7 @@ def _check_promises(est: Any) -> None:
     """Set the promises; ValueError unless the columns allow them and the matrices prove them."""
     axes, est._promises = promised(est, est.encoder_.axes)
     if axes != est.encoder_.axes:
-        raise ValueError("expected promised dates without months, weekdays and hours; got others")
+        raise ValueError("expected promised dates without months, weekdays and hours; got some with them")
     check_certified(est.view(), est._promises)
 
 
@@ -285,7 +285,7 @@ def _baseline(name: str, weights: dict[str, torch.Tensor], z: FloatArray, output
     baseline = Baseline.from_state(name, weights, outputs)
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(baseline.values(z)).all():
-            raise ValueError(f"expected finite predictions of the baseline {name!r}; got others")
+            raise ValueError(f"expected finite predictions of the baseline {name!r}; got NaN or infinity")
     return baseline
 
 

@@ -82,7 +82,7 @@ def index_of(est: Any) -> int | None:
 def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Promise, ...]]:
     """Return the columns, adapted to the promises of an estimator, and the promises.
 
-    A promised date enters by elapsed time alone: months, weekdays and hours recur, so with them a later date
+    A promised date is used as elapsed time alone: months, weekdays and hours recur, so with them a later date
     could lower a prediction.
 
     Warns

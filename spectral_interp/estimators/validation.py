@@ -158,7 +158,7 @@ def check_targets(frame: pd.DataFrame, y: Any, target: str) -> npt.NDArray[Any]:
     refuse_dates(y, target)
     values = np.asarray(y)
     if values.ndim != 1 or len(values) != len(frame):
-        raise ValueError(f"expected y of shape ({len(frame)},) to go with X; got {values.shape}")
+        raise ValueError(f"expected y of shape ({len(frame)},) to match X; got {values.shape}")
     missing = np.flatnonzero(pd.isna(values))
     if missing.size:
         raise ValueError(

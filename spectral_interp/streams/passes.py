@@ -29,7 +29,7 @@ from ..training.sums import mean_loss as mean_loss_of_sum
 from .blocks import Blocks
 
 LEAST_PASSES, VISITS = 5, 40_000_000
-"""Minimum number of passes of one neuron, and number of row visits that passes over fewer rows reach."""
+"""Minimum number of passes of one neuron, and target number of row visits in all passes."""
 
 STATE = "weights", "average", "moments"
 """Arrays of a run of one neuron in a checkpoint."""

@@ -195,7 +195,7 @@ class SparseTable:
 
     @classmethod
     def of(cls, inputs: Inputs, rows: Rows) -> SparseTable:
-        """Return the table of rows with the features of the plain axes, for some inputs."""
+        """Return the table of rows with the features of the plain axes, for the given inputs."""
         return cls(inputs.sparse(rows), rows.y, rows.weight)
 
     def take(self, places: Any) -> SparseTable:

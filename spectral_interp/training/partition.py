@@ -120,7 +120,7 @@ def check_total(total: float, n_rows: int) -> None:
         warnings.warn(
             f"sample_weight sums to {total:.3g} for {n_rows} rows; a weight of 1 is one row, so the model is "
             f"regularised as one of {total:.3g} rows; divide all weights by their mean, "
-            f"{total / n_rows:.3g}, unless this is meant",
+            f"{total / n_rows:.3g}, unless this is intended",
             stacklevel=4,
         )
 
@@ -143,7 +143,7 @@ def distinct(
     Raises
     ------
     ValueError
-        If a column holds anything but numbers, dates, text and booleans; it is named.
+        If a column holds anything but numbers, dates, text and booleans; the message names it.
     """
     keys = np.where(weight > 0, row_keys(frame, targets), 0)
     keys, first, group = np.unique(keys, return_index=True, return_inverse=True)
@@ -159,7 +159,7 @@ def row_keys(frame: pd.DataFrame, targets: npt.NDArray[Any]) -> npt.NDArray[np.u
     Raises
     ------
     ValueError
-        If a column holds anything but numbers, dates, text and booleans; it is named.
+        If a column holds anything but numbers, dates, text and booleans; the message names it.
     """
     columns = [comparable(frame.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)]
     numeric = [pd.api.types.is_numeric_dtype(column.dtype) for column in columns]

@@ -61,8 +61,8 @@ DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
 of two classes below which their order is reversed."""
 
 SIDE_BY_SIDE_ROWS = 300_000
-"""Number of rows above which the largest form is tried after the others, so that memory holds its rows
-alone."""
+"""Number of rows above which the largest form is tried after the others, so that memory holds only its
+rows."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 

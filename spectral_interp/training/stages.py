@@ -172,7 +172,7 @@ class Tape:
     _stopped: bool = False
 
     def play(self, name: str, run: Any, held: Any = None) -> Any:
-        """Train a fit to its end, or from its recorded state, and return it.
+        """Train a fit to its end, or restore its recorded result, and return it.
 
         Raises
         ------

@@ -87,7 +87,7 @@ class SumOptions:
 
 
 SCORED_ROWS, LEAST_SCORED = 30_000, 3_000
-"""Maximum number of rows of a score test, divided by the outputs; and the minimum of that quotient."""
+"""Maximum number of rows of a score test: the first divided by the outputs, but at least the second."""
 
 ARRAYS = "weights", "average", "mean", "square"
 FACTORS = "factors"
