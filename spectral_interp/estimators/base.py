@@ -321,8 +321,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
     def values(self, X: Any) -> FloatArray:
         """Return the fitted function at the rows ``X``, shape (n,), in the target's unit or log-odds.
 
-        With more than two classes, return the log-odds of each class against the mean of all, shape
-        (n, classes).
+        With more than two classes, return the log-odds of each against the mean of all, shape (n, classes).
         """
         check_is_fitted(self)
         view, u = self.view(), self.encoder_.coordinates(self.encoder_.select(check_rows(self, X)))
@@ -366,8 +365,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
             Place to write to: the page alone if it ends in ``.html``, else a folder with the page, figures,
             tables and summary, which replaces an earlier report.
         methods : sequence of {"local", "path", "shapley"}, optional
-            Methods of explanation, of which the first ranks the columns. By default, local and path; with
-            more than 12 classes, local.
+            The first ranks the columns. By default, local and path; with more than 12 classes, local.
         compare : bool
             Whether to compare with SHAP and Captum, and with the models in ``baselines_``. This takes the
             most time.
@@ -424,9 +422,8 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a training row in all features of the model.
 
-        ``X`` is a table of shape (n, columns) or its :class:`~spectral_interp.view.Rows`. The result is None
-        if the model file is of an earlier version. For training tables with over a million different rows, it
-        is a lower bound.
+        ``X`` is a table of shape (n, columns) or its :class:`~spectral_interp.view.Rows`. None if the model file
+        is of an earlier version; a lower bound for training tables with over a million different rows.
         """
         check_is_fitted(self)
         if self.trained_on_ is None:
