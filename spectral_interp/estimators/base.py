@@ -422,8 +422,8 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
     def count_trained_on(self, X: Any) -> int | None:
         """Return how many of the rows ``X`` equal a training row in all features of the model.
 
-        ``X`` is a table of shape (n, columns) or its :class:`~spectral_interp.view.Rows`. None if the model file
-        is of an earlier version; a lower bound for training tables with over a million different rows.
+        ``X`` is a table of shape (n, columns) or its :class:`~spectral_interp.view.Rows`. None if the model
+        file is of an earlier version; a lower bound for training tables with over a million different rows.
         """
         check_is_fitted(self)
         if self.trained_on_ is None:

@@ -218,5 +218,5 @@ def test_weight_decay_is_less_where_a_coefficient_has_more_than_20_rows(n, share
 def test_fits_go_on_where_a_coefficient_has_10_rows(n, many):
     run, events = start(), iter(())  # of three coefficients
     table = TrainingRows(np.zeros((n + 5, 2)), np.zeros(n + 5), np.ones(n + 5))
-    data = Partition(table, np.arange(n), np.arange(n, n + 5), 0.0, 1.0)
+    data = Partition(table, np.arange(n + 5), np.arange(n), np.arange(n, n + 5), 0.0, 1.0)
     assert (going_on(events, run, data) is not events) == many
