@@ -1,7 +1,7 @@
-"""Write docs/benchmarks.md, docs/cost.md and blocks of other pages from the studies' tables in figures/.
+"""Write docs/benchmarks.md, docs/cost.md and blocks of other pages from the studies' tables.
 
-Every number of these texts is computed here from a committed table, so a study that runs again changes them,
-and no sentence keeps an old figure. The tests compare the files with what this script would write.
+Every number in these texts is computed here from a committed table in figures/, so the texts follow the
+studies when these run again. The tests compare the files with the output of this script.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def table(name: str) -> pd.DataFrame:
 
 
 def measured(name: str) -> str:
-    """Return when and with what a study ran."""
+    """Return the date and the versions with which a study ran."""
     found = table(name)
     days = sorted(found["date"].unique())
     versions = ", ".join(
@@ -36,7 +36,7 @@ def measured(name: str) -> str:
 
 
 def california() -> pd.DataFrame:
-    """Return the median test error of every model over the seeds, and the published one."""
+    """Return the median test error of every model over the seeds, and the published error."""
     names = {name: name.replace("dim", "one neuron, order") for name in PUBLISHED if name.startswith("dim")}
     found = (
         table("california_housing")
@@ -48,7 +48,7 @@ def california() -> pd.DataFrame:
 
 
 def ground_truth() -> pd.DataFrame:
-    """Return how far explanations are from the truth's Shapley values, with noise, by training rows."""
+    """Return the distance of explanations from the true Shapley values, with noise, by training rows."""
     found = table("ground_truth")
     noisy = found[found["noise"] > 0]
     return noisy.pivot(index="rows", columns="method", values="error")
@@ -61,7 +61,7 @@ def explainers() -> dict[tuple[str, str], dict[str, float]]:
 
 
 def explanation_speed() -> dict[tuple[str, str, str, int], dict[str, float]]:
-    """Return milliseconds a row and gaps with one thread, by model, method, forward and rows a call."""
+    """Return milliseconds per row and gaps with one thread, by model, method, forward and rows per call."""
     found = (
         table("explanation_speed").query("threads == 1").set_index(["model", "method", "by", "rows_a_call"])
     )
@@ -75,7 +75,7 @@ def large() -> dict[tuple[str, str], dict[str, float]]:
 
 
 def scale() -> dict[tuple[str, str, int], dict[str, float]]:
-    """Return what rows cost, by task, contestant and rows."""
+    """Return the cost of rows, by task, contestant and number of rows."""
     found = table("scale").query("sweep == 'rows'").set_index(["task", "contestant", "rows"])
     return found[["seconds", "peak_mb", "r2"]].to_dict("index")
 
@@ -96,7 +96,7 @@ def solvers() -> pd.DataFrame:
 
 
 def glass_boxes() -> dict[tuple[str, str], dict[str, float]]:
-    """Return what `auto` does against each peer, by peer and source."""
+    """Return the comparison of `auto` with each peer, by peer and source."""
     found = table("glass_boxes_duels").query("model == 'auto'").set_index(["peer", "source"])
     return found.to_dict("index")
 
@@ -110,7 +110,7 @@ def classes() -> pd.DataFrame:
 
 
 def promises() -> dict[tuple[str, str, str], dict[str, float]]:
-    """Return error with promises over error without, falls and pairs, by table, promises and model."""
+    """Return the ratio of errors with and without promises, falls and pairs, by table, promises and model."""
     found = table("promises").set_index(["table", "promises", "model", "kept"]).sort_index()
     kept, free = (found.xs(kept, level="kept") for kept in (True, False))
     found = kept.assign(ratio=kept["error"] / free["error"], broken=free["broken"], free_falls=free["falls"])
@@ -128,7 +128,7 @@ def provability() -> dict[tuple[str, float], dict[str, float]]:
 
 
 def boxes() -> dict[tuple[str, str, int], dict[str, float]]:
-    """Return the proven width against the attained with up to 1,000 boxes, by table, form and columns."""
+    """Return the ratio of proven and attained width with up to 1,000 boxes, by table, form and columns."""
     found = table("boxes").query("method == 'branch and bound' and boxes == 1000")
     return found.set_index(["data", "form", "columns"]).to_dict("index")
 
@@ -145,7 +145,7 @@ def collapse() -> pd.DataFrame:
 
 
 def toy() -> dict[int, dict[str, int]]:
-    """Return wrong words of the toy of 12 bits by dimension: least, median, and how many seeds have none."""
+    """Return wrong words of the 12-bit toy by dimension: minimum, median, and number of seeds without any."""
     found = table("two_or_five").query("quantity == 'wrong words'")
     wrong = found.groupby(["dim", "fit_seed"])["value"].sum()
     return {
@@ -177,7 +177,7 @@ STUDIES = (
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Return a number with so many significant digits, and all digits before the decimal point."""
+    """Return a number with the given significant digits, and all digits before the decimal point."""
     if value == 0 or pd.isna(value):
         return "–" if pd.isna(value) else "0"
     if abs(value) < 1e-6:
@@ -192,7 +192,7 @@ def percent(share: float, digits: int = 2) -> str:
 
 
 def rendered(template: str) -> str:
-    """Return a template with the numbers of the studies in it."""
+    """Return a template filled with the numbers of the studies."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -207,12 +207,12 @@ def rendered(template: str) -> str:
 
 
 def filled(text: str) -> str:
-    """Return a text with its blocks, each written by the template of its name."""
+    """Return a text with its blocks written from the templates of their names."""
     return BLOCK.sub(lambda block: block[1] + rendered(f"{block[2]}.md.jinja") + block[3], text)
 
 
 def texts() -> dict[Path, str]:
-    """Return the files as they should be."""
+    """Return the expected content of the files."""
     pages = {ROOT / "docs" / page: rendered(f"{page}.jinja") for page in ("benchmarks.md", "cost.md")}
     blocks = (ROOT / "README.md", ROOT / "docs" / "batches.md")
     return pages | {path: filled(path.read_text(encoding="utf-8")) for path in blocks}

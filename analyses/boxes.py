@@ -1,11 +1,13 @@
-"""How tight are proven ranges, and what does it cost to tighten them.
+"""Tightness of proven ranges, and the cost of tightening them.
 
-A box is one standard deviation wide in the strongest one, two or four columns of numbers, about a test row;
-the other columns stay as they are. ``ratio`` is the width of the proven range over that of the attained one,
-which is at most the true one: the median over the rows, and ``worst`` the largest. Branch and bound may bound
-``boxes`` boxes, and ends at a ratio of 1.001. Beside it stands what is proven without a search: *interval
-arithmetic* on the entries of the matrices (the norm of their radii, by Weyl's inequality), the *Lipschitz
-constant* times the diagonal of the box, and the steepest proven *slopes of the columns* times the widths.
+A box is one standard deviation wide in the strongest one, two or four columns of numbers around a test row;
+the other columns are fixed. ``ratio`` is the width of the proven range divided by that of the attained range,
+which is at most the true one: the median over the rows; ``worst`` is the largest. Branch and bound may bound
+``boxes`` boxes, and stops at a ratio of 1.001.
+
+It is compared with bounds that need no search: *interval arithmetic* on the entries of the matrices (the norm
+of their radii, by Weyl's inequality), the *Lipschitz constant* times the diagonal of the box, and the
+steepest proven *slopes of the columns* times the widths.
 """
 
 from __future__ import annotations
@@ -31,11 +33,11 @@ from spectral_interp.view import rows_of
 SEARCH = "branch and bound"
 BUDGETS, QUICK_BUDGETS = (1, 10, 100, 1000), (1, 10)
 WIDTHS = (1, 2, 4)  # columns that move
-HALF = 0.5  # standard deviations to either side of a row
+HALF = 0.5  # standard deviations on either side of a row
 ROWS, QUICK_ROWS = 10, 2
 TIGHT = 1e-3
 COLOURS = dict(zip(WIDTHS, plots.COLOURS, strict=False))
-AT_ONCE = 0.2  # where what needs no boxes is drawn
+AT_ONCE = 0.2  # position of bounds without boxes in the figure
 MARKERS = {"interval arithmetic": "x", "Lipschitz constant": "^", "slopes of columns": "s"}
 Limits = dict[str, tuple[float, float]]
 
@@ -52,7 +54,7 @@ def models(args: argparse.Namespace) -> Iterator[tuple[study.Task, str, Any]]:
 
 
 def limits_about(cert: Certificate, row: pd.DataFrame, columns: list[str]) -> Limits:
-    """Return limits of columns, one standard deviation wide about a row."""
+    """Return limits of columns, one standard deviation wide around a row."""
     found = {}
     for name in columns:
         axis = cert.view.axis(name)
@@ -62,7 +64,7 @@ def limits_about(cert: Certificate, row: pd.DataFrame, columns: list[str]) -> Li
 
 
 def at_once(cert: Certificate, row: pd.DataFrame, limits: Limits) -> dict[str, float]:
-    """Return the widths of the ranges that are proven without a search."""
+    """Return the widths of the ranges proven without a search."""
     view, rows = cert.view, rows_of(cert.model, row)
     region = Region(view, free_columns(view, limits, rows), coordinates(view, rows))
     _, parts = region.parts([region.root])
@@ -76,7 +78,7 @@ def at_once(cert: Certificate, row: pd.DataFrame, limits: Limits) -> dict[str, f
 
 
 def of_a_box(cert: Certificate, row: pd.DataFrame, limits: Limits, budgets: Any) -> Iterator[dict[str, Any]]:
-    """Yield the width of the range that every method proves, over that of the attained range."""
+    """Yield the width of every method's proven range, divided by that of the attained range."""
     searched = {}
     for boxes in budgets:
         start = time.process_time()

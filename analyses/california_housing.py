@@ -1,11 +1,12 @@
-"""How good are the models? The published experiment on California housing, with honest epochs.
+"""How accurate are the models? The published experiment on California housing, without choices on test rows.
 
-Single neurons of dimension 7, 11, 15 and 45 with the package's defaults, the four skewed columns by their
-logarithm, and the sum of neurons, five seeds each. Held-out rows of the training table choose the epochs (and
-the inputs of the sum), before all of them are trained on; the test rows choose nothing. Beside them, on the
-same encoded columns: linear regression, scikit-learn's MLP with two hidden layers of 64 (the epoch chosen on
-a tenth of the rows, too) and its histogram gradient boosting. Dashes mark what the published study reports,
-one seed each, its epochs chosen on the test rows. ``--quick`` takes the bundled diabetes table instead.
+The models are single neurons of dimension 7, 11, 15 and 45 with the package's defaults and the logarithm of
+the four skewed columns, and the sum of neurons, with five seeds each. Held-out rows of the training table
+choose the epochs (and the inputs of the sum), before all training rows are used; the test rows are not used
+for any choice. The peers, on the same encoded columns, are linear regression, scikit-learn's MLP with two
+hidden layers of 64 (its epoch is also chosen on a tenth of the rows) and its histogram gradient boosting.
+Dashes mark the results of the published study, with one seed each and epochs chosen on the test rows.
+``--quick`` uses the bundled diabetes table instead.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def spectral(task: study.Task, dim: int, seed: int, epochs: int) -> SpectralRegr
 
 
 def baselines(seed: int, epochs: int) -> dict[str, Callable]:
-    """Return the models beside ours, by name."""
+    """Return the peers, by name."""
     mlp = MLPRegressor(
         hidden_layer_sizes=(64, 64),
         early_stopping=True,
@@ -59,7 +60,7 @@ def baselines(seed: int, epochs: int) -> dict[str, Callable]:
 
 
 def fits(task: study.Task, dims: tuple[int, ...], seeds: range, epochs: int) -> Iterator[dict]:
-    """Yield one line per fit."""
+    """Yield one row per fit."""
     encoder = TableEncoder.fit(task.X, log=task.log)
     z, z_test = encoder.encode(task.X), encoder.encode(task.X_test)
     for seed in seeds:
@@ -79,21 +80,21 @@ def fits(task: study.Task, dims: tuple[int, ...], seeds: range, epochs: int) -> 
 
 
 def chosen_epoch(est: SpectralRegressor) -> int:
-    """Return the epoch that the held-out rows chose."""
+    """Return the epoch chosen on the held-out rows."""
     return min(est.history_, key=lambda event: event["validation_loss"])["epoch"]
 
 
 def line(
     task: study.Task, model: str, seed: int, prediction: np.ndarray, seconds: float, epoch: int | None = None
 ) -> dict:
-    """Return what is noted of one fit."""
+    """Return the row of the table for one fit."""
     rmse = root_mean_squared_error(task.y_test, prediction)
     found = {"data": task.name, "model": model, "fit_seed": seed, "test_rmse": rmse, "seconds": seconds}
     return found | {"best_epoch": epoch}
 
 
 def medians(table: pd.DataFrame) -> pd.DataFrame:
-    """Return median, extremes and median seconds per model, beside what is published."""
+    """Return median, extremes and median seconds per model, and the published errors."""
     found = table.groupby("model", sort=False).agg(
         median=("test_rmse", "median"),
         best=("test_rmse", "min"),
@@ -104,7 +105,7 @@ def medians(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the test error of every fit, a row per model, and what is published."""
+    """Draw the test error of every fit, with a row per model, and the published errors."""
     names, data = list(dict.fromkeys(table["model"])), table["data"].iloc[0]
     for y, name in enumerate(names):
         errors = table.loc[table["model"] == name, "test_rmse"]

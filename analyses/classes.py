@@ -1,9 +1,9 @@
-"""How often the model names the right one of more than two classes, beside gradient boosting and others.
+"""Accuracy on tables with more than two classes, compared with gradient boosting and other models.
 
-Five folds of every table, all models at their defaults on the same rows (``peers.py`` has them). The score is
-the accuracy, and the log loss stands beside it. ``--tables FOLDER`` has NAME.parquet and an index.json as for
-``glass_boxes.py``; scikit-learn's wine and digits are always among the tables. Every fit is a line of
-``classes.csv`` as soon as it is measured, and a run goes on where the last one ended.
+Every table has five folds, and all models are fitted with their defaults on the same rows (see ``peers.py``).
+The scores are the accuracy and the log loss. ``--tables FOLDER`` has NAME.parquet and an index.json as for
+``glass_boxes.py``; scikit-learn's wine and digits are always among the tables. Every fit is added to
+``classes.csv`` as soon as it is measured, and an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from spectral_interp.plots.style import MODEL_LOOKS, NEUTRAL
 MODELS = ("auto", "single", "linear", "HistGB", "XGBoost", "MLP")
 REFERENCE = "HistGB"
 BUNDLED = {"wine3": load_wine, "digits": load_digits}
-MARGIN = 0.01  # of accuracy, drawn as a band
+MARGIN = 0.01  # half-width of the band of accuracy in the figure
 
 
 def tables_of(folder: Path | None) -> Iterator[Table]:
-    """Yield the tables of a folder, and scikit-learn's, small ones first."""
+    """Yield the tables of a folder and of scikit-learn, small ones first."""
     bundled = BUNDLED | ({} if folder else {"iris": load_iris})
     found = [] if folder is None else list(read(folder, ("multiclass",)))
     for name, load in bundled.items():
@@ -60,7 +60,7 @@ def measure(
 
 
 def means(lines: pd.DataFrame, tables: list[Table]) -> pd.DataFrame:
-    """Return the means over the folds, a line for each table and model."""
+    """Return the means over the folds, with a row for each table and model."""
     names = pd.CategoricalDtype([table.name for table in tables], ordered=True)
     kept = lines[lines["table"].isin(names.categories)]
     groups = kept.astype({"table": names}).groupby(["table", "model"], observed=True)
@@ -76,7 +76,7 @@ def means(lines: pd.DataFrame, tables: list[Table]) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, classes: dict[str, int], ax: Axes) -> Axes:
-    """Draw what every model gains over the reference, a row per table."""
+    """Draw the gain of every model over the reference, with a row per table."""
     names = list(dict.fromkeys(table["table"]))
     ax.axvspan(-100 * MARGIN, 100 * MARGIN, color=NEUTRAL, alpha=0.12, linewidth=0)
     markers = dict(zip(MODELS, "oDs^vP", strict=True))
@@ -105,7 +105,7 @@ def draw(table: pd.DataFrame, classes: dict[str, int], ax: Axes) -> Axes:
 def main() -> None:
     """Measure, print the means, save."""
     args = parsed(__doc__, MODELS)
-    warnings.simplefilter("ignore", ConvergenceWarning)  # at their defaults, some stop early
+    warnings.simplefilter("ignore", ConvergenceWarning)  # some stop early with their defaults
     tables = [few(table, args.seed) if args.quick else table for table in tables_of(args.tables)]
     chosen = to_measure(tables, args.only)
     models = [model for model in args.models if PEERS[model].installed]

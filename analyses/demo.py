@@ -1,9 +1,9 @@
-"""The gallery of the README and of docs/figures.md: figures of the demo model, of the bundled patients.
+"""The gallery of the README and of docs/figures.md: figures of the demo model for the bundled patients.
 
-``GALLERY`` says which of the figures of ``analyze`` are kept. The table here is that of the first, what
-drives the predictions; those of all are in the folder that ``make demo`` writes. All forms are tried, for the
-price of readability; the single neuron is chosen, so the model is that of ``make demo``. ``--quick`` trains
-a single neuron for a few epochs, without the comparison with other models.
+``GALLERY`` lists the figures of ``analyze`` that are kept. The table here is that of the first figure, the
+contributions by column; the tables of all figures are in the folder that ``make demo`` writes. All forms are
+tried, for the price of readability; the single neuron is chosen, so the model is that of ``make demo``.
+``--quick`` trains a single neuron for a few epochs, without the comparison with other models.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ GALLERY = {  # name of the file after "demo_" → name among the figures of an a
     "pieces": "pieces",
 }
 IN_FULL = {"rungs": "rungs", "agreement": "agreement"}
-METHODS = ("local",)  # those that the gallery shows; the first ranks the columns, as in ``make demo``
+METHODS = ("local",)  # methods in the gallery; the first ranks the columns, as in ``make demo``
 EPOCHS, QUICK_EPOCHS = 300, 10
 COMPARED = 20  # rows of the comparison
 
 
 def analysis_of_demo(*, quick: bool, seed: int) -> report.Analysis:
-    """Train the demo model from the command line, and analyze it."""
+    """Train the demo model with the command line, and analyze it."""
     form = ["--form", "single", "--no-baselines"] if quick else ["--form", "auto"]
     epochs = QUICK_EPOCHS if quick else EPOCHS
     with tempfile.TemporaryDirectory() as folder:

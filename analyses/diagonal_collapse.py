@@ -1,15 +1,15 @@
-"""Does diagonal structure collapse to a few linear pieces? How many planes cover models of each structure.
+"""Does diagonal structure collapse to a few linear pieces? Numbers of planes that cover models by structure.
 
-The same training on every data set, with models of order 15 of each structure, and with diagonal and dense
-ones of about as many parameters as the tridiagonal one has, 29 (p + 1). On up to 1,000 test rows: test error,
-R² of the skeleton, latents that take part (mean participation ratio), and the tangent planes that cover all
-predictions to within 1 % and 10 % of their standard deviation. Seconds are those of the fit on one core, as
-many fits at a time as there are cores. A diagonal model of order d is d affine functions, so it never needs
-more than d planes, however small the tolerance.
+On every data set, models of order 15 of each structure are trained alike, as are diagonal and dense models
+with about as many parameters as the tridiagonal model has, 29 (p + 1). The measures on up to 1,000 test rows
+are the test error, R² of the skeleton, the number of active latents (mean participation ratio), and the
+tangent planes that cover all predictions to within 1 % and 10 % of their standard deviation. Seconds are
+those of the fit on one core, with as many fits at a time as there are cores. A diagonal model of order d is d
+affine functions, so it never needs more than d planes, however small the tolerance.
 
-The second figure has the planes of the first seed at every tolerance; the third the functions λ_k(A + xB) of
-random tridiagonal pencils with N(0, 1) entries: the first is concave and the last convex (Rayleigh–Ritz), the
-others neither. ``--quick`` takes the bundled diabetes table only.
+The second figure shows the planes of the first seed at every tolerance; the third shows the functions λ_k(A +
+xB) of random tridiagonal pencils with N(0, 1) entries: the first is concave and the last convex
+(Rayleigh–Ritz), the others are neither. ``--quick`` uses the bundled diabetes table only.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def name_of(structure: str, dim: int) -> str:
 
 
 def measure(task: study.Task, structure: str, dim: int, *, epochs: int, seed: int) -> dict:
-    """Fit one model; return its line of the table, with its piece counts under "curve"."""
+    """Fit one model; return its row of the table, with its piece counts under "curve"."""
     fitting = estimator_for(task.y)
     est = fitting(
         form="single", dim=dim, structure=structure, n_epochs=epochs, log=task.log, random_state=seed
@@ -76,13 +76,13 @@ def measure(task: study.Task, structure: str, dim: int, *, epochs: int, seed: in
 
 
 def medians(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians over the seeds of pieces at 1 % and error, a line per data set and model."""
+    """Return the medians over the seeds of pieces at 1 % and error, with a row per data set and model."""
     wanted = [f"pieces_at_{SHARES[0]:g}_sd", "error"]
     return table.groupby(["data", "model"], sort=False)[wanted].median().reset_index()
 
 
 def curves(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one line per data set, model, seed and tolerance: how many planes cover the rows."""
+    """Return the number of planes that cover the rows, with a row per data set, model, seed and tolerance."""
     lines = [
         {"data": line.data, "model": line.model, "structure": line.structure, "dim": line.dim}
         | {"fit_seed": line.fit_seed, "eps_per_sd": eps, "pieces": pieces}
@@ -93,7 +93,7 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def random_functions(seed: int, *, points: int = 161) -> pd.DataFrame:
-    """Return λ_k(A + xB), all k, of one random tridiagonal pencil of every order, and its certified shape."""
+    """Return λ_k(A + xB) for all k of a random tridiagonal pencil of every order, and its proven shape."""
     rng, x = np.random.default_rng(seed), np.linspace(-3, 3, points)
     tables = []
     for d in ORDERS:
@@ -109,7 +109,7 @@ def random_functions(seed: int, *, points: int = 161) -> pd.DataFrame:
 
 
 def draw_models(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the pieces at 1 % as dots, a row per data set; hollow where only the parameters are as many."""
+    """Draw the pieces at 1 % as dots, with a row per data set; hollow for models matched by parameters."""
     wanted = f"pieces_at_{SHARES[0]:g}_sd"
     names = list(dict.fromkeys(table["data"]))
     for shift, (model, rows) in enumerate(table.groupby("model", sort=False)):
@@ -130,7 +130,7 @@ def draw_models(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_curves(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw, for every data set, planes against tolerance; dashed where only the parameters are as many."""
+    """Draw planes against tolerance for every data set; dashed for models matched by parameters."""
     shown = table[(table["fit_seed"] == table["fit_seed"].min()) & (table["eps_per_sd"] > 0)]
     names = shown["data"].unique()
     columns = min(2, len(names))
@@ -164,7 +164,7 @@ def draw_curves(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_functions(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the eigenvalues of a random pencil of every order along x, the concave and the convex marked."""
+    """Draw the eigenvalues of a random pencil of every order along x, marking the concave and the convex."""
     looks = {
         "concave": (plots.COLOURS[0], 2.2),
         "convex": (plots.COLOURS[1], 2.2),

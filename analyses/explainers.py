@@ -1,14 +1,14 @@
 """Explainers on three models and three data sets: faithfulness, agreement and cost.
 
-``compare`` on up to 100 test rows of each data set: the spectral model, a linear model and an MLP trained
-on the same rows, ours, SHAP's and Captum's explainers on each. ``gain`` is how much further than a random
-order the method's own order brings the prediction down, in the area under the deletion curve (it compares
-methods on one model, not models: what there is to gain differs); ``agreement`` is the mean Spearman
-correlation of a row's contributions with the model's Shapley values. SHAP's enumeration of all coalitions
-is left out where it would take more than 2²⁵ model evaluations (30 columns of breast_cancer). Deletion,
-insertion and infidelity put columns to background rows, which is the game of Shapley values: they favour
-those, and path and local contributions answer other questions. ``--quick`` takes a few columns of diabetes
-and nothing else.
+``compare`` runs on up to 100 test rows of each data set, with the spectral model, a linear model and an MLP
+trained on the same rows, and with our explainers, SHAP's and Captum's on each. ``gain`` is how much further
+the method's own order lowers the prediction than a random order, in the area under the deletion curve; it
+compares methods on one model, not models, since the possible gain differs. ``agreement`` is the mean Spearman
+correlation of a row's contributions with the model's Shapley values. SHAP's enumeration of all coalitions is
+omitted where it would take more than 2²⁵ model evaluations (30 columns of breast_cancer). Deletion, insertion
+and infidelity replace values of columns by those of background rows, which is the game of Shapley values.
+They therefore favour Shapley values; path and local contributions answer other questions. ``--quick`` uses
+only a few columns of diabetes.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ MARKERS = dict(zip(NAMES, "os^", strict=True))
 
 
 def task_of(name: str, args: argparse.Namespace) -> study.Task:
-    """Return one of the data sets, with few columns in a quick run."""
+    """Return one of the data sets; a quick run uses few columns."""
     task = study.california(args) if name == "california" else study.bundled(name, args.seed)
     few = ["age", "bmi", "bp", "s5"] if args.quick else list(task.X)
     return replace(task, X=task.X[few], X_test=task.X_test[few])
 
 
 def measure(task: study.Task, *, rows: int, epochs: int, seed: int) -> pd.DataFrame:
-    """Fit the three models and compare them; return a line per (model, method)."""
+    """Fit the three models and compare them; return a row per (model, method)."""
     fitting = estimator_for(task.y)
     est = fitting(form="single", n_epochs=epochs, log=task.log, random_state=seed).fit(task.X, task.y)
     est.baselines_ = fit_baselines(est, task.X, task.y)
@@ -64,7 +64,7 @@ def measure(task: study.Task, *, rows: int, epochs: int, seed: int) -> pd.DataFr
 
 
 def _agreement(found: Comparison, model: str, method: str) -> float:
-    """Return the Spearman correlation with what represents the model: its Shapley values."""
+    """Return the Spearman correlation with the model's Shapley values."""
     best = next(key for key in found.representatives if key[0] == model)
     if (model, method) == best:
         return 1.0
@@ -75,7 +75,7 @@ def _agreement(found: Comparison, model: str, method: str) -> float:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw what each method gains over a random order, a dot per data set."""
+    """Draw the gain of each method over a random order, with a dot per data set."""
     labels = list(dict.fromkeys(table["model"] + ": " + table["method"]))
     for i, (name, rows) in enumerate(table.groupby("data", sort=False)):
         y = (rows["model"] + ": " + rows["method"]).map(labels.index)

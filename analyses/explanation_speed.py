@@ -1,19 +1,19 @@
-"""How fast are the explanations, and do they add up? Ours against SHAP's, Captum's and other models'.
+"""Speed and completeness of our explanations, compared with SHAP's, Captum's and other models'.
 
 Two models are trained on the California housing table (8 columns): one neuron of order 15, and a sum. Rows
-are explained against a background of 100 training rows, one row a call and 1,000 rows a call, on one thread
-and on two. SHAP's explainers call a model as a function: the single neuron once with the published forward,
-SciPy's ``eigh_tridiagonal`` row by row, and once with ours; the sum by its ``predict``. Captum's integrated
-gradients with 50 steps take all 100 (row, reference) pairs of a row as one batch. All start from encoded
-features on the single neuron, and from the table on the sum, but for Captum. Beside them stands what one
-would use with another model on the same table: Tree SHAP of XGBoost against the same background, by SHAP and
-by WOODELF, and the terms of an EBM. All contestants take turns in one process; medians. The completeness gap
-is the largest difference between a prediction and base value plus contributions, as a share of the spread
-(largest less smallest) of the predictions of the test rows.
+are explained against a background of 100 training rows, with one row and with 1,000 rows per call, on one
+thread and on two. SHAP's explainers call a model as a function: the single neuron once with the published
+forward, SciPy's ``eigh_tridiagonal`` row by row, and once with ours; the sum by its ``predict``. Captum's
+integrated gradients with 50 steps process all 100 (row, reference) pairs of a row as one batch. All methods
+start from encoded features for the single neuron, and from the table for the sum, except Captum. Explanations
+of other models of the same table are Tree SHAP of XGBoost against the same background, by SHAP and by
+WOODELF, and the terms of an EBM. All contestants take turns in one process, and times are medians. The
+completeness gap is the largest difference between a prediction and base value plus contributions, as a share
+of the spread (largest minus smallest) of the predictions of the test rows.
 
 ``explanation_speed_large.csv`` has predictions and local explanations of 10⁶ rows: nanoseconds per row and
-neuron beside those of 16 bare Sturm sweeps over matrices of the same order, and the largest memory used above
-that before the call, results included.
+neuron, those of 16 bare Sturm sweeps over matrices of the same order, and the peak memory above that before
+the call, including results.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ from spectral_interp.eigen import engine, kth_eigenvalue
 from spectral_interp.view import ModelView
 
 STEPS = 50
-SINGLE_PRECISION = 1e-5  # a completeness gap below this share of the spread is not drawn
-ROWS = 20  # that ours explain one by one, each in a call of its own
+SINGLE_PRECISION = 1e-5  # share of the spread below which a completeness gap is not drawn
+ROWS = 20  # rows that our methods explain in separate calls
 SINGLE, SUM, TREES, TERMS = "single neuron", "sum of neurons", "XGBoost", "EBM"
 OTHERS = "other models"
 METHODS = {"local": "local", "path": "path", "exact Shapley": "shapley"}
@@ -56,7 +56,7 @@ CAPTUM, TREE, WOODELF = f"Captum IG, {STEPS} steps", "SHAP Tree", "WOODELF"
 TOOLKIT, OWN_FORWARD, PUBLISHED, OTHER = "our method", "our forward", "published forward", "another model"
 COLOURS = dict(zip((TOOLKIT, OWN_FORWARD, PUBLISHED, OTHER), plots.COLOURS, strict=False))
 
-ASKED = [  # ours, contestant, how it evaluates the single neuron, times faster at least
+ASKED = [  # our method, contestant, its evaluation of the single neuron, required speed ratio
     ("path", CAPTUM, PUBLISHED, 20),
     ("path", CAPTUM, OWN_FORWARD, 5),
     ("exact Shapley", KERNEL, PUBLISHED, 200),
@@ -69,7 +69,7 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Task:
-    """A training table and its target, rows to explain, both forms fitted, and whether peers are tiny."""
+    """Training table and target, rows to explain, both fitted forms, and whether peers are tiny."""
 
     X: pd.DataFrame
     y: np.ndarray
@@ -81,9 +81,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to explain rows of a model: how many rows a call takes, and on how many threads.
+    """A way to explain rows of a model, with the number of rows per call and of threads.
 
-    ``rows`` is the number of rows that are explained in all, and ``spread`` that of the model's predictions.
+    ``rows`` is the number of all explained rows, and ``spread`` the spread of the model's predictions.
     """
 
     model: str
@@ -96,25 +96,25 @@ class Contestant:
     explain: Callable[[], Found]
 
     def __call__(self) -> Found:
-        """Explain on the threads."""
+        """Explain with the given number of threads."""
         torch.set_num_threads(self.threads)
         return self.explain()
 
     @property
     def key(self) -> tuple[str, str, str, int, int]:
-        """What tells it from the others."""
+        """Identification of the contestant."""
         return self.model, self.method, self.by, self.a_call, self.threads
 
 
 def california(args) -> Task:
-    """Fit both forms on California housing; rows of the test table."""
+    """Return a task for rows of the test table, with both forms fitted on California housing."""
     data = study.california(args)
     options = {SINGLE: {"form": "single", "dim": 15}, SUM: {"form": "sum"}}
     return task_of(data.X, data.y, data.X_test, options, args, log=data.log, n_background=100)
 
 
 def small(args) -> Task:
-    """Fit both forms on four columns of a bundled table."""
+    """Return a task with both forms fitted on four columns of a bundled table."""
     data = study.bundled("diabetes", args.seed)
     X, X_test = (table[["age", "bmi", "bp", "s5"]] for table in (data.X, data.X_test))
     options = {SINGLE: {"form": "single", "dim": 9, "n_epochs": 5}, SUM: {"form": "sum", "members": 1}}
@@ -122,7 +122,7 @@ def small(args) -> Task:
 
 
 def task_of(X, y, X_test, options, args, *, n_background: int, **shared) -> Task:
-    """Fit the forms, and keep few background rows."""
+    """Return a task with the forms fitted, with small backgrounds."""
     fitted = {}
     for name, own in options.items():
         est = SpectralRegressor(random_state=args.seed, **shared, **own).fit(X, y)
@@ -136,7 +136,7 @@ def task_of(X, y, X_test, options, args, *, n_background: int, **shared) -> Task
 
 
 def ours(task: Task, model: str) -> Iterator[Contestant]:
-    """Yield our methods, one row a call and all rows in one."""
+    """Yield our methods, with one row per call and with all rows in one call."""
     est = task.fitted[model]
 
     def explained(method: str, tables: list[Any]) -> Found:
@@ -159,7 +159,7 @@ def ours(task: Task, model: str) -> Iterator[Contestant]:
 def of_one_row(task: Task, model: str) -> Iterator[Contestant]:
     """Yield SHAP's explainers and Captum on a model, which explain the first row.
 
-    SHAP sees the features of the single neuron, but the columns of the sum, where a column has several
+    SHAP uses the features of the single neuron, but the columns of the sum, where a column has several
     features.
     """
     est = task.fitted[model]
@@ -185,7 +185,7 @@ def of_one_row(task: Task, model: str) -> Iterator[Contestant]:
 
 
 def by_shap(name: str, values: Callable, row: np.ndarray, background: np.ndarray) -> Found:
-    """Explain a row by one of SHAP's explainers."""
+    """Explain a row with one of SHAP's explainers."""
     if name == KERNEL:
         explainer = shap.KernelExplainer(values, background, silent=True)
         return explainer.shap_values(row, silent=True), np.atleast_1d(explainer.expected_value), values(row)
@@ -224,7 +224,7 @@ def torch_forward(view: ModelView, solve: Callable) -> Callable[[torch.Tensor], 
 
 
 def added(u: torch.Tensor, knots: Sequence[float], matrices: torch.Tensor) -> torch.Tensor:
-    """Return what coordinates (n,) add to the matrices, (n, N, E): linear, or between knots."""
+    """Return the terms of coordinates (n,) in the matrices, (n, N, E): linear, or between knots."""
     if not len(knots):
         return u[:, None, None] * matrices[0]
     grid = torch.tensor(knots, dtype=u.dtype)
@@ -246,7 +246,7 @@ def by_captum(
 
 
 def of_peers(task: Task) -> Iterator[Contestant]:
-    """Yield what explains other models of the same table exactly, where the packages are installed."""
+    """Yield exact explainers of other models of the same table, if their packages are installed."""
     background = task.fitted[SUM].background_
 
     def fitted(name: str) -> object:
@@ -296,7 +296,7 @@ def by_terms(model) -> Callable[[pd.DataFrame], Found]:
 
 
 def measure(contestants: list[Contestant], *, seconds: float) -> pd.DataFrame:
-    """Return one line per contestant: milliseconds per row and the worst gap."""
+    """Return one row per contestant: milliseconds per row and the largest gap."""
     times = study.interleave({one.key: one for one in contestants}, seconds=seconds)
     lines = []
     for one in contestants:
@@ -317,7 +317,7 @@ def measure(contestants: list[Contestant], *, seconds: float) -> pd.DataFrame:
 
 
 def large(task: Task, n: int) -> pd.DataFrame:
-    """Return what predictions and local explanations of n rows cost on one thread and on two."""
+    """Return the cost of predictions and local explanations of n rows on one thread and on two."""
     drawn = task.X.sample(n, replace=True, random_state=task.seed)
     noise = np.random.default_rng(task.seed).normal(1, 1e-3, drawn.shape)
     X, lines = (drawn * noise).reset_index(drop=True), []
@@ -346,7 +346,7 @@ def large(task: Task, n: int) -> pd.DataFrame:
 
 
 def bare_sweeps(d: int, n: int) -> float:
-    """Return the nanoseconds of 16 bare Sturm sweeps over a matrix of order d, of n in a batch."""
+    """Return the nanoseconds of 16 bare Sturm sweeps over a matrix of order d in a batch of n."""
     rng = np.random.default_rng(0)
     diag, off, counts = rng.normal(size=(n, d)), rng.normal(size=(n, d - 1)), np.empty(n, np.int64)
     times = []
@@ -358,7 +358,7 @@ def bare_sweeps(d: int, n: int) -> float:
 
 
 def above(call: Callable[[], object]) -> tuple[float, float]:
-    """Return how many megabytes a call needs above those used before, NaN if unknown, and its seconds."""
+    """Return the additional peak memory of a call in megabytes, NaN if unknown, and its seconds."""
     status = Path("/proc/self/status")
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak
@@ -373,7 +373,7 @@ def above(call: Callable[[], object]) -> tuple[float, float]:
 
 
 def memory(status: Path, name: str) -> float:
-    """Return an entry of the process's status in megabytes."""
+    """Return an entry of the process status in megabytes."""
     lines = status.read_text(encoding="ascii").splitlines()
     return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1e3
 
@@ -386,7 +386,7 @@ def _plain(ms: float) -> str:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw milliseconds per row on one thread: a bar with one row a call, a tick with many rows a call."""
+    """Draw milliseconds per row on one thread: a bar for one row per call, a tick for many rows per call."""
     one_thread = table[table["threads"] == 1].assign(
         group=lambda t: t["model"].replace([TREES, TERMS], OTHERS)
     )
@@ -426,7 +426,7 @@ def draw_group(lines: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def main() -> None:
-    """Measure, print, save, and compare with what was asked."""
+    """Measure, print, save, and compare with the requirements."""
     args = study.housing_arguments(__doc__).parse_args()
     task = small(args) if args.quick else california(args)
     study.print_table(found := large(task, 1000 if args.quick else 1_000_000))
@@ -441,7 +441,7 @@ def main() -> None:
     times = one.set_index(["method", "by"])["ms_per_row"]
     for method, name, by, asked in ASKED:
         ratio = times[name, by] / times[method, TOOLKIT]
-        print(f"{method}: {ratio:.0f}× faster than {name}, {by} (asked {asked}×)")
+        print(f"{method}: {ratio:.0f}× faster than {name}, {by} (required: {asked}×)")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""How good the model is beside glass boxes and gradient boosting, and what an exact explanation costs.
+"""Accuracy compared with glass boxes and gradient boosting, and the cost of an exact explanation.
 
-Five folds of every table with a number or two classes to predict, all models at their defaults on the same
-rows (``peers.py`` has them). The error is the RMSE of the target, standardised by the training rows, or one
-less the area under the ROC curve. An exact explanation adds up to the prediction and is no estimate. Its
-time is that of a batch of 100 test rows, encoding included; of ours 20 rows for path and 2 for Shapley.
+Every table with a number or two classes to predict has five folds, and all models are fitted with their
+defaults on the same rows (see ``peers.py``). The error is the RMSE of the target, standardised by the
+training rows, or one minus the area under the ROC curve. An exact explanation adds up to the prediction and
+is not an estimate. Its time is that of a batch of 100 test rows, including encoding; for our models, 20 rows
+for path and 2 for Shapley.
 
-``--tables FOLDER`` has NAME.parquet and an index.json with task, columns and published scores of each;
-without it, the tables are two of scikit-learn. Every fit is a line of ``glass_boxes.csv`` as soon as it is
-measured, and a run goes on where the last one ended: ``--again MODEL`` measures anew. Means and published
-scores are in ``glass_boxes_scores.csv``, each form of ours against each peer in ``glass_boxes_duels.csv``.
+``--tables FOLDER`` has NAME.parquet and an index.json with task, columns and published scores of each table;
+without it, two tables of scikit-learn are used. Every fit is added to ``glass_boxes.csv`` as soon as it is
+measured, and an interrupted run continues where it stopped; ``--again MODEL`` measures a model again. Means
+and published scores are in ``glass_boxes_scores.csv``, comparisons of each of our forms with each peer in
+``glass_boxes_duels.csv``.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ from spectral_interp.plots.style import FAINT, METHOD_LOOKS, MODEL_LOOKS, NEUTRA
 from spectral_interp.tables.reading import read_table, split_target
 
 FOLDS, ROWS, QUICK_ROWS = 5, 100, 150
-CALLS, ENOUGH = 5, 3.0  # timed calls of an explanation, and the seconds after which fewer do
-LEAST = 1e-3  # errors below count as this
+CALLS, ENOUGH = 5, 3.0  # timed calls of an explanation, and seconds after which fewer are made
+LEAST = 1e-3  # smaller errors are set to this
 REFERENCE = "HistGB"
 KINDS = ("own", "path", "shapley")
 LOOKS = dict(zip(KINDS, (METHOD_LOOKS[method] for method in ("local", "path", "shapley")), strict=True))
@@ -61,7 +63,7 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table: floats and strings, and floats or the classes 0 and 1 to predict."""
+    """A table of floats and strings, and a target of floats or the classes 0 and 1."""
 
     name: str
     task: str
@@ -71,7 +73,7 @@ class Table:
 
 
 def read(folder: Path | None, tasks: tuple[str, ...] = ("regression", "binary")) -> Iterator[Table]:
-    """Yield the tables of a folder, or scikit-learn's, small ones first."""
+    """Yield the tables of a folder, or those of scikit-learn, small ones first."""
     if folder is None:
         for name, task in (("diabetes", "regression"), ("breast_cancer", "binary")):
             X, y = split_target(read_table(name), BUNDLED_TARGETS[name], name)
@@ -88,14 +90,14 @@ def read(folder: Path | None, tasks: tuple[str, ...] = ("regression", "binary"))
 
 
 def numbers(y: pd.Series, task: str) -> np.ndarray:
-    """Return the target as floats, or its classes as numbers from 0."""
+    """Return the target as floats, or as class indices."""
     return y.to_numpy(float) if task == "regression" else np.unique(y.to_numpy(), return_inverse=True)[1]
 
 
 def measure(
     table: Table, model: str, train: np.ndarray, test: np.ndarray, *, seed: int, quick: bool
 ) -> dict[str, Any]:
-    """Fit one model on one fold; return its score and what it costs."""
+    """Fit one model on one fold; return its score and costs."""
     peer, X, X_test = PEERS[model], table.X.iloc[train], table.X.iloc[test]
     y, y_test = table.y[train], table.y[test]
     if table.task == "regression":
@@ -135,7 +137,7 @@ def split(table: Table, fold: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def few(table: Table, seed: int) -> Table:
-    """Return the table with the few rows of a quick run."""
+    """Return the table with few rows, for a quick run."""
     rows = np.random.default_rng(seed).permutation(len(table.y))[:QUICK_ROWS]
     return replace(table, X=table.X.iloc[rows], y=table.y[rows])
 
@@ -147,7 +149,7 @@ def record(
     args: argparse.Namespace,
     measure: Callable[..., dict[str, Any]] = measure,
 ) -> pd.DataFrame:
-    """Measure what the file does not have, add each line to it at once, and return all lines."""
+    """Measure what is missing in the file, add each row at once, and return all rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["table", "fold", "model"])
     names = [table.name for table in tables]
@@ -173,7 +175,7 @@ def record(
 
 
 def with_published(lines: pd.DataFrame, tables: list[Table]) -> pd.DataFrame:
-    """Return the lines of these tables, and one for every fold of a published mean."""
+    """Return the rows of these tables, and one for every fold of a published mean."""
     published = [
         {"table": table.name, "task": table.task, "fold": fold, "model": PUBLISHED[name], "score": score}
         for table in tables
@@ -201,7 +203,7 @@ def scores(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def errors(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return the errors, a row for each fold of a table and a column for each (model, source)."""
+    """Return the errors, with a row for each fold of a table and a column for each (model, source)."""
     error = lines["score"].where(lines["task"] == "regression", 1 - lines["score"]).clip(lower=LEAST)
     return lines.assign(error=error).pivot(
         index=["table", "fold"], columns=["model", "source"], values="error"
@@ -209,14 +211,14 @@ def errors(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def ratios(errors: pd.DataFrame, model: tuple[str, str], to: tuple[str, str]) -> pd.Series:
-    """Return the ratio of two models' mean errors on every table, over the folds that both have."""
+    """Return the ratio of two models' mean errors on every table, over their common folds."""
     both = errors[model].notna() & errors[to].notna()
     means = errors[both].groupby(level="table", observed=True).mean()
     return means[model] / means[to]
 
 
 def duels(errors: pd.DataFrame) -> pd.DataFrame:
-    """Return on how many tables each form of ours is at least as good as each peer, and ratios of errors."""
+    """Return the number of tables on which our forms are at least as good as peers, and error ratios."""
     lines = []
     for form in OURS:
         for peer, source in errors:
@@ -231,7 +233,7 @@ def duels(errors: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(lines: pd.DataFrame, errors: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the error on every table, and beside it the cost of an exact explanation, a row per model."""
+    """Draw the error on every table and the cost of an exact explanation, with a row per model."""
     measured = [model for model, source in errors if source == "measured"]
     found = {model: ratios(errors, (model, "measured"), (REFERENCE, "measured")) for model in measured}
     names = sorted((name for name in found if len(found[name])), key=lambda name: gmean(found[name]))
@@ -296,7 +298,7 @@ def to_measure(tables: list[Table], only: list[str] | None) -> list[Table]:
 def main() -> None:
     """Measure, print the means and the duels, save."""
     args = parsed(__doc__, PEERS)
-    warnings.simplefilter("ignore", ConvergenceWarning)  # at their defaults, some stop early
+    warnings.simplefilter("ignore", ConvergenceWarning)  # some stop early with their defaults
     tables = [few(table, args.seed) if args.quick else table for table in read(args.tables)]
     chosen = to_measure(tables, args.only)
     models = [model for model in args.models if PEERS[model].installed]

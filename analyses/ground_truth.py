@@ -1,16 +1,17 @@
-"""Do attributions of a fitted model recover those of the function that made the data? A known pencil says.
+"""Do attributions recover those of the function that generated the data? A test with a known pencil.
 
-Targets are f(z) = λ_k(A_0 + Σ z_i A_i), z of eight independent N(0, 1) columns, plus noise of 0 or 10 % of
-f's standard deviation. f is built so that its parts are known: the first two columns have random tridiagonal
-matrices and interact, the next four have multiples of the identity and so are linear, and the last two have
-zeros and are irrelevant. The function is of the spectral model's own family, of order 5 instead of 15: the
-study measures what is recovered when the family is right, not whether it is.
+Targets are f(z) = λ_k(A_0 + Σ z_i A_i), with z of eight independent N(0, 1) columns, plus noise of 0 or 10 %
+of f's standard deviation. The parts of f are known: the first two columns have random tridiagonal matrices
+and interact, the next four have multiples of the identity and are therefore linear, and the last two have
+zero matrices and are irrelevant. The function belongs to the spectral model's own family, with order 5
+instead of 15: the study measures what is recovered when the family is right, not whether it is.
 
 The exact Shapley values of f against 25 training rows are the truth for 100 test rows. ``error`` is the root
-mean square of the difference to them as a share of their root mean square, ``rank`` the mean Spearman
-correlation of a row's contributions with them, ``irrelevant`` the share of all |contributions| on the last
-two columns. Means over the seeds, which draw function, data and fit anew, with 95 % intervals (Student's t).
-"truth: path" has no fit: the contributions along paths of f itself, another answer to another question.
+mean square of the difference from them as a share of their root mean square, ``rank`` the mean Spearman
+correlation of a row's contributions with them, and ``irrelevant`` the share of all |contributions| on the
+last two columns. Means over the seeds, each with its own function, data and fit, have 95 % intervals
+(Student's t). "truth: path" has no fit: it is the contributions along paths of f itself, which answer another
+question.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def draw_function(rng: np.random.Generator) -> Pencil:
 
 
 def scores(attribution: Attribution, truth: Attribution) -> dict[str, float]:
-    """Return how far an attribution is from the true one."""
+    """Return the distance of an attribution from the true one."""
     difference, size = attribution.values - truth.values, np.abs(attribution.values)
     return {
         "error": float(np.sqrt((difference**2).mean() / (truth.values**2).mean())),
@@ -65,7 +66,7 @@ def scores(attribution: Attribution, truth: Attribution) -> dict[str, float]:
 
 
 def measure(rows: int, noise: float, seed: int, *, epochs: int, n_explained: int) -> list[dict]:
-    """Draw, fit and explain once; return a line per (model, method)."""
+    """Draw, fit and explain once; return a row per (model, method)."""
     rng = np.random.default_rng([seed, rows])
     function = draw_function(np.random.default_rng(seed))
     z, test = rng.normal(size=(rows, COLUMNS)), rng.normal(size=(n_explained, COLUMNS))
@@ -93,7 +94,7 @@ def measure(rows: int, noise: float, seed: int, *, epochs: int, n_explained: int
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return mean and 95 % interval over the seeds, a line per rows, noise and method."""
+    """Return mean and 95 % interval over the seeds, by rows, noise and method."""
     lines = []
     for (rows, noise, method), group in runs.groupby(["rows", "noise", "method"], sort=False):
         line = {"rows": rows, "noise": noise, "method": method, "seeds": len(group)}
@@ -111,7 +112,7 @@ def _half_width(values: np.ndarray) -> float:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the error against the number of rows, a panel per noise."""
+    """Draw the error against the number of rows, with a panel per noise."""
     noises = sorted(table["noise"].unique())
     axes = study.panels(ax, 1, len(noises), sharey=True)[0]
     for panel, noise in zip(axes, noises, strict=True):

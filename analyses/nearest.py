@@ -1,12 +1,14 @@
-"""How near are the nearest changes found, and how often does a search without proofs miss a nearer one.
+"""Distances of the nearest changes found, and how often a search without proofs misses a nearer one.
 
-Every row is to get another class, or a prediction beyond the mean of all. The distance is the sum of the
-changes in standard deviations of the columns (of logarithms where these enter), which stay in the range of
-training; whole numbers stay whole. ``ratio`` is the distance over our own, ``bound`` our own over the proven
-lower bound. Beside ours stand the best of 1,000 *random restarts*: points of the region that reach the
-target, drawn back to the row as far as they still reach it, all columns together, then one by one, in random
-order; and DiCE (``dice-ml``, where it is installed) by its genetic method and by its random one. ``missed``
-is the share of rows for which a method found nothing or nothing within a thousandth of our distance.
+The aim for every row is another class, or a prediction beyond the mean of all. The distance is the sum of the
+changes in standard deviations of the columns (of their logarithms where these are used), which stay within
+the range of training; whole numbers stay whole. ``ratio`` is the distance divided by ours, ``bound`` our
+distance divided by the proven lower bound.
+
+Our search is compared with the best of 1,000 *random restarts* (points of the region that reach the target,
+moved back towards the row as far as they still reach it, first in all columns together, then one by one in
+random order) and with the genetic and the random method of DiCE (``dice-ml``, if installed). ``missed`` is
+the share of rows for which a method found nothing, or nothing within a thousandth of our distance.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ COLOURS = dict(zip((OURS, RESTARTS, *DICE), plots.COLOURS, strict=False))
 
 
 class Restarts:
-    """The best of random points that are drawn back to a row."""
+    """Best of random points that are moved back to a row."""
 
     def __init__(self, est: Any, row: pd.DataFrame, target: Any, *, starts: int, seed: int) -> None:
         self.goal, rows = goal_of(est, row, target, None, None)
@@ -52,14 +54,14 @@ class Restarts:
         self.places = [column.place for column in self.free]
 
     def reached(self, u: np.ndarray) -> np.ndarray:
-        """Return which points (m, free) reach the target."""
+        """Return whether points (m, free) reach the target."""
         rows = np.repeat(self.row[None], len(u), axis=0)
         rows[:, self.places] = u
         z = self.view.placed(rows)
         return np.all([view.values(z) >= 0 for view in self.goal.conditions], axis=0)
 
     def distance(self) -> float:
-        """Return the least distance of a point that reaches the target; inf if none does."""
+        """Return the smallest distance of a point that reaches the target; inf if none does."""
         start = self.row[self.places]
         low, high = np.array([[column.whole.low, column.whole.high] for column in self.free]).T
         points = self.legal(low + self.rng.random((self.starts, len(start))) * (high - low))
@@ -72,7 +74,7 @@ class Restarts:
         return float(Norm("scaled l1").total(np.abs(points - start)).min())
 
     def back(self, points: np.ndarray, some: np.ndarray) -> np.ndarray:
-        """Return points with some columns as near to the row as bisection gets them."""
+        """Return points with some columns moved towards the row by bisection."""
         start = self.row[self.places]
         near, far = np.zeros(len(points)), np.ones(len(points))
         best = points.copy()
@@ -85,7 +87,7 @@ class Restarts:
         return best
 
     def legal(self, u: np.ndarray) -> np.ndarray:
-        """Return points whose whole numbers are whole."""
+        """Return points with whole numbers rounded."""
         columns = [
             column.axis.coordinates(column.values(own)) for column, own in zip(self.free, u.T, strict=True)
         ]
@@ -93,7 +95,7 @@ class Restarts:
 
 
 def dice(est: Any, X: pd.DataFrame, row: pd.DataFrame, goal: Goal, method: str, seed: int) -> float:
-    """Return the distance of the one answer of DiCE; inf if it has none."""
+    """Return the distance of DiCE's answer; inf if it has none."""
     package = importlib.import_module("dice_ml")
     classes = goal.label is not None
     predicted = est.predict(X)
@@ -125,7 +127,7 @@ def dice(est: Any, X: pd.DataFrame, row: pd.DataFrame, goal: Goal, method: str, 
 def contestants(
     est: Any, task: study.Task, row: pd.DataFrame, target: Any, args: argparse.Namespace, *, with_dice: bool
 ) -> Iterator[tuple[str, float, float, float]]:
-    """Yield the name of every method, its distance, what is proven of it, and its seconds."""
+    """Yield the name of every method, its distance, its proven lower bound, and its seconds."""
     start = time.process_time()
     found = counterfactual(est, row, target=target)
     yield OURS, found.distance, found.lower, time.process_time() - start
@@ -138,7 +140,7 @@ def contestants(
 
 
 def measure(args: argparse.Namespace) -> pd.DataFrame:
-    """Return one line for every row and method."""
+    """Return a table with a line for every row and method."""
     lines, installed = [], find_spec("dice_ml") is not None and not args.quick
     for task, form, est in boxes.models(args):
         X = task.X_test
@@ -161,7 +163,7 @@ def measure(args: argparse.Namespace) -> pd.DataFrame:
 
 
 def summary(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return what every method found, by table and form."""
+    """Return the results of every method, by table and form."""
     lines = lines.assign(
         missed=~(lines["ratio"] <= 1 + SAME),
         nearer=lines["ratio"] < 1 - SAME,
@@ -183,7 +185,7 @@ def summary(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(ax: Axes, lines: pd.DataFrame) -> Axes:
-    """Draw the distances over ours, and what is proven of ours, row by row."""
+    """Draw the distances relative to ours, and our proven bounds, by row."""
     cases = list(dict.fromkeys(zip(lines["data"], lines["form"], strict=True)))
     names = [OURS, *(name for name in COLOURS if name != OURS and name in set(lines["method"]))]
     for at, (data, form) in enumerate(cases):

@@ -1,12 +1,13 @@
-"""The models of glass_boxes.py: how their users fit them, and how each explains a row exactly.
+"""The models of glass_boxes.py, fitted as their users fit them, and their exact explanations of rows.
 
-Ours in its three forms; explainable boosting machines (interpret), whose terms are the explanation;
-gradient boosting by scikit-learn, XGBoost and CatBoost; ridge and logistic regression; scikit-learn's MLP,
-which has no exact explanation. All have their defaults, and each gets the encoding that it is made for.
+The models are ours in its three forms; explainable boosting machines (interpret), whose terms are the
+explanation; gradient boosting by scikit-learn, XGBoost and CatBoost; ridge and logistic regression; and
+scikit-learn's MLP, which has no exact explanation. All have their defaults, and each gets the encoding that
+it is made for.
 
-An explanation is of one of three kinds. "own": what the model is made of, or the Shapley values of its own
-paths through trees, which need no background. "path" and "shapley": against background rows; those of trees
-are 100 training rows.
+There are three kinds of explanations. "own": the parts of the model, or the Shapley values of its own paths
+through trees, which need no background. "path" and "shapley": against background rows; for trees, these are
+100 training rows.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from spectral_interp import SpectralClassifier, SpectralRegressor, explain
 
-ONE_NEURON = {"n_epochs": 5, "dim": 3}  # of a quick run
+ONE_NEURON = {"n_epochs": 5, "dim": 3}  # options of a quick run
 THREADS = 2
 BACKGROUND = 100  # rows
 MOST_PLAYERS = 14  # columns whose coalitions are all evaluated
@@ -41,10 +42,10 @@ Explain = Callable[[pd.DataFrame], object]
 
 @dataclass(frozen=True)
 class Peer:
-    """A contestant: what makes it from the task and the training columns, and its exact explanations.
+    """A contestant: its constructor, from the task and the training columns, and its exact explanations.
 
     ``explain`` takes the fitted model and the training rows and returns a function of rows by kind; ``rows``
-    says how many rows of a kind are explained at once where not 100; ``tiny`` are its options in a quick run.
+    has the number of rows per call by kind, if it is not 100; ``tiny`` has the options of a quick run.
     """
 
     make: Callable[..., Any]
@@ -55,7 +56,7 @@ class Peer:
 
     @property
     def installed(self) -> bool:
-        """Whether its package is there."""
+        """Whether the package is installed."""
         return find_spec(self.package) is not None
 
 
@@ -65,15 +66,15 @@ def texts(X: pd.DataFrame) -> list[str]:
 
 
 def name_gaps(X: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with a level for the gaps of its columns of levels."""
+    """Return the table with gaps in columns of levels as a level of their own."""
     return X.assign(**{column: X[column].astype(object).fillna("missing") for column in texts(X)})
 
 
 class Categories(TransformerMixin, BaseEstimator):
-    """Columns of levels become categories; a level that training does not have is a gap."""
+    """Convert columns of levels to categories; levels that are not in training become gaps."""
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:
-        """Note the levels."""
+        """Store the levels."""
         self.levels_ = {column: sorted(X[column].dropna().unique()) for column in texts(X)}
         return self
 
@@ -86,7 +87,7 @@ class Categories(TransformerMixin, BaseEstimator):
 
 
 def dense() -> Pipeline:
-    """Return what makes standardised numbers without gaps of a table."""
+    """Return a transformer of a table to standardised numbers without gaps."""
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     levels = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     return make_pipeline(
@@ -166,7 +167,7 @@ def mlp(task: str, X: pd.DataFrame, seed: int, **options: Any) -> Pipeline:
 
 
 def by_terms(model: Any, X: pd.DataFrame) -> dict[str, Explain]:
-    """Explain by the terms that the model adds up."""
+    """Explain by the terms of the model."""
     return {"own": model.eval_terms}
 
 
@@ -177,7 +178,7 @@ def by_coefficients(model: Pipeline, X: pd.DataFrame) -> dict[str, Explain]:
 
 
 def by_background(model: Pipeline, X: pd.DataFrame) -> dict[str, Explain]:
-    """Explain by interventional Tree SHAP, which takes no columns of levels."""
+    """Explain by interventional Tree SHAP, which does not support columns of levels."""
     if texts(X):
         return {}
     background = X.sample(min(BACKGROUND, len(X)), random_state=0)
@@ -209,7 +210,7 @@ def by_catboost(model: Pipeline, X: pd.DataFrame) -> dict[str, Explain]:
 
 
 def not_exactly(model: Any, X: pd.DataFrame) -> dict[str, Explain]:
-    """Return nothing: only estimates explain such a model."""
+    """Return nothing: the model has no exact explanation."""
     return {}
 
 
@@ -223,4 +224,4 @@ PEERS = {form: spectral(form) for form in OURS} | {
     "MLP": Peer(mlp, not_exactly, tiny={"max_iter": 10}),
     "EBM": Peer(ebm, by_terms, tiny={"max_rounds": 20, "outer_bags": 2, "n_jobs": 1}, package="interpret"),
 }
-"""Every contestant by its name in tables and options."""
+"""Contestants by their names in tables and options."""

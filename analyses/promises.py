@@ -1,17 +1,17 @@
-"""What promises cost: columns along which predictions never fall, or never rise.
+"""The cost of promises: columns along which predictions never fall, or never rise.
 
-Every model is fitted twice on the same rows, free and with the promises: our sum of neurons, XGBoost with its
-monotone constraints and EBM with its own. The error is the RMSE of the target, standardised by the training
-rows, or one less the area under the ROC curve. ``broken`` is the share of the test rows for which some value
-of a promised column, among 20 quantiles, predicts less than the one before it. ``falls`` counts, among
-``pairs`` of rows that are drawn at random column by column, how many predictions fall as a promised column
-is raised, by more than a billionth of the predictions' spread; ``proven`` tells whether the model's
+Every model is fitted twice on the same rows, without and with the promises: our sum of neurons, and XGBoost
+and EBM with their monotone constraints. The error is the RMSE of the target, standardised by the training
+rows, or one minus the area under the ROC curve. ``broken`` is the share of the test rows for which some value
+of a promised column, among 20 quantiles, gives a lower prediction than the value before it. ``falls`` is the
+number of predictions, among ``pairs`` of random rows drawn column by column, that fall by more than a
+billionth of the predictions' spread when a promised column is raised; ``proven`` is whether the model's
 certificate has the promises.
 
-California housing is promised to rise with income, and with income and age; with ``--tables FOLDER`` (see
-``glass_boxes.py``) two tables more whose directions are obvious. Without that folder and without files of
-California housing the tables are two of scikit-learn. Every fit is a line of ``promises.csv`` as soon as it
-is measured, and a run goes on where the last one ended.
+Predictions for California housing are promised to rise with income, and with income and age. ``--tables
+FOLDER`` (see ``glass_boxes.py``) adds two tables whose directions are obvious. Without that folder and
+without files of California housing, two tables of scikit-learn are used. Every fit is added to
+``promises.csv`` as soon as it is measured, and an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from sklearn.pipeline import make_pipeline
 from spectral_interp import SpectralClassifier, SpectralRegressor, certify
 from spectral_interp.plots.style import FAINT, MODEL_LOOKS, NEUTRAL
 
-MODELS = {"sum": "spectral_interp", "XGBoost": "xgboost", "EBM": "interpret"}  # and their packages
+MODELS = {"sum": "spectral_interp", "XGBoost": "xgboost", "EBM": "interpret"}  # models and their packages
 GRID, AT_ONCE, LEAST_FALL = 20, 100_000, 1e-9
 PAIRS, QUICK_PAIRS = 1_000_000, 500
-INCOME, AGE = ("median_income", "MedInc"), ("housing_median_age", "HouseAge")  # published and scikit-learn's
+INCOME, AGE = ("median_income", "MedInc"), ("housing_median_age", "HouseAge")  # published, scikit-learn's
 HOUSING = "california"
 
 DIRECTIONS = {
@@ -60,7 +60,7 @@ DIRECTIONS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A table, its training and test rows, and what is promised of its columns."""
+    """A table, its training and test rows, and the promises about its columns."""
 
     name: str
     task: str
@@ -95,7 +95,7 @@ def cases(args: argparse.Namespace) -> Iterator[Case]:
 
 
 def scaled(y: Any, y_test: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return targets in standard deviations of those of the training rows."""
+    """Return targets in standard deviations of the training targets."""
     y, y_test = np.asarray(y, dtype=float), np.asarray(y_test, dtype=float)
     return (y - y.mean()) / y.std(), (y_test - y.mean()) / y.std()
 
@@ -128,7 +128,7 @@ def values(est: Any, task: str, X: pd.DataFrame) -> np.ndarray:
 
 
 def broken(est: Any, case: Case) -> float:
-    """Return the share of the test rows for which a promised column breaks its promise."""
+    """Return the share of the test rows for which a promise about a column is broken."""
     found = np.zeros(len(case.X_test), dtype=bool)
     spread = np.std(values(est, case.task, case.X_test))
     for name, sign in case.promises.items():
@@ -139,7 +139,7 @@ def broken(est: Any, case: Case) -> float:
 
 
 def falls(est: Any, case: Case, pairs: int, seed: int) -> int:
-    """Return how many predictions of random rows fall, or rise, as a promised column is raised."""
+    """Return the number of predictions of random rows that break a promise when a column is raised."""
     rng, count = np.random.default_rng(seed), 0
     for start in range(0, pairs, AT_ONCE):
         n = min(AT_ONCE, pairs - start)
@@ -154,7 +154,7 @@ def falls(est: Any, case: Case, pairs: int, seed: int) -> int:
 
 
 def drawn(rng: np.random.Generator, column: pd.Series, n: int) -> pd.Series:
-    """Return n values of a column at random: of its rows, or of numbers also from a wider range."""
+    """Return n random values of a column: from its rows, and for numbers also from a wider range."""
     own = column.iloc[rng.integers(0, len(column), n)].reset_index(drop=True)
     if not pd.api.types.is_numeric_dtype(column.dtype) or rng.random() < 0.5:
         return own
@@ -162,7 +162,7 @@ def drawn(rng: np.random.Generator, column: pd.Series, n: int) -> pd.Series:
 
 
 def measure(case: Case, model: str, kept: bool, args: argparse.Namespace) -> dict[str, Any]:
-    """Fit a model with the promises or without; return its error and how it keeps them."""
+    """Fit a model with or without the promises; return its error and how it keeps them."""
     start = time.perf_counter()
     est = fitted(model, case, case.promises if kept else {}, args.seed, quick=args.quick)
     seconds, prediction = time.perf_counter() - start, values(est, case.task, case.X_test)
@@ -188,7 +188,7 @@ def measure(case: Case, model: str, kept: bool, args: argparse.Namespace) -> dic
 
 
 def record(args: argparse.Namespace, path: Path) -> pd.DataFrame:
-    """Measure what the file does not have, add each line to it at once, and return all lines."""
+    """Measure what is missing in the file, add each row at once, and return all rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     keys = ["table", "promises", "model", "kept"]
     lines = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=keys)
@@ -207,7 +207,7 @@ def record(args: argparse.Namespace, path: Path) -> pd.DataFrame:
 
 
 def draw(lines: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the ratio of the errors with promises and without, and how often free models break them."""
+    """Draw the ratio of errors with and without promises, and how often free models break them."""
     error, share = study.panels(ax, 1, 2, sharey=True, width_ratios=(1, 1))[0]
     names = list(dict.fromkeys(zip(lines["table"], lines["promises"], strict=True)))
     models = [model for model in MODELS if model in set(lines["model"])]
@@ -241,7 +241,7 @@ def draw(lines: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def label(model: str) -> str:
-    """Return what the figure calls a model."""
+    """Return the name of a model in the figure."""
     return "spectral, sum" if model == "sum" else model
 
 

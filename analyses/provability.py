@@ -1,13 +1,13 @@
-"""What narrower certified intervals cost: held-out error against the width that is proven.
+"""The cost of narrower certified intervals: held-out error against proven width.
 
-A single neuron is fitted with ``provability=`` of several strengths on the same splits of every table, and
-beside it with ``norm_penalty=``, which shrinks slopes as well. The error is the RMSE of the target. The
-width is the sum over the features of ``λ_max(A_i) − λ_min(A_i)``, the length of the proven interval of a
-slope. Both are in standard deviations of the target. ``observed`` is the same sum of the ranges of the slopes
-at the test rows, ``directions`` the share of the columns whose direction is proven.
+A single neuron is fitted with several strengths of ``provability=`` on the same splits of every table, and
+also with ``norm_penalty=``, which shrinks slopes too. The error is the RMSE of the target. The width is the
+sum over the features of ``λ_max(A_i) − λ_min(A_i)``, the length of the proven interval of a slope. Both are
+in standard deviations of the target. ``observed`` is the same sum for the ranges of the slopes at the test
+rows, and ``directions`` the share of the columns whose direction is proven.
 
-The tables are scikit-learn's diabetes; California housing, if there are files of it; and bike sharing of
-``--tables FOLDER`` (see ``glass_boxes.py``). Of larger tables 4,000 rows are drawn. A quarter of the rows is
+The tables are scikit-learn's diabetes; California housing, if its files are given; and bike sharing of
+``--tables FOLDER`` (see ``glass_boxes.py``). Of larger tables, 4,000 rows are drawn. A quarter of the rows is
 held out.
 """
 
@@ -57,8 +57,8 @@ def tables(args: argparse.Namespace) -> Iterator[tuple[str, pd.DataFrame, np.nda
 def measure(
     X: pd.DataFrame, y: np.ndarray, penalty: str, strength: float, split: int, *, quick: bool
 ) -> dict[str, Any]:
-    """Fit a neuron on three quarters of the rows; return its error at the others, and what is proven."""
-    warnings.simplefilter("ignore")  # of levels that only held-out rows have
+    """Fit a neuron on three quarters of the rows; return its error on the others, and its proven slopes."""
+    warnings.simplefilter("ignore")  # about levels that only held-out rows have
     X, X_test, y, y_test = train_test_split(X, y, random_state=split)
     options = {"n_epochs": 20, "dim": 5} if quick else {}
     est = SpectralRegressor(form="single", random_state=split, **{penalty: strength}, **options).fit(X, y)
@@ -73,7 +73,7 @@ def measure(
 
 
 def measured(args: argparse.Namespace) -> pd.DataFrame:
-    """Return a line per table, penalty, strength and split."""
+    """Return a row per table, penalty, strength and split."""
     lines = []
     strengths, splits = (QUICK, 1) if args.quick else (STRENGTHS, SPLITS)
     for name, X, y in tables(args):
@@ -93,7 +93,7 @@ def measured(args: argparse.Namespace) -> pd.DataFrame:
 
 
 def means(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return means over the splits, and errors and widths as ratios to those without a penalty."""
+    """Return means over the splits, and errors and widths relative to those without a penalty."""
     keys = ["table", "penalty", "strength"]
     found = lines.groupby(keys, sort=False)[["error", "width", "observed", "directions"]].mean().reset_index()
     free = found[found["strength"] == 0].set_index("table")
@@ -103,7 +103,7 @@ def means(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw a panel for every table: the ratio of errors against the ratio of widths."""
+    """Draw the relative error against the relative width, with a panel for every table."""
     names = list(dict.fromkeys(table["table"]))
     axes = study.panels(ax, 1, len(names), sharey=True)[0]
     for panel, name in zip(axes, names, strict=True):

@@ -1,4 +1,4 @@
-"""The published spectral neuron, as a contestant: SciPy's ``eigh_tridiagonal`` behind PyTorch's autograd."""
+"""The published spectral neuron as a contestant: SciPy's ``eigh_tridiagonal`` with PyTorch's autograd."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spectral_interp import Pencil
 
 
 def eigenvalues(pencil: Pencil, z: np.ndarray) -> np.ndarray:
-    """Return the predictions of a pencil for features (n, p), one LAPACK call a row: shape (n,)."""
+    """Return the predictions of a pencil for features (n, p), with one LAPACK call per row, shape (n,)."""
     a, b = pencil.bands(z)
     select = {"eigvals_only": True, "select": "i", "select_range": (pencil.k, pencil.k)}
     return np.array([eigh_tridiagonal(*row, **select)[0] for row in zip(a, b, strict=True)])
@@ -24,7 +24,7 @@ class Eigenvalue(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, diag: Tensor, off: Tensor, k: int) -> Tensor:
-        """Solve row by row, eigenvector included."""
+        """Solve row by row, including the eigenvector."""
         pairs = [
             eigh_tridiagonal(a, b, select="i", select_range=(k, k))
             for a, b in zip(diag.detach().numpy(), off.detach().numpy(), strict=True)

@@ -1,10 +1,10 @@
-"""How far does one machine go? Seconds and peak memory against rows, columns and the order of the matrices.
+"""Scaling on one machine: seconds and peak memory against rows, columns and order of the matrices.
 
-Tables are made up batch by batch: numbers, two columns of text, and a target of curved, joint and plain
-effects with noise of 0.3. Every measurement has a process of its own, so that its peak memory, above that of
-the interpreter with all libraries loaded and kernels compiled, is its own. The sweep over rows trains in
-memory and streams from a Parquet file, and explains every row; the peer is gradient boosting of scikit-learn
-with SHAP's TreeExplainer (glass_boxes has times of the EBM). R² is of 20,000 fresh rows. ``--quick`` takes
+Tables are generated in batches: numbers, two columns of text, and a target of curved, joint and plain effects
+with noise of 0.3. Every measurement has its own process, so that its peak memory is its own; it is counted
+above that of the interpreter with all libraries loaded and kernels compiled. The sweep over rows trains in
+memory and streams from a Parquet file, and explains every row. The peer is scikit-learn's gradient boosting
+with SHAP's TreeExplainer (glass_boxes has times of the EBM). R² is that of 20,000 new rows. ``--quick`` uses
 small tables, in this process.
 """
 
@@ -37,7 +37,7 @@ from spectral_interp import SpectralRegressor, explain_batches, plots
 
 BATCH = 100_000
 FRESH = 20_000
-EXPLAINED_BY_TREES = 2_000  # TreeExplainer takes milliseconds a row
+EXPLAINED_BY_TREES = 2_000  # TreeExplainer takes milliseconds per row
 MOST = {
     ("train", "single, in memory"): 10**5,  # 300 epochs of a million rows take minutes
     ("train", "sum, in memory"): 10**6,
@@ -45,7 +45,7 @@ MOST = {
     ("train", "gradient boosting"): 10**6,
     ("explain", "gradient boosting"): 10**6,
 }
-"""Rows up to which contestants are measured; those that stream have no limit."""
+"""Maximum number of rows of contestants; those that stream have no limit."""
 
 LEVELS = {"kind": 6, "town": 10}
 
@@ -54,7 +54,7 @@ Predictor = Callable[[pd.DataFrame], Any]
 
 @dataclass(frozen=True)
 class Job:
-    """A measurement: what is done, by whom, on a table of what size."""
+    """A measurement: its task, contestant and size of table."""
 
     sweep: str
     task: str
@@ -69,7 +69,7 @@ class Job:
 
 
 def batches(rows: int, columns: int, seed: int) -> Iterator[pd.DataFrame]:
-    """Yield a made-up table in batches; the first rows are the same whatever their number."""
+    """Yield a synthetic table in batches; the first rows do not depend on the number of rows."""
     for start in range(0, rows, BATCH):
         rng, size = np.random.default_rng([seed, start]), min(BATCH, rows - start)
         x = rng.standard_normal((size, columns))
@@ -83,7 +83,7 @@ def batches(rows: int, columns: int, seed: int) -> Iterator[pd.DataFrame]:
 
 
 def write(path: Path, rows: int, columns: int, seed: int) -> Path:
-    """Write a made-up table as a Parquet file, unless it is there, and return its path."""
+    """Write a synthetic table as a Parquet file, unless it exists, and return its path."""
     if not path.exists():
         tables = (pa.Table.from_pandas(frame, preserve_index=False) for frame in batches(rows, columns, seed))
         first = next(tables)
@@ -114,14 +114,14 @@ def train_in_memory(
 
 
 def train_streamed(job: Job, path: Path, form: str, seed: int) -> tuple[float, Predictor]:
-    """Return the same of a fit on a file."""
+    """Return the same for a fit on a file."""
     start = time.perf_counter()
     est = ours(job, form, seed).fit_batches(path, target="y")
     return time.perf_counter() - start, est.predict
 
 
 def explain_streamed(job: Job, path: Path, form: str, seed: int) -> tuple[float, None]:
-    """Return the seconds of the local contributions of all rows of a file, of a model of few rows."""
+    """Return the seconds for local contributions of all rows of a file, with a model of few rows."""
     frame = next(batches(5_000, job.columns, seed))
     est = ours(job, form, seed).fit(frame.drop(columns="y"), frame["y"])
     file = pq.ParquetFile(path, pre_buffer=False)
@@ -133,7 +133,7 @@ def explain_streamed(job: Job, path: Path, form: str, seed: int) -> tuple[float,
 
 
 def coded(path: Path) -> tuple[Callable[[pd.DataFrame], pd.DataFrame], pd.DataFrame, pd.Series]:
-    """Return what codes text for trees, and a table with its targets."""
+    """Return an encoder of text for trees, and a table with its targets."""
     frame = pd.read_parquet(path)
     y = frame.pop("y")
     encoder = OrdinalEncoder().fit(frame[list(LEVELS)])
@@ -153,7 +153,7 @@ def train_trees(job: Job, path: Path, seed: int) -> tuple[float, Predictor]:
 
 
 def explain_trees(job: Job, path: Path, seed: int) -> tuple[float, None]:
-    """Return the seconds that TreeExplainer would take for all rows, from those of some."""
+    """Return the seconds of TreeExplainer for all rows, extrapolated from a part."""
     _, frame, y = coded(path)
     model = HistGradientBoostingRegressor(max_iter=300, random_state=seed).fit(frame, y)
     some = frame[:EXPLAINED_BY_TREES]
@@ -179,7 +179,7 @@ CONTESTANTS: dict[tuple[str, str], Callable[..., tuple[float, Any]]] = {
 
 
 def memory(entry: str) -> float:
-    """Return an entry of Linux's account of this process, in megabytes; NaN on other systems."""
+    """Return an entry of the Linux process status, in megabytes; NaN on other systems."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -188,7 +188,7 @@ def memory(entry: str) -> float:
 
 
 def measured(job: Job, path: Path, seed: int) -> dict[str, Any]:
-    """Return a line of the table."""
+    """Return a row of the table."""
     warnings.simplefilter("ignore")
     warm = Job(job.sweep, job.task, job.contestant, 300, job.columns, job.order, 2)
     run = CONTESTANTS[job.task, job.contestant]
@@ -227,7 +227,7 @@ def jobs(*, quick: bool) -> list[Job]:
 
 
 def exponents(table: pd.DataFrame) -> pd.DataFrame:
-    """Return how seconds and memory grow: the slopes of their logarithms from the middle of a sweep on."""
+    """Return the growth of seconds and memory: log-log slopes from the middle of a sweep on."""
     lines = []
     for (sweep, task, contestant), own in table.groupby(["sweep", "task", "contestant"], sort=False):
         axis = "rows" if sweep == "rows" else sweep

@@ -1,11 +1,11 @@
-"""How fast is the eigensolver? Ours against SciPy and torch, and against the time of 16 bare Sturm sweeps.
+"""Speed of the eigensolver, compared with SciPy, torch and 16 bare Sturm sweeps.
 
-Random matrices with N(0, 1) entries, k = d // 2, float64. All contestants take turns in one process on the
-same matrices; medians. "value" is the eigenvalue alone, "pair" eigenvalue and eigenvector, which is the
-gradient. SciPy's functions take one matrix at a time; torch's dense solver takes the batch. The limit is 16
-sweeps of the classical Sturm recurrence q_j = a_j − x − b_j² / q_{j−1} over the same batch, transposed into
-SIMD lanes, on as many threads; beside it stand 16 of the solver's own division-free sweeps. Cold start is the
-first call in a fresh process, without and with cached code.
+Matrices are random with N(0, 1) entries, k = d // 2, float64. All contestants take turns in one process on
+the same matrices, and times are medians. "value" is the eigenvalue alone; "pair" is eigenvalue and
+eigenvector, which give the gradient. SciPy's functions take one matrix at a time; torch's dense solver takes
+the batch. The limit is 16 sweeps of the classical Sturm recurrence q_j = a_j − x − b_j² / q_{j−1} over the
+same batch, transposed into SIMD lanes, on the same number of threads; 16 of the solver's own division-free
+sweeps are also timed. Cold start is the first call in a new process, without and with cached code.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from spectral_interp.eigen.compiling import HELPER, compiled
 BATCHES = [(50, 100), (64, 5), (17000, 5), (64, 15), (1000, 15), (17000, 15), (64, 45), (1, 2000)]
 QUICK = [(50, 20), (64, 15)]
 OURS, LIMIT, OWN = "ours", "16 Sturm sweeps", "16 division-free sweeps"
-SCIPY_ROWS = 1000  # one-by-one contestants solve at most this many rows; their time is scaled up
-WIDTH = 64  # lanes of the bare sweep: its own best width
+SCIPY_ROWS = 1000  # maximum number of rows for one-by-one contestants; their time is scaled up
+WIDTH = 64  # lanes of the bare sweep at its best width
 TINY = 1e-20
 MARKERS = ("o", "s", "^", "D", "_", "|")
 
-ASKED = {  # (batch, contestant) → times faster than it, at least
+ASKED = {  # (batch, contestant) → required speed ratio
     ((50, 100), "scipy eigh_tridiagonal"): 40,
     ((50, 100), "scipy eigh"): 150,
     ((64, 15), "scipy eigh_tridiagonal"): 80,
@@ -89,7 +89,7 @@ def sweeps(number, diag, off, counts):
 
 @compiled
 def own_sweeps(number, diag, off):
-    """Load and scale every block as the solver does and take ``number`` of its own sweeps."""
+    """Load and scale every block as the solver does, and run its own sweep ``number`` times."""
     n, d = diag.shape
     rows = -(-d // kernel.STRIDE) * kernel.STRIDE
     a, b, b2 = np.empty((rows, kernel.LANES)), np.empty((rows, kernel.LANES)), np.empty((rows, kernel.LANES))
@@ -109,7 +109,7 @@ def own_sweeps(number, diag, off):
 
 
 def contestants(diag: np.ndarray, off: np.ndarray) -> dict[tuple[str, str], Callable[[], object]]:
-    """Return (contestant, task) → a call that does the task for the whole batch, or for its first rows."""
+    """Return calls by (contestant, task), for the whole batch or its first rows."""
     k = diag.shape[1] // 2
     some = slice(0, min(len(diag), SCIPY_ROWS))
     dense = torch.diag_embed(torch.from_numpy(diag)) + sum(
@@ -142,7 +142,7 @@ def contestants(diag: np.ndarray, off: np.ndarray) -> dict[tuple[str, str], Call
 
 
 def measure(batch: tuple[int, int], threads: int, *, seconds: float, seed: int) -> pd.DataFrame:
-    """Return one line per contestant and task, for one batch and number of threads."""
+    """Return one row per contestant and task, for one batch and number of threads."""
     n, d = batch
     rng = np.random.default_rng(seed)
     diag, off = rng.normal(size=(n, d)), rng.normal(size=(n, d - 1))
@@ -182,7 +182,7 @@ print(time.perf_counter() - start)
 
 
 def cold_start() -> tuple[float, float]:
-    """Return seconds of the first call in a new process: nothing cached, then everything."""
+    """Return the seconds of the first call in a new process, without and with cached code."""
     with tempfile.TemporaryDirectory() as cache:
         command = {"args": [sys.executable, "-c", COLD], "env": os.environ | {"NUMBA_CACHE_DIR": cache}}
         first, second = (
@@ -193,7 +193,7 @@ def cold_start() -> tuple[float, float]:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw nanoseconds per matrix entry of every contestant's eigenpair, one thread, batch by batch."""
+    """Draw nanoseconds per matrix entry of every contestant's eigenpair on one thread, by batch."""
     sweeps_too = table["contestant"].isin((LIMIT, OWN))
     pairs = table[((table["task"] == "pair") | sweeps_too) & (table["threads"] == 1)]
     labels = list(dict.fromkeys(zip(pairs["batch"], pairs["order"], strict=True)))
@@ -224,7 +224,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def main() -> None:
-    """Measure, print, save, and compare with what was asked."""
+    """Measure, print, save, and compare with the requirements."""
     parser = study.arguments(__doc__)
     args = parser.parse_args()
     batches, seconds = (QUICK, 0.2) if args.quick else (BATCHES, 6.0)
@@ -238,7 +238,8 @@ def main() -> None:
         if (n, d) in batches:
             found = pairs.loc[(n, d, name), "ours_times_faster"]
             print(
-                f"{n} of {d}×{d}, {name}: {found[1]:.0f}× on 1 thread, {found[2]:.0f}× on 2 (asked {asked}×)"
+                f"{n} of {d}×{d}, {name}: {found[1]:.0f}× on 1 thread, {found[2]:.0f}× on 2 "
+                f"(required: {asked}×)"
             )
     own_times = table[table["contestant"] == OWN].set_index(["batch", "order", "threads"])["us"].sort_index()
     limits = pairs.xs(OURS, level="contestant")["over_limit"]
@@ -246,8 +247,8 @@ def main() -> None:
         if n >= 64:
             own = pairs.loc[(n, d, OURS, threads), "us"] / own_times[n, d, threads]
             print(
-                f"{n} of {d}×{d}, {threads} threads: {ratio:.2f} of the time of {LIMIT} (asked at most 2.5), "
-                f"{own:.2f} of that of {OWN}"
+                f"{n} of {d}×{d}, {threads} threads: {ratio:.2f} times {LIMIT} (required: at most 2.5), "
+                f"{own:.2f} times {OWN}"
             )
     if not args.quick:
         print("first call: {:.1f} s uncached, {:.2f} s cached".format(*cold_start()))

@@ -1,4 +1,4 @@
-"""What the studies share: their command line, fair timing, and how tables and figures are written."""
+"""Common code of the studies: command line, fair timing, and output of tables and figures."""
 
 from __future__ import annotations
 
@@ -28,22 +28,20 @@ from spectral_interp import plots
 from spectral_interp._common.choices import BUNDLED_TARGETS
 from spectral_interp.tables.reading import read_table, split_target
 
-PAUSE = 0.02  # seconds in which the idle threads of the last contestant stop spinning
-PRINTED = 120  # lines of a table; its file has all
+PAUSE = 0.02  # seconds for the idle threads of the last contestant to stop spinning
+PRINTED = 120  # rows of a table that are printed; its file has all
 HOUSE_VALUE = "median_house_value"
 SKEWED = [
-    *("total_rooms", "total_bedrooms", "population", "households"),  # of the published study's table
-    *("AveRooms", "AveBedrms", "Population", "AveOccup"),  # of scikit-learn's
+    *("total_rooms", "total_bedrooms", "population", "households"),  # columns of the published study's table
+    *("AveRooms", "AveBedrms", "Population", "AveOccup"),  # columns of scikit-learn's table
 ]
 FIGURES = Path(__file__).parents[1] / "figures"
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options that every study has."""
+    """Return a parser with the options of every study."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
-        "--quick", action="store_true", help="a small run of under 20 s, to see that it works"
-    )
+    parser.add_argument("--quick", action="store_true", help="a small test run of under 20 s")
     parser.add_argument("--out", type=Path, default=FIGURES, help="folder for the table and the figure")
     parser.add_argument("--seed", type=int, default=0)
     return parser
@@ -89,7 +87,7 @@ def california(args: argparse.Namespace) -> Task:
 
 
 def bundled(name: str, seed: int) -> Task:
-    """Return a bundled data set, a quarter of it to test on."""
+    """Return a bundled data set, with a quarter of its rows for testing."""
     X, y = split_target(read_table(name), BUNDLED_TARGETS[name], name)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.25, random_state=seed)
     return Task(name, X, y, X_test, y_test)
@@ -98,12 +96,12 @@ def bundled(name: str, seed: int) -> Task:
 def interleave(
     contestants: Mapping[Hashable, Callable[[], object]], *, seconds: float
 ) -> dict[Hashable, float]:
-    """Return the median seconds per call of each contestant, all taking turns in one process.
+    """Return the median seconds per call of each contestant; all take turns in one process.
 
-    Each turn repeats a fast contestant often enough to be measured; turns go on for ``seconds`` and number at
-    least five, after two calls that are not counted.
+    Each turn repeats a fast contestant often enough to be measured. Turns are repeated for ``seconds``, and
+    at least five times, after two calls that are not counted.
     """
-    for call in contestants.values():  # compiles what wants compiling
+    for call in contestants.values():  # compiles kernels
         call()
     repeats = {name: max(1, int(2e-3 / max(_clock(call, 1), 1e-7))) for name, call in contestants.items()}
     turns: dict[Hashable, list[float]] = {name: [] for name in contestants}
@@ -136,9 +134,9 @@ def panels(ax: Axes, rows: int, columns: int, **options: Any) -> np.ndarray:
 def in_parallel(
     function: Callable[..., Any], jobs: list[dict[str, Any]], *, cores: int = -1
 ) -> Iterator[Any]:
-    """Yield what ``function`` returns for the keyword arguments of every job, in order; -1 takes all cores.
+    """Yield the results of ``function`` for the keyword arguments of every job, in order.
 
-    Each job has one thread. With ``cores=1`` they run in this process.
+    Each job has one thread. With ``cores=1`` jobs run in this process; -1 uses all cores.
     """
     yield from Parallel(n_jobs=cores, return_as="generator")(delayed(function)(**job) for job in jobs)
 
@@ -162,12 +160,12 @@ def save(
 
 
 def print_table(table: pd.DataFrame) -> None:
-    """Print a table, of a long one the first and last lines."""
+    """Print a table; of a long table, the first and last rows."""
     print(table.to_string(index=False, max_rows=PRINTED, float_format=lambda x: f"{x:,.4g}"), flush=True)
 
 
 def stamp(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Return the table with seed, versions, number of cores and the day in every line."""
+    """Return the table with seed, versions, number of cores and date in every row."""
     versions = f"python {platform.python_version()} numpy {np.__version__} torch {torch.__version__}"
     day = datetime.date.today().isoformat()
     return table.assign(seed=seed, versions=versions, cores=os.cpu_count(), date=day)

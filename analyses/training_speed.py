@@ -1,11 +1,11 @@
 """How fast is training? Seconds per epoch, and seconds to $54,138 on California housing's test rows, dim 15.
 
-Contestants: the package's training loop with its defaults (batches of 512), the same with batches of 64, and
-the published recipe, a module that calls SciPy's ``eigh_tridiagonal`` row by row behind PyTorch's autograd,
-with batches of 64 and Adam at 5e-3 on a one-cycle schedule over 500 epochs. All are trained on the same rows,
-and every epoch's test error is taken down outside the clock, with our solver; the first epoch below the
-target counts, which favours whoever fluctuates. Seconds per epoch come from epochs of all contestants in
-turn. ``--quick`` takes the bundled diabetes table and few epochs.
+The contestants are the package's training loop with its defaults (batches of 512), the same with batches of
+64, and the published recipe: a module that calls SciPy's ``eigh_tridiagonal`` row by row with PyTorch's
+autograd, batches of 64, and Adam at 5e-3 with a one-cycle schedule over 500 epochs. All are trained on the
+same rows. The test error of every epoch is computed outside the measured time, with our solver; the first
+epoch below the target counts, which favours models whose error fluctuates. Seconds per epoch are measured on
+epochs of all contestants in turn. ``--quick`` uses the bundled diabetes table and few epochs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from spectral_interp.training.loop import epochs
 from spectral_interp.training.run import Run, TrainingRows
 
 DIM = 15
-TARGET = 54_138.0  # test RMSE in dollars that the published study reports for dimension 15
+TARGET = 54_138.0  # published test RMSE for dimension 15, in dollars
 RECIPE = "published recipe, batch 64"
 OURS = {"ours, batch 512": 512, "ours, batch 64": 64}
 RECIPE_EPOCHS = 500
@@ -39,7 +39,7 @@ RECIPE_EPOCHS = 500
 
 @dataclass(frozen=True)
 class Problem:
-    """Standardised rows to train and to test on, and the standard deviation of the target."""
+    """Standardised training and test rows, and the standard deviation of the target."""
 
     train: TrainingRows
     test: TrainingRows
@@ -69,7 +69,7 @@ def ours(problem: Problem, batch: int, n_epochs: int, seed: int) -> Iterator[tup
 
 
 def recipe(problem: Problem, n_epochs: int, seed: int) -> Iterator[tuple[float, float]]:
-    """Train as published; yield the same."""
+    """Train with the published recipe; yield the same."""
     torch.manual_seed(seed)
     z, y, _ = map(torch.tensor, problem.train)
     module = published.SpectralNeuron(z.shape[1], DIM)
@@ -91,29 +91,29 @@ def recipe(problem: Problem, n_epochs: int, seed: int) -> Iterator[tuple[float, 
 
 
 def contestants(problem: Problem, n_epochs: int, recipe_epochs: int, seed: int) -> dict[str, Iterator]:
-    """Return every contestant's training, not yet begun."""
+    """Return every contestant's training as an iterator that has not started."""
     mine = {name: ours(problem, batch, n_epochs, seed) for name, batch in OURS.items()}
     return mine | {RECIPE: recipe(problem, recipe_epochs, seed)}
 
 
 def seconds_per_epoch(problem: Problem, turns: int, seed: int) -> dict[str, float]:
-    """Return the median seconds of an epoch of every contestant, epochs of all in turn."""
+    """Return the median seconds per epoch of every contestant; all take turns."""
     running = contestants(problem, turns + 1, turns + 1, seed)
-    for events in running.values():  # compiles what wants compiling
+    for events in running.values():  # compiles kernels
         next(events)
     seen = [{name: next(events)[0] for name, events in running.items()} for _ in range(turns)]
     return pd.DataFrame(seen).median().to_dict()
 
 
 def curve(name: str, seed: int, events: Iterator[tuple[float, float]]) -> pd.DataFrame:
-    """Return one line per epoch: seconds of training so far and test RMSE."""
+    """Return one row per epoch: seconds of training so far, and test RMSE."""
     seconds, rmse = np.array(list(events)).T
     lines = {"contestant": name, "fit_seed": seed, "epoch": np.arange(1, len(rmse) + 1)}
     return pd.DataFrame(lines | {"seconds": seconds.cumsum(), "test_rmse": rmse})
 
 
 def summary(curves: pd.DataFrame, per_epoch: dict[str, float], target: float) -> pd.DataFrame:
-    """Return one line per contestant; seconds to the target are the median over seeds, inf where missed."""
+    """Return one row per contestant; seconds to the target are the median over seeds, inf if missed."""
     lines = []
     for name, of_name in curves.groupby("contestant", sort=False):
         runs = [run for _, run in of_name.groupby("fit_seed")]

@@ -1,21 +1,22 @@
-"""What does a spectral model do? The toy of the published study: two or five of twelve bits set, or not.
+"""How does a spectral model work? The published toy problem: two or five of twelve bits are set, or not.
 
-All 4,096 words of 12 bits train, and nothing is held out: the question is what a tridiagonal model of
-dimension 3, 5 or 9 can represent, what training finds, and how the model does it. Ten seeds each, AdamW
-without regularisation, batches of 64, the best of three starts after a tenth of the epochs. Losses are of
-all words.
+All 4,096 words of 12 bits are used for training, and none is held out: the question is what a tridiagonal
+model of dimension 3, 5 or 9 can represent, what training finds, and how the model works. There are ten seeds
+each, with AdamW without regularisation, batches of 64, and the best of three starts after a tenth of the
+epochs. Losses are those of all words.
 
-The class depends on the number of set bits alone, so one matrix A(count), affine in the count, may do. Its
-prediction is zero only where det A(count) is, a polynomial of degree d: at most d changes of sign, and the
-toy needs four. So dimension 3 fails somewhere if it counts and nothing else; taking 0 and 1 set bits for 2
-costs least, 13 words. Dimension 5 can do it without couplings, "by hand": a latent for each of the thresholds
-1.5, 2.5, 4.5 and 5.5, and one that never comes into play.
+The class depends only on the number of set bits, so one matrix A(count), affine in the count, may suffice.
+Its prediction is zero only where det A(count) is zero, a polynomial of degree d with at most d changes of
+sign, and the toy needs four. Dimension 3 therefore fails somewhere if it only counts; taking 0 and 1 set bits
+for 2 costs least, 13 words. Dimension 5 succeeds without couplings, "by hand": with a latent for each of the
+thresholds 1.5, 2.5, 4.5 and 5.5, and one that is never active.
 
-The figure shows the seed of least loss: all eigenvalues as bits 0, 1, … 11 are set one after the other, with
-the decision boundary at zero (dots and bars: mean, least and largest prediction of all words of a count);
-the entries of the matrix, diagonal a_j and couplings b_j, and how the eigenvector spreads over the latents,
-v_j², both means over the words of a count. The sign of a coupling is a convention: here none is negative at
-count 0. The table has the extremes over the words of a count as well.
+The figure shows the seed with the smallest loss: all eigenvalues as bits 0, 1, … 11 are set one after
+another, with the decision boundary at zero (dots and bars: mean, smallest and largest prediction of all words
+of a count); the entries of the matrix, diagonal a_j and couplings b_j; and the distribution of the
+eigenvector over the latents, v_j². Entries and v_j² are means over the words of a count. The sign of a
+coupling is a convention: here none is negative at count 0. The table also has the extremes over the words of
+a count.
 """
 
 from __future__ import annotations
@@ -39,16 +40,16 @@ from spectral_interp.training.run import Options, Run, TrainingRows
 DIMS = (3, 5, 9)
 BITS = 12
 COUNTS = np.arange(BITS + 1)
-SET = (2, 5)  # numbers of set bits of the positive class
+SET = (2, 5)  # numbers of set bits in the positive class
 STARTS = 3
 BATCH, RATE, EPOCHS, QUICK_EPOCHS = 64, 0.1, 300, 20
-FLOW = np.linspace(0, BITS, 8 * BITS + 1)  # set bits, the next one in part, at which eigenvalues are drawn
+FLOW = np.linspace(0, BITS, 8 * BITS + 1)  # set bits, including fractions, at which eigenvalues are drawn
 LOSS_EVERY = 10  # epochs
-LARGEST = 100.0  # entry of a matrix with a colour of its own
+LARGEST = 100.0  # largest matrix entry on the colour scale
 
 
 def words() -> TrainingRows:
-    """Return all words, a set bit as 1 and another as -1, and their classes."""
+    """Return all words, with set bits as 1 and other bits as -1, and their classes."""
     X, y = split_target(read_table("two_or_five"), "two_or_five", "two_or_five")
     return TrainingRows(2 * X.to_numpy() - 1, y.to_numpy(dtype=np.float64), np.ones(len(X)))
 
@@ -80,7 +81,7 @@ def by_hand() -> Pencil:
 
 
 def wrong(pencil: Pencil, rows: TrainingRows) -> np.ndarray:
-    """Return how many words of every number of set bits are misclassified, shape (13,)."""
+    """Return the number of misclassified words for every number of set bits, shape (13,)."""
     missed = (pencil.values(rows.z) > 0) != (rows.y > 0)
     return np.bincount(count_of(rows)[missed], minlength=BITS + 1)
 
@@ -134,7 +135,7 @@ def by_count(name: str, values: np.ndarray, count: np.ndarray) -> pd.DataFrame:
 
 
 def fits(rows: TrainingRows, dims: tuple[int, ...], seeds: range, n_epochs: int) -> Iterator[pd.DataFrame]:
-    """Yield the training of every model, and the anatomy of the best of every dimension."""
+    """Yield the training of every model, and the anatomy of the best model of every dimension."""
     for dim in dims:
         runs = {seed: fit(rows, dim, seed, n_epochs) for seed in seeds}
         for seed, run in runs.items():
@@ -146,7 +147,7 @@ def fits(rows: TrainingRows, dims: tuple[int, ...], seeds: range, n_epochs: int)
 
 
 def remarks(pencil: Pencil, rows: TrainingRows) -> str:
-    """Return what the diagonal does alone, and how much of A_1 … A_12 is not common to all bits."""
+    """Return the accuracy of the diagonal alone, and the share of A_1 … A_12 not common to all bits."""
     right = np.mean((linear_regions(pencil, rows.z).skeleton > 0) == (rows.y > 0))
     bands = np.hstack([pencil.diag, 2**0.5 * pencil.off])[1:]
     own = ((bands - bands.mean(axis=0)) ** 2).sum() / (bands**2).sum()
@@ -154,7 +155,7 @@ def remarks(pencil: Pencil, rows: TrainingRows) -> str:
 
 
 def summary(table: pd.DataFrame, rows: TrainingRows) -> pd.DataFrame:
-    """Return one line per dimension, and one for the model made by hand."""
+    """Return one row per dimension, and one for the model made by hand."""
     lines = []
     for dim, of in table.groupby("dim"):
         losses = of[of["quantity"] == "log loss"].groupby("fit_seed")["value"].min()
@@ -175,7 +176,7 @@ def summary(table: pd.DataFrame, rows: TrainingRows) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw losses, eigenvalues, matrices and active latents, a column of panels per dimension."""
+    """Draw losses, eigenvalues, matrices and active latents, with a column of panels per dimension."""
     dims = table["dim"].unique()
     grid = study.panels(ax, 4, len(dims), height_ratios=(1, 1.6, 1.5, 1))
     for column, (dim, of) in zip(grid.T, table.groupby("dim"), strict=True):
@@ -207,7 +208,7 @@ def draw(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_losses(losses: pd.DataFrame, shown: int, ax: Axes) -> None:
-    """Draw the loss of every seed against epochs, that of the seed shown below in colour."""
+    """Draw the loss of every seed against epochs, with the seed shown below in colour."""
     for seed, line in losses.groupby("fit_seed"):
         colour, width = (plots.COLOURS[0], 2) if seed == shown else ("#9A9A9A", 0.8)
         ax.plot(line["at"], line["value"], color=colour, linewidth=width, zorder=2 + (seed == shown))
@@ -236,7 +237,7 @@ def draw_flow(eigenvalues: pd.DataFrame, predictions: pd.DataFrame, k: int, ax: 
 
 
 def draw_entries(diagonal: pd.DataFrame, coupling: pd.DataFrame, ax: Axes) -> ScalarMappable:
-    """Draw the entries of A(count) as they stand in the matrix: a_0, b_0, a_1, … from the top."""
+    """Draw the entries of A(count) in the order of the matrix: a_0, b_0, a_1, … from the top."""
     a, b = (
         table.pivot(index="index", columns="at", values="value").to_numpy() for table in (diagonal, coupling)
     )
@@ -250,7 +251,7 @@ def draw_entries(diagonal: pd.DataFrame, coupling: pd.DataFrame, ax: Axes) -> Sc
 
 
 def draw_activity(participation: pd.DataFrame, ax: Axes) -> ScalarMappable:
-    """Draw the mean v_j² of the words of every count, latents from the top."""
+    """Draw the mean v_j² of the words of every count, with latents from the top."""
     table = participation.pivot(index="index", columns="at", values="value")
     image = ax.imshow(table, norm=Normalize(0, 1), cmap="Blues", aspect="auto", interpolation="nearest")
     ax.set_yticks(range(len(table)), range(len(table)), fontsize=8)
@@ -258,7 +259,7 @@ def draw_activity(participation: pd.DataFrame, ax: Axes) -> ScalarMappable:
 
 
 def main() -> None:
-    """Train, take apart, print, save."""
+    """Train, analyse, print, save."""
     parser = study.arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="number of fits of every dimension")
     args = parser.parse_args()

@@ -1,7 +1,7 @@
 """Train eigenvalue models ``f(z) = λ_k(A_0 + Σ z_i A_i)`` and explain them exactly.
 
-Names are loaded when they are first used: the package imports in milliseconds, and what needs no PyTorch does
-not wait for it.
+Names are loaded on first use, so the package imports in milliseconds, and code that needs no PyTorch does not
+wait for it.
 """
 
 from typing import TYPE_CHECKING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from itertools import combinations
@@ -22,6 +23,7 @@ from ..estimators.classifier import SpectralClassifier, estimator_for
 from ..estimators.forms import check_saving
 from ..estimators.regressor import SpectralRegressor
 from ..estimators.streamed import draw_from
+from ..estimators.validation import check_parameters
 from ..files.artifact import check_writable
 from ..report.analysis import epochs_of
 from ..report.summary import RungFound
@@ -39,6 +41,10 @@ from .process import say
 TEST_FRACTION = 0.2
 STORED_ROWS = 1000
 MIN_ROWS = 10
+
+_NAMES = "dim|form|structure|k|epochs|batch_size|alpha|norm_penalty|provability|curvature"
+PARAMETER = re.compile(rf"\b(?:n_)?({_NAMES})(?==| only| >=)")
+"""Parameters of estimators in error messages."""
 
 
 def main(args: argparse.Namespace) -> None:
@@ -198,7 +204,7 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
                 f"{y.nunique()}: choose the class to explain with analyze --output"
             )
         options["positive"] = args.positive
-    return kind(
+    est = kind(
         args.dim,
         form=args.form,
         structure=args.structure,
@@ -214,6 +220,16 @@ def _estimator(args: argparse.Namespace, y: pd.Series) -> SpectralRegressor | Sp
         verbose=True,
         **options,
     )
+    try:
+        check_parameters(est)
+    except ValueError as error:  # which names parameters
+        raise ValueError(PARAMETER.sub(_as_option, str(error))) from error
+    return est
+
+
+def _as_option(parameter: re.Match[str]) -> str:
+    """Return the option that sets a parameter."""
+    return f"--{parameter[1].replace('_', '-')}"
 
 
 def _split(X: pd.DataFrame, y: pd.Series, args: argparse.Namespace) -> tuple[Places, Places, int]:

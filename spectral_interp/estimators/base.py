@@ -1,4 +1,4 @@
-"""What the regressor and the classifier share: parameters, fitting, encoding and saving."""
+"""Code shared by the regressor and the classifier: parameters, fitting and encoding."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
 
 class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
-    """Parameters, fitting, encoding and saving shared by the regressor and the classifier."""
+    """Parameters, fitting, encoding and saving, shared by the regressor and the classifier."""
 
     _task: str
 
@@ -130,19 +130,19 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         Parameters
         ----------
         X : DataFrame or array_like, shape (n, columns)
-            Or a table of polars, pyarrow or another library that exports Arrow streams. Arrays of objects may
-            hold words.
+            Also a table of polars, pyarrow or another library that exports Arrow streams. Arrays of objects
+            may contain words.
         y : array_like, shape (n,)
         sample_weight : array_like, shape (n,), optional
-            Non-negative. A weight of two means the row twice; a weight of zero, that it is not there.
+            Non-negative. A weight of two means the row twice, a weight of zero that it is left out.
         checkpoint : str or Path, optional
-            File that training writes its state to, after every ``every`` epochs and at the end.
+            File to which training writes its state every ``every`` epochs and at the end.
         every : int
             Epochs between checkpoints.
         resume : str or Path, optional
-            Checkpoint of the same fit to continue from; the result is the same to the bit.
+            Checkpoint of the same fit to continue from; the result is the same, bit for bit.
         like : estimator, optional
-            A fitted sum whose columns, knots and pairs are taken over, so that both can be merged
+            Fitted sum whose columns, knots and pairs are used, so that both models can be merged
             (:func:`spectral_interp.merge`).
 
         Returns
@@ -171,7 +171,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         return self._trained(data, how, partial(Saving, checkpoint, every, resume), like)
 
     def _checked(self, X: Any, y: Any) -> tuple[pd.DataFrame, Any, tuple[str, ...]]:
-        """Return the columns of a training table that the model may use, its targets, and all its columns."""
+        """Return the columns of a training table that the model may use, the targets, and all names."""
         frame, y = check_training(self, X, y, self.target_name_, numeric_targets=self._task == "regression")
         named = {"log": self.log, "categorical": self.categorical, "monotone": self.monotone}
         return without_columns(frame, self.drop, but=named), y, tuple(map(str, frame.columns))
@@ -184,7 +184,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         names: tuple[str, ...],
         like: SpectralEstimator | None = None,
     ) -> Partition:
-        """Fit the encoder on different rows, draw the background, and return the rows encoded and split."""
+        """Fit the encoder on different rows, draw the background, and return the encoded and split rows."""
         if len(frame) < 2:
             raise ValueError(
                 "expected at least 2 different rows, to train on one and validate on one; got n_samples=1"
@@ -206,7 +206,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         saving: Callable[[dict[str, Any]], Saving],
         like: SpectralEstimator | None = None,
     ) -> Self:
-        """Fit the model on rows that are encoded, or on those that they are a sample of."""
+        """Fit the model on encoded rows, or on the rows of which they are a sample."""
         fit = FITS[self.form] if like is None else partial(fit_like, like=like)
         saved = saving(identity_of(self, data))
         with one_thread(), saved.naming_the_checkpoint():
@@ -258,9 +258,9 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
 
     @property
     def feature_importances_(self) -> FloatArray:
-        """Bound of what a unit of every feature changes f by, shape (p,): ``Σ ‖A_i‖₂`` over the neurons.
+        """Bounds on the change of f per unit of every feature, shape (p,): ``Σ ‖A_i‖₂`` over the neurons.
 
-        Of more than two classes it is the largest bound of a score.
+        With more than two classes, they are the largest bounds over the scores.
         """
         bounds = [function.neurons.sizes[1:].sum(axis=1) for function in self.module_.functions()]
         return np.max(bounds, axis=0)
@@ -272,19 +272,19 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            For more than two classes: ``view().of(output, against)`` has the function of an output.
+            For more than two classes; ``view().of(output, against)`` has the function of an output.
         """
         return _of_one(self.view()).function
 
     @property
     def pencil_(self) -> MatrixPencil:
-        """The fitted coefficients, of a model that is one eigenvalue; ValueError for others."""
+        """The fitted coefficients of a model with one eigenvalue; ValueError for other models."""
         return self.view().pencil
 
     def view(self) -> ModelView:
-        """Return what analyses see of the fitted model, built in :meth:`fit`.
+        """Return the view of the fitted model that analyses use; it is built in :meth:`fit`.
 
-        It is built again only where weights, encoder, background or the name of the target have changed.
+        It is rebuilt only if weights, encoder, background or the name of the target have changed.
         """
         check_is_fitted(self)
         stamp, encoder, background, view = self._viewed
@@ -292,12 +292,12 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         return view if same and stamp == self._stamp() else self.build_view()
 
     def _stamp(self) -> tuple[Any, ...]:
-        """Return the content of what the view is built from, but for encoder and background."""
+        """Return the content from which the view is built, without encoder and background."""
         weights = (weight.detach().numpy().tobytes() for weight in self.module_.parameters())
         return (self.module_.k, self._output(), *weights)
 
     def build_view(self) -> ModelView:
-        """Build what :meth:`view` returns from the fitted module, encoder and background."""
+        """Build the :meth:`view` from the fitted module, encoder and background."""
         functions = self.module_.functions()
         known: dict[str, Any] = {
             "axes": self.encoder_.axes,
@@ -321,7 +321,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
     def values(self, X: Any) -> FloatArray:
         """Return the fitted function at the rows ``X``, shape (n,), in the target's unit or log-odds.
 
-        Of more than two classes, the log-odds of each against the mean of all, shape (n, classes).
+        With more than two classes, return the log-odds of each against the mean of all, shape (n, classes).
         """
         check_is_fitted(self)
         view, u = self.view(), self.encoder_.coordinates(self.encoder_.select(check_rows(self, X)))
@@ -351,34 +351,35 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         max_rows: int = ROWS,
         random_state: int = 0,
     ) -> Any:
-        """Return a report of the model at some rows: a page that a notebook shows, and that a path keeps.
+        """Return a report of the model for some rows: a page that notebooks display and ``path`` stores.
 
-        It is the page of ``spectral-interp analyze``. In a notebook it stands in an isolated frame.
+        It is the page of ``spectral-interp analyze``. Notebooks display it in an isolated frame.
 
         Parameters
         ----------
         X : DataFrame or array_like, shape (n, columns)
-            Rows to explain; best rows that were not trained on.
+            Rows to explain, preferably rows that were not trained on.
         y : array_like, shape (n,), optional
-            Their targets, for the metrics; missing ones are left out.
+            Targets for the metrics; missing ones are left out.
         path : str or Path, optional
-            Where to write: the page alone if it ends in ``.html``, else a folder with the page, figures,
-            tables and summary, in place of an earlier one.
+            Place to write to: the page alone if it ends in ``.html``, else a folder with the page, figures,
+            tables and summary, which replaces an earlier report.
         methods : sequence of {"local", "path", "shapley"}, optional
-            The first ranks the columns. By default local and path, beyond 12 classes local.
+            The first ranks the columns. By default, local and path; with more than 12 classes, local.
         compare : bool
-            Whether to compare with SHAP and Captum, and with the models in ``baselines_``. It takes longest.
+            Whether to compare with SHAP and Captum, and with the models in ``baselines_``. This takes the
+            most time.
         output, against : label, optional
-            The class to explain, and the class that its log-odds are measured against, as in
+            The class to explain, and the class against which its log-odds are measured, as in
             :func:`spectral_interp.explain`.
         fixed : str or iterable of str
-            Columns that the nearest changes leave as they are, and that are not off in proven ranges.
+            Columns that do not change in nearest changes and proven ranges.
         limits : dict, optional
-            What columns may be in the nearest changes, as in :func:`spectral_interp.counterfactual`.
+            Permitted values of columns in nearest changes, as in :func:`spectral_interp.counterfactual`.
         max_rows : int
-            Explain at most this many rows, drawn with ``random_state``; costly methods explain fewer.
+            Maximum number of rows to explain, drawn with ``random_state``; costly methods explain fewer.
         random_state : int
-            Also of the redraws of the background and of the comparison.
+            Seed of the rows, of the redraws of the background and of the comparison.
 
         Returns
         -------
@@ -391,7 +392,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
             If ``X``, ``y``, ``fixed`` or ``limits`` do not fit the model, or ``path`` is a folder of
             other files.
         OSError
-            If it cannot be written; an earlier report stays.
+            If the report cannot be written; an earlier report is kept.
 
         Examples
         --------
@@ -402,7 +403,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         >>> report.analysis.tables["importance_local"].columns[:2].tolist()
         ['column', 'mean_abs_contribution']
         """
-        above = import_module("spectral_interp.report")  # only when asked for: this room is below that one
+        above = import_module("spectral_interp.report")  # imported here: this room is below that one
         return above.report_of(
             self,
             X,
@@ -419,11 +420,10 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         )
 
     def count_trained_on(self, X: Any) -> int | None:
-        """Return how many of the rows ``X`` equal a row that the model was trained on, in all it sees.
+        """Return how many of the rows ``X`` equal a training row in all features of the model.
 
-        ``X`` is a table of shape (n, columns) or its :class:`~spectral_interp.view.Rows`. None where the
-        model does not know, because its file is of an earlier version. Of training tables of over a million
-        different rows the number is a lower bound.
+        ``X`` is a table of shape (n, columns) or its :class:`~spectral_interp.view.Rows`. None if the model
+        file is of an earlier version; a lower bound for training tables with over a million different rows.
         """
         check_is_fitted(self)
         if self.trained_on_ is None:
@@ -431,7 +431,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         return int(np.isin(fingerprints(rows_of(self, X).inputs), self.trained_on_).sum())
 
     def _background_name(self) -> str:
-        """Return what ``background_`` is; a bare state dict has no history and no training rows."""
+        """Return a description of ``background_``; a bare state dict has no history and no training rows."""
         if not self.history_:
             return "the origin"
         seed = plain_seed(self.fitted_params_["random_state"])
@@ -439,7 +439,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         return f"{len(self.background_)} training rows kept by the model, chosen {chosen}"
 
     def _split(self, groups: Fingerprints, targets: FloatArray) -> tuple[Places, Places]:
-        """Return the rows to train on and those to validate on, with all classes in each where possible."""
+        """Return training and validation rows, with all classes in both where possible."""
         n = len(targets)
         smallest = np.unique(targets, return_counts=True)[1].min() if self._loss != "squared" else 0
         return hold_out(
@@ -459,7 +459,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
 
     @abstractmethod
     def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
-        """Return how well predictions, as :meth:`values` returns them, meet the targets, by weight.
+        """Return weighted metrics of predictions, as returned by :meth:`values`, and targets.
 
         Raises
         ------
@@ -473,11 +473,11 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
 
     @abstractmethod
     def _target_scale(self, targets: FloatArray, weight: FloatArray) -> tuple[float, float]:
-        """Return center and scale of the targets (n,) that training sees, in the target's unit."""
+        """Return center and scale for the standardisation of targets (n,), in the target's unit."""
 
     @abstractmethod
     def _output(self) -> Output:
-        """Return what the fitted model predicts."""
+        """Return a description of what the fitted model predicts."""
 
     @property
     def unit_(self) -> str:
@@ -486,11 +486,11 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
 
 
 def _of_one(view: ModelView) -> ModelView:
-    """Return a view that has one output; ValueError if it has one a class."""
+    """Return a view with one output; ValueError if it has one per class."""
     if isinstance(view, ClassesView):
         raise ValueError(
-            f"expected a model of one output; got one of {len(view.functions)} classes: "
-            "view().of(output, against).function is that of one of them"
+            f"expected a model with one output; got one with {len(view.functions)} classes; use "
+            "view().of(output, against).function for the function of one class"
         )
     return view
 

@@ -1,4 +1,4 @@
-"""Classification: log-odds of two classes by one function, of more classes by one each."""
+"""Classification: one function for the log-odds of two classes, one per class for more."""
 
 from __future__ import annotations
 
@@ -25,34 +25,33 @@ from .validation import check_classes
 
 
 class SpectralClassifier(ClassifierMixin, SpectralEstimator):
-    """Classification. Of two classes, eigenvalues are the log-odds of one against the other.
+    """Classification by eigenvalues: with two classes, the log-odds of one against the other.
 
-    More than two classes have a score each, a function of its own, and the softmax of the scores are the
-    probabilities; analyses then explain one output, log-odds of a class against another or against the mean
-    of all classes.
+    With more than two classes, every class has a score, which is a function of its own, and the softmax of
+    the scores gives the probabilities. Analyses then explain one output: the log-odds of a class against
+    another class or against the mean of all classes.
 
-    Parameters and attributes are those of :class:`SpectralRegressor`, and these:
+    Parameters and attributes are those of :class:`SpectralRegressor`, and the following:
 
     Parameters
     ----------
     positive : label, optional
-        With two classes, the class that log-odds, contributions and certificates refer to, as a label or as
-        its text. By default the second of ``classes_``.
+        With two classes, the class to which log-odds, contributions and certificates refer, as a label or as
+        its text. By default, the second of ``classes_``.
 
     Attributes
     ----------
     classes_ : ndarray, shape (classes,)
-        The labels in ascending order, which is what scikit-learn's scorers take for granted. It is the order
-        of the columns of ``predict_proba``; of two classes ``decision_function`` is the log-odds of the
-        second.
+        The labels in ascending order, as scikit-learn's scorers require. The columns of ``predict_proba``
+        have this order. With two classes, ``decision_function`` is the log-odds of the second.
     positive_ : label or None
-        The class that ``function_`` and all analyses are about; None if there are more than two.
+        The class to which ``function_`` and all analyses refer; None with more than two classes.
 
     Raises
     ------
     ValueError
-        In ``fit``, also for targets of one class or more than 100, or if ``positive`` is no class. With more
-        than two classes there is no ``positive``, and no ``structure="dense"``.
+        In ``fit``, also for targets with one class or more than 100 classes, if ``positive`` is not a class,
+        or for ``positive`` or ``structure="dense"`` with more than two classes.
 
     Examples
     --------
@@ -122,14 +121,14 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
 
     @property
     def n_outputs(self) -> int:
-        """Number of functions of the fitted model: one of two classes, else one a class."""
+        """Number of functions of the fitted model: one for two classes, else one per class."""
         return 1 if len(self.classes_) == 2 else len(self.classes_)
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return the log-odds of ``classes_[1]``, shape (n,).
 
-        Of more than two classes, the log-odds of each against the mean of all, shape (n, classes): their
-        scores, less the mean over the classes.
+        With more than two classes, return the log-odds of each against the mean of all, shape (n, classes):
+        the scores minus their mean over the classes.
         """
         log_odds = self.values(X)
         flipped = self.n_outputs == 1 and self.positive_ != self.classes_[1]
@@ -140,7 +139,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         return _probabilities(self.decision_function(X))
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the likeliest class of every row, shape (n,)."""
+        """Return the most probable class of every row, shape (n,)."""
         return self._decide(self.decision_function(X))
 
     def _decide(self, log_odds: FloatArray) -> npt.NDArray[Any]:
@@ -148,11 +147,11 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         return self.classes_[place]
 
     def metrics(self, prediction: FloatArray, y: Any, sample_weight: Any = None) -> dict[str, float]:
-        """Return how good log-odds of ``positive_`` (n,), or of all classes (n, classes), are.
+        """Return metrics of the log-odds of ``positive_`` (n,), or of all classes (n, classes).
 
-        The accuracy stands beside the share of the largest class, which is the accuracy of always guessing
-        that one. "AUC" is the area under the receiver operating characteristic of two classes, NaN where all
-        rows are of one class. The log loss is in nats.
+        "largest class" is its share, which is the accuracy of always predicting it. "AUC" is the area under
+        the receiver operating characteristic for two classes; it is NaN if all rows are of one class. The log
+        loss is in nats.
         """
         targets, weight = self.encode_targets(y), sample_weight
         probabilities, places = _probabilities(prediction), np.arange(len(self.classes_))
@@ -169,23 +168,23 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         return found
 
     def encode_targets(self, y: Any) -> FloatArray:
-        """Return 1 for ``positive_`` and 0 for the other class, of more classes their places; also by text.
+        """Return 1 for ``positive_`` and 0 for the other class, or class indices; labels may be text.
 
         Raises
         ------
         ValueError
-            If there are labels that training did not have; it names them.
+            If there are labels that are not in the training table; the message names them.
         """
         return class_codes(y, self._labels(), self.target_name_)
 
     def set_positive(self) -> None:
-        """Set ``positive_`` from ``positive`` and ``classes_``; ValueError if it is none of two classes."""
+        """Set ``positive_`` from ``positive`` and ``classes_``; ValueError if it cannot be used."""
         labels = self.classes_.tolist()
         if self.n_outputs > 1:
             if self.positive is not None:
                 raise ValueError(
                     f"expected positive only for a target of two classes; got {shown(self.positive)} and "
-                    f"{len(labels)} classes in {self.target_name_!r}: analyses have output and against"
+                    f"{len(labels)} classes in {self.target_name_!r}; use output and against of the analyses"
                 )
             self.positive_ = None
             return
@@ -199,12 +198,12 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
         self.positive_ = self.classes_[place]
 
     def _labels(self) -> list[Any]:
-        """Return the class that negative log-odds decide for, and the positive one; of more classes all."""
+        """Return the class that negative log-odds predict, and the positive class; or all of several."""
         labels = self.classes_.tolist()
         return labels[::-1] if self.n_outputs == 1 and self.positive_ != self.classes_[1] else labels
 
     def _encode_targets(self, y: npt.NDArray[Any]) -> FloatArray:
-        if pd.api.types.infer_dtype(y, skipna=False) == "boolean":  # of a column that had gaps
+        if pd.api.types.infer_dtype(y, skipna=False) == "boolean":  # from a column that had gaps
             y = y.astype(bool)
         if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
             raise ValueError(
@@ -238,7 +237,7 @@ class SpectralClassifier(ClassifierMixin, SpectralEstimator):
 
 
 def _probabilities(log_odds: FloatArray) -> FloatArray:
-    """Return the probabilities of two classes, (n, 2), or of those of log-odds (n, classes)."""
+    """Return the probabilities of two classes, (n, 2), or those for log-odds (n, classes)."""
     if log_odds.ndim == 2:
         shares: FloatArray = softmax(log_odds, axis=1)
         return shares
@@ -251,8 +250,8 @@ def estimator_for(y: pd.Series) -> type[SpectralRegressor] | type[SpectralClassi
     Raises
     ------
     ValueError
-        If there are no two different values, or more than 100 classes, or if most but not all look like
-        numbers, or like dates.
+        If there are fewer than two different values, or more than 100 classes, if most but not all values
+        look like numbers, or if they look like dates.
 
     Examples
     --------

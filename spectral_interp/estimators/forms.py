@@ -1,4 +1,4 @@
-"""The forms of a model and how each is fitted: one neuron, a sum of neurons, or what held-out rows favour."""
+"""The forms of a model and their fits: one neuron, a sum of neurons, or the choice of held-out rows."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ SINGLE = "single neuron"
 
 
 TRIED_ROWS = 20_000
-"""Maximum number of rows that a single neuron is trained on where it only competes with sums."""
+"""Maximum number of rows on which a single neuron is trained when it is compared with sums."""
 
 LARGE = 1e25
-"""Size of targets from which float32 has no room for matrices."""
+"""Size of targets beyond which matrices are stored as float64."""
 
 _FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
 
 ALPHA = 250.0
-"""The default strength of regularisation, at which the weight decay of sums is as the recipe has it."""
+"""Default strength of regularisation, for which the recipe of sums sets the weight decay."""
 
 
 @dataclass(frozen=True)
 class Saving:
-    """Where the state of training goes, how often, and what it is taken up from."""
+    """Place and frequency of checkpoints, and the checkpoint to continue from."""
 
     checkpoint: Any
     every: int
@@ -65,7 +65,7 @@ class Saving:
     parts: dict[str, Any] = field(default_factory=dict)
 
     def follow(self, name: str, part: Any) -> Any:
-        """Return a tape or passes ("starts", "stream") that go on from the checkpoint, and write to it."""
+        """Return a tape or passes ("starts", "stream") that continue from the checkpoint and write to it."""
         if self.resume is not None:
             path = Path(self.resume)
             state = identified(path, self.identity, "tape", "starts", "stream")
@@ -80,12 +80,12 @@ class Saving:
 
     @contextmanager
     def naming_the_checkpoint(self) -> Iterator[None]:
-        """Name the checkpoint that a fit goes on from in errors that it may have caused.
+        """Name the checkpoint from which a fit continues in errors that it may have caused.
 
         Raises
         ------
         ValueError
-            In place of :class:`StateError` and of FloatingPointError, where there is a checkpoint.
+            In place of :class:`StateError` and FloatingPointError, if there is a checkpoint.
         """
         try:
             yield
@@ -95,7 +95,7 @@ class Saving:
             if isinstance(error, StateError):
                 raise artifact.damaged(self.resume, artifact.CHECKPOINT, error) from error
             raise ValueError(
-                f"{error}, or the checkpoint {self.resume} is damaged: start without it"
+                f"{error}, or the checkpoint {self.resume} is damaged; start without it"
             ) from error
 
     def _write(self) -> None:
@@ -104,7 +104,7 @@ class Saving:
 
 
 def check_saving(every: int, resume: Any) -> None:
-    """Raise ValueError, before any work, if checkpoints cannot be written that often, or one is none."""
+    """Raise ValueError, before any work, if ``every`` is below 1 or ``resume`` is not a checkpoint."""
     if not every >= 1:
         raise ValueError(f"expected every >= 1 epochs between checkpoints; got {every!r}")
     if resume is not None:
@@ -113,7 +113,7 @@ def check_saving(every: int, resume: Any) -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted module, the columns as it sees them, and how it came about."""
+    """A fitted module, the columns that it uses, and the history of its fit."""
 
     module: Any
     form: str
@@ -124,7 +124,7 @@ class Fitted:
 
 
 def identity_of(est: Any, data: Partition) -> dict[str, Any]:
-    """Return what a checkpoint must share with the fit that resumes from it."""
+    """Return the properties that a checkpoint must share with the fit that resumes from it."""
     apart = {"random_state", "verbose"} | ({"form", "members"} if est.form == "single" else set())
     apart |= {name for name in ("monotone", "curvature", "provability") if not getattr(est, name)}
     options = {k: plain(v) for k, v in est.get_params().items() if k not in apart}
@@ -158,7 +158,7 @@ def fit_single(est: Any, data: Partition, saving: Saving) -> Fitted:
 
 
 def _stream_single(est: Any, data: Partition, saving: Saving) -> Fitted:
-    """Fit one neuron on all blocks of rows; as in memory, the best of the starts after a tenth goes on."""
+    """Fit one neuron on all blocks of rows; after a tenth of the passes, the best start continues."""
     blocks, fits = data.whole, range(single.STARTS)
     count = passes_of(blocks.n_rows, est.n_epochs)
     neurons = _neurons(est, data, fits)
@@ -168,7 +168,7 @@ def _stream_single(est: Any, data: Partition, saving: Saving) -> Fitted:
     best = min(fits, key=lambda fit: neurons.loss(fit, data.validation))
     neuron = _neurons(est, data, [best])
     passes = Passes(neuron, blocks, count, est.seed_, saving.every)
-    passes.load_state(starts.state_of(best))  # fresh arrays: a checkpoint keeps what the choice was made from
+    passes.load_state(starts.state_of(best))  # fresh arrays: a checkpoint keeps the starts
     history = saving.follow("stream", passes).train()
     (run,) = neuron.runs
     run.best_weights = run.average.copy()
@@ -179,7 +179,7 @@ def _stream_single(est: Any, data: Partition, saving: Saving) -> Fitted:
 
 
 def _neurons(est: Any, data: Partition, fits: Sequence[int]) -> Neurons:
-    """Return some of the starts of one neuron, with the settings for all rows."""
+    """Return some of the starts of one neuron, with settings for the whole table."""
     begun = single.begun(est, data.train)
     runs = [begun[fit] for fit in fits]
     decay = single.decay_of(est, data.whole.n_rows, data.whole.weight, runs[0].module)
@@ -198,18 +198,18 @@ def _of_single(
 
 
 def fit_sums(est: Any, data: Partition, saving: Saving) -> Fitted:
-    """Fit a sum of neurons, the simplest of its rungs that held-out rows allow."""
+    """Fit a sum of neurons on the simplest inputs that are as good as the best on held-out rows."""
     return _of_sum(est, _summed(est, data, saving), data)
 
 
 def fit_like(est: Any, data: Partition, saving: Saving, like: Any) -> Fitted:
-    """Fit a sum of neurons on the columns, knots and pairs of another."""
+    """Fit a sum of neurons with the columns, knots and pairs of another model."""
     inputs = Inputs(like.encoder_.axes, like.encoder_.pairs, est._promises)
     return _of_sum(est, _summed(est, data, saving, inputs=inputs), data)
 
 
 def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
-    """Fit the simplest form, of one neuron or a sum, that held-out rows find as good as the best."""
+    """Fit the simplest form, one neuron or a sum, that is as good as the best on held-out rows."""
 
     def single_rung(splits: list[tuple[Any, Any]]) -> list[dict[str, Any]]:
         runs = [_held_out(est, data.table, kept, held) for kept, held in splits]
@@ -227,10 +227,10 @@ def fit_any(est: Any, data: Partition, saving: Saving) -> Fitted:
 
 
 def bytes_of_row(form: str, axes: Sequence[Axis], outputs: int, members: int) -> int:
-    """Return the bytes of a row in a fit, as measured with 10⁶ rows of 12 columns and two threads.
+    """Return the number of bytes per row in a fit, as measured with 10⁶ rows of 12 columns and two threads.
 
-    One neuron holds coordinates and features. A sum holds coordinates, places and shares of inputs, and for
-    every fit side by side, of which each thread trains one, the eigenvalues that it starts from.
+    One neuron stores coordinates and features. A sum stores coordinates, places and shares of inputs, and the
+    initial eigenvalues of all fits that run side by side, one per thread.
     """
     side_by_side = max(2, min(allowed_threads(), members))
     single = 16 * len(axes) + 8 * sum(axis.n_features for axis in axes) + 50
@@ -257,7 +257,7 @@ FITS: dict[str, Callable[[Any, Partition, Saving], Fitted]] = {
 
 
 def rungs_of(est: Any, rungs: list[dict[str, Any]], data: Partition) -> pd.DataFrame:
-    """Return the forms that were tried, their losses in the target's unit."""
+    """Return a table of the forms that were tried, with losses in the target's unit."""
     frame = pd.DataFrame(rungs)
     if est._loss == "squared":
         frame["loss"] = np.sqrt(frame["loss"]) * data.scale
@@ -273,27 +273,27 @@ def _rung(loss: float, parameters: int, last: int) -> dict[str, Any]:
 def _held_out(est: Any, table: EncodedRows, kept: Any, held: Any) -> Run:
     """Return a run of one neuron, validated on held-out rows.
 
-    It is trained on at most :data:`TRIED_ROWS` rows: one neuron hardly gains from more.
+    It is trained on at most :data:`TRIED_ROWS` rows, since one neuron hardly gains from more.
     """
     return single.trained(est, table.take(_few(est, kept)), table.take(held))
 
 
 def _few(est: Any, kept: Any) -> Any:
-    """Return at most :data:`TRIED_ROWS` of some rows."""
+    """Return at most :data:`TRIED_ROWS` of the rows."""
     if len(kept) <= TRIED_ROWS:
         return kept
     return np.random.default_rng(est.seed_).choice(kept, TRIED_ROWS, replace=False)
 
 
 def _losses(runs: list[Run]) -> FloatArray:
-    """Return the held-out loss of every run by epoch, (runs, epochs): that of its last one where it ended."""
+    """Return the held-out loss of every run by epoch, (runs, epochs); finished runs keep their last loss."""
     curves = [[event.validation_loss for event in run.history] for run in runs]
     longest = max(map(len, curves))
     return np.array([curve + curve[-1:] * (longest - len(curve)) for curve in curves])
 
 
 def _summed(est: Any, data: Partition, saving: Saving, **options: Any) -> SumFit:
-    """Return the fitted sum, its choice made on held-out rows of the whole table."""
+    """Return the fitted sum, chosen on held-out rows of the table."""
     tape = saving.follow("tape", Tape(every=saving.every))
     with tqdm(unit="epoch", disable=None if est.verbose else True, leave=False) as bar:
 
@@ -359,7 +359,7 @@ def _of_sum(est: Any, fit: SumFit, data: Partition) -> Fitted:
 
 
 def _in_unit(fit: SumFit, data: Partition) -> FloatArray:
-    """Return the coefficients in the target's unit, rounded so that promises stay kept."""
+    """Return the coefficients in the target's unit, rounded so that they keep the promises."""
     entries = data.scale * fit.entries
     if not fit.promises:
         return entries
@@ -371,6 +371,6 @@ def _in_unit(fit: SumFit, data: Partition) -> FloatArray:
 
 
 def _dtype(data: Partition) -> torch.dtype:
-    """Return float32, in which sums are trained, or float64 where the target's unit leaves its range."""
+    """Return float32, in which sums are trained, or float64 if the target's unit exceeds its range."""
     size = max(abs(data.center), data.scale)
     return torch.float32 if size < LARGE and data.scale > 1 / LARGE else torch.float64

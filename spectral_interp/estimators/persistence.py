@@ -1,4 +1,4 @@
-"""A fitted estimator as the state of ``model.pt``, and the way back."""
+"""Conversion of a fitted estimator to the state in ``model.pt``, and back."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from .single import new_module
 from .validation import MOST_CLASSES, check_parameters, check_targets, plain
 
 KINDS: dict[str, type[Any]] = {}
-"""The estimator of every task, regression or classification, which :func:`load` returns."""
+"""Estimators returned by :func:`load`, by task: regression or classification."""
 
 MAX_CELLS = 2**25
-"""Features, or entries of matrices, of all background rows together: 256 MiB."""
+"""Maximum number of features, or of entries of matrices, of all background rows together: 256 MiB."""
 
 
 class Saved:
-    """A fitted estimator that can be written to a file; its subclasses are what :func:`load` returns."""
+    """A fitted estimator that can be written to a file; :func:`load` returns its subclasses."""
 
     _task: str
 
@@ -60,14 +60,14 @@ class Saved:
         Raises
         ------
         OSError
-            If the file cannot be written; what was there before stays.
+            If the file cannot be written; an earlier file is kept.
         """
         check_is_fitted(self)
         artifact.write(path, _state(self, heldout))
 
 
 def _state(est: Any, heldout: tuple[Any, Any] | None) -> dict[str, Any]:
-    """Return the fitted estimator as tensors and plain values; the way back is :func:`_from_state`."""
+    """Return the fitted estimator as tensors and plain values; :func:`_from_state` is the inverse."""
     held = est.heldout_ if heldout is None else heldout
     history, baselines = est.history_, est.baselines_
     return {
@@ -113,15 +113,15 @@ def load(
     ----------
     path : str or Path
         A file that ``save`` wrote, or a bare state dict of a published module with one eigenvalue: see
-        :func:`spectral_interp.from_state_dict`, which reads mixtures too.
+        :func:`spectral_interp.from_state_dict`, which also reads mixtures.
     k : int, optional
-        Index of the eigenvalue, for a bare state dict only (which does not hold it): ``dim // 2`` by default,
-        as of the published modules.
+        Index of the eigenvalue, for a bare state dict only, which does not store it; ``dim // 2`` by default,
+        as in the published modules.
     columns : list of str, optional
-        Column names for a bare state dict, whose columns enter as they are; x0, x1, … if not given. Other
-        models know their own names.
+        Column names for a bare state dict, whose columns are not transformed; x0, x1, … by default. Other
+        models store their own names.
     couplings : {"plain", "scaled"}, optional
-        For a bare state dict of lower triangles: whether entries below the diagonal are as they are or to be
+        For a bare state dict of lower triangles: whether entries below the diagonal are used unchanged or
         divided by √2.
 
     Raises
@@ -152,7 +152,7 @@ def load(
         raise ValueError(f"expected couplings only for a bare state dict; got {couplings!r} for {path}")
     try:
         return _from_state(state)
-    except (ValueError, TypeError, RuntimeError) as error:  # what parts raise that do not fit together
+    except (ValueError, TypeError, RuntimeError) as error:  # from parts that do not fit together
         raise artifact.damaged(path, artifact.MODEL, error) from error
 
 
@@ -184,21 +184,21 @@ def _from_state(state: dict[str, Any]) -> Any:
 
 
 def _check_promises(est: Any) -> None:
-    """Set the promises; ValueError unless the columns can have them and the matrices prove them."""
+    """Set the promises; ValueError unless the columns allow them and the matrices prove them."""
     axes, est._promises = promised(est, est.encoder_.axes)
     if axes != est.encoder_.axes:
-        raise ValueError("expected promised dates without months, weekdays and hours; got others")
+        raise ValueError("expected promised dates without months, weekdays and hours; got some with them")
     check_certified(est.view(), est._promises)
 
 
 def _background_of(est: Any) -> int | None:
-    """Return of how many rows the background of an earlier version is a sample, where its file says."""
+    """Return the number of rows that the background of an older model file is a sample of, or None."""
     n = est.made_by_.get("training rows")
     return n - max(round(est.validation_fraction * n), 1) if isinstance(n, int) and n > 1 else None
 
 
 def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
-    """Return the module with these weights; that they fit is known before memory is taken."""
+    """Return the module with these weights; shapes are checked before memory is allocated."""
     features = len(est.encoder_.feature_names)
     with torch.device("meta"):
         module = new_module(est, features, 0) if est.form_ == "single" else _empty_sum(est, features, weights)
@@ -213,7 +213,7 @@ def _module(est: Any, weights: dict[str, torch.Tensor]) -> Any:
 
 
 def _empty_sum(est: Any, features: int, weights: dict[str, torch.Tensor]) -> SumSpectral:
-    """Return a sum of as many members and neurons, of the same order, as the weights are of."""
+    """Return a sum with the members, neurons and order of the weights."""
     if weights.keys() != {"entries"}:
         raise ValueError(f"expected the entries of a sum; got {', '.join(weights) or 'nothing'}")
     members, _, neurons, entries = weights["entries"].shape
@@ -245,7 +245,7 @@ def _set_classes(est: Any, labels: list[Any] | None) -> None:
 def _view_background(est: Any) -> FloatArray:
     """Build the view and return the inputs of its background (b, g); ValueError unless matrices are finite.
 
-    How large the background is in features is known before memory is taken.
+    The size of the background in features is checked before memory is allocated.
     """
     rows, features = est.background_, est.module_.n_features
     entries = sum(parameter.numel() for parameter in est.module_.parameters()) // (features + 1)
@@ -285,7 +285,7 @@ def _baseline(name: str, weights: dict[str, torch.Tensor], z: FloatArray, output
     baseline = Baseline.from_state(name, weights, outputs)
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(baseline.values(z)).all():
-            raise ValueError(f"expected finite predictions of the baseline {name!r}; got others")
+            raise ValueError(f"expected finite predictions of the baseline {name!r}; got NaN or infinity")
     return baseline
 
 
@@ -295,18 +295,18 @@ def _published(
     """Return the pencil of a bare state dict."""
     if MIXTURE in weights:
         raise ValueError(
-            f"expected a model of one eigenvalue; got {path}, a mixture of several: from_state_dict(path) "
-            "reads it, and explain, certify and linear_regions take what it returns"
+            f"expected a model of one eigenvalue; got {path}, a mixture of several; read it with "
+            "from_state_dict(path) and pass the result to explain, certify or linear_regions"
         )
     try:
         pencil: Any = from_state_dict(weights, k=0 if k is None else k, couplings=couplings)
     except ValueError as error:
-        raise ValueError(f"{error}; the state dict is that in {path}") from error
+        raise ValueError(f"{error}; the state dict is in {path}") from error
     return pencil if k is not None else replace(pencil, k=pencil.dim // 2)
 
 
 def _from_published(pencil: MatrixPencil, path: str | Path, columns: list[str] | None) -> Any:
-    """Return an estimator of plain numbers that predicts by a pencil."""
+    """Return an estimator for plain numbers that predicts with a pencil."""
     n_features = pencil.n_features
     names = columns or [f"x{i}" for i in range(n_features)]
     if len(names) != n_features:
@@ -338,19 +338,19 @@ def _weights_of(pencil: MatrixPencil) -> dict[str, torch.Tensor]:
 
 
 def _set_names(est: Any, *, named: bool) -> None:
-    """Set what scikit-learn keeps of the training table; names only if the table had some."""
+    """Set scikit-learn's attributes of the training table; names only if the table had some."""
     if named:
         est.feature_names_in_ = np.array(est.encoder_.table_names, dtype=object)
     est.n_features_in_ = len(est.encoder_.table_names)
 
 
 def pack_table(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return a table as plain values: float64 tensors for numeric columns, lists for others."""
+    """Return a table as plain values: float64 tensors for numeric columns, lists for other columns."""
     return {str(name): _pack(frame[name]) for name in frame.columns}
 
 
 def _pack_labels(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return what the rows are called, as integers or text; nothing where they count from 0."""
+    """Return the labels of the rows, as integers or text; empty if they count from 0."""
     labels, name = labels_of(frame, len(frame))
     if not name and labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(len(frame))):
         return {}
@@ -371,7 +371,7 @@ def _pack(series: pd.Series) -> torch.Tensor | list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of a mixed column as a plain one: numbers stay, all else is its text, held once."""
+    """Return a value of a mixed column as a plain number or else as interned text."""
     if isinstance(value, np.datetime64):
         return str(value)
     if isinstance(value, np.generic):

@@ -1,7 +1,7 @@
-"""What users ask a model to keep: columns along which predictions never fall or never rise, and curvature.
+"""Promises of a model: columns along which predictions never fall or never rise, and curvature.
 
-Everything is checked before training, against the parameters alone and then against the columns as they are
-read. After training, and when a file is loaded, every promise is proven again from the stored matrices.
+Promises are checked before training, first against the parameters alone and then against the columns. After
+training, and when a file is loaded, every promise is proven from the stored matrices.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ORDER = "a list of all levels, in the order in which predictions never fall"
 
 
 def check_promises(est: Any) -> None:
-    """Raise TypeError or ValueError for promises that no table can go with."""
+    """Raise TypeError or ValueError for promises that are invalid for every table."""
     _check_curvature(est)
     if est.monotone is None:
         return
@@ -45,18 +45,18 @@ def check_promises(est: Any) -> None:
                     f"; for a column of levels {ORDER}; got {shown(wanted)}"
                 )
         elif len(texts := [text_of(level).strip() for level in wanted]) < 2:
-            raise ValueError(f"expected {ORDER}, two at least, {where}; got {texts}")
+            raise ValueError(f"expected {ORDER}, at least two, {where}; got {texts}")
 
 
 def is_order(wanted: Any) -> bool:
-    """Return whether a promise is an order of levels, which sets and iterators do not have."""
+    """Return whether a promise is an order of levels, unlike sets and iterators."""
     if isinstance(wanted, np.ndarray):
         return wanted.ndim == 1
     return isinstance(wanted, Sequence) and not isinstance(wanted, str | bytes)
 
 
 def _check_curvature(est: Any) -> None:
-    """Raise ValueError for a curvature that is none, or that the form or ``k`` does not have."""
+    """Raise ValueError for an unknown curvature, or one that the form or ``k`` does not allow."""
     if est.curvature is None:
         return
     if est.curvature not in CURVATURES:
@@ -64,7 +64,7 @@ def _check_curvature(est: Any) -> None:
     if est.form != "single":
         raise ValueError(
             f"expected curvature only with form='single'; got {est.curvature!r} with form={est.form!r}; sums "
-            "have piecewise-linear columns, along which no eigenvalue of theirs is known to bend one way"
+            "have piecewise-linear columns, along which their eigenvalues need not be convex or concave"
         )
     k = index_of(est)
     if est.k is not None and est.k % est.dim != k:
@@ -74,16 +74,16 @@ def _check_curvature(est: Any) -> None:
 
 
 def index_of(est: Any) -> int | None:
-    """Return the index of the eigenvalue that the parameters ask for; None for the middle one."""
+    """Return the index of the eigenvalue that the parameters select; None for the middle one."""
     k: int | None = est.k
     return k if est.curvature is None else CURVATURES[est.curvature] % est.dim
 
 
 def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Promise, ...]]:
-    """Return the columns as a model with the promises of an estimator reads them, and the promises.
+    """Return the columns, adapted to the promises of an estimator, and the promises.
 
-    A promised date enters by elapsed time alone: months, weekdays and hours come again, and with them a later
-    date could not be kept from lowering a prediction.
+    A promised date is used as elapsed time alone: months, weekdays and hours recur, so with them a later date
+    could lower a prediction.
 
     Warns
     -----
@@ -93,8 +93,8 @@ def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Pr
     Raises
     ------
     ValueError
-        If a column is not in the model, is of another kind than what is promised of it, or its levels and
-        the order do not go together; if there are more than two classes.
+        If a column is not in the model, is of a kind that the promise does not allow, or has levels that do
+        not match the order; if there are more than two classes.
     """
     wanted = {text_of(name).strip(): value for name, value in (est.monotone or {}).items()}
     classes = getattr(est, "classes_", ())
@@ -113,7 +113,7 @@ def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Pr
         if name not in names:
             raise ValueError(
                 f"expected monotone to name columns that the model uses; got {shown(name)}, which is left "
-                f"out of it or not in the table{meant(name, names)}"
+                f"out or not in the table{meant(name, names)}"
             )
         place = names.index(name)
         axis = axes[place]
@@ -129,7 +129,7 @@ def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Pr
         if isinstance(axis, DateAxis) and not axis.linear:
             read[place] = replace(axis, month=(), weekday=(), hour=())
             warnings.warn(
-                f"column {shown(name)}, which is in monotone, enters by elapsed time alone, not by "
+                f"column {shown(name)}, which is in monotone, is used as elapsed time alone, without "
                 f"{listed(list(axis.shares))}",
                 stacklevel=3,
             )
@@ -138,7 +138,7 @@ def promised(est: Any, axes: Sequence[Axis]) -> tuple[tuple[Axis, ...], tuple[Pr
 
 
 def _places(axis: Axis, order: list[str]) -> tuple[int, ...]:
-    """Return the places of a column's levels in an order of texts that names them all."""
+    """Return the places of a column's levels in the order of the texts, which must name all levels."""
     where = f"for {shown(axis.name)} in monotone"
     if not isinstance(axis, LevelsAxis):
         raise ValueError(f"expected 1 or -1, {where}, a column of {axis.kind}s; got the levels {order}")
@@ -151,7 +151,7 @@ def _places(axis: Axis, order: list[str]) -> tuple[int, ...]:
         )
     places = [int(place) for place, _ in found]
     rare = axis.levels.index(OTHER) if OTHER in axis.levels else -1
-    joined = [m for m, place in enumerate(places) if place == rare]  # rare levels, which are one to the model
+    joined = [m for m, place in enumerate(places) if place == rare]  # rare levels share a place
     if joined != list(range(joined[0], joined[-1] + 1) if joined else []):
         apart = [order[m] for m in joined]
         raise ValueError(
@@ -173,16 +173,16 @@ def _places(axis: Axis, order: list[str]) -> tuple[int, ...]:
 
 
 def chains_of(axes: Sequence[Axis], promises: Iterable[Promise]) -> list[Chain]:
-    """Return the features, the intercept being 0, that promises order, of columns without knots."""
+    """Return the features that promises order, for columns without knots; the intercept is 0."""
     starts = list(accumulate((axis.n_features for axis in axes), initial=1))
     return [(promise.features(starts[promise.place]), promise.sign) for promise in promises]
 
 
 def check_certified(view: ModelView, promises: Iterable[Promise]) -> None:
-    """Raise ValueError unless all promises are proven of a model, from its matrices."""
+    """Raise ValueError unless the matrices of a model prove all promises."""
     for promise in promises:
         name = view.columns[promise.place]
         if not keeps(view, name, promise.sign, promise.levels):
             raise ValueError(
-                f"expected matrices that prove what is promised of the column {shown(name)}; got others"
+                f"expected matrices that prove the promise about the column {shown(name)}; got others"
             )

@@ -1,4 +1,4 @@
-"""Eigenvalue models as scikit-learn estimators."""
+"""Regression with an eigenvalue model, as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -21,97 +21,99 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     dim : int, default 15
         Order d of the matrices of a single neuron.
     form : {"auto", "single", "sum"}
-        "single": one neuron on standardised columns, to be read. "sum": sixteen neurons of order five on
-        piecewise-linear columns and on sums and differences of two, a fit that is repeated ``members`` times
-        and averaged; it is as accurate as gradient boosting. "auto": the simplest form, of a single neuron,
-        linear columns, piecewise-linear ones and all of it, whose held-out squared error is within 1 % of the
-        best; of log losses, within 1 % of what the best one gains over the shares of the classes.
+        "single": one neuron on standardised columns, which is readable. "sum": sixteen neurons of order five
+        on piecewise-linear columns and on sums and differences of two columns, fitted ``members`` times and
+        averaged; it is as accurate as gradient boosting. "auto": the simplest form whose held-out squared
+        error is within 1 % of the best, among a single neuron and sums on linear columns, on piecewise-linear
+        columns, and on these with sums and differences. For log loss, it is within 1 % of the best form's
+        gain over the shares of the classes.
     members : int, default 4
-        Number of fits of a sum that are averaged; their spread is the refit deviation of contributions.
+        Number of fits of a sum that are averaged; their spread gives the refit deviation of contributions.
     structure : {"tridiagonal", "diagonal", "dense"}
-        Of a single neuron, as are the parameters up to ``learning_rate``, and ``validation_fraction`` and
-        ``patience``.
+        Structure of the matrices of a single neuron. The parameters from here to ``learning_rate``, and
+        ``dim``, ``validation_fraction`` and ``patience``, apply to single neurons only.
     k : int, optional
-        0-based index of the eigenvalue, ascending, negative from the top; ``dim // 2`` by default.
+        0-based index of the eigenvalue in ascending order, negative from the top; ``dim // 2`` by default.
     n_epochs, batch_size : int
-        Largest number of epochs to choose from and rows per step.
+        Maximum number of epochs, and number of rows per step.
     learning_rate : float
         Peak of the one-cycle schedule of AdamW.
     alpha : float
-        Strength of regularisation. The weight decay of AdamW is ``alpha / n`` for n training rows of a single
-        neuron, and in proportion less where there are over 20 rows per coefficient: like the penalty of ridge
-        regression it matters less, the more rows there are. The weight decay of sums is proportional to it.
+        Strength of regularisation. For a single neuron and n training rows, the weight decay of AdamW is
+        ``alpha / n``, and proportionally less with more than 20 rows per coefficient; like the penalty of
+        ridge regression, it matters less with more rows. The weight decay of sums is proportional to
+        ``alpha``.
     norm_penalty : float
         Strength of ``norm_penalty · Σ_i ‖A_i‖₂`` in the loss (of the standardised target, or the log loss),
-        which removes whole features: the norms of useless ones become exactly zero.
+        which removes whole features: the norms of useless features become exactly zero.
     provability : float
         Strength of ``provability · Σ_i (λ_max(A_i) − λ_min(A_i))`` in the loss of a single neuron: the sum of
-        the widths of the slopes' certified intervals. It makes them narrower and proves more directions, at
-        some accuracy on tables that need curved functions; 0.003 is a start. Slopes that do not vary cost
-        nothing, unlike with the norm penalty.
+        the widths of the slopes' certified intervals. It makes them narrower, so that more directions are
+        proven, at some loss of accuracy on tables that need curved functions; try 0.003 first. Unlike the
+        norm penalty, it does not penalise constant slopes.
     log : list of str, optional
-        Columns whose logarithm enters, for skewed positive ones. If not given, none with ``form="single"``,
-        and else every positive column whose skewness is above 2 and at least halved by the logarithm.
+        Columns whose logarithm is used, for skewed positive columns. By default, none with ``form="single"``;
+        otherwise every positive column whose skewness is above 2 and at least halved by the logarithm.
     drop : list of str, optional
-        Columns that the model does not use; tables to predict may have them or not.
+        Columns that the model does not use; tables to predict may omit them.
     categorical : list of str, optional
-        Columns to read as levels, whatever they look like, such as codes that are numbers.
+        Columns to read as levels regardless of their values, such as numeric codes.
     na_values : list of str, optional
-        Texts that count as missing in every column, such as "<0.5" or "-999"; numbers by value. In columns of
-        numbers "?", "-", "na" and the like always do.
+        Texts that count as missing in every column, such as "<0.5" or "-999"; numbers are compared by value.
+        In columns of numbers, "?", "-", "na" and similar texts always count as missing.
     monotone : dict, optional
-        Promises, which hold for all rows, training range or not, and are proven after the fit: see
+        Promises, which hold for all rows, even outside the training range, and are proven after the fit: see
         :func:`~spectral_interp.certify`. ``{"income": 1, "age": -1}``: predictions never fall as income rises
-        and never rise with age, the other columns as they are, between rows that have a value.
-        ``{"grade": ["A", "B", "C"]}``: they never fall from a level to a later one; the list has all levels
-        of training. Sums and differences of two columns keep the promises of both, and those in which two
-        promises contradict each other are left out. Dates enter by elapsed time alone. Of a classifier,
-        predictions are the log-odds of its positive class; there must be two classes.
+        and never rise with age, with the other columns fixed, between rows that have a value. ``{"grade":
+        ["A", "B", "C"]}``: predictions never fall from a level to a later one; the list names all levels of
+        training. Sums and differences of two columns keep the promises of both; those with contradictory
+        promises are left out. Dates are used as elapsed time alone. For a classifier, which must have two
+        classes, predictions are the log-odds of the positive class.
     curvature : {"convex", "concave"}, optional
-        Of a single neuron, in all columns of numbers together (in the logarithm of those in ``log``): the
-        largest eigenvalue is convex, the smallest concave.
+        Curvature of a single neuron as a function of all columns of numbers together (of the logarithm of
+        those in ``log``): the largest eigenvalue is convex, the smallest concave.
     validation_fraction : float
-        Share of the rows set aside to choose the epoch. With 10 or more rows per coefficient, a last and
-        shorter cycle of training takes in all rows.
+        Share of the rows set aside to choose the epoch. With 10 or more rows per coefficient, a shorter last
+        cycle of training uses all rows.
     patience : int
-        Epochs without improvement on those rows after which training ends.
+        Number of epochs without improvement on those rows after which training ends.
     random_state : int, Generator or RandomState, optional
-        Seed of split, initial weights and order of rows.
+        Seed of the split, initial weights and order of rows.
     verbose : bool
         Whether to show a progress bar (on a terminal only).
 
     Attributes
     ----------
     module_ : Module
-        Predicts in the target's unit.
+        The model, which predicts in the target's unit.
     function_ : SpectralFunction
-        What ``predict`` computes, of encoded rows.
+        The function of encoded rows that ``predict`` computes.
     form_ : str
         "single" or "sum".
     rungs_ : DataFrame
-        The price of readability: one line per form that was tried, the simplest first, with its held-out loss
-        (root mean squared error in the target's unit, or log loss in nats), its number of parameters, its
-        epochs, and whether it was chosen.
+        The price of readability: one row per form that was tried, the simplest first, with its held-out loss
+        (root mean squared error in the target's unit, or log loss in nats), number of parameters and epochs,
+        and whether it was chosen.
     pencil_ : Pencil or DensePencil
-        Of a single neuron.
+        Coefficients of a single neuron.
     encoder_ : TableEncoder
-    history_ : list of dict, one an epoch
-        Those among which the number of epochs was chosen: of a single neuron before the last cycle, of a sum
-        on the held-out rows.
+    history_ : list of dict, one per epoch
+        Epochs among which the number was chosen: before the last cycle for a single neuron, on the held-out
+        rows for a sum.
     fitted_params_ : dict
-        The parameters as they were in ``fit``; ``save`` writes these.
+        The parameters at the time of ``fit``, which ``save`` writes.
     background_ : DataFrame
-        Up to 100 of the rows trained on, drawn by weight: the default background of explanations.
+        Up to 100 training rows, drawn by weight: the default background of explanations.
     background_of_ : int or None
-        Of how many rows it is a sample; None where weights are not whole numbers.
+        Number of rows from which the background was drawn; None if weights are not whole numbers.
     trained_on_ : ndarray of int64, or None
         Hashes of the training rows, ascending; :meth:`count_trained_on` looks rows up.
     heldout_ : (DataFrame, Series) or None
-        Held-out rows that came with a loaded model.
+        Held-out rows stored with a loaded model, or by ``fit_batches``.
     baselines_ : dict of Baseline, or None
-        Linear model and MLP, where :func:`spectral_interp.comparison.baselines.fit_baselines` has made some.
+        Linear model and MLP, if fitted by :func:`spectral_interp.comparison.baselines.fit_baselines`.
     seed_ : int
-        Of split, initial weights and order of rows.
+        Seed of the split, initial weights and order of rows.
 
     Raises
     ------
@@ -126,7 +128,7 @@ class SpectralRegressor(RegressorMixin, SpectralEstimator):
     >>> est.predict(X).shape
     (442,)
 
-    A promise, and what is proven of it:
+    A promise and its proof:
 
     >>> from spectral_interp import certify
     >>> est = SpectralRegressor(form="single", dim=5, n_epochs=20, monotone={"bmi": 1}, random_state=0)

@@ -1,4 +1,4 @@
-"""Fitting one neuron: several random starts are tried, and training continues from the best."""
+"""Fitting one neuron: several random starts are tried, and training continues from the best one."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ..training.stages import join_validation, show_progress, stop_early
 from .promises import chains_of, index_of
 
 ROWS_PER_PARAMETER = 20
-"""With fewer rows the initial features are smaller in proportion: few rows cannot undo a random start.
-With more, the weight decay is."""
+"""Rows per parameter below which initial features are proportionally smaller, since few rows cannot undo a
+random start; above it, the weight decay is proportionally smaller."""
 
 ROWS_TO_GO_ON = 10
-"""Rows per coefficient from which on a fit trains on, with all rows, once its epoch is chosen. With fewer, an
-early end of training is what keeps the model from fitting noise."""
+"""Minimum number of rows per coefficient for a last cycle of training on all rows, once the epoch is chosen;
+with fewer, early stopping is needed to prevent overfitting."""
 
 STARTS = 3
 """Number of random starts; training continues from the best after a tenth of the epochs."""
 
 
 def new_module(est: Any, n_features: int, seed: int) -> Any:
-    """Return an untrained module of the estimator's structure; of more than two classes one neuron each."""
+    """Return an untrained module of the estimator's structure; with several classes, one neuron per class."""
     if est.structure not in MODULES:
         raise ValueError(f"expected structure to be one of {', '.join(MODULES)}; got {est.structure!r}")
     generator = torch.Generator().manual_seed(seed)
@@ -56,12 +56,12 @@ def options_of(est: Any, train: Rows, module: Any) -> Options:
 
 
 def decay_of(est: Any, n_rows: int, weight: float, module: Any) -> float:
-    """Return the weight decay of a module on n rows of a total weight."""
+    """Return the weight decay of a module on ``n_rows`` rows with the sum of weights ``weight``."""
     return min(1.0, ROWS_PER_PARAMETER * parameters_of(module) / n_rows) * est.alpha / weight
 
 
 def begun(est: Any, train: Rows) -> list[Run]:
-    """Return runs from different initial weights."""
+    """Return new runs with different initial weights."""
     (n, p), runs = train.shape, []
     for seed in range(est.seed_, est.seed_ + STARTS):
         module = new_module(est, p, seed)
@@ -81,13 +81,13 @@ def trained(est: Any, train: Rows, validation: Rows) -> Run:
 
 
 def going_on(events: Iterable[Epoch], run: Run, data: Partition) -> Iterable[Epoch]:
-    """Return the events, with those of a last cycle on all rows where a coefficient has many."""
+    """Return the events, and those of a last cycle on all rows if there are enough per coefficient."""
     many = len(data.trained) >= ROWS_TO_GO_ON * parameters_of(run.module)
     return join_validation(events, run, data.table) if many else events
 
 
 def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:
-    """Train to the end and keep the best weights; a diverging run that had some ends with a warning."""
+    """Train to the end and keep the best weights; warn if a run diverges after the first epoch."""
     try:
         for _ in show_progress(events, run) if est.verbose else events:
             pass
@@ -101,7 +101,7 @@ def consume(est: Any, events: Iterable[Epoch], run: Run) -> None:
 
 
 def in_unit(est: Any, module: Any, scale: float, shift: float) -> Any:
-    """Return a plain module that predicts ``scale · f + shift`` for a trained one, and keeps its promises."""
+    """Return a plain module that predicts ``scale · f + shift`` and keeps the promises of a trained f."""
     if not est._promises:
         module.rescale_(scale, shift)
         return module

@@ -25,11 +25,11 @@ from .forms import Saving, check_saving
 from .validation import check_parameters, made_by
 
 STORED_ROWS = 1_000
-"""Held-out rows that a model keeps."""
+"""Maximum number of held-out rows stored with a model."""
 
 
 class FitsBatches:
-    """An estimator that can be fitted on a table it reads in batches."""
+    """An estimator that can be fitted on a table that is read in batches."""
 
     def fit_batches(
         self: Any,
@@ -44,39 +44,39 @@ class FitsBatches:
     ) -> Any:
         """Fit encoder and model on a table that need not fit into memory.
 
-        The first pass draws 100,000 different rows by their hashes; on these the encoding, the form, knots
-        and pairs are chosen. A tenth of all different rows, at most 50,000, is held out and chooses nothing.
-        The second pass encodes the other rows and writes them to files in ``scratch``, 8 bytes a column and
-        24 a row, dealt by their hashes. At least five passes over these files train the model: of one neuron
-        three starts, of which the best after a tenth goes on. The result depends on the content of the rows,
-        not on their order or on the size of batches; only sums of weights that are not whole, of rows that
-        repeat, are rounded in the order they come in. A table of at most 100,000 rows is fitted as
-        :meth:`fit` does.
+        The first pass draws 100,000 different rows by their hashes, on which the encoding, the form, knots
+        and pairs are chosen. A tenth of all different rows, at most 50,000, is held out and not used for any
+        choice. The second pass encodes the other rows and distributes them by their hashes to files in
+        ``scratch``, with 8 bytes per column and 24 bytes per row. At least five passes over these files train
+        the model. One neuron has three starts, of which the best continues after a tenth of the passes. The
+        result depends on the content of the rows, not on their order or the size of batches, except for
+        rounding in sums of fractional weights of repeated rows. A table of at most 100,000 rows is fitted as
+        in :meth:`fit`.
 
         Parameters
         ----------
         source : str, Path, list of these, DataFrame, table, Dataset, iterable or callable
-            Path of a Parquet or CSV file, or of a folder of such; or batches, which must be readable twice:
-            see :meth:`spectral_interp.streams.Source.of`.
+            Path of a Parquet or CSV file, or of a folder of these; or batches that can be read twice: see
+            :meth:`spectral_interp.streams.Source.of`.
         target : str
             Column to predict.
         weight : str, optional
             Column of row weights.
         checkpoint : str or Path, optional
-            File that training writes its state to.
+            File to which training writes its state.
         every : int
-            Epochs on the sample, and files of at most 131,072 rows, between checkpoints.
+            Epochs on the sample, or files of at most 131,072 rows, between checkpoints.
         resume : str or Path, optional
-            Checkpoint of the same fit to continue from; the result is the same to the bit.
+            Checkpoint of the same fit to continue from; the result is the same, bit for bit.
         scratch : str or Path, optional
-            Folder for the encoded rows, which is made if it is not there, and stays. By default one beside
+            Folder for the encoded rows, which is created if necessary and kept. By default, a folder next to
             ``checkpoint``, or that of the fit to ``resume``, or else one in the system's folder for temporary
             files; it is removed after the fit.
 
         Returns
         -------
         self
-            ``heldout_`` has up to 1,000 of the rows held out, and ``history_`` the losses of every pass.
+            ``heldout_`` has up to 1,000 of the held-out rows, and ``history_`` the losses of every pass.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class FitsBatches:
         Warns
         -----
         UserWarning
-            If rows have no target, or hold values that the sample does not.
+            If rows have no target, or contain values that the sample does not.
 
         Examples
         --------
@@ -148,7 +148,7 @@ class FitsBatches:
 
 
 def draw_from(source: Source, roles: Roles) -> Drawn | Part:
-    """Return what a first pass over a source draws; ValueError if there could be no second."""
+    """Return the rows drawn in a first pass over a source; ValueError if it cannot be read again."""
     if source.one_pass:
         raise ValueError(
             f"expected rows that can be read twice; got {source.name}; pass a callable that returns a new "
@@ -159,7 +159,7 @@ def draw_from(source: Source, roles: Roles) -> Drawn | Part:
 
 @contextmanager
 def _folder(scratch: Any, checkpoint: Any, resume: Any) -> Iterator[Path]:
-    """Lend out a folder for encoded rows."""
+    """Provide a folder for encoded rows within the context."""
     with ExitStack() as stack:
         if scratch is not None:
             folder = Path(scratch)
@@ -175,7 +175,7 @@ def _folder(scratch: Any, checkpoint: Any, resume: Any) -> Iterator[Path]:
 
 
 def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, data: Partition) -> Blocks:
-    """Return all rows but those held out, encoded in files of a folder."""
+    """Return all rows except those held out, encoded in files of a folder."""
     encoder: TableEncoder = est.encoder_.plain
     size = rows_of_block(len(encoder.feature_names), len(encoder.axes))
     n_blocks = math.ceil(drawn.n_rows / size)
@@ -201,7 +201,7 @@ def _blocks(est: Any, source: Source, roles: Roles, drawn: Drawn, folder: Path, 
 def _encoded(
     est: Any, encoder: TableEncoder, source: Source, roles: Roles, drawn: Drawn
 ) -> Iterator[Encoded]:
-    """Yield the training rows frame by frame, and warn at the end of values that the sample lacks."""
+    """Yield the training rows by frame, and warn at the end about values that the sample lacks."""
     totals, digest = Totals(), 0
     for frame in source.frames():
         part = roles.part(frame, source.name)
@@ -213,27 +213,27 @@ def _encoded(
         yield part.keys, u, _targets(est, part, drawn), part.weight
     if digest % 2**64 != drawn.digest:
         raise ValueError(
-            f"expected the same rows in every pass over {source.name}; got others; pass batches that do not "
-            "change"
+            f"expected the same rows in every pass over {source.name}; got different rows; pass batches that "
+            "do not change"
         )
     warn_of([f"beyond the sample, {sentence}" for sentence in totals.sentences()])
 
 
 def _held(est: Any, encoder: TableEncoder, drawn: Drawn, data: Partition) -> EncodedRows:
-    """Return the rows held out, encoded."""
+    """Return the held-out rows, encoded."""
     u = encoder.coordinates(encoder.select(drawn.held.frame), quiet=True)
     y = (_targets(est, drawn.held, drawn) - data.center) / data.scale
     return EncodedRows(encoder.axes, u, y, drawn.held.weight)
 
 
 def _targets(est: Any, part: Part, drawn: Drawn) -> Any:
-    """Return the targets of some rows; ValueError for classes that the sample does not have."""
+    """Return the targets of rows; ValueError for classes that are not in the sample."""
     try:
         return est.encode_targets(part.targets)
     except ValueError as error:
         if not hasattr(est, "classes_"):
             raise
         raise ValueError(
-            f"{error}; the model is chosen on a sample of {len(drawn.sample.keys):,} rows, which has none "
-            "such: leave those rows out"
+            f"{error}; the model is chosen on a sample of {len(drawn.sample.keys):,} rows without "
+            "this class; leave its rows out"
         ) from error

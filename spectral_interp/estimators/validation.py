@@ -1,4 +1,4 @@
-"""What estimators check before they use it: parameters, tables, targets and seeds."""
+"""Validation of the parameters, tables, targets and seeds of estimators."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ OF_ONE_NEURON = (
     *("dim", "structure", "k", "n_epochs", "batch_size", "learning_rate"),
     *("validation_fraction", "patience"),
 )
-"""Parameters that a sum does not have: its recipe sets them."""
+"""Parameters that only single neurons have; the recipe of sums sets them."""
 
 MOST_CLASSES = 100
-"""Of a target; a model of more than two has a function for each."""
+"""Maximum number of classes of a target; with more than two, a model has a function for each."""
 
 AT_LEAST = {
     "members": 1,
@@ -41,11 +41,11 @@ AT_LEAST = {
     "norm_penalty": 0,
     "provability": 0,
 }
-"""Least values of numeric parameters."""
+"""Minimum values of numeric parameters."""
 
 
 def check_parameters(est: Any) -> None:
-    """Raise ValueError for values that no fit can use; scikit-learn wants this in ``fit``."""
+    """Raise ValueError for values that no fit can use; by convention of scikit-learn, ``fit`` calls this."""
     if est.form not in FORMS:
         raise ValueError(f"expected form to be one of {', '.join(FORMS)}; got {est.form!r}")
     for name, low in AT_LEAST.items():
@@ -63,20 +63,20 @@ def check_parameters(est: Any) -> None:
     foreign = {"single": ("members",), "sum": OF_ONE_NEURON}.get(est.form, ())
     for name in foreign:
         if getattr(est, name) != defaults[name]:
-            other = "sums" if est.form == "single" else "single neurons"
+            other = "sum" if est.form == "single" else "single"
             raise ValueError(
-                f"expected {name} only with another form; got {name}={getattr(est, name)!r} with "
-                f"form={est.form!r}; it is an option of {other}"
+                f"expected {name} only with form={other!r} or 'auto'; got {name}={getattr(est, name)!r} with "
+                f"form={est.form!r}"
             )
     check_promises(est)
 
 
 COLUMN_OPTIONS = "log", "drop", "categorical", "na_values", "monotone"
-"""Parameters that say how columns enter."""
+"""Parameters that determine how columns are encoded."""
 
 
 def check_like(est: Any, like: Any) -> None:
-    """Raise TypeError or ValueError unless a fit can take over the columns of ``like``, or it is None."""
+    """Raise TypeError or ValueError unless a fit can use the columns of ``like``, or it is None."""
     if like is None:
         return
     if type(like) is not type(est) or not hasattr(like, "encoder_"):
@@ -88,12 +88,12 @@ def check_like(est: Any, like: Any) -> None:
     for name in COLUMN_OPTIONS:
         if plain(getattr(est, name)) != plain(like.fitted_params_[name]):
             raise ValueError(
-                f"expected {name} as like has it, {like.fitted_params_[name]!r}; got {getattr(est, name)!r}"
+                f"expected {name} as in like, {like.fitted_params_[name]!r}; got {getattr(est, name)!r}"
             )
 
 
 def known_to(est: Any, like: Any, frame: pd.DataFrame) -> TableEncoder:
-    """Return the encoder of ``like`` without knots and pairs, and warn of values that it does not know."""
+    """Return the encoder of ``like`` without knots and pairs; warn about values that it does not know."""
     if hasattr(est, "classes_") and not np.array_equal(est.classes_, like.classes_):
         expected, found = (truncated_list(map(shown, one.classes_.tolist())) for one in (like, est))
         raise ValueError(
@@ -127,7 +127,7 @@ def check_classes(labels: npt.NDArray[Any], name: str) -> None:
 def check_training(
     est: Any, X: Any, y: Any, target: str, *, numeric_targets: bool
 ) -> tuple[pd.DataFrame, Any]:
-    """Validate a training table as scikit-learn does; return it and its targets, whose name is ``target``."""
+    """Validate a training table as scikit-learn does; return it and its targets, named ``target``."""
     refuse_series(X)
     refuse_dates(y, target)
     if names_columns(X):
@@ -145,7 +145,7 @@ def check_training(
 
 
 def check_rows(est: Any, X: Any) -> pd.DataFrame:
-    """Validate rows to predict or explain; tables are matched by column name in the encoder."""
+    """Validate rows to predict or explain; the encoder matches columns of tables by name."""
     refuse_series(X)
     if names_columns(X) or holds_words(X):
         return as_frame(X, est.encoder_.table_names)
@@ -154,11 +154,11 @@ def check_rows(est: Any, X: Any) -> pd.DataFrame:
 
 
 def check_targets(frame: pd.DataFrame, y: Any, target: str) -> npt.NDArray[Any]:
-    """Return the targets of the rows of ``frame``, shape (n,); ValueError if there are others, or gaps."""
+    """Return the targets of the rows of ``frame``, shape (n,); ValueError for another shape or gaps."""
     refuse_dates(y, target)
     values = np.asarray(y)
     if values.ndim != 1 or len(values) != len(frame):
-        raise ValueError(f"expected y of shape ({len(frame)},) to go with X; got {values.shape}")
+        raise ValueError(f"expected y of shape ({len(frame)},) to match X; got {values.shape}")
     missing = np.flatnonzero(pd.isna(values))
     if missing.size:
         raise ValueError(
@@ -177,12 +177,12 @@ def seed_from(random_state: Any) -> int:
 
 
 def plain_seed(random_state: Any) -> int | None:
-    """Return the seed that ``random_state`` is, or None."""
+    """Return ``random_state`` if it is an integer seed, else None."""
     return int(random_state) if isinstance(random_state, Integral) else None
 
 
 def plain(value: Any) -> Any:
-    """Return a parameter as a plain value; generators, whose state has moved on, as None."""
+    """Return a parameter as a plain value; None for generators, whose state has changed."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.random.Generator | np.random.RandomState):
@@ -193,7 +193,7 @@ def plain(value: Any) -> Any:
 
 
 def made_by(n_rows: int) -> dict[str, Any]:
-    """Return what a training was made from and with; callers that know more add to it."""
+    """Return the number of training rows and the versions used; callers may add more."""
     return {
         "training rows": n_rows,
         "python": platform.python_version(),
@@ -202,7 +202,7 @@ def made_by(n_rows: int) -> dict[str, Any]:
 
 
 def encoder_of(est: Any, frame: pd.DataFrame, weight: FloatArray) -> TableEncoder:
-    """Return the encoder of a training table, as the parameters of the estimator ask for it."""
+    """Return the encoder of a training table for the parameters of the estimator."""
     return TableEncoder.fit(
         frame,
         log=est.log,

@@ -1,4 +1,4 @@
-"""Arrow tables on disk, a bounded number of rows at a time."""
+"""Arrow tables on disk, read in batches of bounded size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from ..tables.readers import check_names, decoding, floats_for_decimals
 
 READ_AHEAD = 2**20
-"""Bytes of every column that are read at once; the whole column of a row group otherwise."""
+"""Number of bytes of every column that are read at once, instead of the whole column of a row group."""
 
 
 class ParquetFile:
@@ -36,7 +36,7 @@ class ParquetFile:
 
 
 def dataset_batches(dataset: pa.dataset.Dataset, rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield batches of at most ``rows`` rows of a dataset, reading none ahead."""
+    """Yield batches of at most ``rows`` rows of a dataset, without reading ahead."""
     options: dict[str, Any] = {"batch_readahead": 0, "fragment_readahead": 0, "use_threads": False}
     if isinstance(getattr(dataset, "format", None), pa.dataset.ParquetFileFormat):
         options["fragment_scan_options"] = pa.dataset.ParquetFragmentScanOptions(
@@ -58,7 +58,7 @@ def to_frame(table: pa.Table | pa.RecordBatch) -> pd.DataFrame:
 
 
 def system_memory(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield Arrow batches that are made in the system's memory pool, which gives back what is freed."""
+    """Yield Arrow batches from the system's memory pool, which returns freed memory."""
     while True:
         with _system_pool():
             batch = next(batches, None)

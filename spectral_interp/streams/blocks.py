@@ -1,4 +1,4 @@
-"""Encoded rows in files, each a random part of the table: what passes over a table read."""
+"""Files of encoded rows, each a random part of the table, which passes over the table read."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from ..view import Axis
 from ..view.hats import features
 
 BLOCK_BYTES = 2**26
-"""Most bytes of the features of a block, and of what they are made of."""
+"""Maximum number of bytes of a block's features and coordinates."""
 
 LEAST_ROWS, MOST_ROWS = 2**12, 2**17
-"""Rows of a block."""
+"""Minimum and maximum number of rows of a block."""
 
 KNOWN = "known.npy"
 
 CONTENTS = "encoded-rows.json"
-"""File that is made first, without content, and written last, once the others are complete."""
+"""File that is created first, empty, and written last, when the other files are complete."""
 
 _OURS = re.compile(rf"\d{{5,}}\.(dealt|npy)|{re.escape(KNOWN)}|{re.escape(CONTENTS)}(\.draft)?")
 
@@ -48,19 +48,19 @@ class Blocks:
     ----------
     folder : Path
     identity : str
-        What the rows are, and how they are encoded.
+        Hash that identifies the rows and their encoding.
     axes : tuple of Axis
         The columns, without knots.
     center, scale : float
-        What targets are standardised with: target = center + scale · y.
+        Standardisation of the targets: target = center + scale · y.
     sizes : tuple of int
-        Different rows of every block.
+        Number of different rows in every block.
     weight : float
         Sum of the weights.
     n_dealt : int
-        Number of rows, those that repeat included.
+        Number of rows, including repeats.
     held : EncodedRows
-        The rows held out, their targets standardised.
+        Held-out rows, with standardised targets.
     verbose : bool
         Whether passes show a progress bar (on a terminal only).
     """
@@ -81,7 +81,7 @@ class Blocks:
 
     @property
     def trained_on(self) -> Fingerprints:
-        """Hashes of the rows' features, ascending: at most those that a model file keeps."""
+        """Hashes of the rows' features, ascending, as many as a model file keeps."""
         known: Fingerprints = np.load(self.folder / KNOWN)
         return known
 
@@ -98,19 +98,22 @@ class Blocks:
 
 
 def rows_of_block(n_features: int, n_columns: int) -> int:
-    """Return the rows of a block of a table."""
+    """Return the number of rows of a block, before repeats are merged."""
     return int(np.clip(BLOCK_BYTES // (8 * (n_features + n_columns)), LEAST_ROWS, MOST_ROWS))
 
 
 def write_blocks(
     folder: Path, encoded: Iterable[Encoded], axes: tuple[Axis, ...], n_blocks: int, identity: str
 ) -> dict[str, Any]:
-    """Deal encoded rows to files by their hashes, merge equal rows, and return what the files hold.
+    """Distribute encoded rows to files by their hashes, and merge equal rows.
 
-    That is the attributes ``identity``, ``sizes``, ``weight`` and ``n_dealt`` of :class:`Blocks`.
+    Complete files of the same identity are kept; others are removed. The blocks depend on the content of the
+    rows, not on their order.
 
-    Files of the same identity that are complete stay as they are; others are removed. The blocks depend on
-    the content of the rows alone, not on their order.
+    Returns
+    -------
+    dict
+        The attributes ``identity``, ``sizes``, ``weight`` and ``n_dealt`` of :class:`Blocks`.
 
     Raises
     ------
@@ -125,8 +128,8 @@ def write_blocks(
         return _write(folder, encoded, axes, n_blocks, identity)
     except OSError as error:
         raise OSError(
-            f"expected to write encoded rows to {folder}; got: {error}; make room, or choose another place: "
-            "that of the checkpoint, or scratch"
+            f"expected to write encoded rows to {folder}; got: {error}; make room, or choose another "
+            "folder with checkpoint or scratch"
         ) from error
 
 
@@ -156,16 +159,16 @@ def _write_text(text: str, path: Path) -> None:
 
 @contextmanager
 def own_folder(folder: Path, *, stays: bool) -> Iterator[Path]:
-    """Lend out a folder for encoded rows, which no other process has meanwhile.
+    """Lock a folder for encoded rows within the context, so that no other process uses it.
 
-    Unless it ``stays``, it is removed at the end; after an error only if its rows are not complete.
+    Unless it ``stays``, it is removed at the end; after an error, only if its rows are incomplete.
 
     Raises
     ------
     ValueError
-        If it holds anything else, or another process has it.
+        If the folder holds anything else, or another process uses it.
     OSError
-        If it cannot be made.
+        If the folder cannot be created.
     """
     check_own(folder)
     folder.mkdir(exist_ok=True)
@@ -183,7 +186,7 @@ def own_folder(folder: Path, *, stays: bool) -> Iterator[Path]:
 
 
 def check_own(folder: Path) -> None:
-    """Raise ValueError unless a folder holds encoded rows, nothing, or can be made."""
+    """Raise ValueError unless a folder holds encoded rows, is empty, or does not exist yet."""
     check_place(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"expected a folder for encoded rows; got the file {folder}; choose another place")
@@ -197,7 +200,7 @@ def check_own(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove encoded rows from a folder; a file that says that it is one for them stays."""
+    """Remove encoded rows from a folder; the file that marks the folder stays, empty."""
     (folder / CONTENTS).write_text("")
     for path in folder.iterdir():
         if path.name != CONTENTS and _OURS.fullmatch(path.name):
@@ -225,7 +228,7 @@ class _Smallest:
 
 
 def _contents(folder: Path) -> dict[str, Any]:
-    """Return what the files of a folder hold, nothing if they are not complete."""
+    """Return the description of the files of a folder; empty if they are incomplete."""
     try:
         found: dict[str, Any] = json.loads((folder / CONTENTS).read_text())
     except ValueError:
@@ -238,7 +241,7 @@ def _files(folder: Path, n_blocks: int) -> list[Path]:
 
 
 def _runs(places: Any, rows: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Yield the rows of every place, of ascending places (n,)."""
+    """Yield the rows of every place, for ascending places (n,)."""
     different, first = np.unique(places, return_index=True)
     for place, start, end in zip(different.tolist(), first, [*first[1:], len(rows)], strict=False):
         yield place, rows[start:end]
@@ -249,7 +252,7 @@ def _settle(folder: Path, place: int, n_columns: int) -> tuple[int, float]:
     dealt = _dealt(folder, place)
     raw = np.fromfile(dealt) if dealt.is_file() else np.empty(0)
     rows = raw.reshape(-1, n_columns + 3)
-    rows = rows[np.lexsort((rows[:, -1], rows[:, 0].view(np.uint64)))]  # sums do not depend on the order
+    rows = rows[np.lexsort((rows[:, -1], rows[:, 0].view(np.uint64)))]  # makes sums independent of the order
     _, first, group = np.unique(rows[:, 0].view(np.uint64), return_index=True, return_inverse=True)
     weight = np.bincount(group, weights=rows[:, -1], minlength=len(first)).astype(np.float64)
     kept = rows[first, 1:]

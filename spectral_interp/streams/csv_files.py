@@ -1,4 +1,4 @@
-"""CSV files in chunks of rows, with the values that reading the whole file gives."""
+"""CSV files read in chunks of rows, with the same values as when the whole file is read."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ WHOLE, NUMBERS, BOOLEANS, TEXT = "whole numbers", "numbers", "booleans", "text"
 """Kinds of values in a chunk of a column."""
 
 SURVEY_ROWS = 50_000
-"""Rows of a chunk of the first pass."""
+"""Number of rows of a chunk of the first pass."""
 
 
 class CsvFile:
     r"""A CSV file that is read in chunks.
 
     The type of a column depends on all of its values: a single word makes it a column of text. A first pass
-    checks the lines and finds the kinds of values, and later passes impose one type on all chunks.
+    checks the lines and finds the kinds of values; later passes use one type for all chunks.
 
     Examples
     --------
@@ -59,23 +59,23 @@ class CsvFile:
 
     @property
     def empty(self) -> pd.DataFrame:
-        """A table of the columns without rows."""
+        """Table with the columns and no rows."""
         return pd.DataFrame(columns=self.names, dtype=object)
 
     @property
     def kinds(self) -> dict[str, set[str]]:
-        """The kinds of values of every column."""
+        """Kinds of values of every column."""
         return self._survey[0]
 
     @cached_property
     def _survey(self) -> tuple[dict[str, set[str]], bool]:
-        """Kinds of values of every column, and whether ends of lines are to be translated."""
+        """Kinds of values of every column, and whether line endings must be translated."""
         with _readable(self.path):
             lines = sum(map(len, checked_starts(self.path, self._separator, self._width)))
         kinds, rows = self._found(translated=False)
         if rows == lines:
             return kinds, False
-        return self._found(translated=True)[0], True  # a lone end of line of another kind joins two lines
+        return self._found(translated=True)[0], True  # a different line ending joined two lines
 
     def _found(self, *, translated: bool) -> tuple[dict[str, set[str]], int]:
         kinds: dict[str, set[str]] = {name: set() for name in self.names}
@@ -104,7 +104,7 @@ class CsvFile:
 
 
 def column_types(kinds: Mapping[str, set[str]]) -> dict[str, Any]:
-    """Return the types of the columns whose values, of these kinds, need one imposed.
+    """Return the types of the columns that need one, given the kinds of their values.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def column_types(kinds: Mapping[str, set[str]]) -> dict[str, Any]:
 
 
 def _kinds(column: pd.Series) -> set[str]:
-    """Return the kinds of the values of a column as pandas has read them, none if all are missing."""
+    """Return the kinds of the values of a column as read by pandas; empty if all are missing."""
     if column.isna().all():
         return set()
     if is_numeric(column.dtype):
@@ -132,12 +132,12 @@ def _kinds(column: pd.Series) -> set[str]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turn what damaged files provoke into ValueError, with a reason for people."""
+    """Turn errors of damaged files into ValueError with a readable reason."""
     try:
         with parsing():
             yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError("a damaged gzip file, or none; write it again") from error
+        raise ValueError("a damaged gzip file, or a file that is not gzipped; write it again") from error
     except ValueError:
-        check_text(path)  # what is wrong with the bytes comes before what is wrong with their lines
+        check_text(path)  # errors in the bytes explain errors in the lines
         raise

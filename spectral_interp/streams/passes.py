@@ -1,7 +1,7 @@
-"""Passes over blocks of rows: fits that are trained side by side, and go on inside a pass after a kill.
+"""Passes over blocks of rows: fits are trained side by side, and can be resumed within a pass.
 
-A block is read once a pass, for all fits. Each takes the rows of a block in an order of its own, and the
-blocks in an order that all share; the step size runs through one cycle over all passes.
+A block is read once per pass for all fits. The fits share the order of the blocks; each has its own order of
+the rows in a block. The step size follows one cycle over all passes.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from ..training.sums import mean_loss as mean_loss_of_sum
 from .blocks import Blocks
 
 LEAST_PASSES, VISITS = 5, 40_000_000
-"""Passes of one neuron: at least five, and of fewer rows as many as make forty million visits of a row."""
+"""Minimum number of passes of one neuron, and target number of row visits in all passes."""
 
 STATE = "weights", "average", "moments"
-"""Arrays of a run of one neuron that a checkpoint holds."""
+"""Arrays of a run of one neuron in a checkpoint."""
 
 
 def passes_of(n_rows: int, most: int) -> int:
-    """Return the number of passes of one neuron over n rows, at most ``most`` where that is above five.
+    """Return the number of passes of one neuron over n rows, from five to ``most``.
 
     Examples
     --------
@@ -47,41 +47,41 @@ def passes_of(n_rows: int, most: int) -> int:
 
 
 class Learner(Protocol):
-    """What passes train, and how.
+    """Fits that passes train.
 
     Attributes
     ----------
     seeds : sequence of int
-        Of every fit: the order of its rows.
+        Seeds of the order of rows of every fit.
     """
 
     seeds: Sequence[int]
 
     @property
     def batch_size(self) -> int:
-        """Rows of a step."""
+        """Number of rows per step."""
 
     @property
     def rate(self) -> float:
         """Peak of the step size."""
 
     def start(self, rates: FloatArray) -> None:
-        """Take the step sizes of all passes."""
+        """Set the step sizes of all passes."""
 
     def block(self, rows: Rows) -> Any:
-        """Return rows as the fits take them."""
+        """Return rows in the form that the fits use."""
 
     def visit(self, fit: int, block: Any, order: Any, where: str) -> float:
-        """Take the steps of a pass over the rows of a block, and return the sum of their losses."""
+        """Take the steps of a pass over the rows of a block, and return the sum of the losses."""
 
     def loss(self, fit: int, held: Any) -> float:
         """Return the mean loss of a block of rows."""
 
     def state(self, fit: int) -> dict[str, Any]:
-        """Return tensors and plain values to go on from."""
+        """Return tensors and plain values from which :meth:`load_state` continues."""
 
     def load_state(self, fit: int, state: dict[str, Any]) -> None:
-        """Go on from a :meth:`state`."""
+        """Continue from a :meth:`state`."""
 
 
 @dataclass
@@ -94,17 +94,17 @@ class Passes:
     blocks : Blocks
     n_passes : int
     seed : int
-        Of the order of the blocks.
+        Seed of the order of the blocks.
     every : int
-        Blocks between two calls of ``changed``.
+        Number of blocks between calls of ``changed``.
     changed : callable, optional
         Called to write a checkpoint.
     last : int, optional
-        Blocks to visit, in all passes together, where it is not all of them.
+        Number of blocks to visit in all passes together; all by default.
     done : int
-        Blocks visited, in all passes together.
+        Number of blocks visited in all passes together.
     losses : list of float
-        Summed losses of every fit in the pass that has begun.
+        Summed losses of every fit in the current pass.
     """
 
     learner: Learner
@@ -181,19 +181,19 @@ class Passes:
         self.done += 1
 
     def _end_pass(self, number: int, held: Any, rate: float, begun: float) -> None:
-        """Note a pass."""
+        """Record a pass."""
         train = float(np.mean(self.losses)) / self.blocks.n_rows
         validation = float(np.mean([self.learner.loss(fit, held) for fit in range(len(self.losses))]))
         if not math.isfinite(train + validation):
             raise FloatingPointError(
-                f"expected a finite loss; got {train} in pass {number}, {validation} of rows held out: the "
-                "weights have grown too large"
+                f"expected a finite loss; got {train} in pass {number} and {validation} for held-out rows: "
+                "the weights have grown too large"
             )
         self.history.append(Epoch(number, train, validation, rate, time.perf_counter() - begun))
         self.losses = []
 
     def state(self) -> dict[str, Any]:
-        """Return tensors and plain values from which :meth:`load_state` goes on."""
+        """Return tensors and plain values from which :meth:`load_state` continues."""
         return {
             "done": self.done,
             "losses": list(self.losses),
@@ -202,12 +202,12 @@ class Passes:
         }
 
     def state_of(self, fit: int) -> dict[str, Any]:
-        """Return the state of passes of one of the fits, which has come as far."""
+        """Return the state of passes of one of the fits, at the same block."""
         state, own = self.state(), slice(fit, fit + 1)
         return state | {"losses": state["losses"][own], "fits": state["fits"][own]}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from a :meth:`state`; ValueError if it is none of these fits."""
+        """Continue from a :meth:`state`; ValueError if it does not belong to these fits."""
         self._check(state)
         for fit, own in enumerate(state["fits"]):
             self.learner.load_state(fit, own)
@@ -249,7 +249,7 @@ class Sums:
 
     @property
     def batch_size(self) -> int:
-        """Rows of a step."""
+        """Number of rows per step."""
         return self.options.batch_size
 
     @property
@@ -258,11 +258,11 @@ class Sums:
         return self.options.learning_rate * self.options.scale
 
     def block(self, rows: Rows) -> SparseTable:
-        """Return rows as the inputs see them."""
+        """Return the sparse table of the rows."""
         return SparseTable.of(self.inputs, rows)
 
     def start(self, rates: FloatArray) -> None:
-        """Take the step sizes of all passes."""
+        """Set the step sizes of all passes."""
         self.rates = rates
 
     def visit(self, fit: int, block: SparseTable, order: Any, where: str) -> float:
@@ -282,7 +282,7 @@ class Sums:
         return {name: torch.tensor(getattr(run, name)) for name in run.between} | {"steps": run.steps}
 
     def load_state(self, fit: int, state: dict[str, Any]) -> None:
-        """Set a member to a state; ValueError if it is another's."""
+        """Restore a member from a state; ValueError if it belongs to another."""
         run = self.runs[fit]
         run.put({name: state[name] for name in run.between})
         run.steps = state["steps"]
@@ -290,14 +290,14 @@ class Sums:
 
 @dataclass
 class Neurons:
-    """Fits of one neuron, from different starts."""
+    """Fits of one neuron from different starts."""
 
     runs: Sequence[Run]
     seeds: Sequence[int]
 
     @property
     def batch_size(self) -> int:
-        """Rows of a step."""
+        """Number of rows per step."""
         return self.runs[0].options.batch_size
 
     @property
@@ -306,11 +306,11 @@ class Neurons:
         return self.runs[0].options.learning_rate
 
     def block(self, rows: Rows) -> Rows:
-        """Return the rows as they are."""
+        """Return the rows unchanged."""
         return rows
 
     def start(self, rates: FloatArray) -> None:
-        """Take the step sizes of all passes."""
+        """Set the step sizes of all passes."""
         for run in self.runs:
             run.rates = rates
 
@@ -330,7 +330,7 @@ class Neurons:
         return {name: torch.tensor(getattr(run, name)) for name in STATE} | {"steps": run.steps}
 
     def load_state(self, fit: int, state: dict[str, Any]) -> None:
-        """Set a fit to a state; ValueError if it is another's."""
+        """Restore a fit from a state; ValueError if it belongs to another."""
         run = self.runs[fit]
         for name in STATE:
             own = getattr(run, name)

@@ -1,7 +1,8 @@
-"""One pass over a table: a sample to choose a model on and rows held out, both drawn by the hashes of rows.
+"""One pass over a table, which draws a sample for choosing a model and held-out rows by the hashes of rows.
 
 The different rows with the smallest hashes are a sample without replacement, and so are those with the
-largest. Neither depends on the order of the rows or on the frames they come in, and equal rows stay together.
+largest. Neither sample depends on the order of the rows or on their division into frames, and equal rows stay
+together.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from ..tables.reading import split_target, split_weight
 from ..training.partition import check_total, mixed
 
 SAMPLE_ROWS = 100_000
-"""Different rows on which a model is chosen; a table of no more rows is trained on in memory."""
+"""Number of different rows on which a model is chosen; tables with at most this many are fitted in memory."""
 
 HELD_ROWS, HELD_SHARE = 50_000, 0.1
-"""Different rows held out, at most, and as a share of all."""
+"""Maximum number of different rows held out, and maximum share of all."""
 
 KEYS = 2.0**64
 """Number of hashes."""
@@ -61,14 +62,14 @@ class Part(NamedTuple):
 
     @property
     def digest(self) -> int:
-        """Sum of the hashes of the rows with their weights: it tells tables apart, whatever their order."""
+        """Sum of the hashes of the rows and weights, which identifies a table regardless of row order."""
         cells = np.column_stack([self.keys, self.weight.view(np.uint64)])
         return int(mixed(cells).sum(dtype=np.uint64))
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Roles of columns: the target, the weight, those not used; and texts that count as missing."""
+    """Roles of columns: target, weight and unused ones; and texts that count as missing."""
 
     target: str
     weight: str | None = None
@@ -81,7 +82,7 @@ class Roles:
         Raises
         ------
         ValueError
-            If a column is missing or cannot be used; it is named.
+            If a column is missing or cannot be used; the message names it.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # rows without a target are counted over all frames
@@ -95,14 +96,14 @@ class Roles:
 
 
 def keys_of(frame: pd.DataFrame, targets: pd.Series) -> Keys:
-    """Return a hash of every row and its target, (n,), from its values alone.
+    """Return a hash of every row and its target, (n,), which depends only on its values.
 
-    Neither the other rows of the frame nor the types that it stores values in matter.
+    It depends neither on other rows of the frame nor on the types of its columns.
 
     Raises
     ------
     ValueError
-        If a column holds anything but numbers, dates, text and booleans; it is named.
+        If a column holds anything but numbers, dates, text and booleans; the message names it.
 
     Examples
     --------
@@ -130,14 +131,14 @@ def _hashes(column: pd.Series) -> Keys:
 
 @dataclass
 class Extreme:
-    """The different rows with the smallest ranks of all that were added, equal ones with their weights added.
+    """The different rows with the smallest ranks among those added; weights of equal rows are summed.
 
     Attributes
     ----------
     most : int
         Number of rows to keep.
     rank : callable
-        Takes hashes (n,) to their ranks (n,), an order of the hashes.
+        Function from hashes (n,) to ranks (n,).
     """
 
     most: int
@@ -147,7 +148,7 @@ class Extreme:
     waiting: int = 0
 
     def add(self, part: Part) -> None:
-        """Take in the rows that are among the first."""
+        """Add the rows that are among the first."""
         first = self.rank(part.keys) <= np.uint64(self.last)
         if not first.any():
             return
@@ -157,7 +158,7 @@ class Extreme:
             self.settle()
 
     def settle(self) -> Part:
-        """Merge equal rows, leave out those beyond :attr:`most`, and return the rows by ascending rank."""
+        """Merge equal rows, and return at most :attr:`most` of them by ascending rank."""
         whole = Part.joined(self.parts)
         ranks, first, group = np.unique(self.rank(whole.keys), return_index=True, return_inverse=True)
         weight = np.bincount(group, weights=whole.weight)[: self.most]
@@ -170,18 +171,18 @@ class Extreme:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """What one pass over a large table drew.
+    """Rows drawn in one pass over a large table.
 
     Attributes
     ----------
     sample : Part
-        Rows to choose a model on, by ascending hash.
+        Sample on which a model is chosen, by ascending hash.
     held : Part
-        Rows held out, by descending hash.
+        Held-out rows, by descending hash.
     n_rows : int
-        Rows with a target and a weight.
+        Number of rows with a target and a weight.
     digest : int
-        What tells the table from others: see :attr:`Part.digest`.
+        Identification of the table: see :attr:`Part.digest`.
     """
 
     sample: Part
@@ -191,13 +192,13 @@ class Drawn:
 
     @property
     def first_held(self) -> np.uint64:
-        """Hash from which on rows are held out."""
+        """Smallest hash of held-out rows."""
         last: np.uint64 = self.held.keys[-1]
         return last
 
 
 def draw(frames: Iterable[pd.DataFrame], roles: Roles, source: str) -> Drawn | Part:
-    """Draw a sample and rows held out from a table, in one pass; of a small table return the rows.
+    """Draw a sample and held-out rows from a table in one pass; for a small table, return its rows.
 
     Parameters
     ----------
@@ -209,13 +210,13 @@ def draw(frames: Iterable[pd.DataFrame], roles: Roles, source: str) -> Drawn | P
     Raises
     ------
     ValueError
-        If no row has a target and a weight, the weights have a sum that is of no use, or a column is missing
-        or cannot be used; it is named.
+        If no row has a target and a weight, the sum of the weights is too small or too large, or a column is
+        missing or cannot be used; the message names it.
 
     Warns
     -----
     UserWarning
-        If rows have no target, or weights are small.
+        If rows have no target or no weight, or weights are small.
     """
     smallest, largest = Extreme(SAMPLE_ROWS, _same), Extreme(HELD_ROWS, np.invert)
     small: list[Part] | None = []
@@ -246,7 +247,7 @@ def draw(frames: Iterable[pd.DataFrame], roles: Roles, source: str) -> Drawn | P
 
 
 def _apart(sample: Part, held: Part) -> tuple[Part, Part]:
-    """Return a sample and at most a tenth of the different rows, held out, that are not in it.
+    """Return a sample, and held-out rows that are not in it: at most a tenth of the different rows.
 
     The number of different rows is estimated from the largest of the smallest hashes (Bar-Yossef et al.,
     *Counting distinct elements in a data stream*, 2002).

@@ -1,4 +1,4 @@
-"""Where the rows of a stream come from: files, folders, tables, datasets and batches."""
+"""Sources of rows of a stream: files, folders, tables, datasets and batches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CSV = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt") for packed in (
 
 
 class Piece(NamedTuple):
-    """A table of any number of rows, and the name of the file or batch that it is from."""
+    """A table of any number of rows, and the name of its file or batch."""
 
     origin: str
     frame: pd.DataFrame
@@ -73,11 +73,11 @@ class Source(ABC):
         Parameters
         ----------
         source : str, Path, list of these, DataFrame, table, Dataset, iterable or callable
-            Path of a Parquet or CSV file or of a folder of such, in the order of their names; the name of a
-            bundled data set; several paths; a table of pandas, pyarrow or another library that exports Arrow
-            streams; a ``pyarrow.dataset.Dataset``; an iterable of Arrow record batches or DataFrames, such as
-            a generator or a ``RecordBatchReader``, which can be read once; a callable that returns one, which
-            can be read again.
+            Path of a Parquet or CSV file, or of a folder of these, read in the order of their names; the name
+            of a bundled data set; several paths; a table of pandas, pyarrow or another library that exports
+            Arrow streams; a ``pyarrow.dataset.Dataset``; an iterable of Arrow record batches or DataFrames,
+            such as a generator or a ``RecordBatchReader``, which can be read once; or a callable that returns
+            such an iterable, which can be read again.
         rows : int
             Maximum number of rows of a table of :meth:`frames`.
         decimal : {".", ","}
@@ -89,7 +89,7 @@ class Source(ABC):
             If ``source`` is none of these.
         ValueError
             If a file is missing, unreadable or of another kind than the first, a folder is empty, a file has
-            other columns than the first, or columns of another type; names file and column.
+            other columns than the first, or columns of another type; the message names file and column.
 
         Examples
         --------
@@ -115,15 +115,15 @@ class Source(ABC):
         if isinstance(source, Iterable) and not isinstance(source, np.ndarray | bytes | Mapping):
             return _Batches(source, rows)
         raise TypeError(
-            "expected a source of rows: the path of a Parquet or CSV file or of a folder of such, a table, a "
-            f"dataset, or an iterable of record batches; got {type(source).__name__}"
+            "expected a source of rows: the path of a Parquet or CSV file or of a folder of these, a table, "
+            f"a dataset, or an iterable of record batches; got {type(source).__name__}"
         )
 
     def frames(self) -> Iterator[pd.DataFrame]:
         """Yield the rows as tables of 1 to ``rows`` rows.
 
-        All have the columns of the first, in its order, with values of the same kinds. The index counts the
-        rows of the source from 0.
+        All tables have the columns of the first, in the same order, with values of the same kinds. The index
+        counts the rows of the source from 0.
 
         Raises
         ------
@@ -153,11 +153,11 @@ class Source(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """Return plain values that are equal for the same source only; of batches, all that is known."""
+        """Return plain values that identify the source; for batches, only their type."""
 
 
 class Like:
@@ -166,7 +166,7 @@ class Like:
     def __init__(self) -> None:
         self.names: list[str] = []
         self._origin = ""
-        self._kinds: dict[str, tuple[str, str]] = {}  # and where it was found
+        self._kinds: dict[str, tuple[str, str]] = {}  # kind and origin of the first values
 
     def check(self, origin: str, frame: pd.DataFrame, *, kinds: bool = True) -> pd.DataFrame:
         """Return the table with its columns in the order of the first.
@@ -174,7 +174,7 @@ class Like:
         Raises
         ------
         ValueError
-            If columns are missing, unknown or of another kind; names the origin of the table.
+            If columns are missing, unknown or of another kind; the message names the origin of the table.
         """
         if not self._origin:
             self.names, self._origin = list(frame.columns), origin
@@ -189,7 +189,7 @@ class Like:
                 if kind != known and (frame.empty or frame[name].notna().any()):
                     raise ValueError(
                         f"expected {known} in column {shown(name)} of {origin}, as in {first}; got {kind}; "
-                        "write all parts with one type of column"
+                        "write all parts with the same type"
                     )
         return frame
 
@@ -202,7 +202,7 @@ def _differences(expected: list[str], found: list[str]) -> list[str]:
 
 
 def _kind(column: pd.Series) -> str | None:
-    """Return the kind of a column's values, None where its type does not say."""
+    """Return the kind of a column's values, or None if its type does not determine it."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return "categories of numbers" if is_numeric(dtype.categories.dtype) else "text"
@@ -222,7 +222,7 @@ _KIND_OF_OBJECTS = {
 
 
 class _Files(Source):
-    """Files of one kind, one after the other."""
+    """Files of one kind, read one after another."""
 
     def __init__(self, paths: Sequence[Path], rows: int, decimal: str) -> None:
         super().__init__(rows)
@@ -250,7 +250,7 @@ class _Files(Source):
 
     @cached_property
     def _types(self) -> dict[str, Any]:
-        """Types of the columns of CSV files, which all files decide together, as one table would."""
+        """Types of the columns of CSV files, determined by all files together, as for one table."""
         kinds: dict[str, set[str]] = {}
         for part in self._parts:
             if isinstance(part, CsvFile):
@@ -295,7 +295,7 @@ class _Tables(Source):
 
 
 class _Dataset(Source):
-    """A dataset of pyarrow, which may be partitioned, filtered or elsewhere."""
+    """A dataset of pyarrow, which may be partitioned, filtered or remote."""
 
     def __init__(self, dataset: pa.dataset.Dataset, rows: int) -> None:
         super().__init__(rows)
@@ -358,7 +358,7 @@ def _are_paths(source: Any) -> bool:
 
 
 def _files_of(path: Path) -> list[Path]:
-    """Return a file, or the files of a folder in the order of their names, without hidden ones and marks."""
+    """Return a file, or the files of a folder by name, except those whose names start with "." or "_"."""
     if not path.is_dir():
         if not path.is_file():
             raise ValueError(f"expected a file or a folder of files; got {path}, which is neither")
@@ -390,7 +390,7 @@ def _check_one_kind(paths: Sequence[Path]) -> None:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Name the file in errors of reading it."""
+    """Name the file in errors from reading it."""
     try:
         yield
     except (ValueError, OSError) as error:
@@ -399,7 +399,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Return the size of a file in bytes and its time of change in nanoseconds."""
+    """Return the size of a file in bytes and its modification time in nanoseconds."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
@@ -407,9 +407,9 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _check_unchanged(stamps: Mapping[Path, tuple[int, int]]) -> None:
     for path, stamp in stamps.items():
         if not path.is_file():
-            raise ValueError(f"expected {path}, which was there when reading began; got no such file")
+            raise ValueError(f"expected {path}, which existed when reading began; got no such file")
         if _stamp(path) != stamp:
             raise ValueError(
-                f"expected {path} as it was when reading began; got another size or time of change; wait "
-                "until nothing writes to it"
+                f"expected {path} as it was when reading began; got a different size or modification time; "
+                "wait until nothing writes to it"
             )

@@ -1,13 +1,13 @@
-"""The training of a module: run, loop, stages, partition.
+"""Training of models: runs, the loop, stages and partitions.
 
-A :class:`~spectral_interp.training.run.Run` holds everything that training changes, so that a checkpoint is
-its state and a resumed run takes up where it stopped. ``epochs(run, …)`` trains; ``stop_early``,
-``join_validation``, ``save_checkpoints`` and ``show_progress`` pass its events on and do one thing each; the
-estimators' ``fit`` puts them together.
+A :class:`~spectral_interp.training.run.Run` holds everything that training changes, so a checkpoint is its
+state, and a resumed run continues where it stopped. ``epochs(run, …)`` trains; ``stop_early``,
+``join_validation``, ``save_checkpoints`` and ``show_progress`` pass on its events and do one thing each; the
+estimators' ``fit`` combines them.
 
-The sum form has its own: ``neurons`` are the kernels, a ``sums.SumRun`` is one fit, and ``selection.fit_sum``
-is the recipe that chooses the inputs and trains the members, every fit recorded on a ``stages.Tape``;
-``chains`` are what keeps the promises of columns.
+The sum form has its own modules. ``neurons`` has the kernels, a ``sums.SumRun`` is one fit, and
+``selection.fit_sum`` is the recipe that chooses the inputs and trains the members; it records every fit on a
+``stages.Tape``. ``chains`` keeps the promises about columns.
 """
 
 from .loop import LOSSES, best_start, epochs, mean_loss

@@ -1,20 +1,21 @@
-"""Promises in training: matrices of features that follow one another in the Loewner order.
+"""Promises in training: features whose matrices are in Loewner order.
 
-A *chain* is a sequence of features whose matrices rise, or fall: with L lower bidiagonal, every tridiagonal
-positive semidefinite matrix is an ``L Lᵀ``, with as many entries l_j on the diagonal of L and m_j below it
-as the matrix has, ``(L Lᵀ)_jj = l_j² + m_{j−1}²`` and ``(L Lᵀ)_{j,j+1} = l_j m_j``. With the sign s of the
-promise, knots g and a pinned feature r, whose knot is nearest to 0, the matrices of a chain are
+A *chain* is a sequence of features whose matrices rise or fall. Every tridiagonal positive semidefinite
+matrix is a product ``L Lᵀ`` with a lower bidiagonal L, which has as many entries as the matrix, l_j on the
+diagonal and m_j below it: ``(L Lᵀ)_jj = l_j² + m_{j−1}²`` and ``(L Lᵀ)_{j,j+1} = l_j m_j``. With the sign s
+of the promise, knots g, and a pinned feature r whose knot is nearest to 0, the matrices of a chain are
 
     N_m = g_m S + Σ_{r <= n < m} (g_{n+1} − g_n) P_n − Σ_{m <= n < r} (g_{n+1} − g_n) P_n,
 
-with a straight line ``S = s L Lᵀ`` and increments ``P_n = s L_n L_nᵀ``, which decay more; levels are 1 apart
-and have no line, and the matrix of a linear input is S alone. Nothing is lost by pinning: the hats of an
-input add up to 1, as the indicators of levels do, so that A_0 takes up what they have in common.
+with a straight line ``S = s L Lᵀ`` and increments ``P_n = s L_n L_nᵀ``, which have the larger weight decay.
+Levels are 1 apart and have no line; the matrix of a linear input is S alone. Pinning loses nothing: the hats
+of an input, like the indicators of levels, add up to 1, so A_0 absorbs their common part.
 
-AdamW works on the factors L. With G_m the gradient in N_m, those in S and P_n are ``Σ_m g_m G_m`` and
-``(g_{n+1} − g_n) Σ_{m > n} G_m``, or ``−(g_{n+1} − g_n) Σ_{m <= n} G_m`` below the pinned feature, and that
-in L is ``2 s G L`` where G is the gradient as a symmetric matrix. Averages are taken of the matrices N_m: a
-sum of positive semidefinite matrices is one, so an average keeps every promise that its parts keep.
+AdamW updates the factors L. With G_m the gradient with respect to N_m, the gradients with respect to S and
+P_n are ``Σ_m g_m G_m`` and ``(g_{n+1} − g_n) Σ_{m > n} G_m``, or ``−(g_{n+1} − g_n) Σ_{m <= n} G_m`` below
+the pinned feature, and the gradient with respect to L is ``2 s G L``, where G is the gradient as a symmetric
+matrix. Averages are taken over the matrices N_m: sums of positive semidefinite matrices are positive
+semidefinite, so an average keeps every promise that its parts keep.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ from .neurons import MEAN_SHARE, SQUARE_SHARE, Weights, moved, put
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Features in the order in which their matrices rise (sign 1) or fall (-1).
+    """Features in the order in which their matrices rise (sign 1) or fall (sign -1).
 
     Attributes
     ----------
     features : tuple of int
-        Places of the features, the intercept being 0.
+        Places of the features; the intercept is 0.
     sign : int
     knots : tuple of float
-        A coordinate for every feature, ascending; 1 for a linear input.
+        Coordinates of the features, ascending; 1 for a linear input.
     line : int
-        Row of the weights that holds the straight line: after the features for hats, the feature itself for a
-        linear input, -1 for levels.
+        Row of the weights that holds the straight line: a row after the features for hats, the feature itself
+        for a linear input, -1 for levels.
     """
 
     features: tuple[int, ...]
@@ -55,14 +56,14 @@ class Chain:
 
     @property
     def pin(self) -> int:
-        """Place within the chain of the feature whose knot is nearest to 0; in the middle of levels."""
+        """Place within the chain of the feature whose knot is nearest to 0; for levels, the middle one."""
         middle = self.knots[len(self.knots) // 2] if self.line < 0 else 0.0
         return int(np.abs(np.array(self.knots) - middle).argmin())
 
 
 @dataclass(frozen=True, eq=False)
 class Chains:
-    """All chains of a fit as arrays for the kernel, the factors of one chain after those of the other.
+    """All chains of a fit as arrays for the kernel, with the factors of the chains one after another.
 
     Attributes
     ----------
@@ -76,7 +77,7 @@ class Chains:
 
     @property
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        """Features, knots, ends, pins, lines and signs; the ends are those of the chains among the first."""
+        """Features, knots, ends, pins, lines and signs; the ends are where chains end among the features."""
         features = [f for part in self.parts for f in part.features]
         knots = [g for part in self.parts for g in part.knots]
         ends = np.cumsum([0, *(len(part.features) for part in self.parts)])
@@ -93,11 +94,11 @@ class Chains:
 
     @property
     def links(self) -> int:
-        """Number of factors: of every chain as many as features, the last one that of its line."""
+        """Number of factors: one per feature of every chain, of which the last is that of its line."""
         return sum(len(part.features) for part in self.parts)
 
     def mask(self, features: int) -> npt.NDArray[np.bool_]:
-        """Return which of the features are in a chain."""
+        """Return whether each feature is in a chain, (features,)."""
         found = np.zeros(features, dtype=np.bool_)
         found[self.arrays[0]] = True
         return found
@@ -109,14 +110,14 @@ class Chains:
 
     @property
     def unused(self) -> IntArray:
-        """Places of the factors that nothing depends on: levels have one less than features."""
+        """Places of the unused factors: levels need one factor less than features."""
         return np.array([end - 1 for end, part in self._ended() if part.line < 0], dtype=np.int64)
 
     def _ended(self) -> list[tuple[int, Chain]]:
         return list(zip(self.arrays[2][1:].tolist(), self.parts, strict=True))
 
     def set_nodes(self, weights: Weights, factors: Weights) -> None:
-        """Write the matrices that factors (blocks, links, 2 d - 1, LANES) stand for into the weights."""
+        """Write the matrices of factors (blocks, links, 2 d - 1, LANES) into the weights."""
         products, start = squared(factors.astype(np.float64)), 0
         for part in self.parts:
             end = start + len(part.features)
@@ -158,7 +159,7 @@ def _step(
     rates: Any,
     order: Any,
 ) -> None:
-    """Take a step of AdamW on an L; the gradient in its ``L Lᵀ`` is ``factor`` times what is given."""
+    """Take a step of AdamW on L; the gradient with respect to ``L Lᵀ`` is ``factor * gradient``."""
     d = len(order)
     for j in range(d):
         own, own_slope = load(factors, at + j * LANES), factor * load(gradient, j * LANES)
@@ -176,7 +177,7 @@ def _step(
 
 @njit(**HELPER)
 def _squared(factors: Any, at: int, e: int, order: Any) -> Any:
-    """Return entry e of an ``L Lᵀ``."""
+    """Return entry e of ``L Lᵀ``."""
     d = len(order)
     if e >= d:
         return load(factors, at + (e - d) * LANES) * load(factors, at + e * LANES)
@@ -202,7 +203,7 @@ def _add(sums: Any, source: Any, at: int, count: int, factor: Any) -> None:
 
 @njit(**HELPER)
 def _note(gradient: Any, square: Any, at: int, count: int, scale: float) -> None:
-    """Scale a gradient, and update the running mean of its square."""
+    """Scale a gradient and update the running mean of its square."""
     for e in range(at, at + count * LANES, LANES):
         slope = scale * load(gradient, e)
         store(gradient, e, slope)
@@ -228,22 +229,23 @@ def advance_chains(
     recency: float,
     speed: float,
 ) -> None:
-    """Take one step of AdamW on the factors of chains, and move the averages of their matrices.
+    """Take one step of AdamW on the factors of chains, and update the averages of their matrices.
 
     The gradient of the matrices is cleared.
 
     Parameters
     ----------
     weights, gradient, square, average : float32 arrays
-        As in :func:`~spectral_interp.training.neurons.advance`; ``square`` of the matrices' own gradients.
+        As in :func:`~spectral_interp.training.neurons.advance`; ``square`` refers to the gradients of the
+        matrices.
     factors, mean, second : float32 arrays, shape (blocks, links, 2 d - 1, LANES)
-        L, and the running means of the gradient in it and of its square.
+        L, and the running means of its gradient and of the square of its gradient.
     arrays : tuple of ndarray
         :attr:`Chains.arrays`.
     decay, order, scale, steps, rate, recency
         As in :func:`~spectral_interp.training.neurons.advance`.
     speed : float
-        Steps of factors, in units of those of matrices.
+        Step size of factors, relative to that of matrices.
     """
     features, knots, ends, pins, lines, signs = arrays
     count, rows, links = 2 * len(order) - 1, weights.shape[1], factors.shape[1]

@@ -1,4 +1,4 @@
-"""The inputs of the sum form: columns as their axes have them, numbers with knots, and pairs of numbers."""
+"""The inputs of the sum form: plain columns, numbers with knots, and pairs of numbers."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from .neurons import SparseRows
 from .run import Rows
 
 LEAST_DISTANCE = 1e-3
-"""Of two knots, in standard deviations."""
+"""Minimum distance between two knots, in standard deviations."""
 
 FACTOR = 4
-"""How much finer knots become."""
+"""Number of segments into which finer knots divide a segment."""
 
 LEAST_WEIGHT = 1e-30
-"""Of a row, in units of the mean: smaller ones would vanish in float32."""
+"""Minimum weight of a row, relative to the mean; smaller weights would vanish in float32."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of a model: its axes, some with knots, and its pairs.
+    """Inputs of a model: its axes, some with knots, and its pairs.
 
     Attributes
     ----------
     axes : tuple of Axis
     pairs : tuple of Pair
     promises : tuple of Promise
-        A pair with a promised column keeps the promise too, and so it must not contradict the one of its
+        A pair with a promised column keeps the promise too, so the promise must not contradict that of its
         other column: see :meth:`signs`.
     """
 
@@ -47,9 +47,10 @@ class Inputs:
     promises: tuple[Promise, ...] = ()
 
     def signs(self, first: int, second: int, sign: float) -> set[int]:
-        """Return the directions that promises ask for in the coordinate of a pair: none, one, or both.
+        """Return the directions that promises require of the coordinate of a pair: none, one or both.
 
-        A column raises its pair's coordinate ``u = (x_first + sign · x_second − mean) / scale`` or lowers it.
+        A column raises or lowers the coordinate ``u = (x_first + sign · x_second − mean) / scale`` of its
+        pair.
         """
         asked = {promise.place: promise.sign for promise in self.promises}
         found = {asked.get(first, 0), int(sign) * asked.get(second, 0)}
@@ -57,7 +58,7 @@ class Inputs:
 
     @cached_property
     def directions(self) -> dict[int, int]:
-        """The direction that promises ask for, of every axis and pair that has one, levels apart."""
+        """Direction that promises require of an axis or pair, by place; without orders of levels."""
         found = {promise.place: promise.sign for promise in self.promises if not promise.levels}
         for q, pair in enumerate(self.pairs, len(self.axes)):
             if asked := self.signs(pair.first, pair.second, pair.sign):
@@ -66,7 +67,7 @@ class Inputs:
 
     @cached_property
     def chains(self) -> Chains:
-        """The features whose matrices follow one another, for the promises."""
+        """Chains of features that keep the promises."""
         lines = {first: self.n_features + q for q, first in enumerate(self.runs[:, 0].tolist())}
 
         found = []
@@ -84,7 +85,7 @@ class Inputs:
 
     @cached_property
     def starts(self) -> list[int]:
-        """The first feature of every axis and every pair, and the number of features; 0 is the intercept."""
+        """First feature of every axis and every pair, then the number of features; 0 is the intercept."""
         sizes = [axis.n_features for axis in self.axes] + [len(pair.knots) for pair in self.pairs]
         return np.cumsum([1, *sizes]).tolist()
 
@@ -95,18 +96,18 @@ class Inputs:
 
     @property
     def _knots(self) -> list[tuple[float, ...]]:
-        """The knots of every axis and pair, none of those that stay as they are."""
+        """Knots of every axis and pair; empty for an axis without knots."""
         return [getattr(part, "knots", ()) for part in (*self.axes, *self.pairs)]
 
     @cached_property
     def runs(self) -> npt.NDArray[np.int64]:
-        """First feature and the one after the last of every piecewise linear input, (r, 2)."""
+        """First feature, and the one after the last, of every piecewise linear input, (r, 2)."""
         found = [(a, a + len(g)) for a, g in zip(self.starts, self._knots, strict=False) if g]
         return np.array(found, dtype=np.int64).reshape(-1, 2)
 
     @cached_property
     def knots(self) -> npt.NDArray[np.float32]:
-        """The knot of every feature that has one, (features,)."""
+        """Knot of every feature, 0 if it has none, (features,)."""
         found = np.zeros(self.n_features, dtype=np.float32)
         for start, own in zip(self.starts, self._knots, strict=False):
             found[start : start + len(own)] = own
@@ -114,20 +115,20 @@ class Inputs:
 
     @cached_property
     def owners(self) -> IntArray:
-        """The axis or pair of every feature but the intercept, then of every run, (features - 1 + r,)."""
+        """Axis or pair of every feature except the intercept, then of every run, (features - 1 + r,)."""
         starts = np.array(self.starts)
         own = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         return np.concatenate([own, np.searchsorted(starts, self.runs[:, 0], side="right") - 1])
 
     @cached_property
     def offsets(self) -> FloatArray:
-        """What is taken off the features, (features - 1,): training does without, so that rows are sparse."""
+        """Offsets subtracted from the features, (features - 1,); training omits them to keep rows sparse."""
         return np.concatenate(
             [*(axis.offset for axis in self.axes), *(np.zeros(len(p.knots)) for p in self.pairs)]
         )
 
     def sparse(self, rows: Rows) -> SparseRows:
-        """Return rows that have the features of the plain axes, some at a time."""
+        """Return the sparse form of rows with the features of the plain axes, converted in chunks."""
         n = rows.shape[0]
         widths = np.max([self._widths(rows.take(some).z) for some in chunks(n)], axis=0)
         segments = len(self.runs)
@@ -142,7 +143,7 @@ class Inputs:
         return SparseRows(places, shares, segments)
 
     def _segments(self, z: FloatArray) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Yield place and share of the segments of numbers with knots, and of pairs."""
+        """Yield places and shares of the segments of numbers with knots and of pairs."""
         value = {q: z[:, first] for q, first in enumerate(self._edges[:-1])}
         for q, axis in enumerate(self.axes):
             if isinstance(axis, HatsAxis):
@@ -152,30 +153,30 @@ class Inputs:
             yield _moved(self.starts[q], segments(u, pair.knots))
 
     def _entries(self, z: FloatArray, widths: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Yield places and values of the other features, as many of every axis as ``widths`` has."""
+        """Yield places and values of the other features, in ``widths`` columns per axis."""
         for (end, block), width in zip(self._blocks(z), widths, strict=True):
             yield from _compressed(block, end - block.shape[1], width)
 
     def _widths(self, z: FloatArray) -> list[int]:
-        """Return how many other features of every axis a row has, at most: those that are not zero."""
+        """Return the maximum number of nonzero other features per row, for every axis."""
         return [np.count_nonzero(block, axis=1).max(initial=0) for _, block in self._blocks(z)]
 
     def _blocks(self, z: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-        """Yield the features of every axis that are no segments, without their means, and where they end."""
+        """Yield, for every axis, where its features end, and those that are not segments, without offsets."""
         for q, (axis, (first, last)) in enumerate(zip(self.axes, pairwise(self._edges), strict=True)):
             own = 1 if isinstance(axis, HatsAxis) else 0
             yield self.starts[q + 1], z[:, first + own : last] + axis.plain.offset[own:]
 
     @property
     def _edges(self) -> list[int]:
-        """The first feature of every plain axis, and the number of them."""
+        """First feature of every plain axis, then the number of features."""
         return np.cumsum([0, *(axis.plain.n_features for axis in self.axes)]).tolist()
 
     def folded(self, weights: npt.NDArray[Any], *, rounded: bool = True) -> FloatArray:
         """Return trained weights as coefficients of the features: (features, neurons, 2 d - 1), float64.
 
-        The features of rows have the means of indicators taken off, which goes to the intercept. Rounded, the
-        coefficients are float32 numbers.
+        In rows, the means of indicators are subtracted from the features, and the intercept is adjusted for
+        this. If ``rounded``, the coefficients are float32 numbers.
         """
         rows = weights[:, : self.n_features].astype(np.float64)
         entries = np.moveaxis(rows, 3, 1).reshape(-1, self.n_features, rows.shape[2])
@@ -186,7 +187,7 @@ class Inputs:
 
 @dataclass(frozen=True, eq=False)
 class SparseTable:
-    """Rows to train or to validate on: sparse features, targets (n,), weights (n,)."""
+    """Rows for training or validation: sparse features, targets (n,), weights (n,)."""
 
     rows: SparseRows
     y: FloatArray
@@ -194,7 +195,7 @@ class SparseTable:
 
     @classmethod
     def of(cls, inputs: Inputs, rows: Rows) -> SparseTable:
-        """Return rows that have the features of the plain axes, as the inputs see them."""
+        """Return the table of rows with the features of the plain axes, for the given inputs."""
         return cls(inputs.sparse(rows), rows.y, rows.weight)
 
     def take(self, places: Any) -> SparseTable:
@@ -203,23 +204,23 @@ class SparseTable:
 
     @cached_property
     def targets(self) -> npt.NDArray[np.float32]:
-        """The targets as the kernels take them, for all fits on these rows."""
+        """Targets for the kernels, shared by all fits on these rows."""
         return self.y.astype(np.float32)
 
     @cached_property
     def row_weights(self) -> npt.NDArray[np.float32]:
-        """The weights with a mean of 1, as the kernels take them."""
+        """Weights with a mean of 1, for the kernels."""
         share = self.weight / self.weight.mean()
         return np.maximum(share, LEAST_WEIGHT, out=share).astype(np.float32)
 
 
 def _moved(start: int, found: tuple[IntArray, FloatArray]) -> tuple[IntArray, FloatArray]:
-    """Return places and shares of segments, the places among all features."""
+    """Return places and shares of segments, with places among all features."""
     return start + found[0], found[1]
 
 
 def _compressed(block: FloatArray, start: int, width: int) -> Iterator[tuple[IntArray, FloatArray]]:
-    """Yield the entries of a block (n, f) that are not zero, as ``width`` columns of places and values."""
+    """Yield the nonzero entries of a block (n, f) as ``width`` columns of places and values."""
     row, column = np.nonzero(block)
     counts = np.bincount(row, minlength=len(block))
     nth = np.arange(len(row)) - (np.cumsum(counts) - counts)[row]
@@ -232,7 +233,7 @@ def _compressed(block: FloatArray, start: int, width: int) -> Iterator[tuple[Int
 
 
 def knots_of(u: FloatArray, weight: FloatArray, count: int) -> FloatArray:
-    """Return at most ``count`` knots at quantiles of coordinates (n,), at all different ones if they are few.
+    """Return at most ``count`` knots at quantiles of coordinates (n,), or at all distinct values if few.
 
     Examples
     --------
@@ -244,25 +245,25 @@ def knots_of(u: FloatArray, weight: FloatArray, count: int) -> FloatArray:
         return _apart(values)
     shares = np.bincount(inverse, weights=weight)
     knots = _quantiles(values, shares, np.linspace(0, 1, count))
-    if len(knots) < count // 2:  # many rows have the same value: quantiles of the different ones too
+    if len(knots) < count // 2:  # many rows share a value: add quantiles of the distinct values
         knots = np.union1d(knots, _quantiles(values, np.ones(len(values)), np.linspace(0, 1, count // 2)))
     return _apart(knots)
 
 
 def _quantiles(values: FloatArray, weight: npt.NDArray[Any], shares: FloatArray) -> FloatArray:
-    """Return the different weighted quantiles of ascending values."""
+    """Return the distinct weighted quantiles of ascending values."""
     below = np.cumsum(weight)
     places = np.searchsorted(below, shares * below[-1] * (1 - 1e-12))
     return np.unique(values[np.minimum(places, len(values) - 1)])
 
 
 def _apart(knots: FloatArray) -> FloatArray:
-    """Leave knots out that are too close to their neighbour below."""
+    """Return the knots without those that are too close to their lower neighbour."""
     return knots[np.concatenate([[True], np.diff(knots) > LEAST_DISTANCE])]
 
 
 def finer(knots: FloatArray, u: FloatArray) -> FloatArray:
-    """Return knots with FACTOR times the segments: new ones at quantiles of the different values inside."""
+    """Return knots with up to FACTOR times the segments: new knots are quantiles of the distinct values."""
     values = np.unique(u)
     parts = [knots]
     for low, high in pairwise(knots):

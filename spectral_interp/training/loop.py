@@ -40,12 +40,12 @@ LOSSES: dict[str, Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArra
     "logistic": _logistic,
     "softmax": _softmax,
 }
-"""Loss of every row (n,) and its derivatives, for predictions (n,) and targets (n,): numbers, or 0 and 1.
-Softmax takes predictions (n, classes) and numbers of classes."""
+"""Functions of predictions (n,) and targets (n,), which are numbers, or 0 and 1; they return the loss of
+every row (n,) and its derivatives. Softmax takes predictions (n, classes) and class indices (n,)."""
 
 
 def epochs(run: Run, train: Rows, validation: Rows) -> Iterator[Epoch]:
-    """Train the run's module in place, yielding an event per epoch that is left.
+    """Train the run's module in place and yield an event for each remaining epoch.
 
     Parameters
     ----------
@@ -59,7 +59,8 @@ def epochs(run: Run, train: Rows, validation: Rows) -> Iterator[Epoch]:
     Raises
     ------
     FloatingPointError
-        If a loss is not finite; epoch, batch and the likely cause are named. The run keeps its best weights.
+        If a loss is not finite; the message names the epoch, the batch and the likely cause. The run keeps
+        its best weights.
 
     Examples
     --------
@@ -88,12 +89,12 @@ def epochs(run: Run, train: Rows, validation: Rows) -> Iterator[Epoch]:
 
 
 def visit(run: Run, train: Rows, order: IntArray, where: str) -> float:
-    """Take the steps of one pass over rows in an order, and return the sum of their losses before them.
+    """Take the steps of one pass over the rows in a given order; return the sum of the losses before them.
 
     Raises
     ------
     FloatingPointError
-        If a loss is not finite; ``where``, the batch and the likely cause are named.
+        If a loss is not finite; the message names ``where``, the batch and the likely cause.
     """
     size, total = run.options.batch_size, 0.0
     for batch, first in enumerate(range(0, len(order), size), 1):
@@ -106,10 +107,10 @@ def visit(run: Run, train: Rows, order: IntArray, where: str) -> float:
 
 
 def best_start(runs: Sequence[Run], train: Rows, validation: Rows) -> Run:
-    """Train every run for the first tenth of its epochs and return the one that validates best.
+    """Train every run for a tenth of its epochs and return the one with the best validation loss.
 
-    Which valley a run ends in is decided early: this costs little and narrows the spread over seeds. A run
-    that diverges stays where it is.
+    The early epochs decide in which valley a run ends, so this costs little and reduces the spread over
+    seeds. A run that diverges stops early.
     """
     for run in runs:
         with suppress(FloatingPointError):
@@ -134,7 +135,7 @@ def _step(run: Run, rows: TrainingRows, weight: float) -> float:
 
 
 def _with_pullback(module: nn.Module, z: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], None]]:
-    """Return predictions and what adds to the gradients for a cotangent: the module's own or autograd."""
+    """Return predictions and a function of cotangents that adds to the gradients (its own or autograd)."""
     if hasattr(module, "with_pullback"):
         return module.with_pullback(z)  # type: ignore[operator]
     prediction = module(torch.from_numpy(z))

@@ -1,10 +1,10 @@
-"""The kernels that train sums of eigenvalues: a batch's gradient, the step of the optimiser, predictions.
+"""Kernels that train sums of eigenvalues: gradient of a batch, step of the optimiser, predictions.
 
-Weights are float32 arrays (blocks, features, 2 d - 1, LANES): sixteen neurons side by side, the diagonal of
-a matrix before its couplings; feature 0 is the intercept A_0. Every output, one or one a class, is the sum of
-as many blocks. A row of the table is *sparse*: places of
-features and their shares. The first columns of both are *segments*: place m with share t stands for ``1 - t``
-of feature m and t of feature m + 1, linear interpolation between two knots. The others are single features.
+Weights are float32 arrays (blocks, features, 2 d - 1, LANES): sixteen neurons side by side, the diagonal of a
+matrix before its couplings. Feature 0 is the intercept A_0. There is one output, or one per class; all
+outputs are sums of the same number of blocks. A row of the table is *sparse*: places of features and their
+shares. The first columns of both are *segments*: place m with share t stands for ``1 - t`` of feature m and t
+of feature m + 1, which is linear interpolation between two knots. The other columns are single features.
 
 Scattering a batch goes input by input, so that the gradients of one input stay in the fastest cache.
 """
@@ -28,19 +28,20 @@ SQUARED, LOGISTIC, SOFTMAX = 0, 1, 2
 CODES = {"squared": SQUARED, "logistic": LOGISTIC, "softmax": SOFTMAX}
 
 STEP = 4e-3
-"""Last step of an eigenvalue in training, of a spectrum of width 2; the error is about the cube."""
+"""Size of the last step to an eigenvalue in training, for a spectrum of width 2; the error is about its
+cube."""
 
 EXACT = 4e-6
-"""Last step of an eigenvalue in a prediction."""
+"""Size of the last step to an eigenvalue in a prediction."""
 
 SWEEPS = 40
-"""Most steps of an eigenvalue: a multiple one takes a halving for every bit of float32, and some."""
+"""Maximum number of steps to an eigenvalue; a multiple one takes a few more than the bits of float32."""
 
 MEAN_SHARE, SQUARE_SHARE, EPSILON = 0.1, 0.001, 1e-8
-"""Of AdamW: what a step counts for in the running means of the gradient and of its square."""
+"""Constants of AdamW: share of a step in the running means of the gradient and of its square, and ε."""
 
 UNKNOWN = 1e30
-"""A start that is no number of a spectrum: the eigenvalue starts in the middle of it."""
+"""Start of an eigenvalue that has not been computed; iteration then begins in the middle of the spectrum."""
 
 
 class SparseRows(NamedTuple):
@@ -56,7 +57,7 @@ class SparseRows(NamedTuple):
 
 
 def order_of(dim: int) -> tuple[int, ...]:
-    """Return what the kernels take for the order of the matrices: a tuple of that length."""
+    """Return the order of the matrices as the kernels take it: a tuple of that length."""
     return (0,) * dim
 
 
@@ -81,7 +82,7 @@ def _gather(
 
 @njit(**HELPER)
 def _solve(bands: Any, order: Any, k: int, start: Any, tol: float) -> Any:
-    """Return rescaled bands' eigenvalue, and it in the units that the bands had."""
+    """Rescale the bands, and return their eigenvalue in the new and in the original unit."""
     low, unit = rescale(bands, order)
     x = eigenvalue(bands, order, k, (start - low) / unit, tol, SWEEPS)
     return x, low + unit * x
@@ -89,7 +90,7 @@ def _solve(bands: Any, order: Any, k: int, start: Any, tol: float) -> Any:
 
 @njit(**HELPER)
 def _loss(loss: int, prediction: Any, y: float) -> float:
-    """Return a row's loss, and put its derivatives in place of the predictions (outputs,)."""
+    """Return the loss of a row, and replace the predictions (outputs,) by its derivatives."""
     if loss == SOFTMAX:
         return _softmax_loss(prediction, int(y))
     if loss == SQUARED:
@@ -104,7 +105,7 @@ def _loss(loss: int, prediction: Any, y: float) -> float:
 
 @njit(**HELPER)
 def _softmax_loss(scores: Any, own: int) -> float:
-    """Return ``log Σ exp s_c − s_own``, and put its derivatives, probabilities less 1 for the own class."""
+    """Return ``log Σ exp s_c − s_own``, and replace the scores by its derivatives."""
     largest, whole, score = scores.max(), 0.0, scores[own]
     for c in range(len(scores)):
         scores[c] = math.exp(scores[c] - largest)
@@ -131,7 +132,7 @@ def slopes(
     outputs: int,
     out: Any,
 ) -> float:
-    """Return the summed loss of a batch, and write its derivatives in every entry of every row's matrices.
+    """Return the summed loss of a batch, and write its derivatives for every entry of the rows' matrices.
 
     Parameters
     ----------
@@ -141,12 +142,11 @@ def slopes(
     rows : int array, shape (m,)
         The rows of the batch.
     y, weight : float32 array, shape (n,)
-        Targets, numbers of classes if there are several; and weights of the rows: derivatives are of the sum
-        of weighted losses.
+        Targets (class indices with more than two classes) and weights of the rows. Losses are weighted.
     k : int
     order : tuple of d zeros
     warm : float32 array, shape (n, blocks, LANES)
-        Where the eigenvalues start; what they are is written there.
+        Starts of the eigenvalues, which are replaced by their values.
     loss, outputs : int
     out : float32 array, shape (m, blocks, 2 d - 1, LANES)
     """
@@ -180,7 +180,7 @@ def slopes(
 def scatter(
     gradient: Weights, places: Any, shares: Any, segments: int, rows: Any, order: Any, slopes: Any
 ) -> None:
-    """Add to the gradient (as the weights) what the derivatives of a batch in its matrices come to."""
+    """Add the derivatives for the matrices of a batch to the gradient, which has the shape of the weights."""
     count, blocks = 2 * len(order) - 1, gradient.shape[0]
     size = gradient.shape[1] * count * LANES
     for b in range(blocks):
@@ -209,7 +209,7 @@ def scatter(
 
 @njit(**HELPER)
 def moved(mean: Any, square: Any, at: int, slope: Any, x: Any, keep: float, rates: Any) -> Any:
-    """Return entries after a step of AdamW, and update the running means of their gradient and its square."""
+    """Return entries after a step of AdamW, and update the running means of the gradient and its square."""
     rate, mean_share, square_share, unbias_square = rates
     m, v = load(mean, at), load(square, at)
     m = m + mean_share * (slope - m)
@@ -221,15 +221,15 @@ def moved(mean: Any, square: Any, at: int, slope: Any, x: Any, keep: float, rate
 
 @njit(**HELPER)
 def put(weights: Any, average: Any, at: int, x: Any, share: float) -> None:
-    """Write new entries, and move their average."""
+    """Write new entries and update their average."""
     a = load(average, at)
     store(average, at, a + share * (x - a))
     store(weights, at, x)
 
 
-# A piecewise linear input has the matrices N_m = H_m + g_m S at its knots g_m: hats H_m, which decay more, on
-# a straight line S. With G_m the gradient in N_m, that in H_m is the same, and that in S is Σ_m g_m G_m. Only
-# the N_m and S are kept.
+# A piecewise linear input has the matrices N_m = H_m + g_m S at its knots g_m: hats H_m, with the larger
+# weight decay, on a straight line S. With G_m the gradient with respect to N_m, that with respect to H_m is
+# the same, and that with respect to S is Σ_m g_m G_m. Only N_m and S are stored.
 
 
 @compiled
@@ -249,24 +249,24 @@ def advance(
     rate: float,
     recency: float,
 ) -> None:
-    """Take one step of AdamW, move the averages of the weights, and clear the gradient.
+    """Take one step of AdamW, update the averages of the weights, and clear the gradient.
 
-    Features of chains stay as they are: see :mod:`.chains`.
+    Features of chains are left unchanged: see :mod:`.chains`.
 
     Parameters
     ----------
     weights, gradient, mean, square, average : float32 arrays, shape (blocks, features + runs, 2 d - 1, LANES)
-        After the features comes the straight line S of every piecewise linear input.
+        The features are followed by the straight line S of every piecewise linear input.
     runs : int array, shape (r, 2)
-        First feature and the one after the last of every piecewise linear input.
+        First feature, and the one after the last, of every piecewise linear input.
     knots : float32 array, shape (features,)
     chained : bool array, shape (features,)
     decay : float32 array, shape (features + r,)
     order : tuple of d zeros
     scale : float
-        What the gradient is multiplied with.
+        Factor of the gradient.
     steps : int
-        Counts from 1.
+        Number of the step, from 1.
     rate, recency : float
     """
     count, blocks, rows = 2 * len(order) - 1, weights.shape[0], weights.shape[1]
@@ -319,16 +319,16 @@ def advance(
 def moments(
     slopes: Weights, weight: Any, places: Any, shares: Any, order: Any, first: Weights, second: Weights
 ) -> None:
-    """Add up what the derivatives of rows come to in the hats of an input that the model does not have.
+    """Add up the derivatives of rows for the hats of an input that is not in the model.
 
     Parameters
     ----------
     slopes : float32 array, shape (n, blocks, 2 d - 1, LANES)
-        Of weighted losses, from :func:`slopes`.
+        Derivatives of weighted losses, from :func:`slopes`.
     weight : float32 array, shape (n,)
     places : int array, shape (n,)
     shares : float32 array, shape (n,)
-        Segment of every row and share of it that is passed.
+        Segment of every row, and position of the row in it, from 0 to 1.
     order : tuple of d zeros
     first, second : float32 arrays, shape (K, blocks, 2 d - 1, LANES)
         Sums of derivatives, and weighted sums of their squares.

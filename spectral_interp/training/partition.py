@@ -1,4 +1,4 @@
-"""Training tables: weights, equal rows merged, rows held out, the background, and hashes of rows."""
+"""Training tables: weights, merging of equal rows, held-out rows, the background, and hashes of rows."""
 
 from __future__ import annotations
 
@@ -21,43 +21,44 @@ from .run import EncodedRows, Rows, SomeRows
 BACKGROUND_ROWS = 100
 
 LEAST_DIFFERENT = 10
-"""With fewer different rows, some of them are no sample: equal rows then lie on both sides of a split."""
+"""Minimum number of different rows for a split that keeps equal rows together."""
 
 MOST_COUNTED = 10**9
-"""Rows that whole weights may count, for a draw without replacement; among more there are hardly repeats."""
+"""Limit on the sum of whole weights for a draw without replacement; beyond it, repeats are rare."""
 
 TOTAL_WEIGHT = 1e-100, 1e100
-"""Sums of weights outside are refused: products with them overflow or vanish."""
+"""Minimum and maximum sum of weights; beyond these, products with the weights overflow or vanish."""
 
 HELD_SHARE, FOLDS, FOLDED_ROWS = 0.15, 4, 3_000
-"""Share of the rows held out; with fewer rows than the last, each is held out once, in so many parts.
+"""Share of the rows held out; number of folds, and number of rows below which they are used instead.
 
-Of C > 2 classes that takes fewer than 3,000 / √C rows: a fit takes C times as long."""
+With C > 2 classes that number is 3,000 / √C, because a fit takes C times as long.
+"""
 
 GRID = 40
-"""Features that agree to within 2⁻⁴⁰ are equal: the last digits of a logarithm depend on the processor."""
+"""Features are rounded to multiples of 2⁻⁴⁰: the last digits of a logarithm depend on the processor."""
 
 Places = npt.NDArray[np.intp]
 
 Fingerprints = npt.NDArray[np.int64]
-"""Hashes of rows: a model file keeps these instead of the rows, and no value can be read off them."""
+"""Hashes of rows. A model file keeps them instead of the rows, because they do not reveal values."""
 
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """A training table, encoded, its targets standardised, and which of its rows train and which validate.
+    """An encoded training table with standardised targets, split into training and validation rows.
 
     Attributes
     ----------
     table : EncodedRows
     groups : ndarray of int, shape (n,)
-        The :func:`fingerprints` of its rows.
+        :func:`fingerprints` of the rows.
     trained, validated : ndarray of int
-        Row numbers, in random order.
+        Numbers of the training and validation rows, in random order.
     center, scale : float
-        What the targets were standardised with: target = center + scale · y.
+        Standardisation of the targets: target = center + scale · y.
     whole : object, optional
-        All rows, where the table is a sample of them: a :class:`~spectral_interp.streams.blocks.Blocks`.
+        All rows, if the table is a sample of them: a :class:`~spectral_interp.streams.blocks.Blocks`.
     """
 
     table: EncodedRows
@@ -69,32 +70,32 @@ class Partition:
     whole: Any = None
 
     def with_features(self) -> Partition:
-        """Return the same table with its features made once, for training that reads them many times."""
+        """Return the same table with its features computed once, for training that reads them many times."""
         return replace(self, table=self.table.with_features())
 
     @property
     def train(self) -> SomeRows:
-        """The rows to train on."""
+        """Training rows."""
         return SomeRows(self.table, self.trained)
 
     @property
     def validation(self) -> SomeRows:
-        """The rows that choose the epoch; the last cycle of training takes them in."""
+        """Validation rows, which choose the epoch; the last cycle of training includes them."""
         return SomeRows(self.table, self.validated)
 
 
 def check_weights(sample_weight: Any, n: int) -> FloatArray:
-    """Return weights (n,), one where none are given.
+    """Return weights (n,), ones by default.
 
     Raises
     ------
     ValueError
-        If they are no n finite numbers >= 0, or their sum is of no use.
+        If they are not n finite numbers >= 0, all are zero, or their sum is too small or too large.
 
     Warns
     -----
     UserWarning
-        If they sum to less than a tenth of their number: regularisation takes the table for so few rows.
+        If they sum to less than a tenth of the number of rows, as if the table had fewer rows.
     """
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
@@ -108,7 +109,7 @@ def check_weights(sample_weight: Any, n: int) -> FloatArray:
 
 
 def check_total(total: float, n_rows: int) -> None:
-    """Raise ValueError if the sum of the weights of n rows is of no use, and warn if it is small."""
+    """Raise ValueError if the sum of the weights of n rows is out of range; warn if it is small."""
     low, high = TOTAL_WEIGHT
     if not low <= total <= high:
         raise ValueError(
@@ -119,48 +120,46 @@ def check_total(total: float, n_rows: int) -> None:
         warnings.warn(
             f"sample_weight sums to {total:.3g} for {n_rows} rows; a weight of 1 is one row, so the model is "
             f"regularised as one of {total:.3g} rows; divide all weights by their mean, "
-            f"{total / n_rows:.3g}, unless this is meant",
+            f"{total / n_rows:.3g}, unless this is intended",
             stacklevel=4,
         )
 
 
 def whole(weight: FloatArray) -> bool:
-    """Return whether all weights are whole numbers, which count rows."""
+    """Return whether all weights are whole numbers, so that they count rows."""
     return bool((weight == np.rint(weight)).all())
 
 
 def count_of(weight: FloatArray) -> int:
-    """Return how many rows weights (n,) stand for: their sum where they are whole, else the positive ones."""
+    """Return the number of rows: the sum of weights (n,) if they are whole, else of positive weights."""
     return int(weight.sum()) if whole(weight) else int(np.count_nonzero(weight))
 
 
 def distinct(
     frame: pd.DataFrame, targets: FloatArray, weight: FloatArray
 ) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
-    """Merge equal rows and add up their weights, in an order that depends on nothing but their content.
-
-    So a fit depends neither on the order of the rows nor on whether a row is repeated or weighted.
+    """Merge equal rows and add up their weights, in an order that depends only on their content.
 
     Raises
     ------
     ValueError
-        If a column holds anything but numbers, dates, text and booleans; it is named.
+        If a column holds anything but numbers, dates, text and booleans; the message names it.
     """
     keys = np.where(weight > 0, row_keys(frame, targets), 0)
     keys, first, group = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(weight, kind="stable")  # sums do not depend on that of the rows
+    order = np.argsort(weight, kind="stable")  # makes sums independent of the order of the rows
     total = np.bincount(group[order], weights=weight[order]).astype(np.float64)
     kept = total > 0
     return frame.iloc[first[kept]], targets[first[kept]], total[kept]
 
 
 def row_keys(frame: pd.DataFrame, targets: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    """Return a hash of every row and its target, (n,): it depends on nothing but their content.
+    """Return a hash of every row and its target, (n,), which depends only on their content.
 
     Raises
     ------
     ValueError
-        If a column holds anything but numbers, dates, text and booleans; it is named.
+        If a column holds anything but numbers, dates, text and booleans; the message names it.
     """
     columns = [comparable(frame.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)]
     numeric = [pd.api.types.is_numeric_dtype(column.dtype) for column in columns]
@@ -179,17 +178,17 @@ def hold_out(
 ) -> tuple[Places, Places]:
     """Return the rows to keep and about ``n_held`` to hold out, in random order; equal rows stay together.
 
-    Rows that repeat would otherwise be predicted from memory. Groups are held out in random order, those left
-    aside that would exceed ``n_held``. Fewer than 10 groups, or groups none of which fits, are split.
+    Repeated rows could otherwise be predicted from memory. Groups are held out in random order, except those
+    that would exceed ``n_held``. If there are fewer than 10 groups, or none fits, groups are divided.
 
     Parameters
     ----------
     groups : ndarray, shape (n,)
-        The same for rows that are equal, such as their fingerprint.
+        Equal for equal rows, such as their fingerprints.
     n_held : int
     seed : int
     classes : ndarray, shape (n,), optional
-        Each class is held out to its share, as far as its groups allow.
+        Classes, each of which is held out in proportion, as far as its groups allow.
 
     Examples
     --------
@@ -224,7 +223,7 @@ def _chosen(group: Places, n_held: int, rng: np.random.Generator, classes: npt.N
 
 
 def splits(y: FloatArray, groups: npt.NDArray[Any], *, loss: str, seed: int) -> list[tuple[Places, Places]]:
-    """Return rows to train on and rows held out: one split of many rows, and of few rows several.
+    """Return training and held-out rows: one split if there are many rows, several if there are few.
 
     Examples
     --------
@@ -251,10 +250,11 @@ def splits(y: FloatArray, groups: npt.NDArray[Any], *, loss: str, seed: int) -> 
 
 
 def draw_background(data: Partition, seed: int) -> tuple[Places, int | None]:
-    """Return up to 100 of the rows trained on, in table order, and of how many rows they are a sample.
+    """Return up to 100 training rows, in table order, and the number of rows they are a sample of.
 
-    A background is drawn without replacement from the rows trained on, one of weight w being w rows. Weights
-    that are not whole count no rows: the draw is then one with replacement, by weight, and the number None.
+    Rows are drawn without replacement. A whole weight w counts as w rows, unless all weights are equal: then
+    each row counts once. If weights are not whole, or sum to 10⁹ or more, rows are drawn with replacement, in
+    proportion to their weights, and the number is None.
     """
     weight = data.table.weight[data.trained]
     if (weight == weight[0]).all():
@@ -270,8 +270,8 @@ def draw_background(data: Partition, seed: int) -> tuple[Places, int | None]:
 def fingerprints(z: FloatArray) -> Fingerprints:
     """Return a hash of every row of features (n, p), shape (n,); equal rows have equal ones.
 
-    Different rows have the same one with a probability of 2⁻⁶⁴. The mixing is that of SplitMix64 (Steele, Lea
-    and Flood, *Fast Splittable Pseudorandom Number Generators*, 2014), column after column.
+    Different rows have equal hashes with a probability of 2⁻⁶⁴. The mixing function is that of SplitMix64
+    (Steele, Lea and Flood, *Fast Splittable Pseudorandom Number Generators*, 2014), applied column by column.
 
     Examples
     --------
@@ -286,7 +286,7 @@ def fingerprints(z: FloatArray) -> Fingerprints:
 
 
 def fingerprints_of(rows: Rows) -> Fingerprints:
-    """Return the :func:`fingerprints` of rows, (n,), whose features are made some at a time."""
+    """Return the :func:`fingerprints` of rows, (n,), with features computed in chunks."""
     return np.concatenate([fingerprints(rows.take(some).z) for some in chunks(rows.shape[0])])
 
 
@@ -302,9 +302,9 @@ def mixed(cells: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 def to_keep(found: Fingerprints) -> Fingerprints:
-    """Return the different ones of the fingerprints (n,) of a training table, ascending.
+    """Return the distinct fingerprints (n,) of a training table, ascending.
 
-    At most :data:`~spectral_interp.files.schema.MOST_FINGERPRINTS`: of a larger table the smallest, which
-    are a random part.
+    At most :data:`~spectral_interp.files.schema.MOST_FINGERPRINTS` are kept, the smallest, which are a random
+    part of a larger table.
     """
     return np.unique(found)[:MOST_FINGERPRINTS]

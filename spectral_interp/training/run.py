@@ -1,4 +1,4 @@
-"""A training run: everything that training changes, in one place; the step of AdamW, and its sizes."""
+"""A training run: everything that training changes, the step of AdamW, and the step sizes."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ..eigen.compiling import compiled
 from ..view import Axis
 from ..view.hats import features
 
-FIRST, LAST = 0.04, 0.05  # step sizes at the two ends, in units of the peak
+FIRST, LAST = 0.04, 0.05  # step sizes at the two ends, relative to the peak
 
 PEAK = 0.1, 0.6  # the peak lasts between these shares of the steps
 
-RECENCY = 4  # power of the step number by which weights are averaged: about the last fifth counts
+RECENCY = 4  # exponent of the step number in the weighted average: about the last fifth counts
 
 
 class TrainingRows(NamedTuple):
-    """Rows to train or to validate on: features (n, p), targets (n,), weights (n,)."""
+    """Rows for training or validation: features (n, p), targets (n,), weights (n,)."""
 
     z: FloatArray
     y: FloatArray
@@ -45,7 +45,7 @@ class TrainingRows(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EncodedRows:
-    """Rows as coordinates: their features are made where they are asked for, since a column may have many.
+    """Rows as coordinates; features are computed on demand, since a column may have many.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class EncodedRows:
         Coordinates, NaN where a value is missing.
     y, weight : ndarray, shape (n,)
     made : ndarray, shape (n, p), optional
-        The features of all rows: see :meth:`with_features`.
+        Features of all rows: see :meth:`with_features`.
 
     Examples
     --------
@@ -90,11 +90,11 @@ class EncodedRows:
         return TrainingRows(z, self.y[places], self.weight[places])
 
     def with_features(self) -> EncodedRows:
-        """Return the rows with their features made once, for training that reads them many times."""
+        """Return the rows with their features computed once, for training that reads them many times."""
         return replace(self, made=self.z)
 
     def positions(self, place: int) -> FloatArray:
-        """Return the coordinates of a number, (n,), a missing value at its replacement."""
+        """Return the coordinates of a column of numbers, (n,), with missing values replaced."""
         axis = self.axes[place]
         return axis.positions(axis.place(self.u[:, place]))
 
@@ -105,7 +105,7 @@ class EncodedRows:
 
 @dataclass(frozen=True, eq=False)
 class SomeRows:
-    """Some rows of a table, whose features are gathered where they are asked for: no copy of them is kept.
+    """Some rows of a table; features are gathered on demand, and no copy is kept.
 
     Attributes
     ----------
@@ -130,17 +130,17 @@ class SomeRows:
 
     @property
     def z(self) -> FloatArray:
-        """Their features, (n, p)."""
+        """Features, (n, p)."""
         return self.take(slice(None)).z
 
     @cached_property
     def y(self) -> FloatArray:
-        """Their targets, (n,)."""
+        """Targets, (n,)."""
         return self.table.y[self.places]
 
     @cached_property
     def weight(self) -> FloatArray:
-        """Their weights, (n,)."""
+        """Weights, (n,)."""
         return self.table.weight[self.places]
 
     def take(self, places: Any) -> TrainingRows:
@@ -170,7 +170,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training rows did; losses are weighted means per row."""
+    """Result of one pass over the training rows; losses are weighted means over rows."""
 
     epoch: int
     train_loss: float
@@ -179,23 +179,23 @@ class Epoch:
     seconds: float
 
 
-ARRAYS = "weights", "average", "moments", "best_weights"  # of a run, beside its gradient and step sizes
+ARRAYS = "weights", "average", "moments", "best_weights"  # of a run, without its gradient and step sizes
 
 
 @dataclass
 class Run:
-    """A module in training: AdamW on a one-cycle step size, averaged weights, and the best of those so far.
+    """A module in training: AdamW with a one-cycle step size, averaged weights, and the best of these so far.
 
-    What is validated and kept is the polynomial-decay average of the weights over the steps t (Shamir and
+    The weights that are validated and kept are the polynomial-decay average over the steps t (Shamir and
     Zhang, 2013), ``w̄ ← w̄ + (η + 1) / (t + η) (w − w̄)`` with η = 4.
 
     Attributes
     ----------
     module : torch.nn.Module
-        With ``feature_norms`` and ``slope_widths`` if their sums are penalised, and ``with_pullback`` if it
-        has its own gradient.
+        It has ``feature_norms`` and ``slope_widths`` if their sums are penalised, and ``with_pullback`` if it
+        computes its own gradient.
     weights, gradient : ndarray, shape (parameters,)
-        One piece of memory each, which the module's parameters and their gradients are views of.
+        One block of memory each; the module's parameters and their gradients are views of these.
     average : ndarray, shape (parameters,)
     moments : ndarray, shape (2, parameters)
         AdamW's running means of gradient and squared gradient.
@@ -220,7 +220,7 @@ class Run:
 
     @classmethod
     def start(cls, module: nn.Module, options: Options, *, n_rows: int, generator: torch.Generator) -> Self:
-        """Return a run that has not begun; the module's float64 parameters move into one piece of memory."""
+        """Return a new run; the module's float64 parameters move into one block of memory."""
         weights, gradient = _gather(module)
         return cls(
             module,
@@ -235,7 +235,7 @@ class Run:
         )
 
     def again(self, n_epochs: int, *, n_rows: int) -> Self:
-        """Return a run of another cycle, which starts from the best weights in the same memory."""
+        """Return a run of another cycle, which starts from the best weights and uses the same memory."""
         self.weights[:] = self.best_weights
         options = replace(self.options, n_epochs=n_epochs)
         return replace(
@@ -252,7 +252,7 @@ class Run:
         )
 
     def step(self) -> None:
-        """Take one step of AdamW with the gradient as it stands, and average."""
+        """Take one step of AdamW with the current gradient, and update the average."""
         rate = self.rates[self.steps]
         self.steps += 1
         adamw(self.weights, self.gradient, *self.moments, self.steps, rate, self.options.weight_decay)
@@ -260,7 +260,7 @@ class Run:
 
     @contextmanager
     def averaged(self) -> Iterator[nn.Module]:
-        """Lend out the module with its averaged weights."""
+        """Give the module its averaged weights within the context."""
         current = self.weights.copy()
         self.weights[:] = self.average
         try:
@@ -269,19 +269,19 @@ class Run:
             self.weights[:] = current
 
     def record(self, event: Epoch) -> None:
-        """Note an epoch, and its weights if they are the best."""
+        """Record an epoch, and its weights if they are the best."""
         self.history.append(event)
         if event.validation_loss < self.best_loss:
             self.best_epoch, self.best_loss = event.epoch, event.validation_loss
             self.best_weights = self.average.copy()
 
     def finish(self) -> None:
-        """Give the module its best weights and take the gradients away."""
+        """Give the module its best weights and remove the gradients."""
         self.weights[:] = self.best_weights
         self.module.zero_grad(set_to_none=True)
 
     def state(self) -> dict[str, Any]:
-        """Return tensors and plain values from which :meth:`load_state` takes the run up again."""
+        """Return tensors and plain values from which :meth:`load_state` continues the run."""
         return {
             **{name: torch.tensor(getattr(self, name)) for name in ARRAYS},
             "steps": self.steps,
@@ -291,7 +291,7 @@ class Run:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from a :meth:`state`; ValueError if it is none of this run, which then stays as it is."""
+        """Continue from a :meth:`state`; ValueError if it is not of this run, which is then unchanged."""
         for name in ARRAYS:
             if getattr(self, name).shape != state[name].shape:
                 raise ValueError(
@@ -301,10 +301,10 @@ class Run:
         steps_per_epoch = len(self.rates) // self.options.n_epochs
         if state["steps"] != done * steps_per_epoch or not done <= self.options.n_epochs:
             raise ValueError(
-                f"expected {steps_per_epoch} steps an epoch; got {state['steps']} in {done} epochs"
+                f"expected {steps_per_epoch} steps per epoch; got {state['steps']} in {done} epochs"
             )
         if [event["epoch"] for event in state["history"]] != list(range(1, done + 1)):
-            raise ValueError("expected a history of every epoch in turn; got another")
+            raise ValueError("expected a history of all epochs in order; got a different one")
         if best_epoch not in range(done + 1):
             raise ValueError(f"expected a best epoch of the {done} in the history; got {best_epoch}")
         self.generator.set_state(state["generator"])
@@ -322,7 +322,7 @@ def _rates(options: Options, n_rows: int) -> FloatArray:
 
 
 def _gather(module: nn.Module) -> tuple[FloatArray, FloatArray]:
-    """Move the parameters, and their gradients, into one piece of memory each, and return the two."""
+    """Move the parameters and their gradients into one block of memory each, and return both."""
     parameters = list(module.parameters())
     weights = parameters_to_vector(parameters).detach()
     vector_to_parameters(weights, parameters)
@@ -335,8 +335,8 @@ def _gather(module: nn.Module) -> tuple[FloatArray, FloatArray]:
 def one_cycle(n_steps: int, peak: float) -> FloatArray:
     """Return the step sizes of one cycle: half a cosine up, a plateau at ``peak``, half a cosine down.
 
-    The plateau crosses ridges of the loss that a steady descent does not, and the fall that follows settles
-    the averaged weights.
+    The plateau crosses ridges of the loss that a steady descent does not, and the final descent lets the
+    averaged weights settle.
 
     Examples
     --------
@@ -362,8 +362,8 @@ def adamw(
 ) -> None:
     """Take one step of AdamW (Loshchilov and Hutter, 2019), in place, ``steps`` counting from 1.
 
-    All arrays have the shape (parameters,). Compiled, because it is a microsecond this way and more than the
-    rest of a step on small batches through torch's optimiser.
+    All arrays have the shape (parameters,). The function is compiled and takes about a microsecond; on small
+    batches, torch's optimiser takes longer than the rest of the step.
     """
     decay_mean, decay_square, epsilon = 0.9, 0.999, 1e-8
     unbias_mean, unbias_square = 1 - decay_mean**steps, 1 - decay_square**steps

@@ -1,6 +1,6 @@
-"""The sum form's recipe: knots, pairs of numbers, the simplest form that held-out rows allow, members.
+"""The recipe of the sum form: knots, pairs of numbers, the choice of a form on held-out rows, members.
 
-Every choice follows from the different rows and their weights, and from the seed.
+Every choice depends only on the different rows, their weights and the seed.
 """
 
 from __future__ import annotations
@@ -27,40 +27,42 @@ from .stages import Tape
 from .sums import Scores, SumOptions, SumRun
 
 KNOTS = 8
-"""Knots of a number before any test."""
+"""Maximum number of knots of a column of numbers before any test."""
 
 ROWS_PER_KNOT = 30, 50
-"""Rows that a knot asks for: at first, and where a test asks for more of them."""
+"""Number of rows per knot: for the first knots, and for finer ones."""
 
 THRESHOLD = 1.2
-"""Score from which an input or finer knots enter; about 1 is what chance gives."""
+"""Score above which an input or finer knots are added; chance gives about 1."""
 
 ROUNDS = 2
-"""How often a test makes the knots of a number finer."""
+"""Maximum number of times that knots are made finer."""
 
 MOST_PAIRS, MOST_PAIRED = 16, 20
-"""Pairs that enter, and numbers of which pairs are tried: those that matter most to the coarse fit."""
+"""Maximum number of pairs, and of columns whose pairs are tried: the largest inputs of a coarse fit."""
 
 MOST_COEFFICIENTS = 400_000
-"""Of a member with knots, up to which finer knots and pairs are tried: wide tables of many classes have
-more."""
+"""Maximum number of coefficients of a member with knots for which finer knots and pairs are tried; wide
+tables with many classes exceed it."""
 
 LEAST_BATCH, BATCH, MOST_BATCH = 16, 128, 512
-"""Rows of a batch: a hundredth of few rows, and a thousandth of very many."""
+"""Limits of the batch size, which is n / 100 for n rows, and n / 1000 for very many rows."""
 
 EPOCHS, LEAST_EPOCHS, MOST_EPOCHS = 20, 5, 100
 LEAST_STEPS, MOST_VISITS = 2_500, 5_000_000
-"""Epochs of a fit: more of few rows, for 2,500 steps at least, and fewer of many, for 5 million visits."""
+"""Limits of the epochs of a fit: more with few rows, for 2,500 steps, fewer with many, for 5 million
+visits."""
 
 DECAYS = {1.0: 3.0, 10.0: 10.0}
-"""Weight decays to try, and that of hats with each; the first one serves where inputs are chosen."""
+"""Weight decays to try, each with the decay of hats; the first one is used while inputs are chosen."""
 
 DECAYED_ROWS, DECAYED_CLASSES = 50_000, 10_000
-"""With more rows, or more than two classes, only the first decay is tried; with fewer rows of two classes the
-last one comes first."""
+"""Number of rows above which only the first decay is tried, as with more than two classes; and number of rows
+of two classes below which their order is reversed."""
 
 SIDE_BY_SIDE_ROWS = 300_000
-"""With more rows, the form with the most inputs is tried after the others: its rows are held alone."""
+"""Number of rows above which the largest form is tried after the others, so that memory holds only its
+rows."""
 
 Simpler = Callable[[list[tuple[IntArray, IntArray]]], Sequence[dict[str, Any]]]
 
@@ -68,10 +70,10 @@ Trainer = Callable[[Inputs, SumOptions, Sequence[int]], Sequence[SumRun]]
 
 LINEAR, HATS, ALL = "linear", "hats", "all"
 RUNGS = LINEAR, HATS, ALL
-"""Inputs of a form, the simplest first: as the axes have them, with knots, and with finer ones and pairs."""
+"""Forms of inputs, the simplest first: plain columns, knots, and finer knots with pairs."""
 
 GIVEN = "given"
-"""Inputs that are those of another model."""
+"""Name of inputs that are taken from another model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +83,21 @@ class SumFit:
     Attributes
     ----------
     axes : tuple of Axis
-        As they were given, or with knots.
+        The given axes, some with knots.
     pairs : tuple of Pair
     promises : tuple of Promise
     entries : ndarray, shape (members, p + 1, outputs · neurons, 2 d - 1)
         Coefficients of the features, the diagonals before the couplings; float32 numbers as float64. The
-        neurons of an output lie side by side.
+        neurons of an output are adjacent.
     k : int
     rung : str
-        The form of the inputs that was chosen.
+        The chosen form of inputs.
     rungs : list of dict
-        Name, held-out loss, parameters, epochs and weight decay of every form tried, the simplest first.
+        Name, held-out loss, number of parameters, epochs and weight decay of every form tried, the simplest
+        first.
     history : list of Epoch
-        Of the fits that chose the epochs of the rung, with their held-out losses.
+        Epochs of the fits that chose the number of epochs, with held-out losses; or those of a trainer's
+        members.
     """
 
     axes: tuple[Axis, ...]
@@ -107,13 +111,13 @@ class SumFit:
 
     @property
     def inputs(self) -> Inputs:
-        """The inputs that were chosen."""
+        """The chosen inputs."""
         return Inputs(self.axes, self.pairs, self.promises)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all steps of the recipe know."""
+    """Data and settings shared by all steps of the recipe."""
 
     data: EncodedRows
     options: SumOptions
@@ -123,14 +127,14 @@ class Recipe:
     promises: tuple[Promise, ...] = ()
 
     def coarse(self, name: str, inputs: Inputs, number: int) -> SumRun:
-        """Return a fit on all rows, of half the epochs."""
+        """Return a fit on all rows with half the epochs."""
         epochs = self.options.n_epochs // 2
         options = replace(self.options, n_epochs=epochs, stop=epochs)
         table = SparseTable.of(inputs, self.data)
         return self.tape.play(name, SumRun.start(inputs, options, table, self.seed_of(number)))
 
     def decaying(self, weight_decay: float) -> SumOptions:
-        """Return the settings with one of the decays."""
+        """Return the settings with the given decay."""
         return replace(self.options, weight_decay=weight_decay, hat_decay=self.decays[weight_decay])
 
     def seed_of(self, number: int) -> int:
@@ -142,9 +146,9 @@ class Recipe:
 
 
 def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]:
-    """Return the pairs of numbers that a coarse fit misses most.
+    """Return the pairs of numbers that would improve a coarse fit most.
 
-    A pair whose two columns have promises that contradict each other in it is left out.
+    Pairs of two columns with contradictory promises are left out.
     """
     numbers = [i for i, axis in enumerate(inputs.axes) if isinstance(axis, HatsAxis)]
     if len(numbers) < 2:
@@ -167,7 +171,7 @@ def choose_pairs(recipe: Recipe, inputs: Inputs, count: int) -> tuple[Pair, ...]
 
 
 def _pair(recipe: Recipe, i: int, j: int, sign: float, count: int) -> tuple[Pair | None, FloatArray]:
-    """Return a pair with its knots and its coordinates (n,); None if it hardly varies."""
+    """Return a pair with its knots, or None if it hardly varies, and its coordinates (n,)."""
     u = recipe.data.positions(i) + sign * recipe.data.positions(j)
     mean = float(np.average(u, weights=recipe.data.weight))
     scale = math.sqrt(float(np.average((u - mean) ** 2, weights=recipe.data.weight)))
@@ -179,7 +183,7 @@ def _pair(recipe: Recipe, i: int, j: int, sign: float, count: int) -> tuple[Pair
 
 
 def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
-    """Return inputs with finer knots where the score test asks for them."""
+    """Return inputs with finer knots where the score test favours them."""
     n, open_ = len(recipe.data.y), None
     for number in range(ROUNDS):
         scores = Scores(recipe.coarse(f"finer {number + 1}", inputs, 901 + number), recipe.seed)
@@ -199,7 +203,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
             if new.sum() >= 3 and _asks(scores, u, fine, new, inputs.directions.get(q)):
                 asked.add(q)
                 parts[q] = replace(part, knots=tuple(fine.tolist()))
-        del scores  # before the next fit needs as much
+        del scores  # before the next fit needs the memory
         if not asked:
             break
         count = len(inputs.axes)
@@ -209,7 +213,7 @@ def refine(recipe: Recipe, inputs: Inputs) -> Inputs:
 
 
 def _asks(scores: Scores, u: FloatArray, knots: FloatArray, new: Any, sign: int | None) -> bool:
-    """Return whether the score test asks for the new ones of some knots."""
+    """Return whether the score test favours the new knots."""
     if sign is None:
         return bool(scores.of(u, knots)[new].mean() > THRESHOLD)
     return bool(scores.rising(u, knots, sign)[new[1:] | new[:-1]].mean() > THRESHOLD)
@@ -242,45 +246,45 @@ def fit_sum(
     trainer: Trainer | None = None,
     inputs: Inputs | None = None,
 ) -> SumFit:
-    """Fit a model of the sum form, and choose its inputs and its epochs on held-out rows.
+    """Fit a model of the sum form, choosing its inputs and epochs on held-out rows.
 
     Parameters
     ----------
     data : EncodedRows
-        Equal rows with equal targets are merged, in an order that their content determines. Targets are
-        standardised numbers, 0 and 1, or numbers of classes. Weights are positive; one of two is the row
-        twice.
+        Rows without repeats (equal rows with equal targets are merged), in an order determined by their
+        content. Targets are standardised numbers, 0 and 1, or class indices. Weights are positive; a weight
+        of two means the row twice.
     loss : str
         "squared", "logistic" or, for more than two classes, "softmax".
     groups : ndarray, shape (n,)
-        The same for rows with equal features, which are not divided between training and held-out rows.
+        Equal for rows with equal features, which are not divided between training and held-out rows.
     seed : int
     rungs : sequence of str
-        The forms of inputs to try, of :data:`RUNGS`.
+        Forms of inputs to try, from :data:`RUNGS`.
     simpler : callable, optional
-        Called with the splits, pairs of rows to train on and rows held out, for the rungs of simpler models:
-        a sequence of dicts with the name as "rung", the held-out "loss", "parameters" and "epochs". Where one
-        of them is chosen no member is trained.
+        Called with the splits, pairs of training and held-out rows. It returns the rungs of simpler models: a
+        sequence of dicts with the name as "rung", the held-out "loss", "parameters" and "epochs". If one of
+        them is chosen, no member is trained.
     members : int
         Fits whose average is the model.
     dim : int
         Order of the matrices.
     outputs : int
-        Number of sums that are fitted together: one, or with "softmax" one a class.
+        Number of sums that are fitted together: one, or with "softmax" one per class.
     norm_penalty : float
         Factor α of the penalty ``α Σ_q ‖W_q‖``, with the Frobenius norm of all matrices of an input q in a
-        member, in units of the loss. Inputs that are not worth it end as zero.
+        member, in units of the loss. Inputs that gain less than their penalty become zero.
     decay : float
         Factor of the weight decay.
     promises : sequence of Promise
-        What every fit keeps of some columns: see :mod:`.chains`.
+        Promises about columns, which every fit keeps: see :mod:`.chains`.
     tape : Tape, optional
-        What earlier plays of the same recipe came to, and where this one is recorded.
+        Recorded results of earlier runs of the same recipe; this run is recorded too.
     trainer : callable, optional
-        Called with the inputs, the settings and the seed of every member for the members, where the rows are
-        a sample of those that these train on.
+        Called with the inputs, the settings and the seeds of the members. It returns the trained members, for
+        use where the rows are only a sample of their training rows.
     inputs : Inputs, optional
-        Of these axes, with knots and pairs: the only ones that are fitted, in place of a choice.
+        Inputs with these axes, knots and pairs, which are fitted without a choice.
 
     Raises
     ------
@@ -340,7 +344,7 @@ def _check(data: EncodedRows, groups: npt.NDArray[Any], loss: str, rungs: Sequen
 
 
 def _decays(n: int, loss: str) -> list[tuple[float, float]]:
-    """Return the weight decays to try, each with that of hats."""
+    """Return the weight decays to try, each with the decay of hats."""
     found = list(DECAYS.items())
     if loss == "logistic" and n < DECAYED_CLASSES:
         found.reverse()
@@ -356,7 +360,7 @@ def options_for(
     outputs: int = 1,
     norm_penalty: float = 0.0,
 ) -> SumOptions:
-    """Return the settings of a fit on n rows: at least EPOCHS epochs, and more of them for few rows."""
+    """Return the settings of a fit on n rows: EPOCHS epochs, more for few rows, fewer for very many."""
     batch = int(np.clip(n // 100, LEAST_BATCH, BATCH))
     batch = max(batch, min(n // 1000, MOST_BATCH))
     per_epoch = -(-n // batch)
@@ -378,7 +382,7 @@ def _best(curve: list[Epoch]) -> Epoch:
 
 
 def _start(data: EncodedRows, loss: str) -> float:
-    """Return the loss that FORM_TOLERANCE counts from: none of a squared error, chance of a log loss."""
+    """Return the loss from which FORM_TOLERANCE counts: zero for squared error, chance for a log loss."""
     if loss == "squared":
         return 0.0
     shares = np.bincount(data.y.astype(np.intp), data.weight) / data.weight.sum()
@@ -386,13 +390,13 @@ def _start(data: EncodedRows, loss: str) -> float:
 
 
 def _simplest(losses: dict[Any, float], start: float) -> Any:
-    """Return the first key whose loss is within FORM_TOLERANCE of the least."""
+    """Return the first key whose loss is within FORM_TOLERANCE of the smallest."""
     least = min(losses.values())
     return next(key for key, loss in losses.items() if loss <= least + FORM_TOLERANCE * abs(least - start))
 
 
 def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
-    """Return the inputs of every form, the simplest first, but of forms that come to the same only one."""
+    """Return the inputs of every form, the simplest first; of equal forms, only the first."""
     data = recipe.data
     plain = Inputs(data.axes, promises=recipe.promises)
     found, axes, n = {LINEAR: plain}, list(data.axes), len(data.u)
@@ -414,7 +418,7 @@ def _candidates(recipe: Recipe, rungs: Sequence[str]) -> dict[str, Inputs]:
 def _held_out_curves(
     recipe: Recipe, candidates: dict[str, Inputs], splits: list[tuple[IntArray, IntArray]]
 ) -> dict[str, dict[float, list[Epoch]]]:
-    """Return the losses of every form and decay after every epoch, the weighted means over the splits."""
+    """Return the loss of every form and decay after every epoch, as weighted means over the splits."""
     weight = recipe.data.weight
     parts = [[SomeRows(recipe.data, rows) for rows in split] for split in splits]
 
@@ -441,7 +445,7 @@ def _held_out_curves(
 
 
 def _mean_curve(histories: list[list[Epoch]], share: FloatArray) -> list[Epoch]:
-    """Return the weighted means of the losses of several fits, epoch by epoch."""
+    """Return the weighted means of the losses of several fits, by epoch."""
     curve = []
     for events in zip(*histories, strict=True):
         losses = [[event.train_loss, event.validation_loss] for event in events]
@@ -454,7 +458,7 @@ def _mean_curve(histories: list[list[Epoch]], share: FloatArray) -> list[Epoch]:
 def _members(
     recipe: Recipe, inputs: Inputs, chosen: dict[str, Any], members: int, trainer: Trainer | None
 ) -> Sequence[SumRun]:
-    """Return finished fits on all rows, different in their starting weights and the order of the rows."""
+    """Return finished fits on all rows, which differ in their starting weights and the order of rows."""
     options = replace(recipe.decaying(chosen["decay"]), stop=chosen["epochs"])
     if trainer is not None:
         return trainer(inputs, options, [recipe.seed_of(number) for number in range(members)])

@@ -1,4 +1,4 @@
-"""Stages around the training loop: each passes its events on and does one thing."""
+"""Stages around the training loop; each passes on its events and does one thing."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from .loop import epochs, mean_loss
 from .run import Epoch, Options, Rows, Run
 
 LAST_CYCLE = 0.5
-"""Length of the cycle that takes in all rows, in units of the epochs that led to the best weights."""
+"""Length of the last cycle, on all rows, as a share of the epochs up to the best weights."""
 
 
 def stop_early(events: Iterable[Epoch], run: Run, *, patience: int) -> Iterator[Epoch]:
-    """Pass events on until the validation loss has not improved for ``patience`` epochs."""
+    """Pass on events until the validation loss has not improved for ``patience`` epochs."""
     while len(run.history) - run.best_epoch < patience and (event := next(iter(events), None)):
         yield event
 
 
 def join_validation(events: Iterable[Epoch], run: Run, rows: Rows) -> Iterator[Epoch]:
-    """Pass events on, then train the best weights for one more cycle on all rows, and pass on its events.
+    """Pass on events, then those of one more cycle on all rows, which starts from the best weights.
 
-    The rows that have chosen the epoch are worth more as training rows. The history stays that of the choice.
+    Once the epoch is chosen, the validation rows are more useful for training. The history does not include
+    this cycle.
     """
     yield from events
     last = run.again(math.ceil(LAST_CYCLE * run.best_epoch), n_rows=rows.shape[0])
@@ -45,9 +46,9 @@ def join_validation(events: Iterable[Epoch], run: Run, rows: Rows) -> Iterator[E
 def save_checkpoints(
     events: Iterable[Epoch], run: Run, path: Path, *, every: int, identity: dict[str, Any]
 ) -> Iterator[Epoch]:
-    """Pass events on and write the run's state to ``path`` every ``every`` epochs and at the end.
+    """Pass on events and write the run's state to ``path`` every ``every`` epochs and at the end.
 
-    ``identity`` says what is being trained on what; :func:`resume` compares it.
+    ``identity`` describes the fit and its table; :func:`resume` compares it.
     """
     for event in events:
         if event.epoch % every == 0:
@@ -62,39 +63,42 @@ def resume(run: Run, path: Path, identity: dict[str, Any]) -> Run:
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or one of another table, other options or another seed (named).
+        If the file is not a checkpoint, or belongs to another table, other options or another seed; the
+        message names the difference.
     """
     state = identified(path, identity, "run")
     try:
         run.load_state(state["run"])
-    except (ValueError, RuntimeError) as error:  # torch's, of the generator
+    except (ValueError, RuntimeError) as error:  # the latter from torch's generator
         raise artifact.damaged(path, artifact.CHECKPOINT, error) from error
     return run
 
 
 def identified(path: Path, identity: dict[str, Any], *parts: str) -> dict[str, Any]:
-    """Return the state in a checkpoint that holds one of some parts, such as "run".
+    """Return the state in a checkpoint, which must hold at least one of ``parts``, such as "run".
 
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or one of another table, other options or another seed (named), or holds
-        none of the parts.
+        If the file is not a checkpoint, or belongs to another table, other options or another seed (the
+        message names the difference), or holds none of the parts.
     """
     state = artifact.read(path, kind=artifact.CHECKPOINT)
     for key, value in identity.items():
         if (found := state["identity"].get(key)) != value:
             raise ValueError(
-                f"expected a checkpoint of the same run in {path}; got another {key}: "
-                f"{_difference(found, value)}; start without it"
+                f"expected the {key} of this run in the checkpoint {path}; got {_difference(found, value)}; "
+                "start without the checkpoint"
             )
     if not state.keys() & set(parts):
-        raise ValueError(f"expected a checkpoint of the same form in {path}; got another; start without it")
+        raise ValueError(
+            f"expected a checkpoint of this form in {path}; got one of another form; start without it"
+        )
     return state
 
 
 def _difference(found: Any, value: Any) -> str:
-    """Return in words where what a checkpoint holds differs: of options, those that do."""
+    """Describe the difference between values in a checkpoint and in a fit; of options, those that differ."""
     if not (isinstance(found, dict) and isinstance(value, dict)):
         return f"{reprlib.repr(found)} instead of {value!r}"
     names = sorted(name for name in found.keys() | value.keys() if found.get(name) != value.get(name))
@@ -102,7 +106,7 @@ def _difference(found: Any, value: Any) -> str:
 
 
 def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
-    """Pass events on under a progress bar; quiet where stderr is not a terminal."""
+    """Pass on events and show a progress bar if stderr is a terminal."""
     total, begun = run.options.n_epochs, len(run.history)
     with tqdm(total=total, initial=begun, unit="epoch", disable=None, leave=False) as bar:
         for event in events:
@@ -114,8 +118,8 @@ def show_progress(events: Iterable[Epoch], run: Run) -> Iterator[Epoch]:
 def prune(module: nn.Module, rows: Rows, options: Options) -> None:
     """Set features to zero, weakest first, wherever that does not raise ``mean loss + α Σ ‖A_i‖₂``.
 
-    Gradient steps shrink the norms of useless features but leave them jittering around zero; this last step
-    is what makes them vanish, and it never worsens what was minimised.
+    Gradient steps shrink the norms of useless features but leave them fluctuating around zero. This last step
+    sets them to zero, and it never increases the objective.
     """
 
     def objective() -> float:
@@ -136,25 +140,25 @@ def prune(module: nn.Module, rows: Rows, options: Options) -> None:
 
 
 class StateError(ValueError):
-    """A recorded state is none of the fit that it is recorded of."""
+    """A recorded state does not belong to the fit."""
 
 
 class _StoppedError(Exception):
-    """A fit ends because one beside it has failed."""
+    """A fit stops because another one has failed."""
 
 
 @dataclass
 class Tape:
-    """What the fits of a recipe came to: a recipe that is played again takes it from there, to the bit.
+    """Recorded results of the fits of a recipe; a recipe that is played again reuses them, bit for bit.
 
     Attributes
     ----------
     every : int
-        Epochs after which the state of a running fit is recorded, if there is anyone to write it to a file.
+        Epochs between recordings of the state of a running fit, which are made only with ``changed``.
     changed : callable, optional
-        Called after every recording, by one thread at a time: to write :meth:`state` to a file.
+        Called after every recording, by one thread at a time, to write :meth:`state` to a file.
     progress : callable, optional
-        Called after every epoch with the name of a fit, the epoch and the number of them.
+        Called after every epoch with the name of a fit, the epoch and the number of epochs.
     finished, running : dict of str to dict
         Results and states of fits, by their names.
     """
@@ -168,12 +172,12 @@ class Tape:
     _stopped: bool = False
 
     def play(self, name: str, run: Any, held: Any = None) -> Any:
-        """Train a fit to its end, or set it to what the tape has of it, and return it.
+        """Train a fit to its end, or restore its recorded result, and return it.
 
         Raises
         ------
         StateError
-            If that is of another fit.
+            If the recorded state belongs to another fit.
         FloatingPointError
             If a loss is not finite.
         """
@@ -214,7 +218,7 @@ class Tape:
             self.changed()
 
     def side_by_side(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> list[Any]:
-        """Return the results of jobs in threads, in their order; where one fails, the others stop."""
+        """Run jobs in threads and return their results in order; if one fails, the others stop."""
 
         def guarded(job: Any) -> Any:
             self._check()
@@ -245,7 +249,7 @@ class Tape:
             raise _StoppedError
 
     def state(self) -> dict[str, Any]:
-        """Return tensors and plain values from which :meth:`load_state` goes on."""
+        """Return tensors and plain values from which :meth:`load_state` continues."""
         with self._lock:
             return {"finished": dict(self.finished), "running": dict(self.running)}
 

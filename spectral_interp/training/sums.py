@@ -1,8 +1,8 @@
-"""One fit of the sum form: sixteen neurons an output or a multiple, trained together on sparse rows.
+"""One fit of the sum form: sixteen neurons per output, or a multiple, trained together on sparse rows.
 
-Inputs are numbers, levels and dates as their axes have them, numbers with knots, and pairs of numbers. A
-piecewise linear input trains hats on a straight line, ``N_m = H_m + g_m S`` at its knots g_m, of which the
-hats decay more than the line: where the data ask for nothing else, the input stays linear.
+Inputs are plain columns (numbers, levels, dates), numbers with knots, and pairs of numbers. A piecewise
+linear input trains hats on a straight line, ``N_m = H_m + g_m S`` at its knots g_m. The hats have the larger
+weight decay, so the input stays linear unless the data require otherwise.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ from .neurons import (
 from .run import RECENCY, Epoch, one_cycle
 
 PRUNING_ROWS = 20_000
-"""Rows on which inputs are tried without, at most."""
+"""Maximum number of rows on which pruning compares losses."""
 
 START = 0.1
-"""Standard deviation of the matrices at the start, of all inputs together."""
+"""Initial standard deviation of the matrices, for all inputs together."""
 
 BENT = 0.3
-"""Size of the factors of increments at the start, in units of those of straight lines: none would stay."""
+"""Initial size of the factors of increments, relative to straight lines; zero would remain zero."""
 
 
 @dataclass(frozen=True)
 class SumOptions:
-    """Settings of a fit; ``stop`` is the epoch after which it ends, of a cycle of ``n_epochs``.
+    """Settings of a fit, which ends after the epoch ``stop`` of a cycle of ``n_epochs``.
 
-    ``learning_rate``, and the decays per unit of it, are those of a member of a single neuron.
+    ``learning_rate``, and the decays per unit of it, refer to a member with a single neuron.
     """
 
     loss: str
@@ -72,7 +72,7 @@ class SumOptions:
 
     @property
     def neurons(self) -> int:
-        """Number of neurons of an output: sixteen a block."""
+        """Number of neurons per output: sixteen per block."""
         return self.blocks * LANES
 
     @property
@@ -82,12 +82,12 @@ class SumOptions:
 
     @property
     def scale(self) -> float:
-        """What keeps the sum of the neurons as large as one of them."""
+        """Factor that keeps the sum of the neurons as large as one of them."""
         return self.neurons**-0.5
 
 
 SCORED_ROWS, LEAST_SCORED = 30_000, 3_000
-"""Rows of a score test, at most, of all outputs together, but :data:`LEAST_SCORED`."""
+"""Maximum number of rows of a score test: the first divided by the outputs, but at least the second."""
 
 ARRAYS = "weights", "average", "mean", "square"
 FACTORS = "factors"
@@ -95,7 +95,7 @@ FACTORS = "factors"
 
 @dataclass
 class SumRun:
-    """A fit in training: AdamW on a one-cycle step size, and the averaged weights, which are its result.
+    """A fit in training: AdamW with a one-cycle step size, and the averaged weights, which are its result.
 
     Attributes
     ----------
@@ -103,10 +103,9 @@ class SumRun:
         Shape (blocks, features + runs, 2 d - 1, LANES): see
         :func:`~spectral_interp.training.neurons.advance`.
     warm : ndarray of float32, shape (n, blocks, LANES)
-        The eigenvalues of every row and neuron when they were computed last.
+        The last computed eigenvalues of every row and neuron.
     factors : ndarray of float32, shape (3, blocks, links, 2 d - 1, LANES)
-        Of the chains that promises make: the factors, and the running means of the gradient in them and of
-        its square.
+        Factors of the chains of promises, and the running means of their gradient and of its square.
     """
 
     inputs: Inputs
@@ -125,7 +124,7 @@ class SumRun:
 
     @classmethod
     def start(cls, inputs: Inputs, options: SumOptions, table: SparseTable, seed: int) -> SumRun:
-        """Return a fit that has not begun."""
+        """Return a new fit."""
         rng = np.random.default_rng(seed)
         weights = _initial(inputs, options, rng)
         factors = _linked(inputs, options, rng, weights)
@@ -144,7 +143,7 @@ class SumRun:
         return self.inputs.n_features * options.outputs * options.neurons * (2 * options.dim - 1)
 
     def epochs(self, held: SparseTable | None = None) -> Iterator[Epoch]:
-        """Train, yielding an event per epoch that is left; the validation loss is NaN without held-out rows.
+        """Train and yield an event per remaining epoch; without held-out rows, validation losses are NaN.
 
         Raises
         ------
@@ -168,7 +167,7 @@ class SumRun:
             yield event
 
     def visit(self, order: IntArray, rates: FloatArray, weight: npt.NDArray[np.float32]) -> float:
-        """Take a step for every rate, in one pass over the rows, and return the sum of their losses before.
+        """Take a step for every rate in one pass over the rows, and return the sum of the losses before them.
 
         Parameters
         ----------
@@ -184,7 +183,7 @@ class SumRun:
         return loss
 
     def turn_to(self, table: SparseTable) -> None:
-        """Go on with other rows."""
+        """Continue with other rows."""
         self.table, self.warm = table, _unknown(len(table.y), len(self.weights))
 
     def _step(self, rows: IntArray, y: Any, weight: Any, out: Weights, rate: float) -> float:
@@ -234,9 +233,9 @@ class SumRun:
         return loss
 
     def _shrink(self, rate: float) -> None:
-        """Shrink the norm of every input by what the penalty asks for: the proximal step of ``α ‖W_q‖``.
+        """Shrink the norm of every input by the proximal step of the penalty ``α ‖W_q‖``.
 
-        AdamW divides gradients by the root of their mean square, and so does this, by an input's mean.
+        Like AdamW, this divides by the root mean square of the gradients, here averaged over an input.
         """
         owners, count = self.inputs.owners, len(self.inputs.starts) - 1
         unbiased = 1 - (1 - SQUARE_SHARE) ** self.steps
@@ -245,7 +244,7 @@ class SumRun:
         norms = self._norms(self.weights)
         kept = np.maximum(0, 1 - step / np.maximum(norms, 1e-30)).astype(np.float32)
         self.weights[:, 1:] *= kept[owners][:, None, None]
-        if len(self.inputs.chains):  # matrices are in proportion to the squares of their factors
+        if len(self.inputs.chains):  # matrices are proportional to the squares of their factors
             links = np.sqrt(kept)[owners[self._links[0] - 1]]
             self.factors[0] *= links[:, None, None]
 
@@ -259,7 +258,7 @@ class SumRun:
     def prune(self) -> None:
         """Set inputs to zero, weakest first, where that does not raise ``mean loss + α Σ ‖W_q‖``.
 
-        The steps of training leave the norms of useless inputs near zero; this makes them vanish.
+        Training leaves the norms of useless inputs near zero; this step sets them to zero.
         """
         sample = self.table.take(spread(len(self.table.y), PRUNING_ROWS))
         norms, owners = self._norms(self.average), np.concatenate([[-1], self.inputs.owners])
@@ -275,7 +274,7 @@ class SumRun:
 
     @cached_property
     def _decays(self) -> npt.NDArray[np.float32]:
-        """The decay of every feature and of every straight line."""
+        """Decay of every feature and of every straight line."""
         decays = np.full(self.weights.shape[1], self.options.weight_decay, dtype=np.float32)
         decays[0] = 0
         for first, last in self.inputs.runs:
@@ -291,13 +290,13 @@ class SumRun:
         return self.inputs.chains.mask(self.inputs.n_features)
 
     def predict(self, rows: SparseRows) -> FloatArray:
-        """Return the predictions of the averaged weights, (n,) or, of several outputs, (n, outputs)."""
+        """Return the predictions of the averaged weights, (n,), or (n, outputs) for several outputs."""
         out = np.empty((len(rows.places), self.options.outputs))
         predict(self.average, *rows, self.options.k, order_of(self.options.dim), out)
         return out if self.options.outputs > 1 else out[:, 0]
 
     def derivatives(self) -> Weights:
-        """Return the derivatives of the weighted losses in the matrices, (n, blocks, 2 d - 1, LANES)."""
+        """Return the derivatives of the weighted losses for the matrices, (n, blocks, 2 d - 1, LANES)."""
         n, options = len(self.table.y), self.options
         out = _aligned((n, *self.average.shape[:1], *self.average.shape[2:]))
         warm = _unknown(n, len(self.average))
@@ -307,12 +306,12 @@ class SumRun:
         return out
 
     def result(self, *, weights: bool = True) -> dict[str, Any]:
-        """Return tensors and plain values from which :meth:`finish` sets a fit to its end."""
+        """Return tensors and plain values from which :meth:`finish` restores a finished fit."""
         history = [asdict(event) for event in self.history]
         return {"history": history} | ({"average": torch.tensor(self.average)} if weights else {})
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Take the :meth:`result` of a fit like this one; ValueError if it is another's."""
+        """Restore the :meth:`result` of this fit; ValueError if it belongs to another."""
         self.history = events_of(result["history"])
         if len(self.history) != self.options.stop:
             raise ValueError(f"expected {self.options.stop} epochs; got {len(self.history)}")
@@ -320,7 +319,7 @@ class SumRun:
             self.put({"average": result["average"]})
 
     def state(self) -> dict[str, Any]:
-        """Return tensors and plain values from which :meth:`load_state` takes the fit up again."""
+        """Return tensors and plain values from which :meth:`load_state` continues the fit."""
         return {
             **{name: torch.tensor(getattr(self, name)) for name in self._arrays},
             "steps": self.steps,
@@ -328,7 +327,7 @@ class SumRun:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from a :meth:`state`; ValueError if it is none of this fit."""
+        """Continue from a :meth:`state`; ValueError if it does not belong to this fit."""
         if missing := set(self._arrays) - state.keys():
             raise ValueError(f"expected {', '.join(sorted(missing))} in the state of a fit; got none")
         history = events_of(state["history"])
@@ -340,16 +339,16 @@ class SumRun:
 
     @property
     def between(self) -> tuple[str, ...]:
-        """Names of the arrays that a state between two tables holds."""
+        """Names of the arrays in a state between two tables."""
         return (*ARRAYS, FACTORS) if len(self.inputs.chains) else ARRAYS
 
     @property
     def _arrays(self) -> tuple[str, ...]:
-        """Names of the arrays that a state holds."""
+        """Names of the arrays in a state."""
         return (*self.between, "warm")
 
     def put(self, arrays: dict[str, torch.Tensor]) -> None:
-        """Take arrays by their names; ValueError if they are another fit's."""
+        """Set arrays by their names; ValueError if they belong to another fit."""
         for name, found in arrays.items():
             own = getattr(self, name)
             if own.shape != tuple(found.shape):
@@ -358,10 +357,10 @@ class SumRun:
 
 
 class Scores:
-    """What new inputs could add to a fit: a score test, without fitting again.
+    """Score test of how much new inputs would improve a fit, without fitting again.
 
-    For every coefficient of an input's hats, with g_i the derivatives of the rows' losses in it at zero, the
-    score is ``(Σ g_i)² / Σ (g_i − ḡ)²``: about 1 where the input has nothing to add.
+    For every coefficient of an input's hats, let g_i be the derivatives of the rows' losses with respect to
+    it at zero. The score is ``(Σ g_i)² / Σ (g_i − ḡ)²``, which is about 1 if the input adds nothing.
     """
 
     def __init__(self, run: SumRun, seed: int) -> None:
@@ -380,9 +379,9 @@ class Scores:
     def rising(self, u: FloatArray, knots: FloatArray, sign: int) -> FloatArray:
         """Return the mean score of every increment of an input with a promise, (K − 1,).
 
-        An increment can only grow, so that derivatives count where the loss falls as a diagonal entry does,
-        and then twice: where they are chance, the score is 1 at most. (Less where the increment moves most
-        rows, as the intercept does. To correct that lets so many knots in that errors grow.)
+        An increment can only grow. Only diagonal entries whose growth lowers the loss count, and these twice,
+        so that chance gives a score of at most 1. (The score is lower where the increment moves most rows, as
+        the intercept does. Correcting this adds too many knots, and errors grow.)
         """
         place, share = segments(u[self.rows], knots)
         one, two = self._moments(2 * place, share, 2 * len(knots))
@@ -397,7 +396,7 @@ class Scores:
         return score[:, :, : self.run.options.dim].mean(axis=(1, 2, 3))
 
     def _moments(self, place: IntArray, share: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
-        """Return the sums over the rows that :func:`moments` has, of an input with ``count`` hats."""
+        """Return the sums over rows of :func:`moments`, for an input with ``count`` hats."""
         shape = (count, *self.slopes.shape[1:])
         first, second = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         order = order_of(self.run.options.dim)
@@ -431,7 +430,7 @@ def mean_loss(prediction: FloatArray, table: SparseTable, loss: str) -> float:
 
 
 def _initial(inputs: Inputs, options: SumOptions, rng: np.random.Generator) -> Weights:
-    """Return the weights that a fit starts from: small straight lines, and eigenvalues that lie apart."""
+    """Return the initial weights of a fit: small straight lines, and well-separated eigenvalues."""
     d, count = options.dim, 2 * options.dim - 1
     weights = _aligned((options.outputs * options.blocks, inputs.n_features + len(inputs.runs), count, LANES))
     deviation = START * options.scale / math.sqrt(len(inputs.axes) + len(inputs.pairs))
@@ -446,7 +445,7 @@ def _initial(inputs: Inputs, options: SumOptions, rng: np.random.Generator) -> W
 
 
 def _linked(inputs: Inputs, options: SumOptions, rng: np.random.Generator, weights: Weights) -> Weights:
-    """Return the factors of chains that a fit starts from, and write their matrices into the weights.
+    """Return the initial factors of chains, and write their matrices into the weights.
 
     Matrices are as large as those of other inputs; increments on straight lines are smaller.
     """
@@ -466,14 +465,14 @@ def _linked(inputs: Inputs, options: SumOptions, rng: np.random.Generator, weigh
 
 
 def _unknown(n: int, blocks: int) -> Weights:
-    """Return eigenvalues of n rows that have not been computed, (n, blocks, LANES)."""
+    """Return placeholders for the eigenvalues of n rows, (n, blocks, LANES)."""
     warm = _aligned((n, blocks, LANES))
     warm[:] = UNKNOWN
     return warm
 
 
 def _aligned(shape: tuple[int, ...]) -> Weights:
-    """Return an array whose lanes start where lines of the processor's cache do: a tenth faster."""
+    """Return an array whose lanes are aligned with cache lines, which makes fits a tenth faster."""
     size = math.prod(shape) * 4
     room = np.empty(size + 64, dtype=np.uint8)
     start = -room.ctypes.data % 64

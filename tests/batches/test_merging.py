@@ -105,7 +105,7 @@ def test_what_like_cannot_be(fits, regressor):
     X, y = rows(60, 4)
     with pytest.raises(ValueError, match="form='sum' of both models with like; got 'auto'"):
         SpectralRegressor().fit(X, y, like=fits[0])
-    with pytest.raises(ValueError, match="expected drop as like has it, None; got \\['a'\\]"):
+    with pytest.raises(ValueError, match="expected drop as in like, None; got \\['a'\\]"):
         SpectralRegressor(form="sum", drop=["a"]).fit(X, y, like=fits[0])
     with pytest.raises(TypeError, match="expected like as a fitted SpectralRegressor; got str"):
         SpectralRegressor(form="sum").fit(X, y, like="m.pt")

@@ -181,7 +181,12 @@ CSV = "a,b,y\n" + "".join(f"{i}.5,{i % 3},{i % 5}\n" for i in range(60))
             ["--target", "b", "--drop", "a", "y"],
             "expected drop to leave a column",
         ),
-        (CSV, ["--target", "y", "--form", "single", "--dim", "0"], "dim >= 1"),
+        (CSV, ["--target", "y", "--form", "single", "--dim", "0"], "expected --dim >= 1"),
+        (
+            CSV,
+            ["--target", "y", "--form", "sum", "--epochs", "2"],
+            "expected --epochs only with --form='single'",
+        ),
         (CSV, ["--target", "y", "--k", "15"], r"k in [-15, 15)"),
         (CSV, ["--target", "y", "--every", "0"], "every >= 1"),
         (CSV, ["--target", "y", "--checkpoint", "nowhere/run.pt"], "create it first"),

@@ -138,9 +138,9 @@ def test_a_fit_resumes_to_the_bit(tmp_path, table, fitted):
         path.write_bytes(states[at])
         resumed = SpectralRegressor(form="sum", members=2, random_state=0).fit(X, y, resume=path)
         np.testing.assert_array_equal(resumed.predict(X), fitted.predict(X))
-    with pytest.raises(ValueError, match="another table"):
+    with pytest.raises(ValueError, match="the table of this run"):
         SpectralRegressor(form="sum", members=2, random_state=0).fit(X, y + 1, resume=path)
-    with pytest.raises(ValueError, match="another options"):
+    with pytest.raises(ValueError, match="the options of this run"):
         SpectralRegressor(form="single", random_state=0).fit(X, y, resume=path)
 
 
@@ -247,9 +247,9 @@ def test_classes(breast_cancer, tmp_path):
     ("options", "message"),
     [
         ({"form": "both"}, "form to be one of auto, single, sum"),
-        ({"form": "single", "members": 3}, "members only with another form"),
-        ({"form": "sum", "dim": 7}, "dim only with another form"),
-        ({"form": "sum", "structure": "dense"}, "structure only with another form"),
+        ({"form": "single", "members": 3}, "members only with form='sum' or 'auto'; got members=3"),
+        ({"form": "sum", "dim": 7}, "dim only with form='single' or 'auto'; got dim=7"),
+        ({"form": "sum", "structure": "dense"}, "structure only with form='single'"),
         ({"members": 0}, "members >= 1"),
     ],
 )

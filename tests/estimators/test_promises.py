@@ -66,7 +66,7 @@ def test_a_single_neuron_keeps_promises_in_any_structure(table, structure, penal
     X, y = table
     promises = {"a": 1, "grade": list(GRADES), "skewed": -1, "day": 1}
     options = {"form": "single", "dim": 4, "n_epochs": 60, "random_state": 0, "norm_penalty": penalty}
-    with pytest.warns(UserWarning, match="'day', which is in monotone, enters by elapsed time alone"):
+    with pytest.warns(UserWarning, match="'day', which is in monotone, is used as elapsed time alone"):
         est = SpectralRegressor(structure=structure, monotone=promises, **options).fit(X, y)
     cert = certify(est)
     assert all(proven(cert, name, tuple(w) if isinstance(w, list) else w) for name, w in promises.items())
@@ -80,7 +80,7 @@ def test_a_single_neuron_with_promises_resumes_to_the_bit(tmp_path, table):
     whole = SpectralRegressor(**options).fit(X, y, checkpoint=tmp_path / "run.pt", every=7)
     again = SpectralRegressor(**options).fit(X, y, resume=tmp_path / "run.pt")
     np.testing.assert_array_equal(whole.predict(X), again.predict(X))
-    with pytest.raises(ValueError, match="another options"):
+    with pytest.raises(ValueError, match="the options of this run"):
         SpectralRegressor(**options | {"monotone": {"a": 1}}).fit(X, y, resume=tmp_path / "run.pt")
 
 
@@ -150,7 +150,7 @@ def test_missing_may_have_a_place_in_an_order():
         ({"a": None}, ValueError, "expected 1, .*got None"),
         ({"a": ["A", "B"]}, ValueError, "expected 1 or -1, for 'a'"),
         ({"grade": 1}, ValueError, "a list of all levels.* for the column of levels 'grade'.*'A'"),
-        ({"grade": ["A"]}, ValueError, "a list of all levels.* two at least"),
+        ({"grade": ["A"]}, ValueError, "a list of all levels.* at least two"),
         ({"grade": {"A", "B", "C", "D"}}, ValueError, "a list of all levels, in the order"),
         ({"grade": iter("ABCD")}, ValueError, "a list of all levels, in the order"),
         ({"grade": b"ABCD"}, ValueError, "a list of all levels, in the order"),
@@ -177,7 +177,7 @@ def test_what_cannot_be_promised(table, promises, error, message, monkeypatch):
 def test_a_promise_that_is_not_kept_is_not_certified(table):
     X, y = table
     est = SpectralRegressor(form="single", dim=3, n_epochs=20, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match="prove what is promised of the column 'a'"):
+    with pytest.raises(ValueError, match="prove the promise about the column 'a'"):
         check_certified(est.view(), [Promise(0, -1)])
 
 

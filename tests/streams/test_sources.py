@@ -254,7 +254,7 @@ def test_files_that_change_meanwhile(tmp_path, change):
     last = parts / "part_1.parquet"
     if change == "vanish":
         last.unlink()
-        message = "part_1.parquet, which was there"
+        message = "part_1.parquet, which existed"
     else:
         FRAME[:4].to_parquet(last, index=False)
         message = "part_1.parquet as it was when reading began"

@@ -91,7 +91,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, regressor):
     run, data, path = start(n_epochs=1), rows(), tmp_path / "run.pt"
     events = training.epochs(run, data, data)
     list(training.save_checkpoints(events, run, path, every=1, identity={"seed": 0}))
-    with pytest.raises(ValueError, match="another seed: 0 instead of 1"):
+    with pytest.raises(ValueError, match=r"the seed of .*; got 0 instead of 1"):
         training.resume(start(), path, {"seed": 1})
     regressor.save(tmp_path / "model.pt")
     with pytest.raises(ValueError, match=r"expected a checkpoint .* got .*model\.pt, which is not one"):
@@ -105,11 +105,11 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, regressor):
         ("average", torch.zeros(2, 3, dtype=torch.float64), "run.average"),
         ("best_weights", torch.full((3,), np.nan, dtype=torch.float64), "run.best_weights"),
         ("moments", torch.zeros(1, 3, dtype=torch.float64), "moments of shape"),
-        ("steps", 3, "steps an epoch"),
+        ("steps", 3, "steps per epoch"),
         ("steps", -1, "run.steps"),
         ("generator", torch.zeros(5056, dtype=torch.uint8), "mt19937"),
         ("generator", torch.zeros(4, dtype=torch.uint8), "size|state"),
-        ("history", [], "steps an epoch"),
+        ("history", [], "steps per epoch"),
         ("history", [{}, {}], r"run\.history\[0\]\.epoch"),
         ("best", [3, 0.0], "a best epoch"),
         ("best", [0], "not enough values"),
