@@ -117,6 +117,13 @@ def promises() -> dict[tuple[str, str, str], dict[str, float]]:
     return found[["ratio", "broken", "falls", "free_falls", "pairs"]].to_dict("index")
 
 
+def promise_costs() -> pd.DataFrame:
+    """Return the best and the worst ratio of errors with and without promises, and their number, by model."""
+    lines = [(model, line["ratio"]) for (_, _, model), line in promises().items()]
+    ratios = pd.DataFrame(lines, columns=["model", "ratio"]).groupby("model")["ratio"]
+    return ratios.agg(best="min", worst="max", cases="size")
+
+
 def provability() -> dict[tuple[str, float], dict[str, float]]:
     """Return error and width relative to no penalty, and directions proven, by table and strength."""
     found = table("provability").query("penalty == 'provability'")
@@ -172,7 +179,7 @@ STUDIES = (
         glass_boxes,
         classes,
     ),
-    *(promises, provability, boxes, nearest, collapse, toy, training_speed),
+    *(promises, promise_costs, provability, boxes, nearest, collapse, toy, training_speed),
 )
 
 

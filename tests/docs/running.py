@@ -13,7 +13,7 @@ from spectral_interp.commands import start
 from spectral_interp.report import writing
 from tests.conftest import undrawn, with_few_boxes
 
-NOT_RUN = ("cd ", "git ", "make ", "pip ", "python -m pip ", "python -m venv ")
+NOT_RUN = ("cd ", "git ", "make ", "pip ", "python3 -m venv ", "source ")
 """Commands of a newcomer that the tests do not run."""
 
 
