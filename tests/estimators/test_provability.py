@@ -113,4 +113,4 @@ def test_the_command_line_passes_it_on(tmp_path, run):
     assert load(tmp_path / "m.pt").provability == 0.02
     status, _, err = run(train, *command, "--provability", "0.02")
     assert status != 0
-    assert "provability only with form='single'" in err
+    assert "--provability only with --form='single'" in err
