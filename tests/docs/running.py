@@ -10,6 +10,7 @@ from io import StringIO
 import pytest
 
 from spectral_interp.commands import start
+from spectral_interp.comparison import study
 from spectral_interp.report import writing
 from tests.conftest import undrawn, with_few_boxes
 
@@ -20,14 +21,15 @@ NOT_RUN = ("cd ", "git ", "make ", "pip ", "python3 -m venv ", "source ")
 def run_page(page, folder):
     """Run the examples of a page in an empty folder, in order, and return the names they define.
 
-    What takes most of the time is cut: figures of analyses, long proofs, and the compilation of kernels. A
-    block of text below an example has lines of what the example printed, but for its numbers.
+    Figures, long proofs and comparisons of many rows are cut, because they take most of the time. A block of
+    text below an example has lines of what the example printed, but for its numbers.
     """
     names, printed = {"__name__": "documented"}, ""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(start, "prepare", lambda: None)
         patch.setattr(writing, "draw_figure", undrawn)
+        patch.setattr(study, "MOST_ROWS", 4)
         with_few_boxes(patch)
         for block in page.blocks:
             if block.language == "text":
