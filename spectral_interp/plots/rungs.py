@@ -166,9 +166,9 @@ def _called(line: pd.Series) -> str:
 def reading(table: pd.DataFrame) -> str:
     """Return how to read the figure."""
     text = (
-        "The bars show the held-out error of every form, the simplest first: of one fit or, for small tables, "
-        "over four fits that hold out a different part of the rows each. The same rows are used to choose the "
-        "form and the number of epochs, so the errors are slightly optimistic."
+        "The bars show the held-out error of every form, the simplest first: of one fit or, for small "
+        "tables, over four fits that each hold out a different part of the rows. The same rows are used to "
+        "choose the form and the number of epochs, so the errors are slightly optimistic."
     )
     choice = f" The chosen form is the simplest whose {_within(table['measure'].iloc[0])}."
     average = " A sum averages several fits, and is usually better than the fits measured here."
