@@ -113,8 +113,8 @@ def promises() -> dict[tuple[str, str, str], dict[str, float]]:
     """Return the ratio of errors with and without promises, falls and pairs, by table, promises and model."""
     found = table("promises").set_index(["table", "promises", "model", "kept"]).sort_index()
     kept, free = (found.xs(kept, level="kept") for kept in (True, False))
-    found = kept.assign(ratio=kept["error"] / free["error"], broken=free["broken"], free_falls=free["falls"])
-    return found[["ratio", "broken", "falls", "free_falls", "pairs"]].to_dict("index")
+    found = kept.assign(ratio=kept["error"] / free["error"], broken=free["broken"])
+    return found[["ratio", "broken", "falls", "pairs"]].to_dict("index")
 
 
 def promise_costs() -> pd.DataFrame:
@@ -167,19 +167,9 @@ def training_speed() -> dict[str, dict[str, float]]:
 
 
 STUDIES = (
-    *(
-        california,
-        ground_truth,
-        explainers,
-        explanation_speed,
-        large,
-        scale,
-        sizes,
-        solvers,
-        glass_boxes,
-        classes,
-    ),
-    *(promises, promise_costs, provability, boxes, nearest, collapse, toy, training_speed),
+    *(california, glass_boxes, classes, toy, ground_truth, explainers, collapse),
+    *(promises, promise_costs, provability, boxes, nearest),
+    *(explanation_speed, large, training_speed, scale, sizes, solvers),
 )
 
 

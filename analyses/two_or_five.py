@@ -8,8 +8,8 @@ epochs. Losses are those of all words.
 The class depends only on the number of set bits, so one matrix A(count), affine in the count, may suffice.
 Its prediction is zero only where det A(count) is zero, a polynomial of degree d with at most d changes of
 sign, and the toy needs four. Dimension 3 therefore fails somewhere if it only counts; taking 0 and 1 set bits
-for 2 costs least, 13 words. Dimension 5 succeeds without couplings, "by hand": with a latent for each of the
-thresholds 1.5, 2.5, 4.5 and 5.5, and one that is never active.
+for 2 costs least, 13 words. Dimension 5 succeeds without couplings, "by hand": four latents switch at the
+thresholds 1.5, 2.5, 4.5 and 5.5, and the fifth is never active.
 
 The figure shows the seed with the smallest loss: all eigenvalues as bits 0, 1, … 11 are set one after
 another, with the decision boundary at zero (dots and bars: mean, smallest and largest prediction of all words

@@ -1,8 +1,8 @@
 """A fit divided: one member on each part of a table, merged into one model.
 
 The first fit decides on columns, knots and pairs, and the others take them over by ``like``, so that they can
-be trained apart, on other machines too. ``merge`` averages them. The picture shows errors on held-out rows
-of the members, each of which saw one part, and of the merged model.
+be trained apart, on other machines too. ``merge`` averages them. The picture shows errors on held-out rows:
+those of the members, trained on one part each, and that of the merged model.
 """
 
 import numpy as np

@@ -206,7 +206,7 @@ class SpectralEstimator(Saved, FitsBatches, BaseEstimator, ABC):
         saving: Callable[[dict[str, Any]], Saving],
         like: SpectralEstimator | None = None,
     ) -> Self:
-        """Fit the model on encoded rows, or on the rows of which they are a sample."""
+        """Fit the model on encoded rows; on a stream, these are a sample of the training rows."""
         fit = FITS[self.form] if like is None else partial(fit_like, like=like)
         saved = saving(identity_of(self, data))
         with one_thread(), saved.naming_the_checkpoint():

@@ -56,7 +56,7 @@ def is_order(wanted: Any) -> bool:
 
 
 def _check_curvature(est: Any) -> None:
-    """Raise ValueError for an unknown curvature, or one that the form or ``k`` does not allow."""
+    """Raise ValueError if the curvature is unknown, or if the form or ``k`` does not allow it."""
     if est.curvature is None:
         return
     if est.curvature not in CURVATURES:

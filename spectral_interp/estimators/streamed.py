@@ -48,7 +48,7 @@ class FitsBatches:
         and pairs are chosen. A tenth of all different rows, at most 50,000, is held out and not used for any
         choice. The second pass encodes the other rows and distributes them by their hashes to files in
         ``scratch``, with 8 bytes per column and 24 bytes per row. At least five passes over these files train
-        the model. One neuron has three starts, of which the best continues after a tenth of the passes. The
+        the model. One neuron has three starts; after a tenth of the passes, only the best one continues. The
         result depends on the content of the rows, not on their order or the size of batches, except for
         rounding in sums of fractional weights of repeated rows. A table of at most 100,000 rows is fitted as
         in :meth:`fit`.

@@ -55,7 +55,7 @@ def _check_written(temporary: Path, path: Path, kind: str) -> None:
         read(temporary, kind=kind)
     except ValueError as error:
         raise ValueError(
-            f"expected a readable {kind} for {path}; got one that cannot be read back: "
+            f"expected a readable {kind} for {path}; got a file that cannot be read back: "
             f"{textwrap.shorten(str(error.__cause__ or error), 300)}"
         ) from error
 

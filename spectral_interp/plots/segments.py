@@ -30,7 +30,7 @@ def segments_table(certificate: Certificate, column: str) -> pd.DataFrame:
     certificate : Certificate
         Certificate with rows, or without rows and observed slopes.
     column : str
-        Name of a column of numbers, or of dates of which only elapsed time enters.
+        Name of a column of numbers, or of dates that enter by elapsed time alone.
 
     Raises
     ------

@@ -311,8 +311,8 @@ def banded(function: SpectralFunction, what: str) -> Pencil:
         return function
     if not isinstance(function, MatrixPencil):
         raise ValueError(
-            f"expected a model of one neuron for {what}; got a sum of {len(function.neurons)}, each of which "
-            "has its own; linear_regions(model, X).leading has those of the most important one"
+            f"expected a model of one neuron for {what}; got a sum of {len(function.neurons)} neurons; "
+            "use linear_regions(model, X).leading for the most important neuron"
         )
     raise ValueError(
         f"expected a tridiagonal or diagonal model for {what}; got a {function.structure} "

@@ -425,7 +425,7 @@ SECTIONS = (
         "without couplings, the model would be piecewise linear. The coupling part is the effect of mixing "
         "neighbouring latents.",
         [Part(plots.chain, "latents and bonds", _chains), Part(plots.spectrum, "spectra", _spectra, depth=2)],
-        "Both are sums over the neurons, each of which has its own latents.",
+        "Both are sums over the neurons, which do not share latents.",
         look="Inside the model: the direct effect of a column, and its effect through mixing latents.",
     ),
     Section(

@@ -270,8 +270,8 @@ def without_columns(
     Raises
     ------
     TypeError, ValueError
-        If ``drop`` is not a list of columns of the table, names all of them, or names one that another
-        argument in ``but`` also names.
+        If ``drop`` is not a list of columns of the table, names all of them, or shares a column with an
+        argument in ``but``.
     """
     frame = with_names(frame)
     dropped = named_columns("drop", drop, frame)

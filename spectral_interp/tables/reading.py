@@ -43,8 +43,8 @@ LOADERS = dict(zip(BUNDLED_TARGETS, (_diabetes, _breast_cancer, _two_or_five), s
 def read_table(source: str | Path, *, id_column: str | None = None, decimal: str = ".") -> pd.DataFrame:
     """Read a CSV, Parquet or Feather file, or a bundled data set by name.
 
-    CSV is UTF-8 text. The separator is a comma, semicolon, tab or vertical bar: of those that split the first
-    two lines into the same number of fields, the one that gives the most fields. Blanks around names are
+    CSV is UTF-8 text. The separator is a comma, semicolon, tab or vertical bar: the one that gives
+    the most fields, among those that give the first two lines equally many. Blanks around names are
     removed.
 
     Parameters

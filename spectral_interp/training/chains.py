@@ -94,7 +94,7 @@ class Chains:
 
     @property
     def links(self) -> int:
-        """Number of factors: one per feature of every chain, of which the last is that of its line."""
+        """Number of factors: one per feature of every chain, including the factor of its line."""
         return sum(len(part.features) for part in self.parts)
 
     def mask(self, features: int) -> npt.NDArray[np.bool_]:
